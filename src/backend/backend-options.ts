@@ -1,0 +1,122 @@
+import type { CompressionName, CompressionOptions } from '../codec/compression.ts'
+import { isSerializerName } from '../codec/serializer-registry.ts'
+import type { ResolvedCompression, ValueCodecOptions } from '../codec/value-codec.ts'
+import { type Logger, SILENT_LOGGER } from '../contract/logger.ts'
+import type { Serializer, SerializerName } from '../contract/serializer.ts'
+import { CacheError } from '../foundation/cache-error.ts'
+import { type Duration, parseDuration } from '../foundation/duration.ts'
+import { type EnvironmentSettings, readEnvironment } from '../foundation/environment.ts'
+
+/** `'absorb'` answers failures with a miss, `false` or `0`; `'throw'` rejects. See {@link CacheBackend}. */
+export type FailureMode = 'absorb' | 'throw'
+
+/** Options that every backend takes. */
+export interface BackendOptions {
+  /**
+   * Stands before every key, set and counter name in the store. May be empty, but then `clear()` refuses to run.
+   * @default CACHEWRIGHT_PREFIX, then `'cache:'`
+   */
+  readonly prefix?: string | undefined
+  /**
+   * How values are written. Reading needs no such choice: it follows what the stored bytes say.
+   * @default CACHEWRIGHT_SERIALIZER, then `'json'`
+   */
+  readonly serializer?: SerializerName | Serializer | undefined
+  /** Custom serializers that are only read, for values that another configuration wrote. */
+  readonly readers?: readonly Serializer[] | undefined
+  /**
+   * Compresses large payloads.
+   * @default CACHEWRIGHT_COMPRESSION, then none
+   */
+  readonly compression?: CompressionName | CompressionOptions | undefined
+  /**
+   * Time to live of what is written without one: values, counters and sets. `Infinity` keeps them for ever.
+   * @default CACHEWRIGHT_DEFAULT_TTL, then `'1h'`
+   */
+  readonly defaultTtl?: Duration | undefined
+  /**
+   * Largest serialized value, in bytes, and the largest that a compressed one may grow to.
+   * @default CACHEWRIGHT_MAX_VALUE_BYTES, then 16 MiB
+   */
+  readonly maxValueBytes?: number | undefined
+  /** @default CACHEWRIGHT_ERRORS, then `'absorb'` */
+  readonly errors?: FailureMode | undefined
+  /** @default silence */
+  readonly logger?: Logger | undefined
+}
+
+/** {@link BackendOptions} resolved once: nothing below checks or defaults them again. */
+export interface ResolvedBackendOptions {
+  readonly prefix: string
+  readonly codec: ValueCodecOptions
+  readonly defaultTtlMs: number
+  readonly errors: FailureMode
+  readonly logger: Logger
+}
+
+const DEFAULT_MAX_VALUE_BYTES = 16 * 1024 * 1024
+/** Redis itself refuses strings of more than 512 MiB. */
+const LARGEST_MAX_VALUE_BYTES = 512 * 1024 * 1024
+const DEFAULT_COMPRESSION_MIN_BYTES = 2048
+const COMPRESSION_NAMES: readonly CompressionName[] = ['gzip', 'brotli', 'zstd', 'lz4', 'snappy']
+
+/** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
+export function resolveBackendOptions(
+  options: BackendOptions,
+  environment: EnvironmentSettings = readEnvironment(),
+): ResolvedBackendOptions {
+  return Object.freeze({
+    prefix: resolvePrefix(options.prefix ?? environment.prefix ?? 'cache:'),
+    codec: Object.freeze({
+      serializer: resolveSerializer(options.serializer ?? environment.serializer ?? 'json'),
+      readers: options.readers ?? [],
+      compression: resolveCompression(options.compression ?? environment.compression),
+      maxValueBytes: resolveMaxValueBytes(
+        options.maxValueBytes ?? environment.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES,
+      ),
+    }),
+    defaultTtlMs: parseDuration(options.defaultTtl ?? environment.defaultTtl ?? '1h'),
+    errors: resolveErrors(options.errors ?? environment.errors ?? 'absorb'),
+    logger: options.logger ?? SILENT_LOGGER,
+  })
+}
+
+function resolvePrefix(prefix: unknown): string {
+  if (typeof prefix === 'string' && prefix.isWellFormed() && Buffer.byteLength(prefix) <= 1024) return prefix
+  throw invalid('prefix must be a well-formed string of at most 1,024 bytes')
+}
+
+function resolveSerializer(serializer: SerializerName | Serializer): SerializerName | Serializer {
+  if (typeof serializer === 'object' || isSerializerName(serializer)) return serializer
+  throw invalid(
+    "serializer must be 'json', 'v8', 'msgpack', 'pickle', or an object with id, encode and decode",
+  )
+}
+
+function resolveCompression(
+  compression: CompressionName | CompressionOptions | undefined,
+): ResolvedCompression | undefined {
+  if (compression === undefined) return undefined
+  const { algorithm, minBytes = DEFAULT_COMPRESSION_MIN_BYTES } =
+    typeof compression === 'string' ? { algorithm: compression } : compression
+  if (!COMPRESSION_NAMES.includes(algorithm)) {
+    throw invalid(`compression must be one of ${COMPRESSION_NAMES.join(', ')}`)
+  }
+  if (!Number.isSafeInteger(minBytes) || minBytes < 0)
+    throw invalid('compression.minBytes must be a whole number')
+  return Object.freeze({ algorithm, minBytes })
+}
+
+function resolveMaxValueBytes(bytes: number): number {
+  if (Number.isSafeInteger(bytes) && bytes > 0 && bytes <= LARGEST_MAX_VALUE_BYTES) return bytes
+  throw invalid(`maxValueBytes must be a whole number from 1 to ${LARGEST_MAX_VALUE_BYTES}`)
+}
+
+function resolveErrors(errors: FailureMode): FailureMode {
+  if (errors === 'absorb' || errors === 'throw') return errors
+  throw invalid("errors must be 'absorb' or 'throw'")
+}
+
+function invalid(message: string): CacheError {
+  return new CacheError('CACHE_INVALID_OPTIONS', message)
+}

@@ -1,0 +1,65 @@
+import type { RemovalOptions } from '../contract/cache-backend.ts'
+import type { CacheError } from '../foundation/cache-error.ts'
+
+/** What a read comes to. One object serves all reads of a backend, so that a read allocates no closure. */
+export interface ReadOutcome<Result> {
+  /** @param bytes what stands under the key; `null` where there is nothing, or another Redis type */
+  found(key: string, storedKey: string, bytes: Buffer | null): Result | Promise<Result>
+  /** May throw: the read then rejects. */
+  failed(key: string, error: unknown): Result
+}
+
+/** An encoded value on its way to the store. */
+export interface StoredEntry {
+  readonly key: string
+  readonly storedKey: string
+  readonly encoded: string | Buffer
+}
+
+/** A change to a counter. Numbers travel as decimal text, so that 64 bits arrive exactly. */
+export interface CounterChange {
+  readonly amount: string
+  /** Where a missing counter starts. */
+  readonly start: string
+  /** `Infinity` = does not expire. */
+  readonly ttlMs: number
+  readonly slide: boolean
+  /** Whether to refuse, and leave the counter as it was, where the result would pass ±(2^53 - 1). */
+  readonly safeOnly: boolean
+}
+
+/** The time to live that an operation gives to a key it creates. */
+export interface Expiry {
+  /** `Infinity` = does not expire. */
+  readonly ttlMs: number
+  readonly slide: boolean
+}
+
+/**
+ * What a backend needs of the place where data lies: primitives over **stored** keys (prefix included) and
+ * encoded values. Arguments have been checked; every method fails with a {@link CacheError}.
+ */
+export interface CacheStore {
+  open(): Promise<void>
+  close(): Promise<void>
+  read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result>
+  /** One result a key, in the same order. */
+  readMany(storedKeys: readonly string[]): Promise<(Buffer | null)[]>
+  /** Stores value and time to live in one step. */
+  write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<void>
+  /** Stores each entry together with its time to live; returns what failed, by the caller's key. */
+  writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>>
+  /** How many of the keys were there. */
+  remove(storedKeys: readonly string[]): Promise<number>
+  exists(storedKey: string): Promise<boolean>
+  /** Milliseconds, `Infinity`, or `undefined` where there is no such key. */
+  ttlMs(storedKey: string): Promise<number | undefined>
+  /** The new count as decimal text. */
+  count(storedKey: string, change: CounterChange): Promise<string>
+  /** Removes the keys that match a glob and returns how many. */
+  removeMatching(pattern: string, options: RemovalOptions): Promise<number>
+  /** How many of the members were new. */
+  addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number>
+  members(storedKey: string): Promise<string[]>
+  removeMember(storedKey: string, member: string): Promise<boolean>
+}

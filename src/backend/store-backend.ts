@@ -1,0 +1,362 @@
+import { ValueCodec } from '../codec/value-codec.ts'
+import type {
+  CacheBackend,
+  CacheEntries,
+  CounterOptions,
+  ExpiryOptions,
+  RemovalOptions,
+} from '../contract/cache-backend.ts'
+import type { CacheEvents, MissReason } from '../contract/cache-events.ts'
+import { CacheError } from '../foundation/cache-error.ts'
+import { assertCacheKey, isCacheKey } from '../foundation/cache-key.ts'
+import { type Duration, parseDuration } from '../foundation/duration.ts'
+import type { Unsubscribe } from '../foundation/event-hub.ts'
+import { escapeGlob } from '../foundation/glob.ts'
+import type { ResolvedBackendOptions } from './backend-options.ts'
+import type { CacheStore, Expiry, ReadOutcome, StoredEntry } from './cache-store.ts'
+import { FailurePolicy } from './failure-policy.ts'
+import { Lifecycle } from './lifecycle.ts'
+import {
+  assertPattern,
+  distinctEntries,
+  distinctKeys,
+  int64Text,
+  invalidArgument,
+  safeIntegerText,
+} from './operation-arguments.ts'
+
+/**
+ * The nineteen operations over any {@link CacheStore}: checks arguments, adds the prefix, encodes and decodes,
+ * tells events, and applies the failure rules. What a key's bytes are and where they lie is below it.
+ */
+export abstract class StoreBackend<T> implements CacheBackend<T> {
+  readonly #prefix: string
+  readonly #defaultTtlMs: number
+  readonly #codec: ValueCodec
+  readonly #store: CacheStore
+  readonly #policy: FailurePolicy
+  readonly #lifecycle: Lifecycle
+  readonly #readOutcome: ReadOutcome<T | undefined>
+
+  /** @param createStore makes the store; given the policy, to tell connection events through it */
+  protected constructor(options: ResolvedBackendOptions, createStore: (policy: FailurePolicy) => CacheStore) {
+    this.#prefix = options.prefix
+    this.#defaultTtlMs = options.defaultTtlMs
+    this.#codec = new ValueCodec(options.codec)
+    this.#policy = new FailurePolicy(options.errors, options.logger)
+    this.#store = createStore(this.#policy)
+    this.#lifecycle = new Lifecycle(
+      async () => {
+        await this.#codec.prepare()
+        await this.#store.open()
+      },
+      () => this.#store.close(),
+    )
+    this.#readOutcome = {
+      found: (key, storedKey, bytes) => this.#decode('get', key, storedKey, bytes),
+      failed: (key, error) => this.#missAfterFailure('get', key, error),
+    }
+  }
+
+  initialize(): Promise<void> {
+    return this.#lifecycle.initialize()
+  }
+
+  shutdown(): Promise<void> {
+    return this.#lifecycle.shutdown()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown()
+  }
+
+  on<Name extends keyof CacheEvents>(
+    event: Name,
+    listener: (payload: CacheEvents[Name]) => void,
+  ): Unsubscribe {
+    return this.#policy.events.on(event, listener)
+  }
+
+  /** No async function here: the promise that the store makes is the one the caller gets. */
+  get(key: string): Promise<T | undefined> {
+    if (!this.#lifecycle.isReady || !isCacheKey(key)) return this.#refuseRead(key)
+    return this.#store.read(key, this.#prefix + key, this.#readOutcome)
+  }
+
+  set(key: string, value: T, ttl?: Duration): Promise<boolean> {
+    return this.#policy.absorb('set', key, false, async () => {
+      const storedKey = this.#storedKey(key)
+      const ttlMs = this.#ttlMs(ttl)
+      const encoded = this.#codec.encode(storedKey, value)
+      await this.#store.write(storedKey, encoded, ttlMs)
+      this.#tellSet(key, encoded, ttlMs)
+      return true
+    })
+  }
+
+  delete(key: string): Promise<boolean> {
+    return this.#policy.absorb('delete', key, false, async () => {
+      const removed = await this.#store.remove([this.#storedKey(key)])
+      this.#policy.events.emit('delete', { keys: [key], removed })
+      return removed > 0
+    })
+  }
+
+  exists(key: string): Promise<boolean> {
+    return this.#policy.absorb('exists', key, false, async () => this.#store.exists(this.#storedKey(key)))
+  }
+
+  async getMany(keys: Iterable<string>): Promise<Map<string, T | undefined>> {
+    const distinct = this.#checkedKeys('getMany', keys)
+    const results = new Map<string, T | undefined>()
+    try {
+      this.#assertReady()
+      const storedKeys = distinct.map((key) => this.#prefix + key)
+      const replies = await this.#store.readMany(storedKeys)
+      for (const [index, key] of distinct.entries()) {
+        const decoded = this.#decode('getMany', key, storedKeys[index] as string, replies[index] ?? null)
+        results.set(key, decoded instanceof Promise ? await decoded : decoded)
+        replies[index] = null
+      }
+    } catch (error) {
+      this.#policy.report('getMany', undefined, error)
+      for (const key of distinct) if (!results.has(key)) results.set(key, this.#miss(key, 'unavailable'))
+    }
+    return results
+  }
+
+  setMany(entries: CacheEntries<T>, ttl?: Duration): Promise<boolean> {
+    return this.#policy.absorb('setMany', undefined, false, async () => {
+      this.#assertReady()
+      const ttlMs = this.#ttlMs(ttl)
+      const failures = new Map<string, CacheError>()
+      const encoded = this.#encodeAll(distinctEntries(entries), failures)
+      for (const [key, failure] of await this.#store.writeMany(encoded, ttlMs)) failures.set(key, failure)
+      for (const entry of encoded)
+        if (!failures.has(entry.key)) this.#tellSet(entry.key, entry.encoded, ttlMs)
+      if (failures.size > 0) throw partialWrite(failures, encoded.length)
+      return true
+    })
+  }
+
+  deleteMany(keys: Iterable<string>): Promise<number> {
+    return this.#policy.absorb('deleteMany', undefined, 0, async () => {
+      const distinct = distinctKeys(keys)
+      this.#assertReady()
+      const removed = await this.#store.remove(distinct.map((key) => this.#prefix + key))
+      this.#policy.events.emit('delete', { keys: distinct, removed })
+      return removed
+    })
+  }
+
+  async incr(key: string, amount = 1, options: CounterOptions = {}): Promise<number> {
+    return Number(await this.#count('incr', key, options, true, () => safeIntegerText(amount, 'amount')))
+  }
+
+  async decr(key: string, amount = 1, options: CounterOptions = {}): Promise<number> {
+    return Number(
+      await this.#count('decr', key, options, true, () => negated(safeIntegerText(amount, 'amount'))),
+    )
+  }
+
+  async incrBig(key: string, amount = 1n, options: CounterOptions = {}): Promise<bigint> {
+    return BigInt(await this.#count('incrBig', key, options, false, () => int64Text(amount, 'amount')))
+  }
+
+  async decrBig(key: string, amount = 1n, options: CounterOptions = {}): Promise<bigint> {
+    return BigInt(
+      await this.#count('decrBig', key, options, false, () =>
+        int64Text(BigInt(negated(int64Text(amount, 'amount'))), 'amount'),
+      ),
+    )
+  }
+
+  clear(options: RemovalOptions = {}): Promise<boolean> {
+    return this.#policy.absorb('clear', undefined, false, async () => {
+      if (this.#prefix === '') {
+        throw invalidArgument('clear() needs a prefix: with none it would remove every key of the database')
+      }
+      await this.#removeMatching(undefined, options)
+      return true
+    })
+  }
+
+  invalidatePattern(pattern: string, options: RemovalOptions = {}): Promise<number> {
+    return this.#policy.absorb('invalidatePattern', undefined, 0, async () => {
+      assertPattern(pattern)
+      return this.#removeMatching(pattern, options)
+    })
+  }
+
+  getTtl(key: string): Promise<number | undefined> {
+    return this.#policy.absorb('getTtl', key, undefined, async () => {
+      const ttlMs = await this.#store.ttlMs(this.#storedKey(key))
+      return ttlMs === undefined ? undefined : ttlMs / 1_000
+    })
+  }
+
+  addToSet(key: string, member: string, options: ExpiryOptions = {}): Promise<boolean> {
+    return this.#policy.absorb('addToSet', key, false, async () => {
+      assertCacheKey(member, 'member')
+      return (await this.#store.addMembers(this.#storedKey(key), [member], this.#expiry(options))) > 0
+    })
+  }
+
+  addManyToSet(key: string, members: Iterable<string>, options: ExpiryOptions = {}): Promise<number> {
+    return this.#policy.absorb('addManyToSet', key, 0, async () => {
+      const distinct = distinctKeys(members, 'member')
+      const storedKey = this.#storedKey(key)
+      const expiry = this.#expiry(options)
+      return distinct.length === 0 ? 0 : this.#store.addMembers(storedKey, distinct, expiry)
+    })
+  }
+
+  getSetMembers(key: string): Promise<string[]> {
+    return this.#policy.absorb<string[]>('getSetMembers', key, [], async () =>
+      this.#store.members(this.#storedKey(key)),
+    )
+  }
+
+  removeFromSet(key: string, member: string): Promise<boolean> {
+    return this.#policy.absorb('removeFromSet', key, false, async () => {
+      assertCacheKey(member, 'member')
+      return this.#store.removeMember(this.#storedKey(key), member)
+    })
+  }
+
+  #assertReady(): void {
+    if (!this.#lifecycle.isReady) throw this.#lifecycle.notReady()
+  }
+
+  /** @throws CacheError where the key is bad or the backend is not open */
+  #storedKey(key: string): string {
+    assertCacheKey(key)
+    this.#assertReady()
+    return this.#prefix + key
+  }
+
+  #ttlMs(ttl: Duration | undefined): number {
+    return ttl === undefined ? this.#defaultTtlMs : parseDuration(ttl)
+  }
+
+  #expiry({ ttl, slide = false }: ExpiryOptions): Expiry {
+    return { ttlMs: this.#ttlMs(ttl), slide }
+  }
+
+  #checkedKeys(operation: string, keys: Iterable<string>): string[] {
+    try {
+      return distinctKeys(keys)
+    } catch (error) {
+      throw error instanceof CacheError ? error.within(operation) : error
+    }
+  }
+
+  async #refuseRead(key: string): Promise<T | undefined> {
+    try {
+      this.#storedKey(key)
+      return undefined
+    } catch (error) {
+      return this.#missAfterFailure('get', key, error)
+    }
+  }
+
+  #decode(
+    operation: string,
+    key: string,
+    storedKey: string,
+    bytes: Buffer | null,
+  ): T | undefined | Promise<T | undefined> {
+    if (bytes === null) return this.#miss(key, 'absent')
+    try {
+      const value = this.#codec.decode(storedKey, bytes)
+      if (!(value instanceof Promise)) return this.#hit(key, value)
+      return value.then(
+        (loaded) => this.#hit(key, loaded),
+        (error) => this.#undecodable(operation, key, error),
+      )
+    } catch (error) {
+      return this.#undecodable(operation, key, error)
+    }
+  }
+
+  #hit(key: string, value: unknown): T {
+    if (this.#policy.events.has('hit')) this.#policy.events.emit('hit', { key })
+    return value as T
+  }
+
+  #miss(key: string, reason: MissReason): undefined {
+    if (this.#policy.events.has('miss')) this.#policy.events.emit('miss', { key, reason })
+  }
+
+  #undecodable(operation: string, key: string, error: unknown): undefined {
+    this.#policy.tellUndecodable(operation, key, error)
+    return this.#miss(key, 'undecodable')
+  }
+
+  #missAfterFailure(operation: string, key: string, error: unknown): undefined {
+    this.#policy.report(operation, key, error)
+    return this.#miss(key, 'unavailable')
+  }
+
+  #tellSet(key: string, encoded: string | Buffer, ttlMs: number): void {
+    if (!this.#policy.events.has('set')) return
+    this.#policy.events.emit('set', { key, ttlMs, bytes: Buffer.byteLength(encoded) })
+  }
+
+  /** Encodes everything before anything is sent, so that a value that cannot be stored leaves nothing half done. */
+  #encodeAll(entries: ReadonlyMap<string, T>, failures: Map<string, CacheError>): StoredEntry[] {
+    const encoded: StoredEntry[] = []
+    for (const [key, value] of entries) {
+      const storedKey = this.#prefix + key
+      try {
+        encoded.push({ key, storedKey, encoded: this.#codec.encode(storedKey, value) })
+      } catch (error) {
+        if (!(error instanceof CacheError) || error.code !== 'CACHE_VALUE_TOO_LARGE') throw error
+        failures.set(key, error.within('setMany', key))
+      }
+    }
+    return encoded
+  }
+
+  #count(
+    operation: string,
+    key: string,
+    options: CounterOptions,
+    safeOnly: boolean,
+    amount: () => string,
+  ): Promise<string> {
+    return this.#policy.insist(operation, key, async () => {
+      const { default: start = 0 } = options
+      return this.#store.count(this.#storedKey(key), {
+        ...this.#expiry(options),
+        amount: amount(),
+        start: typeof start === 'bigint' ? int64Text(start, 'default') : safeIntegerText(start, 'default'),
+        safeOnly,
+      })
+    })
+  }
+
+  async #removeMatching(pattern: string | undefined, options: RemovalOptions): Promise<number> {
+    this.#assertReady()
+    const removed = await this.#store.removeMatching(escapeGlob(this.#prefix) + (pattern ?? '*'), options)
+    this.#policy.events.emit('invalidate', { pattern, removed })
+    return removed
+  }
+}
+
+/** Decimal text with the other sign. */
+function negated(text: string): string {
+  return text.startsWith('-') ? text.slice(1) : text === '0' ? text : `-${text}`
+}
+
+function partialWrite(failures: ReadonlyMap<string, CacheError>, sent: number): CacheError {
+  const total = Math.max(sent, failures.size)
+  const [first] = failures.values()
+  return new CacheError(
+    'CACHE_PARTIAL_WRITE',
+    `${failures.size} of ${total} entries were not stored, the first: ${first?.message}`,
+    {
+      failures,
+    },
+  )
+}

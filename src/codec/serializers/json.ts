@@ -1,0 +1,88 @@
+import { isUtf8 } from 'node:buffer'
+import type { Serializer } from '../../contract/serializer.ts'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/**
+ * Plain JSON text (RFC 8259), readable by `redis-cli` and every other language.
+ *
+ * Carries what JSON carries. `undefined` properties are left out and `toJSON` is honoured (a `Date` becomes its
+ * ISO string); everything that `JSON.stringify` would silently change into something else (functions, symbols,
+ * NaN, infinities, Map, Set, typed arrays, RegExp, Error, holes in arrays) is refused instead.
+ */
+export const jsonSerializer: Serializer = Object.freeze({
+  id: 'json',
+
+  encode(value: unknown): string {
+    const text: string | undefined = JSON.stringify(value)
+    // After stringify, so that a cycle has already been reported and the walk below ends.
+    assertJson(value)
+    return text
+  },
+
+  decode(bytes: Buffer): unknown {
+    if (!isUtf8(bytes)) throw new SyntaxError('not UTF-8')
+    return isPlainString(bytes) ? bytes.toString('utf8', 1, bytes.length - 1) : JSON.parse(bytes.toString())
+  },
+})
+
+/**
+ * A string literal without escapes is its own text: two searches and one copy in place of a parser. (It lets
+ * raw control characters through, which JSON wants escaped; their meaning is not in doubt.)
+ */
+function isPlainString(bytes: Buffer): boolean {
+  return bytes[0] === QUOTE && bytes.indexOf(QUOTE, 1) === bytes.length - 1 && !bytes.includes(BACKSLASH)
+}
+
+/** Refuses what JSON text would silently turn into something else. Costs about a seventh of `stringify`. */
+function assertJson(value: unknown): void {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return
+    case 'number':
+      if (!Number.isFinite(value)) throw new TypeError(`JSON cannot carry ${value}`)
+      return
+    case 'object':
+      if (value === null) return
+      if (Array.isArray(value)) {
+        for (let index = 0; index < value.length; index++) assertJson(value[index])
+        return
+      }
+      assertJsonObject(value as Record<string, unknown>)
+      return
+    default:
+      throw new TypeError(
+        `JSON cannot carry ${typeof value === 'undefined' ? 'undefined' : `a ${typeof value}`}`,
+      )
+  }
+}
+
+function assertJsonObject(value: Record<string, unknown>): void {
+  if (ArrayBuffer.isView(value)) throw new TypeError('JSON cannot carry bytes')
+  if (typeof value.toJSON === 'function') return
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Object.prototype && prototype !== null && isOpaque(value)) {
+    throw new TypeError(`JSON cannot carry a ${value.constructor.name}`)
+  }
+  for (const name of Object.keys(value)) {
+    const property = value[name]
+    if (property !== undefined) assertJson(property)
+  }
+}
+
+/** Built-in objects whose content is not in their properties, so that JSON would write `{}`. */
+function isOpaque(value: object): boolean {
+  return (
+    value instanceof Map ||
+    value instanceof Set ||
+    value instanceof WeakMap ||
+    value instanceof WeakSet ||
+    value instanceof RegExp ||
+    value instanceof Error ||
+    value instanceof Promise ||
+    value instanceof ArrayBuffer ||
+    value instanceof SharedArrayBuffer
+  )
+}

@@ -1,0 +1,183 @@
+import { isAscii, isUtf8 } from 'node:buffer'
+
+/** Python, too, refuses to read a longer decimal integer: the time it takes grows faster than its length. */
+const MAX_DIGITS = 4_300
+
+/** Refuses the pickle. `reason` says nothing of what the pickle holds, so that it may be logged. */
+export function unreadable(reason: string): never {
+  throw new SyntaxError(`Unreadable pickle: ${reason}`)
+}
+
+/** The bytes of a pickle, read from the front. Every length is checked before anything is made of it. */
+export class PickleInput {
+  readonly #bytes: Buffer
+  #at = 0
+
+  constructor(bytes: Buffer) {
+    this.#bytes = bytes
+  }
+
+  get ended(): boolean {
+    return this.#at === this.#bytes.length
+  }
+
+  byte(): number {
+    return this.#bytes.readUInt8(this.#skip(1))
+  }
+
+  uint16(): number {
+    return this.#bytes.readUInt16LE(this.#skip(2))
+  }
+
+  uint32(): number {
+    return this.#bytes.readUInt32LE(this.#skip(4))
+  }
+
+  int32(): number {
+    return this.#bytes.readInt32LE(this.#skip(4))
+  }
+
+  /** Rounded where it is no safe integer, and then too large to be the length of anything. */
+  uint64(): number {
+    return Number(this.#bytes.readBigUInt64LE(this.#skip(8)))
+  }
+
+  float64(): number {
+    return this.#bytes.readDoubleBE(this.#skip(8))
+  }
+
+  /** A view of the next `length` bytes. */
+  view(length: number): Buffer {
+    const start = this.#skip(length)
+    return this.#bytes.subarray(start, start + length)
+  }
+
+  /** A copy of the next `length` bytes. */
+  copy(length: number): Buffer {
+    return Buffer.from(this.view(length))
+  }
+
+  /** A `str`. Python writes lone surrogates as if they were UTF-8; JavaScript could not tell them from text. */
+  utf8(length: number): string {
+    const start = this.#skip(length)
+    const text = this.#bytes.toString('utf8', start, start + length)
+    // What is malformed decodes to U+FFFD; only a string that holds one needs a second look.
+    if (!text.includes('\ufffd') || isUtf8(this.#bytes.subarray(start, start + length))) return text
+    return unreadable('a string that is not UTF-8')
+  }
+
+  /** A `str` of Python 2, which Python 3 reads too as long as it is ASCII. */
+  ascii(length: number): string {
+    const text = this.view(length)
+    return isAscii(text) ? text.toString('latin1') : unreadable('a string that is not ASCII')
+  }
+
+  /** Text up to the next line feed, a character per byte. */
+  line(): string {
+    const end = this.#bytes.indexOf(0x0a, this.#at)
+    if (end === -1) unreadable('cut off')
+    const line = this.#bytes.toString('latin1', this.#at, end)
+    this.#at = end + 1
+    return line
+  }
+
+  /** A place in the memo, as decimal text. */
+  index(): number {
+    const line = this.line()
+    return /^\d{1,10}$/.test(line) ? Number(line) : unreadable('a malformed reference')
+  }
+
+  /** A frame tells how many bytes follow as one; it means nothing for what they say. */
+  frame(): void {
+    if (this.uint64() > this.#bytes.length - this.#at) unreadable('cut off')
+  }
+
+  #skip(length: number): number {
+    const start = this.#at
+    if (length > this.#bytes.length - start) unreadable('cut off')
+    this.#at += length
+    return start
+  }
+}
+
+/** The argument of `INT`, which in protocols 0 and 1 is also how booleans are written. */
+export function parseIntOrBool(line: string): number | bigint | boolean {
+  return line === '01' ? true : line === '00' ? false : parseInteger(line)
+}
+
+/** The argument of `LONG`: decimal digits, and an `L` behind them from most Pythons. */
+export function parseLong(line: string): number | bigint {
+  return parseInteger(line.endsWith('L') ? line.slice(0, -1) : line)
+}
+
+function parseInteger(digits: string): number | bigint {
+  if (digits.length > MAX_DIGITS || !/^-?(?:0|[1-9]\d*)$/.test(digits)) unreadable('a malformed integer')
+  return toInteger(BigInt(digits))
+}
+
+/** The argument of `LONG1` and `LONG4`: little-endian two's complement. */
+export function readLong(bytes: Buffer): number | bigint {
+  if (bytes.length === 0) return 0
+  if (bytes.length <= 6) return bytes.readIntLE(0, bytes.length)
+  const hex = Buffer.from(bytes).reverse().toString('hex')
+  return toInteger(BigInt.asIntN(bytes.length * 8, BigInt(`0x${hex}`)))
+}
+
+function toInteger(value: bigint): number | bigint {
+  return Number.isSafeInteger(Number(value)) ? Number(value) : value
+}
+
+const SPECIAL_FLOATS: ReadonlyMap<string, number> = new Map([
+  ['inf', Number.POSITIVE_INFINITY],
+  ['-inf', Number.NEGATIVE_INFINITY],
+  ['nan', Number.NaN],
+])
+
+/** The argument of `FLOAT`: what `repr` makes of it. */
+export function parseFloatRepr(line: string): number {
+  const special = SPECIAL_FLOATS.get(line)
+  if (special !== undefined) return special
+  const value = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/.test(line) ? Number(line) : Number.NaN
+  return Number.isFinite(value) ? value : unreadable('a malformed float')
+}
+
+/**
+ * The argument of `UNICODE`, in Python's raw-unicode-escape: Latin-1 in which only `\uXXXX` and `\UXXXXXXXX`
+ * are escapes. Two escaped halves of a surrogate pair are refused like a lone one: in Python they stay two.
+ */
+export function parseRawUnicode(line: string): string {
+  return line.replace(
+    /\\(?:u([\da-fA-F]{4})|U([\da-fA-F]{8})|.)/gs,
+    (match, short?: string, long?: string) => {
+      const digits = short ?? long
+      if (digits !== undefined) return scalarOf(Number.parseInt(digits, 16))
+      return /u/i.test(match) ? unreadable('a malformed escape') : match
+    },
+  )
+}
+
+function scalarOf(codePoint: number): string {
+  if (codePoint > 0x10ffff) unreadable('a malformed escape')
+  if (codePoint >= 0xd800 && codePoint <= 0xdfff) unreadable('a surrogate')
+  return String.fromCodePoint(codePoint)
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  '\\': '\\',
+  "'": "'",
+  '"': '"',
+}
+
+/** The argument of `STRING`, a quoted literal as Python 2's `repr` writes it. */
+export function parseQuoted(line: string): string {
+  const [, , body] = /^(['"])(.*)\1$/s.exec(line) ?? unreadable('a string without quotes')
+  const text = (body ?? '').replace(/\\(?:x([\da-fA-F]{2})|(.?))/gs, (_, hex?: string, letter?: string) =>
+    hex !== undefined
+      ? String.fromCharCode(Number.parseInt(hex, 16))
+      : (ESCAPES[letter ?? ''] ?? unreadable('a malformed escape')),
+  )
+  return isAscii(Buffer.from(text)) ? text : unreadable('a string that is not ASCII')
+}

@@ -1,0 +1,188 @@
+import { unreadable } from './pickle-input.ts'
+
+/** Containers within containers; a deeper pickle is refused, as code that walks the result may recurse. */
+const MAX_DEPTH = 500
+
+/** What a pickle machine has on its stack. */
+export type Item = null | boolean | number | bigint | string | Buffer | Date | Foreign | Container
+
+/** A class, function or time zone: legal as an argument and to be called, but never part of a result. */
+export class Foreign {
+  readonly call: (args: readonly unknown[]) => Scalar | Foreign | Set<unknown>
+
+  constructor(call: Foreign['call']) {
+    this.call = call
+  }
+}
+
+type Scalar = Exclude<Item, Foreign | Container>
+
+/**
+ * A list, dict or set under construction. Its first use inside another container closes it, so that none can
+ * come to hold itself and its depth is known. Python fills a container before it uses it, except in a cycle.
+ */
+export class Container {
+  protected content: unknown[] | Map<unknown, unknown> | Set<unknown> | Record<string, unknown>
+  protected open = true
+  depth: number
+
+  constructor(content: unknown[] | Map<unknown, unknown> | Set<unknown>, depth = 1) {
+    this.content = content
+    this.depth = depth
+  }
+
+  append(items: readonly Item[]): this {
+    const values = this.#admitAll(items)
+    if (!Array.isArray(this.content)) unreadable('an append to what is no list')
+    for (const value of values) this.content.push(value)
+    return this
+  }
+
+  add(items: readonly Item[]): this {
+    const values = this.#admitAll(items)
+    if (!(this.content instanceof Set)) unreadable('an addition to what is no set')
+    for (const value of values) {
+      if (this.content.has(value)) unreadable('two equal members in a set')
+      this.content.add(value)
+    }
+    return this
+  }
+
+  /** Takes keys and values in turn. */
+  assign(items: readonly Item[]): this {
+    const values = this.#admitAll(items)
+    if (!(this.content instanceof Map) || values.length % 2 === 1)
+      unreadable('an assignment to what is no dict')
+    for (let index = 0; index < values.length; index += 2) {
+      if (this.content.has(values[index])) unreadable('two equal keys in a dict')
+      this.content.set(values[index], values[index + 1])
+    }
+    return this
+  }
+
+  /** The value of an item that becomes part of this container. */
+  admit(item: Item): unknown {
+    if (item instanceof Foreign) unreadable('a class or function as a value')
+    if (!(item instanceof Container)) return item
+    if (item.depth > MAX_DEPTH) unreadable('nested too deep')
+    this.depth = Math.max(this.depth, item.depth + 1)
+    return item.close()
+  }
+
+  freeze(): this {
+    this.close()
+    return this
+  }
+
+  close(): unknown {
+    if (this.open && this.content instanceof Map) this.content = objectOrMap(this.content)
+    this.open = false
+    return this.content
+  }
+
+  #admitAll(items: readonly Item[]): unknown[] {
+    const values = items.map((item) => this.admit(item))
+    // Only now: one of the items may have been this very container.
+    if (!this.open) unreadable('a container that is filled after its use')
+    return values
+  }
+}
+
+/** The one container that may hold what is foreign, to be the arguments of a call; then it is no value. */
+export class Tuple extends Container {
+  readonly args: readonly unknown[]
+  readonly #isValue: boolean
+
+  constructor(items: readonly Item[]) {
+    const args: unknown[] = []
+    super(args)
+    this.open = false
+    for (const item of items) args.push(item instanceof Foreign ? item : this.admit(item))
+    this.args = args
+    this.#isValue = !items.some((item) => item instanceof Foreign)
+  }
+
+  override close(): unknown {
+    return this.#isValue ? this.args : unreadable('a class or function as a value')
+  }
+}
+
+/** `fromEntries` defines properties rather than assigning them, so that a `__proto__` is a key like any other. */
+function objectOrMap(map: ReadonlyMap<unknown, unknown>): Map<unknown, unknown> | Record<string, unknown> {
+  for (const key of map.keys()) if (typeof key !== 'string') return map as Map<unknown, unknown>
+  return Object.fromEntries(map as Map<string, unknown>)
+}
+
+const ZERO = new Foreign(() => unreadable('a call of a timedelta'))
+const UTC = new Foreign(() => unreadable('a call of a timezone'))
+
+const setOf = new Foreign(([items = [], ...rest]) => {
+  if (!Array.isArray(items) || rest.length > 0) unreadable('a malformed set')
+  const set = new Set<unknown>(items)
+  return set.size === items.length ? set : unreadable('two equal members in a set')
+})
+
+const bytesOf = new Foreign((args) => {
+  const [content, encoding] = args
+  if (args.length === 0) return Buffer.alloc(0)
+  if (args.length === 1 && Buffer.isBuffer(content)) return Buffer.from(content)
+  if (args.length !== 2 || typeof content !== 'string' || !isLatin1(encoding)) unreadable('malformed bytes')
+  if (/[^\0-\xff]/.test(content)) unreadable('malformed bytes')
+  return Buffer.from(content, 'latin1')
+})
+
+/** Without the optional arguments and the zero-argument call that the classes `bytes` and `bytearray` have. */
+const encodeOf = new Foreign((args) =>
+  args.length === 2 ? bytesOf.call(args) : unreadable('malformed bytes'),
+)
+
+function isLatin1(encoding: unknown): boolean {
+  return encoding === 'latin1' || encoding === 'latin-1'
+}
+
+const timedeltaOf = new Foreign((args) =>
+  args.length === 3 && args.every((part) => part === 0) ? ZERO : unreadable('a timedelta'),
+)
+
+const timezoneOf = new Foreign((args) =>
+  args.length === 1 && args[0] === ZERO ? UTC : unreadable('a time zone other than timezone.utc'),
+)
+
+/** A naive datetime is refused, since it names no moment; so is one between two milliseconds. */
+const datetimeOf = new Foreign((args) => {
+  const [state, zone] = args
+  if (args.length !== 2 || !Buffer.isBuffer(state) || state.length !== 10) unreadable('a malformed datetime')
+  if (zone !== UTC) unreadable('a datetime that is not in timezone.utc')
+  const micros = state.readUIntBE(7, 3)
+  if (micros % 1_000 !== 0) unreadable('a datetime with microseconds')
+  const [month, day, hours, minutes, seconds] = [...state.subarray(2, 7)].map((field) => padded(field, 2))
+  const year = padded(state.readUInt16BE(0), 4)
+  const text = `${year}-${month}-${day}T${hours}:${minutes}:${seconds}.${padded(micros / 1_000, 3)}Z`
+  const date = new Date(text)
+  // Corrupt fields make an invalid date or another one, such as the 30th of February.
+  const exact = year !== '0000' && !Number.isNaN(date.getTime()) && date.toISOString() === text
+  return exact ? date : unreadable('a malformed datetime')
+})
+
+function padded(field: number, width: number): string {
+  return String(field).padStart(width, '0')
+}
+
+const FOREIGN: ReadonlyMap<string, Foreign> = new Map([
+  ['builtins.set', setOf],
+  ['builtins.frozenset', setOf],
+  ['builtins.bytes', bytesOf],
+  ['builtins.bytearray', bytesOf],
+  ['_codecs.encode', encodeOf],
+  ['datetime.timedelta', timedeltaOf],
+  ['datetime.timezone', timezoneOf],
+  ['datetime.datetime', datetimeOf],
+])
+
+/** What a pickle means by a module and a name; only names that stand for plain data are known. */
+export function findForeign(module: unknown, name: unknown): Foreign {
+  if (typeof module !== 'string' || typeof name !== 'string') unreadable('a malformed name')
+  // As Python 2 called it, and protocols below 3 still do.
+  const home = module === '__builtin__' ? 'builtins' : module
+  return FOREIGN.get(`${home}.${name}`) ?? unreadable('a class or function that is no plain data')
+}

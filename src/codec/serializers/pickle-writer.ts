@@ -1,0 +1,221 @@
+import { types } from 'node:util'
+import { OP, PickleOutput } from './pickle-output.ts'
+
+/** Containers within containers; a deeper value is taken for a mistake. */
+const MAX_DEPTH = 500
+
+/** What the memo holds for a container whose items are still being written: to meet it again is a cycle. */
+const UNFINISHED = -1
+
+/** Stands in the memo for the time zone that every datetime refers to. */
+const UTC = Symbol('datetime.timezone.utc')
+
+/**
+ * `value` as a Python pickle of protocol 4. Equal strings and shared objects are written once.
+ * @throws TypeError where the value, or a part of it, has no exact counterpart among Python's plain data:
+ * `undefined`, functions, symbols, class instances, cycles, lone surrogates, an invalid `Date`, keys and set
+ * members that Python cannot hash or would take for one another (`1` and `true`), nesting over 500 deep.
+ */
+export function encodePickle(value: unknown): Buffer {
+  return new PickleWriter().write(value)
+}
+
+/** A container whose items are being written. */
+interface Frame {
+  readonly container: object
+  readonly items: Iterator<unknown>
+  readonly fill: number
+}
+
+/** Keeps the containers it is inside of on a stack of its own, so that no value can exhaust the program's. */
+class PickleWriter {
+  readonly #output = new PickleOutput()
+  readonly #frames: Frame[] = []
+  /** Where Python's memo holds what has been written. */
+  readonly #memo = new Map<unknown, number>()
+  #memoized = 0
+
+  write(root: unknown): Buffer {
+    this.#output.opcodes(OP.PROTO, 4)
+    this.#item(root)
+    for (let frame = this.#frames.at(-1); frame !== undefined; frame = this.#frames.at(-1)) {
+      const next = frame.items.next()
+      if (next.done === true) this.#leave(frame)
+      else this.#item(next.value)
+    }
+    this.#output.byte(OP.STOP)
+    return this.#output.written
+  }
+
+  #item(value: unknown): void {
+    if (value === null) this.#output.byte(OP.NONE)
+    else if (typeof value === 'string') this.#string(value)
+    else if (typeof value === 'number') this.#number(value)
+    else if (typeof value === 'boolean') this.#output.byte(value ? OP.NEWTRUE : OP.NEWFALSE)
+    else if (typeof value === 'object') this.#object(value)
+    else if (typeof value === 'bigint') this.#long(value)
+    else throw unpicklable(`a value of type ${typeof value}`)
+  }
+
+  #number(value: number): void {
+    if (!Number.isSafeInteger(value) || Object.is(value, -0)) {
+      this.#output.byte(OP.BINFLOAT)
+      this.#output.float64(value)
+    } else if (value !== (value | 0)) {
+      this.#long(BigInt(value))
+    } else {
+      // A negative one, taken as unsigned, is over 255 and has the bits of its two's complement.
+      this.#output.sized(value >>> 0, OP.BININT1, OP.BININT)
+    }
+  }
+
+  #long(value: bigint): void {
+    // Half of the hex digits, rounded down, and one: always room for the sign bit of two's complement.
+    const magnitude = value < 0n ? ~value : value
+    const length = Math.floor(magnitude.toString(16).length / 2) + 1
+    const hex = BigInt.asUintN(length * 8, value).toString(16)
+    this.#output.sized(length, OP.LONG1, OP.LONG4)
+    this.#output.append(Buffer.from(hex.padStart(length * 2, '0'), 'hex').reverse())
+  }
+
+  #string(value: string): void {
+    if (this.#recall(value)) return
+    if (!value.isWellFormed()) throw unpicklable('a string with a lone surrogate')
+    this.#output.utf8(value)
+    this.#memoize(value)
+  }
+
+  #object(value: object): void {
+    if (this.#recall(value)) return
+    if (isDate(value)) this.#date(value)
+    else if (types.isUint8Array(value)) this.#byteString(value)
+    else this.#enter(value)
+  }
+
+  #byteString(bytes: Uint8Array): void {
+    this.#output.sized(bytes.length, OP.SHORT_BINBYTES, OP.BINBYTES)
+    this.#output.append(bytes)
+    this.#memoize(bytes)
+  }
+
+  /** As Python does it: `datetime(state, timezone.utc)`, where `timezone.utc` is `timezone(timedelta(0, 0, 0))`. */
+  #date(date: Date): void {
+    this.#global('datetime')
+    this.#byteString(datetimeState(date))
+    if (!this.#recall(UTC)) {
+      this.#global('timezone')
+      this.#global('timedelta')
+      for (const part of [0, 0, 0]) this.#number(part)
+      this.#output.opcodes(OP.TUPLE3, OP.REDUCE, OP.TUPLE1, OP.REDUCE)
+      this.#memoize(UTC)
+    }
+    this.#output.opcodes(OP.TUPLE2, OP.REDUCE)
+    this.#memoize(date)
+  }
+
+  #global(name: string): void {
+    this.#string('datetime')
+    this.#string(name)
+    this.#output.byte(OP.STACK_GLOBAL)
+  }
+
+  #enter(value: object): void {
+    if (this.#frames.length === MAX_DEPTH) throw unpicklable(`nesting over ${MAX_DEPTH} deep`)
+    const [empty, items, fill] = contentsOf(value)
+    this.#memo.set(value, UNFINISHED)
+    this.#output.opcodes(empty, OP.MARK)
+    this.#frames.push({ container: value, items, fill })
+  }
+
+  #leave(frame: Frame): void {
+    this.#frames.pop()
+    this.#output.byte(frame.fill)
+    this.#memoize(frame.container)
+  }
+
+  #memoize(value: unknown): void {
+    this.#output.byte(OP.MEMOIZE)
+    this.#memo.set(value, this.#memoized++)
+  }
+
+  /** Refers back to `value` where it has been written already. */
+  #recall(value: unknown): boolean {
+    const index = this.#memo.get(value)
+    if (index === undefined) return false
+    if (index === UNFINISHED) throw unpicklable('a cycle')
+    this.#output.sized(index, OP.BINGET, OP.LONG_BINGET)
+    return true
+  }
+}
+
+/** The opcode of the empty container, its items in the order to be written, and the opcode that puts them in. */
+function contentsOf(value: object): readonly [number, Iterator<unknown>, number] {
+  switch (Object.getPrototypeOf(value)) {
+    case Array.prototype:
+      return [OP.EMPTY_LIST, (value as unknown[]).values(), OP.APPENDS]
+    case Map.prototype:
+      checkKeys((value as Map<unknown, unknown>).keys())
+      return [OP.EMPTY_DICT, pairwise(value as Map<unknown, unknown>), OP.SETITEMS]
+    case Set.prototype:
+      checkKeys((value as Set<unknown>).values())
+      return [OP.EMPTY_SET, (value as Set<unknown>).values(), OP.ADDITEMS]
+    case Object.prototype:
+    case null:
+      if (Object.getOwnPropertySymbols(value).length > 0) throw unpicklable('a property named by a symbol')
+      return [OP.EMPTY_DICT, pairwise(Object.entries(value)), OP.SETITEMS]
+    default:
+      throw unpicklable('an instance of a class')
+  }
+}
+
+function* pairwise(entries: Iterable<readonly [unknown, unknown]>): Generator<unknown, void> {
+  for (const [key, value] of entries) {
+    yield key
+    yield value
+  }
+}
+
+/** Throws where Python could not hash a key, or would take two of them for one and so lose an entry. */
+function checkKeys(keys: Iterable<unknown>): void {
+  const identities = new Set<unknown>()
+  for (const key of keys) {
+    // These equal only themselves, in both languages.
+    if (typeof key === 'string' || key === null) continue
+    const identity = pythonIdentity(key)
+    if (identities.has(identity)) throw unpicklable('two keys that are equal in Python')
+    identities.add(identity)
+  }
+}
+
+/** A value that two keys have in common where Python finds them equal: there `1 == 1.0 == True`. */
+function pythonIdentity(key: unknown): number | bigint | string {
+  if (typeof key === 'boolean') return Number(key)
+  if (typeof key === 'number') return Number.isInteger(key) && !Number.isSafeInteger(key) ? BigInt(key) : key
+  if (typeof key === 'bigint') return Number.isSafeInteger(Number(key)) ? Number(key) : key
+  if (types.isUint8Array(key)) return `bytes ${Buffer.from(key).toString('latin1')}`
+  if (isDate(key)) return `datetime ${key.getTime()}`
+  throw unpicklable('a key or set member that Python cannot hash')
+}
+
+function isDate(value: unknown): value is Date {
+  return types.isDate(value) && Object.getPrototypeOf(value) === Date.prototype
+}
+
+/** The ten bytes in which Python pickles a datetime: big-endian year, month to second, microseconds. */
+function datetimeState(date: Date): Buffer {
+  const year = date.getUTCFullYear()
+  if (!(year >= 1 && year <= 9999)) throw unpicklable('an invalid Date, or one outside the years 1 to 9999')
+  const state = Buffer.alloc(10)
+  state.writeUInt16BE(year, 0)
+  state[2] = date.getUTCMonth() + 1
+  state[3] = date.getUTCDate()
+  state[4] = date.getUTCHours()
+  state[5] = date.getUTCMinutes()
+  state[6] = date.getUTCSeconds()
+  state.writeUIntBE(date.getUTCMilliseconds() * 1_000, 7, 3)
+  return state
+}
+
+function unpicklable(what: string): TypeError {
+  return new TypeError(`Cannot write as a Python pickle: ${what}`)
+}

@@ -1,0 +1,165 @@
+import type { Serializer, SerializerName } from '../contract/serializer.ts'
+import { CacheError } from '../foundation/cache-error.ts'
+import { type CompressionName, type Compressor, loadCompressor } from './compression.ts'
+import { isEnvelope, type OpenedEnvelope, openEnvelope, sealEnvelope } from './envelope.ts'
+import { SerializerRegistry } from './serializer-registry.ts'
+import { isPickle } from './serializers/pickle-detection.ts'
+
+/** Compression options with nothing left to default. */
+export interface ResolvedCompression {
+  readonly algorithm: CompressionName
+  readonly minBytes: number
+}
+
+/** What a {@link ValueCodec} needs to know. */
+export interface ValueCodecOptions {
+  readonly serializer: SerializerName | Serializer
+  /** Further serializers whose values this process can read. */
+  readonly readers: readonly Serializer[]
+  readonly compression: ResolvedCompression | undefined
+  /** Largest serialized size, before compression and after decompression, in bytes. */
+  readonly maxValueBytes: number
+}
+
+/**
+ * Between a value and the bytes that stand for it under a key.
+ *
+ * Writes JSON text and pickles as they are, so that other programs read them, and everything else in an
+ * {@link sealEnvelope | envelope}. Reads what any configuration wrote: the bytes say what they are.
+ */
+export class ValueCodec {
+  readonly #options: ValueCodecOptions
+  readonly #serializers: SerializerRegistry
+  readonly #compressors = new Map<CompressionName, Compressor>()
+  readonly #serializerId: string
+  #serializer: Serializer | undefined
+  #compressor: Compressor | undefined
+
+  constructor(options: ValueCodecOptions) {
+    const { serializer, readers } = options
+    this.#options = options
+    this.#serializers = new SerializerRegistry(
+      typeof serializer === 'string' ? readers : [serializer, ...readers],
+    )
+    this.#serializerId = typeof serializer === 'string' ? serializer : serializer.id
+  }
+
+  /** Loads what the configuration names. @throws CacheError `CACHE_MISSING_PEER` */
+  async prepare(): Promise<void> {
+    this.#serializer = await this.#serializers.load(this.#serializerId)
+    if (this.#options.compression !== undefined) {
+      this.#compressor = await this.#loadCompressor(this.#options.compression.algorithm)
+    }
+  }
+
+  /** @throws CacheError `CACHE_INVALID_VALUE`, `CACHE_VALUE_TOO_LARGE` */
+  encode(storedKey: string, value: unknown): string | Buffer {
+    if (value === undefined) {
+      throw new CacheError(
+        'CACHE_INVALID_VALUE',
+        'undefined cannot be stored: it is how a miss reads. Store null instead',
+      )
+    }
+    const payload = this.#serialize(value)
+    const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
+    if (bytes > this.#options.maxValueBytes) {
+      throw new CacheError(
+        'CACHE_VALUE_TOO_LARGE',
+        `The value takes ${bytes} bytes, more than ${this.#options.maxValueBytes}`,
+      )
+    }
+    return this.#enclose(storedKey, payload)
+  }
+
+  /**
+   * The value, or a promise of it where a serializer has to be loaded first.
+   * @throws CacheError `CACHE_UNDECODABLE`, `CACHE_MISSING_PEER` (or the promise rejects with it)
+   */
+  decode(storedKey: string, bytes: Buffer): unknown {
+    try {
+      if (isEnvelope(bytes)) return this.#decodeEnvelope(openEnvelope(storedKey, bytes))
+      if (isPickle(bytes)) return this.#decodePayload('pickle', bytes)
+      return this.#decodePayload('json', bytes)
+    } catch (cause) {
+      throw undecodable(cause)
+    }
+  }
+
+  #serialize(value: unknown): string | Uint8Array {
+    try {
+      return (this.#serializer as Serializer).encode(value)
+    } catch (cause) {
+      throw new CacheError(
+        'CACHE_INVALID_VALUE',
+        `The serializer '${this.#serializerId}' cannot store this value (${typeof value}): ${reasonOf(cause)}`,
+      )
+    }
+  }
+
+  #enclose(storedKey: string, payload: string | Uint8Array): string | Buffer {
+    const serializerId = this.#serializerId
+    const compressed = this.#compress(payload)
+    if (compressed !== undefined) {
+      return sealEnvelope(
+        storedKey,
+        { serializerId, compressionId: (this.#compressor as Compressor).id },
+        compressed,
+      )
+    }
+    if (serializerId === 'json') return payload as string
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
+    if (serializerId === 'pickle') return bytes as Buffer
+    return sealEnvelope(storedKey, { serializerId, compressionId: 'none' }, bytes)
+  }
+
+  /** The compressed payload, if compression is on, the payload long enough, and the result smaller. */
+  #compress(payload: string | Uint8Array): Buffer | undefined {
+    const { compression } = this.#options
+    if (compression === undefined || payload.length < compression.minBytes) return undefined
+    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
+    const compressed = (this.#compressor as Compressor).compress(bytes)
+    return compressed.length < bytes.length ? compressed : undefined
+  }
+
+  #decodeEnvelope({ compressionId, serializerId, payload }: OpenedEnvelope): unknown {
+    if (compressionId === 'none') return this.#decodePayload(serializerId, payload)
+    const compressor = this.#compressors.get(compressionId as CompressionName)
+    if (compressor === undefined) {
+      return this.#loadCompressor(compressionId as CompressionName)
+        .then((loaded) =>
+          this.#decodePayload(serializerId, loaded.decompress(payload, this.#options.maxValueBytes)),
+        )
+        .catch(rethrowUndecodable)
+    }
+    return this.#decodePayload(serializerId, compressor.decompress(payload, this.#options.maxValueBytes))
+  }
+
+  #decodePayload(serializerId: string, payload: Buffer): unknown {
+    const serializer = this.#serializers.peek(serializerId)
+    if (serializer !== undefined) return serializer.decode(payload)
+    return this.#serializers
+      .load(serializerId)
+      .then((loaded) => loaded.decode(payload))
+      .catch(rethrowUndecodable)
+  }
+
+  async #loadCompressor(name: CompressionName): Promise<Compressor> {
+    const loaded = this.#compressors.get(name) ?? (await loadCompressor(name))
+    this.#compressors.set(name, loaded)
+    return loaded
+  }
+}
+
+function rethrowUndecodable(cause: unknown): never {
+  throw undecodable(cause)
+}
+
+/** The cause is told by its class alone: a parser's message quotes the bytes it stumbled over. */
+function undecodable(cause: unknown): CacheError {
+  if (cause instanceof CacheError) return cause
+  return new CacheError('CACHE_UNDECODABLE', `The stored bytes cannot be decoded (${reasonOf(cause)})`)
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.name : typeof cause
+}

@@ -1,0 +1,30 @@
+import type { CacheError } from '../foundation/cache-error.ts'
+
+/** Why a read found nothing it could return. */
+export type MissReason =
+  /** No such key, it has expired, or it holds another Redis type. */
+  | 'absent'
+  /** The bytes under the key could not be decoded; an `error` event tells why. */
+  | 'undecodable'
+  /** Redis did not answer in time, or refused; an `error` event tells why. */
+  | 'unavailable'
+
+/** What a backend tells its listeners. Keys are as the caller gave them, without the prefix. */
+export interface CacheEvents {
+  /** `get` or `getMany` found a value. */
+  hit: { readonly key: string }
+  /** `get` or `getMany` found none. */
+  miss: { readonly key: string; readonly reason: MissReason }
+  /** `set` or `setMany` stored a value; `ttlMs` is `Infinity` where it does not expire, `bytes` what it takes in the store. */
+  set: { readonly key: string; readonly ttlMs: number; readonly bytes: number }
+  /** `delete` or `deleteMany` was acknowledged; `removed` of the `keys` were there. */
+  delete: { readonly keys: readonly string[]; readonly removed: number }
+  /** `clear` (then `pattern` is `undefined`) or `invalidatePattern` is done. */
+  invalidate: { readonly pattern: string | undefined; readonly removed: number }
+  /** An operation failed; it may have been absorbed into a miss, `false` or `0`. */
+  error: { readonly error: CacheError; readonly operation: string; readonly key?: string | undefined }
+  /** A connection is ready; `endpoint` is `host:port` or the path of a socket. */
+  connect: { readonly endpoint: string }
+  /** A connection that was ready is lost; the client dials again by itself. */
+  disconnect: { readonly endpoint: string; readonly reason: string }
+}

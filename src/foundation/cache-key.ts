@@ -1,0 +1,31 @@
+import { CacheError } from './cache-error.ts'
+
+/** Longest key, member or prefix, in bytes of UTF-8. */
+const MAX_KEY_BYTES = 65_536
+/** A UTF-16 unit takes at most three bytes of UTF-8, so a key this short needs no counting. */
+const SURELY_SHORT = Math.floor(MAX_KEY_BYTES / 3)
+
+/** Whether `key` is a non-empty, well-formed string of at most 64 KiB. */
+export function isCacheKey(key: unknown): key is string {
+  return (
+    typeof key === 'string' &&
+    key.length > 0 &&
+    key.isWellFormed() &&
+    (key.length <= SURELY_SHORT || Buffer.byteLength(key) <= MAX_KEY_BYTES)
+  )
+}
+
+/**
+ * @param noun what the string is to the caller, for the message: `'key'`, `'member'`
+ * @throws CacheError `CACHE_INVALID_KEY`
+ */
+export function assertCacheKey(key: unknown, noun = 'key'): asserts key is string {
+  if (!isCacheKey(key)) throw new CacheError('CACHE_INVALID_KEY', `Invalid ${noun}: ${defect(key)}`)
+}
+
+function defect(key: unknown): string {
+  if (typeof key !== 'string') return `a string is needed, got ${key === null ? 'null' : typeof key}`
+  if (key.length === 0) return 'it is empty'
+  if (!key.isWellFormed()) return 'it holds a lone surrogate, which UTF-8 cannot carry'
+  return `it takes ${Buffer.byteLength(key)} bytes, more than ${MAX_KEY_BYTES}`
+}

@@ -1,0 +1,52 @@
+import { CacheError } from './cache-error.ts'
+
+type DurationUnit = 'ms' | 's' | 'm' | 'h' | 'd'
+
+/**
+ * A span of time: a number of **seconds** (fractions allowed), or a number with a unit
+ * (`'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'7d'`). `Infinity` says "does not expire".
+ */
+export type Duration = number | `${number}${DurationUnit}`
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const FORM = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
+
+/** Redis keeps expiries as a signed 64-bit number of milliseconds; a thousand years leaves room to add. */
+const LONGEST_MS = 1_000 * 365.25 * 86_400_000
+
+/**
+ * Milliseconds in `duration`, rounded up to a whole one; `Infinity` stays `Infinity`.
+ * @throws CacheError `CACHE_INVALID_DURATION` where it is NaN, not positive, not of the documented form,
+ * or longer than a thousand years.
+ */
+export function parseDuration(duration: Duration): number {
+  const ms = toMilliseconds(duration)
+  if (ms === Number.POSITIVE_INFINITY) return ms
+  if (!(ms > 0 && ms <= LONGEST_MS)) throw invalidDuration(duration)
+  return Math.ceil(ms)
+}
+
+function toMilliseconds(duration: unknown): number {
+  if (typeof duration === 'number') return roundedToMicroseconds(duration * 1_000)
+  if (typeof duration !== 'string') return Number.NaN
+  const [, amount, unit] = FORM.exec(duration) ?? []
+  return amount === undefined || unit === undefined
+    ? Number.NaN
+    : roundedToMicroseconds(Number(amount) * (UNIT_MS[unit] ?? Number.NaN))
+}
+
+/** Takes the noise off a binary fraction, so that 1.1 s is 1,100 ms and not 1,101. */
+function roundedToMicroseconds(ms: number): number {
+  return ms > 1 && ms < 1e12 ? Math.round(ms * 1_000) / 1_000 : ms
+}
+
+function invalidDuration(duration: unknown): CacheError {
+  const shown =
+    typeof duration === 'number' || typeof duration === 'string'
+      ? String(duration).slice(0, 32)
+      : typeof duration
+  return new CacheError(
+    'CACHE_INVALID_DURATION',
+    `Invalid duration: ${shown}. Give a positive number of seconds, one with a unit ('250ms', '30s', '5m', '2h', '7d'), or Infinity`,
+  )
+}

@@ -1,0 +1,88 @@
+import { CacheError } from './cache-error.ts'
+import { type Duration, parseDuration } from './duration.ts'
+
+/**
+ * What the process environment says, validated. This is the only place that reads it; an option given in code
+ * wins over its variable. The README's table of settings lists the same names.
+ */
+export interface EnvironmentSettings {
+  /** `REDIS_URL` */
+  readonly url?: string
+  /** `CACHEWRIGHT_PREFIX` */
+  readonly prefix?: string
+  /** `CACHEWRIGHT_SERIALIZER` */
+  readonly serializer?: 'json' | 'v8' | 'msgpack' | 'pickle'
+  /** `CACHEWRIGHT_COMPRESSION` */
+  readonly compression?: 'gzip' | 'brotli' | 'zstd' | 'lz4' | 'snappy'
+  /** `CACHEWRIGHT_DEFAULT_TTL` */
+  readonly defaultTtl?: Duration
+  /** `CACHEWRIGHT_TIMEOUT` */
+  readonly timeout?: Duration
+  /** `CACHEWRIGHT_ERRORS` */
+  readonly errors?: 'absorb' | 'throw'
+  /** `CACHEWRIGHT_MAX_VALUE_BYTES` */
+  readonly maxValueBytes?: number
+}
+
+/** @throws CacheError `CACHE_INVALID_OPTIONS`, naming the variable (never its value, which may hold a password). */
+export function readEnvironment(env: NodeJS.ProcessEnv = process.env): EnvironmentSettings {
+  return defined({
+    url: text(env, 'REDIS_URL'),
+    prefix: text(env, 'CACHEWRIGHT_PREFIX'),
+    serializer: oneOf(env, 'CACHEWRIGHT_SERIALIZER', ['json', 'v8', 'msgpack', 'pickle']),
+    compression: oneOf(env, 'CACHEWRIGHT_COMPRESSION', ['gzip', 'brotli', 'zstd', 'lz4', 'snappy']),
+    defaultTtl: duration(env, 'CACHEWRIGHT_DEFAULT_TTL'),
+    timeout: duration(env, 'CACHEWRIGHT_TIMEOUT'),
+    errors: oneOf(env, 'CACHEWRIGHT_ERRORS', ['absorb', 'throw']),
+    maxValueBytes: wholeNumber(env, 'CACHEWRIGHT_MAX_VALUE_BYTES'),
+  })
+}
+
+type Defined<Settings> = { readonly [Name in keyof Settings]?: Exclude<Settings[Name], undefined> }
+
+function defined<Settings extends object>(settings: Settings): Defined<Settings> {
+  return Object.fromEntries(
+    Object.entries(settings).filter(([, value]) => value !== undefined),
+  ) as Defined<Settings>
+}
+
+/** A variable that is set but empty counts as not set, as it does for a shell's `${NAME:-default}`. */
+function text(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  return env[name] === '' ? undefined : env[name]
+}
+
+function oneOf<Choice extends string>(
+  env: NodeJS.ProcessEnv,
+  name: string,
+  choices: readonly Choice[],
+): Choice | undefined {
+  const value = text(env, name)
+  if (value === undefined) return undefined
+  const choice = choices.find((candidate) => candidate === value)
+  if (choice === undefined) throw invalid(name, `one of ${choices.join(', ')}`)
+  return choice
+}
+
+function duration(env: NodeJS.ProcessEnv, name: string): Duration | undefined {
+  const value = text(env, name)
+  if (value === undefined) return undefined
+  const seconds = Number(value)
+  const parsed = (Number.isNaN(seconds) ? value : seconds) as Duration
+  try {
+    parseDuration(parsed)
+  } catch {
+    throw invalid(name, "a positive number of seconds, one with a unit ('250ms', '5m'), or Infinity")
+  }
+  return parsed
+}
+
+function wholeNumber(env: NodeJS.ProcessEnv, name: string): number | undefined {
+  const value = text(env, name)
+  if (value === undefined) return undefined
+  if (!/^[1-9]\d{0,14}$/.test(value)) throw invalid(name, 'a positive whole number')
+  return Number(value)
+}
+
+function invalid(name: string, wanted: string): CacheError {
+  return new CacheError('CACHE_INVALID_OPTIONS', `The environment variable ${name} must be ${wanted}`)
+}

@@ -1,0 +1,193 @@
+import { LRUCache } from 'lru-cache'
+import type { CacheStore, CounterChange, Expiry, ReadOutcome, StoredEntry } from '../backend/cache-store.ts'
+import type { RemovalOptions } from '../contract/cache-backend.ts'
+import { CacheError } from '../foundation/cache-error.ts'
+import type { Clock } from '../foundation/clock.ts'
+import { globMatcher } from '../foundation/glob.ts'
+
+/** A string value or a set, as Redis would hold it. */
+type MemoryEntry =
+  | { readonly kind: 'string'; readonly bytes: Buffer }
+  | { readonly kind: 'set'; readonly members: Set<string> }
+
+/** Bounds of a {@link MemoryStore}. */
+export interface MemoryBounds {
+  readonly maxEntries: number
+  readonly maxBytes: number
+}
+
+/** What an entry costs beside its key and payload: map slot, list links, object headers. An estimate. */
+const ENTRY_OVERHEAD_BYTES = 64
+const INT64 = /^(?:0|-?[1-9]\d{0,18})$/
+const WALK_BATCH = 1_000
+
+/**
+ * The store in this process, bounded by entries and bytes. It keeps **encoded** values, exactly as Redis would:
+ * so a caller cannot change what another caller gets, and a program behaves the same on both.
+ */
+export class MemoryStore implements CacheStore {
+  readonly #entries: LRUCache<string, MemoryEntry>
+  readonly #maxBytes: number
+
+  constructor({ maxEntries, maxBytes }: MemoryBounds, clock: Clock) {
+    this.#maxBytes = maxBytes
+    this.#entries = new LRUCache({
+      max: maxEntries,
+      maxSize: maxBytes,
+      sizeCalculation: sizeOf,
+      ttlResolution: 0,
+      perf: { now: () => clock.monotonicMs() },
+    })
+  }
+
+  async open(): Promise<void> {}
+
+  async close(): Promise<void> {
+    this.#entries.clear()
+  }
+
+  async read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+    return outcome.found(key, storedKey, this.#bytes(storedKey))
+  }
+
+  async readMany(storedKeys: readonly string[]): Promise<(Buffer | null)[]> {
+    return storedKeys.map((storedKey) => this.#bytes(storedKey))
+  }
+
+  async write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<void> {
+    this.#put(storedKey, { kind: 'string', bytes: Buffer.from(encoded as string) }, ttlMs)
+  }
+
+  async writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>> {
+    const failures = new Map<string, CacheError>()
+    for (const { key, storedKey, encoded } of entries) {
+      try {
+        await this.write(storedKey, encoded, ttlMs)
+      } catch (error) {
+        failures.set(key, (error as CacheError).within('setMany', key))
+      }
+    }
+    return failures
+  }
+
+  async remove(storedKeys: readonly string[]): Promise<number> {
+    return storedKeys.reduce((removed, storedKey) => removed + (this.#remove(storedKey) ? 1 : 0), 0)
+  }
+
+  async exists(storedKey: string): Promise<boolean> {
+    return this.#entries.has(storedKey)
+  }
+
+  async ttlMs(storedKey: string): Promise<number | undefined> {
+    return this.#entries.has(storedKey) ? this.#entries.getRemainingTTL(storedKey) : undefined
+  }
+
+  async count(storedKey: string, change: CounterChange): Promise<string> {
+    const current = this.#bytes(storedKey, true)
+    const text = current === null ? change.start : current.toString('latin1')
+    if (!INT64.test(text) || !isInt64(BigInt(text))) {
+      throw new CacheError(
+        'CACHE_NOT_A_COUNTER',
+        'The key holds something that is not a 64-bit decimal integer',
+      )
+    }
+    const next = BigInt(text) + BigInt(change.amount)
+    if (!isInt64(next) || (change.safeOnly && !Number.isSafeInteger(Number(next)))) {
+      throw new CacheError(
+        'CACHE_COUNTER_OVERFLOW',
+        'The counter would leave the range of its type; it was left as it was',
+      )
+    }
+    this.#change(storedKey, { kind: 'string', bytes: Buffer.from(String(next)) }, change, current !== null)
+    return String(next)
+  }
+
+  async removeMatching(pattern: string, { signal, onProgress }: RemovalOptions): Promise<number> {
+    const matches = globMatcher(pattern)
+    let removed = 0
+    let seen = 0
+    for (const storedKey of [...this.#entries.keys()]) {
+      if (seen++ % WALK_BATCH === 0) {
+        if (seen > 1) onProgress?.(removed)
+        if (signal?.aborted) throw new CacheError('CACHE_ABORTED', 'The removal was aborted by its signal')
+      }
+      if (matches(storedKey) && this.#remove(storedKey)) removed++
+    }
+    onProgress?.(removed)
+    return removed
+  }
+
+  async addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number> {
+    const current = this.#members(storedKey)
+    const next = new Set([...(current ?? []), ...members])
+    this.#change(storedKey, { kind: 'set', members: next }, expiry, current !== undefined)
+    return next.size - (current?.size ?? 0)
+  }
+
+  async members(storedKey: string): Promise<string[]> {
+    return [...(this.#members(storedKey) ?? [])]
+  }
+
+  async removeMember(storedKey: string, member: string): Promise<boolean> {
+    const members = this.#members(storedKey)
+    const wasThere = members?.delete(member) ?? false
+    if (members?.size === 0) this.#entries.delete(storedKey)
+    return wasThere
+  }
+
+  /** The bytes of a string; `null` where there is none, or, unless `strict`, another type. */
+  #bytes(storedKey: string, strict = false): Buffer | null {
+    const entry = this.#entries.get(storedKey)
+    if (entry?.kind === 'string') return entry.bytes
+    if (strict && entry !== undefined) throw wrongType()
+    return null
+  }
+
+  #members(storedKey: string): Set<string> | undefined {
+    const entry = this.#entries.get(storedKey)
+    if (entry === undefined) return undefined
+    if (entry.kind !== 'set') throw wrongType()
+    return entry.members
+  }
+
+  /** Whether the key was there and had not expired. */
+  #remove(storedKey: string): boolean {
+    const wasThere = this.#entries.has(storedKey)
+    this.#entries.delete(storedKey)
+    return wasThere
+  }
+
+  #put(storedKey: string, entry: MemoryEntry, ttlMs: number): void {
+    const size = sizeOf(entry, storedKey)
+    if (size > this.#maxBytes) {
+      throw new CacheError(
+        'CACHE_VALUE_TOO_LARGE',
+        `The entry takes ${size} bytes, more than the whole cache of ${this.#maxBytes}`,
+      )
+    }
+    this.#entries.set(storedKey, entry, { ttl: ttlMs === Number.POSITIVE_INFINITY ? 0 : ttlMs })
+  }
+
+  /** Replaces a counter or a set; one that was there keeps its time to live, unless that slides. */
+  #change(storedKey: string, entry: MemoryEntry, { ttlMs, slide }: Expiry, existed: boolean): void {
+    const remainingMs = existed && !slide ? this.#entries.getRemainingTTL(storedKey) : ttlMs
+    this.#put(storedKey, entry, Math.max(remainingMs, Number.MIN_VALUE))
+  }
+}
+
+function sizeOf(entry: MemoryEntry, storedKey: string): number {
+  let size = ENTRY_OVERHEAD_BYTES + 2 * storedKey.length
+  if (entry.kind === 'string') return size + entry.bytes.length
+  for (const member of entry.members) size += ENTRY_OVERHEAD_BYTES + 2 * member.length
+  return size
+}
+
+function isInt64(value: bigint): boolean {
+  return BigInt.asIntN(64, value) === value
+}
+
+function wrongType(): CacheError {
+  return new CacheError('CACHE_WRONG_TYPE', 'The key holds a value of another type', {
+    replyCode: 'WRONGTYPE',
+  })
+}

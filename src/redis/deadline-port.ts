@@ -1,0 +1,87 @@
+import { CacheError } from '../foundation/cache-error.ts'
+import { Deadlines } from '../foundation/deadlines.ts'
+import type { RedisArgument, RedisNode, RedisPort, RedisReply, ReplyForm } from './redis-port.ts'
+
+/** How many deadlines long Redis may be silent, with commands waiting, before the connection is given up. */
+const SILENCE_DEADLINES = 5
+
+/**
+ * Any port, with a deadline over every command: whatever Redis, the network or the client does, the call
+ * settles. Where commands time out and nothing at all is heard for a while (a half-open connection, which TCP
+ * itself notices after a quarter of an hour), the connection is dropped and dialled anew.
+ */
+export class DeadlinePort implements RedisPort {
+  readonly #port: RedisPort
+  readonly #deadlines: Deadlines
+  readonly #connectDeadlines: Deadlines
+  #silentSinceMs: number | undefined
+
+  constructor(port: RedisPort, timeoutMs: number, connectTimeoutMs: number) {
+    this.#port = port
+    this.#deadlines = new Deadlines(timeoutMs)
+    this.#connectDeadlines = new Deadlines(connectTimeoutMs)
+  }
+
+  get isCluster(): boolean {
+    return this.#port.isCluster
+  }
+
+  async connect(): Promise<void> {
+    try {
+      await this.#connectDeadlines.guard(this.#port.connect(), () =>
+        timeout('connect', this.#connectDeadlines.timeoutMs),
+      )
+    } catch (error) {
+      this.#port.drop(false)
+      throw error
+    }
+  }
+
+  async close(): Promise<void> {
+    const closed = this.#deadlines.guard(this.#port.close(), () =>
+      timeout('close', this.#deadlines.timeoutMs),
+    )
+    await closed.catch(() => this.#port.drop(false))
+  }
+
+  drop(redial: boolean): void {
+    this.#port.drop(redial)
+  }
+
+  send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
+    return this.#guard(this.#port.send(storedKey, command, form), command)
+  }
+
+  async masters(): Promise<readonly RedisNode[]> {
+    const masters = await this.#guard(this.#port.masters(), ['masters'])
+    return masters.map((master) => ({
+      send: (command, form) => this.#guard(master.send(command, form), command),
+    }))
+  }
+
+  #guard<Result>(work: Promise<Result>, command: readonly RedisArgument[]): Promise<Result> {
+    return this.#deadlines.guard(work, () => this.#expired(String(command[0])), this.#settled)
+  }
+
+  #expired(commandName: string): CacheError {
+    const { timeoutMs } = this.#deadlines
+    const nowMs = performance.now()
+    this.#silentSinceMs ??= nowMs - timeoutMs
+    if (nowMs - this.#silentSinceMs >= SILENCE_DEADLINES * timeoutMs) {
+      this.#silentSinceMs = undefined
+      this.#port.drop(true)
+    }
+    return timeout(commandName, timeoutMs)
+  }
+
+  /** A reply is a sign of life, an error reply too; a failure of the client is none. */
+  readonly #settled = (error?: unknown): void => {
+    if (error === undefined || (error instanceof CacheError && error.replyCode !== undefined)) {
+      this.#silentSinceMs = undefined
+    }
+  }
+}
+
+function timeout(what: string, timeoutMs: number): CacheError {
+  return new CacheError('CACHE_TIMEOUT', `No reply from Redis to ${what} within ${timeoutMs} ms`)
+}

@@ -1,0 +1,64 @@
+import { commandOptions, translated } from './node-redis-replies.ts'
+import { unavailable } from './redis-errors.ts'
+import type { RedisArgument, RedisNode, RedisPort, RedisReply, ReplyForm } from './redis-port.ts'
+
+type CommandOptions = ReturnType<typeof commandOptions>
+
+/** The part of a `createClient()` of `@redis/client` that is used. */
+export interface NodeRedisClient {
+  readonly isOpen: boolean
+  sendCommand(command: RedisArgument[], options?: CommandOptions): Promise<unknown>
+}
+
+/** The part of a `createCluster()` of `@redis/client` that is used. */
+export interface NodeRedisClusterClient {
+  readonly isOpen: boolean
+  readonly masters: readonly object[]
+  nodeClient(master: never): Promise<NodeRedisClient>
+  sendCommand(
+    storedKey: string,
+    isReadonly: boolean,
+    command: RedisArgument[],
+    options?: CommandOptions,
+  ): Promise<unknown>
+}
+
+/** A caller's own connected client or cluster of `@redis/client`: used as it is, and never closed. */
+export class BorrowedNodeRedis implements RedisPort {
+  readonly isCluster: boolean
+  readonly #client: NodeRedisClient | NodeRedisClusterClient
+
+  constructor(client: NodeRedisClient | NodeRedisClusterClient) {
+    this.#client = client
+    this.isCluster = 'masters' in client
+  }
+
+  async connect(): Promise<void> {
+    if (!this.#client.isOpen)
+      throw unavailable('the client that was passed is not connected: await its connect() first')
+  }
+
+  async close(): Promise<void> {}
+
+  drop(): void {}
+
+  send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
+    const words = command as RedisArgument[]
+    return translated(
+      'masters' in this.#client
+        ? this.#client.sendCommand(storedKey, false, words, commandOptions(form))
+        : this.#client.sendCommand(words, commandOptions(form)),
+    )
+  }
+
+  async masters(): Promise<readonly RedisNode[]> {
+    const client = this.#client
+    const nodes =
+      'masters' in client
+        ? await Promise.all(client.masters.map((master) => client.nodeClient(master as never)))
+        : [client]
+    return nodes.map((node) => ({
+      send: (command, form) => translated(node.sendCommand(command as RedisArgument[], commandOptions(form))),
+    }))
+  }
+}

@@ -1,0 +1,209 @@
+import { createClient, ErrorReply, type RedisClientOptions } from '@redis/client'
+import { CacheError } from '../foundation/cache-error.ts'
+import { commandOptions, translated } from './node-redis-replies.ts'
+import type { RedisAddress } from './redis-address.ts'
+import { detailOf, fromErrorReply, isReply, unavailable } from './redis-errors.ts'
+import type {
+  RedisArgument,
+  RedisNode,
+  RedisPort,
+  RedisPortListener,
+  RedisReply,
+  ReplyForm,
+} from './redis-port.ts'
+
+/** Options of `@redis/client` that a caller may set; what this adapter decides itself is not among them. */
+export type NodeRedisOptions = Omit<
+  RedisClientOptions,
+  | 'url'
+  | 'RESP'
+  | 'commandOptions'
+  | 'disableOfflineQueue'
+  | 'keyPrefix'
+  | 'modules'
+  | 'functions'
+  | 'scripts'
+>
+
+/** What a {@link NodeRedisConnection} needs to know. */
+export interface ConnectionSettings {
+  /** Where to connect; asked before every attempt. */
+  readonly locate: () => Promise<RedisAddress>
+  /** Whether a server that turns out to be a replica is to be left, and `locate` asked again. */
+  readonly mustBePrimary: boolean
+  readonly options: NodeRedisOptions
+  readonly connectTimeoutMs: number
+}
+
+type Client = ReturnType<typeof createClient>
+
+/** First and longest pause before dialling again, doubled in between; a fifth is random, so that a fleet spreads. */
+const FIRST_REDIAL_MS = 50
+const LONGEST_REDIAL_MS = 2_000
+/** A connection that hears nothing for this long, not even the answer to its own pings, is dead. */
+const SILENT_SOCKET_MS = 15_000
+const PING_INTERVAL_MS = 5_000
+
+/**
+ * One connection of `@redis/client` to one server, which is dialled anew whenever it is lost. The address is
+ * asked for each time, so the same class follows a Sentinel. The client's own reconnecting is off: a client
+ * lives as long as its connection, and a new connection is a new client.
+ */
+export class NodeRedisConnection implements RedisPort {
+  readonly isCluster = false
+  readonly #locate: () => Promise<RedisAddress>
+  readonly #options: NodeRedisOptions
+  readonly #listener: RedisPortListener
+  readonly #connectTimeoutMs: number
+  readonly #mustBePrimary: boolean
+  /** The client that commands go to: set once its handshake has succeeded, cleared when its connection is lost. */
+  #client: Client | undefined
+  /** The client whose handshake is under way. */
+  #dialling: Client | undefined
+  #endpoint = ''
+  #redialTimer: NodeJS.Timeout | undefined
+  #isWanted = false
+
+  constructor(
+    { connectTimeoutMs, locate, mustBePrimary, options }: ConnectionSettings,
+    listener: RedisPortListener,
+  ) {
+    this.#locate = locate
+    this.#options = options
+    this.#connectTimeoutMs = connectTimeoutMs
+    this.#mustBePrimary = mustBePrimary
+    this.#listener = listener
+  }
+
+  async connect(): Promise<void> {
+    this.#isWanted = true
+    if (this.#client === undefined) await this.#dial()
+  }
+
+  async close(): Promise<void> {
+    const client = this.#client
+    this.#stopDialling()
+    this.#client = undefined
+    if (client?.isOpen) await client.close().catch(() => {})
+  }
+
+  drop(redial: boolean): void {
+    const client = this.#client
+    this.#stopDialling()
+    this.#isWanted = redial
+    if (client === undefined) {
+      if (redial) this.#redialLater(0)
+      return
+    }
+    this.#isWanted = redial
+    this.#lost(client, 'given up')
+  }
+
+  send(_storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
+    if (this.#client === undefined) return Promise.reject(unavailable('not connected'))
+    const reply = translated(this.#client.sendCommand(command as RedisArgument[], commandOptions(form)))
+    return this.#mustBePrimary ? reply.catch(this.#leaveReplica) : reply
+  }
+
+  async masters(): Promise<readonly RedisNode[]> {
+    return [{ send: (command, form) => this.send('', command, form) }]
+  }
+
+  async #dial(): Promise<void> {
+    const address = await this.#locate()
+    const client = createClient(this.#clientOptions(address))
+    let failure: unknown
+    client.on('error', (error) => {
+      failure ??= error
+      this.#lost(client, detailOf(error))
+    })
+    this.#dialling = client
+    try {
+      await client.connect()
+      if (this.#mustBePrimary) await assertPrimary(client)
+    } catch (error) {
+      client.destroy()
+      throw handshakeError(failure ?? error, address.endpoint)
+    } finally {
+      if (this.#dialling === client) this.#dialling = undefined
+    }
+    if (!this.#isWanted) {
+      client.destroy()
+      throw unavailable('closed while connecting')
+    }
+    this.#client = client
+    this.#endpoint = address.endpoint
+    this.#listener.connected(address.endpoint)
+  }
+
+  #clientOptions({ database, password, socket, username }: RedisAddress): RedisClientOptions {
+    return {
+      pingInterval: PING_INTERVAL_MS,
+      maintNotifications: 'disabled',
+      ...this.#options,
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+      ...(database === 0 ? {} : { database }),
+      disableOfflineQueue: true,
+      socket: {
+        connectTimeout: this.#connectTimeoutMs,
+        socketTimeout: SILENT_SOCKET_MS,
+        ...this.#options.socket,
+        ...withoutFalseTls(socket),
+        reconnectStrategy: false,
+      } as NonNullable<RedisClientOptions['socket']>,
+    }
+  }
+
+  /** Also after an error in the middle of a reply: what follows on such a connection could belong to another key. */
+  #lost(client: Client, reason: string): void {
+    if (this.#client !== client) return
+    this.#client = undefined
+    client.destroy()
+    this.#listener.disconnected(this.#endpoint, reason)
+    if (this.#isWanted) this.#redialLater(0)
+  }
+
+  readonly #leaveReplica = (error: unknown): never => {
+    if (isReply(error, 'READONLY')) this.drop(true)
+    throw error
+  }
+
+  #redialLater(attempt: number): void {
+    const pauseMs = Math.min(FIRST_REDIAL_MS * 2 ** attempt, LONGEST_REDIAL_MS) * (0.8 + 0.2 * Math.random())
+    clearTimeout(this.#redialTimer)
+    this.#redialTimer = setTimeout(() => {
+      this.#redialTimer = undefined
+      this.#dial().catch(() => {
+        if (this.#isWanted) this.#redialLater(attempt + 1)
+      })
+    }, pauseMs)
+  }
+
+  #stopDialling(): void {
+    this.#isWanted = false
+    clearTimeout(this.#redialTimer)
+    this.#redialTimer = undefined
+    this.#dialling?.destroy()
+    this.#dialling = undefined
+  }
+}
+
+/** A `redis:` URL says nothing of TLS; the caller's own socket options may. */
+function withoutFalseTls(socket: RedisAddress['socket']): object {
+  const { tls, ...rest } = socket
+  return tls ? socket : rest
+}
+
+async function assertPrimary(client: Client): Promise<void> {
+  const [role] = (await client.sendCommand(['ROLE'], commandOptions('text'))) as unknown as readonly string[]
+  if (role !== 'master') throw unavailable('the server is a replica')
+}
+
+/** A server that refuses a handshake has answered; with one that breaks in it there was never a connection. */
+function handshakeError(error: unknown, endpoint: string): CacheError {
+  if (error instanceof CacheError) return error
+  return error instanceof ErrorReply
+    ? fromErrorReply(error.message)
+    : unavailable(`${detailOf(error)} at ${endpoint}`)
+}

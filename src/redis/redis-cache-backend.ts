@@ -1,0 +1,115 @@
+import { type BackendOptions, resolveBackendOptions } from '../backend/backend-options.ts'
+import type { FailurePolicy } from '../backend/failure-policy.ts'
+import { StoreBackend } from '../backend/store-backend.ts'
+import { CacheError } from '../foundation/cache-error.ts'
+import type { Duration } from '../foundation/duration.ts'
+import { readEnvironment } from '../foundation/environment.ts'
+import { DeadlinePort } from './deadline-port.ts'
+import { type IoredisClient, type IoredisCluster, IoredisPort, isIoredis } from './ioredis-port.ts'
+import { BorrowedNodeRedis, type NodeRedisClient, type NodeRedisClusterClient } from './node-redis-client.ts'
+import { type ClusterOptions, NodeRedisCluster } from './node-redis-cluster.ts'
+import { NodeRedisConnection, type NodeRedisOptions } from './node-redis-connection.ts'
+import { parseRedisUrl } from './redis-address.ts'
+import type { RedisPort, RedisPortListener } from './redis-port.ts'
+import { RedisStore } from './redis-store.ts'
+import { portListener, resolveTimeouts } from './redis-timeouts.ts'
+import { type SentinelOptions, sentinelLocator } from './sentinel-locator.ts'
+
+export type { ClusterOptions } from './node-redis-cluster.ts'
+export type { NodeRedisOptions } from './node-redis-connection.ts'
+export type { SentinelOptions } from './sentinel-locator.ts'
+
+/** A ready client of the caller's: of `@redis/client` (or `redis`) or of `ioredis`, single or cluster. */
+export type RedisClient = NodeRedisClient | NodeRedisClusterClient | IoredisClient | IoredisCluster
+
+/** Options of {@link RedisCacheBackend}. At most one of `url`, `cluster`, `sentinel` and `client` may be given. */
+export interface RedisCacheBackendOptions extends BackendOptions {
+  /**
+   * `redis://`, `rediss://` (TLS) or `unix://`.
+   * @default REDIS_URL, then `'redis://127.0.0.1:6379'`
+   */
+  readonly url?: string | undefined
+  readonly cluster?: ClusterOptions | undefined
+  readonly sentinel?: SentinelOptions | undefined
+  /** Used as it is and never closed. */
+  readonly client?: RedisClient | undefined
+  /** Passed on to `@redis/client` for every connection that this backend opens (`socket: { ca }`, `username`, …). */
+  readonly clientOptions?: NodeRedisOptions | undefined
+  /**
+   * How long a command may take; when it is over the call settles, whatever Redis does.
+   * @default CACHEWRIGHT_TIMEOUT, then `'1s'`
+   */
+  readonly timeout?: Duration | undefined
+  /**
+   * How long `initialize()` may take to connect.
+   * @default '5s'
+   */
+  readonly connectTimeout?: Duration | undefined
+}
+
+/**
+ * The cache in Redis or Valkey (6.2 and later): a single server by URL, a Cluster, a primary behind Sentinels,
+ * or a client of the caller's.
+ *
+ * A read or a write is one round trip. The `get`s of one tick travel as one MGET (one a hash slot on a cluster).
+ * On a cluster every operation works across slots.
+ *
+ * @example
+ * ```ts
+ * import { RedisCacheBackend } from 'cachewright/redis'
+ *
+ * const backend = new RedisCacheBackend<{ name: string }>({ url: 'redis://localhost:6379', prefix: 'shop:' })
+ * await backend.initialize()
+ * await backend.set('user:1', { name: 'Ada' }, '5m')
+ * const user = await backend.get('user:1')
+ * await backend.shutdown()
+ * ```
+ */
+export class RedisCacheBackend<T = unknown> extends StoreBackend<T> {
+  /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`; nothing is sent before `initialize()` */
+  constructor(options: RedisCacheBackendOptions = {}) {
+    const environment = readEnvironment()
+    const timeouts = resolveTimeouts(options, environment)
+    const openPort = portOpener(options, environment.url, timeouts.connectTimeoutMs)
+    super(
+      resolveBackendOptions(options, environment),
+      (policy: FailurePolicy) =>
+        new RedisStore(
+          new DeadlinePort(openPort(portListener(policy)), timeouts.timeoutMs, timeouts.connectTimeoutMs),
+        ),
+    )
+  }
+}
+
+type PortOpener = (listener: RedisPortListener) => RedisPort
+
+/** Checks at once what was asked for; the port that comes of it needs a listener first. */
+function portOpener(
+  { client, clientOptions = {}, cluster, sentinel, url }: RedisCacheBackendOptions,
+  environmentUrl: string | undefined,
+  connectTimeoutMs: number,
+): PortOpener {
+  if ([client, cluster, sentinel, url].filter((choice) => choice !== undefined).length > 1) {
+    throw new CacheError('CACHE_INVALID_OPTIONS', 'Give only one of url, cluster, sentinel and client')
+  }
+  if (client !== undefined) return () => borrowedPort(client)
+  if (cluster !== undefined) {
+    return (listener) => new NodeRedisCluster(cluster, clientOptions, connectTimeoutMs, listener)
+  }
+  const isSentinel = sentinel !== undefined
+  const address = isSentinel ? undefined : parseRedisUrl(url ?? environmentUrl ?? 'redis://127.0.0.1:6379')
+  const locate = isSentinel ? sentinelLocator(sentinel) : async () => address as NonNullable<typeof address>
+  const settings = { locate, mustBePrimary: isSentinel, options: clientOptions, connectTimeoutMs }
+  return (listener) => new NodeRedisConnection(settings, listener)
+}
+
+function borrowedPort(client: RedisClient): RedisPort {
+  if (isIoredis(client)) return new IoredisPort(client)
+  if (typeof client === 'object' && client !== null && 'sendCommand' in client && 'isOpen' in client) {
+    return new BorrowedNodeRedis(client)
+  }
+  throw new CacheError(
+    'CACHE_INVALID_OPTIONS',
+    'client must be a client or cluster of @redis/client or ioredis',
+  )
+}

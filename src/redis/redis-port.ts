@@ -1,0 +1,47 @@
+/** A word of a command. */
+export type RedisArgument = string | Buffer
+
+/** How blob strings in a reply arrive: as bytes, or as text where they are known to be UTF-8. */
+export type ReplyForm = 'bytes' | 'text'
+
+/** What Redis answers; errors reject instead. */
+export type RedisReply = null | number | string | Buffer | readonly RedisReply[]
+
+/** One server that holds keys. */
+export interface RedisNode {
+  /** @throws CacheError */
+  send(command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
+}
+
+/** Receives what a connection has to tell. */
+export interface RedisPortListener {
+  connected(endpoint: string): void
+  disconnected(endpoint: string, reason: string): void
+}
+
+/**
+ * What a client library has to offer: send one command to the node that owns a key. Adapters translate the
+ * library's errors into `CacheError`s and keep every other habit of it (timeouts, offline queues, resending)
+ * out of sight. They set no deadline; that is {@link DeadlinePort}'s.
+ */
+export interface RedisPort {
+  /** Whether keys of different hash slots may not meet in one command. */
+  readonly isCluster: boolean
+  /** Resolves once commands can be sent; rejects where the handshake fails. May be called again after either. */
+  connect(): Promise<void>
+  /** Waits for replies that are due, then closes what the adapter opened. Never rejects. */
+  close(): Promise<void>
+  /**
+   * Closes at once what the adapter opened, failing what is in flight; with `redial` it then connects again in
+   * the background.
+   */
+  drop(redial: boolean): void
+  /**
+   * Sends a command to the node that owns `storedKey`, following redirects of a cluster. Never sends it twice
+   * where the first may have been executed.
+   * @throws CacheError
+   */
+  send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
+  /** Every node that owns keys: one, or the masters of a cluster. */
+  masters(): Promise<readonly RedisNode[]>
+}

@@ -1,0 +1,189 @@
+import type { CacheStore, CounterChange, Expiry, ReadOutcome, StoredEntry } from '../backend/cache-store.ts'
+import type { RemovalOptions } from '../contract/cache-backend.ts'
+import { CacheError } from '../foundation/cache-error.ts'
+import { ADD_TO_SET, INCREMENT_COUNTER } from './embedded-scripts.ts'
+import { removeMatching } from './key-scanner.ts'
+import { MAX_KEYS_PER_READ, ReadBatcher, readMany } from './read-batcher.ts'
+import type { RedisArgument, RedisPort } from './redis-port.ts'
+import { RedisScript } from './redis-script.ts'
+import { chunks, sameSlotGroups } from './same-slot.ts'
+import { sendSplittable } from './split-command.ts'
+
+/** Commands of one batch operation that are on their way at a time; bounds the memory and the wait of others. */
+const WINDOW = 1_000
+/** Members that Redis looks at for one SSCAN, and most members of one SADD. */
+const MEMBERS_PER_COMMAND = 1_000
+
+const incrementCounter = new RedisScript(INCREMENT_COUNTER)
+const addToSet = new RedisScript(ADD_TO_SET)
+
+/** The store in Redis or Valkey 6.2 and later, over any {@link RedisPort}. */
+export class RedisStore implements CacheStore {
+  readonly #port: RedisPort
+  readonly #reads: ReadBatcher
+
+  constructor(port: RedisPort) {
+    this.#port = port
+    this.#reads = new ReadBatcher(port)
+  }
+
+  /** Connects and pings. */
+  async open(): Promise<void> {
+    await this.#port.connect()
+    try {
+      for (const master of await this.#port.masters()) await master.send(['PING'], 'text')
+    } catch (error) {
+      await this.#port.close()
+      throw error
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#port.close()
+  }
+
+  read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+    return this.#reads.read(key, storedKey, outcome)
+  }
+
+  async readMany(storedKeys: readonly string[]): Promise<(Buffer | null)[]> {
+    const results = new Array<Buffer | null>(storedKeys.length).fill(null)
+    const indexes = storedKeys.map((_, index) => index)
+    const groups = sameSlotGroups(
+      indexes,
+      this.#port.isCluster,
+      MAX_KEYS_PER_READ,
+      (index) => storedKeys[index] as string,
+    )
+    await Promise.all(
+      Array.from(groups, async (group) => {
+        const replies = await readMany(
+          this.#port,
+          group.map((index) => storedKeys[index] as string),
+        )
+        for (const [position, index] of group.entries()) results[index] = replies[position] ?? null
+      }),
+    )
+    return results
+  }
+
+  async write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<void> {
+    await this.#port.send(storedKey, setCommand(storedKey, encoded, ttlMs), 'text')
+  }
+
+  async writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>> {
+    const failures = new Map<string, CacheError>()
+    for (const window of chunks(entries, WINDOW)) {
+      await Promise.all(
+        window.map(async ({ key, storedKey, encoded }) => {
+          try {
+            await this.write(storedKey, encoded, ttlMs)
+          } catch (error) {
+            if (!(error instanceof CacheError)) throw error
+            failures.set(key, error.within('setMany', key))
+          }
+        }),
+      )
+    }
+    return failures
+  }
+
+  async remove(storedKeys: readonly string[]): Promise<number> {
+    let removed = 0
+    const groups = sameSlotGroups(storedKeys, this.#port.isCluster, WINDOW, (storedKey) => storedKey)
+    await Promise.all(
+      Array.from(groups, async (group) => {
+        for (const count of await sendSplittable(this.#port, 'UNLINK', group, 'text'))
+          removed += Number(count)
+      }),
+    )
+    return removed
+  }
+
+  async exists(storedKey: string): Promise<boolean> {
+    return (await this.#port.send(storedKey, ['EXISTS', storedKey], 'text')) === 1
+  }
+
+  async ttlMs(storedKey: string): Promise<number | undefined> {
+    const ttlMs = await this.#port.send(storedKey, ['PTTL', storedKey], 'text')
+    if (ttlMs === -2) return undefined
+    return ttlMs === -1 ? Number.POSITIVE_INFINITY : Number(ttlMs)
+  }
+
+  /** One script, one round trip. A reply that is lost leaves the outcome unknown, and is told as such. */
+  async count(storedKey: string, { amount, safeOnly, slide, start, ttlMs }: CounterChange): Promise<string> {
+    const args = [amount, start, ttlText(ttlMs), flag(slide), flag(safeOnly)]
+    try {
+      return String(await incrementCounter.run(this.#port, storedKey, args, 'text'))
+    } catch (error) {
+      throw isLostReply(error) ? ambiguous(error) : error
+    }
+  }
+
+  removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
+    return removeMatching(this.#port, pattern, options)
+  }
+
+  async addMembers(storedKey: string, members: readonly string[], { slide, ttlMs }: Expiry): Promise<number> {
+    let added = 0
+    for (const chunk of chunks(members, MEMBERS_PER_COMMAND)) {
+      added += Number(
+        await addToSet.run(this.#port, storedKey, [ttlText(ttlMs), flag(slide), ...chunk], 'text'),
+      )
+    }
+    return added
+  }
+
+  /**
+   * SSCAN throughout: a small set comes whole in one reply, a set of a million holds the server for a batch at
+   * a time. Members that are there from beginning to end are found; what comes or goes meanwhile may be either.
+   */
+  async members(storedKey: string): Promise<string[]> {
+    const members = new Set<string>()
+    let cursor = '0'
+    do {
+      const command = ['SSCAN', storedKey, cursor, 'COUNT', String(MEMBERS_PER_COMMAND)]
+      const [next, batch] = (await this.#port.send(storedKey, command, 'text')) as readonly [
+        string,
+        readonly string[],
+      ]
+      for (const member of batch) members.add(member)
+      cursor = next
+    } while (cursor !== '0')
+    return [...members]
+  }
+
+  async removeMember(storedKey: string, member: string): Promise<boolean> {
+    return (await this.#port.send(storedKey, ['SREM', storedKey, member], 'text')) === 1
+  }
+}
+
+/** SET with its time to live in the same command. */
+function setCommand(storedKey: string, encoded: string | Buffer, ttlMs: number): RedisArgument[] {
+  return ttlMs === Number.POSITIVE_INFINITY
+    ? ['SET', storedKey, encoded]
+    : ['SET', storedKey, encoded, 'PX', String(ttlMs)]
+}
+
+function ttlText(ttlMs: number): string {
+  return ttlMs === Number.POSITIVE_INFINITY ? '' : String(ttlMs)
+}
+
+function flag(value: boolean): string {
+  return value ? '1' : '0'
+}
+
+/** Whether the command may have been executed all the same. */
+function isLostReply(error: unknown): error is CacheError {
+  return (
+    error instanceof CacheError && (error.code === 'CACHE_TIMEOUT' || error.code === 'CACHE_DISCONNECTED')
+  )
+}
+
+function ambiguous(cause: CacheError): CacheError {
+  return new CacheError(
+    'CACHE_AMBIGUOUS',
+    'The reply was lost: the counter may or may not have been changed',
+    { cause },
+  )
+}

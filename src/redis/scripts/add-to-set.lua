@@ -1,0 +1,21 @@
+-- Adds members to a set, which gets its time to live in the same step.
+-- KEYS[1]  the set
+-- ARGV[1]  time to live in milliseconds, '' = none
+-- ARGV[2]  '1' = renew the time to live of a set that is there
+-- ARGV[3..] the members, at most 1,000
+-- Returns  how many were new
+-- Errors   WRONGTYPE
+local set, ttl = KEYS[1], ARGV[1]
+local created = redis.call('EXISTS', set) == 0
+local added = redis.pcall('SADD', set, unpack(ARGV, 3))
+if type(added) == 'table' then
+  -- Returned rather than raised: Redis 6.2 would hide the code of an error that is raised.
+  return added
+end
+if ttl ~= '' and (created or ARGV[2] == '1') then
+  redis.call('PEXPIRE', set, ttl)
+end
+if ttl == '' and not created and ARGV[2] == '1' then
+  redis.call('PERSIST', set)
+end
+return added

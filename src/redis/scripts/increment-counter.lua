@@ -1,0 +1,46 @@
+-- Adds to a counter, which starts where it is told and gets its time to live in the same step.
+-- KEYS[1]  the counter
+-- ARGV[1]  amount to add, decimal, 64 bits
+-- ARGV[2]  where a missing counter starts
+-- ARGV[3]  time to live in milliseconds, '' = none
+-- ARGV[4]  '1' = renew the time to live of a counter that is there
+-- ARGV[5]  '1' = refuse to pass +-(2^53 - 1)
+-- Returns  the count as a string, since a Lua number holds only 53 bits
+-- Errors   WRONGTYPE, NOTACOUNTER, OVERFLOW; the counter is then as it was
+local counter, amount, start, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local created = redis.call('EXISTS', counter) == 0
+if created then
+  redis.call('SET', counter, start)
+end
+local reply = redis.pcall('INCRBY', counter, amount)
+if type(reply) == 'table' then
+  -- Adding nothing fails too, unless it was the amount that was too much.
+  local probe = redis.pcall('INCRBY', counter, '0')
+  if created then
+    redis.call('DEL', counter)
+  end
+  if type(probe) ~= 'table' then
+    return redis.error_reply('OVERFLOW the counter would leave 64 bits')
+  end
+  if redis.call('TYPE', counter)['ok'] == 'string' then
+    return redis.error_reply('NOTACOUNTER the key holds something that is not a 64-bit decimal integer')
+  end
+  return reply
+end
+local count = redis.call('GET', counter)
+local digits = string.gsub(count, '-', '')
+if ARGV[5] == '1' and (#digits > 16 or (#digits == 16 and digits > '9007199254740991')) then
+  if created then
+    redis.call('DEL', counter)
+  else
+    redis.call('DECRBY', counter, amount)
+  end
+  return redis.error_reply('OVERFLOW the counter would pass 2^53 - 1')
+end
+if ttl ~= '' and (created or ARGV[4] == '1') then
+  redis.call('PEXPIRE', counter, ttl)
+end
+if ttl == '' and not created and ARGV[4] == '1' then
+  redis.call('PERSIST', counter)
+end
+return count

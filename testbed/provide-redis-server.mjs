@@ -1,0 +1,92 @@
+#!/usr/bin/env node
+// Sees to it that redis-server and redis-cli (or Valkey's) are on this machine. Does nothing where they are; else
+// installs them without asking, where it may (as root, by a sudo that wants no password, or by Homebrew). Plain
+// JavaScript on Node alone, since it runs before anything is installed or compiled.
+//
+// Exit code: 0 when they are there, 1 when they are not, after saying what to install.
+
+import { spawnSync } from 'node:child_process'
+import { accessSync, constants } from 'node:fs'
+import { delimiter, dirname, join } from 'node:path'
+
+const HOW_TO_INSTALL = `redis-server and redis-cli (or valkey-server and valkey-cli) are missing. Install them:
+  Debian, Ubuntu:  sudo apt-get install redis-server
+  Fedora:          sudo dnf install redis     (or: valkey)
+  Alpine:          sudo apk add redis         (or: valkey valkey-cli)
+  macOS:           brew install redis         (or: valkey)
+or name the server program in CACHEWRIGHT_REDIS_SERVER.`
+
+const APT_INSTALL = 'env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y'
+
+// Each step is tried in turn until the programs are there. A step that fails stops nothing: one broken package
+// source fails an update that was good enough, and some systems have Valkey in the place of Redis.
+const PACKAGE_MANAGERS = [
+  {
+    program: 'apt-get',
+    asRoot: true,
+    steps: ['apt-get update', `${APT_INSTALL} --no-install-recommends redis-server`],
+  },
+  { program: 'dnf', asRoot: true, steps: ['dnf install -y redis', 'dnf install -y valkey'] },
+  { program: 'apk', asRoot: true, steps: ['apk add redis', 'apk add valkey valkey-cli'] },
+  { program: 'brew', asRoot: false, steps: ['brew install redis'] }, // refuses to run as root
+]
+
+const namedServer = process.env.CACHEWRIGHT_REDIS_SERVER
+
+// A program named by hand is the user's to put right.
+if (!isProvided() && !namedServer) install()
+if (!isProvided()) {
+  console.error(HOW_TO_INSTALL)
+  process.exitCode = 1
+}
+
+function install() {
+  const manager = PACKAGE_MANAGERS.find(({ program }) => isOnPath(program))
+  if (manager === undefined) return
+  const prefix = manager.asRoot ? rootPrefix() : []
+  if (prefix === undefined) {
+    console.error(
+      `Not installing Redis with ${manager.program}: that takes root, or a sudo without a password.`,
+    )
+    return
+  }
+  for (const step of manager.steps) {
+    if (isProvided()) return
+    console.log(`Providing Redis: ${[...prefix, step].join(' ')}`)
+    const [program, ...args] = [...prefix, ...step.split(' ')]
+    spawnSync(program, args, { stdio: ['ignore', 'inherit', 'inherit'] })
+  }
+}
+
+/** What to put before a command so that root runs it; `undefined` where that cannot be had without asking. */
+function rootPrefix() {
+  if (process.getuid?.() === 0) return []
+  return spawnSync('sudo', ['-n', 'true']).status === 0 ? ['sudo', '-n'] : undefined
+}
+
+function isProvided() {
+  const server = namedServer ? isProgram(namedServer) : isOnPath('redis-server', 'valkey-server')
+  const beside = namedServer ? [dirname(namedServer)] : []
+  return server && [...beside, ...pathFolders()].some((folder) => isIn(folder, 'redis-cli', 'valkey-cli'))
+}
+
+function isOnPath(...names) {
+  return pathFolders().some((folder) => isIn(folder, ...names))
+}
+
+function isIn(folder, ...names) {
+  return names.some((name) => isProgram(join(folder, name)))
+}
+
+function pathFolders() {
+  return (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '')
+}
+
+function isProgram(path) {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,137 @@
+import type { RedisReply } from './redis-command.ts'
+import { type RedisProcess, type RedisProcessOptions, startRedisProcesses } from './redis-process.ts'
+import { waitUntil } from './wait-until.ts'
+
+const NAME = 'cachewright'
+const QUORUM = 2
+const SETTLE_BOUND_MS = 30_000
+
+/** What {@link startSentinel} starts. */
+export interface SentinelOptions {
+  /** Milliseconds of silence after which a sentinel takes the primary for down. @default 1000 */
+  readonly downAfterMs?: number
+  /** More arguments of the primary and the replica; they win over the testbed's own. */
+  readonly args?: readonly string[]
+}
+
+/**
+ * Starts a primary, its replica and three sentinels on 127.0.0.1, and resolves when the replica is in sync and
+ * every sentinel knows it, the other sentinels and a quorum.
+ */
+export async function startSentinel(options: SentinelOptions = {}): Promise<RedisSentinel> {
+  const { downAfterMs = 1000, args = [] } = options
+  const data: RedisProcessOptions = {
+    args: ['--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', '0', ...args],
+  }
+  // A sentinel keeps what it learns in its config file; whom to watch it is told below.
+  const sentinel: RedisProcessOptions = {
+    args: ['sentinel.conf', '--sentinel'],
+    files: { 'sentinel.conf': '' },
+  }
+  const servers = await startRedisProcesses([data, data, sentinel, sentinel, sentinel])
+  const [primary, replica, ...sentinels] = servers as [RedisProcess, RedisProcess, ...RedisProcess[]]
+  const testbed = new RedisSentinel(primary, replica, sentinels)
+  try {
+    await replica.ask('REPLICAOF', primary.host, primary.port)
+    await Promise.all(sentinels.map((each) => watch(each, primary, downAfterMs)))
+    await testbed.settled(primary)
+    return testbed
+  } catch (error) {
+    await testbed.stop()
+    throw error
+  }
+}
+
+async function watch(sentinel: RedisProcess, primary: RedisProcess, downAfterMs: number): Promise<void> {
+  // Sentinels tell of themselves every 2 s and look for replicas every 10 s: too slow for a test. Servers before
+  // 7.0 cannot be hurried; with them it only takes longer.
+  const hurry = ['INFO-PERIOD', 200, 'PUBLISH-PERIOD', 200, 'ASK-PERIOD', 200]
+  await sentinel.ask('SENTINEL', 'DEBUG', ...hurry).catch(() => {})
+  await sentinel.ask('SENTINEL', 'MONITOR', NAME, primary.host, primary.port, QUORUM)
+  await sentinel.ask(
+    'SENTINEL',
+    'SET',
+    NAME,
+    'down-after-milliseconds',
+    downAfterMs,
+    'failover-timeout',
+    downAfterMs * 4,
+  )
+}
+
+/** Two servers and the three sentinels that watch them. Made by {@link startSentinel}. */
+export class RedisSentinel {
+  /** The name the sentinels know the primary by. */
+  readonly name = NAME
+  readonly sentinels: readonly RedisProcess[]
+  /** The server that began as the primary; {@link RedisSentinel.current} is the one that is it now. */
+  readonly primary: RedisProcess
+  /** The server that began as the replica. */
+  readonly replica: RedisProcess
+
+  /** @internal */
+  constructor(primary: RedisProcess, replica: RedisProcess, sentinels: readonly RedisProcess[]) {
+    this.primary = primary
+    this.replica = replica
+    this.sentinels = sentinels
+  }
+
+  /** The server that is the primary now, as the first sentinel to answer sees it. */
+  async current(): Promise<RedisProcess> {
+    const asked = this.sentinels.map((each) => each.ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME))
+    const [, port] = (await Promise.any(asked)) as [host: string, port: string]
+    return this.primary.port === Number(port) ? this.primary : this.replica
+  }
+
+  /**
+   * Has the two servers change roles, and resolves with the new primary when all is {@link RedisSentinel.settled} again. For a
+   * failover as it comes about by itself, kill or pause the current primary instead.
+   */
+  async failover(): Promise<RedisProcess> {
+    const next = (await this.current()) === this.primary ? this.replica : this.primary
+    // Refused while the one before is not over or the replica's state is not known yet.
+    await waitUntil(async () => (await this.sentinels[0]?.ask('SENTINEL', 'FAILOVER', NAME)) === 'OK', {
+      what: 'a sentinel to begin the failover',
+      timeoutMs: SETTLE_BOUND_MS,
+    })
+    await this.settled(next)
+    return next
+  }
+
+  /** Resolves when every sentinel takes this server for the primary, the other one follows it, and all see all. */
+  settled(primary: RedisProcess): Promise<void> {
+    const others = this.sentinels.length - 1
+    const sees = async (sentinel: RedisProcess): Promise<boolean> => {
+      const seen = toRecord(await sentinel.ask('SENTINEL', 'MASTER', NAME))
+      const [replica, ...more] = ((await sentinel.ask('SENTINEL', 'REPLICAS', NAME)) as RedisReply[]).map(
+        toRecord,
+      )
+      await sentinel.ask('SENTINEL', 'CKQUORUM', NAME) // an error while there is none
+      return (
+        Number(seen.port) === primary.port &&
+        seen.flags === 'master' &&
+        Number(seen['num-other-sentinels']) === others &&
+        replica?.flags === 'slave' &&
+        replica['master-link-status'] === 'ok' &&
+        more.length === 0
+      )
+    }
+    return waitUntil(async () => (await Promise.all(this.sentinels.map(sees))).every(Boolean), {
+      what: `the sentinels to settle on port ${primary.port}`,
+      timeoutMs: SETTLE_BOUND_MS,
+    })
+  }
+
+  /** Ends all five. Idempotent. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.sentinels, this.primary, this.replica].map((server) => server.stop()))
+  }
+}
+
+/** A reply of names and values in turn. */
+function toRecord(reply: RedisReply): Record<string, RedisReply> {
+  const items = reply as RedisReply[]
+  return Object.fromEntries(
+    items.flatMap((name, at) => (at % 2 === 0 ? [[name, items[at + 1] ?? null]] : [])),
+  )
+}

@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitest/config'
+
+const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+
+export default defineConfig({
+  resolve: {
+    alias: [
+      { find: /^cachewright$/, replacement: source('index.ts') },
+      { find: 'cachewright/redis', replacement: source('redis/redis-cache-backend.ts') },
+      { find: 'cachewright/ioredis', replacement: source('redis/ioredis-cache-backend.ts') },
+      { find: 'cachewright/memory', replacement: source('memory/memory-cache-backend.ts') },
+      { find: 'cachewright/null', replacement: source('null/null-cache-backend.ts') },
+      { find: 'cachewright/testing', replacement: source('testing/contract-suite.ts') },
+    ],
+  },
+  test: {
+    include: ['tests/**/*.test.ts'],
+    exclude: ['tests/package/**'],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+    unstubEnvs: true,
+  },
+})
