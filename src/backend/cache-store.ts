@@ -43,8 +43,8 @@ export interface CacheStore {
   open(): Promise<void>
   close(): Promise<void>
   read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result>
-  /** One result a key, in the same order. */
-  readMany(storedKeys: readonly string[]): Promise<(Buffer | null)[]>
+  /** One result a key, in the same order: bytes, `null` as in {@link ReadOutcome.found}, or why it could not be read. */
+  readMany(storedKeys: readonly string[]): Promise<(Buffer | CacheError | null)[]>
   /** Stores value and time to live in one step. */
   write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<void>
   /** Stores each entry together with its time to live; returns what failed, by the caller's key. */

@@ -5,15 +5,15 @@ import { assertCacheKey } from '../foundation/cache-key.ts'
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
 
-/** The keys once each, in the order first named. @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT` */
-export function distinctKeys(keys: Iterable<string>, noun = 'key'): string[] {
+/**
+ * The keys as a list, all of them checked; a list that is one already is not copied.
+ * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT`
+ */
+export function checkedKeys(keys: Iterable<string>, noun = 'key'): readonly string[] {
   assertIterable(keys, `${noun}s`)
-  const distinct = new Set<string>()
-  for (const key of keys) {
-    assertCacheKey(key, noun)
-    distinct.add(key)
-  }
-  return [...distinct]
+  const list = Array.isArray(keys) ? (keys as readonly string[]) : [...keys]
+  for (const key of list) assertCacheKey(key, noun)
+  return list
 }
 
 /** The entries by key; of two with the same key the later one counts. @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT` */

@@ -6,24 +6,29 @@ import type {
   ExpiryOptions,
   RemovalOptions,
 } from '../contract/cache-backend.ts'
-import type { CacheEvents, MissReason } from '../contract/cache-events.ts'
+import type { CacheEvents } from '../contract/cache-events.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import { assertCacheKey, isCacheKey } from '../foundation/cache-key.ts'
+import { chunks } from '../foundation/chunks.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
 import { escapeGlob } from '../foundation/glob.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'
-import type { CacheStore, Expiry, ReadOutcome, StoredEntry } from './cache-store.ts'
+import type { CacheStore, Expiry, StoredEntry } from './cache-store.ts'
 import { FailurePolicy } from './failure-policy.ts'
 import { Lifecycle } from './lifecycle.ts'
 import {
   assertPattern,
+  checkedKeys,
   distinctEntries,
-  distinctKeys,
   int64Text,
   invalidArgument,
   safeIntegerText,
 } from './operation-arguments.ts'
+import { ValueReader } from './value-reader.ts'
+
+/** Keys of a batch that are in memory at a time, beside the caller's own. */
+const KEYS_PER_BATCH = 2_048
 
 /**
  * The nineteen operations over any {@link CacheStore}: checks arguments, adds the prefix, encodes and decodes,
@@ -36,7 +41,8 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   readonly #store: CacheStore
   readonly #policy: FailurePolicy
   readonly #lifecycle: Lifecycle
-  readonly #readOutcome: ReadOutcome<T | undefined>
+  readonly #reader: ValueReader<T>
+  readonly #manyReader: ValueReader<T>
 
   /** @param createStore makes the store; given the policy, to tell connection events through it */
   protected constructor(options: ResolvedBackendOptions, createStore: (policy: FailurePolicy) => CacheStore) {
@@ -52,10 +58,8 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       },
       () => this.#store.close(),
     )
-    this.#readOutcome = {
-      found: (key, storedKey, bytes) => this.#decode('get', key, storedKey, bytes),
-      failed: (key, error) => this.#missAfterFailure('get', key, error),
-    }
+    this.#reader = new ValueReader('get', this.#codec, this.#policy)
+    this.#manyReader = new ValueReader('getMany', this.#codec, this.#policy)
   }
 
   initialize(): Promise<void> {
@@ -80,7 +84,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   /** No async function here: the promise that the store makes is the one the caller gets. */
   get(key: string): Promise<T | undefined> {
     if (!this.#lifecycle.isReady || !isCacheKey(key)) return this.#refuseRead(key)
-    return this.#store.read(key, this.#prefix + key, this.#readOutcome)
+    return this.#store.read(key, this.#prefix + key, this.#reader)
   }
 
   set(key: string, value: T, ttl?: Duration): Promise<boolean> {
@@ -107,20 +111,15 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   }
 
   async getMany(keys: Iterable<string>): Promise<Map<string, T | undefined>> {
-    const distinct = this.#checkedKeys('getMany', keys)
     const results = new Map<string, T | undefined>()
     try {
+      const asked = checkedKeys(keys)
+      for (const key of asked) results.set(key, undefined)
       this.#assertReady()
-      const storedKeys = distinct.map((key) => this.#prefix + key)
-      const replies = await this.#store.readMany(storedKeys)
-      for (const [index, key] of distinct.entries()) {
-        const decoded = this.#decode('getMany', key, storedKeys[index] as string, replies[index] ?? null)
-        results.set(key, decoded instanceof Promise ? await decoded : decoded)
-        replies[index] = null
-      }
+      for (const chunk of chunks([...results.keys()], KEYS_PER_BATCH)) await this.#readInto(results, chunk)
     } catch (error) {
       this.#policy.report('getMany', undefined, error)
-      for (const key of distinct) if (!results.has(key)) results.set(key, this.#miss(key, 'unavailable'))
+      for (const key of results.keys()) this.#manyReader.unavailable(key)
     }
     return results
   }
@@ -141,10 +140,14 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 
   deleteMany(keys: Iterable<string>): Promise<number> {
     return this.#policy.absorb('deleteMany', undefined, 0, async () => {
-      const distinct = distinctKeys(keys)
+      const asked = checkedKeys(keys)
       this.#assertReady()
-      const removed = await this.#store.remove(distinct.map((key) => this.#prefix + key))
-      this.#policy.events.emit('delete', { keys: distinct, removed })
+      let removed = 0
+      for (const chunk of chunks(asked, KEYS_PER_BATCH)) {
+        const removedNow = await this.#store.remove(chunk.map((key) => this.#prefix + key))
+        this.#policy.events.emit('delete', { keys: chunk, removed: removedNow })
+        removed += removedNow
+      }
       return removed
     })
   }
@@ -204,7 +207,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 
   addManyToSet(key: string, members: Iterable<string>, options: ExpiryOptions = {}): Promise<number> {
     return this.#policy.absorb('addManyToSet', key, 0, async () => {
-      const distinct = distinctKeys(members, 'member')
+      const distinct = [...new Set(checkedKeys(members, 'member'))]
       const storedKey = this.#storedKey(key)
       const expiry = this.#expiry(options)
       return distinct.length === 0 ? 0 : this.#store.addMembers(storedKey, distinct, expiry)
@@ -243,59 +246,28 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     return { ttlMs: this.#ttlMs(ttl), slide }
   }
 
-  #checkedKeys(operation: string, keys: Iterable<string>): string[] {
-    try {
-      return distinctKeys(keys)
-    } catch (error) {
-      throw error instanceof CacheError ? error.within(operation) : error
-    }
-  }
-
   async #refuseRead(key: string): Promise<T | undefined> {
     try {
       this.#storedKey(key)
       return undefined
     } catch (error) {
-      return this.#missAfterFailure('get', key, error)
+      return this.#reader.failed(key, error)
     }
   }
 
-  #decode(
-    operation: string,
-    key: string,
-    storedKey: string,
-    bytes: Buffer | null,
-  ): T | undefined | Promise<T | undefined> {
-    if (bytes === null) return this.#miss(key, 'absent')
-    try {
-      const value = this.#codec.decode(storedKey, bytes)
-      if (!(value instanceof Promise)) return this.#hit(key, value)
-      return value.then(
-        (loaded) => this.#hit(key, loaded),
-        (error) => this.#undecodable(operation, key, error),
-      )
-    } catch (error) {
-      return this.#undecodable(operation, key, error)
+  async #readInto(results: Map<string, T | undefined>, keys: readonly string[]): Promise<void> {
+    const storedKeys = keys.map((key) => this.#prefix + key)
+    const replies = await this.#store.readMany(storedKeys)
+    const failures = new Set<unknown>(replies.filter((reply) => reply instanceof CacheError))
+    for (const failure of failures) this.#policy.report('getMany', undefined, failure)
+    for (const [index, key] of keys.entries()) {
+      const reply = replies[index] ?? null
+      const value =
+        reply instanceof CacheError
+          ? this.#manyReader.unavailable(key)
+          : this.#manyReader.found(key, storedKeys[index] as string, reply)
+      results.set(key, value instanceof Promise ? await value : value)
     }
-  }
-
-  #hit(key: string, value: unknown): T {
-    if (this.#policy.events.has('hit')) this.#policy.events.emit('hit', { key })
-    return value as T
-  }
-
-  #miss(key: string, reason: MissReason): undefined {
-    if (this.#policy.events.has('miss')) this.#policy.events.emit('miss', { key, reason })
-  }
-
-  #undecodable(operation: string, key: string, error: unknown): undefined {
-    this.#policy.tellUndecodable(operation, key, error)
-    return this.#miss(key, 'undecodable')
-  }
-
-  #missAfterFailure(operation: string, key: string, error: unknown): undefined {
-    this.#policy.report(operation, key, error)
-    return this.#miss(key, 'unavailable')
   }
 
   #tellSet(key: string, encoded: string | Buffer, ttlMs: number): void {

@@ -25,7 +25,7 @@ export interface IoredisClient extends IoredisConnection {
 /** The part of `new Cluster()` of `ioredis` that is used. */
 export interface IoredisCluster extends Omit<IoredisConnection, 'options'> {
   readonly options: { readonly keyPrefix?: string | undefined }
-  readonly isCluster: true
+  readonly isCluster: boolean
   nodes(role: 'master'): IoredisConnection[]
 }
 

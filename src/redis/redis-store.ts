@@ -1,12 +1,13 @@
 import type { CacheStore, CounterChange, Expiry, ReadOutcome, StoredEntry } from '../backend/cache-store.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
+import { chunks } from '../foundation/chunks.ts'
 import { ADD_TO_SET, INCREMENT_COUNTER } from './embedded-scripts.ts'
 import { removeMatching } from './key-scanner.ts'
 import { MAX_KEYS_PER_READ, ReadBatcher, readMany } from './read-batcher.ts'
 import type { RedisArgument, RedisPort } from './redis-port.ts'
 import { RedisScript } from './redis-script.ts'
-import { chunks, sameSlotGroups } from './same-slot.ts'
+import { sameSlotGroups } from './same-slot.ts'
 import { sendSplittable } from './split-command.ts'
 
 /** Commands of one batch operation that are on their way at a time; bounds the memory and the wait of others. */
@@ -46,22 +47,22 @@ export class RedisStore implements CacheStore {
     return this.#reads.read(key, storedKey, outcome)
   }
 
-  async readMany(storedKeys: readonly string[]): Promise<(Buffer | null)[]> {
-    const results = new Array<Buffer | null>(storedKeys.length).fill(null)
-    const indexes = storedKeys.map((_, index) => index)
+  /** What one node cannot answer costs the keys of the others nothing. */
+  async readMany(storedKeys: readonly string[]): Promise<(Buffer | CacheError | null)[]> {
+    const results = new Array<Buffer | CacheError | null>(storedKeys.length).fill(null)
+    const storedKeyAt = (index: number) => storedKeys[index] as string
     const groups = sameSlotGroups(
-      indexes,
+      [...storedKeys.keys()],
       this.#port.isCluster,
       MAX_KEYS_PER_READ,
-      (index) => storedKeys[index] as string,
+      storedKeyAt,
     )
     await Promise.all(
       Array.from(groups, async (group) => {
-        const replies = await readMany(
-          this.#port,
-          group.map((index) => storedKeys[index] as string),
-        )
-        for (const [position, index] of group.entries()) results[index] = replies[position] ?? null
+        const replies = await readMany(this.#port, group.map(storedKeyAt)).catch(asCacheError)
+        for (const [position, index] of group.entries()) {
+          results[index] = replies instanceof CacheError ? replies : (replies[position] ?? null)
+        }
       }),
     )
     return results
@@ -79,8 +80,7 @@ export class RedisStore implements CacheStore {
           try {
             await this.write(storedKey, encoded, ttlMs)
           } catch (error) {
-            if (!(error instanceof CacheError)) throw error
-            failures.set(key, error.within('setMany', key))
+            failures.set(key, asCacheError(error).within('setMany', key))
           }
         }),
       )
@@ -171,6 +171,12 @@ function ttlText(ttlMs: number): string {
 
 function flag(value: boolean): string {
   return value ? '1' : '0'
+}
+
+/** @throws the error itself where it is none of ours */
+function asCacheError(error: unknown): CacheError {
+  if (error instanceof CacheError) return error
+  throw error
 }
 
 /** Whether the command may have been executed all the same. */

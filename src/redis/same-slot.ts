@@ -1,3 +1,4 @@
+import { chunks } from '../foundation/chunks.ts'
 import { keySlot } from './key-slot.ts'
 
 /**
@@ -22,13 +23,4 @@ export function* sameSlotGroups<Item>(
     else group.push(item)
   }
   for (const group of bySlot.values()) yield* chunks(group, limit)
-}
-
-/** Runs of at most `limit` items. */
-export function* chunks<Item>(items: readonly Item[], limit: number): Generator<readonly Item[]> {
-  if (items.length <= limit) {
-    if (items.length > 0) yield items
-    return
-  }
-  for (let start = 0; start < items.length; start += limit) yield items.slice(start, start + limit)
 }

@@ -8,6 +8,7 @@ export type Item = null | boolean | number | bigint | string | Buffer | Date | F
 
 /** A class, function or time zone: legal as an argument and to be called, but never part of a result. */
 export class Foreign {
+  /** What a call of it makes; throws where that is no plain data. */
   readonly call: (args: readonly unknown[]) => Scalar | Foreign | Set<unknown>
 
   constructor(call: Foreign['call']) {
@@ -31,6 +32,7 @@ export class Container {
     this.depth = depth
   }
 
+  /** Takes items at the end of a list. */
   append(items: readonly Item[]): this {
     const values = this.#admitAll(items)
     if (!Array.isArray(this.content)) unreadable('an append to what is no list')
@@ -38,6 +40,7 @@ export class Container {
     return this
   }
 
+  /** Takes members of a set. */
   add(items: readonly Item[]): this {
     const values = this.#admitAll(items)
     if (!(this.content instanceof Set)) unreadable('an addition to what is no set')
@@ -48,11 +51,11 @@ export class Container {
     return this
   }
 
-  /** Takes keys and values in turn. */
+  /** Takes keys and values of a dict, in turn. */
   assign(items: readonly Item[]): this {
     const values = this.#admitAll(items)
-    if (!(this.content instanceof Map) || values.length % 2 === 1)
-      unreadable('an assignment to what is no dict')
+    if (!(this.content instanceof Map)) unreadable('an assignment to what is no dict')
+    if (values.length % 2 === 1) unreadable('a key without a value')
     for (let index = 0; index < values.length; index += 2) {
       if (this.content.has(values[index])) unreadable('two equal keys in a dict')
       this.content.set(values[index], values[index + 1])
@@ -69,11 +72,13 @@ export class Container {
     return item.close()
   }
 
+  /** Closes it before its first use: a frozenset takes no members. */
   freeze(): this {
     this.close()
     return this
   }
 
+  /** Its value, to which nothing will be added. */
   close(): unknown {
     if (this.open && this.content instanceof Map) this.content = objectOrMap(this.content)
     this.open = false

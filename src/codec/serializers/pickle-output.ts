@@ -1,35 +1,4 @@
-/** The opcodes that the writer uses, under the names that Python's `pickletools` gives them. */
-export const OP = {
-  MARK: 0x28,
-  STOP: 0x2e,
-  BINBYTES: 0x42,
-  SHORT_BINBYTES: 0x43,
-  BINFLOAT: 0x47,
-  BININT: 0x4a,
-  BININT1: 0x4b,
-  NONE: 0x4e,
-  REDUCE: 0x52,
-  BINUNICODE: 0x58,
-  EMPTY_LIST: 0x5d,
-  APPENDS: 0x65,
-  BINGET: 0x68,
-  LONG_BINGET: 0x6a,
-  SETITEMS: 0x75,
-  EMPTY_DICT: 0x7d,
-  PROTO: 0x80,
-  TUPLE1: 0x85,
-  TUPLE2: 0x86,
-  TUPLE3: 0x87,
-  NEWTRUE: 0x88,
-  NEWFALSE: 0x89,
-  LONG1: 0x8a,
-  LONG4: 0x8b,
-  SHORT_BINUNICODE: 0x8c,
-  EMPTY_SET: 0x8f,
-  ADDITEMS: 0x90,
-  STACK_GLOBAL: 0x93,
-  MEMOIZE: 0x94,
-} as const
+import { OP } from './pickle-opcodes.ts'
 
 /** The bytes of a pickle as they are written, in a buffer that doubles when it is full. */
 export class PickleOutput {

@@ -9,8 +9,7 @@ import {
   unreadable,
 } from './pickle-input.ts'
 import { Container, Foreign, findForeign, type Item, Tuple } from './pickle-objects.ts'
-
-const STOP = 0x2e
+import { OP } from './pickle-opcodes.ts'
 
 /**
  * The value in a Python pickle of protocol 0 to 5, where it is plain data (`createPickleSerializer` has the
@@ -31,74 +30,74 @@ export function decodePickle(bytes: Buffer): unknown {
 
 type Operation = (machine: PickleMachine, input: PickleInput) => void
 
-/** The opcodes of plain data under the names that Python's `pickletools` gives them; no others are legal. */
+/** What each opcode does; an opcode that is not here is not for plain data. */
 const OPERATIONS: Readonly<Record<number, Operation>> = {
   // Structure
-  128: (_, input) => void (input.byte() <= 5 || unreadable('an unknown protocol')), // PROTO
-  149: (_, input) => input.frame(), // FRAME
-  40: (machine) => machine.mark(), // MARK
-  48: (machine) => machine.pop(), // POP
-  49: (machine) => machine.popMark(), // POP_MARK
-  50: (machine) => machine.push(machine.top()), // DUP
+  [OP.PROTO]: (_, input) => void (input.byte() <= 5 || unreadable('an unknown protocol')),
+  [OP.FRAME]: (_, input) => input.frame(),
+  [OP.MARK]: (machine) => machine.mark(),
+  [OP.POP]: (machine) => machine.pop(),
+  [OP.POP_MARK]: (machine) => machine.popMark(),
+  [OP.DUP]: (machine) => machine.push(machine.top()),
 
   // Memo
-  112: (machine, input) => machine.put(input.index()), // PUT
-  113: (machine, input) => machine.put(input.byte()), // BINPUT
-  114: (machine, input) => machine.put(input.uint32()), // LONG_BINPUT
-  148: (machine) => machine.memoize(), // MEMOIZE
-  103: (machine, input) => machine.get(input.index()), // GET
-  104: (machine, input) => machine.get(input.byte()), // BINGET
-  106: (machine, input) => machine.get(input.uint32()), // LONG_BINGET
+  [OP.PUT]: (machine, input) => machine.put(input.index()),
+  [OP.BINPUT]: (machine, input) => machine.put(input.byte()),
+  [OP.LONG_BINPUT]: (machine, input) => machine.put(input.uint32()),
+  [OP.MEMOIZE]: (machine) => machine.memoize(),
+  [OP.GET]: (machine, input) => machine.get(input.index()),
+  [OP.BINGET]: (machine, input) => machine.get(input.byte()),
+  [OP.LONG_BINGET]: (machine, input) => machine.get(input.uint32()),
 
   // Constants and numbers
-  78: (machine) => machine.push(null), // NONE
-  136: (machine) => machine.push(true), // NEWTRUE
-  137: (machine) => machine.push(false), // NEWFALSE
-  73: (machine, input) => machine.push(parseIntOrBool(input.line())), // INT
-  76: (machine, input) => machine.push(parseLong(input.line())), // LONG
-  70: (machine, input) => machine.push(parseFloatRepr(input.line())), // FLOAT
-  74: (machine, input) => machine.push(input.int32()), // BININT
-  75: (machine, input) => machine.push(input.byte()), // BININT1
-  77: (machine, input) => machine.push(input.uint16()), // BININT2
-  138: (machine, input) => machine.push(readLong(input.view(input.byte()))), // LONG1
-  139: (machine, input) => machine.push(readLong(input.view(input.uint32()))), // LONG4
-  71: (machine, input) => machine.push(input.float64()), // BINFLOAT
+  [OP.NONE]: (machine) => machine.push(null),
+  [OP.NEWTRUE]: (machine) => machine.push(true),
+  [OP.NEWFALSE]: (machine) => machine.push(false),
+  [OP.INT]: (machine, input) => machine.push(parseIntOrBool(input.line())),
+  [OP.LONG]: (machine, input) => machine.push(parseLong(input.line())),
+  [OP.FLOAT]: (machine, input) => machine.push(parseFloatRepr(input.line())),
+  [OP.BININT]: (machine, input) => machine.push(input.int32()),
+  [OP.BININT1]: (machine, input) => machine.push(input.byte()),
+  [OP.BININT2]: (machine, input) => machine.push(input.uint16()),
+  [OP.LONG1]: (machine, input) => machine.push(readLong(input.view(input.byte()))),
+  [OP.LONG4]: (machine, input) => machine.push(readLong(input.view(input.uint32()))),
+  [OP.BINFLOAT]: (machine, input) => machine.push(input.float64()),
 
   // Strings and bytes
-  83: (machine, input) => machine.push(parseQuoted(input.line())), // STRING
-  85: (machine, input) => machine.push(input.ascii(input.byte())), // SHORT_BINSTRING
-  84: (machine, input) => machine.push(input.ascii(input.uint32())), // BINSTRING
-  86: (machine, input) => machine.push(parseRawUnicode(input.line())), // UNICODE
-  140: (machine, input) => machine.push(input.utf8(input.byte())), // SHORT_BINUNICODE
-  88: (machine, input) => machine.push(input.utf8(input.uint32())), // BINUNICODE
-  141: (machine, input) => machine.push(input.utf8(input.uint64())), // BINUNICODE8
-  67: (machine, input) => machine.push(input.copy(input.byte())), // SHORT_BINBYTES
-  66: (machine, input) => machine.push(input.copy(input.uint32())), // BINBYTES
-  142: (machine, input) => machine.push(input.copy(input.uint64())), // BINBYTES8
-  150: (machine, input) => machine.push(input.copy(input.uint64())), // BYTEARRAY8
+  [OP.STRING]: (machine, input) => machine.push(parseQuoted(input.line())),
+  [OP.SHORT_BINSTRING]: (machine, input) => machine.push(input.ascii(input.byte())),
+  [OP.BINSTRING]: (machine, input) => machine.push(input.ascii(input.uint32())),
+  [OP.UNICODE]: (machine, input) => machine.push(parseRawUnicode(input.line())),
+  [OP.SHORT_BINUNICODE]: (machine, input) => machine.push(input.utf8(input.byte())),
+  [OP.BINUNICODE]: (machine, input) => machine.push(input.utf8(input.uint32())),
+  [OP.BINUNICODE8]: (machine, input) => machine.push(input.utf8(input.uint64())),
+  [OP.SHORT_BINBYTES]: (machine, input) => machine.push(input.copy(input.byte())),
+  [OP.BINBYTES]: (machine, input) => machine.push(input.copy(input.uint32())),
+  [OP.BINBYTES8]: (machine, input) => machine.push(input.copy(input.uint64())),
+  [OP.BYTEARRAY8]: (machine, input) => machine.push(input.copy(input.uint64())),
 
   // Containers
-  41: (machine) => machine.push(new Tuple([])), // EMPTY_TUPLE
-  133: (machine) => machine.push(new Tuple(machine.popMany(1))), // TUPLE1
-  134: (machine) => machine.push(new Tuple(machine.popMany(2))), // TUPLE2
-  135: (machine) => machine.push(new Tuple(machine.popMany(3))), // TUPLE3
-  116: (machine) => machine.push(new Tuple(machine.popMark())), // TUPLE
-  93: (machine) => machine.push(new Container([])), // EMPTY_LIST
-  108: (machine) => machine.push(new Container([]).append(machine.popMark())), // LIST
-  97: (machine) => machine.append(machine.popMany(1)), // APPEND
-  101: (machine) => machine.append(machine.popMark()), // APPENDS
-  125: (machine) => machine.push(new Container(new Map())), // EMPTY_DICT
-  100: (machine) => machine.push(new Container(new Map()).assign(machine.popMark())), // DICT
-  115: (machine) => machine.assign(machine.popMany(2)), // SETITEM
-  117: (machine) => machine.assign(machine.popMark()), // SETITEMS
-  143: (machine) => machine.push(new Container(new Set())), // EMPTY_SET
-  145: (machine) => machine.push(new Container(new Set()).add(machine.popMark()).freeze()), // FROZENSET
-  144: (machine) => machine.add(machine.popMark()), // ADDITEMS
+  [OP.EMPTY_TUPLE]: (machine) => machine.push(new Tuple([])),
+  [OP.TUPLE1]: (machine) => machine.push(new Tuple(machine.popMany(1))),
+  [OP.TUPLE2]: (machine) => machine.push(new Tuple(machine.popMany(2))),
+  [OP.TUPLE3]: (machine) => machine.push(new Tuple(machine.popMany(3))),
+  [OP.TUPLE]: (machine) => machine.push(new Tuple(machine.popMark())),
+  [OP.EMPTY_LIST]: (machine) => machine.push(new Container([])),
+  [OP.LIST]: (machine) => machine.push(new Container([]).append(machine.popMark())),
+  [OP.APPEND]: (machine) => machine.append(machine.popMany(1)),
+  [OP.APPENDS]: (machine) => machine.append(machine.popMark()),
+  [OP.EMPTY_DICT]: (machine) => machine.push(new Container(new Map())),
+  [OP.DICT]: (machine) => machine.push(new Container(new Map()).assign(machine.popMark())),
+  [OP.SETITEM]: (machine) => machine.assign(machine.popMany(2)),
+  [OP.SETITEMS]: (machine) => machine.assign(machine.popMark()),
+  [OP.EMPTY_SET]: (machine) => machine.push(new Container(new Set())),
+  [OP.FROZENSET]: (machine) => machine.push(new Container(new Set()).add(machine.popMark()).freeze()),
+  [OP.ADDITEMS]: (machine) => machine.add(machine.popMark()),
 
   // Names, and calls of the few that stand for data
-  99: (machine, input) => machine.push(findForeign(input.line(), input.line())), // GLOBAL
-  147: (machine) => machine.findForeign(), // STACK_GLOBAL
-  82: (machine) => machine.reduce(), // REDUCE
+  [OP.GLOBAL]: (machine, input) => machine.push(findForeign(input.line(), input.line())),
+  [OP.STACK_GLOBAL]: (machine) => machine.findForeign(),
+  [OP.REDUCE]: (machine) => machine.reduce(),
 }
 
 class PickleMachine {
@@ -116,7 +115,7 @@ class PickleMachine {
   }
 
   run(): unknown {
-    for (let opcode = this.#input.byte(); opcode !== STOP; opcode = this.#input.byte()) {
+    for (let opcode = this.#input.byte(); opcode !== OP.STOP; opcode = this.#input.byte()) {
       const operation = OPERATIONS[opcode] ?? unreadable('an operation that is not for plain data')
       operation(this, this.#input)
     }

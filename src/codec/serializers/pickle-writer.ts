@@ -1,5 +1,6 @@
 import { types } from 'node:util'
-import { OP, PickleOutput } from './pickle-output.ts'
+import { OP } from './pickle-opcodes.ts'
+import { PickleOutput } from './pickle-output.ts'
 
 /** Containers within containers; a deeper value is taken for a mistake. */
 const MAX_DEPTH = 500

@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict'
+import type { CacheBackend } from '../../contract/cache-backend.ts'
+import { CacheError, type CacheErrorCode } from '../../foundation/cache-error.ts'
+
+/** The two functions of a test runner that the suite registers with: those of vitest, `node:test`, mocha, jest, … */
+export interface TestRunner {
+  describe(name: string, body: () => void): unknown
+  it(name: string, body: () => Promise<void>): unknown
+}
+
+/** What the suite needs to know of the backend under test. */
+export interface ContractSuiteOptions extends TestRunner {
+  /** Named in the titles of the tests. */
+  readonly name: string
+  /** A backend that is not initialized yet, with the given prefix and failure mode, and a default TTL of an hour. */
+  createBackend(options: {
+    readonly prefix: string
+    readonly errors?: 'absorb' | 'throw'
+  }): CacheBackend | Promise<CacheBackend>
+  /** Lets time pass for the backend. The default waits on the real clock. */
+  readonly elapse?: (ms: number) => Promise<void>
+  /**
+   * `false` for a backend that keeps nothing, which then only has to check arguments and answer misses.
+   * @default true
+   */
+  readonly keepsValues?: boolean
+}
+
+/** A test: a backend that is open, and its prefix. */
+export type Check = (backend: CacheBackend, prefix: string) => Promise<void>
+
+/** Registers a test; `errors` is the failure mode of its backend. */
+export type Register = (title: string, body: Check, errors?: 'absorb' | 'throw') => void
+
+export async function rejects(work: Promise<unknown>, code: CacheErrorCode): Promise<void> {
+  await assert.rejects(work, (error) => {
+    assert.ok(error instanceof CacheError, `${error}`)
+    assert.equal(error.code, code)
+    return true
+  })
+}
+
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
