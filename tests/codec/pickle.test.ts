@@ -9,8 +9,8 @@ import { decodePickle } from '../../src/codec/serializers/pickle-reader.ts'
 import { encodePickle } from '../../src/codec/serializers/pickle-writer.ts'
 
 /**
- * Answers a line of JSON, `[operation, argument]`, with a line of JSON. It unpickles only plain data, so that a
- * damaged pickle cannot do harm, and in bounded memory.
+ * Answers a line of JSON, `[operation, argument]`, with a line of JSON. Of a damaged pickle it reads only plain
+ * data, so that it cannot do harm.
  */
 const PYTHON = `
 import sys, io, json, pickle, resource, datetime
@@ -22,24 +22,25 @@ class Point:
 def looped():
     loop = []; loop.append(loop); return loop
 shared = [1]
-class Plain(pickle.Unpickler):
+# The one written in Python: the one in C misreads some damaged frames.
+class Plain(pickle._Unpickler):
     def find_class(self, module, name):
         if module in ('builtins', '__builtin__') and name in ('set', 'frozenset', 'bytes', 'bytearray') \\
             or module == '_codecs' and name == 'encode' \\
             or module == 'datetime' and name in ('datetime', 'timezone', 'timedelta'):
             return super().find_class(module, name)
         raise pickle.UnpicklingError('not plain data')
-def load(text): return Plain(io.BytesIO(bytes.fromhex(text))).load()
+def load(text): return pickle.loads(bytes.fromhex(text))
 def dump(value): return [pickle.dumps(value, protocol).hex() for protocol in range(6)]
-def repickle(text):
-    try: return dump(load(text))
+def repickle_damaged(text):
+    try: return pickle.dumps(Plain(io.BytesIO(bytes.fromhex(text))).load(), 4).hex()
     except Exception: return None
 operations = {
     'dump': lambda source: dump(eval(source)),
     'equal': lambda pair: load(pair[0]) == eval(pair[1]) and type(load(pair[0])) is type(eval(pair[1])),
     'show': lambda text: repr(load(text)),
-    'repickle': repickle,
-    'repickle-all': lambda texts: [repickle(text) for text in texts],
+    'repickle': lambda text: dump(load(text)),
+    'repickle-damaged': lambda texts: [repickle_damaged(text) for text in texts],
 }
 for line in sys.stdin:
     operation, argument = json.loads(line)
@@ -83,8 +84,7 @@ class Python {
 
   /** What Python writes, in protocols 0 to 5, for what it reads from our pickle. */
   async echo(value: unknown): Promise<Buffer[]> {
-    const pickles = await this.ask<string[] | null>('repickle', encodePickle(value).toString('hex'))
-    if (pickles === null) throw new Error('Python cannot read our pickle')
+    const pickles = await this.ask<string[]>('repickle', encodePickle(value).toString('hex'))
     return pickles.map((hex) => Buffer.from(hex, 'hex'))
   }
 
@@ -615,10 +615,10 @@ describe('damage', () => {
     }
     expect(survivors.length).toBeGreaterThan(1_000)
     const texts = survivors.map(({ pickle }) => pickle.toString('hex'))
-    const answers = await python.ask<(string[] | null)[]>('repickle-all', texts)
+    const answers = await python.ask<(string | null)[]>('repickle-damaged', texts)
     for (const [index, answer] of answers.entries()) {
       if (answer === null) continue
-      deepStrictEqual(survivors[index]?.value, decodePickle(Buffer.from(answer[4] as string, 'hex')))
+      deepStrictEqual(survivors[index]?.value, decodePickle(Buffer.from(answer, 'hex')))
     }
   }, 60_000)
 

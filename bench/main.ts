@@ -1,0 +1,31 @@
+import { Command } from 'commander'
+import { startStandalone } from '../testbed/redis-standalone.ts'
+import { benchMemory } from './backend/memory.ts'
+import { benchRemoval } from './backend/removal.ts'
+import { benchSpeed } from './backend/speed.ts'
+
+const program = new Command('bench')
+  .description(
+    'Measures cachewright against hand-written code, in one process run, on a redis-server of its own.',
+  )
+  .showHelpAfterError()
+
+program
+  .command('backend', { isDefault: true })
+  .description('reads, writes, removal and memory of the Redis backend')
+  .option('--rounds <n>', 'interleaved rounds that count', Number, 7)
+  .option('--only <part>', 'speed, removal or memory')
+  .action(async ({ only, rounds }: { readonly only?: string; readonly rounds: number }) => {
+    const redis = await startStandalone({ args: ['--slowlog-log-slower-than', '5000'] })
+    try {
+      let met = true
+      if (only === undefined || only === 'speed') met = (await benchSpeed(redis.url, rounds)) && met
+      if (only === undefined || only === 'removal') met = (await benchRemoval(redis.url)) && met
+      if (only === undefined || only === 'memory') met = (await benchMemory(redis.url)) && met
+      if (!met) process.exitCode = 1
+    } finally {
+      await redis.stop()
+    }
+  })
+
+await program.parseAsync()
