@@ -46,7 +46,7 @@ export interface CacheStore {
   /** One result a key, in the same order: bytes, `null` as in {@link ReadOutcome.found}, or why it could not be read. */
   readMany(storedKeys: readonly string[]): Promise<(Buffer | CacheError | null)[]>
   /** Stores value and time to live in one step. */
-  write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<void>
+  write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<unknown>
   /** Stores each entry together with its time to live; returns what failed, by the caller's key. */
   writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>>
   /** How many of the keys were there. */

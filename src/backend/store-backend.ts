@@ -87,15 +87,19 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     return this.#store.read(key, this.#prefix + key, this.#reader)
   }
 
+  /** As lean as `get`: one promise beside those of the store. */
   set(key: string, value: T, ttl?: Duration): Promise<boolean> {
-    return this.#policy.absorb('set', key, false, async () => {
+    try {
       const storedKey = this.#storedKey(key)
       const ttlMs = this.#ttlMs(ttl)
       const encoded = this.#codec.encode(storedKey, value)
-      await this.#store.write(storedKey, encoded, ttlMs)
-      this.#tellSet(key, encoded, ttlMs)
-      return true
-    })
+      return this.#store.write(storedKey, encoded, ttlMs).then(
+        () => this.#tellSet(key, encoded, ttlMs),
+        (error) => this.#refuseWrite(key, error),
+      )
+    } catch (error) {
+      return this.#refuseWrite(key, error)
+    }
   }
 
   delete(key: string): Promise<boolean> {
@@ -270,9 +274,16 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     }
   }
 
-  #tellSet(key: string, encoded: string | Buffer, ttlMs: number): void {
-    if (!this.#policy.events.has('set')) return
-    this.#policy.events.emit('set', { key, ttlMs, bytes: Buffer.byteLength(encoded) })
+  async #refuseWrite(key: string, error: unknown): Promise<boolean> {
+    this.#policy.report('set', key, error)
+    return false
+  }
+
+  #tellSet(key: string, encoded: string | Buffer, ttlMs: number): true {
+    if (this.#policy.events.has('set')) {
+      this.#policy.events.emit('set', { key, ttlMs, bytes: Buffer.byteLength(encoded) })
+    }
+    return true
   }
 
   /** Encodes everything before anything is sent, so that a value that cannot be stored leaves nothing half done. */

@@ -61,13 +61,7 @@ export class ValueCodec {
       )
     }
     const payload = this.#serialize(value)
-    const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
-    if (bytes > this.#options.maxValueBytes) {
-      throw new CacheError(
-        'CACHE_VALUE_TOO_LARGE',
-        `The value takes ${bytes} bytes, more than ${this.#options.maxValueBytes}`,
-      )
-    }
+    this.#assertSize(payload)
     return this.#enclose(storedKey, payload)
   }
 
@@ -83,6 +77,18 @@ export class ValueCodec {
     } catch (cause) {
       throw undecodable(cause)
     }
+  }
+
+  /** A UTF-16 unit takes at most three bytes of UTF-8, so most text needs no counting. */
+  #assertSize(payload: string | Uint8Array): void {
+    const { maxValueBytes } = this.#options
+    if (payload.length * 3 <= maxValueBytes) return
+    const bytes = typeof payload === 'string' ? Buffer.byteLength(payload) : payload.length
+    if (bytes <= maxValueBytes) return
+    throw new CacheError(
+      'CACHE_VALUE_TOO_LARGE',
+      `The value takes ${bytes} bytes, more than ${maxValueBytes}`,
+    )
   }
 
   #serialize(value: unknown): string | Uint8Array {

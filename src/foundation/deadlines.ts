@@ -1,4 +1,14 @@
-/** What is waiting for its reply, in a doubly linked list ordered by due time. */
+/** What becomes of a task; one object serves all tasks, told apart by their subject. */
+export interface DeadlineWatch<Subject> {
+  /** The error of a task that took too long. */
+  expired(subject: Subject): Error
+  /** Called when a task resolves, be it after its deadline. */
+  resolved?(): void
+  /** Called when a task rejects, be it after its deadline; returns the error to reject with. */
+  rejected?(error: unknown): unknown
+}
+
+/** A task under way, in a doubly linked list ordered by due time. */
 interface Waiting {
   readonly dueMs: number
   readonly expire: () => void
@@ -24,27 +34,23 @@ export class Deadlines {
     this.timeoutMs = timeoutMs
   }
 
-  /**
-   * Settles as `work` does, or rejects with `expired()` where that takes longer than the deadline.
-   * @param settled called when `work` settles, be it after the deadline, with its error if it rejected
-   */
-  guard<Result>(
+  /** Settles as `work` does, or rejects where that takes longer than the deadline. */
+  guard<Result, Subject>(
     work: Promise<Result>,
-    expired: () => Error,
-    settled?: (error?: unknown) => void,
+    subject: Subject,
+    watch: DeadlineWatch<Subject>,
   ): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
-      const waiting = this.#add(() => reject(expired()))
+      const waiting = this.#add(() => reject(watch.expired(subject)))
       work.then(
         (result) => {
           this.#remove(waiting)
-          settled?.()
+          watch.resolved?.()
           resolve(result)
         },
         (error: unknown) => {
           this.#remove(waiting)
-          settled?.(error)
-          reject(error)
+          reject(watch.rejected === undefined ? error : watch.rejected(error))
         },
       )
     })

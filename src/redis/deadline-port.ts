@@ -1,5 +1,5 @@
 import { CacheError } from '../foundation/cache-error.ts'
-import { Deadlines } from '../foundation/deadlines.ts'
+import { Deadlines, type DeadlineWatch } from '../foundation/deadlines.ts'
 import type { RedisArgument, RedisNode, RedisPort, RedisReply, ReplyForm } from './redis-port.ts'
 
 /** How many deadlines long Redis may be silent, with commands waiting, before the connection is given up. */
@@ -28,19 +28,19 @@ export class DeadlinePort implements RedisPort {
 
   async connect(): Promise<void> {
     try {
-      await this.#connectDeadlines.guard(this.#port.connect(), () =>
-        timeout('connect', this.#connectDeadlines.timeoutMs),
-      )
+      await this.#connectDeadlines.guard(this.#port.connect(), undefined, {
+        expired: () => timeout('connect', this.#connectDeadlines.timeoutMs),
+      })
     } catch (error) {
       this.#port.drop(false)
-      throw error
+      throw this.#port.translate(error)
     }
   }
 
   async close(): Promise<void> {
-    const closed = this.#deadlines.guard(this.#port.close(), () =>
-      timeout('close', this.#deadlines.timeoutMs),
-    )
+    const closed = this.#deadlines.guard(this.#port.close(), undefined, {
+      expired: () => timeout('close', this.#deadlines.timeoutMs),
+    })
     await closed.catch(() => this.#port.drop(false))
   }
 
@@ -59,8 +59,25 @@ export class DeadlinePort implements RedisPort {
     }))
   }
 
+  translate(error: unknown): CacheError {
+    return this.#port.translate(error)
+  }
+
   #guard<Result>(work: Promise<Result>, command: readonly RedisArgument[]): Promise<Result> {
-    return this.#deadlines.guard(work, () => this.#expired(String(command[0])), this.#settled)
+    return this.#deadlines.guard(work, command, this.#watch)
+  }
+
+  readonly #watch: DeadlineWatch<readonly RedisArgument[]> = {
+    resolved: () => {
+      this.#silentSinceMs = undefined
+    },
+    /** An error reply is a sign of life as well; a failure of the client is none. */
+    rejected: (error) => {
+      const failure = this.#port.translate(error)
+      if (failure.replyCode !== undefined) this.#silentSinceMs = undefined
+      return failure
+    },
+    expired: ([commandName]) => this.#expired(String(commandName)),
   }
 
   #expired(commandName: string): CacheError {
@@ -72,13 +89,6 @@ export class DeadlinePort implements RedisPort {
       this.#port.drop(true)
     }
     return timeout(commandName, timeoutMs)
-  }
-
-  /** A reply is a sign of life, an error reply too; a failure of the client is none. */
-  readonly #settled = (error?: unknown): void => {
-    if (error === undefined || (error instanceof CacheError && error.replyCode !== undefined)) {
-      this.#silentSinceMs = undefined
-    }
   }
 }
 

@@ -74,6 +74,10 @@ export class IoredisPort implements RedisPort {
     return mayRunTwice ? call(this.#client, command, form) : this.#sendOnce.send(storedKey, command, form)
   }
 
+  translate(error: unknown): CacheError {
+    return fromIoredis(error)
+  }
+
   async masters(): Promise<readonly RedisNode[]> {
     const connections = isCluster(this.#client) ? this.#client.nodes('master') : [this.#client]
     if (connections.length === 0) throw unavailable('the cluster is not connected')
@@ -139,9 +143,10 @@ class ClusterOnceSender implements OnceSender {
         if (asking !== undefined) call(node, ['ASKING'], 'text').catch(() => {})
         return await call(node, command, form)
       } catch (error) {
-        if (redirects === MAX_REDIRECTS || !(error instanceof Redirect)) throw error
-        asking = error.replyCode === 'ASK' ? error.target : undefined
-        if (error.replyCode === 'MOVED') this.#owners.set(slot, error.target)
+        const redirect = redirectOf(error)
+        if (redirects === MAX_REDIRECTS || redirect === undefined) throw error
+        asking = redirect.isPermanent ? undefined : redirect.address
+        if (redirect.isPermanent) this.#owners.set(slot, redirect.address)
       }
     }
   }
@@ -158,40 +163,33 @@ class ClusterOnceSender implements OnceSender {
   }
 }
 
-/** MOVED or ASK: the command was not executed, and here is who would. */
-class Redirect extends CacheError {
-  readonly target: string
-
-  constructor(reply: string, replyCode: string) {
-    super('CACHE_REPLY', `Redis answered: ${replyCode}`, { replyCode })
-    this.target = reply.slice(reply.lastIndexOf(' ') + 1)
-  }
+/** Where MOVED (for good) or ASK (this once) sends a command, which then has not been executed. */
+function redirectOf(error: unknown): { readonly isPermanent: boolean; readonly address: string } | undefined {
+  const failure = fromIoredis(error)
+  const isPermanent = isReply(failure, 'MOVED')
+  if (!isPermanent && !isReply(failure, 'ASK')) return undefined
+  const { message } = error as Error
+  return { isPermanent, address: message.slice(message.lastIndexOf(' ') + 1) }
 }
 
 function isCluster(client: IoredisClient | IoredisCluster): client is IoredisCluster {
   return 'isCluster' in client && client.isCluster === true
 }
 
-async function call(
+function call(
   connection: Pick<IoredisConnection, 'call' | 'callBuffer'>,
   [name, ...args]: readonly RedisArgument[],
   form: ReplyForm,
 ): Promise<RedisReply> {
-  try {
-    const commandName = String(name)
-    const reply =
-      form === 'bytes' ? connection.callBuffer(commandName, args) : connection.call(commandName, args)
-    return (await reply) as RedisReply
-  } catch (error) {
-    throw fromIoredis(error)
-  }
+  const commandName = String(name)
+  const reply =
+    form === 'bytes' ? connection.callBuffer(commandName, args) : connection.call(commandName, args)
+  return reply as Promise<RedisReply>
 }
 
 /** `ioredis` hangs the whole command, values included, on its errors: nothing of them is passed on. */
 function fromIoredis(error: unknown): CacheError {
-  if (!(error instanceof Error)) return disconnected(typeof error)
-  if (error.name !== 'ReplyError') return disconnected(detailOf(error))
-  const failure = fromErrorReply(error.message)
-  const isRedirect = isReply(failure, 'MOVED') || isReply(failure, 'ASK')
-  return isRedirect ? new Redirect(error.message, failure.replyCode as string) : failure
+  if (error instanceof CacheError) return error
+  const isReplyError = error instanceof Error && error.name === 'ReplyError'
+  return isReplyError ? fromErrorReply(error.message) : disconnected(detailOf(error))
 }

@@ -1,4 +1,5 @@
-import { commandOptions, translated } from './node-redis-replies.ts'
+import type { CacheError } from '../foundation/cache-error.ts'
+import { commandOptions, fromNodeRedis } from './node-redis-replies.ts'
 import { unavailable } from './redis-errors.ts'
 import type { RedisArgument, RedisNode, RedisPort, RedisReply, ReplyForm } from './redis-port.ts'
 
@@ -44,11 +45,15 @@ export class BorrowedNodeRedis implements RedisPort {
 
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
     const words = command as RedisArgument[]
-    return translated(
+    const reply =
       'masters' in this.#client
         ? this.#client.sendCommand(storedKey, false, words, commandOptions(form))
-        : this.#client.sendCommand(words, commandOptions(form)),
-    )
+        : this.#client.sendCommand(words, commandOptions(form))
+    return reply as Promise<RedisReply>
+  }
+
+  translate(error: unknown): CacheError {
+    return fromNodeRedis(error)
   }
 
   async masters(): Promise<readonly RedisNode[]> {
@@ -58,7 +63,8 @@ export class BorrowedNodeRedis implements RedisPort {
         ? await Promise.all(client.masters.map((master) => client.nodeClient(master as never)))
         : [client]
     return nodes.map((node) => ({
-      send: (command, form) => translated(node.sendCommand(command as RedisArgument[], commandOptions(form))),
+      send: (command, form) =>
+        node.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>,
     }))
   }
 }

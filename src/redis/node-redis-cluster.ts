@@ -1,7 +1,7 @@
 import { createCluster, type RedisClusterOptions } from '@redis/client'
 import { CacheError } from '../foundation/cache-error.ts'
 import type { NodeRedisOptions } from './node-redis-connection.ts'
-import { commandOptions, fromNodeRedis, translated } from './node-redis-replies.ts'
+import { commandOptions, fromNodeRedis } from './node-redis-replies.ts'
 import { parseRedisUrl } from './redis-address.ts'
 import { detailOf, unavailable } from './redis-errors.ts'
 import type {
@@ -104,9 +104,12 @@ export class NodeRedisCluster implements RedisPort {
 
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
     if (this.#cluster === undefined) return Promise.reject(unavailable('not connected'))
-    return translated(
-      this.#cluster.sendCommand(storedKey, false, command as RedisArgument[], commandOptions(form)),
-    )
+    const words = command as RedisArgument[]
+    return this.#cluster.sendCommand(storedKey, false, words, commandOptions(form)) as Promise<RedisReply>
+  }
+
+  translate(error: unknown): CacheError {
+    return fromNodeRedis(error)
   }
 
   async masters(): Promise<readonly RedisNode[]> {
@@ -115,7 +118,7 @@ export class NodeRedisCluster implements RedisPort {
     const clients = await Promise.all(cluster.masters.map((master) => cluster.nodeClient(master)))
     return clients.map((client) => ({
       send: (command, form) =>
-        translated(client.sendCommand(command as RedisArgument[], commandOptions(form))),
+        client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>,
     }))
   }
 

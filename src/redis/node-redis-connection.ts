@@ -1,8 +1,8 @@
 import { createClient, ErrorReply, type RedisClientOptions } from '@redis/client'
 import { CacheError } from '../foundation/cache-error.ts'
-import { commandOptions, translated } from './node-redis-replies.ts'
+import { commandOptions, fromNodeRedis } from './node-redis-replies.ts'
 import type { RedisAddress } from './redis-address.ts'
-import { detailOf, fromErrorReply, isReply, unavailable } from './redis-errors.ts'
+import { detailOf, isReply, unavailable } from './redis-errors.ts'
 import type {
   RedisArgument,
   RedisNode,
@@ -101,8 +101,15 @@ export class NodeRedisConnection implements RedisPort {
 
   send(_storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
     if (this.#client === undefined) return Promise.reject(unavailable('not connected'))
-    const reply = translated(this.#client.sendCommand(command as RedisArgument[], commandOptions(form)))
+    const reply = this.#client.sendCommand(
+      command as RedisArgument[],
+      commandOptions(form),
+    ) as Promise<RedisReply>
     return this.#mustBePrimary ? reply.catch(this.#leaveReplica) : reply
+  }
+
+  translate(error: unknown): CacheError {
+    return fromNodeRedis(error)
   }
 
   async masters(): Promise<readonly RedisNode[]> {
@@ -165,7 +172,7 @@ export class NodeRedisConnection implements RedisPort {
   }
 
   readonly #leaveReplica = (error: unknown): never => {
-    if (isReply(error, 'READONLY')) this.drop(true)
+    if (isReply(fromNodeRedis(error), 'READONLY')) this.drop(true)
     throw error
   }
 
@@ -203,7 +210,5 @@ async function assertPrimary(client: Client): Promise<void> {
 /** A server that refuses a handshake has answered; with one that breaks in it there was never a connection. */
 function handshakeError(error: unknown, endpoint: string): CacheError {
   if (error instanceof CacheError) return error
-  return error instanceof ErrorReply
-    ? fromErrorReply(error.message)
-    : unavailable(`${detailOf(error)} at ${endpoint}`)
+  return error instanceof ErrorReply ? fromNodeRedis(error) : unavailable(`${detailOf(error)} at ${endpoint}`)
 }

@@ -1,7 +1,7 @@
 import { ClientClosedError, ClientOfflineError, ErrorReply, RESP_TYPES } from '@redis/client'
-import type { CacheError } from '../foundation/cache-error.ts'
+import { CacheError } from '../foundation/cache-error.ts'
 import { detailOf, disconnected, fromErrorReply, unavailable } from './redis-errors.ts'
-import type { RedisReply, ReplyForm } from './redis-port.ts'
+import type { ReplyForm } from './redis-port.ts'
 
 /**
  * How a command is sent. The client's own timeout is off: it covers only commands that are not yet written,
@@ -22,17 +22,9 @@ export function commandOptions(form: ReplyForm): NodeRedisCommandOptions {
   return COMMAND_OPTIONS[form]
 }
 
-/** A reply, its errors translated. No `async` function: one promise less a command. */
-export function translated(reply: Promise<unknown>): Promise<RedisReply> {
-  return reply.catch(rethrow) as Promise<RedisReply>
-}
-
-function rethrow(error: unknown): never {
-  throw fromNodeRedis(error)
-}
-
 /** What the client threw, as a `CacheError`: an error reply, a command that was never sent, or one that got lost. */
 export function fromNodeRedis(error: unknown): CacheError {
+  if (error instanceof CacheError) return error
   if (error instanceof ErrorReply) return fromErrorReply(error.message)
   if (error instanceof ClientOfflineError || error instanceof ClientClosedError) {
     return unavailable('not connected')

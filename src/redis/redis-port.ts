@@ -1,3 +1,5 @@
+import type { CacheError } from '../foundation/cache-error.ts'
+
 /** A word of a command. */
 export type RedisArgument = string | Buffer
 
@@ -9,7 +11,6 @@ export type RedisReply = null | number | string | Buffer | readonly RedisReply[]
 
 /** One server that holds keys. */
 export interface RedisNode {
-  /** @throws CacheError */
   send(command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
 }
 
@@ -20,9 +21,10 @@ export interface RedisPortListener {
 }
 
 /**
- * What a client library has to offer: send one command to the node that owns a key. Adapters translate the
- * library's errors into `CacheError`s and keep every other habit of it (timeouts, offline queues, resending)
- * out of sight. They set no deadline; that is {@link DeadlinePort}'s.
+ * What a client library has to offer: send one command to the node that owns a key. Adapters keep the habits of
+ * a library (timeouts, offline queues, resending) out of sight. They set no deadline and reject with whatever
+ * the library rejects with, which `translate` turns into a {@link CacheError}: both are done once, in
+ * {@link DeadlinePort}, since a promise for each would cost more than the command.
  */
 export interface RedisPort {
   /** Whether keys of different hash slots may not meet in one command. */
@@ -39,9 +41,10 @@ export interface RedisPort {
   /**
    * Sends a command to the node that owns `storedKey`, following redirects of a cluster. Never sends it twice
    * where the first may have been executed.
-   * @throws CacheError
    */
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
   /** Every node that owns keys: one, or the masters of a cluster. */
   masters(): Promise<readonly RedisNode[]>
+  /** What an error of this client says, without anything of the command that it may quote. */
+  translate(error: unknown): CacheError
 }

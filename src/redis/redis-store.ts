@@ -68,8 +68,8 @@ export class RedisStore implements CacheStore {
     return results
   }
 
-  async write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<void> {
-    await this.#port.send(storedKey, setCommand(storedKey, encoded, ttlMs), 'text')
+  write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<unknown> {
+    return this.#port.send(storedKey, setCommand(storedKey, encoded, ttlMs), 'text')
   }
 
   async writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>> {
