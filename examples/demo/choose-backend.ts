@@ -34,11 +34,15 @@ const OPTIONS = { prefix: PREFIX, serializer: 'json', errors: 'throw' } as const
  * @throws CacheError where the named Redis cannot be used
  */
 export async function chooseBackend(named: NamedRedis | undefined): Promise<ChosenBackend> {
-  if (named !== undefined) return openRedis(named.url, (server, at) => `${server} at ${at}, named by ${named.by}`)
+  if (named !== undefined)
+    return openRedis(named.url, (server, at) => `${server} at ${at}, named by ${named.by}`)
   if (findRedisServer() === undefined) return openMemory()
   const server = await startStandalone()
   try {
-    const opened = await openRedis(server.url, (name, at) => `${name} at ${at}, which this demo started and will stop`)
+    const opened = await openRedis(
+      server.url,
+      (name, at) => `${name} at ${at}, which this demo started and will stop`,
+    )
     return { ...opened, close: () => opened.close().then(() => server.stop()) }
   } catch (error) {
     await server.stop()
@@ -46,14 +50,20 @@ export async function chooseBackend(named: NamedRedis | undefined): Promise<Chos
   }
 }
 
-async function openRedis(url: string, describe: (server: string, at: string) => string): Promise<ChosenBackend> {
+async function openRedis(
+  url: string,
+  describe: (server: string, at: string) => string,
+): Promise<ChosenBackend> {
   const backend = new RedisCacheBackend<Answer>({ ...OPTIONS, url })
   let endpoint = ''
   backend.on('connect', (connected) => {
     endpoint = connected.endpoint
   })
   await backend.initialize()
-  const window = await RedisWindow.open(url)
+  const window = await RedisWindow.open(url).catch(async (error: unknown) => {
+    await backend.shutdown()
+    throw error
+  })
   return {
     backend,
     place: describe((await window.version()) ?? 'Redis', endpoint),

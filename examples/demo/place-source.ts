@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { type Answer, keyOf, type Question, type QuestionKind } from './questions.ts'
+import type { Answer, Question, QuestionKind } from './questions.ts'
 
 interface Waiting {
   readonly kind: QuestionKind
@@ -8,7 +8,7 @@ interface Waiting {
 }
 
 /** What the computations of one kind came to. */
-export interface Effort {
+interface Effort {
   readonly count: number
   readonly ms: number
 }
@@ -17,8 +17,10 @@ export interface Effort {
 export class PlaceSource {
   readonly #worker = new Worker(new URL('./place-worker.js', import.meta.url))
   readonly #waiting: Waiting[] = []
-  readonly #underway = new Map<string, Promise<Answer>>()
-  readonly #effort: Record<QuestionKind, Effort> = { nearest: { count: 0, ms: 0 }, spelling: { count: 0, ms: 0 } }
+  readonly #effort: Record<QuestionKind, Effort> = {
+    nearest: { count: 0, ms: 0 },
+    spelling: { count: 0, ms: 0 },
+  }
   #failure: { readonly reason: unknown } | undefined
 
   /** @param signal ends the thread, and with it whatever it is asked */
@@ -31,23 +33,19 @@ export class PlaceSource {
     })
   }
 
-  /** Whoever asks what is being computed for another waits for the same answer. */
+  /** @throws what aborted the signal, or broke the thread */
   ask(question: Question): Promise<Answer> {
-    const key = keyOf(question)
-    const underway = this.#underway.get(key)
-    if (underway !== undefined) return underway
-    const answer = new Promise<Answer>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) return reject(this.#failure.reason)
       this.#waiting.push({ kind: question.kind, resolve, reject })
       this.#worker.postMessage(question)
-    }).finally(() => this.#underway.delete(key))
-    this.#underway.set(key, answer)
-    return answer
+    })
   }
 
-  /** How often, and for how long in all, the thread has computed so far. */
-  effort(kind: QuestionKind): Effort {
-    return this.#effort[kind]
+  /** How long the thread has computed for an answer of this kind, on average. */
+  meanMs(kind: QuestionKind): number {
+    const { count, ms } = this.#effort[kind]
+    return count === 0 ? 0 : ms / count
   }
 
   async close(): Promise<void> {

@@ -26,9 +26,9 @@ const EARTH_DIAMETER_KM = 12_742
 /** A name abroad is as likely to be meant as one at home with half a typing error more. */
 const ABROAD = 0.5
 
-/** Every place of the world with about a thousand inhabitants or more, the largest first. */
-export const PLACES: readonly Place[] = cities
-  .map(({ cityId, name, country, population, loc: { coordinates } }) => ({
+/** Every place of the world with about a thousand inhabitants or more. */
+export const PLACES: readonly Place[] = cities.map(
+  ({ cityId, name, country, population, loc: { coordinates } }) => ({
     id: cityId,
     name,
     country,
@@ -36,8 +36,13 @@ export const PLACES: readonly Place[] = cities
     longitude: coordinates[0] * RADIANS_PER_DEGREE,
     latitude: coordinates[1] * RADIANS_PER_DEGREE,
     letters: lettersOf(name),
-  }))
-  .sort((one, other) => other.population - one.population)
+  }),
+)
+
+/** All places, the largest first. */
+export function placesBySize(): Place[] {
+  return PLACES.toSorted((one, other) => other.population - one.population)
+}
 
 /** The first expensive question: the `count` places nearest to a point. It measures the way to every place. */
 export function nearestPlaces(from: Pick<Place, 'latitude' | 'longitude'>, count: number): Match[] {
@@ -53,20 +58,20 @@ export function placesMeant(misspelt: string, country: string, count: number): M
   )
 }
 
-/** Looks at all places and keeps the best; of two that are equally far, the larger. There is no index. */
+/** Looks at all places and keeps the closest; of two that are equally far, the larger. There is no index. */
 function closest(count: number, distanceTo: (place: Place) => number): Match[] {
   const best: Match[] = []
   let bound = Number.POSITIVE_INFINITY
   for (const place of PLACES) {
     const distance = distanceTo(place)
-    if (distance >= bound) continue
-    if (best.length === count) best.pop()
+    if (distance > bound) continue
     const { name, country, population } = place
-    const after = best.findIndex((match) => match.distance > distance)
-    best.splice(after === -1 ? best.length : after, 0, { name, country, population, distance })
+    best.push({ name, country, population, distance })
+    best.sort((one, other) => one.distance - other.distance || other.population - one.population)
+    if (best.length > count) best.pop()
     if (best.length === count) bound = best.at(-1)?.distance ?? bound
   }
-  return best
+  return best.map((match) => ({ ...match, distance: Math.round(10 * match.distance) / 10 }))
 }
 
 /** The haversine formula: the way along a great circle. */
@@ -88,11 +93,12 @@ export function typingErrors(typed: string, meant: string): number {
   for (let i = 1; i <= typed.length; i++) {
     row[0] = i
     for (let j = 1; j <= meant.length; j++) {
-      const isSame = typed.charCodeAt(i - 1) === meant.charCodeAt(j - 1)
-      let errors = at(last, j - 1) + (isSame ? 0 : 1)
-      errors = Math.min(errors, at(last, j) + 1, at(row, j - 1) + 1)
-      if (isSwapped(typed, i, meant, j)) errors = Math.min(errors, at(beforeLast, j - 2) + 1)
-      row[j] = errors
+      if (typed.charCodeAt(i - 1) === meant.charCodeAt(j - 1)) {
+        row[j] = at(last, j - 1)
+        continue
+      }
+      const fewest = Math.min(at(last, j - 1), at(last, j), at(row, j - 1))
+      row[j] = 1 + (isSwapped(typed, i, meant, j) ? Math.min(fewest, at(beforeLast, j - 2)) : fewest)
     }
     ;[beforeLast, last, row] = [last, row, beforeLast]
   }

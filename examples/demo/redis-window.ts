@@ -69,7 +69,9 @@ export class RedisWindow {
 /** The client reads `redis:` and `rediss:` URLs itself, but none that name a Unix socket. */
 function connectionOf(url: string): NonNullable<Parameters<typeof createClient>[0]> {
   if (!url.startsWith('unix:')) return { url, socket: { reconnectStrategy: false } }
-  const { pathname, username, password, searchParams } = new URL(url.replace(/^(unix:\/\/[^/]*@)\//, '$1localhost/'))
+  const { pathname, username, password, searchParams } = new URL(
+    url.replace(/^(unix:\/\/[^/]*@)\//, '$1localhost/'),
+  )
   return {
     socket: { path: decodeURIComponent(pathname), tls: false, reconnectStrategy: false },
     ...(username && { username: decodeURIComponent(username) }),

@@ -82,7 +82,11 @@ export class Terminal {
   }
 
   /** Rows under a heading; the last column takes what is left of the line. */
-  table(head: readonly string[], rows: readonly (readonly string[])[], rightAligned: RightAligned = []): void {
+  table(
+    head: readonly string[],
+    rows: readonly (readonly string[])[],
+    rightAligned: RightAligned = [],
+  ): void {
     const hasHead = head.some((text) => text !== '')
     const widths = head.map((_, column) =>
       Math.max(...[head, ...rows].map((row) => widthOf(row[column] ?? ''))),
@@ -102,7 +106,10 @@ export class Terminal {
   /** `fraction` of a bar in colour, the rest of it pale. */
   bar(fraction: number): string {
     const filled = Math.round(Math.min(1, Math.max(0, fraction)) * BAR_WIDTH)
-    return this.green('━'.repeat(filled)) + this.dim(this.#hasColours ? '━'.repeat(BAR_WIDTH - filled) : '─'.repeat(BAR_WIDTH - filled))
+    return (
+      this.green('━'.repeat(filled)) +
+      this.dim(this.#hasColours ? '━'.repeat(BAR_WIDTH - filled) : '─'.repeat(BAR_WIDTH - filled))
+    )
   }
 
   /** A bar that moves in a terminal; elsewhere a line for every quarter. */
@@ -126,7 +133,9 @@ export class Terminal {
         if (performance.now() - drawnAt < REDRAW_MS && done < total) return
         drawnAt = performance.now()
         const percent = `${Math.floor((100 * done) / total)}`.padStart(3)
-        this.#output.write(`${CLEAR_LINE}${INDENT}${label} ${this.bar(done / total)} ${percent} %  ${this.dim(note)}`)
+        this.#output.write(
+          `${CLEAR_LINE}${INDENT}${label} ${this.bar(done / total)} ${percent} %  ${this.dim(note)}`,
+        )
       },
       end: () => this.restore(),
     }

@@ -9,11 +9,29 @@ export interface DeadlineWatch<Subject> {
 }
 
 /** A task under way, in a doubly linked list ordered by due time. */
-interface Waiting {
+class Waiting<Subject> {
   readonly dueMs: number
-  readonly expire: () => void
-  previous: Waiting | undefined
-  next: Waiting | undefined
+  readonly #subject: Subject
+  readonly #watch: DeadlineWatch<Subject>
+  readonly #reject: (error: unknown) => void
+  previous: Waiting<unknown> | undefined = undefined
+  next: Waiting<unknown> | undefined = undefined
+
+  constructor(
+    dueMs: number,
+    subject: Subject,
+    watch: DeadlineWatch<Subject>,
+    reject: (error: unknown) => void,
+  ) {
+    this.dueMs = dueMs
+    this.#subject = subject
+    this.#watch = watch
+    this.#reject = reject
+  }
+
+  expire(): void {
+    this.#reject(this.#watch.expired(this.#subject))
+  }
 }
 
 /**
@@ -25,8 +43,8 @@ interface Waiting {
  */
 export class Deadlines {
   readonly timeoutMs: number
-  #first: Waiting | undefined
-  #last: Waiting | undefined
+  #first: Waiting<unknown> | undefined
+  #last: Waiting<unknown> | undefined
   #timer: NodeJS.Timeout | undefined
 
   /** @param timeoutMs how long a task may take, in milliseconds */
@@ -41,7 +59,8 @@ export class Deadlines {
     watch: DeadlineWatch<Subject>,
   ): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
-      const waiting = this.#add(() => reject(watch.expired(subject)))
+      const waiting = new Waiting(performance.now() + this.timeoutMs, subject, watch, reject)
+      this.#add(waiting)
       work.then(
         (result) => {
           this.#remove(waiting)
@@ -56,21 +75,15 @@ export class Deadlines {
     })
   }
 
-  #add(expire: () => void): Waiting {
-    const waiting: Waiting = {
-      dueMs: performance.now() + this.timeoutMs,
-      expire,
-      previous: this.#last,
-      next: undefined,
-    }
+  #add(waiting: Waiting<unknown>): void {
+    waiting.previous = this.#last
     if (this.#last === undefined) this.#first = waiting
     else this.#last.next = waiting
     this.#last = waiting
     this.#timer ??= this.#arm(this.timeoutMs)
-    return waiting
   }
 
-  #remove(waiting: Waiting): void {
+  #remove(waiting: Waiting<unknown>): void {
     if (waiting.previous !== undefined) waiting.previous.next = waiting.next
     else if (this.#first === waiting) this.#first = waiting.next
     else return
@@ -88,9 +101,9 @@ export class Deadlines {
   #expire(): void {
     const nowMs = performance.now()
     while (this.#first !== undefined && this.#first.dueMs <= nowMs) {
-      const { expire } = this.#first
-      this.#remove(this.#first)
-      expire()
+      const overdue = this.#first
+      this.#remove(overdue)
+      overdue.expire()
     }
     this.#timer = this.#first === undefined ? undefined : this.#arm(Math.max(1, this.#first.dueMs - nowMs))
   }

@@ -1,0 +1,176 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { freePort } from '../../testbed/free-port.ts'
+import { askRedis } from '../../testbed/redis-command.ts'
+import { startStandalone } from '../../testbed/redis-standalone.ts'
+import { waitUntil } from '../../testbed/wait-until.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const TIMEOUT_MS = 90_000
+
+/** The demo's TMPDIR: a server that it starts lives here, and its directory goes when it is gone. */
+let directory: string
+
+beforeAll(async () => {
+  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
+  for (const project of ['tsconfig.build.json', 'tsconfig.tools.json']) {
+    await promisify(execFile)(process.execPath, [tsc, '-p', project], { cwd: ROOT })
+  }
+}, 180_000)
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'cw-demo-'))
+})
+
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** A run of the demo, under way. */
+interface Demo {
+  readonly output: () => string
+  readonly errors: () => string
+  readonly exitCode: Promise<number | null>
+  interrupt(): void
+}
+
+function startDemo(args: readonly string[], environment: NodeJS.ProcessEnv = {}): Demo {
+  const { REDIS_URL: _url, CACHEWRIGHT_REDIS_SERVER: _server, ...inherited } = process.env
+  const child = spawn(process.execPath, [join(ROOT, 'build/examples/demo/main.js'), ...args], {
+    env: { ...inherited, TMPDIR: directory, ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const text = { output: '', errors: '' }
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    text.output += chunk
+  })
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+    text.errors += chunk
+  })
+  return {
+    output: () => text.output,
+    errors: () => text.errors,
+    exitCode: once(child, 'close').then(([code]) => code as number | null),
+    interrupt: () => child.kill('SIGINT'),
+  }
+}
+
+/** The whole story, whatever the cache lies in. */
+function expectStory(output: string): void {
+  expect(output).toContain('135,233 places')
+  expect(output).toContain('Kópavogur')
+  expect(output).toMatch(/nearest places .* times/)
+  expect(output).toMatch(/misspelt name .* times/)
+  expect(output).toMatch(/hit ratio +\d+\.\d %/)
+  expect(output).toMatch(/asked:nearest +\d+\n +asked:spelling +\d+\n +countries +\d+: /)
+  expect(output).toMatch(/invalidatePattern\(glob`answer:\$\{country\}:\*`\) → [1-9]/)
+  expect(output).toMatch(/about all other countries +(\d+) +\1\n/)
+  expect(output).toContain("from 'cachewright/redis'")
+  expect(output.split('\n').filter((line) => line.length > 80)).toEqual([])
+  expect(output).not.toContain('\x1b')
+}
+
+function expectRedisShown(output: string): void {
+  expect(output).toMatch(/40 gets as \d+ MGET/)
+  expect(output).toMatch(/asked:nearest +string +\d+ s +\d+ B/)
+  expect(output).toMatch(/GET cachewright-demo:answer:\S+\n +\[\{"name":"/)
+}
+
+test('without an argument it starts a server of its own, and stops it', { timeout: TIMEOUT_MS }, async () => {
+  const demo = startDemo(['--questions', '40'])
+  expect(await demo.exitCode).toBe(0)
+  expect(demo.errors()).toBe('')
+  expectStory(demo.output())
+  expectRedisShown(demo.output())
+  await expectServerGone(demo.output())
+})
+
+test('Ctrl-C ends it at once, and the server with it', { timeout: TIMEOUT_MS }, async () => {
+  const demo = startDemo(['--questions', '3000'])
+  await waitUntil(() => demo.output().includes('3,000 questions'), {
+    what: 'the long part',
+    timeoutMs: 60_000,
+  })
+  demo.interrupt()
+  expect(await demo.exitCode).toBe(130)
+  expect(demo.errors()).toBe('')
+  await expectServerGone(demo.output())
+})
+
+test('uses the Redis that is named and leaves it as it was', { timeout: TIMEOUT_MS }, async () => {
+  const redis = await startStandalone({ password: 'sesame' })
+  try {
+    await redis.ask('SET', 'foreign', 'untouched')
+    const demo = startDemo(['--questions', '40', '--redis', redis.url])
+    expect(await demo.exitCode).toBe(0)
+    expect(demo.errors()).toBe('')
+    expectStory(demo.output())
+    expectRedisShown(demo.output())
+    expect(demo.output()).toMatch(
+      new RegExp(`at\\s+127\\.0\\.0\\.1:${redis.port},\\s+named\\s+by\\s+--redis`),
+    )
+    expect(demo.output()).not.toContain('sesame')
+    expect(await redis.ask('KEYS', '*')).toEqual(['foreign'])
+  } finally {
+    await redis.stop()
+  }
+})
+
+test('--keep leaves its keys, each with a time to live', { timeout: TIMEOUT_MS }, async () => {
+  const redis = await startStandalone()
+  try {
+    const demo = startDemo(['--questions', '1', '--keep'], { REDIS_URL: redis.url })
+    expect(await demo.exitCode).toBe(0)
+    expect(demo.output()).toMatch(/named\s+by\s+REDIS_URL/)
+    const keys = (await redis.ask('KEYS', '*')) as string[]
+    expect(keys).toContain('cachewright-demo:countries')
+    for (const key of keys) {
+      expect(key).toMatch(/^cachewright-demo:/)
+      expect(await redis.ask('PTTL', key)).toBeGreaterThan(0)
+    }
+  } finally {
+    await redis.stop()
+  }
+})
+
+test('runs in memory where there is no server', { timeout: TIMEOUT_MS }, async () => {
+  symlinkSync(process.execPath, join(directory, 'node'))
+  const demo = startDemo(['--questions', '40'], { PATH: directory })
+  expect(await demo.exitCode).toBe(0)
+  expect(demo.errors()).toBe('')
+  expectStory(demo.output())
+  expect(demo.output()).toContain('The cache is the memory of this process')
+  expect(demo.output()).not.toContain('MGET')
+})
+
+test('says in one line that the named Redis cannot be reached', { timeout: TIMEOUT_MS }, async () => {
+  const port = await freePort()
+  const demo = startDemo(['--redis', `redis://user:sesame@127.0.0.1:${port}`])
+  expect(await demo.exitCode).toBe(1)
+  expect(demo.errors().trim()).toMatch(
+    new RegExp(
+      `^The Redis that --redis names cannot be used: .*127\\.0\\.0\\.1:${port}.*\\[CACHE_UNAVAILABLE\\]$`,
+    ),
+  )
+  expect(demo.output() + demo.errors()).not.toContain('sesame')
+})
+
+test('refuses a number of questions that is none', { timeout: TIMEOUT_MS }, async () => {
+  const demo = startDemo(['--questions', 'many'])
+  expect(await demo.exitCode).toBe(1)
+  expect(demo.errors()).toContain('whole number')
+})
+
+/** Neither the server's directory nor anybody at its port is left. */
+async function expectServerGone(output: string): Promise<void> {
+  const port = Number(/127\.0\.0\.1:(\d+)/.exec(output)?.[1])
+  expect(port).toBeGreaterThan(0)
+  await waitUntil(() => readdirSync(directory).length === 0, { what: 'the directory of the server to go' })
+  await expect(askRedis({ port }, 'PING')).rejects.toThrow('ECONNREFUSED')
+}

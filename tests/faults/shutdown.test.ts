@@ -1,0 +1,158 @@
+import { type ChildProcess, execFile, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
+import { type RedisSentinel, startSentinel } from '../../testbed/redis-sentinel.ts'
+import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const TIMEOUT = '300ms'
+/** ioredis itself waits two seconds for a silent server to hang up; an idle socket or a ping timer would hold on longer. */
+const EXITS_WITHIN_MS = 4_000
+const SHUTDOWN_WITHIN_MS = 2_500
+const SPEAKS_WITHIN_MS = 8_000
+
+let library: string
+let standalone: Standalone
+let cluster: RedisCluster
+let sentinel: RedisSentinel
+const children: ChildProcess[] = []
+const healers: (() => unknown)[] = []
+
+beforeAll(async () => {
+  // Beside node_modules, so that the compiled library finds its dependencies; not dist/, which others may be reading.
+  library = await mkdtemp(join(ROOT, 'node_modules/.shutdown-test-'))
+  const args = ['-p', 'tsconfig.build.json', '--noCheck', '--declaration', 'false', '--isolatedDeclarations', 'false']
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
+  ;[, standalone, cluster, sentinel] = await Promise.all([
+    promisify(execFile)(process.execPath, [compiler, ...args, '--outDir', library], { cwd: ROOT }),
+    startStandalone(),
+    startCluster({ replicasPerMaster: 0, nodeTimeoutMs: 60_000 }),
+    startSentinel({ downAfterMs: 60_000 }),
+  ])
+})
+
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+  for (const heal of healers.splice(0)) await heal()
+})
+
+afterAll(async () => {
+  await Promise.all([standalone.stop(), cluster.stop(), sentinel.stop()])
+  await rm(library, { recursive: true, force: true })
+})
+
+interface Deployment {
+  readonly kind: string
+  readonly options: () => object
+  readonly servers: () => readonly { pause(): void; resume(): void; kill(): Promise<void>; restart(): Promise<void> }[]
+}
+
+const common = { timeout: TIMEOUT, connectTimeout: '1s' }
+const DEPLOYMENTS: readonly Deployment[] = [
+  { kind: 'single server', options: () => ({ url: standalone.url }), servers: () => [standalone] },
+  {
+    kind: 'cluster',
+    options: () => ({ cluster: { nodes: cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`) } }),
+    servers: () => cluster.nodes,
+  },
+  {
+    kind: 'sentinel',
+    options: () => ({
+      sentinel: {
+        name: sentinel.name,
+        nodes: sentinel.sentinels.map(({ port }) => `redis://127.0.0.1:${port}`),
+      },
+    }),
+    servers: () => [sentinel.primary],
+  },
+  { kind: 'ioredis', options: () => ({ url: standalone.url }), servers: () => [standalone] },
+  {
+    kind: 'ioredis cluster',
+    options: () => ({ nodes: cluster.nodes.map(({ host, port }) => ({ host, port })) }),
+    servers: () => cluster.nodes,
+  },
+]
+
+function startChild(kind: string, options: object, when: string): ChildProcess {
+  const child = fork(fileURLToPath(new URL('shutdown-child.mjs', import.meta.url)), { execArgv: [] })
+  children.push(child)
+  child.send({ library: pathToFileURL(library).href, kind, when, options: { ...common, ...options } })
+  return child
+}
+
+/** The child's next message. @throws Error where it ends, or is silent, instead */
+async function messageOf(child: ChildProcess): Promise<unknown> {
+  const patience = AbortSignal.timeout(SPEAKS_WITHIN_MS)
+  const ended = once(child, 'exit', { signal: patience }).then(() => Promise.reject(new Error('the child crashed')))
+  const [message] = (await Promise.race([once(child, 'message', { signal: patience }), ended])) as [unknown]
+  return message
+}
+
+/** Resolves once the child has shut its backend down and has ended. */
+async function expectToExit(child: ChildProcess): Promise<void> {
+  const exited = once(child, 'exit')
+  const { shutdownMs } = (await messageOf(child)) as { shutdownMs: number }
+  expect(shutdownMs).toBeLessThan(SHUTDOWN_WITHIN_MS)
+  const startMs = performance.now()
+  const patience = setTimeout(() => child.kill('SIGKILL'), EXITS_WITHIN_MS)
+  expect(await exited).toEqual([0, null])
+  clearTimeout(patience)
+  expect(performance.now() - startMs).toBeLessThan(EXITS_WITHIN_MS)
+}
+
+describe('P43 shutdown() leaves no handle or timer, and the process exits', () => {
+  test('memory', async () => {
+    await expectToExit(startChild('memory', {}, 'at rest'))
+  })
+
+  for (const { kind, options, servers } of DEPLOYMENTS) {
+    test(`${kind}: at rest, before it was used, and while it connects`, async () => {
+      await Promise.all(
+        ['at rest', 'unused', 'at once'].map((when) => expectToExit(startChild(kind, options(), when))),
+      )
+    })
+
+    test(`${kind}: while Redis hangs, for a moment and for long, with calls in flight`, async () => {
+      const hanging = ['silent', 'silent for long'].map((when) => startChild(kind, options(), when))
+      await Promise.all(hanging.map(messageOf))
+      for (const server of servers()) {
+        server.pause()
+        healers.push(() => server.resume())
+      }
+      for (const child of hanging) child.send('paused')
+      await Promise.all(hanging.map(expectToExit))
+    })
+  }
+
+  for (const { kind, options, servers } of DEPLOYMENTS.slice(0, 3)) {
+    test(`${kind}: while a reconnect is pending`, async () => {
+      const child = startChild(kind, options(), 'redialling')
+      await messageOf(child)
+      for (const server of servers()) healers.push(() => server.restart())
+      await Promise.all(servers().map((server) => server.kill()))
+      await expectToExit(child)
+    })
+  }
+
+  for (const { kind, options, servers } of [
+    ...DEPLOYMENTS.slice(0, 2),
+    { ...(DEPLOYMENTS[2] as Deployment), kind: 'sentinel whose sentinels hang', servers: () => sentinel.sentinels },
+  ]) {
+    test(`${kind}: after attempts to connect that were given up and one that succeeded`, async () => {
+      for (const server of servers()) {
+        server.pause()
+        healers.push(() => server.resume())
+      }
+      const child = startChild(kind, { ...options(), connectTimeout: '200ms' }, 'retried')
+      await messageOf(child)
+      for (const server of servers()) server.resume()
+      child.send('resumed')
+      await expectToExit(child)
+    })
+  }
+})

@@ -1,0 +1,135 @@
+import { IoredisCacheBackend } from 'cachewright/ioredis'
+import { RedisCacheBackend } from 'cachewright/redis'
+import { Cluster } from 'ioredis'
+import { Cluster as Cluster5 } from 'ioredis5'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
+
+type Backend = IoredisCacheBackend<number> | RedisCacheBackend<number>
+
+const TAG = '{moving}'
+/** In one slot, of which half the keys are moved. */
+const MOVING = Array.from({ length: 20 }, (_, number) => `${TAG}:${number}`)
+const ELSEWHERE = Array.from({ length: 60 }, (_, number) => `other:${number}`)
+/** The two kinds in turn. */
+const KEYS = ELSEWHERE.flatMap((key, index) => (index < MOVING.length ? [key, MOVING[index] as string] : [key]))
+
+let cluster: RedisCluster
+let slot: number
+let from: number
+let to: number
+const closers: (() => unknown)[] = []
+
+beforeAll(async () => {
+  cluster = await startCluster({ replicasPerMaster: 0 })
+  slot = await cluster.slotOf(TAG)
+})
+beforeEach(async () => {
+  const masters = await cluster.masters()
+  for (const port of masters) await cluster.ask(port, 'FLUSHALL')
+  from = await cluster.masterOf(slot)
+  to = masters.find((port) => port !== from) as number
+})
+afterEach(async () => {
+  await cluster.finishMigration(slot, from, to)
+  for (const close of closers.splice(0)) await close()
+})
+afterAll(() => cluster.stop())
+
+const CLIENTS: readonly (readonly [name: string, create: (prefix: string) => Backend])[] = [
+  [
+    '@redis/client',
+    (prefix) =>
+      new RedisCacheBackend({
+        prefix,
+        cluster: { nodes: cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`) },
+      }),
+  ],
+  ...([Cluster, Cluster5] as const).map(
+    (Client, index) =>
+      [
+        `ioredis ${6 - index}`,
+        (prefix: string) => {
+          const client = new Client(cluster.nodes.map(({ host, port }) => ({ host, port })))
+          closers.push(() => client.disconnect())
+          return new IoredisCacheBackend({ prefix, client })
+        },
+      ] as const,
+  ),
+]
+
+for (const [name, create] of CLIENTS) {
+  describe(`P29 getMany keeps order and survives cross-slot keys and TRYAGAIN, with ${name}`, () => {
+    /** A backend whose keys lie half here and half there. */
+    async function inMigration(): Promise<Backend> {
+      const backend = create('p:')
+      closers.unshift(() => backend.shutdown())
+      await backend.initialize()
+      expect(await backend.setMany(KEYS.map((key, index) => [key, index] as const))).toBe(true)
+      expect(await backend.incr(`${TAG}:count:0`, 5)).toBe(5)
+      expect(await backend.incr(`${TAG}:count:1`, 7)).toBe(7)
+      await cluster.beginMigration(slot, from, to)
+      const moved = [...MOVING.filter((_, index) => index % 2 === 0), `${TAG}:count:0`].map((key) => `p:${key}`)
+      await cluster.moveKeys(slot, from, to, moved)
+      return backend
+    }
+
+    const expected = new Map<string, number | undefined>(KEYS.map((key, index) => [key, index]))
+
+    test('half moved, and after the slot has moved', async () => {
+      const backend = await inMigration()
+      const asked = [...KEYS, `${TAG}:none`, 'none']
+      const whole = new Map([...expected, [`${TAG}:none`, undefined], ['none', undefined]])
+      const halfMoved = await backend.getMany(asked)
+      expect([...halfMoved]).toEqual([...whole])
+      expect(await Promise.all(KEYS.map((key) => backend.get(key)))).toEqual(KEYS.map((_, index) => index))
+      await cluster.finishMigration(slot, from, to)
+      expect([...(await backend.getMany(asked))]).toEqual([...whole])
+      expect(await Promise.all(KEYS.map((key) => backend.get(key)))).toEqual(KEYS.map((_, index) => index))
+    })
+
+    test('writes, counters and deletions reach the key wherever it lies', async () => {
+      const backend = await inMigration()
+      expect(await backend.incr(`${TAG}:count:0`)).toBe(6)
+      expect(await backend.incr(`${TAG}:count:1`)).toBe(8)
+      expect(await backend.incr(`${TAG}:count:2`, 1, { default: 1 })).toBe(2)
+      expect(await backend.addManyToSet(`${TAG}:set`, ['a', 'b'])).toBe(2)
+      expect((await backend.getSetMembers(`${TAG}:set`)).sort()).toEqual(['a', 'b'])
+      expect(await backend.setMany(KEYS.map((key) => [key, -1] as const))).toBe(true)
+      expect(new Set((await backend.getMany(KEYS)).values())).toEqual(new Set([-1]))
+      expect(await backend.exists(MOVING[0] as string)).toBe(true)
+      expect(await backend.deleteMany([...KEYS, 'none'])).toBe(KEYS.length)
+      await cluster.finishMigration(slot, from, to)
+      expect(await backend.incr(`${TAG}:count:0`)).toBe(7)
+      expect(await backend.incr(`${TAG}:count:1`)).toBe(9)
+      expect(await backend.incr(`${TAG}:count:2`)).toBe(3)
+    })
+
+    test('clear() and invalidatePattern() remove every key that was there', async () => {
+      const backend = await inMigration()
+      expect(await backend.invalidatePattern(`${TAG}:1*`)).toBe(11)
+      expect(await backend.clear()).toBe(true)
+      for (const port of await cluster.masters()) expect(await cluster.ask(port, 'KEYS', 'p:*')).toEqual([])
+    })
+
+    test('clear() removes the keys that move from one node to another meanwhile', async () => {
+      const backend = create('p:')
+      closers.unshift(() => backend.shutdown())
+      await backend.initialize()
+      for (const order of [1, -1]) {
+        ;[from, to] = [await cluster.masterOf(slot), from === (await cluster.masterOf(slot)) ? to : from]
+        await backend.setMany(Array.from({ length: 8_000 }, (_, index) => [`filler:${index}`, order] as const))
+        await backend.setMany(MOVING.map((key, index) => [key, index] as const))
+        await cluster.beginMigration(slot, from, to)
+        let moving: Promise<void> | undefined
+        const onProgress = () => {
+          moving ??= cluster.moveKeys(slot, from, to)
+        }
+        expect(await backend.clear({ onProgress })).toBe(true)
+        await moving
+        await cluster.finishMigration(slot, from, to)
+        for (const port of await cluster.masters()) expect(await cluster.ask(port, 'KEYS', 'p:*')).toEqual([])
+      }
+    })
+  })
+}
