@@ -16,7 +16,7 @@ export default defineConfig({
   },
   test: {
     include: ['tests/**/*.test.ts'],
-    exclude: ['tests/package/**'],
+    globalSetup: 'tests/build-once.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,

@@ -66,7 +66,7 @@ async function turn({ run }: Contender, { inFlight, operations }: RoundOptions):
 }
 
 /** The middle value; the mean of the two middle ones where their number is even. */
-export function median(values: readonly number[]): number {
+function median(values: readonly number[]): number {
   return percentile(values, 0.5)
 }
 

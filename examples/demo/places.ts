@@ -87,7 +87,7 @@ function kilometres(from: Pick<Place, 'latitude' | 'longitude'>, to: Place): num
  * for another, or swapped with their neighbour. Row by row through the table of all beginnings of both words,
  * of which the last three rows are enough.
  */
-export function typingErrors(typed: string, meant: string): number {
+function typingErrors(typed: string, meant: string): number {
   let [beforeLast, last, row] = ROWS
   for (let j = 0; j <= meant.length; j++) last[j] = j
   for (let i = 1; i <= typed.length; i++) {

@@ -26,9 +26,9 @@ export interface BackendOptions {
   readonly readers?: readonly Serializer[] | undefined
   /**
    * Compresses large payloads.
-   * @default CACHEWRIGHT_COMPRESSION, then none
+   * @default CACHEWRIGHT_COMPRESSION, then `'none'`
    */
-  readonly compression?: CompressionName | CompressionOptions | undefined
+  readonly compression?: CompressionName | CompressionOptions | 'none' | undefined
   /**
    * Time to live of what is written without one: values, counters and sets. `Infinity` keeps them for ever.
    * @default CACHEWRIGHT_DEFAULT_TTL, then `'1h'`
@@ -70,7 +70,7 @@ export function resolveBackendOptions(
     codec: Object.freeze({
       serializer: resolveSerializer(options.serializer ?? environment.serializer ?? 'json'),
       readers: options.readers ?? [],
-      compression: resolveCompression(options.compression ?? environment.compression),
+      compression: resolveCompression(options.compression ?? environment.compression ?? 'none'),
       maxValueBytes: resolveMaxValueBytes(
         options.maxValueBytes ?? environment.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES,
       ),
@@ -94,13 +94,13 @@ function resolveSerializer(serializer: SerializerName | Serializer): SerializerN
 }
 
 function resolveCompression(
-  compression: CompressionName | CompressionOptions | undefined,
+  compression: CompressionName | CompressionOptions | 'none',
 ): ResolvedCompression | undefined {
-  if (compression === undefined) return undefined
+  if (compression === 'none') return undefined
   const { algorithm, minBytes = DEFAULT_COMPRESSION_MIN_BYTES } =
     typeof compression === 'string' ? { algorithm: compression } : compression
   if (!COMPRESSION_NAMES.includes(algorithm)) {
-    throw invalid(`compression must be one of ${COMPRESSION_NAMES.join(', ')}`)
+    throw invalid(`compression must be one of none, ${COMPRESSION_NAMES.join(', ')}`)
   }
   if (!Number.isSafeInteger(minBytes) || minBytes < 0)
     throw invalid('compression.minBytes must be a whole number')

@@ -18,5 +18,5 @@ export interface Serializer {
   decode(bytes: Buffer): unknown
 }
 
-/** Serializers that come with the package; `msgpack` and `pickle` need `msgpackr` and `pickleparser` to be installed. */
+/** Serializers that come with the package; `msgpack` needs the package `msgpackr` to be installed. */
 export type SerializerName = 'json' | 'v8' | 'msgpack' | 'pickle'

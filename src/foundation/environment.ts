@@ -13,7 +13,7 @@ export interface EnvironmentSettings {
   /** `CACHEWRIGHT_SERIALIZER` */
   readonly serializer?: 'json' | 'v8' | 'msgpack' | 'pickle'
   /** `CACHEWRIGHT_COMPRESSION` */
-  readonly compression?: 'gzip' | 'brotli' | 'zstd' | 'lz4' | 'snappy'
+  readonly compression?: 'none' | 'gzip' | 'brotli' | 'zstd' | 'lz4' | 'snappy'
   /** `CACHEWRIGHT_DEFAULT_TTL` */
   readonly defaultTtl?: Duration
   /** `CACHEWRIGHT_TIMEOUT` */
@@ -30,7 +30,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     url: text(env, 'REDIS_URL'),
     prefix: text(env, 'CACHEWRIGHT_PREFIX'),
     serializer: oneOf(env, 'CACHEWRIGHT_SERIALIZER', ['json', 'v8', 'msgpack', 'pickle']),
-    compression: oneOf(env, 'CACHEWRIGHT_COMPRESSION', ['gzip', 'brotli', 'zstd', 'lz4', 'snappy']),
+    compression: oneOf(env, 'CACHEWRIGHT_COMPRESSION', ['none', 'gzip', 'brotli', 'zstd', 'lz4', 'snappy']),
     defaultTtl: duration(env, 'CACHEWRIGHT_DEFAULT_TTL'),
     timeout: duration(env, 'CACHEWRIGHT_TIMEOUT'),
     errors: oneOf(env, 'CACHEWRIGHT_ERRORS', ['absorb', 'throw']),

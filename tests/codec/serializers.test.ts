@@ -1,0 +1,262 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
+import { describe, it } from 'vitest'
+import { ValueCodec } from '../../src/codec/value-codec.ts'
+import type { Serializer, SerializerName } from '../../src/contract/serializer.ts'
+import { CacheError, type CacheErrorCode } from '../../src/foundation/cache-error.ts'
+import { trials } from '../trials.ts'
+
+const KEY = 'cache:key'
+const RUNS = trials(300, 3_000)
+
+async function codec(
+  serializer: SerializerName | Serializer,
+  readers: readonly Serializer[] = [],
+): Promise<ValueCodec> {
+  const made = new ValueCodec({ serializer, readers, compression: undefined, maxValueBytes: 10_000_000 })
+  await made.prepare()
+  return made
+}
+
+function roundTrip(values: ValueCodec, value: unknown): unknown {
+  return values.decode(KEY, Buffer.from(values.encode(KEY, value) as string))
+}
+
+function failsWith(code: CacheErrorCode): (error: unknown) => boolean {
+  return (error) => error instanceof CacheError && error.code === code
+}
+
+/** Values of JSON; -0 is left out, as JSON text has no such number. */
+const jsonValue = fc
+  .jsonValue({ depthSize: 'medium', stringUnit: 'binary' })
+  .map((value) => withoutNegativeZero(value))
+
+function withoutNegativeZero(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value))
+}
+
+/** What structured clone carries, beyond JSON. */
+const richValue = fc.letrec((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.constant(null),
+    fc.boolean(),
+    fc.integer(),
+    fc.double(),
+    fc.bigInt(),
+    fc.string({ unit: 'binary' }),
+    fc.date({ noInvalidDate: true }),
+    fc.uint8Array(),
+    fc.array(tie('value'), { maxLength: 5 }),
+    fc.array(tie('value'), { maxLength: 5 }).map((items) => new Set(items)),
+    fc.array(fc.tuple(fc.string(), tie('value')), { maxLength: 5 }).map((pairs) => new Map(pairs)),
+    fc.dictionary(
+      fc.string().filter((name) => name !== '__proto__'),
+      tie('value'),
+      { maxKeys: 5, noNullPrototype: true },
+    ),
+  ),
+})).value
+
+describe('P6 round trips are lossless', () => {
+  it.each(['json', 'v8', 'msgpack', 'pickle'] as const)('%s, for every value of JSON', async (name) => {
+    const values = await codec(name)
+    fc.assert(
+      fc.property(jsonValue, (value) => {
+        assert.deepStrictEqual(plain(roundTrip(values, value)), plain(value))
+      }),
+      { numRuns: RUNS },
+    )
+  })
+
+  it.each(['v8', 'msgpack'] as const)('%s, for what structured clone carries', async (name) => {
+    const values = await codec(name)
+    fc.assert(
+      fc.property(richValue, (value) => {
+        assert.deepStrictEqual(normal(roundTrip(values, value)), normal(value))
+      }),
+      { numRuns: RUNS },
+    )
+  })
+
+  it.each(['v8', 'msgpack'] as const)('%s, for cycles and shared references', async (name) => {
+    const values = await codec(name)
+    const shared = { deep: true }
+    const value: Record<string, unknown> = { first: shared, second: shared }
+    value.self = value
+    const read = roundTrip(values, value) as Record<string, unknown>
+    assert.equal(read.self, read)
+    assert.equal(read.first, read.second)
+  })
+})
+
+describe('json', () => {
+  it('writes plain text that other programs read', async () => {
+    const values = await codec('json')
+    assert.equal(values.encode(KEY, { a: [1, 'é', null] }), '{"a":[1,"é",null]}')
+    assert.equal(values.encode(KEY, 42), '42')
+  })
+
+  it('honours toJSON and leaves out undefined properties', async () => {
+    const values = await codec('json')
+    assert.deepEqual(roundTrip(values, { at: new Date(0), none: undefined }), {
+      at: '1970-01-01T00:00:00.000Z',
+    })
+    assert.equal(roundTrip(values, { a: 1, toJSON: () => 'told' }), 'told')
+    class Point {
+      readonly x = 1
+    }
+    assert.deepEqual(roundTrip(values, new Point()), { x: 1 })
+  })
+
+  it('refuses what it would silently change', async () => {
+    const values = await codec('json')
+    const cycle: unknown[] = []
+    cycle.push(cycle)
+    const refused: readonly unknown[] = [
+      Number.NaN,
+      Number.POSITIVE_INFINITY,
+      1n,
+      new Map([[1, 2]]),
+      new Set(),
+      new Uint8Array(2),
+      Buffer.from('bytes'),
+      /x/,
+      new Error('e'),
+      Promise.resolve(),
+      [undefined],
+      new Array(2),
+      cycle,
+      () => 1,
+      Symbol('s'),
+    ]
+    for (const value of refused) {
+      assert.throws(() => values.encode(KEY, value), failsWith('CACHE_INVALID_VALUE'))
+      assert.throws(() => values.encode(KEY, { deep: [{ value }] }), failsWith('CACHE_INVALID_VALUE'))
+    }
+  })
+
+  it('text that is not UTF-8 or not JSON is a miss', async () => {
+    const values = await codec('json')
+    for (const bytes of [
+      [],
+      [0x22, 0xff, 0x22],
+      [0x22, 0x61],
+      [0x7b],
+      [0x22, 0x22, 0x22],
+      [0xef, 0xbb, 0xbf, 0x31],
+    ]) {
+      assert.throws(() => values.decode(KEY, Buffer.from(bytes)), failsWith('CACHE_UNDECODABLE'))
+    }
+  })
+})
+
+describe('v8 and msgpack', () => {
+  it.each(['v8', 'msgpack'] as const)(
+    '%s refuses functions and symbols wherever they stand',
+    async (name) => {
+      const values = await codec(name)
+      for (const value of [() => 1, Symbol('s'), { a: [() => 1] }, new Map([['a', Symbol('s')]])]) {
+        assert.throws(() => values.encode(KEY, value), failsWith('CACHE_INVALID_VALUE'))
+      }
+    },
+  )
+
+  it.each(['v8', 'msgpack'] as const)(
+    '%s results share no memory with the bytes they were read from',
+    async (name) => {
+      const values = await codec(name)
+      const stored = values.encode(KEY, { bytes: new Uint8Array([1, 2, 3, 4]) }) as Buffer
+      const first = values.decode(KEY, stored) as { bytes: Uint8Array }
+      first.bytes.fill(9)
+      assert.deepEqual(
+        (values.decode(KEY, stored) as { bytes: Uint8Array }).bytes,
+        new Uint8Array([1, 2, 3, 4]),
+      )
+    },
+  )
+
+  it.each(['json', 'v8', 'msgpack', 'pickle'] as const)(
+    'P9 %s: __proto__ never alters a prototype',
+    async (name) => {
+      const values = await codec(name)
+      const value: unknown = JSON.parse('{"__proto__":{"polluted":1},"a":{"__proto__":{"polluted":1}}}')
+      const read = roundTrip(values, value) as { a: object }
+      assert.equal(Object.getPrototypeOf(read), Object.prototype)
+      assert.equal(Object.getPrototypeOf(read.a), Object.prototype)
+      assert.equal('polluted' in read || 'polluted' in read.a || 'polluted' in {}, false)
+    },
+  )
+})
+
+describe('a reader decodes what any configuration wrote', () => {
+  const custom: Serializer = {
+    id: 'test/reversed',
+    encode: (value) => JSON.stringify(value).split('').reverse().join(''),
+    decode: (bytes) => JSON.parse(bytes.toString().split('').reverse().join('')),
+  }
+  const writers: readonly (SerializerName | Serializer)[] = ['json', 'v8', 'msgpack', 'pickle', custom]
+
+  it('with every writer and every reader', async () => {
+    const value = { name: 'Ada', list: [1, 2.5, null, true] }
+    for (const writer of writers) {
+      const stored = Buffer.from((await codec(writer)).encode(KEY, value) as string)
+      for (const reader of writers) {
+        const values = await codec(reader, reader === custom ? [] : [custom])
+        assert.deepEqual(await values.decode(KEY, stored), value)
+      }
+    }
+  })
+
+  it('a serializer that nobody registered is a miss', async () => {
+    const stored = (await codec(custom)).encode(KEY, 1) as Buffer
+    const values = await codec('json')
+    await assert.rejects(async () => values.decode(KEY, stored), failsWith('CACHE_UNDECODABLE'))
+  })
+
+  it('a serializer must have an id of its own, encode and decode', async () => {
+    for (const broken of [
+      {},
+      { ...custom, id: '' },
+      { ...custom, id: 'a b' },
+      { ...custom, id: 'json' },
+      { id: 'x' },
+    ]) {
+      await assert.rejects(codec(broken as Serializer), failsWith('CACHE_INVALID_OPTIONS'))
+    }
+  })
+
+  it('an error of a custom serializer never shows the value', async () => {
+    const leaky: Serializer = {
+      id: 'test/leaky',
+      encode: (value) => {
+        throw new Error(`cannot encode ${value}`)
+      },
+      decode: (bytes) => {
+        throw new Error(`cannot decode ${bytes}`)
+      },
+    }
+    const values = await codec(leaky)
+    assert.throws(
+      () => values.encode(KEY, 'secret-value'),
+      (error) => !JSON.stringify([`${error}`, error]).includes('secret'),
+    )
+  })
+})
+
+/** Prototypes aside, which some serializers cannot know. */
+function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value))
+}
+
+/** Buffers as plain typed arrays: the bytes are what counts. */
+function normal(value: unknown): unknown {
+  if (value instanceof Uint8Array) return new Uint8Array(value)
+  if (Array.isArray(value)) return value.map(normal)
+  if (value instanceof Set) return new Set([...value].map(normal))
+  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, normal(item)]))
+  if (typeof value === 'object' && value !== null && !(value instanceof Date)) {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, normal(item)]))
+  }
+  return value
+}

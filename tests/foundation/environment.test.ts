@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import { CacheError } from '../../src/foundation/cache-error.ts'
+import { readEnvironment } from '../../src/foundation/environment.ts'
+
+describe('the environment', () => {
+  it('that says nothing sets nothing', () => {
+    assert.deepEqual(readEnvironment({}), {})
+    assert.deepEqual(readEnvironment({ REDIS_URL: '', CACHEWRIGHT_TIMEOUT: '' }), {})
+  })
+
+  it('sets every option that it documents', () => {
+    assert.deepEqual(
+      readEnvironment({
+        REDIS_URL: 'redis://localhost',
+        CACHEWRIGHT_PREFIX: 'shop:',
+        CACHEWRIGHT_SERIALIZER: 'msgpack',
+        CACHEWRIGHT_COMPRESSION: 'lz4',
+        CACHEWRIGHT_DEFAULT_TTL: '5m',
+        CACHEWRIGHT_TIMEOUT: '0.5',
+        CACHEWRIGHT_ERRORS: 'throw',
+        CACHEWRIGHT_MAX_VALUE_BYTES: '1000',
+      }),
+      {
+        url: 'redis://localhost',
+        prefix: 'shop:',
+        serializer: 'msgpack',
+        compression: 'lz4',
+        defaultTtl: '5m',
+        timeout: 0.5,
+        errors: 'throw',
+        maxValueBytes: 1_000,
+      },
+    )
+    assert.deepEqual(readEnvironment({ CACHEWRIGHT_DEFAULT_TTL: 'Infinity' }), {
+      defaultTtl: Number.POSITIVE_INFINITY,
+    })
+  })
+
+  it.each([
+    ['CACHEWRIGHT_SERIALIZER', 'JSON'],
+    ['CACHEWRIGHT_COMPRESSION', 'zip'],
+    ['CACHEWRIGHT_DEFAULT_TTL', 'soon'],
+    ['CACHEWRIGHT_TIMEOUT', '0'],
+    ['CACHEWRIGHT_ERRORS', 'ignore'],
+    ['CACHEWRIGHT_MAX_VALUE_BYTES', '1e6'],
+    ['CACHEWRIGHT_MAX_VALUE_BYTES', '-1'],
+  ])('%s=%s is refused by the name of the variable, without its value', (name, value) => {
+    assert.throws(
+      () => readEnvironment({ [name]: value }),
+      (error) =>
+        error instanceof CacheError &&
+        error.code === 'CACHE_INVALID_OPTIONS' &&
+        error.message.includes(name) &&
+        !error.message.includes(`'${value}'`),
+    )
+  })
+})

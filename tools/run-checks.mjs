@@ -1,0 +1,29 @@
+// Everything that has to hold, in the order in which it fails fastest: `npm test`.
+// `npm test -- unit` runs only the steps whose name begins with an argument.
+import { spawnSync } from 'node:child_process'
+
+const STEPS = [
+  ['redis', 'a redis-server to test against', 'node', ['testbed/provide-redis-server.mjs']],
+  ['lint', 'format and lint', 'npx', ['biome', 'check', '--error-on-warnings', '.']],
+  ['scripts', 'the Lua scripts are embedded as they are', 'node', ['tools/embed-lua.mjs', '--check']],
+  ['types', 'types of sources, tests, examples and type tests', 'npx', ['tsc', '--noEmit']],
+  ['floors', 'imports point down, no cycles', 'npx', ['depcruise', 'src']],
+  ['dead-code', 'no dead code', 'npx', ['knip']],
+  ['docs', 'the API reference has no warnings', 'npx', ['typedoc', '--emit', 'none']],
+  ['unit', 'unit, contract, property, fault and package tests', 'npx', ['vitest', 'run']],
+]
+
+const wanted = process.argv.slice(2)
+const isWanted = (name) => wanted.length === 0 || wanted.some((prefix) => name.startsWith(prefix))
+
+for (const [name, title, command, args] of STEPS.filter(([name]) => isWanted(name))) {
+  console.log(`\n── ${name}: ${title}`)
+  const startMs = performance.now()
+  const { status } = spawnSync(command, args, { stdio: 'inherit' })
+  if (status !== 0) {
+    console.error(`\n${name} failed. Run it alone with: npm test -- ${name}`)
+    process.exit(1)
+  }
+  console.log(`   ${((performance.now() - startMs) / 1_000).toFixed(1)} s`)
+}
+console.log('\nAll checks passed.')
