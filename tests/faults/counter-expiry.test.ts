@@ -49,7 +49,9 @@ describe('P27 increment and first TTL are atomic', () => {
   test('no counter is left without a TTL when the server is killed in between', async () => {
     for (let round = 0; round < 3; round++) {
       const counting = countOn()
-      await waitUntil(async () => Number(await redis.ask('DBSIZE')) > 100 * (round + 1), { what: 'some counters' })
+      await waitUntil(async () => Number(await redis.ask('DBSIZE')) > 100 * (round + 1), {
+        what: 'some counters',
+      })
       await redis.kill()
       await redis.restart()
       await counting.stop()
@@ -72,7 +74,8 @@ describe('P27 increment and first TTL are atomic', () => {
   test('an incr with a TTL is one command and one round trip once the script is loaded', async () => {
     await backend.incr('count', 1, { ttl: '1h' })
     await redis.ask('CONFIG', 'RESETSTAT')
-    for (let call = 0; call < 50; call++) await backend.incr(`count:${call % 10}`, 1, { ttl: '1h', slide: call % 2 === 0 })
+    for (let call = 0; call < 50; call++)
+      await backend.incr(`count:${call % 10}`, 1, { ttl: '1h', slide: call % 2 === 0 })
     const calls = await commandCalls(redis)
     expect(calls.get('evalsha')).toBe(50)
     expect([...calls.keys()].filter((name) => ['eval', 'script|load', 'multi'].includes(name))).toEqual([])

@@ -112,7 +112,8 @@ describe('P2 corrupt bytes are misses', () => {
 
   /** The bytes under a key, taken out as hexadecimal digits, since `ask` reads text. */
   async function rawBytes(storedKey: string): Promise<Buffer> {
-    const script = "return (redis.call('GET', KEYS[1]):gsub('.', function(c) return string.format('%02x', c:byte()) end))"
+    const script =
+      "return (redis.call('GET', KEYS[1]):gsub('.', function(c) return string.format('%02x', c:byte()) end))"
     return Buffer.from(String(await redis.ask('EVAL', script, 1, storedKey)), 'hex')
   }
 })

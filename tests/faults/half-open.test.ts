@@ -74,7 +74,10 @@ describe('P37 every call settles by its deadline on a half-open connection, and 
         cluster: {
           nodes: [...proxies.values()].map(({ url }) => url),
           nodeAddressMap: Object.fromEntries(
-            [...proxies].map(([port, proxy]) => [`127.0.0.1:${port}`, { host: '127.0.0.1', port: proxy.port }]),
+            [...proxies].map(([port, proxy]) => [
+              `127.0.0.1:${port}`,
+              { host: '127.0.0.1', port: proxy.port },
+            ]),
           ),
         },
         prefix: '',

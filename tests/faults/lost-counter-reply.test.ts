@@ -41,7 +41,8 @@ afterAll(() => Promise.all([redis.stop(), cluster.stop(), sentinel.stop()]))
 const proxyOf = (port: number) => proxies.get(port) as TcpProxy
 const placeOf = (port: number) => ({ host: '127.0.0.1', port: proxyOf(port).port })
 const clusterPlaces = () => cluster.nodes.map(({ port }) => placeOf(port))
-const proxyMap = () => Object.fromEntries(cluster.nodes.map(({ port }) => [`127.0.0.1:${port}`, placeOf(port)]))
+const proxyMap = () =>
+  Object.fromEntries(cluster.nodes.map(({ port }) => [`127.0.0.1:${port}`, placeOf(port)]))
 
 /** Loses the reply to one `incr`, and compares what the server holds before and after. */
 async function expectNoDouble(
@@ -90,12 +91,12 @@ describe('P26 an ambiguous INCR rejects and never doubles', () => {
     await expectNoDouble(new RedisCacheBackend({ ...options, client }), [redis], ask)
   })
 
-  for (const [name, Client] of [
-    ['ioredis 6', Redis],
-    ['ioredis 5', Redis5],
+  for (const [name, createIoredis] of [
+    ['ioredis 6', () => new Redis(proxyOf(redis.port).url)],
+    ['ioredis 5', () => new Redis5(proxyOf(redis.port).url)],
   ] as const) {
     test(name, async () => {
-      const client = new Client(proxyOf(redis.port).url)
+      const client = createIoredis()
       client.on('error', () => {})
       closers.push(() => client.disconnect())
       await expectNoDouble(new IoredisCacheBackend({ ...options, client }), [redis], ask)
@@ -122,17 +123,20 @@ describe('P26 an ambiguous INCR rejects and never doubles', () => {
   test('a cluster', async () => {
     const backend = new RedisCacheBackend({
       ...options,
-      cluster: { nodes: clusterPlaces().map(({ port }) => `redis://127.0.0.1:${port}`), nodeAddressMap: proxyMap() },
+      cluster: {
+        nodes: clusterPlaces().map(({ port }) => `redis://127.0.0.1:${port}`),
+        nodeAddressMap: proxyMap(),
+      },
     })
     await expectNoDouble(backend, cluster.nodes, askOwner)
   })
 
-  for (const [name, ClusterClient] of [
-    ['ioredis 6', Cluster],
-    ['ioredis 5', Cluster5],
+  for (const [name, createIoredis] of [
+    ['ioredis 6', () => new Cluster(clusterPlaces(), { natMap: proxyMap() })],
+    ['ioredis 5', () => new Cluster5(clusterPlaces(), { natMap: (address) => proxyMap()[address] ?? null })],
   ] as const) {
     test(`a cluster behind a natMap, with ${name}`, async () => {
-      const client = new ClusterClient(clusterPlaces(), { natMap: proxyMap() })
+      const client = createIoredis()
       client.on('error', () => {})
       closers.push(() => client.disconnect())
       await expectNoDouble(new IoredisCacheBackend({ ...options, client }), cluster.nodes, askOwner)

@@ -133,7 +133,9 @@ describe('P30 setMany tells per-key failure when Redis is out of memory', () => 
     expect(await backend.set('key', 1)).toBe(false)
     await expect(backend.incr('count')).rejects.toMatchObject({ code: 'CACHE_REPLY', replyCode: 'OOM' })
     expect(await backend.addToSet('set', 'member')).toBe(false)
-    expect(told.map(({ code, replyCode }) => [code, replyCode])).toEqual(Array(3).fill(['CACHE_REPLY', 'OOM']))
+    expect(told.map(({ code, replyCode }) => [code, replyCode])).toEqual(
+      Array(3).fill(['CACHE_REPLY', 'OOM']),
+    )
   })
 
   test("rejects where errors are 'throw'", async () => {

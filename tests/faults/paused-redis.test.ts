@@ -47,9 +47,12 @@ async function expectToOutlive(server: RedisProcess, backend: IoredisCacheBacken
   await expectEveryOperationToSettle(backend, SETTLED_WITHIN_MS)
   await expectEveryOperationToSettle(backend, SETTLED_WITHIN_MS)
   server.resume()
-  await waitUntil(async () => (await backend.set('value', 'after')) && (await backend.get('value')) === 'after', {
-    what: 'the cache to work again',
-  })
+  await waitUntil(
+    async () => (await backend.set('value', 'after')) && (await backend.get('value')) === 'after',
+    {
+      what: 'the cache to work again',
+    },
+  )
   expect(await backend.getMany(['value', 'none'])).toEqual(
     new Map([
       ['value', 'after'],
@@ -85,12 +88,12 @@ describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP
     )
   })
 
-  for (const [name, Client] of [
-    ['ioredis 6', Redis],
-    ['ioredis 5', Redis5],
+  for (const [name, createIoredis] of [
+    ['ioredis 6', () => new Redis(standalone.url)],
+    ['ioredis 5', () => new Redis5(standalone.url)],
   ] as const) {
     test(name, async () => {
-      const client = new Client(standalone.url)
+      const client = createIoredis()
       closers.push(() => client.disconnect())
       await expectToOutlive(
         standalone.process,

@@ -13,7 +13,10 @@ interface Described {
 const KEYS = Array.from({ length: 2_000 }, (_, number) => `key:${String(number).padStart(5, '0')}`)
 const BATCH = 50
 /** The values name their key, and their filler holds what a lost parser would take for replies. */
-const describedBy = (key: string): Described => ({ key, filler: ':1 +OK $5 *2 _ '.repeat(Number(key.slice(-1))) })
+const describedBy = (key: string): Described => ({
+  key,
+  filler: ':1 +OK $5 *2 _ '.repeat(Number(key.slice(-1))),
+})
 
 let redis: Standalone
 let cluster: RedisCluster
@@ -78,11 +81,17 @@ async function readAll(backend: RedisCacheBackend<Described>): Promise<number> {
 }
 
 async function recovers(backend: RedisCacheBackend<Described>): Promise<void> {
-  await waitUntil(async () => (await readAll(backend)) === KEYS.length, { what: 'every key to be a hit again' })
+  await waitUntil(async () => (await readAll(backend)) === KEYS.length, {
+    what: 'every key to be a hit again',
+  })
 }
 
 /** Replaces the first `from` in the stream by `to`, once. */
-function replaceOnce(proxies: readonly TcpProxy[], from: string, to: string): { readonly isDone: () => boolean } {
+function replaceOnce(
+  proxies: readonly TcpProxy[],
+  from: string,
+  to: string,
+): { readonly isDone: () => boolean } {
   let isDone = false
   for (const proxy of proxies) {
     proxy.garble = (reply) => {
@@ -97,7 +106,11 @@ function replaceOnce(proxies: readonly TcpProxy[], from: string, to: string): { 
 
 const GARBLED: readonly (readonly [what: string, from: string, to: string])[] = [
   ['a digit is lost from the length of a batch', `*${BATCH}\r\n`, `*${String(BATCH).slice(1)}\r\n`],
-  ['the last digit is lost from the length of a batch', `*${BATCH}\r\n`, `*${String(BATCH).slice(0, -1)}\r\n`],
+  [
+    'the last digit is lost from the length of a batch',
+    `*${BATCH}\r\n`,
+    `*${String(BATCH).slice(0, -1)}\r\n`,
+  ],
   ['a batch loses an element of its length', `*${BATCH}\r\n`, `*${BATCH - 1}\r\n`],
   ['a batch gains an element of its length', `*${BATCH}\r\n`, `*${BATCH + 1}\r\n`],
   ['a digit is added to the length of a batch', `*${BATCH}\r\n`, `*1${BATCH}\r\n`],
@@ -144,7 +157,9 @@ describe("P1 never another key's value, when the reply stream is garbled", () =>
       }
       await readAll(backend)
       ;(proxy as TcpProxy).garble = (reply) => reply
-      await waitUntil(async () => (await backend.get(KEYS[0] as string)) !== undefined, { what: 'the next hit' })
+      await waitUntil(async () => (await backend.get(KEYS[0] as string)) !== undefined, {
+        what: 'the next hit',
+      })
     }
     await recovers(backend)
   }, 60_000)
@@ -154,7 +169,16 @@ describe("P1 never another key's value, while a listener throws", () => {
   test('at every event, with a connection that is cut again and again', async () => {
     const [backend] = await behindProxy('json')
     let thrown = 0
-    for (const event of ['hit', 'miss', 'set', 'delete', 'error', 'connect', 'disconnect', 'invalidate'] as const) {
+    for (const event of [
+      'hit',
+      'miss',
+      'set',
+      'delete',
+      'error',
+      'connect',
+      'disconnect',
+      'invalidate',
+    ] as const) {
       backend.on(event, () => {
         thrown++
         throw new Error(`a listener of '${event}'`)

@@ -102,7 +102,10 @@ describe('a server that refuses connections', () => {
     const backend = ownBackend()
     await redis.kill()
     const startMs = performance.now()
-    await expect(backend.initialize()).rejects.toMatchObject({ name: 'CacheError', code: 'CACHE_UNAVAILABLE' })
+    await expect(backend.initialize()).rejects.toMatchObject({
+      name: 'CacheError',
+      code: 'CACHE_UNAVAILABLE',
+    })
     expect(performance.now() - startMs).toBeLessThan(1_000)
     await expectEveryOperationToSettle(backend, SETTLED_WITHIN_MS)
     await expect(backend.initialize()).rejects.toMatchObject({ code: 'CACHE_UNAVAILABLE' })
@@ -150,7 +153,11 @@ describe('a failover by Sentinel', () => {
     backend.on('error', ({ error }) => codes.push(error.replyCode))
     const before = await sentinel.current()
     // Demoted behind the sentinels' back, so that its clients stay connected; the sentinels then set it right.
-    await before.ask('REPLICAOF', '127.0.0.1', String(before === sentinel.primary ? sentinel.replica.port : sentinel.primary.port))
+    await before.ask(
+      'REPLICAOF',
+      '127.0.0.1',
+      String(before === sentinel.primary ? sentinel.replica.port : sentinel.primary.port),
+    )
     expect(await backend.set('value', 'refused')).toBe(false)
     expect(codes).toEqual(['READONLY'])
     await before.ask('REPLICAOF', 'NO', 'ONE')

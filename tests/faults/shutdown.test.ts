@@ -26,7 +26,15 @@ const healers: (() => unknown)[] = []
 beforeAll(async () => {
   // Beside node_modules, so that the compiled library finds its dependencies; not dist/, which others may be reading.
   library = await mkdtemp(join(ROOT, 'node_modules/.shutdown-test-'))
-  const args = ['-p', 'tsconfig.build.json', '--noCheck', '--declaration', 'false', '--isolatedDeclarations', 'false']
+  const args = [
+    '-p',
+    'tsconfig.build.json',
+    '--noCheck',
+    '--declaration',
+    'false',
+    '--isolatedDeclarations',
+    'false',
+  ]
   const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
   ;[, standalone, cluster, sentinel] = await Promise.all([
     promisify(execFile)(process.execPath, [compiler, ...args, '--outDir', library], { cwd: ROOT }),
@@ -49,7 +57,12 @@ afterAll(async () => {
 interface Deployment {
   readonly kind: string
   readonly options: () => object
-  readonly servers: () => readonly { pause(): void; resume(): void; kill(): Promise<void>; restart(): Promise<void> }[]
+  readonly servers: () => readonly {
+    pause(): void
+    resume(): void
+    kill(): Promise<void>
+    restart(): Promise<void>
+  }[]
 }
 
 const common = { timeout: TIMEOUT, connectTimeout: '1s' }
@@ -88,7 +101,9 @@ function startChild(kind: string, options: object, when: string): ChildProcess {
 /** The child's next message. @throws Error where it ends, or is silent, instead */
 async function messageOf(child: ChildProcess): Promise<unknown> {
   const patience = AbortSignal.timeout(SPEAKS_WITHIN_MS)
-  const ended = once(child, 'exit', { signal: patience }).then(() => Promise.reject(new Error('the child crashed')))
+  const ended = once(child, 'exit', { signal: patience }).then(() =>
+    Promise.reject(new Error('the child crashed')),
+  )
   const [message] = (await Promise.race([once(child, 'message', { signal: patience }), ended])) as [unknown]
   return message
 }
@@ -141,7 +156,11 @@ describe('P43 shutdown() leaves no handle or timer, and the process exits', () =
 
   for (const { kind, options, servers } of [
     ...DEPLOYMENTS.slice(0, 2),
-    { ...(DEPLOYMENTS[2] as Deployment), kind: 'sentinel whose sentinels hang', servers: () => sentinel.sentinels },
+    {
+      ...(DEPLOYMENTS[2] as Deployment),
+      kind: 'sentinel whose sentinels hang',
+      servers: () => sentinel.sentinels,
+    },
   ]) {
     test(`${kind}: after attempts to connect that were given up and one that succeeded`, async () => {
       for (const server of servers()) {

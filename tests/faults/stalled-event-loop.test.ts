@@ -50,7 +50,11 @@ describe('P37 every call settles by its deadline, and a stalled event loop reads
     [
       'TLS',
       () =>
-        new RedisCacheBackend({ ...options, url: tls.url, clientOptions: { socket: { ca: tls.ca } as never } }),
+        new RedisCacheBackend({
+          ...options,
+          url: tls.url,
+          clientOptions: { socket: { ca: tls.ca } as never },
+        }),
     ],
     ['ioredis', ioredisBackend],
   ] as const) {

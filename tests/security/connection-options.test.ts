@@ -144,7 +144,10 @@ describe('P41 no secret in the errors of malformed options', () => {
       client: createClient(),
     } satisfies RedisCacheBackendOptions
     const names = Object.keys(choices) as (keyof typeof choices)[]
-    const wrong: RedisCacheBackendOptions[] = [{ cluster: { nodes: [] } }, { sentinel: { name: 'main', nodes: [] } }]
+    const wrong: RedisCacheBackendOptions[] = [
+      { cluster: { nodes: [] } },
+      { sentinel: { name: 'main', nodes: [] } },
+    ]
     for (const one of names) {
       for (const other of names) {
         if (one !== other) wrong.push({ [one]: choices[one], [other]: choices[other] })

@@ -2,9 +2,9 @@ import { IoredisCacheBackend } from 'cachewright/ioredis'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { askRedis, type RedisReply } from '../../testbed/redis-command.ts'
+import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { commandCalls } from '../faults/command-calls.ts'
 import { EVERY_OPERATION } from '../faults/every-operation.ts'
@@ -47,7 +47,12 @@ const everything = (backend: Parameters<(typeof EVERY_OPERATION)[number]['run']>
   Promise.allSettled(EVERY_OPERATION.map(({ run }) => run(backend)))
 
 const address = () => `127.0.0.1:${redis.port}`
-const REFUSED: readonly (readonly [what: string, url: () => string, error: object, mend: () => Promise<unknown>])[] = [
+const REFUSED: readonly (readonly [
+  what: string,
+  url: () => string,
+  error: object,
+  mend: () => Promise<unknown>,
+])[] = [
   [
     'a wrong password',
     () => `redis://:wrong@${address()}`,
@@ -102,7 +107,9 @@ describe('P40 nothing is sent before the handshake succeeds', () => {
   }
 
   test('an unknown database number', async () => {
-    const backend = closedLater(new RedisCacheBackend({ url: `redis://:right@${address()}/9`, timeout: TIMEOUT }))
+    const backend = closedLater(
+      new RedisCacheBackend({ url: `redis://:right@${address()}/9`, timeout: TIMEOUT }),
+    )
     const initialized = backend.initialize()
     const meanwhile = everything(backend)
     await expect(initialized).rejects.toMatchObject({ code: 'CACHE_REPLY', replyCode: 'ERR' })
@@ -149,7 +156,9 @@ describe('P40 nothing is sent before the handshake succeeds', () => {
     const client = new Redis(`redis://:wrong@${address()}`)
     client.on('error', () => {})
     closers.push(() => client.disconnect())
-    const backend = closedLater(new IoredisCacheBackend({ client, timeout: TIMEOUT, connectTimeout: '1s' } as never))
+    const backend = closedLater(
+      new IoredisCacheBackend({ client, timeout: TIMEOUT, connectTimeout: '1s' } as never),
+    )
     await expect(backend.initialize()).rejects.toMatchObject({ name: 'CacheError' })
     await everything(backend)
     expect(await dataCommands()).toEqual([])
@@ -189,6 +198,8 @@ describe('P40 nothing is sent before the handshake succeeds', () => {
     for (const { port } of cluster.nodes) {
       await cluster.ask(port, 'ACL', 'SETUSER', 'app', 'resetpass', '>word')
     }
-    await waitUntil(() => backend.setMany({ a: 1, b: 2, c: 3, d: 4 }), { what: 'the cluster to be usable again' })
+    await waitUntil(() => backend.setMany({ a: 1, b: 2, c: 3, d: 4 }), {
+      what: 'the cluster to be usable again',
+    })
   })
 })

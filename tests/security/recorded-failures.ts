@@ -57,14 +57,21 @@ export class RecordedFailures {
       this.#texts.push(each.message, String(each.stack), String(each), JSON.stringify(each))
       for (const value of Object.values(each)) this.#texts.push(String(value), JSON.stringify(value) ?? '')
     }
-    this.#texts.push(inspect(error, { depth: 10, showHidden: true, maxStringLength: null, maxArrayLength: null }))
+    this.#texts.push(
+      inspect(error, { depth: 10, showHidden: true, maxStringLength: null, maxArrayLength: null }),
+    )
     this.#pino.error({ err: error }, 'a failure')
     this.#pino.error(error)
   }
 
-  /** The texts that hold any of these. */
+  /** Where any of these was told: the text around it. */
   holding(secrets: readonly string[]): string[] {
-    return this.#texts.filter((text) => secrets.some((secret) => text.includes(secret)))
+    return this.#texts.flatMap((text) =>
+      secrets.flatMap((secret) => {
+        const at = text.indexOf(secret)
+        return at === -1 ? [] : [text.slice(Math.max(0, at - 150), at + secret.length + 50)]
+      }),
+    )
   }
 
   get size(): number {
@@ -72,7 +79,10 @@ export class RecordedFailures {
   }
 
   #log(level: 'debug' | 'warn' | 'error', context: object, message: string): void {
-    this.#texts.push(inspect([context, message], { depth: 10, showHidden: true }), JSON.stringify([context, message]))
+    this.#texts.push(
+      inspect([context, message], { depth: 10, showHidden: true }),
+      JSON.stringify([context, message]),
+    )
     this.#pino[level](context, message)
   }
 }

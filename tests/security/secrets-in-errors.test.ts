@@ -3,7 +3,7 @@ import type { Serializer } from 'cachewright'
 import { IoredisCacheBackend } from 'cachewright/ioredis'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from 'cachewright/redis'
-import { Cluster, Redis } from 'ioredis'
+import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
@@ -51,7 +51,13 @@ async function opened<B extends Backend>(backend: B): Promise<B> {
 
 const own = (options: RedisCacheBackendOptions = {}) =>
   opened(
-    new RedisCacheBackend({ timeout: '300ms', errors: 'throw', logger: failures.logger, url: redis.url, ...options }),
+    new RedisCacheBackend({
+      timeout: '300ms',
+      errors: 'throw',
+      logger: failures.logger,
+      url: redis.url,
+      ...options,
+    }),
   )
 
 /** Every operation, with a value, a member and a key that must not be told. */
@@ -82,7 +88,7 @@ async function provokeEverything(backend: Backend): Promise<void> {
 function expectNothingTold(...codes: readonly string[]): void {
   expect([...failures.codes]).toEqual(expect.arrayContaining([...codes]))
   expect(failures.size).toBeGreaterThan(0)
-  expect(failures.holding(SECRETS)).toEqual([])
+  expect(failures.holding(SECRETS).slice(0, 3)).toEqual([])
 }
 
 describe('P41 no secret and no value in errors or logs', () => {
@@ -125,7 +131,10 @@ describe('P41 no secret and no value in errors or logs', () => {
     const chatty: Serializer = {
       id: 'chatty',
       encode(value) {
-        throw Object.assign(new RangeError(`cannot encode ${JSON.stringify(value)}\nnor\n${JSON.stringify(value)}`), { value })
+        throw Object.assign(
+          new RangeError(`cannot encode ${JSON.stringify(value)}\nnor\n${JSON.stringify(value)}`),
+          { value },
+        )
       },
       decode(bytes) {
         throw new RangeError(`cannot decode\n${bytes.toString()}`, { cause: new Error(VALUE) })
@@ -140,8 +149,22 @@ describe('P41 no secret and no value in errors or logs', () => {
     }
     const cyclic: Record<string, unknown> = { [VALUE]: VALUE }
     cyclic[VALUE] = cyclic
-    const unstorable = [undefined, cyclic, new Stubborn(), () => VALUE, new Map([[VALUE, VALUE]]), Symbol(VALUE), 10n]
-    for (const options of [{}, { serializer: chatty }, { serializer: 'v8' }, { serializer: 'msgpack' }, { serializer: 'pickle' }] as const) {
+    const unstorable = [
+      undefined,
+      cyclic,
+      new Stubborn(),
+      () => VALUE,
+      new Map([[VALUE, VALUE]]),
+      Symbol(VALUE),
+      10n,
+    ]
+    for (const options of [
+      {},
+      { serializer: chatty },
+      { serializer: 'v8' },
+      { serializer: 'msgpack' },
+      { serializer: 'pickle' },
+    ] as const) {
       for (const backend of [await own(options), await opened(new MemoryCacheBackend(options))]) {
         for (const value of [...unstorable, VALUE]) {
           await failures.provoke(() => backend.set(LONG_KEY, value))
@@ -158,7 +181,12 @@ describe('P41 no secret and no value in errors or logs', () => {
     await undecodable.set(LONG_KEY, VALUE)
     await failures.provoke(() => undecodable.get(LONG_KEY))
     await failures.provoke(() => undecodable.getMany([LONG_KEY]))
-    expectNothingTold('CACHE_INVALID_VALUE', 'CACHE_INVALID_DURATION', 'CACHE_INVALID_KEY', 'CACHE_UNDECODABLE')
+    expectNothingTold(
+      'CACHE_INVALID_VALUE',
+      'CACHE_INVALID_DURATION',
+      'CACHE_INVALID_KEY',
+      'CACHE_UNDECODABLE',
+    )
   })
 
   test("what a caller's own iterable and callback throw", async () => {
@@ -211,19 +239,25 @@ describe('P41 no secret and no value in errors or logs', () => {
     expectNothingTold('CACHE_UNAVAILABLE')
   })
 
-  for (const [name, Client] of [
-    ['ioredis 6', Redis],
-    ['ioredis 5', Redis5],
+  for (const [name, createIoredis] of [
+    ['ioredis 6', (options: RedisOptions) => new Redis(options)],
+    ['ioredis 5', (options: RedisOptions) => new Redis5(options)],
   ] as const) {
     test(`the errors of ${name}, which carry the whole command`, async () => {
-      for (const credentials of [{ password: PASSWORD }, { username: 'stranger', password: PASSWORD }, { password: `${PASSWORD}!` }]) {
-        const client = new Client({ port: redis.port, ...credentials, maxRetriesPerRequest: 0 })
+      for (const credentials of [
+        { password: PASSWORD },
+        { username: 'stranger', password: PASSWORD },
+        { password: `${PASSWORD}!` },
+      ]) {
+        const client = createIoredis({ port: redis.port, ...credentials, maxRetriesPerRequest: 0 })
         client.on('error', () => {})
         closers.push(() => client.disconnect())
         const backend = await opened(
           new IoredisCacheBackend({ client, timeout: '300ms', errors: 'throw', logger: failures.logger }),
         )
+        await redis.ask('FLUSHALL')
         await redis.ask('HSET', `cache:${LONG_KEY}`, VALUE, VALUE)
+        await failures.provoke(() => backend.incr(LONG_KEY))
         await provokeEverything(backend)
         await redis.ask('CONFIG', 'SET', 'maxmemory', 1)
         await provokeEverything(backend)
@@ -257,6 +291,7 @@ describe('P41 no secret and no value in errors or logs', () => {
     await client.connect()
     const backend = await own({ url: undefined, client })
     await redis.ask('HSET', `cache:${LONG_KEY}`, VALUE, VALUE)
+    await failures.provoke(() => backend.incr(LONG_KEY))
     await provokeEverything(backend)
     client.destroy()
     await provokeEverything(backend)

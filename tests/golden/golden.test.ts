@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { describe, it } from 'vitest'
+import { ValueCodec } from '../../src/codec/value-codec.ts'
+import type { Serializer } from '../../src/contract/serializer.ts'
+
+/** Entries as a version of the format wrote them. Files are added with a version and never changed. */
+interface GoldenFile {
+  readonly key: string
+  readonly value: unknown
+  readonly entries: readonly {
+    readonly serializer: string
+    readonly compression: string
+    readonly stored: string
+  }[]
+}
+
+const base64: Serializer = {
+  id: 'golden/base64',
+  encode: (value) => Buffer.from(JSON.stringify(value)).toString('base64'),
+  decode: (bytes) => JSON.parse(Buffer.from(bytes.toString(), 'base64').toString()),
+}
+
+const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.json'))
+
+describe.each(files)('%s', (name) => {
+  const golden = JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')) as GoldenFile
+
+  it.each(golden.entries)('$serializer with $compression stays readable for ever', async ({ stored }) => {
+    const codec = new ValueCodec({
+      serializer: 'json',
+      readers: [base64],
+      compression: undefined,
+      maxValueBytes: 1_000_000,
+    })
+    await codec.prepare()
+    assert.deepEqual(await codec.decode(golden.key, Buffer.from(stored, 'base64')), golden.value)
+  })
+})
