@@ -38,7 +38,8 @@ module.exports = {
     },
     ...FLOORS.map(([floor, below]) => ({
       name: `floor-${floor}`,
-      comment: below.length === 0 ? `${floor} imports nothing of ours` : `${floor} may import ${below.join(', ')}`,
+      comment:
+        below.length === 0 ? `${floor} imports nothing of ours` : `${floor} may import ${below.join(', ')}`,
       severity: 'error',
       from: { path: `^src/${floor}/` },
       to: { path: '^src/', pathNot: `^src/(${[floor, ...below].join('|')})/` },

@@ -89,7 +89,7 @@ export interface CacheBackend<T = unknown> {
   clear(options?: RemovalOptions): Promise<boolean>
   /**
    * Removes the keys under the prefix that match a glob (`* ? [abc] [^a] [a-z] \x`) and returns how many.
-   * Quote foreign input with {@link escapeGlob} or the {@link glob} tag.
+   * Quote foreign input with `escapeGlob` or the `glob` tag.
    */
   invalidatePattern(pattern: string, options?: RemovalOptions): Promise<number>
   /** Seconds to live (fractions included), `Infinity` where the key does not expire, `undefined` where there is none. */

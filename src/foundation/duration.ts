@@ -1,12 +1,10 @@
 import { CacheError } from './cache-error.ts'
 
-type DurationUnit = 'ms' | 's' | 'm' | 'h' | 'd'
-
 /**
  * A span of time: a number of **seconds** (fractions allowed), or a number with a unit
  * (`'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'7d'`). `Infinity` says "does not expire".
  */
-export type Duration = number | `${number}${DurationUnit}`
+export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const FORM = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/

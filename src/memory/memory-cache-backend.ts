@@ -4,6 +4,8 @@ import { CacheError } from '../foundation/cache-error.ts'
 import { type Clock, SYSTEM_CLOCK } from '../foundation/clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
+export type { Clock } from '../foundation/clock.ts'
+
 /** Options of {@link MemoryCacheBackend}. */
 export interface MemoryCacheBackendOptions extends BackendOptions {
   /**

@@ -4,7 +4,7 @@ import { detailOf, disconnected, fromErrorReply, isReply, unavailable } from './
 import type { RedisArgument, RedisNode, RedisPort, RedisReply, ReplyForm } from './redis-port.ts'
 
 /** The part of an `ioredis` connection (5 or 6) that is used. */
-interface IoredisConnection {
+export interface IoredisConnection {
   readonly status: string
   readonly options: {
     readonly host?: string | undefined

@@ -1,14 +1,12 @@
 import type { CacheError } from '../foundation/cache-error.ts'
-import { commandOptions, fromNodeRedis } from './node-redis-replies.ts'
+import { commandOptions, fromNodeRedis, type NodeRedisCommandOptions } from './node-redis-replies.ts'
 import { unavailable } from './redis-errors.ts'
 import type { RedisArgument, RedisNode, RedisPort, RedisReply, ReplyForm } from './redis-port.ts'
-
-type CommandOptions = ReturnType<typeof commandOptions>
 
 /** The part of a `createClient()` of `@redis/client` that is used. */
 export interface NodeRedisClient {
   readonly isOpen: boolean
-  sendCommand(command: RedisArgument[], options?: CommandOptions): Promise<unknown>
+  sendCommand(command: RedisArgument[], options?: NodeRedisCommandOptions): Promise<unknown>
 }
 
 /** The part of a `createCluster()` of `@redis/client` that is used. */
@@ -20,7 +18,7 @@ export interface NodeRedisClusterClient {
     storedKey: string,
     isReadonly: boolean,
     command: RedisArgument[],
-    options?: CommandOptions,
+    options?: NodeRedisCommandOptions,
   ): Promise<unknown>
 }
 

@@ -15,8 +15,12 @@ import { RedisStore } from './redis-store.ts'
 import { portListener, resolveTimeouts } from './redis-timeouts.ts'
 import { type SentinelOptions, sentinelLocator } from './sentinel-locator.ts'
 
+export type { IoredisClient, IoredisCluster, IoredisConnection } from './ioredis-port.ts'
+export type { NodeRedisClient, NodeRedisClusterClient } from './node-redis-client.ts'
 export type { ClusterOptions } from './node-redis-cluster.ts'
 export type { NodeRedisOptions } from './node-redis-connection.ts'
+export type { NodeRedisCommandOptions } from './node-redis-replies.ts'
+export type { RedisArgument } from './redis-port.ts'
 export type { SentinelOptions } from './sentinel-locator.ts'
 
 /** A ready client of the caller's: of `@redis/client` (or `redis`) or of `ioredis`, single or cluster. */

@@ -10,7 +10,7 @@ import { batchChecks, expiryChecks, valueChecks } from './contract/value-checks.
 export type { ContractSuiteOptions, TestRunner } from './contract/check.ts'
 
 /**
- * Registers the tests that every {@link CacheBackend} has to pass. Each test has a backend and a prefix of its own.
+ * Registers the tests that every `CacheBackend` has to pass. Each test has a backend and a prefix of its own.
  *
  * @example
  * ```ts
