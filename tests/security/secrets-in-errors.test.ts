@@ -3,7 +3,7 @@ import type { Serializer } from 'cachewright'
 import { IoredisCacheBackend } from 'cachewright/ioredis'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from 'cachewright/redis'
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
@@ -16,6 +16,14 @@ const VALUE = 'value-nobody-may-read'
 /** Longer than may be told; its end is what would show that it was told in full. */
 const LONG_KEY = `${'k'.repeat(120)}end-of-the-long-key`
 const SECRETS = [PASSWORD, VALUE, 'end-of-the-long-key', 'k'.repeat(101)]
+
+/** What both versions of ioredis are made with here. */
+interface IoredisOptions {
+  readonly port: number
+  readonly username?: string
+  readonly password: string
+  readonly maxRetriesPerRequest: 0
+}
 
 type Backend = IoredisCacheBackend | MemoryCacheBackend | RedisCacheBackend
 
@@ -240,8 +248,8 @@ describe('P41 no secret and no value in errors or logs', () => {
   })
 
   for (const [name, createIoredis] of [
-    ['ioredis 6', (options: RedisOptions) => new Redis(options)],
-    ['ioredis 5', (options: RedisOptions) => new Redis5(options)],
+    ['ioredis 6', (options: IoredisOptions) => new Redis(options)],
+    ['ioredis 5', (options: IoredisOptions) => new Redis5(options)],
   ] as const) {
     test(`the errors of ${name}, which carry the whole command`, async () => {
       for (const credentials of [
