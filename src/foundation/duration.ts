@@ -24,9 +24,21 @@ export function parseDuration(duration: Duration): number {
   return Math.ceil(ms)
 }
 
+/** A program writes few different durations, and writes them with every `set`. */
+const parsed = new Map<string, number>()
+const MOST_PARSED = 100
+
 function toMilliseconds(duration: unknown): number {
   if (typeof duration === 'number') return roundedToMicroseconds(duration * 1_000)
   if (typeof duration !== 'string') return Number.NaN
+  const known = parsed.get(duration)
+  if (known !== undefined) return known
+  const ms = parseText(duration)
+  if (parsed.size < MOST_PARSED) parsed.set(duration, ms)
+  return ms
+}
+
+function parseText(duration: string): number {
   const [, amount, unit] = FORM.exec(duration) ?? []
   return amount === undefined || unit === undefined
     ? Number.NaN

@@ -101,10 +101,8 @@ export class NodeRedisConnection implements RedisPort {
 
   send(_storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
     if (this.#client === undefined) return Promise.reject(unavailable('not connected'))
-    const reply = this.#client.sendCommand(
-      command as RedisArgument[],
-      commandOptions(form),
-    ) as Promise<RedisReply>
+    const options = form === 'bytes' ? commandOptions(form) : undefined
+    const reply = this.#client.sendCommand(command as RedisArgument[], options) as Promise<RedisReply>
     return this.#mustBePrimary ? reply.catch(this.#leaveReplica) : reply
   }
 
@@ -151,6 +149,7 @@ export class NodeRedisConnection implements RedisPort {
       ...(username === undefined ? {} : { username }),
       ...(password === undefined ? {} : { password }),
       ...(database === 0 ? {} : { database }),
+      commandOptions: commandOptions('text'),
       disableOfflineQueue: true,
       socket: {
         connectTimeout: this.#connectTimeoutMs,

@@ -1,4 +1,5 @@
 import type { ReadOutcome } from '../backend/cache-store.ts'
+import { isReply } from './redis-errors.ts'
 import type { RedisPort } from './redis-port.ts'
 import { sameSlotGroups } from './same-slot.ts'
 import { sendSplittable } from './split-command.ts'
@@ -48,12 +49,27 @@ export class ReadBatcher {
   readonly #flush = (): void => {
     const reads = this.#pending
     this.#pending = []
-    for (const group of sameSlotGroups(reads, this.#port.isCluster, MAX_KEYS_PER_READ, storedKeyOf)) {
-      readMany(this.#port, group.map(storedKeyOf)).then(
-        (replies) => settle(group, replies),
-        (error: unknown) => fail(group, error),
-      )
+    if (reads.length <= MAX_KEYS_PER_READ && !this.#port.isCluster) {
+      this.#send(reads)
+      return
     }
+    for (const group of sameSlotGroups(reads, this.#port.isCluster, MAX_KEYS_PER_READ, storedKeyOf))
+      this.#send(group)
+  }
+
+  #send(reads: readonly PendingRead[]): void {
+    const command = ['MGET']
+    for (const { storedKey } of reads) command.push(storedKey)
+    this.#port.send(command[1] as string, command, 'bytes').then(
+      (replies) => settle(reads, replies as readonly (Buffer | null)[]),
+      (error: unknown) => this.#sendAgainOrFail(reads, error),
+    )
+  }
+
+  /** While their slot is on the move, keys have to be asked for one by one. */
+  #sendAgainOrFail(reads: readonly PendingRead[], error: unknown): void {
+    if (reads.length > 1 && isReply(error, 'TRYAGAIN')) for (const read of reads) this.#send([read])
+    else fail(reads, error)
   }
 }
 
