@@ -19,9 +19,9 @@ export class FailurePolicy {
 
   constructor(mode: FailureMode, logger: Logger) {
     this.#mode = mode
-    this.#logger = logger
+    this.#logger = guarded(logger)
     this.events = new EventHub((error, event) => {
-      logger.error(
+      this.#logger.error(
         { event, error: error instanceof Error ? error.name : typeof error },
         'a cache event listener threw',
       )
@@ -100,6 +100,30 @@ export class FailurePolicy {
   }
 }
 
+/** The lines that name functions; a message of several lines stands above them. */
+function framesOf(stack: string): string {
+  return stack
+    .split('\n')
+    .filter((line) => /^ {4}at /.test(line))
+    .join('\n')
+}
+
+/** A logger that throws must not disturb the operation that it is told of. */
+function guarded(logger: Logger): Logger {
+  const attempt = (write: () => void) => {
+    try {
+      write()
+    } catch {
+      // There is nobody left to tell.
+    }
+  }
+  return {
+    debug: (context, message) => attempt(() => logger.debug(context, message)),
+    warn: (context, message) => attempt(() => logger.warn(context, message)),
+    error: (context, message) => attempt(() => logger.error(context, message)),
+  }
+}
+
 /** Anything else than our own error is a defect of ours, of a serializer or of a client; its message may quote data. */
 function toCacheError(error: unknown): CacheError {
   if (error instanceof CacheError) return error
@@ -109,7 +133,7 @@ function toCacheError(error: unknown): CacheError {
     `Unexpected ${name} inside the cache; this is a defect worth reporting`,
   )
   if (error instanceof Error && error.stack !== undefined) {
-    wrapped.stack = `${wrapped.name}: ${wrapped.message}\n${error.stack.split('\n').slice(1).join('\n')}`
+    wrapped.stack = `${wrapped.name}: ${wrapped.message}\n${framesOf(error.stack)}`
   }
   return wrapped
 }

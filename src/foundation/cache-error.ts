@@ -68,7 +68,7 @@ export class CacheError extends Error {
   readonly operation: string | undefined
   readonly key: string | undefined
   readonly replyCode: string | undefined
-  readonly failures: ReadonlyMap<string, CacheError> | undefined
+  readonly #failures: ReadonlyMap<string, CacheError> | undefined
 
   constructor(code: CacheErrorCode, message: string, context: CacheErrorContext = {}) {
     super(message, context.cause === undefined ? undefined : { cause: context.cause })
@@ -76,7 +76,12 @@ export class CacheError extends Error {
     this.operation = context.operation
     this.key = typeof context.key === 'string' ? abbreviate(context.key) : undefined
     this.replyCode = context.replyCode
-    this.failures = context.failures
+    this.#failures = context.failures
+  }
+
+  /** Per-key errors of a batch write, by the whole key: for programs, and so left out where the error is logged. */
+  get failures(): ReadonlyMap<string, CacheError> | undefined {
+    return this.#failures
   }
 
   /** A copy that also names the operation and key, keeping what is already known. */

@@ -2,8 +2,8 @@
 export interface DeadlineWatch<Subject> {
   /** The error of a task that took too long. */
   expired(subject: Subject): Error
-  /** Called when a task resolves, be it after its deadline. */
-  resolved?(): void
+  /** Called when a task resolves, be it after its deadline; an error that it returns is rejected with instead. */
+  resolved?(subject: Subject, result: unknown): Error | undefined
   /** Called when a task rejects, be it after its deadline; returns the error to reject with. */
   rejected?(error: unknown): unknown
 }
@@ -34,12 +34,16 @@ class Waiting<Subject> {
   }
 }
 
+/** A timer that is later than this tells that the event loop was kept from its work. */
+const STALL_MS = 20
+
 /**
  * One deadline of the same length for any number of concurrent tasks, on a single timer.
  *
  * Since all deadlines are equally long, they come due in the order in which they began: a linked list is the
  * whole timer wheel. Starting and ending a task is O(1) and creates no timer. When the timer fires, the event
- * loop first reads what has already arrived, so that a stalled loop does not take waiting replies for lost ones.
+ * loop first reads what has arrived; where the loop was stalled, and so could neither send nor read, it gets the
+ * time back that it lost, at most once over. A stalled process does not take waiting replies for lost ones.
  */
 export class Deadlines {
   readonly timeoutMs: number
@@ -64,8 +68,9 @@ export class Deadlines {
       work.then(
         (result) => {
           this.#remove(waiting)
-          watch.resolved?.()
-          resolve(result)
+          const objection = watch.resolved?.(subject, result)
+          if (objection === undefined) resolve(result)
+          else reject(objection)
         },
         (error: unknown) => {
           this.#remove(waiting)
@@ -95,7 +100,20 @@ export class Deadlines {
 
   /** The timer holds no process open: what it waits for has a socket that does. */
   #arm(delayMs: number): NodeJS.Timeout {
-    return setTimeout(() => setImmediate(() => this.#expire()), delayMs).unref()
+    const dueMs = performance.now() + delayMs
+    return setTimeout(() => {
+      const stalledMs = Math.min(performance.now() - dueMs, this.timeoutMs)
+      if (stalledMs > STALL_MS) this.#timer = this.#expireAfter(stalledMs)
+      else this.#expireAfterReading()
+    }, delayMs).unref()
+  }
+
+  #expireAfter(delayMs: number): NodeJS.Timeout {
+    return setTimeout(() => this.#expireAfterReading(), delayMs).unref()
+  }
+
+  #expireAfterReading(): void {
+    setImmediate(() => this.#expire())
   }
 
   #expire(): void {

@@ -51,10 +51,8 @@ function roundedToMicroseconds(ms: number): number {
 }
 
 function invalidDuration(duration: unknown): CacheError {
-  const shown =
-    typeof duration === 'number' || typeof duration === 'string'
-      ? String(duration).slice(0, 32)
-      : typeof duration
+  // Not a text: it may be a value that came to stand in the wrong place.
+  const shown = typeof duration === 'number' ? String(duration) : `a ${typeof duration}`
   return new CacheError(
     'CACHE_INVALID_DURATION',
     `Invalid duration: ${shown}. Give a positive number of seconds, one with a unit ('250ms', '30s', '5m', '2h', '7d'), or Infinity`,

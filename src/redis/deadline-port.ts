@@ -1,9 +1,17 @@
 import { CacheError } from '../foundation/cache-error.ts'
 import { Deadlines, type DeadlineWatch } from '../foundation/deadlines.ts'
+import { disconnected } from './redis-errors.ts'
 import type { RedisArgument, RedisNode, RedisPort, RedisReply, ReplyForm } from './redis-port.ts'
+import { isReplyTo } from './reply-shape.ts'
 
 /** How many deadlines long Redis may be silent, with commands waiting, before the connection is given up. */
 const SILENCE_DEADLINES = 5
+
+/** A command on its way. */
+interface Sent {
+  readonly command: readonly RedisArgument[]
+  readonly epoch: number
+}
 
 /**
  * Any port, with a deadline over every command: whatever Redis, the network or the client does, the call
@@ -15,6 +23,8 @@ export class DeadlinePort implements RedisPort {
   readonly #deadlines: Deadlines
   readonly #connectDeadlines: Deadlines
   #silentSinceMs: number | undefined
+  /** Counts the times that replies have come out of step; what was sent before the last is not believed. */
+  #epoch = 0
 
   constructor(port: RedisPort, timeoutMs: number, connectTimeoutMs: number) {
     this.#port = port
@@ -63,13 +73,21 @@ export class DeadlinePort implements RedisPort {
     return this.#port.translate(error)
   }
 
-  #guard<Result>(work: Promise<Result>, command: readonly RedisArgument[]): Promise<Result> {
-    return this.#deadlines.guard(work, command, this.#watch)
+  outOfStep(): void {
+    this.#epoch++
+    this.#port.outOfStep()
   }
 
-  readonly #watch: DeadlineWatch<readonly RedisArgument[]> = {
-    resolved: () => {
+  #guard<Result>(work: Promise<Result>, command: readonly RedisArgument[]): Promise<Result> {
+    return this.#deadlines.guard(work, { command, epoch: this.#epoch }, this.#watch)
+  }
+
+  readonly #watch: DeadlineWatch<Sent> = {
+    resolved: ({ command, epoch }, reply) => {
       this.#silentSinceMs = undefined
+      if (epoch === this.#epoch && isReplyTo(command, reply as RedisReply)) return undefined
+      if (epoch === this.#epoch) this.outOfStep()
+      return disconnected('its replies came out of step')
     },
     /** An error reply is a sign of life as well; a failure of the client is none. */
     rejected: (error) => {
@@ -77,7 +95,7 @@ export class DeadlinePort implements RedisPort {
       if (failure.replyCode !== undefined) this.#silentSinceMs = undefined
       return failure
     },
-    expired: ([commandName]) => this.#expired(String(commandName)),
+    expired: ({ command }) => this.#expired(String(command[0])),
   }
 
   #expired(commandName: string): CacheError {

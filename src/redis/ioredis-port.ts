@@ -13,17 +13,21 @@ export interface IoredisConnection {
   }
   call(command: string, args: RedisArgument[]): Promise<unknown>
   callBuffer(command: string, args: RedisArgument[]): Promise<unknown>
+  disconnect(reconnect?: boolean): void
 }
 
 /** The part of `new Redis()` of `ioredis` that is used. */
 export interface IoredisClient extends IoredisConnection {
   duplicate(override: object): IoredisClient
-  disconnect(): void
   on(event: 'error', listener: (error: unknown) => void): unknown
 }
 
 /** The part of `new Cluster()` of `ioredis` that is used. */
-export interface IoredisCluster extends Omit<IoredisConnection, 'options'> {
+export interface IoredisCluster {
+  readonly status: string
+  readonly slots: readonly (readonly string[])[]
+  call(command: string, args: RedisArgument[]): Promise<unknown>
+  callBuffer(command: string, args: RedisArgument[]): Promise<unknown>
   readonly options: { readonly keyPrefix?: string | undefined }
   readonly isCluster: boolean
   nodes(role: 'master'): IoredisConnection[]
@@ -38,13 +42,13 @@ export function isIoredis(client: object): client is IoredisClient | IoredisClus
  * A caller's own `ioredis` client or cluster: used as it is, and never closed.
  *
  * `ioredis` sends a command again whose reply was lost, so an INCR may count twice. What must not be executed
- * twice (EVALSHA) therefore travels around that habit: on a connection of its own with resending off, or, on a
- * cluster, straight to the node.
+ * twice (EVALSHA) therefore travels on a connection of its own with resending off. On a cluster everything goes
+ * straight to the node that owns the slot, since only the cluster above the nodes resends, and it also keeps
+ * TRYAGAIN to itself until a deadline has passed.
  */
 export class IoredisPort implements RedisPort {
   readonly isCluster: boolean
-  readonly #client: IoredisClient | IoredisCluster
-  readonly #sendOnce: OnceSender
+  readonly #route: IoredisRoute
 
   /** @throws CacheError `CACHE_INVALID_OPTIONS` */
   constructor(client: IoredisClient | IoredisCluster) {
@@ -54,24 +58,26 @@ export class IoredisPort implements RedisPort {
         "The ioredis client has a keyPrefix: use this backend's prefix instead",
       )
     }
-    this.#client = client
     this.isCluster = isCluster(client)
-    this.#sendOnce = isCluster(client) ? new ClusterOnceSender(client) : new ClientOnceSender(client)
+    this.#route = isCluster(client) ? new ClusterRoute(client) : new ClientRoute(client)
   }
 
   async connect(): Promise<void> {
-    if (this.#client.status === 'end') throw unavailable('the ioredis client that was passed has been closed')
+    if (this.#route.isClosed) throw unavailable('the ioredis client that was passed has been closed')
   }
 
   async close(): Promise<void> {
-    this.#sendOnce.close()
+    this.#route.close()
   }
 
   drop(): void {}
 
+  outOfStep(): void {
+    for (const connection of this.#route.connections()) connection.disconnect(true)
+  }
+
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
-    const mayRunTwice = command[0] !== 'EVALSHA' && command[0] !== 'EVAL'
-    return mayRunTwice ? call(this.#client, command, form) : this.#sendOnce.send(storedKey, command, form)
+    return this.#route.send(storedKey, command, form)
   }
 
   translate(error: unknown): CacheError {
@@ -79,37 +85,52 @@ export class IoredisPort implements RedisPort {
   }
 
   async masters(): Promise<readonly RedisNode[]> {
-    const connections = isCluster(this.#client) ? this.#client.nodes('master') : [this.#client]
+    const connections = this.#route.connections()
     if (connections.length === 0) throw unavailable('the cluster is not connected')
     return connections.map((connection) => ({ send: (command, form) => call(connection, command, form) }))
   }
 }
 
-interface OnceSender {
+/** The way of a command to the server that has to answer it. */
+interface IoredisRoute {
+  readonly isClosed: boolean
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
+  /** A connection to each server that owns keys. */
+  connections(): readonly IoredisConnection[]
+  /** Closes what the route has opened. */
   close(): void
 }
 
-/** A second connection, opened with the first use, that fails what is in flight when it is lost. */
-class ClientOnceSender implements OnceSender {
+class ClientRoute implements IoredisRoute {
   readonly #client: IoredisClient
-  #connection: IoredisClient | undefined
+  /** Opened with the first use; fails what is in flight when it is lost. */
+  #once: IoredisClient | undefined
 
   constructor(client: IoredisClient) {
     this.#client = client
   }
 
+  get isClosed(): boolean {
+    return this.#client.status === 'end'
+  }
+
   send(_storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
-    this.#connection ??= this.#open()
-    return call(this.#connection, command, form)
+    const mayRunTwice = command[0] !== 'EVALSHA' && command[0] !== 'EVAL'
+    if (mayRunTwice) return call(this.#client, command, form)
+    this.#once ??= this.#openOnce()
+    return call(this.#once, command, form)
+  }
+
+  connections(): readonly IoredisConnection[] {
+    return [this.#client]
   }
 
   close(): void {
-    this.#connection?.disconnect()
-    this.#connection = undefined
+    this.#once?.disconnect()
+    this.#once = undefined
   }
 
-  #open(): IoredisClient {
+  #openOnce(): IoredisClient {
     const connection = this.#client.duplicate({
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
@@ -123,21 +144,24 @@ class ClientOnceSender implements OnceSender {
 /** How often a command follows a slot that has moved. */
 const MAX_REDIRECTS = 5
 
-/** Straight to the node that owns the slot: a node's connection does not resend, only the cluster above it does. */
-class ClusterOnceSender implements OnceSender {
+class ClusterRoute implements IoredisRoute {
   readonly #cluster: IoredisCluster
-  /** `host:port` of the owner of a slot, as MOVED has taught it. */
-  readonly #owners = new Map<number, string>()
+  /** `host:port` of the owner of a slot, where MOVED has taught another than the cluster knows. */
+  readonly #moved = new Map<number, string>()
 
   constructor(cluster: IoredisCluster) {
     this.#cluster = cluster
+  }
+
+  get isClosed(): boolean {
+    return this.#cluster.status === 'end'
   }
 
   async send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
     const slot = keySlot(storedKey)
     let asking: string | undefined
     for (let redirects = 0; ; redirects++) {
-      const node = this.#node(asking ?? this.#owners.get(slot))
+      const node = this.#node(asking ?? this.#moved.get(slot) ?? this.#cluster.slots[slot]?.[0])
       try {
         // Both are written in this tick, so nothing comes between them.
         if (asking !== undefined) call(node, ['ASKING'], 'text').catch(() => {})
@@ -146,18 +170,23 @@ class ClusterOnceSender implements OnceSender {
         const redirect = redirectOf(error)
         if (redirects === MAX_REDIRECTS || redirect === undefined) throw error
         asking = redirect.isPermanent ? undefined : redirect.address
-        if (redirect.isPermanent) this.#owners.set(slot, redirect.address)
+        if (redirect.isPermanent) this.#moved.set(slot, redirect.address)
       }
     }
   }
 
-  close(): void {
-    this.#owners.clear()
+  connections(): readonly IoredisConnection[] {
+    return this.#cluster.nodes('master')
   }
 
+  close(): void {
+    this.#moved.clear()
+  }
+
+  /** The node at an address; any, which will answer MOVED, where that is not known. */
   #node(address: string | undefined): IoredisConnection {
-    const masters = this.#cluster.nodes('master')
-    const owner = masters.find(({ options }) => `${options.host}:${options.port}` === address) ?? masters[0]
+    const nodes = this.#cluster.nodes('master')
+    const owner = nodes.find(({ options }) => `${options.host}:${options.port}` === address) ?? nodes[0]
     if (owner === undefined) throw unavailable('the cluster is not connected')
     return owner
   }
@@ -177,7 +206,7 @@ function isCluster(client: IoredisClient | IoredisCluster): client is IoredisClu
 }
 
 function call(
-  connection: Pick<IoredisConnection, 'call' | 'callBuffer'>,
+  connection: IoredisConnection,
   [name, ...args]: readonly RedisArgument[],
   form: ReplyForm,
 ): Promise<RedisReply> {

@@ -12,18 +12,59 @@ const SCAN_COUNT = '1000'
 /** Most keys of one UNLINK. */
 const UNLINK_KEYS = 1_000
 
+/** Most walks of one removal; each but the first is owed to slots that moved during the one before. */
+const MAX_WALKS = 10
+
 /**
  * Removes every key that matches a glob: SCAN and UNLINK in batches, on every master, never KEYS and never
- * FLUSHDB. Memory is bounded by one batch a node; the server is held for one batch at a time. Keys that are
- * there from beginning to end are found (the guarantee of SCAN); keys written meanwhile may stay.
+ * FLUSHDB. Memory is bounded by one batch; the server is held for one batch at a time. Keys that are there from
+ * beginning to end are found (the guarantee of SCAN); keys written meanwhile may stay.
+ *
+ * A key may move from a node that is yet to be walked to one that has been. So where slots of a cluster moved
+ * during a walk, it is done again, and where some are on the move, until a walk finds nothing more.
  * @returns how many keys were removed
  */
 export async function removeMatching(
   port: RedisPort,
   pattern: string,
-  { signal, onProgress }: RemovalOptions,
+  options: RemovalOptions,
 ): Promise<number> {
   let removed = 0
+  for (let walks = 1; walks <= MAX_WALKS; walks++) {
+    const before = port.isCluster ? await slotMap(port) : undefined
+    const removedBefore = removed
+    removed = await walk(port, pattern, options, removed)
+    if (before === undefined) break
+    const hasMoved = before !== (await slotMap(port))
+    const isMoving = before.includes('->-') && removed > removedBefore
+    if (!hasMoved && !isMoving) break
+  }
+  return removed
+}
+
+/** The slots that each master says it owns, those on the move marked with `->-` or `-<-` (`CLUSTER NODES`). */
+async function slotMap(port: RedisPort): Promise<string> {
+  const tables = await Promise.all(
+    (await port.masters()).map((master) => master.send(['CLUSTER', 'NODES'], 'text')),
+  )
+  return tables
+    .map((table) => {
+      const own = String(table)
+        .split('\n')
+        .find((line) => line.includes('myself'))
+      return own?.split(' ').slice(8).join(' ')
+    })
+    .sort()
+    .join('\n')
+}
+
+async function walk(
+  port: RedisPort,
+  pattern: string,
+  { onProgress, signal }: RemovalOptions,
+  removedBefore: number,
+): Promise<number> {
+  let removed = removedBefore
   for (const master of await port.masters()) {
     let cursor = '0'
     do {

@@ -7,6 +7,7 @@ import type { RedisArgument, RedisNode, RedisPort, RedisReply, ReplyForm } from 
 export interface NodeRedisClient {
   readonly isOpen: boolean
   sendCommand(command: RedisArgument[], options?: NodeRedisCommandOptions): Promise<unknown>
+  once(event: 'ready', listener: () => void): unknown
 }
 
 /** The part of a `createCluster()` of `@redis/client` that is used. */
@@ -20,12 +21,14 @@ export interface NodeRedisClusterClient {
     command: RedisArgument[],
     options?: NodeRedisCommandOptions,
   ): Promise<unknown>
+  once(event: 'node-ready', listener: () => void): unknown
 }
 
 /** A caller's own connected client or cluster of `@redis/client`: used as it is, and never closed. */
 export class BorrowedNodeRedis implements RedisPort {
   readonly isCluster: boolean
   readonly #client: NodeRedisClient | NodeRedisClusterClient
+  #isOutOfStep = false
 
   constructor(client: NodeRedisClient | NodeRedisClusterClient) {
     this.#client = client
@@ -41,7 +44,19 @@ export class BorrowedNodeRedis implements RedisPort {
 
   drop(): void {}
 
+  /** Reconnecting is its owner's business; until that has happened, it is not used. */
+  outOfStep(): void {
+    if (this.#isOutOfStep) return
+    this.#isOutOfStep = true
+    const listener = () => {
+      this.#isOutOfStep = false
+    }
+    if ('masters' in this.#client) this.#client.once('node-ready', listener)
+    else this.#client.once('ready', listener)
+  }
+
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
+    if (this.#isOutOfStep) return Promise.reject(unavailable('its replies came out of step; reconnect it'))
     const words = command as RedisArgument[]
     const reply =
       'masters' in this.#client

@@ -1,4 +1,4 @@
-import { createCluster, type RedisClusterOptions } from '@redis/client'
+import { createCluster, ErrorReply, type RedisClusterOptions } from '@redis/client'
 import { CacheError } from '../foundation/cache-error.ts'
 import type { NodeRedisOptions } from './node-redis-connection.ts'
 import { commandOptions, fromNodeRedis } from './node-redis-replies.ts'
@@ -72,12 +72,18 @@ export class NodeRedisCluster implements RedisPort {
     const cluster = this.#create()
     const endpointOf = ({ host, port }: { host: string; port: number }) => `${host}:${port}`
     const ready = new Set<string>()
-    cluster.on('error', () => {})
+    let refusal: unknown
+    cluster.on('error', (error) => {
+      if (error instanceof ErrorReply) refusal = error
+    })
     cluster.on('node-ready', (node) => {
       ready.add(endpointOf(node))
       this.#listener.connected(endpointOf(node))
     })
     cluster.on('node-error', (error, node) => {
+      if (error instanceof ErrorReply) refusal = error
+      // An error on a connection that goes on is one of reading it: what follows could belong to other commands.
+      if (cluster.nodeByAddress.get(endpointOf(node))?.client?.isReady) this.outOfStep()
       if (ready.delete(endpointOf(node))) this.#listener.disconnected(endpointOf(node), detailOf(error))
     })
     try {
@@ -85,7 +91,7 @@ export class NodeRedisCluster implements RedisPort {
       await cluster.connect()
     } catch (error) {
       this.#destroy()
-      throw handshakeError(error)
+      throw handshakeError(refusal ?? error)
     }
   }
 
@@ -100,6 +106,10 @@ export class NodeRedisCluster implements RedisPort {
     clearTimeout(this.#redialTimer)
     this.#destroy()
     if (redial) this.#redial()
+  }
+
+  outOfStep(): void {
+    this.drop(true)
   }
 
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {

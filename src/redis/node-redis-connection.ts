@@ -99,6 +99,10 @@ export class NodeRedisConnection implements RedisPort {
     this.#lost(client, 'given up')
   }
 
+  outOfStep(): void {
+    this.drop(true)
+  }
+
   send(_storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
     if (this.#client === undefined) return Promise.reject(unavailable('not connected'))
     const options = form === 'bytes' ? commandOptions(form) : undefined

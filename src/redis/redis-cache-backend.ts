@@ -96,7 +96,10 @@ function portOpener(
   if ([client, cluster, sentinel, url].filter((choice) => choice !== undefined).length > 1) {
     throw new CacheError('CACHE_INVALID_OPTIONS', 'Give only one of url, cluster, sentinel and client')
   }
-  if (client !== undefined) return () => borrowedPort(client)
+  if (client !== undefined) {
+    const port = borrowedPort(client)
+    return () => port
+  }
   if (cluster !== undefined) {
     return (listener) => new NodeRedisCluster(cluster, clientOptions, connectTimeoutMs, listener)
   }
@@ -108,9 +111,9 @@ function portOpener(
 }
 
 function borrowedPort(client: RedisClient): RedisPort {
-  if (isIoredis(client)) return new IoredisPort(client)
-  if (typeof client === 'object' && client !== null && 'sendCommand' in client && 'isOpen' in client) {
-    return new BorrowedNodeRedis(client)
+  if (typeof client === 'object' && client !== null) {
+    if (isIoredis(client)) return new IoredisPort(client)
+    if ('sendCommand' in client && 'isOpen' in client) return new BorrowedNodeRedis(client)
   }
   throw new CacheError(
     'CACHE_INVALID_OPTIONS',

@@ -39,6 +39,12 @@ export interface RedisPort {
    */
   drop(redial: boolean): void
   /**
+   * Replies came that answer no command that was sent: the connections they came on must not be read any
+   * further. What the adapter opened is closed and dialled anew; a caller's client is made to reconnect, or not
+   * used until it has.
+   */
+  outOfStep(): void
+  /**
    * Sends a command to the node that owns `storedKey`, following redirects of a cluster. Never sends it twice
    * where the first may have been executed.
    */

@@ -1,4 +1,5 @@
 import { RedisCacheBackend } from 'cachewright/redis'
+import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
@@ -36,6 +37,17 @@ async function behindProxy(serializer: 'json' | 'v8'): Promise<[RedisCacheBacken
   const proxy = await startTcpProxy(redis.port)
   closers.push(() => proxy.stop())
   return [await filled(new RedisCacheBackend({ ...common, serializer, url: proxy.url })), [proxy]]
+}
+
+async function ioredisBehindProxy(): Promise<[RedisCacheBackend<Described>, TcpProxy[]]> {
+  const proxy = await startTcpProxy(redis.port)
+  const client = new Redis(proxy.url)
+  client.on('error', () => {})
+  closers.push(
+    () => client.disconnect(),
+    () => proxy.stop(),
+  )
+  return [await filled(new RedisCacheBackend({ ...common, client })), [proxy]]
 }
 
 async function clusterBehindProxies(): Promise<[RedisCacheBackend<Described>, TcpProxy[]]> {
@@ -121,26 +133,21 @@ const GARBLED: readonly (readonly [what: string, from: string, to: string])[] = 
 ]
 
 describe("P1 never another key's value, when the reply stream is garbled", () => {
-  for (const serializer of ['json', 'v8'] as const) {
+  for (const [name, open] of [
+    ['a single server, json', () => behindProxy('json')],
+    ['a single server, v8', () => behindProxy('v8')],
+    ['ioredis', ioredisBehindProxy],
+    ['one node of a cluster', clusterBehindProxies],
+  ] as const) {
     for (const [what, from, to] of GARBLED) {
-      test(`${what} (${serializer})`, async () => {
-        const [backend, proxies] = await behindProxy(serializer)
+      test(`${what} (${name})`, async () => {
+        const [backend, proxies] = await open()
         const garbled = replaceOnce(proxies, from, to)
         await readAll(backend)
         expect(garbled.isDone()).toBe(true)
         await recovers(backend)
       })
     }
-  }
-
-  for (const [what, from, to] of GARBLED) {
-    test(`${what} (one node of a cluster)`, async () => {
-      const [backend, proxies] = await clusterBehindProxies()
-      const garbled = replaceOnce(proxies, from, to)
-      await readAll(backend)
-      expect(garbled.isDone()).toBe(true)
-      await recovers(backend)
-    })
   }
 
   test('a byte is injected or lost at 60 places of the stream (v8)', async () => {

@@ -97,8 +97,8 @@ for (const [name, createBackend] of [
   })
 }
 
-describe('a server that refuses connections', () => {
-  test('makes initialize() reject at once and typed, and it may be retried once the server is there', async () => {
+describe('P37 every call settles by its deadline, at a server that refuses connections', () => {
+  test('initialize() rejects at once and typed, and may be retried once the server is there', async () => {
     const backend = ownBackend()
     await redis.kill()
     const startMs = performance.now()
@@ -115,7 +115,7 @@ describe('a server that refuses connections', () => {
     expect(await backend.get('value')).toBe(1)
   })
 
-  test('makes initialize() over a cluster or Sentinel reject typed and in time', async () => {
+  test('initialize() over a cluster or Sentinel rejects typed and in time', async () => {
     const nodes = ['redis://127.0.0.1:1', 'redis://127.0.0.1:2']
     for (const where of [{ cluster: { nodes } }, { sentinel: { name: 'nobody', nodes } }]) {
       const backend = closedLater(new RedisCacheBackend({ ...where, connectTimeout: '1s', timeout: TIMEOUT }))
@@ -127,7 +127,7 @@ describe('a server that refuses connections', () => {
   })
 })
 
-describe('a failover by Sentinel', () => {
+describe('P37 every call settles by its deadline, through a failover by Sentinel', () => {
   let sentinel: RedisSentinel
   beforeAll(async () => {
     sentinel = await startSentinel()

@@ -97,4 +97,21 @@ describe('P37 every call settles by its deadline, and a stalled event loop reads
     stall(3 * TIMEOUT_MS)
     await expect(read).rejects.toMatchObject({ code: 'CACHE_TIMEOUT' })
   })
+
+  test('a loop that stalls again and again does not put a timeout off for ever', async () => {
+    const proxy = await startTcpProxy(redis.port)
+    closers.push(() => proxy.stop())
+    const backend = await opened(new RedisCacheBackend({ ...options, url: proxy.url }))
+    proxy.goSilent()
+    let outcome: unknown
+    const read = backend.get('value').catch((error: { code: string }) => {
+      outcome = error.code
+    })
+    for (let stalls = 0; stalls < 10 && outcome === undefined; stalls++) {
+      stall(2 * TIMEOUT_MS)
+      await written()
+    }
+    expect(outcome).toBe('CACHE_TIMEOUT')
+    await read
+  })
 })

@@ -9,6 +9,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { startTcpProxy } from '../faults/tcp-proxy.ts'
+import { provokeEveryOperation } from './provoke-every-operation.ts'
 import { RecordedFailures } from './recorded-failures.ts'
 
 const PASSWORD = 'passw0rd-of-redis'
@@ -68,30 +69,7 @@ const own = (options: RedisCacheBackendOptions = {}) =>
     }),
   )
 
-/** Every operation, with a value, a member and a key that must not be told. */
-async function provokeEverything(backend: Backend): Promise<void> {
-  for (const work of [
-    () => backend.get(LONG_KEY),
-    () => backend.set(LONG_KEY, VALUE),
-    () => backend.delete(LONG_KEY),
-    () => backend.exists(LONG_KEY),
-    () => backend.getMany([LONG_KEY, 'short']),
-    () => backend.setMany({ [LONG_KEY]: VALUE, short: VALUE }),
-    () => backend.deleteMany([LONG_KEY]),
-    () => backend.incr(LONG_KEY),
-    () => backend.decr(LONG_KEY),
-    () => backend.incrBig(LONG_KEY),
-    () => backend.clear(),
-    () => backend.invalidatePattern(`${LONG_KEY}*`),
-    () => backend.getTtl(LONG_KEY),
-    () => backend.addToSet(LONG_KEY, VALUE),
-    () => backend.addManyToSet(LONG_KEY, [VALUE]),
-    () => backend.getSetMembers(LONG_KEY),
-    () => backend.removeFromSet(LONG_KEY, VALUE),
-  ]) {
-    await failures.provoke(work)
-  }
-}
+const provokeEverything = (backend: Backend) => provokeEveryOperation(backend, failures, LONG_KEY, VALUE)
 
 function expectNothingTold(...codes: readonly string[]): void {
   expect([...failures.codes]).toEqual(expect.arrayContaining([...codes]))
