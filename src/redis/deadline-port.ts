@@ -4,25 +4,22 @@ import { disconnected } from './redis-errors.ts'
 import type { RedisArgument, RedisNode, RedisPort, RedisReply, ReplyForm } from './redis-port.ts'
 import { isReplyTo } from './reply-shape.ts'
 
-/** How many deadlines long Redis may be silent, with commands waiting, before the connection is given up. */
-const SILENCE_DEADLINES = 5
-
 /** A command on its way. */
 interface Sent {
   readonly command: readonly RedisArgument[]
   readonly epoch: number
+  /** Where it was sent: the key whose owner got it, or the node. */
+  readonly to: string | RedisNode
 }
 
 /**
  * Any port, with a deadline over every command: whatever Redis, the network or the client does, the call
- * settles. Where commands time out and nothing at all is heard for a while (a half-open connection, which TCP
- * itself notices after a quarter of an hour), the connection is dropped and dialled anew.
+ * settles. A reply is checked to be one that the command can have, and errors are translated here, once.
  */
 export class DeadlinePort implements RedisPort {
   readonly #port: RedisPort
   readonly #deadlines: Deadlines
   readonly #connectDeadlines: Deadlines
-  #silentSinceMs: number | undefined
   /** Counts the times that replies have come out of step; what was sent before the last is not believed. */
   #epoch = 0
 
@@ -42,7 +39,7 @@ export class DeadlinePort implements RedisPort {
         expired: () => timeout('connect', this.#connectDeadlines.timeoutMs),
       })
     } catch (error) {
-      this.#port.drop(false)
+      this.#port.drop()
       throw this.#port.translate(error)
     }
   }
@@ -51,21 +48,29 @@ export class DeadlinePort implements RedisPort {
     const closed = this.#deadlines.guard(this.#port.close(), undefined, {
       expired: () => timeout('close', this.#deadlines.timeoutMs),
     })
-    await closed.catch(() => this.#port.drop(false))
+    await closed.catch(() => this.#port.drop())
   }
 
-  drop(redial: boolean): void {
-    this.#port.drop(redial)
+  drop(): void {
+    this.#port.drop()
+  }
+
+  suspect(storedKey: string): void {
+    this.#port.suspect(storedKey)
   }
 
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
-    return this.#guard(this.#port.send(storedKey, command, form), command)
+    return this.#guard(this.#port.send(storedKey, command, form), command, storedKey)
   }
 
   async masters(): Promise<readonly RedisNode[]> {
-    const masters = await this.#guard(this.#port.masters(), ['masters'])
+    const masters = await this.#deadlines.guard(this.#port.masters(), undefined, {
+      expired: () => timeout('connect', this.#deadlines.timeoutMs),
+      rejected: (error) => this.#port.translate(error),
+    })
     return masters.map((master) => ({
-      send: (command, form) => this.#guard(master.send(command, form), command),
+      send: (command, form) => this.#guard(master.send(command, form), command, master),
+      suspect: () => master.suspect(),
     }))
   }
 
@@ -78,35 +83,26 @@ export class DeadlinePort implements RedisPort {
     this.#port.outOfStep()
   }
 
-  #guard<Result>(work: Promise<Result>, command: readonly RedisArgument[]): Promise<Result> {
-    return this.#deadlines.guard(work, { command, epoch: this.#epoch }, this.#watch)
+  #guard<Result>(
+    work: Promise<Result>,
+    command: readonly RedisArgument[],
+    to: string | RedisNode,
+  ): Promise<Result> {
+    return this.#deadlines.guard(work, { command, epoch: this.#epoch, to }, this.#watch)
   }
 
   readonly #watch: DeadlineWatch<Sent> = {
     resolved: ({ command, epoch }, reply) => {
-      this.#silentSinceMs = undefined
       if (epoch === this.#epoch && isReplyTo(command, reply as RedisReply)) return undefined
       if (epoch === this.#epoch) this.outOfStep()
       return disconnected('its replies came out of step')
     },
-    /** An error reply is a sign of life as well; a failure of the client is none. */
-    rejected: (error) => {
-      const failure = this.#port.translate(error)
-      if (failure.replyCode !== undefined) this.#silentSinceMs = undefined
-      return failure
+    rejected: (error) => this.#port.translate(error),
+    expired: ({ command, to }) => {
+      if (typeof to === 'string') this.#port.suspect(to)
+      else to.suspect()
+      return timeout(String(command[0]), this.#deadlines.timeoutMs)
     },
-    expired: ({ command }) => this.#expired(String(command[0])),
-  }
-
-  #expired(commandName: string): CacheError {
-    const { timeoutMs } = this.#deadlines
-    const nowMs = performance.now()
-    this.#silentSinceMs ??= nowMs - timeoutMs
-    if (nowMs - this.#silentSinceMs >= SILENCE_DEADLINES * timeoutMs) {
-      this.#silentSinceMs = undefined
-      this.#port.drop(true)
-    }
-    return timeout(commandName, timeoutMs)
   }
 }
 

@@ -8,7 +8,7 @@ import { type IoredisClient, type IoredisCluster, IoredisPort, isIoredis } from 
 import { RedisStore } from './redis-store.ts'
 import { resolveTimeouts } from './redis-timeouts.ts'
 
-export type { IoredisClient, IoredisCluster, IoredisConnection } from './ioredis-port.ts'
+export type { IoredisClient, IoredisCluster, IoredisConnection, IoredisNatMap } from './ioredis-port.ts'
 export type { RedisArgument } from './redis-port.ts'
 
 /** Options of {@link IoredisCacheBackend}. */

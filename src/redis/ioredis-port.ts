@@ -22,13 +22,19 @@ export interface IoredisClient extends IoredisConnection {
   on(event: 'error', listener: (error: unknown) => void): unknown
 }
 
+/** Where `ioredis` reaches a node instead of where it says it is. */
+export type IoredisNatMap =
+  | Readonly<Record<string, { readonly host: string; readonly port: number }>>
+  | ((address: string) => { readonly host: string; readonly port: number } | null)
+
 /** The part of `new Cluster()` of `ioredis` that is used. */
 export interface IoredisCluster {
   readonly status: string
   readonly slots: readonly (readonly string[])[]
+  refreshSlotsCache(callback: () => void): void
   call(command: string, args: RedisArgument[]): Promise<unknown>
   callBuffer(command: string, args: RedisArgument[]): Promise<unknown>
-  readonly options: { readonly keyPrefix?: string | undefined }
+  readonly options: { readonly keyPrefix?: string | undefined; readonly natMap?: IoredisNatMap | undefined }
   readonly isCluster: boolean
   nodes(role: 'master'): IoredisConnection[]
 }
@@ -72,8 +78,10 @@ export class IoredisPort implements RedisPort {
 
   drop(): void {}
 
+  suspect(): void {}
+
   outOfStep(): void {
-    for (const connection of this.#route.connections()) connection.disconnect(true)
+    this.#route.reconnect()
   }
 
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
@@ -87,7 +95,10 @@ export class IoredisPort implements RedisPort {
   async masters(): Promise<readonly RedisNode[]> {
     const connections = this.#route.connections()
     if (connections.length === 0) throw unavailable('the cluster is not connected')
-    return connections.map((connection) => ({ send: (command, form) => call(connection, command, form) }))
+    return connections.map((connection) => ({
+      send: (command, form) => call(connection, command, form),
+      suspect() {},
+    }))
   }
 }
 
@@ -97,6 +108,8 @@ interface IoredisRoute {
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
   /** A connection to each server that owns keys. */
   connections(): readonly IoredisConnection[]
+  /** Has every connection dialled anew. */
+  reconnect(): void
   /** Closes what the route has opened. */
   close(): void
 }
@@ -123,6 +136,11 @@ class ClientRoute implements IoredisRoute {
 
   connections(): readonly IoredisConnection[] {
     return [this.#client]
+  }
+
+  reconnect(): void {
+    this.#client.disconnect(true)
+    this.close()
   }
 
   close(): void {
@@ -161,7 +179,7 @@ class ClusterRoute implements IoredisRoute {
     const slot = keySlot(storedKey)
     let asking: string | undefined
     for (let redirects = 0; ; redirects++) {
-      const node = this.#node(asking ?? this.#moved.get(slot) ?? this.#cluster.slots[slot]?.[0])
+      const node = await this.#node(asking ?? this.#moved.get(slot) ?? this.#cluster.slots[slot]?.[0])
       try {
         // Both are written in this tick, so nothing comes between them.
         if (asking !== undefined) call(node, ['ASKING'], 'text').catch(() => {})
@@ -169,8 +187,9 @@ class ClusterRoute implements IoredisRoute {
       } catch (error) {
         const redirect = redirectOf(error)
         if (redirects === MAX_REDIRECTS || redirect === undefined) throw error
-        asking = redirect.isPermanent ? undefined : redirect.address
-        if (redirect.isPermanent) this.#moved.set(slot, redirect.address)
+        const address = this.#mapped(redirect.address)
+        asking = redirect.isPermanent ? undefined : address
+        if (redirect.isPermanent) this.#moved.set(slot, address)
       }
     }
   }
@@ -179,16 +198,32 @@ class ClusterRoute implements IoredisRoute {
     return this.#cluster.nodes('master')
   }
 
+  reconnect(): void {
+    for (const connection of this.connections()) connection.disconnect(true)
+  }
+
   close(): void {
     this.#moved.clear()
   }
 
-  /** The node at an address; any, which will answer MOVED, where that is not known. */
-  #node(address: string | undefined): IoredisConnection {
-    const nodes = this.#cluster.nodes('master')
-    const owner = nodes.find(({ options }) => `${options.host}:${options.port}` === address) ?? nodes[0]
-    if (owner === undefined) throw unavailable('the cluster is not connected')
-    return owner
+  #mapped(address: string): string {
+    const { natMap } = this.#cluster.options
+    const mapped = typeof natMap === 'function' ? natMap(address) : natMap?.[address]
+    return mapped ? `${mapped.host}:${mapped.port}` : address
+  }
+
+  /** The node at an address; where `ioredis` has lost it, it is told to look around. */
+  async #node(address: string | undefined): Promise<IoredisConnection> {
+    const known = this.#nodeAt(address)
+    if (known !== undefined) return known
+    await new Promise<void>((resolve) => this.#cluster.refreshSlotsCache(() => resolve()))
+    const found = this.#nodeAt(address) ?? this.connections()[0]
+    if (found === undefined) throw unavailable('the cluster is not connected')
+    return found
+  }
+
+  #nodeAt(address: string | undefined): IoredisConnection | undefined {
+    return this.connections().find(({ options }) => `${options.host}:${options.port}` === address)
   }
 }
 

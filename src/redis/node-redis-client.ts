@@ -44,6 +44,8 @@ export class BorrowedNodeRedis implements RedisPort {
 
   drop(): void {}
 
+  suspect(): void {}
+
   /** Reconnecting is its owner's business; until that has happened, it is not used. */
   outOfStep(): void {
     if (this.#isOutOfStep) return
@@ -78,6 +80,7 @@ export class BorrowedNodeRedis implements RedisPort {
     return nodes.map((node) => ({
       send: (command, form) =>
         node.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>,
+      suspect() {},
     }))
   }
 }

@@ -1,9 +1,10 @@
 import { createCluster, ErrorReply, type RedisClusterOptions } from '@redis/client'
 import { CacheError } from '../foundation/cache-error.ts'
+import { keySlot } from './key-slot.ts'
 import type { NodeRedisOptions } from './node-redis-connection.ts'
 import { commandOptions, fromNodeRedis } from './node-redis-replies.ts'
 import { parseRedisUrl } from './redis-address.ts'
-import { detailOf, unavailable } from './redis-errors.ts'
+import { detailOf, isReply, unavailable } from './redis-errors.ts'
 import type {
   RedisArgument,
   RedisNode,
@@ -12,6 +13,8 @@ import type {
   RedisReply,
   ReplyForm,
 } from './redis-port.ts'
+import type { ResolvedTimeouts } from './redis-timeouts.ts'
+import { SilenceProbe } from './silence-probe.ts'
 
 /** A Redis Cluster. */
 export interface ClusterOptions {
@@ -32,22 +35,31 @@ export class NodeRedisCluster implements RedisPort {
   readonly isCluster = true
   readonly #create: () => Cluster
   readonly #listener: RedisPortListener
+  readonly #probe: SilenceProbe
   #cluster: Cluster | undefined
+  /** The connections of a cluster that waits for its last replies; it has forgotten them itself by then. */
+  #closing: readonly { destroy(): void }[] = []
   #redialTimer: NodeJS.Timeout | undefined
+  /** Whether a connection that is lost is to be dialled again. */
+  #isWanted = false
 
   constructor(
     { nodeAddressMap, nodes }: ClusterOptions,
     options: NodeRedisOptions,
-    connectTimeoutMs: number,
+    { connectTimeoutMs, timeoutMs }: ResolvedTimeouts,
     listener: RedisPortListener,
   ) {
     const addresses = nodes.map(parseRedisUrl)
     const [first] = addresses
     if (first === undefined) throw new CacheError('CACHE_INVALID_OPTIONS', 'cluster.nodes is empty')
     this.#listener = listener
+    this.#probe = new SilenceProbe(timeoutMs)
     this.#create = () =>
       createCluster({
-        rootNodes: addresses.map(({ socket }) => ({ socket: socket as never })),
+        // Used to discover the others: such a connection has no longer to answer than connecting may take.
+        rootNodes: addresses.map(({ socket }) => ({
+          socket: { ...socket, socketTimeout: connectTimeoutMs, reconnectStrategy: false } as never,
+        })),
         defaults: {
           pingInterval: PING_INTERVAL_MS,
           maintNotifications: 'disabled',
@@ -70,52 +82,85 @@ export class NodeRedisCluster implements RedisPort {
   async connect(): Promise<void> {
     if (this.#cluster !== undefined) return
     const cluster = this.#create()
-    const endpointOf = ({ host, port }: { host: string; port: number }) => `${host}:${port}`
-    const ready = new Set<string>()
-    let refusal: unknown
-    cluster.on('error', (error) => {
-      if (error instanceof ErrorReply) refusal = error
-    })
-    cluster.on('node-ready', (node) => {
-      ready.add(endpointOf(node))
-      this.#listener.connected(endpointOf(node))
-    })
-    cluster.on('node-error', (error, node) => {
-      if (error instanceof ErrorReply) refusal = error
-      // An error on a connection that goes on is one of reading it: what follows could belong to other commands.
-      if (cluster.nodeByAddress.get(endpointOf(node))?.client?.isReady) this.outOfStep()
-      if (ready.delete(endpointOf(node))) this.#listener.disconnected(endpointOf(node), detailOf(error))
-    })
+    const refusals: unknown[] = []
+    this.#listen(cluster, refusals)
+    this.#cluster = cluster
     try {
-      this.#cluster = cluster
       await cluster.connect()
+      if (this.#cluster !== cluster) throw unavailable('closed while connecting')
     } catch (error) {
-      this.#destroy()
-      throw handshakeError(refusal ?? error)
+      destroy(cluster)
+      if (this.#cluster === cluster) this.#cluster = undefined
+      throw handshakeError(refusals.at(-1) ?? error)
     }
+  }
+
+  /** @param refusals receives what servers answer to a handshake, which the cluster client keeps to itself */
+  #listen(cluster: Cluster, refusals: unknown[]): void {
+    const ready = new Map<string, Node>()
+    const refused = (error: unknown) => {
+      if (error instanceof ErrorReply) refusals.push(error)
+    }
+    cluster.on('error', refused)
+    cluster.on('node-ready', (at: Node) => {
+      ready.set(endpointOf(at), at)
+      this.#listener.connected(endpointOf(at))
+    })
+    cluster.on('node-error', (error, at: Node) => {
+      refused(error)
+      // An error on a connection that goes on is one of reading it: what follows could belong to other commands.
+      if (isStillReady(cluster, at)) this.outOfStep()
+      if (ready.delete(endpointOf(at))) this.#listener.disconnected(endpointOf(at), detailOf(error))
+    })
   }
 
   async close(): Promise<void> {
     const cluster = this.#cluster
+    this.#isWanted = false
     clearTimeout(this.#redialTimer)
     this.#cluster = undefined
+    this.#closing = clientsOf(cluster)
     if (cluster?.isOpen) await cluster.close().catch(() => {})
+    this.#closing = []
   }
 
-  drop(redial: boolean): void {
+  drop(): void {
+    this.#isWanted = false
     clearTimeout(this.#redialTimer)
-    this.#destroy()
-    if (redial) this.#redial()
+    destroy(this.#cluster)
+    for (const client of this.#closing) client.destroy()
+    this.#cluster = undefined
+    this.#closing = []
   }
 
   outOfStep(): void {
-    this.drop(true)
+    this.drop()
+    this.#isWanted = true
+    this.#redial()
   }
 
+  suspect(storedKey: string): void {
+    const master = this.#cluster?.slots[keySlot(storedKey)]?.master
+    if (master !== undefined) this.#suspectNode(master)
+  }
+
+  /**
+   * Straight to the owner of the slot. The cluster client takes commands of several keys apart and puts their
+   * replies together again, which costs time and would hide a reply that is out of step; it is asked only where
+   * the owner is not connected or sends elsewhere.
+   */
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
-    if (this.#cluster === undefined) return Promise.reject(unavailable('not connected'))
+    const cluster = this.#cluster
+    if (cluster === undefined) return Promise.reject(unavailable('not connected'))
     const words = command as RedisArgument[]
-    return this.#cluster.sendCommand(storedKey, false, words, commandOptions(form)) as Promise<RedisReply>
+    const options = commandOptions(form)
+    const routed = () => cluster.sendCommand(storedKey, false, words, options) as Promise<RedisReply>
+    const owner = cluster.slots[keySlot(storedKey)]?.master.client
+    if (!owner?.isReady) return routed()
+    return owner.sendCommand(words, options).catch((error: unknown) => {
+      if (isRedirect(error)) return routed()
+      throw error
+    }) as Promise<RedisReply>
   }
 
   translate(error: unknown): CacheError {
@@ -125,23 +170,74 @@ export class NodeRedisCluster implements RedisPort {
   async masters(): Promise<readonly RedisNode[]> {
     const cluster = this.#cluster
     if (cluster === undefined) throw unavailable('not connected')
-    const clients = await Promise.all(cluster.masters.map((master) => cluster.nodeClient(master)))
-    return clients.map((client) => ({
-      send: (command, form) =>
-        client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>,
-    }))
+    return Promise.all(
+      cluster.masters.map(async (master) => {
+        const client = await cluster.nodeClient(master)
+        return {
+          send: (command, form) =>
+            client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>,
+          suspect: () => this.#suspectNode(master),
+        }
+      }),
+    )
   }
 
-  #destroy(): void {
-    const cluster = this.#cluster
-    this.#cluster = undefined
-    if (cluster?.isOpen) cluster.destroy()
+  /** Of a node that is given up the cluster client makes a new connection with the next command. */
+  #suspectNode(node: Cluster['masters'][number]): void {
+    const { address, client } = node
+    if (client === undefined) return
+    this.#probe.check(
+      client,
+      () => client.sendCommand(['PING']),
+      () => {
+        if (node.client !== client) return
+        delete node.client
+        client.destroy()
+        this.#listener.disconnected(address, 'silent')
+      },
+    )
   }
 
   #redial(): void {
     this.connect().catch(() => {
-      this.#redialTimer = setTimeout(() => this.#redial(), LONGEST_REDIAL_MS)
+      if (this.#isWanted) this.#redialTimer = setTimeout(() => this.#redial(), LONGEST_REDIAL_MS)
     })
+  }
+}
+
+/** Where the cluster client has connected to. */
+interface Node {
+  readonly host: string
+  readonly port: number
+}
+
+function endpointOf({ host, port }: Node): string {
+  return `${host}:${port}`
+}
+
+function isStillReady(cluster: Cluster, at: Node): boolean {
+  return [...cluster.nodeByAddress.values()].some(({ client }) => {
+    const socket = client?.options.socket as Partial<Node> | undefined
+    return client?.isReady === true && socket?.host === at.host && socket.port === at.port
+  })
+}
+
+/** MOVED or ASK: the command has not been executed, and the cluster client knows the way. */
+function isRedirect(error: unknown): boolean {
+  const failure = fromNodeRedis(error)
+  return isReply(failure, 'MOVED') || isReply(failure, 'ASK')
+}
+
+function clientsOf(cluster: Cluster | undefined): { destroy(): void }[] {
+  const nodes = cluster === undefined ? [] : [...cluster.nodeByAddress.values()]
+  return nodes.flatMap(({ client }) => (client === undefined ? [] : [client]))
+}
+
+function destroy(cluster: Cluster | undefined): void {
+  try {
+    cluster?.destroy()
+  } catch {
+    // It was not open any more.
   }
 }
 

@@ -11,6 +11,7 @@ import type {
   RedisReply,
   ReplyForm,
 } from './redis-port.ts'
+import { SilenceProbe } from './silence-probe.ts'
 
 /** Options of `@redis/client` that a caller may set; what this adapter decides itself is not among them. */
 export type NodeRedisOptions = Omit<
@@ -28,11 +29,13 @@ export type NodeRedisOptions = Omit<
 /** What a {@link NodeRedisConnection} needs to know. */
 export interface ConnectionSettings {
   /** Where to connect; asked before every attempt. */
-  readonly locate: () => Promise<RedisAddress>
+  readonly locate: (signal: AbortSignal) => Promise<RedisAddress>
   /** Whether a server that turns out to be a replica is to be left, and `locate` asked again. */
   readonly mustBePrimary: boolean
   readonly options: NodeRedisOptions
   readonly connectTimeoutMs: number
+  /** The deadline of a command, in milliseconds. */
+  readonly timeoutMs: number
 }
 
 type Client = ReturnType<typeof createClient>
@@ -51,27 +54,31 @@ const PING_INTERVAL_MS = 5_000
  */
 export class NodeRedisConnection implements RedisPort {
   readonly isCluster = false
-  readonly #locate: () => Promise<RedisAddress>
+  readonly #locate: (signal: AbortSignal) => Promise<RedisAddress>
   readonly #options: NodeRedisOptions
   readonly #listener: RedisPortListener
   readonly #connectTimeoutMs: number
   readonly #mustBePrimary: boolean
+  readonly #probe: SilenceProbe
   /** The client that commands go to: set once its handshake has succeeded, cleared when its connection is lost. */
   #client: Client | undefined
-  /** The client whose handshake is under way. */
-  #dialling: Client | undefined
+  /** A client that waits for its last replies. */
+  #closing: Client | undefined
+  /** Ends the attempt to connect that is under way. */
+  #attempt: AbortController | undefined
   #endpoint = ''
   #redialTimer: NodeJS.Timeout | undefined
   #isWanted = false
 
   constructor(
-    { connectTimeoutMs, locate, mustBePrimary, options }: ConnectionSettings,
+    { connectTimeoutMs, locate, mustBePrimary, options, timeoutMs }: ConnectionSettings,
     listener: RedisPortListener,
   ) {
     this.#locate = locate
     this.#options = options
     this.#connectTimeoutMs = connectTimeoutMs
     this.#mustBePrimary = mustBePrimary
+    this.#probe = new SilenceProbe(timeoutMs)
     this.#listener = listener
   }
 
@@ -81,26 +88,34 @@ export class NodeRedisConnection implements RedisPort {
   }
 
   async close(): Promise<void> {
-    const client = this.#client
     this.#stopDialling()
+    this.#closing = this.#client
     this.#client = undefined
-    if (client?.isOpen) await client.close().catch(() => {})
+    if (this.#closing?.isOpen) await this.#closing.close().catch(() => {})
+    this.#closing = undefined
   }
 
-  drop(redial: boolean): void {
-    const client = this.#client
+  drop(): void {
     this.#stopDialling()
-    this.#isWanted = redial
-    if (client === undefined) {
-      if (redial) this.#redialLater(0)
-      return
-    }
-    this.#isWanted = redial
-    this.#lost(client, 'given up')
+    for (const client of [this.#client, this.#closing]) client?.destroy()
+    this.#client = undefined
+    this.#closing = undefined
   }
 
   outOfStep(): void {
-    this.drop(true)
+    this.#giveUp('out of step')
+  }
+
+  suspect(): void {
+    const client = this.#client
+    if (client === undefined) return
+    this.#probe.check(
+      client,
+      () => client.sendCommand(['PING']),
+      () => {
+        if (client === this.#client) this.#giveUp('silent')
+      },
+    )
   }
 
   send(_storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
@@ -115,31 +130,30 @@ export class NodeRedisConnection implements RedisPort {
   }
 
   async masters(): Promise<readonly RedisNode[]> {
-    return [{ send: (command, form) => this.send('', command, form) }]
+    return [{ send: (command, form) => this.send('', command, form), suspect: () => this.suspect() }]
   }
 
   async #dial(): Promise<void> {
-    const address = await this.#locate()
+    const attempt = new AbortController()
+    this.#attempt = attempt
+    const address = await this.#locate(attempt.signal)
     const client = createClient(this.#clientOptions(address))
     let failure: unknown
     client.on('error', (error) => {
       failure ??= error
       this.#lost(client, detailOf(error))
     })
-    this.#dialling = client
+    attempt.signal.addEventListener('abort', () => client.destroy())
     try {
+      if (attempt.signal.aborted) throw unavailable('closed while connecting')
       await client.connect()
       if (this.#mustBePrimary) await assertPrimary(client)
+      if (attempt.signal.aborted) throw unavailable('closed while connecting')
     } catch (error) {
       client.destroy()
       throw handshakeError(failure ?? error, address.endpoint)
-    } finally {
-      if (this.#dialling === client) this.#dialling = undefined
     }
-    if (!this.#isWanted) {
-      client.destroy()
-      throw unavailable('closed while connecting')
-    }
+    this.#attempt = undefined
     this.#client = client
     this.#endpoint = address.endpoint
     this.#listener.connected(address.endpoint)
@@ -174,8 +188,12 @@ export class NodeRedisConnection implements RedisPort {
     if (this.#isWanted) this.#redialLater(0)
   }
 
+  #giveUp(reason: string): void {
+    if (this.#client !== undefined) this.#lost(this.#client, reason)
+  }
+
   readonly #leaveReplica = (error: unknown): never => {
-    if (isReply(fromNodeRedis(error), 'READONLY')) this.drop(true)
+    if (isReply(fromNodeRedis(error), 'READONLY')) this.#giveUp('no longer the primary')
     throw error
   }
 
@@ -194,8 +212,8 @@ export class NodeRedisConnection implements RedisPort {
     this.#isWanted = false
     clearTimeout(this.#redialTimer)
     this.#redialTimer = undefined
-    this.#dialling?.destroy()
-    this.#dialling = undefined
+    this.#attempt?.abort()
+    this.#attempt = undefined
   }
 }
 

@@ -12,10 +12,10 @@ import { NodeRedisConnection, type NodeRedisOptions } from './node-redis-connect
 import { parseRedisUrl } from './redis-address.ts'
 import type { RedisPort, RedisPortListener } from './redis-port.ts'
 import { RedisStore } from './redis-store.ts'
-import { portListener, resolveTimeouts } from './redis-timeouts.ts'
+import { portListener, type ResolvedTimeouts, resolveTimeouts } from './redis-timeouts.ts'
 import { type SentinelOptions, sentinelLocator } from './sentinel-locator.ts'
 
-export type { IoredisClient, IoredisCluster, IoredisConnection } from './ioredis-port.ts'
+export type { IoredisClient, IoredisCluster, IoredisConnection, IoredisNatMap } from './ioredis-port.ts'
 export type { NodeRedisClient, NodeRedisClusterClient } from './node-redis-client.ts'
 export type { ClusterOptions } from './node-redis-cluster.ts'
 export type { NodeRedisOptions } from './node-redis-connection.ts'
@@ -74,7 +74,7 @@ export class RedisCacheBackend<T = unknown> extends StoreBackend<T> {
   constructor(options: RedisCacheBackendOptions = {}) {
     const environment = readEnvironment()
     const timeouts = resolveTimeouts(options, environment)
-    const openPort = portOpener(options, environment.url, timeouts.connectTimeoutMs)
+    const openPort = portOpener(options, environment.url, timeouts)
     super(
       resolveBackendOptions(options, environment),
       (policy: FailurePolicy) =>
@@ -91,7 +91,7 @@ type PortOpener = (listener: RedisPortListener) => RedisPort
 function portOpener(
   { client, clientOptions = {}, cluster, sentinel, url }: RedisCacheBackendOptions,
   environmentUrl: string | undefined,
-  connectTimeoutMs: number,
+  timeouts: ResolvedTimeouts,
 ): PortOpener {
   if ([client, cluster, sentinel, url].filter((choice) => choice !== undefined).length > 1) {
     throw new CacheError('CACHE_INVALID_OPTIONS', 'Give only one of url, cluster, sentinel and client')
@@ -101,12 +101,12 @@ function portOpener(
     return () => port
   }
   if (cluster !== undefined) {
-    return (listener) => new NodeRedisCluster(cluster, clientOptions, connectTimeoutMs, listener)
+    return (listener) => new NodeRedisCluster(cluster, clientOptions, timeouts, listener)
   }
   const isSentinel = sentinel !== undefined
   const address = isSentinel ? undefined : parseRedisUrl(url ?? environmentUrl ?? 'redis://127.0.0.1:6379')
   const locate = isSentinel ? sentinelLocator(sentinel) : async () => address as NonNullable<typeof address>
-  const settings = { locate, mustBePrimary: isSentinel, options: clientOptions, connectTimeoutMs }
+  const settings = { locate, mustBePrimary: isSentinel, options: clientOptions, ...timeouts }
   return (listener) => new NodeRedisConnection(settings, listener)
 }
 

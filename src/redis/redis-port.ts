@@ -12,6 +12,8 @@ export type RedisReply = null | number | string | Buffer | readonly RedisReply[]
 /** One server that holds keys. */
 export interface RedisNode {
   send(command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
+  /** As {@link RedisPort.suspect}, for this node. */
+  suspect(): void
 }
 
 /** Receives what a connection has to tell. */
@@ -33,11 +35,10 @@ export interface RedisPort {
   connect(): Promise<void>
   /** Waits for replies that are due, then closes what the adapter opened. Never rejects. */
   close(): Promise<void>
-  /**
-   * Closes at once what the adapter opened, failing what is in flight; with `redial` it then connects again in
-   * the background.
-   */
-  drop(redial: boolean): void
+  /** Closes at once what the adapter opened, failing what is in flight and any attempt to connect. */
+  drop(): void
+  /** A command to the owner of this key has met its deadline: its connection may be dead, and is to be looked after. */
+  suspect(storedKey: string): void
   /**
    * Replies came that answer no command that was sent: the connections they came on must not be read any
    * further. What the adapter opened is closed and dialled anew; a caller's client is made to reconnect, or not

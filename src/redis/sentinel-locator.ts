@@ -18,14 +18,18 @@ const SENTINEL_TIMEOUT_MS = 1_000
  * Asks the sentinels, one after the other, where the primary is (`SENTINEL GET-MASTER-ADDR-BY-NAME`), as the
  * Sentinel client specification describes. The one that answered is asked first the next time.
  */
-export function sentinelLocator({ name, nodes }: SentinelOptions): () => Promise<RedisAddress> {
+export function sentinelLocator({
+  name,
+  nodes,
+}: SentinelOptions): (signal: AbortSignal) => Promise<RedisAddress> {
   let sentinels = nodes.map(parseRedisUrl)
   if (sentinels.length === 0) throw new CacheError('CACHE_INVALID_OPTIONS', 'sentinel.nodes is empty')
-  return async () => {
+  return async (signal) => {
     const refusals: string[] = []
     for (const sentinel of sentinels) {
+      if (signal.aborted) break
       try {
-        const primary = await askSentinel(sentinel, name)
+        const primary = await askSentinel(sentinel, name, signal)
         sentinels = [sentinel, ...sentinels.filter((other) => other !== sentinel)]
         return primary
       } catch (error) {
@@ -36,7 +40,7 @@ export function sentinelLocator({ name, nodes }: SentinelOptions): () => Promise
   }
 }
 
-async function askSentinel(sentinel: RedisAddress, name: string): Promise<RedisAddress> {
+async function askSentinel(sentinel: RedisAddress, name: string, signal: AbortSignal): Promise<RedisAddress> {
   const client = createClient({
     ...(sentinel.username === undefined ? {} : { username: sentinel.username }),
     ...(sentinel.password === undefined ? {} : { password: sentinel.password }),
@@ -50,6 +54,8 @@ async function askSentinel(sentinel: RedisAddress, name: string): Promise<RedisA
     } as never,
   })
   client.on('error', () => {})
+  const abort = () => client.destroy()
+  signal.addEventListener('abort', abort)
   try {
     await client.connect()
     const command = ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name]
@@ -66,6 +72,7 @@ async function askSentinel(sentinel: RedisAddress, name: string): Promise<RedisA
       endpoint: `${host}:${port}`,
     }
   } finally {
+    signal.removeEventListener('abort', abort)
     client.destroy()
   }
 }
