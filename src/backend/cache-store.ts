@@ -44,7 +44,7 @@ export interface CacheStore {
   close(): Promise<void>
   read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result>
   /** One result a key, in the same order: bytes, `null` as in {@link ReadOutcome.found}, or why it could not be read. */
-  readMany(storedKeys: readonly string[]): Promise<(Buffer | CacheError | null)[]>
+  readMany(storedKeys: readonly string[]): Promise<readonly (Buffer | CacheError | null)[]>
   /** Stores value and time to live in one step. */
   write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<unknown>
   /** Stores each entry together with its time to live; returns what failed, by the caller's key. */

@@ -116,14 +116,14 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 
   async getMany(keys: Iterable<string>): Promise<Map<string, T | undefined>> {
     const results = new Map<string, T | undefined>()
+    let distinct: readonly string[] = []
     try {
-      const asked = checkedKeys(keys)
-      for (const key of asked) results.set(key, undefined)
+      distinct = [...new Set(checkedKeys(keys))]
       this.#assertReady()
-      for (const chunk of chunks([...results.keys()], KEYS_PER_BATCH)) await this.#readInto(results, chunk)
+      for (const chunk of chunks(distinct, KEYS_PER_BATCH)) await this.#readInto(results, chunk)
     } catch (error) {
       this.#policy.report('getMany', undefined, error)
-      for (const key of results.keys()) this.#manyReader.unavailable(key)
+      for (const key of distinct) if (!results.has(key)) results.set(key, this.#manyReader.unavailable(key))
     }
     return results
   }
@@ -262,15 +262,18 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   async #readInto(results: Map<string, T | undefined>, keys: readonly string[]): Promise<void> {
     const storedKeys = keys.map((key) => this.#prefix + key)
     const replies = await this.#store.readMany(storedKeys)
-    const failures = new Set<unknown>(replies.filter((reply) => reply instanceof CacheError))
-    for (const failure of failures) this.#policy.report('getMany', undefined, failure)
-    for (const [index, key] of keys.entries()) {
+    let told: CacheError | undefined
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index] as string
       const reply = replies[index] ?? null
-      const value =
-        reply instanceof CacheError
-          ? this.#manyReader.unavailable(key)
-          : this.#manyReader.found(key, storedKeys[index] as string, reply)
-      results.set(key, value instanceof Promise ? await value : value)
+      if (reply instanceof CacheError) {
+        if (reply !== told) this.#policy.report('getMany', undefined, reply)
+        told = reply
+        results.set(key, this.#manyReader.unavailable(key))
+      } else {
+        const value = this.#manyReader.found(key, storedKeys[index] as string, reply)
+        results.set(key, value instanceof Promise ? await value : value)
+      }
     }
   }
 

@@ -48,7 +48,8 @@ export class RedisStore implements CacheStore {
   }
 
   /** What one node cannot answer costs the keys of the others nothing. */
-  async readMany(storedKeys: readonly string[]): Promise<(Buffer | CacheError | null)[]> {
+  async readMany(storedKeys: readonly string[]): Promise<readonly (Buffer | CacheError | null)[]> {
+    if (!this.#port.isCluster && storedKeys.length <= MAX_KEYS_PER_READ) return this.#readGroup(storedKeys)
     const results = new Array<Buffer | CacheError | null>(storedKeys.length).fill(null)
     const storedKeyAt = (index: number) => storedKeys[index] as string
     const groups = sameSlotGroups(
@@ -59,10 +60,8 @@ export class RedisStore implements CacheStore {
     )
     await Promise.all(
       Array.from(groups, async (group) => {
-        const replies = await readMany(this.#port, group.map(storedKeyAt)).catch(asCacheError)
-        for (const [position, index] of group.entries()) {
-          results[index] = replies instanceof CacheError ? replies : (replies[position] ?? null)
-        }
+        const replies = await this.#readGroup(group.map(storedKeyAt))
+        for (const [position, index] of group.entries()) results[index] = replies[position] ?? null
       }),
     )
     return results
@@ -108,6 +107,16 @@ export class RedisStore implements CacheStore {
     const ttlMs = await this.#port.send(storedKey, ['PTTL', storedKey], 'text')
     if (ttlMs === -2) return undefined
     return ttlMs === -1 ? Number.POSITIVE_INFINITY : Number(ttlMs)
+  }
+
+  /** Keys of one slot: all their bytes, or the same failure for each. */
+  async #readGroup(storedKeys: readonly string[]): Promise<readonly (Buffer | CacheError | null)[]> {
+    try {
+      return await readMany(this.#port, storedKeys)
+    } catch (error) {
+      const failure = asCacheError(error)
+      return storedKeys.map(() => failure)
+    }
   }
 
   /** One script, one round trip. A reply that is lost leaves the outcome unknown, and is told as such. */
