@@ -7,14 +7,14 @@ import type {
   RemovalOptions,
 } from '../contract/cache-backend.ts'
 import type { CacheEvents } from '../contract/cache-events.ts'
-import { CacheError } from '../foundation/cache-error.ts'
 import { assertCacheKey, isCacheKey } from '../foundation/cache-key.ts'
 import { chunks } from '../foundation/chunks.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
 import { escapeGlob } from '../foundation/glob.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'
-import type { CacheStore, Expiry, StoredEntry } from './cache-store.ts'
+import { encodeAll, partialWrite } from './batch-write.ts'
+import type { CacheStore, Expiry } from './cache-store.ts'
 import { FailurePolicy } from './failure-policy.ts'
 import { Lifecycle } from './lifecycle.ts'
 import {
@@ -120,7 +120,9 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     try {
       distinct = [...new Set(checkedKeys(keys))]
       this.#assertReady()
-      for (const chunk of chunks(distinct, KEYS_PER_BATCH)) await this.#readInto(results, chunk)
+      for (const chunk of chunks(distinct, KEYS_PER_BATCH)) {
+        await this.#manyReader.readInto(results, this.#store, chunk, this.#prefix)
+      }
     } catch (error) {
       this.#policy.report('getMany', undefined, error)
       for (const key of distinct) if (!results.has(key)) results.set(key, this.#manyReader.unavailable(key))
@@ -132,12 +134,12 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     return this.#policy.absorb('setMany', undefined, false, async () => {
       this.#assertReady()
       const ttlMs = this.#ttlMs(ttl)
-      const failures = new Map<string, CacheError>()
-      const encoded = this.#encodeAll(distinctEntries(entries), failures)
+      const { encoded, failures } = encodeAll(distinctEntries(entries), this.#prefix, this.#codec)
       for (const [key, failure] of await this.#store.writeMany(encoded, ttlMs)) failures.set(key, failure)
-      for (const entry of encoded)
+      for (const entry of encoded) {
         if (!failures.has(entry.key)) this.#tellSet(entry.key, entry.encoded, ttlMs)
-      if (failures.size > 0) throw partialWrite(failures, encoded.length)
+      }
+      if (failures.size > 0) throw partialWrite(failures)
       return true
     })
   }
@@ -259,24 +261,6 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     }
   }
 
-  async #readInto(results: Map<string, T | undefined>, keys: readonly string[]): Promise<void> {
-    const storedKeys = keys.map((key) => this.#prefix + key)
-    const replies = await this.#store.readMany(storedKeys)
-    let told: CacheError | undefined
-    for (let index = 0; index < keys.length; index++) {
-      const key = keys[index] as string
-      const reply = replies[index] ?? null
-      if (reply instanceof CacheError) {
-        if (reply !== told) this.#policy.report('getMany', undefined, reply)
-        told = reply
-        results.set(key, this.#manyReader.unavailable(key))
-      } else {
-        const value = this.#manyReader.found(key, storedKeys[index] as string, reply)
-        results.set(key, value instanceof Promise ? await value : value)
-      }
-    }
-  }
-
   async #refuseWrite(key: string, error: unknown): Promise<boolean> {
     this.#policy.report('set', key, error)
     return false
@@ -287,21 +271,6 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       this.#policy.events.emit('set', { key, ttlMs, bytes: Buffer.byteLength(encoded) })
     }
     return true
-  }
-
-  /** Encodes everything before anything is sent, so that a value that cannot be stored leaves nothing half done. */
-  #encodeAll(entries: ReadonlyMap<string, T>, failures: Map<string, CacheError>): StoredEntry[] {
-    const encoded: StoredEntry[] = []
-    for (const [key, value] of entries) {
-      const storedKey = this.#prefix + key
-      try {
-        encoded.push({ key, storedKey, encoded: this.#codec.encode(storedKey, value) })
-      } catch (error) {
-        if (!(error instanceof CacheError) || error.code !== 'CACHE_VALUE_TOO_LARGE') throw error
-        failures.set(key, error.within('setMany', key))
-      }
-    }
-    return encoded
   }
 
   #count(
@@ -333,16 +302,4 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 /** Decimal text with the other sign. */
 function negated(text: string): string {
   return text.startsWith('-') ? text.slice(1) : text === '0' ? text : `-${text}`
-}
-
-function partialWrite(failures: ReadonlyMap<string, CacheError>, sent: number): CacheError {
-  const total = Math.max(sent, failures.size)
-  const [first] = failures.values()
-  return new CacheError(
-    'CACHE_PARTIAL_WRITE',
-    `${failures.size} of ${total} entries were not stored, the first: ${first?.message}`,
-    {
-      failures,
-    },
-  )
 }

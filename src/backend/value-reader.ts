@@ -1,6 +1,7 @@
 import type { ValueCodec } from '../codec/value-codec.ts'
 import type { MissReason } from '../contract/cache-events.ts'
-import type { ReadOutcome } from './cache-store.ts'
+import { CacheError } from '../foundation/cache-error.ts'
+import type { CacheStore, ReadOutcome } from './cache-store.ts'
 import type { FailurePolicy } from './failure-policy.ts'
 
 /** What the bytes under a key come to: a hit, or one of the three kinds of miss. Tells the event of each. */
@@ -39,6 +40,33 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
   /** A miss because of a failure that has been told already. */
   unavailable(key: string): undefined {
     return this.#miss(key, 'unavailable')
+  }
+
+  /**
+   * Reads a batch into `results`. What one node cannot answer is told once and costs only its own keys.
+   * @throws CacheError where a failure is not to be absorbed
+   */
+  async readInto(
+    results: Map<string, T | undefined>,
+    store: CacheStore,
+    keys: readonly string[],
+    prefix: string,
+  ): Promise<void> {
+    const storedKeys = keys.map((key) => prefix + key)
+    const replies = await store.readMany(storedKeys)
+    let told: CacheError | undefined
+    for (let index = 0; index < keys.length; index++) {
+      const key = keys[index] as string
+      const reply = replies[index] ?? null
+      if (reply instanceof CacheError) {
+        if (reply !== told) this.#policy.report(this.#operation, undefined, reply)
+        told = reply
+        results.set(key, this.unavailable(key))
+      } else {
+        const value = this.found(key, storedKeys[index] as string, reply)
+        results.set(key, value instanceof Promise ? await value : value)
+      }
+    }
   }
 
   #hit(key: string, value: unknown): T {

@@ -82,8 +82,10 @@ export class NodeRedisCluster implements RedisPort {
   async connect(): Promise<void> {
     if (this.#cluster !== undefined) return
     const cluster = this.#create()
-    const refusals: unknown[] = []
-    this.#listen(cluster, refusals)
+    let refusal: unknown
+    this.#listen(cluster, (reply) => {
+      refusal = reply
+    })
     this.#cluster = cluster
     try {
       await cluster.connect()
@@ -91,19 +93,19 @@ export class NodeRedisCluster implements RedisPort {
     } catch (error) {
       destroy(cluster)
       if (this.#cluster === cluster) this.#cluster = undefined
-      throw handshakeError(refusals.at(-1) ?? error)
+      throw handshakeError(refusal ?? error)
     }
   }
 
-  /** @param refusals receives what servers answer to a handshake, which the cluster client keeps to itself */
-  #listen(cluster: Cluster, refusals: unknown[]): void {
-    const ready = new Map<string, Node>()
+  /** @param onRefusal is told what servers answer to a handshake, which the cluster client keeps to itself */
+  #listen(cluster: Cluster, onRefusal: (reply: ErrorReply) => void): void {
+    const ready = new Set<string>()
     const refused = (error: unknown) => {
-      if (error instanceof ErrorReply) refusals.push(error)
+      if (error instanceof ErrorReply) onRefusal(error)
     }
     cluster.on('error', refused)
     cluster.on('node-ready', (at: Node) => {
-      ready.set(endpointOf(at), at)
+      ready.add(endpointOf(at))
       this.#listener.connected(endpointOf(at))
     })
     cluster.on('node-error', (error, at: Node) => {

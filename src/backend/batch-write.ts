@@ -1,0 +1,41 @@
+import type { ValueCodec } from '../codec/value-codec.ts'
+import { CacheError } from '../foundation/cache-error.ts'
+import type { StoredEntry } from './cache-store.ts'
+
+/** The entries of a batch that can be stored, and why others cannot. */
+export interface EncodedBatch {
+  readonly encoded: readonly StoredEntry[]
+  /** By the caller's key. */
+  readonly failures: Map<string, CacheError>
+}
+
+/**
+ * Encodes everything before anything is sent, so that a value that cannot be stored leaves nothing half done.
+ * One that is too large is no mistake of the program: it fails alone.
+ * @throws CacheError `CACHE_INVALID_VALUE`
+ */
+export function encodeAll(
+  entries: ReadonlyMap<string, unknown>,
+  prefix: string,
+  codec: ValueCodec,
+): EncodedBatch {
+  const encoded: StoredEntry[] = []
+  const failures = new Map<string, CacheError>()
+  for (const [key, value] of entries) {
+    const storedKey = prefix + key
+    try {
+      encoded.push({ key, storedKey, encoded: codec.encode(storedKey, value) })
+    } catch (error) {
+      if (!(error instanceof CacheError) || error.code !== 'CACHE_VALUE_TOO_LARGE') throw error
+      failures.set(key, error.within('setMany', key))
+    }
+  }
+  return { encoded, failures }
+}
+
+/** The error of a batch that was stored in part. */
+export function partialWrite(failures: ReadonlyMap<string, CacheError>): CacheError {
+  const [first] = failures.values()
+  const count = failures.size === 1 ? 'An entry was' : `${failures.size} entries were`
+  return new CacheError('CACHE_PARTIAL_WRITE', `${count} not stored: ${first?.message}`, { failures })
+}
