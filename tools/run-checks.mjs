@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process'
 
 const STEPS = [
-  ['redis', 'a redis-server to test against', 'node', ['testbed/provide-redis-server.mjs']],
+  ['programs', 'redis-server and python3 to test against', 'node', ['testbed/provide-programs.mjs']],
   ['lint', 'format and lint', 'npx', ['biome', 'check', '--error-on-warnings', '.']],
   ['scripts', 'the Lua scripts are embedded as they are', 'node', ['tools/embed-lua.mjs', '--check']],
   ['types', 'types of sources, tests, examples and type tests', 'npx', ['tsc', '--noEmit']],

@@ -1,8 +1,8 @@
-import { createCluster, ErrorReply, type RedisClusterOptions } from '@redis/client'
+import { createCluster, type RedisClusterOptions } from '@redis/client'
 import { CacheError } from '../foundation/cache-error.ts'
 import { keySlot } from './key-slot.ts'
 import type { NodeRedisOptions } from './node-redis-connection.ts'
-import { commandOptions, fromNodeRedis } from './node-redis-replies.ts'
+import { commandOptions, fromNodeRedis, isErrorReply } from './node-redis-replies.ts'
 import { parseRedisUrl } from './redis-address.ts'
 import { detailOf, isReply, unavailable } from './redis-errors.ts'
 import type {
@@ -98,10 +98,10 @@ export class NodeRedisCluster implements RedisPort {
   }
 
   /** @param onRefusal is told what servers answer to a handshake, which the cluster client keeps to itself */
-  #listen(cluster: Cluster, onRefusal: (reply: ErrorReply) => void): void {
+  #listen(cluster: Cluster, onRefusal: (reply: unknown) => void): void {
     const ready = new Set<string>()
     const refused = (error: unknown) => {
-      if (error instanceof ErrorReply) onRefusal(error)
+      if (isErrorReply(error)) onRefusal(error)
     }
     cluster.on('error', refused)
     cluster.on('node-ready', (at: Node) => {

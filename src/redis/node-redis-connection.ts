@@ -1,6 +1,6 @@
-import { createClient, ErrorReply, type RedisClientOptions } from '@redis/client'
+import { createClient, type RedisClientOptions } from '@redis/client'
 import { CacheError } from '../foundation/cache-error.ts'
-import { commandOptions, fromNodeRedis } from './node-redis-replies.ts'
+import { commandOptions, fromNodeRedis, isErrorReply } from './node-redis-replies.ts'
 import type { RedisAddress } from './redis-address.ts'
 import { detailOf, isReply, unavailable } from './redis-errors.ts'
 import type {
@@ -231,5 +231,5 @@ async function assertPrimary(client: Client): Promise<void> {
 /** A server that refuses a handshake has answered; with one that breaks in it there was never a connection. */
 function handshakeError(error: unknown, endpoint: string): CacheError {
   if (error instanceof CacheError) return error
-  return error instanceof ErrorReply ? fromNodeRedis(error) : unavailable(`${detailOf(error)} at ${endpoint}`)
+  return isErrorReply(error) ? fromNodeRedis(error) : unavailable(`${detailOf(error)} at ${endpoint}`)
 }

@@ -1,4 +1,4 @@
-import { ClientClosedError, ClientOfflineError, ErrorReply, RESP_TYPES } from '@redis/client'
+import { ErrorReply, RESP_TYPES } from '@redis/client'
 import { CacheError } from '../foundation/cache-error.ts'
 import { detailOf, disconnected, fromErrorReply, unavailable } from './redis-errors.ts'
 import type { ReplyForm } from './redis-port.ts'
@@ -25,9 +25,25 @@ export function commandOptions(form: ReplyForm): NodeRedisCommandOptions {
 /** What the client threw, as a `CacheError`: an error reply, a command that was never sent, or one that got lost. */
 export function fromNodeRedis(error: unknown): CacheError {
   if (error instanceof CacheError) return error
-  if (error instanceof ErrorReply) return fromErrorReply(error.message)
-  if (error instanceof ClientOfflineError || error instanceof ClientClosedError) {
-    return unavailable('not connected')
+  if (isErrorReply(error)) return fromErrorReply(error.message)
+  return isKind(error, 'ClientOfflineError') || isKind(error, 'ClientClosedError')
+    ? unavailable('not connected')
+    : disconnected(detailOf(error))
+}
+
+/** Whether `error` is what the server answered, not a failure to reach it. */
+export function isErrorReply(error: unknown): error is Error {
+  return error instanceof ErrorReply || isKind(error, 'ErrorReply')
+}
+
+/** By name, since a caller's own client may come from another copy of `@redis/client`, with classes of its own. */
+function isKind(error: unknown, className: string): boolean {
+  for (
+    let kind: unknown = error;
+    typeof kind === 'object' && kind !== null;
+    kind = Object.getPrototypeOf(kind)
+  ) {
+    if (kind.constructor.name === className) return true
   }
-  return disconnected(detailOf(error))
+  return false
 }

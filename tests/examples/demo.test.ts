@@ -1,11 +1,10 @@
-import { execFile, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
-import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freePort } from '../../testbed/free-port.ts'
 import { askRedis } from '../../testbed/redis-command.ts'
 import { startStandalone } from '../../testbed/redis-standalone.ts'
@@ -16,13 +15,6 @@ const TIMEOUT_MS = 90_000
 
 /** The demo's TMPDIR: a server that it starts lives here, and its directory goes when it is gone. */
 let directory: string
-
-beforeAll(async () => {
-  const tsc = join(ROOT, 'node_modules/typescript/bin/tsc')
-  for (const project of ['tsconfig.build.json', 'tsconfig.tools.json']) {
-    await promisify(execFile)(process.execPath, [tsc, '-p', project], { cwd: ROOT })
-  }
-}, 180_000)
 
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'cw-demo-'))

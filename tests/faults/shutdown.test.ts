@@ -1,8 +1,6 @@
-import { type ChildProcess, execFile, fork } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { type ChildProcess, fork } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { promisify } from 'node:util'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { type RedisSentinel, startSentinel } from '../../testbed/redis-sentinel.ts'
@@ -16,7 +14,6 @@ const EXITS_WITHIN_MS = 4_000
 const SHUTDOWN_WITHIN_MS = 2_500
 const SPEAKS_WITHIN_MS = 8_000
 
-let library: string
 let standalone: Standalone
 let cluster: RedisCluster
 let sentinel: RedisSentinel
@@ -24,20 +21,7 @@ const children: ChildProcess[] = []
 const healers: (() => unknown)[] = []
 
 beforeAll(async () => {
-  // Beside node_modules, so that the compiled library finds its dependencies; not dist/, which others may be reading.
-  library = await mkdtemp(join(ROOT, 'node_modules/.shutdown-test-'))
-  const args = [
-    '-p',
-    'tsconfig.build.json',
-    '--noCheck',
-    '--declaration',
-    'false',
-    '--isolatedDeclarations',
-    'false',
-  ]
-  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
-  ;[, standalone, cluster, sentinel] = await Promise.all([
-    promisify(execFile)(process.execPath, [compiler, ...args, '--outDir', library], { cwd: ROOT }),
+  ;[standalone, cluster, sentinel] = await Promise.all([
     startStandalone(),
     startCluster({ replicasPerMaster: 0, nodeTimeoutMs: 60_000 }),
     startSentinel({ downAfterMs: 60_000 }),
@@ -51,7 +35,6 @@ afterEach(async () => {
 
 afterAll(async () => {
   await Promise.all([standalone.stop(), cluster.stop(), sentinel.stop()])
-  await rm(library, { recursive: true, force: true })
 })
 
 interface Deployment {
@@ -102,7 +85,12 @@ function startChild(kind: string, options: object, when: string): Child {
   const said: unknown[] = []
   child.on('message', (message) => said.push(message))
   children.push(child)
-  child.send({ library: pathToFileURL(library).href, kind, when, options: { ...common, ...options } })
+  child.send({
+    library: pathToFileURL(join(ROOT, 'dist')).href,
+    kind,
+    when,
+    options: { ...common, ...options },
+  })
   return { process: child, said }
 }
 

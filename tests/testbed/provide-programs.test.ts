@@ -22,7 +22,7 @@ describe('the Redis programs', () => {
   test('are provided by the package manager where they are missing', () => {
     const folder = mkdtempSync(join(tmpdir(), 'cachewright-provide-'))
     const provide = (path: string) =>
-      spawnSync(process.execPath, ['testbed/provide-redis-server.mjs'], {
+      spawnSync(process.execPath, ['testbed/provide-programs.mjs'], {
         env: { PATH: path },
         encoding: 'utf8',
       })
@@ -38,7 +38,7 @@ describe('the Redis programs', () => {
 
       program('sudo', 'shift; exec "$@"')
       program('env', 'shift; exec "$@"')
-      const install = ['redis-server', 'redis-cli'].map(
+      const install = ['redis-server', 'redis-cli', 'python3'].map(
         (name) => `echo '#!' > ${folder}/${name}; chmod +x ${folder}/${name}`,
       )
       program(
@@ -47,7 +47,7 @@ describe('the Redis programs', () => {
       )
       const provided = provide(folder)
       expect(provided.stdout).toMatch(
-        /apt-get update\n.*apt-get .*install -y --no-install-recommends redis-server\n/,
+        /apt-get update\n.*apt-get .*install -y --no-install-recommends redis-server python3\n/,
       )
       expect(provided.status).toBe(0)
     } finally {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Sees to it that redis-server and redis-cli (or Valkey's) are on this machine. Does nothing where they are; else
-// installs them without asking, where it may (as root, by a sudo that wants no password, or by Homebrew). Plain
+// Sees to it that what the tests run against is on this machine: redis-server and redis-cli (or Valkey's), and
+// python3 for the pickles. Does nothing where they are; else installs them without asking, where it may (as root, by a sudo that wants no password, or by Homebrew). Plain
 // JavaScript on Node alone, since it runs before anything is installed or compiled.
 //
 // Exit code: 0 when they are there, 1 when they are not, after saying what to install.
@@ -9,12 +9,12 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 
-const HOW_TO_INSTALL = `redis-server and redis-cli (or valkey-server and valkey-cli) are missing. Install them:
-  Debian, Ubuntu:  sudo apt-get install redis-server
-  Fedora:          sudo dnf install redis     (or: valkey)
-  Alpine:          sudo apk add redis         (or: valkey valkey-cli)
-  macOS:           brew install redis         (or: valkey)
-or name the server program in CACHEWRIGHT_REDIS_SERVER.`
+const HOW_TO_INSTALL = `The tests need redis-server and redis-cli (or valkey-server and valkey-cli), and python3. Install them:
+  Debian, Ubuntu:  sudo apt-get install redis-server python3
+  Fedora:          sudo dnf install redis python3     (or: valkey)
+  Alpine:          sudo apk add redis python3         (or: valkey valkey-cli)
+  macOS:           brew install redis python          (or: valkey)
+A server program elsewhere can be named in CACHEWRIGHT_REDIS_SERVER.`
 
 const APT_INSTALL = 'env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y'
 
@@ -24,11 +24,11 @@ const PACKAGE_MANAGERS = [
   {
     program: 'apt-get',
     asRoot: true,
-    steps: ['apt-get update', `${APT_INSTALL} --no-install-recommends redis-server`],
+    steps: ['apt-get update', `${APT_INSTALL} --no-install-recommends redis-server python3`],
   },
-  { program: 'dnf', asRoot: true, steps: ['dnf install -y redis', 'dnf install -y valkey'] },
-  { program: 'apk', asRoot: true, steps: ['apk add redis', 'apk add valkey valkey-cli'] },
-  { program: 'brew', asRoot: false, steps: ['brew install redis'] }, // refuses to run as root
+  { program: 'dnf', asRoot: true, steps: ['dnf install -y redis python3', 'dnf install -y valkey python3'] },
+  { program: 'apk', asRoot: true, steps: ['apk add redis python3', 'apk add valkey valkey-cli python3'] },
+  { program: 'brew', asRoot: false, steps: ['brew install redis python'] }, // refuses to run as root
 ]
 
 const namedServer = process.env.CACHEWRIGHT_REDIS_SERVER
@@ -46,13 +46,13 @@ function install() {
   const prefix = manager.asRoot ? rootPrefix() : []
   if (prefix === undefined) {
     console.error(
-      `Not installing Redis with ${manager.program}: that takes root, or a sudo without a password.`,
+      `Not installing anything with ${manager.program}: that takes root, or a sudo without a password.`,
     )
     return
   }
   for (const step of manager.steps) {
     if (isProvided()) return
-    console.log(`Providing Redis: ${[...prefix, step].join(' ')}`)
+    console.log(`Providing what the tests need: ${[...prefix, step].join(' ')}`)
     const [program, ...args] = [...prefix, ...step.split(' ')]
     spawnSync(program, args, { stdio: ['ignore', 'inherit', 'inherit'] })
   }
@@ -67,7 +67,11 @@ function rootPrefix() {
 function isProvided() {
   const server = namedServer ? isProgram(namedServer) : isOnPath('redis-server', 'valkey-server')
   const beside = namedServer ? [dirname(namedServer)] : []
-  return server && [...beside, ...pathFolders()].some((folder) => isIn(folder, 'redis-cli', 'valkey-cli'))
+  return (
+    server &&
+    isOnPath('python3') &&
+    [...beside, ...pathFolders()].some((folder) => isIn(folder, 'redis-cli', 'valkey-cli'))
+  )
 }
 
 function isOnPath(...names) {
