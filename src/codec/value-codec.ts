@@ -3,6 +3,7 @@ import { CacheError } from '../foundation/cache-error.ts'
 import { type CompressionName, type Compressor, loadCompressor } from './compression.ts'
 import { isEnvelope, type OpenedEnvelope, openEnvelope, sealEnvelope } from './envelope.ts'
 import { SerializerRegistry } from './serializer-registry.ts'
+import { jsonSerializer } from './serializers/json.ts'
 import { isPickle } from './serializers/pickle-detection.ts'
 
 /** Compression options with nothing left to default. */
@@ -73,7 +74,7 @@ export class ValueCodec {
     try {
       if (isEnvelope(bytes)) return this.#decodeEnvelope(openEnvelope(storedKey, bytes))
       if (isPickle(bytes)) return this.#decodePayload('pickle', bytes)
-      return this.#decodePayload('json', bytes)
+      return jsonSerializer.decode(bytes)
     } catch (cause) {
       throw undecodable(cause)
     }
