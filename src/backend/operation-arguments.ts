@@ -43,6 +43,11 @@ export function int64Text(value: unknown, noun: string): string {
   return String(value)
 }
 
+/** Decimal text with the other sign. */
+export function negated(text: string): string {
+  return text.startsWith('-') ? text.slice(1) : text === '0' ? text : `-${text}`
+}
+
 /** @throws CacheError `CACHE_INVALID_ARGUMENT` */
 export function assertPattern(pattern: unknown): asserts pattern is string {
   if (typeof pattern !== 'string' || pattern.length === 0 || !pattern.isWellFormed()) {

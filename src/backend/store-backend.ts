@@ -23,6 +23,7 @@ import {
   distinctEntries,
   int64Text,
   invalidArgument,
+  negated,
   safeIntegerText,
 } from './operation-arguments.ts'
 import { ValueReader } from './value-reader.ts'
@@ -297,9 +298,4 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     this.#policy.events.emit('invalidate', { pattern, removed })
     return removed
   }
-}
-
-/** Decimal text with the other sign. */
-function negated(text: string): string {
-  return text.startsWith('-') ? text.slice(1) : text === '0' ? text : `-${text}`
 }
