@@ -1,7 +1,12 @@
 import { createCluster, type RedisClusterOptions } from '@redis/client'
 import { CacheError } from '../foundation/cache-error.ts'
 import { keySlot } from './key-slot.ts'
-import type { NodeRedisOptions } from './node-redis-connection.ts'
+import {
+  connectionOptions,
+  LONGEST_REDIAL_MS,
+  type NodeRedisOptions,
+  socketBounds,
+} from './node-redis-options.ts'
 import { commandOptions, fromNodeRedis, isErrorReply } from './node-redis-replies.ts'
 import { parseRedisUrl } from './redis-address.ts'
 import { detailOf, isReply, unavailable } from './redis-errors.ts'
@@ -25,10 +30,6 @@ export interface ClusterOptions {
 }
 
 type Cluster = ReturnType<typeof createCluster>
-
-const SILENT_SOCKET_MS = 15_000
-const PING_INTERVAL_MS = 5_000
-const LONGEST_REDIAL_MS = 2_000
 
 /** The cluster client of `@redis/client`: it routes by slot, follows MOVED and ASK, and keeps the slot map. */
 export class NodeRedisCluster implements RedisPort {
@@ -61,15 +62,9 @@ export class NodeRedisCluster implements RedisPort {
           socket: { ...socket, socketTimeout: connectTimeoutMs, reconnectStrategy: false } as never,
         })),
         defaults: {
-          pingInterval: PING_INTERVAL_MS,
-          maintNotifications: 'disabled',
-          ...(options as object),
-          ...(first.username === undefined ? {} : { username: first.username }),
-          ...(first.password === undefined ? {} : { password: first.password }),
-          disableOfflineQueue: true,
+          ...(connectionOptions(options, first) as object),
           socket: {
-            connectTimeout: connectTimeoutMs,
-            socketTimeout: SILENT_SOCKET_MS,
+            ...socketBounds(connectTimeoutMs),
             reconnectStrategy: (retries: number) => Math.min(50 * 2 ** retries, LONGEST_REDIAL_MS),
             ...options.socket,
             ...('tls' in first.socket && first.socket.tls ? { tls: true } : {}),

@@ -1,5 +1,11 @@
 import { createClient, type RedisClientOptions } from '@redis/client'
 import { CacheError } from '../foundation/cache-error.ts'
+import {
+  connectionOptions,
+  LONGEST_REDIAL_MS,
+  type NodeRedisOptions,
+  socketBounds,
+} from './node-redis-options.ts'
 import { commandOptions, fromNodeRedis, isErrorReply } from './node-redis-replies.ts'
 import type { RedisAddress } from './redis-address.ts'
 import { detailOf, isReply, unavailable } from './redis-errors.ts'
@@ -12,19 +18,6 @@ import type {
   ReplyForm,
 } from './redis-port.ts'
 import { SilenceProbe } from './silence-probe.ts'
-
-/** Options of `@redis/client` that a caller may set; what this adapter decides itself is not among them. */
-export type NodeRedisOptions = Omit<
-  RedisClientOptions,
-  | 'url'
-  | 'RESP'
-  | 'commandOptions'
-  | 'disableOfflineQueue'
-  | 'keyPrefix'
-  | 'modules'
-  | 'functions'
-  | 'scripts'
->
 
 /** What a {@link NodeRedisConnection} needs to know. */
 export interface ConnectionSettings {
@@ -40,12 +33,8 @@ export interface ConnectionSettings {
 
 type Client = ReturnType<typeof createClient>
 
-/** First and longest pause before dialling again, doubled in between; a fifth is random, so that a fleet spreads. */
+/** First pause before dialling again, doubled until the longest; a fifth is random, so that a fleet spreads. */
 const FIRST_REDIAL_MS = 50
-const LONGEST_REDIAL_MS = 2_000
-/** A connection that hears nothing for this long, not even the answer to its own pings, is dead. */
-const SILENT_SOCKET_MS = 15_000
-const PING_INTERVAL_MS = 5_000
 
 /**
  * One connection of `@redis/client` to one server, which is dialled anew whenever it is lost. The address is
@@ -159,21 +148,15 @@ export class NodeRedisConnection implements RedisPort {
     this.#listener.connected(address.endpoint)
   }
 
-  #clientOptions({ database, password, socket, username }: RedisAddress): RedisClientOptions {
+  #clientOptions(address: RedisAddress): RedisClientOptions {
     return {
-      pingInterval: PING_INTERVAL_MS,
-      maintNotifications: 'disabled',
-      ...this.#options,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      ...(database === 0 ? {} : { database }),
+      ...connectionOptions(this.#options, address),
+      ...(address.database === 0 ? {} : { database: address.database }),
       commandOptions: commandOptions('text'),
-      disableOfflineQueue: true,
       socket: {
-        connectTimeout: this.#connectTimeoutMs,
-        socketTimeout: SILENT_SOCKET_MS,
+        ...socketBounds(this.#connectTimeoutMs),
         ...this.#options.socket,
-        ...withoutFalseTls(socket),
+        ...withoutFalseTls(address.socket),
         reconnectStrategy: false,
       } as NonNullable<RedisClientOptions['socket']>,
     }

@@ -43,7 +43,7 @@ function isKind(error: unknown, className: string): boolean {
     typeof kind === 'object' && kind !== null;
     kind = Object.getPrototypeOf(kind)
   ) {
-    if (kind.constructor.name === className) return true
+    if ((kind.constructor as { name: string } | undefined)?.name === className) return true
   }
   return false
 }

@@ -26,6 +26,7 @@ describe('what @redis/client throws', () => {
       'CACHE_DISCONNECTED',
     ],
     ['anything else', 'text', 'CACHE_DISCONNECTED'],
+    ['an object without a class', Object.create(null), 'CACHE_DISCONNECTED'],
   ])('%s has its code', (_, error, code) => {
     assert.equal(fromNodeRedis(error).code, code)
   })
