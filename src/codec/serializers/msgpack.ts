@@ -5,7 +5,8 @@ export type MsgpackrModule = typeof import('msgpackr')
 
 /**
  * MessagePack by `msgpackr` with its structured-clone extensions: Map, Set, Date, BigInt of any size, typed
- * arrays, cycles. Smaller than JSON; every entry carries its own record structures, so any reader can decode it.
+ * arrays, cycles. As with JSON, -0 comes back as 0; a property
+ * `__proto__` comes back as `__proto_`, which is how msgpackr keeps it off the prototype. Smaller than JSON; every entry carries its own record structures, so any reader can decode it.
  */
 export function createMsgpackSerializer({ Packr }: MsgpackrModule): Serializer {
   const packr = new Packr({
