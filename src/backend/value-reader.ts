@@ -1,3 +1,4 @@
+import { isPlaceholder } from '../codec/entry-meta.ts'
 import type { ValueCodec } from '../codec/value-codec.ts'
 import type { MissReason } from '../contract/cache-events.ts'
 import { CacheError } from '../foundation/cache-error.ts'
@@ -18,7 +19,7 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
   }
 
   found(key: string, storedKey: string, bytes: Buffer | null): T | undefined | Promise<T | undefined> {
-    if (bytes === null) return this.#miss(key, 'absent')
+    if (bytes === null || isPlaceholder(bytes)) return this.#miss(key, 'absent')
     try {
       const value = this.#codec.decode(storedKey, bytes)
       if (!(value instanceof Promise)) return this.#hit(key, value)

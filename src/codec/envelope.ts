@@ -1,5 +1,14 @@
 import { crc32 } from 'node:zlib'
 import { CacheError } from '../foundation/cache-error.ts'
+import {
+  ENTRY_SECTION_BYTES,
+  type EntryMeta,
+  entrySectionsBytes,
+  LEASE_BYTES,
+  readEntryMeta,
+  writeEntrySection,
+  writeGenerations,
+} from './entry-meta.ts'
 
 /**
  * The envelope: what stands in Redis wherever the payload is not plain JSON text or a plain pickle.
@@ -11,10 +20,14 @@ import { CacheError } from '../foundation/cache-error.ts'
  *       3      compression: 0 none, 1 gzip, 2 brotli, 3 zstd, 4 lz4, 5 snappy
  *       4..5   where the payload begins (unsigned, big-endian)
  *       6..7   sections present, one bit each; a reader that does not know a bit cannot read the entry
- *       8..11  CRC-32 over the key as stored, bytes 0..7, bytes 12.. of the header, and the payload
- *       12..   sections in the order of their bits; then the payload
+ *       8..11  CRC-32 over the key as stored, bytes 0..7, what follows of the header (a lease excepted), and the payload
+ *       12..   sections; then the payload
+ * section 1    entry: the lease and freshness of a cache entry; comes first, for scripts to find it
  * section 0    serializer name: one length byte, then ASCII
+ * section 2    generations that a cache entry depends on; present where section 1 is
  * ```
+ *
+ * What sections 1 and 2 hold is told at {@link EntryMeta}.
  *
  * The checksum binds an entry to its key: a flipped bit, a truncation and another key's bytes all read as a miss.
  * Golden payloads of each version are kept under `tests/golden/` and stay readable for ever.
@@ -22,8 +35,10 @@ import { CacheError } from '../foundation/cache-error.ts'
 const MARK = 0x01
 const VERSION = 1
 const FIXED_BYTES = 12
-const SECTION_SERIALIZER_NAME = 0b1
-const KNOWN_SECTIONS = SECTION_SERIALIZER_NAME
+const LONGEST_HEADER = 0xffff
+const SECTION_SERIALIZER_NAME = 0b001
+const SECTIONS_OF_ENTRY = 0b110
+const KNOWN_SECTIONS = SECTION_SERIALIZER_NAME | SECTIONS_OF_ENTRY
 
 const SERIALIZER_CODES: ReadonlyMap<string, number> = new Map([
   ['json', 1],
@@ -49,6 +64,8 @@ export interface EnvelopeHeader {
   readonly serializerId: string
   /** `'none'`, `'gzip'`, `'brotli'`, `'zstd'`, `'lz4'` or `'snappy'`. */
   readonly compressionId: string
+  /** Present where the envelope is a cache entry. */
+  readonly entry?: EntryMeta | undefined
 }
 
 /** An envelope that has been opened: header checked, payload still encoded. */
@@ -64,22 +81,34 @@ export function isEnvelope(bytes: Buffer): boolean {
 
 /** Header and payload as one buffer, bound to `storedKey`. */
 export function sealEnvelope(storedKey: string, header: EnvelopeHeader, payload: Uint8Array): Buffer {
+  const { entry } = header
   const code = SERIALIZER_CODES.get(header.serializerId) ?? 0
   const name = code === 0 ? Buffer.from(header.serializerId, 'latin1') : undefined
-  const headerBytes = FIXED_BYTES + (name === undefined ? 0 : 1 + name.length)
+  const nameBytes = name === undefined ? 0 : 1 + name.length
+  const headerBytes = FIXED_BYTES + nameBytes + (entry === undefined ? 0 : entrySectionsBytes(entry))
+  if (headerBytes > LONGEST_HEADER)
+    throw new CacheError('CACHE_INVALID_ARGUMENT', 'The tags take more than 64 KiB')
   const sealed = Buffer.allocUnsafe(headerBytes + payload.length)
   sealed[0] = MARK
   sealed[1] = VERSION
   sealed[2] = code
   sealed[3] = COMPRESSION_CODES.get(header.compressionId) as number
   sealed.writeUInt16BE(headerBytes, 4)
-  sealed.writeUInt16BE(name === undefined ? 0 : SECTION_SERIALIZER_NAME, 6)
+  sealed.writeUInt16BE(
+    (name === undefined ? 0 : SECTION_SERIALIZER_NAME) | (entry === undefined ? 0 : SECTIONS_OF_ENTRY),
+    6,
+  )
+  const nameAt = entry === undefined ? FIXED_BYTES : FIXED_BYTES + ENTRY_SECTION_BYTES
   if (name !== undefined) {
-    sealed[FIXED_BYTES] = name.length
-    sealed.set(name, FIXED_BYTES + 1)
+    sealed[nameAt] = name.length
+    sealed.set(name, nameAt + 1)
+  }
+  if (entry !== undefined) {
+    writeEntrySection(sealed, FIXED_BYTES, entry)
+    writeGenerations(sealed, nameAt + nameBytes, entry.generations)
   }
   sealed.set(payload, headerBytes)
-  sealed.writeUInt32BE(checksum(storedKey, sealed), 8)
+  sealed.writeUInt32BE(checksum(storedKey, sealed, entry !== undefined), 8)
   return sealed
 }
 
@@ -88,30 +117,36 @@ export function openEnvelope(storedKey: string, bytes: Buffer): OpenedEnvelope {
   if (bytes.length < FIXED_BYTES) throw unreadable('the envelope is truncated')
   if (bytes[1] !== VERSION) throw unreadable(`unknown envelope version ${bytes[1]}`)
   const headerBytes = bytes.readUInt16BE(4)
-  if (headerBytes < FIXED_BYTES || headerBytes > bytes.length) throw unreadable('the envelope is truncated')
-  if (bytes.readUInt32BE(8) !== checksum(storedKey, bytes)) throw unreadable('the checksum does not match')
   const sections = bytes.readUInt16BE(6)
-  if ((sections & ~KNOWN_SECTIONS) !== 0) throw unreadable('the envelope has sections of a later version')
+  const isEntry = (sections & SECTIONS_OF_ENTRY) === SECTIONS_OF_ENTRY
+  const leastBytes = isEntry ? FIXED_BYTES + ENTRY_SECTION_BYTES : FIXED_BYTES
+  if (headerBytes < leastBytes || headerBytes > bytes.length) throw unreadable('the envelope is truncated')
+  if (bytes.readUInt32BE(8) !== checksum(storedKey, bytes, isEntry))
+    throw unreadable('the checksum does not match')
+  const known = isEntry ? KNOWN_SECTIONS : SECTION_SERIALIZER_NAME
+  if ((sections & ~known) !== 0) throw unreadable('the envelope has sections of a later version')
   const compressionId = COMPRESSION_IDS.get(bytes[3] as number)
   if (compressionId === undefined) throw unreadable(`unknown compression ${bytes[3]}`)
+  const isNamed = (sections & SECTION_SERIALIZER_NAME) !== 0
+  const nameEnd = isNamed ? leastBytes + 1 + (bytes[leastBytes] as number) : leastBytes
   return {
-    serializerId: serializerIdOf(bytes, sections),
+    serializerId: isNamed ? bytes.toString('latin1', leastBytes + 1, nameEnd) : knownSerializer(bytes[2]),
     compressionId,
+    entry: isEntry ? readEntryMeta(bytes, FIXED_BYTES, nameEnd) : undefined,
     payload: bytes.subarray(headerBytes),
   }
 }
 
-function serializerIdOf(bytes: Buffer, sections: number): string {
-  if ((sections & SECTION_SERIALIZER_NAME) !== 0) {
-    return bytes.toString('latin1', FIXED_BYTES + 1, FIXED_BYTES + 1 + (bytes[FIXED_BYTES] as number))
-  }
-  const id = SERIALIZER_IDS.get(bytes[2] as number)
-  if (id === undefined) throw unreadable(`unknown serializer ${bytes[2]}`)
+function knownSerializer(code: number | undefined): string {
+  const id = SERIALIZER_IDS.get(code as number)
+  if (id === undefined) throw unreadable(`unknown serializer ${code}`)
   return id
 }
 
-function checksum(storedKey: string, sealed: Buffer): number {
-  return crc32(sealed.subarray(FIXED_BYTES), crc32(sealed.subarray(0, 8), crc32(storedKey)))
+/** The lease of an entry is left out, since scripts write it in place. */
+function checksum(storedKey: string, sealed: Buffer, isEntry: boolean): number {
+  const start = isEntry ? FIXED_BYTES + LEASE_BYTES : FIXED_BYTES
+  return crc32(sealed.subarray(start), crc32(sealed.subarray(0, 8), crc32(storedKey)))
 }
 
 function unreadable(reason: string): CacheError {

@@ -1,6 +1,7 @@
 import type { Serializer, SerializerName } from '../contract/serializer.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import { type CompressionName, type Compressor, loadCompressor } from './compression.ts'
+import { type EntryMeta, isPlaceholder } from './entry-meta.ts'
 import { isEnvelope, type OpenedEnvelope, openEnvelope, sealEnvelope } from './envelope.ts'
 import { SerializerRegistry } from './serializer-registry.ts'
 import { jsonSerializer } from './serializers/json.ts'
@@ -20,6 +21,14 @@ export interface ValueCodecOptions {
   readonly compression: ResolvedCompression | undefined
   /** Largest serialized size, before compression and after decompression, in bytes. */
   readonly maxValueBytes: number
+}
+
+/** Bytes whose value is still to be decoded. */
+export interface OpenedValue {
+  /** `undefined` for a plain value: JSON text, a pickle, or an envelope that is no cache entry. */
+  readonly entry: EntryMeta | undefined
+  /** As {@link ValueCodec.decode}. */
+  decode(): unknown
 }
 
 /**
@@ -55,15 +64,39 @@ export class ValueCodec {
 
   /** @throws CacheError `CACHE_INVALID_VALUE`, `CACHE_VALUE_TOO_LARGE` */
   encode(storedKey: string, value: unknown): string | Buffer {
-    if (value === undefined) {
-      throw new CacheError(
-        'CACHE_INVALID_VALUE',
-        'undefined cannot be stored: it is how a miss reads. Store null instead',
-      )
+    return this.#enclose(storedKey, this.#payload(value))
+  }
+
+  /** A cache entry: always an envelope. @throws CacheError as {@link encode} */
+  encodeEntry(storedKey: string, value: unknown, entry: EntryMeta): Buffer {
+    const payload = this.#payload(value)
+    const compressed = this.#compress(payload)
+    const header = {
+      serializerId: this.#serializerId,
+      compressionId: compressed === undefined ? 'none' : (this.#compressor as Compressor).id,
+      entry,
     }
-    const payload = this.#serialize(value)
-    this.#assertSize(payload)
-    return this.#enclose(storedKey, payload)
+    return sealEnvelope(storedKey, header, compressed ?? Buffer.from(payload as string))
+  }
+
+  /**
+   * What the bytes under a key are, before their value is decoded; `undefined` for a placeholder.
+   * @throws CacheError `CACHE_UNDECODABLE`
+   */
+  open(storedKey: string, bytes: Buffer): OpenedValue | undefined {
+    if (isPlaceholder(bytes)) return undefined
+    if (!isEnvelope(bytes)) return { entry: undefined, decode: () => this.decode(storedKey, bytes) }
+    const opened = openEnvelope(storedKey, bytes)
+    return {
+      entry: opened.entry,
+      decode: () => {
+        try {
+          return this.#decodeEnvelope(opened)
+        } catch (cause) {
+          throw undecodable(cause)
+        }
+      },
+    }
   }
 
   /**
@@ -78,6 +111,18 @@ export class ValueCodec {
     } catch (cause) {
       throw undecodable(cause)
     }
+  }
+
+  #payload(value: unknown): string | Uint8Array {
+    if (value === undefined) {
+      throw new CacheError(
+        'CACHE_INVALID_VALUE',
+        'undefined cannot be stored: it is how a miss reads. Store null instead',
+      )
+    }
+    const payload = this.#serialize(value)
+    this.#assertSize(payload)
+    return payload
   }
 
   /** A UTF-16 unit takes at most three bytes of UTF-8, so most text needs no counting. */

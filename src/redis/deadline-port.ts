@@ -1,7 +1,17 @@
 import { CacheError } from '../foundation/cache-error.ts'
 import { Deadlines, type DeadlineWatch } from '../foundation/deadlines.ts'
 import { disconnected } from './redis-errors.ts'
-import type { RedisArgument, RedisNode, RedisPort, RedisReply, ReplyForm } from './redis-port.ts'
+import type {
+  ChannelListener,
+  ChannelSubscription,
+  PortConnection,
+  PortWatch,
+  RedisArgument,
+  RedisNode,
+  RedisPort,
+  RedisReply,
+  ReplyForm,
+} from './redis-port.ts'
 import { isReplyTo } from './reply-shape.ts'
 
 /** A command on its way. */
@@ -22,6 +32,7 @@ export class DeadlinePort implements RedisPort {
   readonly #connectDeadlines: Deadlines
   /** Counts the times that replies have come out of step; what was sent before the last is not believed. */
   #epoch = 0
+  readonly #connections = new WeakMap<PortConnection, PortConnection>()
 
   constructor(port: RedisPort, timeoutMs: number, connectTimeoutMs: number) {
     this.#port = port
@@ -74,6 +85,27 @@ export class DeadlinePort implements RedisPort {
     }))
   }
 
+  watch(watch: PortWatch): void {
+    this.#port.watch({
+      opened: (connection) => watch.opened(this.#guarded(connection)),
+      closed: (connection, reason) => watch.closed(this.#guarded(connection), reason),
+      invalidated: (storedKey) => watch.invalidated(storedKey),
+      rerouted: () => watch.rerouted(),
+    })
+  }
+
+  connectionOf(storedKey: string): PortConnection | undefined {
+    const connection = this.#port.connectionOf(storedKey)
+    return connection && this.#guarded(connection)
+  }
+
+  subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
+    return this.#connectDeadlines.guard(this.#port.subscribe(channel, listener), undefined, {
+      expired: () => timeout('subscribe', this.#connectDeadlines.timeoutMs),
+      rejected: (error) => this.#port.translate(error),
+    })
+  }
+
   translate(error: unknown): CacheError {
     return this.#port.translate(error)
   }
@@ -81,6 +113,21 @@ export class DeadlinePort implements RedisPort {
   outOfStep(): void {
     this.#epoch++
     this.#port.outOfStep()
+  }
+
+  /** The same object for the same connection, so that it can stand for it. */
+  #guarded(connection: PortConnection): PortConnection {
+    let guarded = this.#connections.get(connection)
+    if (guarded === undefined) {
+      const { endpoint, isTracked, runId, version } = connection
+      guarded = {
+        ...{ endpoint, isTracked, runId, version },
+        send: (command, form) => this.#guard(connection.send(command, form), command, connection),
+        suspect: () => connection.suspect(),
+      }
+      this.#connections.set(connection, guarded)
+    }
+    return guarded
   }
 
   #guard<Result>(

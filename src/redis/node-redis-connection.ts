@@ -1,15 +1,28 @@
 import { createClient, type RedisClientOptions } from '@redis/client'
 import { CacheError } from '../foundation/cache-error.ts'
 import {
+  assertPrimary,
+  type Dialect,
+  type Greeting,
+  greet,
+  isTrackable,
+  simplerDialect,
+} from './node-redis-handshake.ts'
+import {
   connectionOptions,
   LONGEST_REDIAL_MS,
   type NodeRedisOptions,
   socketBounds,
 } from './node-redis-options.ts'
 import { commandOptions, fromNodeRedis, isErrorReply } from './node-redis-replies.ts'
+import { subscribeWith } from './node-redis-subscription.ts'
 import type { RedisAddress } from './redis-address.ts'
 import { detailOf, isReply, unavailable } from './redis-errors.ts'
 import type {
+  ChannelListener,
+  ChannelSubscription,
+  PortConnection,
+  PortWatch,
   RedisArgument,
   RedisNode,
   RedisPort,
@@ -56,6 +69,11 @@ export class NodeRedisConnection implements RedisPort {
   /** Ends the attempt to connect that is under way. */
   #attempt: AbortController | undefined
   #endpoint = ''
+  #watch: PortWatch | undefined
+  /** Tells of {@link #client} to the watch. */
+  #connection: PortConnection | undefined
+  #greeting: Greeting | undefined
+  #dialect: Dialect = 'resp3'
   #redialTimer: NodeJS.Timeout | undefined
   #isWanted = false
 
@@ -80,6 +98,7 @@ export class NodeRedisConnection implements RedisPort {
     this.#stopDialling()
     this.#closing = this.#client
     this.#client = undefined
+    this.#farewell('closed')
     if (this.#closing?.isOpen) await this.#closing.close().catch(() => {})
     this.#closing = undefined
   }
@@ -89,6 +108,7 @@ export class NodeRedisConnection implements RedisPort {
     for (const client of [this.#client, this.#closing]) client?.destroy()
     this.#client = undefined
     this.#closing = undefined
+    this.#farewell('closed')
   }
 
   outOfStep(): void {
@@ -118,6 +138,22 @@ export class NodeRedisConnection implements RedisPort {
     return fromNodeRedis(error)
   }
 
+  watch(watch: PortWatch): void {
+    this.#watch = watch
+    this.#dialect = 'tracked'
+    this.#giveUp('to be tracked from now on')
+  }
+
+  connectionOf(): PortConnection | undefined {
+    return this.#connection
+  }
+
+  async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
+    const address = await this.#locate(new AbortController().signal)
+    const dialect = this.#dialect === 'resp2' ? 'resp2' : 'resp3'
+    return subscribeWith(createClient(this.#clientOptions(address, dialect)), channel, listener)
+  }
+
   async masters(): Promise<readonly RedisNode[]> {
     return [{ send: (command, form) => this.send('', command, form), suspect: () => this.suspect() }]
   }
@@ -126,32 +162,77 @@ export class NodeRedisConnection implements RedisPort {
     const attempt = new AbortController()
     this.#attempt = attempt
     const address = await this.#locate(attempt.signal)
-    const client = createClient(this.#clientOptions(address))
-    let failure: unknown
-    client.on('error', (error) => {
-      failure ??= error
-      this.#lost(client, detailOf(error))
-    })
-    attempt.signal.addEventListener('abort', () => client.destroy())
-    try {
-      if (attempt.signal.aborted) throw unavailable('closed while connecting')
-      await client.connect()
-      if (this.#mustBePrimary) await assertPrimary(client)
-      if (attempt.signal.aborted) throw unavailable('closed while connecting')
-    } catch (error) {
-      client.destroy()
-      throw handshakeError(failure ?? error, address.endpoint)
-    }
+    const { client, greeting } = await this.#shakeHands(address, attempt.signal)
     this.#attempt = undefined
     this.#client = client
     this.#endpoint = address.endpoint
+    if (greeting !== undefined) this.#introduce(client, greeting)
     this.#listener.connected(address.endpoint)
   }
 
-  #clientOptions(address: RedisAddress): RedisClientOptions {
+  /** In the richest dialect that the server speaks. */
+  async #shakeHands(
+    address: RedisAddress,
+    signal: AbortSignal,
+  ): Promise<{ readonly client: Client; readonly greeting: Greeting | undefined }> {
+    for (;;) {
+      const client = createClient(this.#clientOptions(address))
+      let failure: unknown
+      client.on('error', (error) => {
+        failure ??= error
+        this.#lost(client, detailOf(error))
+      })
+      const abort = () => client.destroy()
+      signal.addEventListener('abort', abort)
+      try {
+        if (signal.aborted) throw unavailable('closed while connecting')
+        await client.connect()
+        if (this.#mustBePrimary) await assertPrimary(client)
+        const greeting = this.#watch && (await greet(client, this.#greeting))
+        if (signal.aborted) throw unavailable('closed while connecting')
+        if (this.#dialect !== 'tracked' || greeting === undefined || isTrackable(greeting))
+          return { client, greeting }
+        this.#dialect = 'resp3'
+        client.destroy()
+      } catch (error) {
+        client.destroy()
+        const simpler = signal.aborted ? undefined : simplerDialect(this.#dialect, failure ?? error)
+        if (simpler === undefined) throw handshakeError(failure ?? error, address.endpoint)
+        this.#dialect = simpler
+      } finally {
+        signal.removeEventListener('abort', abort)
+      }
+    }
+  }
+
+  /** Tells of the new connection before any command can be sent on it. */
+  #introduce(client: Client, greeting: Greeting): void {
+    this.#greeting = greeting
+    const watch = this.#watch as PortWatch
+    const connection: PortConnection = {
+      endpoint: this.#endpoint,
+      isTracked: this.#dialect === 'tracked',
+      runId: greeting.runId,
+      version: greeting.version,
+      send: (command, form) =>
+        client === this.#client
+          ? (client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>)
+          : Promise.reject(unavailable('not connected')),
+      suspect: () => this.suspect(),
+    }
+    this.#connection = connection
+    client.on('invalidate', (key: Buffer | string | null) => {
+      if (this.#connection === connection) watch.invalidated(key === null ? null : key.toString())
+    })
+    watch.opened(connection)
+  }
+
+  #clientOptions(address: RedisAddress, dialect: Dialect = this.#dialect): RedisClientOptions {
     return {
       ...connectionOptions(this.#options, address),
       ...(address.database === 0 ? {} : { database: address.database }),
+      ...((dialect === 'resp2' ? { RESP: 2 } : {}) as object),
+      ...(dialect === 'tracked' ? { emitInvalidate: true } : {}),
       commandOptions: commandOptions('text'),
       socket: {
         ...socketBounds(this.#connectTimeoutMs),
@@ -167,8 +248,15 @@ export class NodeRedisConnection implements RedisPort {
     if (this.#client !== client) return
     this.#client = undefined
     client.destroy()
+    this.#farewell(reason)
     this.#listener.disconnected(this.#endpoint, reason)
     if (this.#isWanted) this.#redialLater(0)
+  }
+
+  #farewell(reason: string): void {
+    const connection = this.#connection
+    this.#connection = undefined
+    if (connection !== undefined) this.#watch?.closed(connection, reason)
   }
 
   #giveUp(reason: string): void {
@@ -204,11 +292,6 @@ export class NodeRedisConnection implements RedisPort {
 function withoutFalseTls(socket: RedisAddress['socket']): object {
   const { tls, ...rest } = socket
   return tls ? socket : rest
-}
-
-async function assertPrimary(client: Client): Promise<void> {
-  const [role] = (await client.sendCommand(['ROLE'], commandOptions('text'))) as unknown as readonly string[]
-  if (role !== 'master') throw unavailable('the server is a replica')
 }
 
 /** A server that refuses a handshake has answered; with one that breaks in it there was never a connection. */

@@ -22,6 +22,46 @@ export interface RedisPortListener {
   disconnected(endpoint: string, reason: string): void
 }
 
+/** One connection to one server, from its handshake until it is lost; the next one is another object. */
+export interface PortConnection {
+  readonly endpoint: string
+  /** Whether its pushes tell of every change to a key that was read on it. */
+  readonly isTracked: boolean
+  /** The version of the server, `''` where it may not be asked. */
+  readonly version: string
+  /** Tells one life of a server from the next; `undefined` where it may not be asked. */
+  readonly runId: string | undefined
+  /** Without a deadline. */
+  send(command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
+  /** As {@link RedisPort.suspect}, for this connection. */
+  suspect(): void
+}
+
+/** Receives what the connections of a port have to tell to a cache that keeps copies of what it read on them. */
+export interface PortWatch {
+  /** Called before any command can be sent on it. */
+  opened(connection: PortConnection): void
+  /** Nothing more will be heard of it. */
+  closed(connection: PortConnection, reason: string): void
+  /** A key that was read has been changed; `null`: all have. */
+  invalidated(storedKey: string | null): void
+  /** Some keys have another owner than before. */
+  rerouted(): void
+}
+
+/** Receives what arrives on a channel. */
+export interface ChannelListener {
+  message(text: string): void
+  /** Messages may have been missed; nothing more will arrive. */
+  lost(reason: string): void
+}
+
+/** A connection that listens to a channel. */
+export interface ChannelSubscription {
+  /** Never rejects; `lost` is not called for it. */
+  close(): Promise<void>
+}
+
 /**
  * What a client library has to offer: send one command to the node that owns a key. Adapters keep the habits of
  * a library (timeouts, offline queues, resending) out of sight. They set no deadline and reject with whatever
@@ -52,6 +92,15 @@ export interface RedisPort {
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
   /** Every node that owns keys: one, or the masters of a cluster. */
   masters(): Promise<readonly RedisNode[]>
+  /**
+   * Has every connection that is made from now on tell of itself, and tracked where client and server can; one
+   * that is there is told at once, or replaced by one that is tracked.
+   */
+  watch(watch: PortWatch): void
+  /** The connection that a command on this key would travel on; `undefined` where there is none. */
+  connectionOf(storedKey: string): PortConnection | undefined
+  /** Opens a connection of its own that listens to a channel. */
+  subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription>
   /** What an error of this client says, without anything of the command that it may quote. */
   translate(error: unknown): CacheError
 }

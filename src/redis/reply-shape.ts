@@ -4,7 +4,12 @@ type Shape = (reply: RedisReply, command: readonly RedisArgument[]) => boolean
 
 const isCount: Shape = (reply) => typeof reply === 'number'
 const isPage: Shape = (reply) => Array.isArray(reply) && reply.length === 2 && Array.isArray(reply[1])
-const isScriptResult: Shape = (reply) => typeof reply === 'number' || typeof reply === 'string'
+const isScriptResult: Shape = (reply) =>
+  typeof reply === 'number' || typeof reply === 'string' || Buffer.isBuffer(reply) || isStatus(reply)
+/** What acquire-lease.lua answers: a status and two numbers. */
+const isStatus = (reply: RedisReply) =>
+  Array.isArray(reply) && reply.length === 3 && reply.every((part) => typeof part === 'string')
+const isTime: Shape = (reply) => Array.isArray(reply) && reply.length === 2 && typeof reply[1] === 'string'
 
 /** What each command that is sent answers, errors aside. */
 const SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
@@ -17,6 +22,7 @@ const SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
   ['EXISTS', isCount],
   ['PTTL', isCount],
   ['SREM', isCount],
+  ['TIME', isTime],
   ['SCAN', isPage],
   ['SSCAN', isPage],
   ['EVALSHA', isScriptResult],

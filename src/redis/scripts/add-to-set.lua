@@ -6,6 +6,10 @@
 -- Returns  how many were new
 -- Errors   WRONGTYPE
 local set, ttl = KEYS[1], ARGV[1]
+if redis.pcall('GETRANGE', set, 0, 0) == '\2' then
+  -- A value is being loaded here: nothing is there yet, and that load has lost.
+  redis.call('UNLINK', set)
+end
 local created = redis.call('EXISTS', set) == 0
 local added = redis.pcall('SADD', set, unpack(ARGV, 3))
 if type(added) == 'table' then

@@ -8,6 +8,10 @@
 -- Returns  the count as a string, since a Lua number holds only 53 bits
 -- Errors   WRONGTYPE, NOTACOUNTER, OVERFLOW; the counter is then as it was
 local counter, amount, start, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+if redis.pcall('GETRANGE', counter, 0, 0) == '\2' then
+  -- A value is being loaded here: nothing is there yet, and that load has lost.
+  redis.call('UNLINK', counter)
+end
 local created = redis.call('EXISTS', counter) == 0
 if created then
   redis.call('SET', counter, start)

@@ -1,0 +1,146 @@
+/**
+ * What a cache entry says of itself, beside its value: the sections `entry` and `generations` of an envelope.
+ *
+ * ```
+ * lease        16 bytes  token, zeros where nobody refreshes the entry     ┐ scripts write these in place,
+ *              14 bytes  its deadline: milliseconds as decimal digits      ┘ so no checksum covers them
+ * freshness     8 bytes  stamp, unique to this write of the entry
+ *              40 bytes  five doubles, big-endian: created at, time to live, stale-while-revalidate,
+ *                        stale-if-error, load cost; all in milliseconds, the first on the server's clock
+ * generations  a count (16 bits), then for each: length of its key (16 bits), the key, its 16 bytes
+ * ```
+ *
+ * A **placeholder** stands under a key while its first value is being loaded: the byte `0x02`, the version, zeros
+ * up to byte 12, and a lease at the same place as in an entry. It reads as "nothing there".
+ */
+export interface EntryMeta {
+  /** Eight bytes as `latin1` text: no two writes share a stamp. */
+  readonly stamp: string
+  /** When the load began that made the value, on the server's clock. */
+  readonly createdAtMs: number
+  readonly ttlMs: number
+  readonly staleWhileRevalidateMs: number
+  readonly staleIfErrorMs: number
+  /** How long the loader took. */
+  readonly loadCostMs: number
+  /** What the entry depends on; it is valid only while each is still equal. */
+  readonly generations: readonly BoundGeneration[]
+}
+
+/** A generation that an entry was bound to. */
+export interface BoundGeneration {
+  /** The stored key under which the generation lies. */
+  readonly storedKey: string
+  /** Sixteen bytes as `latin1` text. */
+  readonly generation: string
+}
+
+export const LEASE_OFFSET = 12
+export const TOKEN_BYTES = 16
+const DEADLINE_BYTES = 14
+export const LEASE_BYTES: number = TOKEN_BYTES + DEADLINE_BYTES
+const STAMP_OFFSET = LEASE_OFFSET + LEASE_BYTES
+export const STAMP_BYTES = 8
+/** Bytes of the section `entry`, which comes first. */
+export const ENTRY_SECTION_BYTES: number = LEASE_BYTES + STAMP_BYTES + 5 * 8
+export const GENERATION_BYTES = 16
+const PLACEHOLDER_MARK = 0x02
+
+/** Whether the bytes only tell that a value is being loaded. */
+export function isPlaceholder(bytes: Buffer): boolean {
+  return bytes[0] === PLACEHOLDER_MARK
+}
+
+/** The bytes that stand under a key while its value is being loaded. */
+export function placeholder(token: string, deadlineMs: number): Buffer {
+  const bytes = Buffer.alloc(STAMP_OFFSET)
+  bytes[0] = PLACEHOLDER_MARK
+  bytes[1] = 1
+  writeLease(bytes, token, deadlineMs)
+  return bytes
+}
+
+/** Who holds the lease in a placeholder or an entry, and until when on the server's clock. */
+export function readLease(bytes: Buffer): { readonly token: string; readonly deadlineMs: number } {
+  const token = bytes.toString('latin1', LEASE_OFFSET, LEASE_OFFSET + TOKEN_BYTES)
+  const deadlineMs = Number(bytes.toString('latin1', LEASE_OFFSET + TOKEN_BYTES, STAMP_OFFSET))
+  return { token, deadlineMs: Number.isNaN(deadlineMs) ? 0 : deadlineMs }
+}
+
+/** Writes a lease in place. */
+export function writeLease(bytes: Buffer, token: string, deadlineMs: number): void {
+  bytes.write(token, LEASE_OFFSET, 'latin1')
+  bytes.write(
+    String(Math.floor(deadlineMs)).padStart(DEADLINE_BYTES, '0'),
+    LEASE_OFFSET + TOKEN_BYTES,
+    'latin1',
+  )
+}
+
+/** Bytes of both sections. */
+export function entrySectionsBytes({ generations }: EntryMeta): number {
+  let bytes = ENTRY_SECTION_BYTES + 2
+  for (const { storedKey } of generations) bytes += 2 + Buffer.byteLength(storedKey) + GENERATION_BYTES
+  return bytes
+}
+
+/** Writes the section `entry` at `offset`, its lease free. */
+export function writeEntrySection(target: Buffer, offset: number, meta: EntryMeta): void {
+  target.fill(0, offset, offset + LEASE_BYTES)
+  target.write(meta.stamp, offset + LEASE_BYTES, 'latin1')
+  let at = offset + LEASE_BYTES + STAMP_BYTES
+  for (const value of [
+    meta.createdAtMs,
+    meta.ttlMs,
+    meta.staleWhileRevalidateMs,
+    meta.staleIfErrorMs,
+    meta.loadCostMs,
+  ]) {
+    at = target.writeDoubleBE(value, at)
+  }
+}
+
+/** Writes the section `generations` at `offset`. */
+export function writeGenerations(
+  target: Buffer,
+  offset: number,
+  generations: readonly BoundGeneration[],
+): void {
+  let at = target.writeUInt16BE(generations.length, offset)
+  for (const { generation, storedKey } of generations) {
+    const keyBytes = target.write(storedKey, at + 2)
+    target.writeUInt16BE(keyBytes, at)
+    target.write(generation, at + 2 + keyBytes, 'latin1')
+    at += 2 + keyBytes + GENERATION_BYTES
+  }
+}
+
+/** Reads both sections, which have been found whole by their checksum. */
+export function readEntryMeta(bytes: Buffer, entryAt: number, generationsAt: number): EntryMeta {
+  const stampAt = entryAt + LEASE_BYTES
+  const doubleAt = (index: number) => bytes.readDoubleBE(stampAt + STAMP_BYTES + 8 * index)
+  return {
+    stamp: bytes.toString('latin1', stampAt, stampAt + STAMP_BYTES),
+    createdAtMs: doubleAt(0),
+    ttlMs: doubleAt(1),
+    staleWhileRevalidateMs: doubleAt(2),
+    staleIfErrorMs: doubleAt(3),
+    loadCostMs: doubleAt(4),
+    generations: readGenerations(bytes, generationsAt),
+  }
+}
+
+function readGenerations(bytes: Buffer, offset: number): BoundGeneration[] {
+  const generations: BoundGeneration[] = []
+  let at = offset + 2
+  for (let left = bytes.readUInt16BE(offset); left > 0; left--) {
+    const keyEnd = at + 2 + bytes.readUInt16BE(at)
+    const end = keyEnd + GENERATION_BYTES
+    generations.push({
+      storedKey: bytes.toString('utf8', at + 2, keyEnd),
+      generation: bytes.toString('latin1', keyEnd, end),
+    })
+    at = end
+  }
+  return generations
+}

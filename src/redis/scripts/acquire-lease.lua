@@ -1,0 +1,47 @@
+-- Takes the lease of a key, which lives in the key itself: whatever removes or overwrites the key revokes it.
+-- KEYS[1]  the entry
+-- ARGV[1]  token, 16 random bytes
+-- ARGV[2]  length of the lease in milliseconds
+-- ARGV[3]  longest lease that anybody takes, in milliseconds
+-- ARGV[4]  stamp of the entry that the caller judged ('' = none was there)
+-- ARGV[5]  'replace' = that entry is unusable, make it a placeholder; 'refresh' = lease it and leave it readable
+-- Returns  status (acquired, held, changed, foreign), server time in ms, what remains of another's lease in ms
+if redis.replicate_commands then
+  redis.replicate_commands()
+end
+local key, token, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local clock = string.format('%.0f', now)
+local head = redis.pcall('GETRANGE', key, 0, 49)
+if type(head) == 'table' then
+  return { 'foreign', clock, '0' }
+end
+local deadline = string.format('%014.0f', now + lease)
+local first = string.byte(head, 1)
+local isEntry = first == 1 and string.byte(head, 2) == 1 and math.floor(string.byte(head, 8) / 2) % 4 == 3
+local remaining = 0
+if first == 2 or isEntry then
+  remaining = (tonumber(string.sub(head, 29, 42)) or 0) - now
+  if remaining > tonumber(ARGV[3]) then
+    remaining = 0
+  end
+end
+if first == 2 and remaining > 0 then
+  return { 'held', clock, string.format('%.0f', remaining) }
+end
+if first ~= 2 and redis.call('EXISTS', key) == 1 then
+  local stamp = isEntry and string.sub(head, 43, 50) or redis.sha1hex(redis.call('GET', key))
+  if stamp ~= ARGV[4] then
+    return { 'changed', clock, '0' }
+  end
+  if ARGV[5] == 'refresh' and isEntry then
+    if remaining > 0 then
+      return { 'held', clock, string.format('%.0f', remaining) }
+    end
+    redis.call('SETRANGE', key, 12, token .. deadline)
+    return { 'acquired', clock, '0' }
+  end
+end
+redis.call('SET', key, '\2\1' .. string.rep('\0', 10) .. token .. deadline, 'PX', lease)
+return { 'acquired', clock, '0' }

@@ -1,0 +1,17 @@
+-- The generation under a key, made where there is none, and given a new time to live when half of it has gone.
+-- KEYS[1]  the generation
+-- ARGV[1]  8 random bytes
+-- ARGV[2]  time to live in milliseconds
+-- Returns  the generation: 8 bytes of the server's microseconds, 8 random bytes; read last, so that it is tracked
+if redis.replicate_commands then
+  redis.replicate_commands()
+end
+local key = KEYS[1]
+local current = redis.pcall('GETEX', key)
+if type(current) ~= 'string' or #current ~= 16 then
+  local time = redis.call('TIME')
+  redis.call('SET', key, struct.pack('>I4I4', time[1], time[2]) .. ARGV[1], 'PX', ARGV[2])
+elseif redis.call('PTTL', key) < tonumber(ARGV[2]) / 2 then
+  redis.call('PEXPIRE', key, ARGV[2])
+end
+return redis.call('GET', key)

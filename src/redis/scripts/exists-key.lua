@@ -1,0 +1,9 @@
+-- Whether a key is there; a placeholder is not.
+-- KEYS[1]  the key
+-- Returns  1 or 0
+local key = KEYS[1]
+local head = redis.pcall('GETRANGE', key, 0, 0)
+if head == '\2' then
+  return 0
+end
+return redis.call('EXISTS', key)

@@ -1,0 +1,19 @@
+-- Stores a loaded entry if the key still bears the token of its load.
+-- KEYS[1]  the entry
+-- ARGV[1]  token
+-- ARGV[2]  the entry
+-- ARGV[3]  time to live in milliseconds, '' = none
+-- Returns  1, or 0 where the key no longer bears the token
+-- GETEX reads without being tracked, so that this connection is not told of its own SET; STRLEN then has the key tracked.
+local key = KEYS[1]
+local current = redis.pcall('GETEX', key)
+if type(current) ~= 'string' or string.sub(current, 13, 28) ~= ARGV[1] then
+  return 0
+end
+if ARGV[3] == '' then
+  redis.call('SET', key, ARGV[2])
+else
+  redis.call('SET', key, ARGV[2], 'PX', ARGV[3])
+end
+redis.call('STRLEN', key)
+return 1

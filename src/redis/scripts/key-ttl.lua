@@ -1,0 +1,9 @@
+-- The time to live of a key; a placeholder has none, being no value.
+-- KEYS[1]  the key
+-- Returns  milliseconds; -1 = does not expire, -2 = not there (as PTTL)
+local key = KEYS[1]
+local head = redis.pcall('GETRANGE', key, 0, 0)
+if head == '\2' then
+  return -2
+end
+return redis.call('PTTL', key)
