@@ -7,9 +7,10 @@ const FLOORS = [
   ['contract', ['foundation']],
   ['codec', ['foundation', 'contract']],
   ['backend', ['foundation', 'contract', 'codec']],
-  ['memory', ['foundation', 'contract', 'backend']],
+  ['memory', ['foundation', 'contract', 'codec', 'backend']],
   ['null', ['foundation', 'contract', 'backend']],
   ['redis', ['foundation', 'contract', 'backend']],
+  ['cache', ['foundation', 'contract', 'codec', 'backend', 'memory', 'redis']],
   ['testing', ['foundation', 'contract']],
 ]
 

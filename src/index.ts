@@ -1,4 +1,19 @@
 export type { BackendOptions, FailureMode } from './backend/backend-options.ts'
+export type { Coherence } from './backend/shared-tier.ts'
+export { Cache } from './cache/cache.ts'
+export type {
+  EntryOptions,
+  GetOrSetOptions,
+  LocalOptions,
+  ReadThroughOptions,
+} from './cache/cache-options.ts'
+export type { CachedOptions, CacheSource } from './cache/cached-decorator.ts'
+export { cached } from './cache/cached-decorator.ts'
+export type { CircuitState } from './cache/circuit-breaker.ts'
+export { type CreateCacheOptions, createCache } from './cache/create-cache.ts'
+export type { Isolation } from './cache/isolation.ts'
+export type { LoadContext, Loader } from './cache/load-context.ts'
+export type { WrapOptions, Wrapped } from './cache/memoize.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'
 export type {
   CacheBackend,
@@ -7,7 +22,7 @@ export type {
   ExpiryOptions,
   RemovalOptions,
 } from './contract/cache-backend.ts'
-export type { CacheEvents, MissReason } from './contract/cache-events.ts'
+export type { CacheEvents, MissReason, ReadThroughEvents } from './contract/cache-events.ts'
 export type { Logger } from './contract/logger.ts'
 export type { Serializer, SerializerName } from './contract/serializer.ts'
 export { CacheError, type CacheErrorCode, type CacheErrorContext } from './foundation/cache-error.ts'

@@ -1,5 +1,7 @@
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import type { CacheError } from '../foundation/cache-error.ts'
+import type { Clock } from '../foundation/clock.ts'
+import type { Coherence, SharedTier } from './shared-tier.ts'
 
 /** What a read comes to. One object serves all reads of a backend, so that a read allocates no closure. */
 export interface ReadOutcome<Result> {
@@ -56,10 +58,25 @@ export interface CacheStore {
   ttlMs(storedKey: string): Promise<number | undefined>
   /** The new count as decimal text. */
   count(storedKey: string, change: CounterChange): Promise<string>
-  /** Removes the keys that match a glob and returns how many. */
-  removeMatching(pattern: string, options: RemovalOptions): Promise<number>
+  /** Removes the keys that match a glob, less those that begin with `spared`, and returns how many. */
+  removeMatching(pattern: string, options: RemovalOptions, spared?: string): Promise<number>
   /** How many of the members were new. */
   addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number>
   members(storedKey: string): Promise<string[]>
   removeMember(storedKey: string, member: string): Promise<boolean>
+  /** The same place as a read-through cache needs it. To be asked for before {@link open}, and once. */
+  share(settings: TierSettings): SharedTier
+}
+
+/** How a store is to serve a read-through cache. */
+export interface TierSettings {
+  /** The mode to be in; `'auto'` takes the best that can be had. */
+  readonly coherence: Coherence | 'auto'
+  /** Names what belongs to this cache, beside its keys: its channel on the bus. */
+  readonly prefix: string
+  /** How long a local copy may live where nobody tells of changes. */
+  readonly localTtlMs: number
+  /** How long a lost connection may go unnoticed before nothing local is served. */
+  readonly trustMs: number
+  readonly clock: Clock
 }

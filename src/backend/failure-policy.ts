@@ -1,4 +1,4 @@
-import type { CacheEvents } from '../contract/cache-events.ts'
+import type { ReadThroughEvents } from '../contract/cache-events.ts'
 import type { Logger } from '../contract/logger.ts'
 import { abbreviate, CacheError, isProgrammingMistake } from '../foundation/cache-error.ts'
 import { EventHub } from '../foundation/event-hub.ts'
@@ -12,7 +12,7 @@ const LOG_INTERVAL_MS = 1_000
  * a log line, and is then absorbed into a fallback or thrown, as the backend was told.
  */
 export class FailurePolicy {
-  readonly events: EventHub<CacheEvents>
+  readonly events: EventHub<ReadThroughEvents>
   readonly #mode: FailureMode
   readonly #logger: Logger
   readonly #logged = new Map<string, { atMs: number; suppressed: number }>()
@@ -52,7 +52,7 @@ export class FailurePolicy {
     try {
       return await work()
     } catch (error) {
-      throw this.#tell(operation, key, error)
+      throw this.tell(operation, key, error)
     }
   }
 
@@ -61,16 +61,17 @@ export class FailurePolicy {
    * @throws CacheError the failure itself, where it is a programming mistake or the mode is `'throw'`
    */
   report(operation: string, key: string | undefined, error: unknown): void {
-    const failure = this.#tell(operation, key, error)
+    const failure = this.tell(operation, key, error)
     if (this.#mode === 'throw' || isProgrammingMistake(failure)) throw failure
   }
 
   /** Tells of a value that could not be read; that is a miss in either mode. */
   tellUndecodable(operation: string, key: string, error: unknown): void {
-    this.#tell(operation, key, error)
+    this.tell(operation, key, error)
   }
 
-  #tell(operation: string, key: string | undefined, error: unknown): CacheError {
+  /** Tells of a failure that is absorbed in any mode; a programming mistake is only located. */
+  tell(operation: string, key: string | undefined, error: unknown): CacheError {
     const failure = toCacheError(error).within(operation, key)
     if (isProgrammingMistake(failure)) return failure
     this.#log(operation, key, failure)

@@ -58,10 +58,16 @@ export interface SharedTier {
   /** Longest life of a local copy where nobody tells of changes; `Infinity` elsewhere. */
   readonly localTtlMs: number
   watch(listener: TierListener): void
+  /** Called when the store has been opened. */
+  start(): void
+  /** Never rejects. */
+  stop(): Promise<void>
   /** Stands for the connection that commands on this key travel on; another one after a reconnect. */
   connectionOf(storedKey: string): unknown
   /** The clock of the server that owns the key, in milliseconds; `undefined` while it is not known. */
   serverNowMs(storedKey: string): number | undefined
+  /** The same, asked of the server. */
+  serverTimeMs(storedKey: string): Promise<number>
 
   /** The bytes under a key, `null` where there is no string. The reads of one tick share a command. */
   read(storedKey: string): Promise<Buffer | null>
@@ -76,8 +82,11 @@ export interface SharedTier {
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void>
   /** How many of the keys were there; a placeholder was not. */
   remove(storedKeys: readonly string[]): Promise<number>
-  removeMatching(pattern: string, options: RemovalOptions): Promise<number>
+  /** Removes the keys that match a glob, less those that begin with `spared`, and returns how many. */
+  removeMatching(pattern: string, options: RemovalOptions, spared: string): Promise<number>
   ttlMs(storedKey: string): Promise<number | undefined>
+  /** Tells other processes of changes that were made to the store itself, where they would not learn of them. */
+  announce(storedKeys: readonly string[]): Promise<void>
 
   /** The generation under a key; a new one where there is none. Sixteen bytes as `latin1` text. */
   capture(storedKey: string, ttlMs: number): Promise<string>

@@ -7,12 +7,13 @@ import type {
   RemovalOptions,
 } from '../contract/cache-backend.ts'
 import type { CacheEvents } from '../contract/cache-events.ts'
-import { assertCacheKey, isCacheKey } from '../foundation/cache-key.ts'
+import { assertCacheKey, isCacheKey, RESERVED } from '../foundation/cache-key.ts'
 import { chunks } from '../foundation/chunks.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
 import { escapeGlob } from '../foundation/glob.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'
+import { type BackendParts, PARTS } from './backend-parts.ts'
 import { encodeAll, partialWrite } from './batch-write.ts'
 import type { CacheStore, Expiry } from './cache-store.ts'
 import { FailurePolicy } from './failure-policy.ts'
@@ -27,9 +28,17 @@ import {
   safeIntegerText,
 } from './operation-arguments.ts'
 import { ValueReader } from './value-reader.ts'
+import { WitnessedStore } from './witnessed-store.ts'
 
 /** Keys of a batch that are in memory at a time, beside the caller's own. */
 const KEYS_PER_BATCH = 2_048
+
+/** What a backend has in common with its views. */
+interface SharedParts {
+  readonly codec: ValueCodec
+  readonly policy: FailurePolicy
+  readonly lifecycle: Lifecycle
+}
 
 /**
  * The nineteen operations over any {@link CacheStore}: checks arguments, adds the prefix, encodes and decodes,
@@ -39,26 +48,37 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   readonly #prefix: string
   readonly #defaultTtlMs: number
   readonly #codec: ValueCodec
-  readonly #store: CacheStore
+  readonly #options: ResolvedBackendOptions
+  #store: CacheStore
   readonly #policy: FailurePolicy
   readonly #lifecycle: Lifecycle
   readonly #reader: ValueReader<T>
   readonly #manyReader: ValueReader<T>
 
-  /** @param createStore makes the store; given the policy, to tell connection events through it */
-  protected constructor(options: ResolvedBackendOptions, createStore: (policy: FailurePolicy) => CacheStore) {
+  /**
+   * @param createStore makes the store; given the policy, to tell connection events through it
+   * @param shared what is another backend's too
+   */
+  protected constructor(
+    options: ResolvedBackendOptions,
+    createStore: (policy: FailurePolicy) => CacheStore,
+    shared?: SharedParts,
+  ) {
+    this.#options = options
     this.#prefix = options.prefix
     this.#defaultTtlMs = options.defaultTtlMs
-    this.#codec = new ValueCodec(options.codec)
-    this.#policy = new FailurePolicy(options.errors, options.logger)
+    this.#codec = shared?.codec ?? new ValueCodec(options.codec)
+    this.#policy = shared?.policy ?? new FailurePolicy(options.errors, options.logger)
     this.#store = createStore(this.#policy)
-    this.#lifecycle = new Lifecycle(
-      async () => {
-        await this.#codec.prepare()
-        await this.#store.open()
-      },
-      () => this.#store.close(),
-    )
+    this.#lifecycle =
+      shared?.lifecycle ??
+      new Lifecycle(
+        async () => {
+          await this.#codec.prepare()
+          await this.#store.open()
+        },
+        () => this.#store.close(),
+      )
     this.#reader = new ValueReader('get', this.#codec, this.#policy)
     this.#manyReader = new ValueReader('getMany', this.#codec, this.#policy)
   }
@@ -234,6 +254,29 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     })
   }
 
+  /**
+   * What a read-through cache is built on. Its witness is told of every write through this backend.
+   * @internal
+   */
+  [PARTS](): BackendParts {
+    return {
+      codec: this.#codec,
+      policy: this.#policy,
+      options: this.#options,
+      isReady: () => this.#lifecycle.isReady,
+      share: (settings) => this.#store.share(settings),
+      witness: (witness) => {
+        this.#store = new WitnessedStore(this.#store, witness)
+      },
+      within: (prefix) =>
+        new BackendView({ ...this.#options, prefix }, this.#store, {
+          codec: this.#codec,
+          policy: this.#policy,
+          lifecycle: this.#lifecycle,
+        }),
+    }
+  }
+
   #assertReady(): void {
     if (!this.#lifecycle.isReady) throw this.#lifecycle.notReady()
   }
@@ -294,8 +337,19 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 
   async #removeMatching(pattern: string | undefined, options: RemovalOptions): Promise<number> {
     this.#assertReady()
-    const removed = await this.#store.removeMatching(escapeGlob(this.#prefix) + (pattern ?? '*'), options)
+    const removed = await this.#store.removeMatching(
+      escapeGlob(this.#prefix) + (pattern ?? '*'),
+      options,
+      pattern === undefined ? undefined : this.#prefix + RESERVED,
+    )
     this.#policy.events.emit('invalidate', { pattern, removed })
     return removed
+  }
+}
+
+/** A backend under another prefix: opened and closed together with the one it is a view of. */
+class BackendView<T> extends StoreBackend<T> {
+  constructor(options: ResolvedBackendOptions, store: CacheStore, shared: SharedParts) {
+    super(options, () => store, shared)
   }
 }

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 /**
  * What a cache entry says of itself, beside its value: the sections `entry` and `generations` of an envelope.
  *
@@ -35,12 +37,12 @@ export interface BoundGeneration {
   readonly generation: string
 }
 
-export const LEASE_OFFSET = 12
-export const TOKEN_BYTES = 16
+const LEASE_OFFSET = 12
+const TOKEN_BYTES = 16
 const DEADLINE_BYTES = 14
 export const LEASE_BYTES: number = TOKEN_BYTES + DEADLINE_BYTES
 const STAMP_OFFSET = LEASE_OFFSET + LEASE_BYTES
-export const STAMP_BYTES = 8
+const STAMP_BYTES = 8
 /** Bytes of the section `entry`, which comes first. */
 export const ENTRY_SECTION_BYTES: number = LEASE_BYTES + STAMP_BYTES + 5 * 8
 export const GENERATION_BYTES = 16
@@ -68,13 +70,37 @@ export function readLease(bytes: Buffer): { readonly token: string; readonly dea
 }
 
 /** Writes a lease in place. */
-export function writeLease(bytes: Buffer, token: string, deadlineMs: number): void {
+function writeLease(bytes: Buffer, token: string, deadlineMs: number): void {
   bytes.write(token, LEASE_OFFSET, 'latin1')
   bytes.write(
     String(Math.floor(deadlineMs)).padStart(DEADLINE_BYTES, '0'),
     LEASE_OFFSET + TOKEN_BYTES,
     'latin1',
   )
+}
+
+/** A copy of a placeholder or an entry with another lease. */
+export function withLease(bytes: Buffer, token: string, deadlineMs: number): Buffer {
+  const copy = Buffer.from(bytes)
+  writeLease(copy, token, deadlineMs)
+  return copy
+}
+
+/** Whether the bytes have room for a lease: a placeholder, or an envelope with the section `entry`. */
+export function hasLease(bytes: Buffer): boolean {
+  return isPlaceholder(bytes) || isEntry(bytes)
+}
+
+/** What tells this write from every other: the stamp of an entry, and a digest of anything else. */
+export function stampIn(bytes: Buffer): string {
+  return isEntry(bytes)
+    ? bytes.toString('latin1', STAMP_OFFSET, STAMP_OFFSET + STAMP_BYTES)
+    : createHash('sha1').update(bytes).digest('hex')
+}
+
+/** As the scripts decide it, without the checksum: envelope, version 1, sections 1 and 2. */
+function isEntry(bytes: Buffer): boolean {
+  return bytes[0] === 1 && bytes[1] === 1 && ((bytes[7] as number) & 0b110) === 0b110
 }
 
 /** Bytes of both sections. */

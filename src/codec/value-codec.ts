@@ -67,6 +67,11 @@ export class ValueCodec {
     return this.#enclose(storedKey, this.#payload(value))
   }
 
+  /** The value of a cache entry. @throws CacheError as {@link decode} */
+  async decodeEntry(storedKey: string, bytes: Buffer): Promise<unknown> {
+    return this.open(storedKey, bytes)?.decode()
+  }
+
   /** A cache entry: always an envelope. @throws CacheError as {@link encode} */
   encodeEntry(storedKey: string, value: unknown, entry: EntryMeta): Buffer {
     const payload = this.#payload(value)

@@ -28,3 +28,20 @@ export interface CacheEvents {
   /** A connection that was ready is lost; the client dials again by itself. */
   disconnect: { readonly endpoint: string; readonly reason: string }
 }
+
+/** What a read-through cache tells beside {@link CacheEvents}. */
+export interface ReadThroughEvents extends CacheEvents {
+  /** A value was served past its time to live: while it is loaded anew, or because that failed. */
+  stale: { readonly key: string; readonly reason: 'revalidate' | 'error' }
+  /** A loader has ended; `error` is what it threw. */
+  load: { readonly key: string; readonly durationMs: number; readonly error?: unknown }
+  /**
+   * The right to store a value was lost while it was being loaded: the key was written, deleted or evicted, or the
+   * lease ran out. The value went to those who waited, and was not cached.
+   */
+  'lease-lost': { readonly key: string }
+  /** Everything local was dropped or is out of use, since changes may have been missed; `coherence` is the mode in force. */
+  epoch: { readonly reason: string; readonly coherence: string }
+  /** The circuit to Redis has changed. */
+  circuit: { readonly state: 'closed' | 'open' | 'half-open' }
+}

@@ -1,9 +1,20 @@
 import { LRUCache } from 'lru-cache'
-import type { CacheStore, CounterChange, Expiry, ReadOutcome, StoredEntry } from '../backend/cache-store.ts'
+import type {
+  CacheStore,
+  CounterChange,
+  Expiry,
+  ReadOutcome,
+  StoredEntry,
+  TierSettings,
+} from '../backend/cache-store.ts'
+import type { SharedTier } from '../backend/shared-tier.ts'
+import { isPlaceholder } from '../codec/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import type { Clock } from '../foundation/clock.ts'
 import { globMatcher } from '../foundation/glob.ts'
+import type { Keyspace } from './lease-rules.ts'
+import { MemoryTier } from './memory-tier.ts'
 
 /** A string value or a set, as Redis would hold it. */
 type MemoryEntry =
@@ -75,14 +86,15 @@ export class MemoryStore implements CacheStore {
   }
 
   async exists(storedKey: string): Promise<boolean> {
-    return this.#entries.has(storedKey)
+    return this.#isThere(storedKey)
   }
 
   async ttlMs(storedKey: string): Promise<number | undefined> {
-    return this.#entries.has(storedKey) ? this.#entries.getRemainingTTL(storedKey) : undefined
+    return this.#isThere(storedKey) ? this.#entries.getRemainingTTL(storedKey) : undefined
   }
 
   async count(storedKey: string, change: CounterChange): Promise<string> {
+    if (!this.#isThere(storedKey)) this.#entries.delete(storedKey)
     const current = this.#bytes(storedKey, true)
     const text = current === null ? change.start : current.toString('latin1')
     if (!INT64.test(text) || !isInt64(BigInt(text))) {
@@ -102,7 +114,11 @@ export class MemoryStore implements CacheStore {
     return String(next)
   }
 
-  async removeMatching(pattern: string, { signal, onProgress }: RemovalOptions): Promise<number> {
+  async removeMatching(
+    pattern: string,
+    { signal, onProgress }: RemovalOptions,
+    spared?: string,
+  ): Promise<number> {
     const matches = globMatcher(pattern)
     let removed = 0
     let seen = 0
@@ -111,6 +127,7 @@ export class MemoryStore implements CacheStore {
         if (seen > 1) onProgress?.(removed)
         if (signal?.aborted) throw new CacheError('CACHE_ABORTED', 'The removal was aborted by its signal')
       }
+      if (spared !== undefined && storedKey.startsWith(spared)) continue
       if (matches(storedKey) && this.#remove(storedKey)) removed++
     }
     onProgress?.(removed)
@@ -118,6 +135,7 @@ export class MemoryStore implements CacheStore {
   }
 
   async addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number> {
+    if (!this.#isThere(storedKey)) this.#entries.delete(storedKey)
     const current = this.#members(storedKey)
     const next = new Set([...(current ?? []), ...members])
     this.#change(storedKey, { kind: 'set', members: next }, expiry, current !== undefined)
@@ -150,9 +168,29 @@ export class MemoryStore implements CacheStore {
     return entry.members
   }
 
+  share(settings: TierSettings): SharedTier {
+    const keyspace: Keyspace = {
+      get: (storedKey) => {
+        const entry = this.#entries.get(storedKey)
+        return entry === undefined || entry.kind === 'string' ? entry?.bytes : 'other'
+      },
+      put: (storedKey, bytes, ttlMs) => this.#put(storedKey, { kind: 'string', bytes }, ttlMs),
+      remove: (storedKey) => this.#entries.delete(storedKey),
+      remainingMs: (storedKey) => this.#entries.getRemainingTTL(storedKey),
+      keys: () => [...this.#entries.keys()],
+    }
+    return new MemoryTier(keyspace, this, settings.clock)
+  }
+
+  /** A value that is still being loaded is not there. */
+  #isThere(storedKey: string): boolean {
+    const entry = this.#entries.peek(storedKey)
+    return entry !== undefined && !(entry.kind === 'string' && isPlaceholder(entry.bytes))
+  }
+
   /** Whether the key was there and had not expired. */
   #remove(storedKey: string): boolean {
-    const wasThere = this.#entries.has(storedKey)
+    const wasThere = this.#isThere(storedKey)
     this.#entries.delete(storedKey)
     return wasThere
   }

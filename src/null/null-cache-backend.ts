@@ -1,6 +1,35 @@
 import { type BackendOptions, resolveBackendOptions } from '../backend/backend-options.ts'
 import type { CacheStore, CounterChange } from '../backend/cache-store.ts'
+import type { SharedTier } from '../backend/shared-tier.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
+
+const NO_GENERATION = '\u0000'.repeat(16)
+
+/** Nothing can be leased, so a read-through cache above it loads whenever it is asked. */
+const NULL_TIER: SharedTier = Object.freeze({
+  coherence: 'process',
+  trustedUntilMs: Number.POSITIVE_INFINITY,
+  localTtlMs: 0,
+  watch() {},
+  start() {},
+  async stop() {},
+  connectionOf: () => undefined,
+  serverNowMs: () => 0,
+  serverTimeMs: async () => 0,
+  read: async () => null,
+  acquire: async () => ({ status: 'foreign', serverNowMs: 0, remainingMs: 0 }),
+  renew: async () => false,
+  fill: async () => false,
+  async release() {},
+  async write() {},
+  remove: async () => 0,
+  removeMatching: async () => 0,
+  ttlMs: async () => undefined,
+  async announce() {},
+  capture: async () => NO_GENERATION,
+  bump: async () => NO_GENERATION,
+  reclaim: async () => 0,
+} satisfies SharedTier)
 
 /** Keeps nothing: every write is acknowledged, every read misses, every counter starts anew. */
 const NULL_STORE: CacheStore = Object.freeze({
@@ -19,6 +48,7 @@ const NULL_STORE: CacheStore = Object.freeze({
   addMembers: async (_storedKey, members) => members.length,
   members: async () => [],
   removeMember: async () => false,
+  share: () => NULL_TIER,
 } satisfies CacheStore)
 
 /**

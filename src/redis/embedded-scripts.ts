@@ -66,6 +66,9 @@ end
 local time = redis.call('TIME')
 local generation = struct.pack('>I4I4', time[1], time[2]) .. ARGV[1]
 redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
+if ARGV[3] ~= '' then
+redis.call('PUBLISH', ARGV[3], ARGV[4])
+end
 return generation`
 
 /** scripts/capture-generation.lua */
@@ -100,6 +103,9 @@ if ARGV[3] == '' then
 redis.call('SET', key, ARGV[2])
 else
 redis.call('SET', key, ARGV[2], 'PX', ARGV[3])
+end
+if ARGV[4] ~= '' then
+redis.call('PUBLISH', ARGV[4], ARGV[5])
 end
 redis.call('STRLEN', key)
 return 1`
@@ -191,6 +197,9 @@ if isValue then
 removed = removed + wasThere
 end
 end
+if ARGV[1] ~= '' then
+redis.call('PUBLISH', ARGV[1], ARGV[2])
+end
 return removed`
 
 /** scripts/renew-lease.lua */
@@ -210,4 +219,13 @@ if string.byte(head, 1) == 2 then
 redis.call('PEXPIRE', key, lease)
 end
 end
+return 1`
+
+/** scripts/write-entry.lua */
+export const WRITE_ENTRY: string = `if ARGV[2] == '' then
+redis.call('SET', KEYS[1], ARGV[1])
+else
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
+redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1`

@@ -4,11 +4,12 @@ import { CacheError } from '../foundation/cache-error.ts'
 import type { Duration } from '../foundation/duration.ts'
 import { readEnvironment } from '../foundation/environment.ts'
 import { DeadlinePort } from './deadline-port.ts'
-import { type IoredisClient, type IoredisCluster, IoredisPort, isIoredis } from './ioredis-port.ts'
+import { type IoredisClient, type IoredisCluster, isIoredis } from './ioredis-client.ts'
+import { IoredisPort } from './ioredis-port.ts'
 import { RedisStore } from './redis-store.ts'
 import { resolveTimeouts } from './redis-timeouts.ts'
 
-export type { IoredisClient, IoredisCluster, IoredisConnection, IoredisNatMap } from './ioredis-port.ts'
+export type { IoredisClient, IoredisCluster, IoredisConnection, IoredisNatMap } from './ioredis-client.ts'
 export type { RedisArgument } from './redis-port.ts'
 
 /** Options of {@link IoredisCacheBackend}. */

@@ -9,14 +9,24 @@ import { sameSlotGroups } from './same-slot.ts'
  * millisecond; 10,000 gains a twelfth of the time and makes other clients wait nine times as long.
  */
 const SCAN_COUNT = '1000'
-/** Most keys of one UNLINK. */
-const UNLINK_KEYS = 1_000
+/** Most keys of one removal: a script holds the server for well under a millisecond. */
+const REMOVAL_KEYS = 500
+
+/** What is done with the keys that a walk finds. */
+export interface Removal {
+  /** A glob over stored keys. */
+  readonly pattern: string
+  /** Keys that begin with this stay. */
+  readonly spared: string | undefined
+  /** Removes keys of one slot with one command, given to `send`, and answers how many were removed. */
+  remove(send: RedisNode['send'], storedKeys: readonly Buffer[]): Promise<number>
+}
 
 /** Most walks of one removal; each but the first is owed to slots that moved during the one before. */
 const MAX_WALKS = 10
 
 /**
- * Removes every key that matches a glob: SCAN and UNLINK in batches, on every master, never KEYS and never
+ * Removes the keys that match a glob: SCAN and removal in batches, on every master, never KEYS and never
  * FLUSHDB. Memory is bounded by one batch; the server is held for one batch at a time. Keys that are there from
  * beginning to end are found (the guarantee of SCAN); keys written meanwhile may stay.
  *
@@ -26,14 +36,14 @@ const MAX_WALKS = 10
  */
 export async function removeMatching(
   port: RedisPort,
-  pattern: string,
+  removal: Removal,
   options: RemovalOptions,
 ): Promise<number> {
   let removed = 0
   for (let walks = 1; walks <= MAX_WALKS; walks++) {
     const before = port.isCluster ? await slotMap(port) : undefined
     const removedBefore = removed
-    removed = await walk(port, pattern, options, removed)
+    removed = await walk(port, removal, options, removed)
     if (before === undefined) break
     const hasMoved = before !== (await slotMap(port))
     const isMoving = before.includes('->-') && (walks === 1 || removed > removedBefore)
@@ -68,19 +78,21 @@ function nothingIfForbidden(error: unknown): RedisReply {
 
 async function walk(
   port: RedisPort,
-  pattern: string,
+  removal: Removal,
   { onProgress, signal }: RemovalOptions,
   removedBefore: number,
 ): Promise<number> {
+  const spared = removal.spared === undefined ? undefined : Buffer.from(removal.spared)
   let removed = removedBefore
   for (const master of await port.masters()) {
     let cursor = '0'
     do {
       if (signal?.aborted) throw new CacheError('CACHE_ABORTED', 'The removal was aborted by its signal')
-      const scanned = await master.send(['SCAN', cursor, 'MATCH', pattern, 'COUNT', SCAN_COUNT], 'bytes')
-      const [next, keys] = scanned as readonly [Buffer, readonly Buffer[]]
+      const command = ['SCAN', cursor, 'MATCH', removal.pattern, 'COUNT', SCAN_COUNT]
+      const [next, found] = (await master.send(command, 'bytes')) as readonly [Buffer, readonly Buffer[]]
+      const keys = spared === undefined ? found : found.filter((key) => !startsWith(key, spared))
       if (keys.length > 0) {
-        removed += await unlink(port, master, keys)
+        removed += await removeBatch(port, master, removal, keys)
         onProgress?.(removed)
       }
       cursor = next.toString('latin1')
@@ -89,28 +101,43 @@ async function walk(
   return removed
 }
 
-async function unlink(port: RedisPort, master: RedisNode, storedKeys: readonly Buffer[]): Promise<number> {
-  const replies: Promise<RedisReply>[] = []
-  for (const group of sameSlotGroups(storedKeys, port.isCluster, UNLINK_KEYS, (storedKey) => storedKey)) {
-    replies.push(unlinkGroup(port, master, group))
+function startsWith(key: Buffer, prefix: Buffer): boolean {
+  return key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
+}
+
+async function removeBatch(
+  port: RedisPort,
+  master: RedisNode,
+  removal: Removal,
+  storedKeys: readonly Buffer[],
+): Promise<number> {
+  const counts: Promise<number>[] = []
+  for (const group of sameSlotGroups(storedKeys, port.isCluster, REMOVAL_KEYS, (storedKey) => storedKey)) {
+    counts.push(removeGroup(port, master, removal, group))
   }
-  const counts = await Promise.all(replies)
-  return counts.reduce((sum: number, count) => sum + Number(count), 0)
+  return sum(await Promise.all(counts))
 }
 
 /** Sent to the node that was scanned; a slot that is on the move is followed to where it went, key by key. */
-async function unlinkGroup(
+async function removeGroup(
   port: RedisPort,
   master: RedisNode,
+  removal: Removal,
   storedKeys: readonly Buffer[],
-): Promise<RedisReply> {
+): Promise<number> {
   try {
-    return await master.send(['UNLINK', ...storedKeys], 'bytes')
+    return await removal.remove((command, form) => master.send(command, form), storedKeys)
   } catch (error) {
     if (!['MOVED', 'ASK', 'TRYAGAIN'].some((code) => isReply(error, code))) throw error
     const counts = await Promise.all(
-      storedKeys.map((storedKey) => port.send(storedKey.toString(), ['UNLINK', storedKey], 'bytes')),
+      storedKeys.map((key) =>
+        removal.remove((command, form) => port.send(key.toString(), command, form), [key]),
+      ),
     )
-    return counts.reduce((sum: number, count) => sum + Number(count), 0)
+    return sum(counts)
   }
+}
+
+function sum(counts: readonly number[]): number {
+  return counts.reduce((total, count) => total + count, 0)
 }

@@ -1,16 +1,18 @@
-import { createCluster, type RedisClusterOptions } from '@redis/client'
 import { CacheError } from '../foundation/cache-error.ts'
+import { ClusterLookout } from './cluster-lookout.ts'
+import { ClusterNode, type NodeSettings, within } from './cluster-node.ts'
+import { mappedAddress, type NodeAddressMap, ownersIn, parseRedirect, type SlotMap } from './cluster-slots.ts'
+import { ClusterSurvey } from './cluster-survey.ts'
 import { keySlot } from './key-slot.ts'
-import {
-  connectionOptions,
-  LONGEST_REDIAL_MS,
-  type NodeRedisOptions,
-  socketBounds,
-} from './node-redis-options.ts'
-import { commandOptions, fromNodeRedis, isErrorReply } from './node-redis-replies.ts'
-import { parseRedisUrl } from './redis-address.ts'
+import type { NodeRedisOptions } from './node-redis-options.ts'
+import { fromNodeRedis, isErrorReply } from './node-redis-replies.ts'
+import { parseRedisUrl, type RedisAddress } from './redis-address.ts'
 import { detailOf, isReply, unavailable } from './redis-errors.ts'
 import type {
+  ChannelListener,
+  ChannelSubscription,
+  PortConnection,
+  PortWatch,
   RedisArgument,
   RedisNode,
   RedisPort,
@@ -19,145 +21,110 @@ import type {
   ReplyForm,
 } from './redis-port.ts'
 import type { ResolvedTimeouts } from './redis-timeouts.ts'
-import { SilenceProbe } from './silence-probe.ts'
 
 /** A Redis Cluster. */
 export interface ClusterOptions {
   /** URLs of some of its nodes, to discover the others from; credentials and TLS are those of the first. */
   readonly nodes: readonly string[]
   /** Where to reach a node instead of where it says it is, for a cluster behind a tunnel or in containers. */
-  readonly nodeAddressMap?: RedisClusterOptions['nodeAddressMap'] | undefined
+  readonly nodeAddressMap?: NodeAddressMap | undefined
 }
 
-type Cluster = ReturnType<typeof createCluster>
+/** How often a command follows a slot that moves. */
+const MAX_REDIRECTS = 5
 
-/** The cluster client of `@redis/client`: it routes by slot, follows MOVED and ASK, and keeps the slot map. */
+/**
+ * A cluster: one connection to each master, and the map of who owns which slot.
+ *
+ * A command goes straight to the owner of its slot. One that is sent elsewhere (MOVED, ASK) has not been executed
+ * and follows; nothing else is sent again. The map is looked at anew after a MOVED, after a lost connection until
+ * all is whole again, and every few seconds where somebody watches: a process that only reads what it keeps would
+ * never meet a MOVED, and not hear of changes to keys that have moved.
+ */
 export class NodeRedisCluster implements RedisPort {
   readonly isCluster = true
-  readonly #create: () => Cluster
-  readonly #listener: RedisPortListener
-  readonly #probe: SilenceProbe
-  #cluster: Cluster | undefined
-  /** The connections of a cluster that waits for its last replies; it has forgotten them itself by then. */
-  #closing: readonly { destroy(): void }[] = []
-  #redialTimer: NodeJS.Timeout | undefined
-  /** Whether a connection that is lost is to be dialled again. */
-  #isWanted = false
+  readonly #locate: (address: string) => RedisAddress
+  readonly #settings: NodeSettings
+  readonly #survey: ClusterSurvey
+  readonly #lookout: ClusterLookout = new ClusterLookout(() => this.#lookAround())
+  /** By the address that the cluster knows them by. */
+  readonly #nodes = new Map<string, ClusterNode>()
+  /** Are not needed any more, and still answer what they were asked; with the end of that. */
+  readonly #retired = new Map<ClusterNode, Promise<void>>()
+  /** Those that a command was sent on to since the last look, which owners of slots may not have been yet. */
+  readonly #newcomers = new Set<ClusterNode>()
+  /** By slot. */
+  #owners: (ClusterNode | undefined)[] = []
+  /** From `connect` to `close`. */
+  #life: AbortController | undefined
+  #watch: PortWatch | undefined
+  /** Knows of a change, and so is asked first. */
+  #witness: ClusterNode | undefined
+  #turn = 0
 
   constructor(
     { nodeAddressMap, nodes }: ClusterOptions,
     options: NodeRedisOptions,
-    { connectTimeoutMs, timeoutMs }: ResolvedTimeouts,
+    timeouts: ResolvedTimeouts,
     listener: RedisPortListener,
   ) {
-    const addresses = nodes.map(parseRedisUrl)
-    const [first] = addresses
+    const [first, ...others] = nodes.map(parseRedisUrl)
     if (first === undefined) throw new CacheError('CACHE_INVALID_OPTIONS', 'cluster.nodes is empty')
-    this.#listener = listener
-    this.#probe = new SilenceProbe(timeoutMs)
-    this.#create = () =>
-      createCluster({
-        // Used to discover the others: such a connection has no longer to answer than connecting may take.
-        rootNodes: addresses.map(({ socket }) => ({
-          socket: { ...socket, socketTimeout: connectTimeoutMs, reconnectStrategy: false } as never,
-        })),
-        defaults: {
-          ...(connectionOptions(options, first) as object),
-          socket: {
-            ...socketBounds(connectTimeoutMs),
-            reconnectStrategy: (retries: number) => Math.min(50 * 2 ** retries, LONGEST_REDIAL_MS),
-            ...options.socket,
-            ...('tls' in first.socket && first.socket.tls ? { tls: true } : {}),
-          } as never,
-        },
-        ...(nodeAddressMap === undefined ? {} : { nodeAddressMap }),
-      })
+    const { password, socket, username } = first
+    const common = { username, password, database: 0 }
+    const seeds = [first, ...others].map((seed) => ({ ...seed, ...common }))
+    this.#locate = (address) => {
+      const { host, port } = mappedAddress(address, nodeAddressMap)
+      return { ...common, socket: { host, port, tls: socket.tls }, endpoint: `${host}:${port}` }
+    }
+    this.#settings = { options, timeouts, listener, onLost: () => this.#lookout.soon() }
+    this.#survey = new ClusterSurvey(seeds, this.#settings)
   }
 
   async connect(): Promise<void> {
-    if (this.#cluster !== undefined) return
-    const cluster = this.#create()
-    let refusal: unknown
-    this.#listen(cluster, (reply) => {
-      refusal = reply
-    })
-    this.#cluster = cluster
+    if (this.#life !== undefined) return
+    const life = new AbortController()
+    this.#life = life
     try {
-      await cluster.connect()
-      if (this.#cluster !== cluster) throw unavailable('closed while connecting')
+      const map = await this.#survey.look([], life.signal)
+      if (life.signal.aborted) throw unavailable('closed while connecting')
+      this.#install(map)
+      await Promise.all(this.#masters().map((node) => node.open()))
+      if (life.signal.aborted) throw unavailable('closed while connecting')
+      this.#lookout.start()
+      if (!this.#isWhole()) this.#lookout.soon()
     } catch (error) {
-      destroy(cluster)
-      if (this.#cluster === cluster) this.#cluster = undefined
-      throw handshakeError(refusal ?? error)
+      if (this.#life === life) this.drop()
+      throw handshakeError(error)
     }
-  }
-
-  /** @param onRefusal is told what servers answer to a handshake, which the cluster client keeps to itself */
-  #listen(cluster: Cluster, onRefusal: (reply: unknown) => void): void {
-    const ready = new Set<string>()
-    const refused = (error: unknown) => {
-      if (isErrorReply(error)) onRefusal(error)
-    }
-    cluster.on('error', refused)
-    cluster.on('node-ready', (at: Node) => {
-      ready.add(endpointOf(at))
-      this.#listener.connected(endpointOf(at))
-    })
-    cluster.on('node-error', (error, at: Node) => {
-      refused(error)
-      // An error on a connection that goes on is one of reading it: what follows could belong to other commands.
-      if (isStillReady(cluster, at)) this.outOfStep()
-      if (ready.delete(endpointOf(at))) this.#listener.disconnected(endpointOf(at), detailOf(error))
-    })
   }
 
   async close(): Promise<void> {
-    const cluster = this.#cluster
-    this.#isWanted = false
-    clearTimeout(this.#redialTimer)
-    this.#cluster = undefined
-    this.#closing = clientsOf(cluster)
-    if (cluster?.isOpen) await cluster.close().catch(() => {})
-    this.#closing = []
+    for (const node of this.#end()) this.#retire(node)
+    await Promise.all(this.#retired.values())
   }
 
   drop(): void {
-    this.#isWanted = false
-    clearTimeout(this.#redialTimer)
-    destroy(this.#cluster)
-    for (const client of this.#closing) client.destroy()
-    this.#cluster = undefined
-    this.#closing = []
+    for (const node of [...this.#end(), ...this.#retired.keys()]) node.drop()
+    this.#retired.clear()
   }
 
   outOfStep(): void {
-    this.drop()
-    this.#isWanted = true
-    this.#redial()
+    for (const node of this.#retired.keys()) node.drop()
+    for (const { connection } of this.#nodes.values()) connection.outOfStep()
   }
 
   suspect(storedKey: string): void {
-    const master = this.#cluster?.slots[keySlot(storedKey)]?.master
-    if (master !== undefined) this.#suspectNode(master)
+    this.#owners[keySlot(storedKey)]?.connection.suspect()
+    this.#lookout.soon()
   }
 
-  /**
-   * Straight to the owner of the slot. The cluster client takes commands of several keys apart and puts their
-   * replies together again, which costs time and would hide a reply that is out of step; it is asked only where
-   * the owner is not connected or sends elsewhere.
-   */
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
-    const cluster = this.#cluster
-    if (cluster === undefined) return Promise.reject(unavailable('not connected'))
-    const words = command as RedisArgument[]
-    const options = commandOptions(form)
-    const routed = () => cluster.sendCommand(storedKey, false, words, options) as Promise<RedisReply>
-    const owner = cluster.slots[keySlot(storedKey)]?.master.client
-    if (!owner?.isReady) return routed()
-    return owner.sendCommand(words, options).catch((error: unknown) => {
-      if (isRedirect(error)) return routed()
-      throw error
-    }) as Promise<RedisReply>
+    const owner = this.#owners[keySlot(storedKey)]
+    if (owner === undefined) return Promise.reject(unavailable('not connected to an owner of this slot'))
+    return owner.connection
+      .send(storedKey, command, form)
+      .catch((error: unknown) => this.#follow(error, owner, storedKey, command, form))
   }
 
   translate(error: unknown): CacheError {
@@ -165,76 +132,147 @@ export class NodeRedisCluster implements RedisPort {
   }
 
   async masters(): Promise<readonly RedisNode[]> {
-    const cluster = this.#cluster
-    if (cluster === undefined) throw unavailable('not connected')
-    return Promise.all(
-      cluster.masters.map(async (master) => {
-        const client = await cluster.nodeClient(master)
-        return {
-          send: (command, form) =>
-            client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>,
-          suspect: () => this.#suspectNode(master),
-        }
-      }),
+    const masters = this.#masters()
+    if (masters.length === 0) throw unavailable('not connected')
+    return masters.map(({ connection }) => ({
+      send: (command, form) => connection.send('', command, form),
+      suspect: () => connection.suspect(),
+    }))
+  }
+
+  watch(watch: PortWatch): void {
+    this.#watch = watch
+    for (const { connection } of this.#nodes.values()) connection.watch(watch)
+    this.#lookout.beVigilant()
+  }
+
+  connectionOf(storedKey: string): PortConnection | undefined {
+    return this.#owners[keySlot(storedKey)]?.connection.connectionOf()
+  }
+
+  /** At any node: what is published at one is heard at all. */
+  async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
+    let failure: unknown = unavailable('not connected')
+    for (const { connection } of this.#connected()) {
+      try {
+        return await connection.subscribe(channel, listener)
+      } catch (error) {
+        failure = error
+      }
+    }
+    throw failure
+  }
+
+  /** Sends a command on to where its refusal says that it belongs. Any other failure is passed on. */
+  async #follow(
+    error: unknown,
+    refusedBy: ClusterNode,
+    storedKey: string,
+    command: readonly RedisArgument[],
+    form: ReplyForm,
+  ): Promise<RedisReply> {
+    let refusal = error
+    let node = refusedBy
+    for (let redirects = 0; redirects < MAX_REDIRECTS; redirects++) {
+      const redirect = isErrorReply(refusal) ? parseRedirect(refusal.message, node.host) : undefined
+      if (redirect === undefined || this.#life === undefined) break
+      const target = this.#nodeAt(redirect.address)
+      this.#newcomers.add(target)
+      if (redirect.isPermanent) this.#moved(keySlot(storedKey), target, node)
+      node = target
+      await within(node.open(), this.#settings.timeouts.timeoutMs)
+      try {
+        // Both are written in this tick, so nothing comes between them.
+        if (!redirect.isPermanent) node.connection.send(storedKey, ['ASKING'], 'text').catch(() => {})
+        return await node.connection.send(storedKey, command, form)
+      } catch (next) {
+        refusal = next
+      }
+    }
+    // A node that has lost sight of the others says so to every command.
+    if (isReply(fromNodeRedis(refusal), 'CLUSTERDOWN')) this.#lookout.soon()
+    throw refusal
+  }
+
+  #moved(slot: number, owner: ClusterNode, witness: ClusterNode): void {
+    if (this.#owners[slot] === owner) return
+    this.#owners[slot] = owner
+    this.#watch?.rerouted()
+    this.#witness = witness
+    this.#lookout.soon()
+  }
+
+  /** @returns whether all is well */
+  async #lookAround(): Promise<boolean> {
+    const { signal } = this.#life as AbortController
+    const witness = this.#witness
+    this.#witness = undefined
+    const nodes = this.#connected().filter((node) => node !== witness)
+    const map = await this.#survey.look(witness?.isConnected ? [witness, ...nodes] : nodes, signal)
+    if (signal.aborted) return true
+    this.#install(map)
+    for (const master of this.#masters()) master.open().catch(() => {})
+    return this.#isWhole()
+  }
+
+  #install(map: SlotMap): void {
+    const before = this.#owners
+    this.#owners = map.map((address) => (address === undefined ? undefined : this.#nodeAt(address)))
+    const named = ownersIn(map)
+    for (const [address, node] of this.#nodes) {
+      if (named.has(address) || this.#newcomers.has(node)) continue
+      this.#nodes.delete(address)
+      this.#retire(node)
+    }
+    this.#newcomers.clear()
+    const hasChanged = this.#owners.some((owner, slot) => owner !== before[slot])
+    if (before.length > 0 && hasChanged) this.#watch?.rerouted()
+  }
+
+  #nodeAt(address: string): ClusterNode {
+    let node = this.#nodes.get(address)
+    if (node === undefined) {
+      node = new ClusterNode(address, () => this.#locate(address), this.#settings)
+      this.#nodes.set(address, node)
+      if (this.#watch !== undefined) node.connection.watch(this.#watch)
+    }
+    return node
+  }
+
+  #retire(node: ClusterNode): void {
+    this.#retired.set(
+      node,
+      node.close().finally(() => this.#retired.delete(node)),
     )
   }
 
-  /** Of a node that is given up the cluster client makes a new connection with the next command. */
-  #suspectNode(node: Cluster['masters'][number]): void {
-    const { address, client } = node
-    if (client === undefined) return
-    this.#probe.check(
-      client,
-      () => client.sendCommand(['PING']),
-      () => {
-        if (node.client !== client) return
-        delete node.client
-        client.destroy()
-        this.#listener.disconnected(address, 'silent')
-      },
-    )
+  /** Forgets all nodes, and returns them. */
+  #end(): readonly ClusterNode[] {
+    this.#life?.abort()
+    this.#life = undefined
+    this.#lookout.stop()
+    const nodes = [...this.#nodes.values()]
+    this.#nodes.clear()
+    this.#newcomers.clear()
+    this.#owners = []
+    return nodes
   }
 
-  #redial(): void {
-    this.connect().catch(() => {
-      if (this.#isWanted) this.#redialTimer = setTimeout(() => this.#redial(), LONGEST_REDIAL_MS)
-    })
+  /** Those that own slots. */
+  #masters(): readonly ClusterNode[] {
+    return [...new Set(this.#owners)].filter((owner) => owner !== undefined)
   }
-}
 
-/** Where the cluster client has connected to. */
-interface Node {
-  readonly host: string
-  readonly port: number
-}
+  /** Whether every slot has an owner that is connected. */
+  #isWhole(): boolean {
+    return !this.#owners.includes(undefined) && this.#masters().every(({ isConnected }) => isConnected)
+  }
 
-function endpointOf({ host, port }: Node): string {
-  return `${host}:${port}`
-}
-
-function isStillReady(cluster: Cluster, at: Node): boolean {
-  return [...cluster.nodeByAddress.values()].some(({ client }) => {
-    const socket = client?.options.socket as Partial<Node> | undefined
-    return client?.isReady === true && socket?.host === at.host && socket.port === at.port
-  })
-}
-
-/** MOVED or ASK: the command has not been executed, and the cluster client knows the way. */
-function isRedirect(error: unknown): boolean {
-  const failure = fromNodeRedis(error)
-  return isReply(failure, 'MOVED') || isReply(failure, 'ASK')
-}
-
-function clientsOf(cluster: Cluster | undefined): { destroy(): void }[] {
-  const nodes = cluster === undefined ? [] : [...cluster.nodeByAddress.values()]
-  return nodes.flatMap(({ client }) => (client === undefined ? [] : [client]))
-}
-
-function destroy(cluster: Cluster | undefined): void {
-  try {
-    cluster?.destroy()
-  } catch {
-    // It was not open any more.
+  /** Those that may be asked, beginning with another each time. */
+  #connected(): readonly ClusterNode[] {
+    const nodes = [...this.#nodes.values()].filter(({ isConnected }) => isConnected)
+    const first = this.#turn++ % Math.max(nodes.length, 1)
+    return [...nodes.slice(first), ...nodes.slice(0, first)]
   }
 }
 

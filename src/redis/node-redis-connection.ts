@@ -168,6 +168,7 @@ export class NodeRedisConnection implements RedisPort {
     this.#endpoint = address.endpoint
     if (greeting !== undefined) this.#introduce(client, greeting)
     this.#listener.connected(address.endpoint)
+    if (greeting === undefined && this.#watch !== undefined) this.#giveUp('to be tracked from now on')
   }
 
   /** In the richest dialect that the server speaks. */
@@ -176,7 +177,8 @@ export class NodeRedisConnection implements RedisPort {
     signal: AbortSignal,
   ): Promise<{ readonly client: Client; readonly greeting: Greeting | undefined }> {
     for (;;) {
-      const client = createClient(this.#clientOptions(address))
+      const dialect = this.#dialect
+      const client = createClient(this.#clientOptions(address, dialect))
       let failure: unknown
       client.on('error', (error) => {
         failure ??= error
@@ -190,13 +192,14 @@ export class NodeRedisConnection implements RedisPort {
         if (this.#mustBePrimary) await assertPrimary(client)
         const greeting = this.#watch && (await greet(client, this.#greeting))
         if (signal.aborted) throw unavailable('closed while connecting')
-        if (this.#dialect !== 'tracked' || greeting === undefined || isTrackable(greeting))
-          return { client, greeting }
-        this.#dialect = 'resp3'
+        const isUsable = dialect !== 'tracked' || greeting === undefined || isTrackable(greeting)
+        // The watch may have begun meanwhile, and asks for another dialect than this client speaks.
+        if (isUsable && dialect === this.#dialect) return { client, greeting }
+        if (!isUsable) this.#dialect = 'resp3'
         client.destroy()
       } catch (error) {
         client.destroy()
-        const simpler = signal.aborted ? undefined : simplerDialect(this.#dialect, failure ?? error)
+        const simpler = signal.aborted ? undefined : simplerDialect(dialect, failure ?? error)
         if (simpler === undefined) throw handshakeError(failure ?? error, address.endpoint)
         this.#dialect = simpler
       } finally {
@@ -227,7 +230,7 @@ export class NodeRedisConnection implements RedisPort {
     watch.opened(connection)
   }
 
-  #clientOptions(address: RedisAddress, dialect: Dialect = this.#dialect): RedisClientOptions {
+  #clientOptions(address: RedisAddress, dialect: Dialect): RedisClientOptions {
     return {
       ...connectionOptions(this.#options, address),
       ...(address.database === 0 ? {} : { database: address.database }),

@@ -2,7 +2,7 @@ import { detailOf, unavailable } from './redis-errors.ts'
 import type { ChannelListener, ChannelSubscription } from './redis-port.ts'
 
 /** The part of an unconnected client of `@redis/client` that is used. */
-export interface Subscriber {
+export interface NodeRedisSubscriber {
   on(event: 'error' | 'end' | 'reconnecting', listener: (error?: unknown) => void): unknown
   connect(): Promise<unknown>
   subscribe(channel: string, listener: (message: string) => void): Promise<unknown>
@@ -11,7 +11,7 @@ export interface Subscriber {
 
 /** Connects a client of its own and listens; it is given up at the first sign that a message may have been missed. */
 export async function subscribeWith(
-  client: Subscriber,
+  client: NodeRedisSubscriber,
   channel: string,
   listener: ChannelListener,
 ): Promise<ChannelSubscription> {

@@ -2,7 +2,10 @@ import { createHash } from 'node:crypto'
 import { isReply } from './redis-errors.ts'
 import type { RedisArgument, RedisPort, RedisReply, ReplyForm } from './redis-port.ts'
 
-/** A Lua script over one key: sent by its digest (EVALSHA), and in full where the server does not know it yet. */
+/** Sends a command to the owner of a key. */
+type Send = (command: readonly RedisArgument[], form: ReplyForm) => Promise<RedisReply>
+
+/** A Lua script: sent by its digest (EVALSHA), and in full where the server does not know it yet. */
 export class RedisScript {
   readonly #source: string
   readonly #digest: string
@@ -12,18 +15,34 @@ export class RedisScript {
     this.#digest = createHash('sha1').update(source).digest('hex')
   }
 
-  /** One round trip, two where the server has lost (or never seen) the script. */
-  async run(
+  /** Over one key. One round trip, two where the server has lost (or never seen) the script. */
+  run(
     port: RedisPort,
     storedKey: string,
     args: readonly RedisArgument[],
     form: ReplyForm,
   ): Promise<RedisReply> {
+    return this.runWith(
+      (command, replyForm) => port.send(storedKey, command, replyForm),
+      [storedKey],
+      args,
+      form,
+    )
+  }
+
+  /** Over keys of one slot, sent to whom `send` says. */
+  async runWith(
+    send: Send,
+    storedKeys: readonly RedisArgument[],
+    args: readonly RedisArgument[],
+    form: ReplyForm,
+  ): Promise<RedisReply> {
+    const words = [String(storedKeys.length), ...storedKeys, ...args]
     try {
-      return await port.send(storedKey, ['EVALSHA', this.#digest, '1', storedKey, ...args], form)
+      return await send(['EVALSHA', this.#digest, ...words], form)
     } catch (error) {
       if (!isReply(error, 'NOSCRIPT')) throw error
-      return port.send(storedKey, ['EVAL', this.#source, '1', storedKey, ...args], form)
+      return send(['EVAL', this.#source, ...words], form)
     }
   }
 }

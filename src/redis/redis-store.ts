@@ -1,14 +1,23 @@
-import type { CacheStore, CounterChange, Expiry, ReadOutcome, StoredEntry } from '../backend/cache-store.ts'
+import type {
+  CacheStore,
+  CounterChange,
+  Expiry,
+  ReadOutcome,
+  StoredEntry,
+  TierSettings,
+} from '../backend/cache-store.ts'
+import type { SharedTier } from '../backend/shared-tier.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import { chunks } from '../foundation/chunks.ts'
-import { ADD_TO_SET, INCREMENT_COUNTER } from './embedded-scripts.ts'
+import { ADD_TO_SET, EXISTS_KEY, INCREMENT_COUNTER, KEY_TTL, REMOVE_KEYS } from './embedded-scripts.ts'
 import { removeMatching } from './key-scanner.ts'
 import { MAX_KEYS_PER_READ, ReadBatcher, readMany } from './read-batcher.ts'
+import { isReply } from './redis-errors.ts'
 import type { RedisArgument, RedisPort } from './redis-port.ts'
 import { RedisScript } from './redis-script.ts'
+import { RedisTier } from './redis-tier.ts'
 import { sameSlotGroups } from './same-slot.ts'
-import { sendSplittable } from './split-command.ts'
 
 /** Commands of one batch operation that are on their way at a time; bounds the memory and the wait of others. */
 const WINDOW = 1_000
@@ -17,6 +26,9 @@ const MEMBERS_PER_COMMAND = 1_000
 
 const incrementCounter = new RedisScript(INCREMENT_COUNTER)
 const addToSet = new RedisScript(ADD_TO_SET)
+const removeKeys = new RedisScript(REMOVE_KEYS)
+const existsKey = new RedisScript(EXISTS_KEY)
+const keyTtl = new RedisScript(KEY_TTL)
 
 /** The store in Redis or Valkey 6.2 and later, over any {@link RedisPort}. */
 export class RedisStore implements CacheStore {
@@ -87,26 +99,46 @@ export class RedisStore implements CacheStore {
     return failures
   }
 
-  async remove(storedKeys: readonly string[]): Promise<number> {
-    let removed = 0
+  remove(storedKeys: readonly string[]): Promise<number> {
+    return this.removeTelling(storedKeys, ['', ''])
+  }
+
+  /** Removes keys, and publishes that in the same step. */
+  async removeTelling(
+    storedKeys: readonly string[],
+    news: readonly [channel: string, message: string],
+  ): Promise<number> {
     const groups = sameSlotGroups(storedKeys, this.#port.isCluster, WINDOW, (storedKey) => storedKey)
-    await Promise.all(
-      Array.from(groups, async (group) => {
-        for (const count of await sendSplittable(this.#port, 'UNLINK', group, 'text'))
-          removed += Number(count)
-      }),
-    )
-    return removed
+    const counts = await Promise.all(Array.from(groups, (group) => this.#removeGroup(group, news)))
+    return counts.reduce((sum, count) => sum + count, 0)
   }
 
   async exists(storedKey: string): Promise<boolean> {
-    return (await this.#port.send(storedKey, ['EXISTS', storedKey], 'text')) === 1
+    return (await existsKey.run(this.#port, storedKey, [], 'text')) === 1
   }
 
   async ttlMs(storedKey: string): Promise<number | undefined> {
-    const ttlMs = await this.#port.send(storedKey, ['PTTL', storedKey], 'text')
+    const ttlMs = await keyTtl.run(this.#port, storedKey, [], 'text')
     if (ttlMs === -2) return undefined
     return ttlMs === -1 ? Number.POSITIVE_INFINITY : Number(ttlMs)
+  }
+
+  /** While their slot is on the move, keys have to be removed one by one. */
+  async #removeGroup(group: readonly string[], news: readonly string[]): Promise<number> {
+    const send = (storedKeys: readonly string[]) =>
+      removeKeys.runWith(
+        (command, form) => this.#port.send(storedKeys[0] as string, command, form),
+        storedKeys,
+        news,
+        'text',
+      )
+    try {
+      return Number(await send(group))
+    } catch (error) {
+      if (group.length === 1 || !isReply(error, 'TRYAGAIN')) throw error
+      const counts = await Promise.all(group.map((storedKey) => send([storedKey])))
+      return counts.reduce((sum: number, count) => sum + Number(count), 0)
+    }
   }
 
   /** Keys of one slot: all their bytes, or the same failure for each. */
@@ -129,8 +161,29 @@ export class RedisStore implements CacheStore {
     }
   }
 
-  removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
-    return removeMatching(this.#port, pattern, options)
+  removeMatching(
+    pattern: string,
+    options: RemovalOptions,
+    spared?: string,
+    announce?: (storedKeys: readonly string[]) => Promise<void>,
+  ): Promise<number> {
+    return removeMatching(
+      this.#port,
+      {
+        pattern,
+        spared,
+        remove: async (send, storedKeys) => {
+          const removed = Number(await removeKeys.runWith(send, storedKeys, ['', ''], 'text'))
+          await announce?.(storedKeys.map(String))
+          return removed
+        },
+      },
+      options,
+    )
+  }
+
+  share(settings: TierSettings): SharedTier {
+    return new RedisTier(this.#port, this.#reads, this, settings)
   }
 
   async addMembers(storedKey: string, members: readonly string[], { slide, ttlMs }: Expiry): Promise<number> {

@@ -3,6 +3,8 @@
 -- ARGV[1]  token
 -- ARGV[2]  the entry
 -- ARGV[3]  time to live in milliseconds, '' = none
+-- ARGV[4]  '' = tell nobody, else the channel to tell of the change
+-- ARGV[5]  what to tell
 -- Returns  1, or 0 where the key no longer bears the token
 -- GETEX reads without being tracked, so that this connection is not told of its own SET; STRLEN then has the key tracked.
 local key = KEYS[1]
@@ -14,6 +16,9 @@ if ARGV[3] == '' then
   redis.call('SET', key, ARGV[2])
 else
   redis.call('SET', key, ARGV[2], 'PX', ARGV[3])
+end
+if ARGV[4] ~= '' then
+  redis.call('PUBLISH', ARGV[4], ARGV[5])
 end
 redis.call('STRLEN', key)
 return 1

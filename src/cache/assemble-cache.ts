@@ -1,0 +1,53 @@
+import type { BackendParts } from '../backend/backend-parts.ts'
+import type { SharedTier } from '../backend/shared-tier.ts'
+import type { CacheBackend } from '../contract/cache-backend.ts'
+import type { Clock, Timers } from '../foundation/clock.ts'
+import { Cache } from './cache.ts'
+import { CacheCore } from './cache-core.ts'
+import type { ResolvedReadThrough } from './cache-options.ts'
+import { KeySpace } from './key-space.ts'
+import { Opening } from './opening.ts'
+import { ReadThrough } from './read-through.ts'
+import { Writes } from './writes.ts'
+
+/** What a cache is put together from. */
+export interface Assembly {
+  readonly backend: CacheBackend
+  readonly parts: BackendParts
+  /** What {@link BackendParts.share} made. */
+  readonly tier: SharedTier
+  readonly options: ResolvedReadThrough
+  /** Whether the backend is to be closed with the cache. */
+  readonly isOwnBackend: boolean
+  readonly clock: Clock
+  readonly timers: Timers
+}
+
+/** Puts a cache together; nothing is sent. */
+export function assembleCache(assembly: Assembly): Cache {
+  const { backend, clock, isOwnBackend, options, parts, tier, timers } = assembly
+  const root = new KeySpace(parts.options.prefix)
+  const opening = new Opening(backend, tier, isOwnBackend, timers)
+  const core = new CacheCore({
+    ...{ clock, options, root, tier, timers },
+    codec: parts.codec,
+    policy: parts.policy,
+    opened: () => opening.opened(),
+  })
+  parts.witness(core)
+  const reads = new ReadThrough(core)
+  const writes = new Writes(core, reads)
+  return new Cache({
+    ...{ core, reads, writes },
+    space: root,
+    lifecycle: {
+      initialize: () => opening.initialize(),
+      shutdown: async () => {
+        writes.stop()
+        core.stop()
+        await opening.shutdown()
+      },
+    },
+    backendWithin: (prefix) => (prefix === root.prefix ? backend : parts.within(prefix)),
+  })
+}

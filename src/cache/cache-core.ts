@@ -1,0 +1,148 @@
+import type { FailurePolicy } from '../backend/failure-policy.ts'
+import type { SharedTier, TierListener } from '../backend/shared-tier.ts'
+import type { StoreWitness } from '../backend/witnessed-store.ts'
+import type { ValueCodec } from '../codec/value-codec.ts'
+import type { Clock, Timers } from '../foundation/clock.ts'
+import { Arrivals } from './arrivals.ts'
+import type { ResolvedReadThrough } from './cache-options.ts'
+import { CircuitBreaker } from './circuit-breaker.ts'
+import { EntryReader } from './entry-reader.ts'
+import type { Flight } from './flight.ts'
+import { Generations } from './generations.ts'
+import type { KeySpace } from './key-space.ts'
+import { type LocalEntry, LocalTier } from './local-tier.ts'
+import { Outbox } from './outbox.ts'
+import { ResilientTier } from './resilient-tier.ts'
+
+/** What a {@link CacheCore} is made of. */
+export interface CoreParts {
+  readonly tier: SharedTier
+  readonly codec: ValueCodec
+  readonly policy: FailurePolicy
+  readonly root: KeySpace
+  readonly options: ResolvedReadThrough
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly opened: () => Promise<void> | undefined
+}
+
+/** A generation outlives the entries that bear it twice over; this bounds it where they never expire. */
+const LONGEST_GENERATION_MS = 365 * 86_400_000
+const SHORTEST_GENERATION_MS = 86_400_000
+
+/**
+ * The state that a cache and its namespaces share, and the one place where news of a change arrives: what a change
+ * touches is dropped, and who waits for it is woken.
+ */
+export class CacheCore implements TierListener, StoreWitness {
+  readonly tier: ResilientTier
+  readonly codec: ValueCodec
+  readonly policy: FailurePolicy
+  readonly options: ResolvedReadThrough
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly local: LocalTier
+  readonly generations: Generations
+  readonly reader: EntryReader
+  readonly arrivals: Arrivals
+  readonly breaker: CircuitBreaker
+  readonly outbox: Outbox
+  readonly flights: Map<string, Flight> = new Map()
+  /** Time to live of a generation, in milliseconds. */
+  readonly generationTtlMs: number
+
+  constructor({ clock, codec, opened, options, policy, root, tier, timers }: CoreParts) {
+    this.codec = codec
+    this.policy = policy
+    this.options = options
+    this.clock = clock
+    this.timers = timers
+    this.generationTtlMs = Math.min(
+      Math.max(2 * options.defaults.ttlMs, SHORTEST_GENERATION_MS),
+      LONGEST_GENERATION_MS,
+    )
+    this.breaker = new CircuitBreaker(clock, (state) => policy.events.emit('circuit', { state }))
+    this.outbox = new Outbox(root.ownGenerationKey, this.generationTtlMs, clock)
+    this.tier = new ResilientTier({ tier, breaker: this.breaker, outbox: this.outbox, opened })
+    this.local = new LocalTier(options.local)
+    this.generations = new Generations(clock, () => tier.localTtlMs)
+    this.arrivals = new Arrivals(timers)
+    this.reader = new EntryReader({
+      tier: this.tier,
+      codec,
+      local: this.local,
+      generations: this.generations,
+      isolation: options.isolation,
+      clock,
+      opened,
+      onUndecodable: (storedKey, error) => policy.tellUndecodable('getOrSet', storedKey, error),
+    })
+    tier.watch(this)
+  }
+
+  /** Whether what is kept of a key may be served: nothing is known against it, and news of it would have come. */
+  isCoherent(entry: LocalEntry, nowMs: number): boolean {
+    return entry.epoch === this.local.epoch && nowMs < this.tier.trustedUntilMs && entry.isValid
+  }
+
+  invalidated(storedKey: string): void {
+    this.local.invalidated(storedKey)
+    this.generations.invalidated(storedKey)
+    this.reader.refetch(storedKey)
+    this.flights.get(storedKey)?.pushed()
+    this.arrivals.happened(storedKey)
+  }
+
+  epochBegan(reason: string): void {
+    this.local.epochBegan()
+    this.generations.epochBegan()
+    this.reader.refetchAll()
+    this.breaker.connected()
+    this.arrivals.happenedToAll()
+    this.policy.events.emit('epoch', { reason, coherence: this.tier.coherence })
+  }
+
+  restarted(): void {
+    this.outbox.repeatRecent()
+    if (this.options.onRestart === 'bump') this.outbox.addEverything()
+  }
+
+  /** An own write is about to be sent. */
+  writeBegan(storedKeys: readonly string[]): void {
+    for (const storedKey of storedKeys) {
+      this.local.writeBegan(storedKey)
+      this.generations.writeBegan(storedKey)
+      this.#closed(storedKey)
+    }
+  }
+
+  /** It has been acknowledged, or has failed. */
+  writeSettled(storedKeys: readonly string[]): void {
+    for (const storedKey of storedKeys) {
+      this.local.writeSettled(storedKey)
+      this.generations.writeSettled(storedKey)
+      this.#closed(storedKey)
+    }
+  }
+
+  /** A removal by pattern begins, goes on, or ends. */
+  removing(matches: (storedKey: string) => boolean): void {
+    this.local.invalidatedWhere(matches)
+    for (const [storedKey, flight] of this.flights) if (matches(storedKey)) flight.close()
+  }
+
+  /** Ends what goes on in the background. */
+  stop(): void {
+    this.local.clear()
+  }
+
+  async announce(storedKeys: readonly string[]): Promise<void> {
+    if (this.tier.coherence === 'bus') await this.tier.announce(storedKeys)
+  }
+
+  #closed(storedKey: string): void {
+    this.reader.refetch(storedKey)
+    this.flights.get(storedKey)?.close()
+    this.arrivals.happened(storedKey)
+  }
+}

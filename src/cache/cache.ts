@@ -1,0 +1,406 @@
+import type { Coherence } from '../backend/shared-tier.ts'
+import type { CacheBackend, CacheEntries, RemovalOptions } from '../contract/cache-backend.ts'
+import type { ReadThroughEvents } from '../contract/cache-events.ts'
+import { CacheError, isProgrammingMistake } from '../foundation/cache-error.ts'
+import { assertCacheKey, isCacheKey } from '../foundation/cache-key.ts'
+import { chunks } from '../foundation/chunks.ts'
+import type { Duration } from '../foundation/duration.ts'
+import type { Unsubscribe } from '../foundation/event-hub.ts'
+import type { CacheCore } from './cache-core.ts'
+import { checkedTags, type EntryOptions, type GetOrSetOptions, resolveEntryOptions } from './cache-options.ts'
+import type { CircuitState } from './circuit-breaker.ts'
+import { handOut } from './isolation.ts'
+import type { KeySpace } from './key-space.ts'
+import type { Loader } from './load-context.ts'
+import type { LocalEntry } from './local-tier.ts'
+import { memoize, namesOf, type WrapOptions, type Wrapped } from './memoize.ts'
+import type { ReadThrough } from './read-through.ts'
+import type { Writes } from './writes.ts'
+
+/** Opens and closes what a cache stands on. */
+export interface CacheLifecycle {
+  initialize(): Promise<void>
+  shutdown(): Promise<void>
+}
+
+/** What a {@link Cache} is made of. */
+export interface CacheParts {
+  readonly core: CacheCore
+  readonly reads: ReadThrough
+  readonly writes: Writes
+  readonly space: KeySpace
+  readonly lifecycle: CacheLifecycle
+  /** The backend under another prefix. */
+  readonly backendWithin: (prefix: string) => CacheBackend
+}
+
+/** Keys of a batch that are read at a time. */
+const KEYS_PER_BATCH = 2_048
+const NO_TAGS: readonly string[] = []
+
+/**
+ * A read-through cache: a tier of decoded values in this process, coherent with those of other processes, above a tier
+ * that they share. Made by {@link createCache}; one connection and one local tier serve it and all its namespaces.
+ *
+ * **Failure.** A cache that is away never fails a `getOrSet`: its loader is called, once a key and process at a time.
+ * Other operations answer a miss, `false` or `0` with an `error` event (`errors: 'absorb'`) or reject (`'throw'`). An
+ * invalidation that answered `false` is kept and delivered before the returned Redis serves a read.
+ */
+export class Cache {
+  readonly #parts: CacheParts
+  readonly #core: CacheCore
+  readonly #space: KeySpace
+  #backend: CacheBackend | undefined
+
+  /** @internal */
+  constructor(parts: CacheParts) {
+    this.#parts = parts
+    this.#core = parts.core
+    this.#space = parts.space
+  }
+
+  /** Counters, sets and plain values under the same prefix. What is written here is dropped from local tiers too. */
+  get backend(): CacheBackend {
+    this.#backend ??= this.#parts.backendWithin(this.#space.prefix)
+    return this.#backend
+  }
+
+  /** How local tiers learn of changes at this moment. */
+  get coherence(): Coherence {
+    return this.#core.tier.coherence
+  }
+
+  /** Whether Redis is being asked. */
+  get circuit(): CircuitState {
+    return this.#core.breaker.state
+  }
+
+  /**
+   * Connects. Needed by nobody: the first operation does it too, and goes on without Redis where it fails.
+   * @throws CacheError why it cannot be reached
+   */
+  initialize(): Promise<void> {
+    return this.#parts.lifecycle.initialize()
+  }
+
+  /** Ends background work and closes what the cache opened. Idempotent; never rejects. */
+  shutdown(): Promise<void> {
+    return this.#parts.lifecycle.shutdown()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown()
+  }
+
+  /** Subscribes to an event; returns what ends the subscription. */
+  on<Name extends keyof ReadThroughEvents>(
+    event: Name,
+    listener: (payload: ReadThroughEvents[Name]) => void,
+  ): Unsubscribe {
+    return this.#core.policy.events.on(event, listener)
+  }
+
+  /** The fresh value in this process, without any round trip or promise; `undefined` where there is none. */
+  peek<T = unknown>(key: string): T | undefined {
+    assertCacheKey(key)
+    const entry = this.#fresh(this.#space.prefix + key, NO_TAGS)
+    return entry && handOut<T>(entry.isolated)
+  }
+
+  /**
+   * The value, or `undefined` for a miss; `null` is a value. No round trip where it is kept locally, else one.
+   * @param options `local: false` asks Redis in any case, past the lag of an invalidation that is on its way
+   */
+  get<T = unknown>(key: string, options?: { readonly local?: boolean | undefined }): Promise<T | undefined> {
+    if (isCacheKey(key) && options?.local !== false) {
+      const entry = this.#fresh(this.#space.prefix + key, NO_TAGS)
+      if (entry !== undefined) return this.#serve<T>(key, entry)
+    }
+    return this.#absorb('get', key, undefined, () => this.#read<T>(key))
+  }
+
+  /** Whether there is a fresh value. No round trip where it is kept locally, else one. */
+  has(key: string): Promise<boolean> {
+    return this.#absorb('has', key, false, async () => {
+      assertCacheKey(key)
+      return (await this.#freshEntry(key)) !== undefined
+    })
+  }
+
+  /** Every asked key once, in the order first asked, with its value or `undefined`. Keys that are not kept locally share commands. */
+  async getMany<T = unknown>(keys: Iterable<string>): Promise<Map<string, T | undefined>> {
+    const distinct = [...new Set(keys)]
+    for (const key of distinct) assertCacheKey(key)
+    const results = new Map<string, T | undefined>()
+    for (const chunk of chunks(distinct, KEYS_PER_BATCH)) {
+      const values = await Promise.all(chunk.map((key) => this.get<T>(key)))
+      for (const [index, key] of chunk.entries()) results.set(key, values[index])
+    }
+    return results
+  }
+
+  /**
+   * The value, loaded where it is not cached.
+   *
+   * A fresh value costs no round trip where it is kept locally, one where it lies in Redis; a load costs three at
+   * most. Callers of one process share a load, and so do those of other processes while its lease lives. A value whose
+   * key or tag is invalidated while it is being loaded goes to those who wait already, and is not stored.
+   *
+   * `null` is cached like any value; `undefined` is returned and not cached. The loader's error goes to every caller
+   * that waits, and nothing is stored.
+   *
+   * @throws the loader's error, the signal's reason, or CacheError for a programming mistake; never because of Redis
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * declare const db: { findUser(id: string): Promise<{ name: string } | null> }
+   * const cache = createCache({ redis: process.env.REDIS_URL, prefix: 'shop:' })
+   * const user = await cache.getOrSet('user:1', () => db.findUser('1'), { ttl: '5m', tags: ['users'] })
+   * ```
+   */
+  getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
+    if (isCacheKey(key)) {
+      const entry = this.#fresh(this.#space.prefix + key, options?.tags)
+      if (entry !== undefined && !options?.signal?.aborted) return this.#serve<T>(key, entry)
+    }
+    return this.#getOrLoad(key, loader, options)
+  }
+
+  /**
+   * Stores a value, whatever is there; a load that is under way is not stored after it. One round trip, two where
+   * one of its tags is met for the first time.
+   * @returns whether Redis has acknowledged it; where it has not, the value before it is invalidated
+   */
+  set(key: string, value: unknown, options: EntryOptions | Duration = {}): Promise<boolean> {
+    return this.#absorb('set', key, false, async () => {
+      await this.#set(key, value, asOptions(options))
+      return true
+    })
+  }
+
+  /**
+   * As {@link set} for each entry, not atomic across them.
+   * @returns whether all were acknowledged; the error (event or rejection) tells which were not, and why
+   */
+  setMany<T>(entries: CacheEntries<T>, options: EntryOptions | Duration = {}): Promise<boolean> {
+    return this.#absorb('setMany', undefined, false, async () => {
+      const pairs = Symbol.iterator in entries ? [...entries] : Object.entries(entries)
+      const failures = new Map<string, CacheError>()
+      await Promise.all(
+        Array.from(new Map(pairs as [string, T][]), async ([key, value]) => {
+          try {
+            await this.#set(key, value, asOptions(options))
+          } catch (error) {
+            if (!(error instanceof CacheError) || isProgrammingMistake(error)) throw error
+            failures.set(key, error.within('setMany', key))
+          }
+        }),
+      )
+      if (failures.size === 0) return true
+      const message = `${failures.size} of the entries were not stored`
+      throw new CacheError('CACHE_PARTIAL_WRITE', message, {
+        failures,
+        cause: failures.values().next().value,
+      })
+    })
+  }
+
+  /** `true` if the key was there. A load that is under way is not stored after it. One round trip. */
+  delete(key: string): Promise<boolean> {
+    return this.#absorb('delete', key, false, async () => {
+      assertCacheKey(key)
+      const removed = await this.#parts.writes.remove([this.#space.storedKey(key)])
+      this.#core.policy.events.emit('delete', { keys: [key], removed })
+      return removed > 0
+    })
+  }
+
+  /** How many of the keys were there. */
+  deleteMany(keys: Iterable<string>): Promise<number> {
+    return this.#absorb('deleteMany', undefined, 0, async () => {
+      const asked = [...new Set(keys)]
+      for (const key of asked) assertCacheKey(key)
+      const removed = await this.#parts.writes.remove(asked.map((key) => this.#space.storedKey(key)))
+      this.#core.policy.events.emit('delete', { keys: asked, removed })
+      return removed
+    })
+  }
+
+  /**
+   * Invalidates every entry that bears one of these tags. One command a tag, however many entries there are.
+   * @returns whether Redis has acknowledged it
+   */
+  invalidateTags(tags: readonly string[]): Promise<boolean> {
+    return this.#absorb('invalidateTags', undefined, false, async () => {
+      const tagKeys = checkedTags(tags).map((tag) => this.#space.tagKey(tag))
+      await this.#parts.writes.renew(tagKeys)
+      return true
+    })
+  }
+
+  /**
+   * Removes the keys that match a glob and returns how many. Walks the whole key space (`SCAN`): prefer tags.
+   * Quote foreign input with `escapeGlob` or the `glob` tag.
+   */
+  invalidatePattern(pattern: string, options: RemovalOptions = {}): Promise<number> {
+    return this.#absorb('invalidatePattern', undefined, 0, async () => {
+      if (typeof pattern !== 'string' || pattern === '') {
+        throw new CacheError('CACHE_INVALID_ARGUMENT', 'The pattern must be a string that is not empty')
+      }
+      const removed = await this.#parts.writes.removeMatching(this.#space, pattern, options)
+      this.#core.policy.events.emit('invalidate', { pattern, removed })
+      return removed
+    })
+  }
+
+  /**
+   * Invalidates every entry of this namespace and of those within it: one command. What they took in Redis, and the
+   * counters, sets and plain values under the prefix, are removed in the background.
+   * @returns whether Redis has acknowledged it
+   */
+  clear(): Promise<boolean> {
+    return this.#absorb('clear', undefined, false, async () => {
+      await this.#parts.writes.clear(this.#space)
+      return true
+    })
+  }
+
+  /** Seconds that the value stays fresh, `Infinity` where it does not expire, `undefined` where there is none. */
+  getTtl(key: string): Promise<number | undefined> {
+    return this.#absorb('getTtl', key, undefined, async () => {
+      assertCacheKey(key)
+      const entry = await this.#freshEntry(key)
+      if (entry === undefined) return undefined
+      if (entry.meta !== undefined) return (entry.freshUntilMs - this.#core.clock.monotonicMs()) / 1_000
+      const ttlMs = await this.#core.tier.ttlMs(this.#space.storedKey(key))
+      return ttlMs === undefined ? undefined : ttlMs / 1_000
+    })
+  }
+
+  /**
+   * A part of this cache under `name:`, with its own tags and its own `clear()`. It shares connection and local tier;
+   * clearing this cache clears it too.
+   * @throws CacheError `CACHE_INVALID_KEY`
+   */
+  namespace(name: string): Cache {
+    assertCacheKey(name, 'namespace')
+    return new Cache({ ...this.#parts, space: this.#space.within(name) })
+  }
+
+  /**
+   * A function that answers from this cache. Its key is its name and its arguments.
+   * @throws CacheError `CACHE_INVALID_OPTIONS` where it has no name, or another function has the same
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * const cache = createCache()
+   * const square = cache.wrap(async function square(side: number) { return side * side }, { ttl: '5m' })
+   * await square(3)
+   * ```
+   */
+  wrap<Args extends readonly unknown[], Result>(
+    fn: (...args: Args) => Promise<Result> | Result,
+    options: WrapOptions<Args> = {},
+  ): Wrapped<Args, Result> {
+    return memoize(this, namesOf(this), fn, options)
+  }
+
+  /** What is kept locally and may be served now. */
+  #fresh(storedKey: string, tags: readonly string[] | undefined): LocalEntry | undefined {
+    const entry = this.#core.local.get(storedKey)
+    if (entry === undefined) return undefined
+    const nowMs = this.#core.clock.monotonicMs()
+    if (nowMs >= entry.freshUntilMs || !this.#core.isCoherent(entry, nowMs)) return undefined
+    return this.#bears(entry, tags) ? entry : undefined
+  }
+
+  /** Whether an entry depends on this namespace and on these tags; a plain value depends on nothing. */
+  #bears(entry: LocalEntry, tags: readonly string[] | undefined): boolean {
+    if (entry.meta === undefined) return tags === undefined || tags.length === 0
+    return entry.bearsAll(this.#space, tags)
+  }
+
+  #serve<T>(key: string, entry: LocalEntry): Promise<T> {
+    const { events } = this.#core.policy
+    if (events.has('hit')) events.emit('hit', { key })
+    return entry.handOut<T>()
+  }
+
+  async #getOrLoad<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<T> {
+    assertCacheKey(key)
+    const tagKeys = checkedTags(options.tags).map((tag) => this.#space.tagKey(tag))
+    const request = {
+      space: this.#space,
+      key,
+      storedKey: this.#space.storedKey(key),
+      generationKeys: [...this.#space.generationKeys, ...tagKeys],
+      options: resolveEntryOptions(options, this.#core.options.defaults),
+      loader,
+    }
+    options.signal?.throwIfAborted()
+    const stale = this.#core.local.get(request.storedKey)
+    const nowMs = this.#core.clock.monotonicMs()
+    if (
+      stale !== undefined &&
+      nowMs < stale.staleWhileRevalidateUntilMs &&
+      this.#core.isCoherent(stale, nowMs) &&
+      this.#bears(stale, options.tags)
+    ) {
+      this.#parts.reads.refresh(request)
+      this.#core.policy.events.emit('stale', { key, reason: 'revalidate' })
+      return stale.handOut<T>()
+    }
+    return this.#parts.reads.getOrLoad<T>(request, options.signal)
+  }
+
+  async #read<T>(key: string): Promise<T | undefined> {
+    assertCacheKey(key)
+    const { events } = this.#core.policy
+    const entry = await this.#entryInRedis(key)
+    if (entry === undefined) {
+      if (events.has('miss')) events.emit('miss', { key, reason: 'absent' })
+      return undefined
+    }
+    if (events.has('hit')) events.emit('hit', { key })
+    return handOut<T>(entry.isolated)
+  }
+
+  async #freshEntry(key: string): Promise<LocalEntry | undefined> {
+    return this.#fresh(this.#space.storedKey(key), NO_TAGS) ?? (await this.#entryInRedis(key))
+  }
+
+  async #entryInRedis(key: string): Promise<LocalEntry | undefined> {
+    const judgement = await this.#core.reader.read(this.#space.storedKey(key), this.#space.generationKeys)
+    if (judgement.state !== 'usable') return undefined
+    return this.#core.clock.monotonicMs() < judgement.entry.freshUntilMs ? judgement.entry : undefined
+  }
+
+  async #set(key: string, value: unknown, options: EntryOptions): Promise<void> {
+    assertCacheKey(key)
+    const tagKeys = checkedTags(options.tags).map((tag) => this.#space.tagKey(tag))
+    const resolved = resolveEntryOptions(options, this.#core.options.defaults)
+    await this.#parts.writes.write({
+      storedKey: this.#space.storedKey(key),
+      value,
+      generationKeys: [...this.#space.generationKeys, ...tagKeys],
+      options: resolved,
+    })
+    const { events } = this.#core.policy
+    if (events.has('set')) events.emit('set', { key, ttlMs: resolved.ttlMs, bytes: 0 })
+  }
+
+  #absorb<Result>(
+    operation: string,
+    key: string | undefined,
+    fallback: Result,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    return this.#core.policy.absorb(operation, key, fallback, work)
+  }
+}
+
+function asOptions(options: EntryOptions | Duration): EntryOptions {
+  return typeof options === 'object' ? options : { ttl: options }
+}

@@ -1,0 +1,231 @@
+import type { SharedTier } from '../backend/shared-tier.ts'
+import { type BoundGeneration, type EntryMeta, GENERATION_BYTES, stampIn } from '../codec/entry-meta.ts'
+import type { OpenedValue, ValueCodec } from '../codec/value-codec.ts'
+import type { Clock } from '../foundation/clock.ts'
+import type { Generations, KnownGeneration } from './generations.ts'
+import { type Isolation, isolate } from './isolation.ts'
+import { KeySpace } from './key-space.ts'
+import { LocalEntry, type LocalTier } from './local-tier.ts'
+
+/** What the shared tier holds under a key. */
+export type Judgement =
+  /** Nothing, or a value that is being loaded; `stamp` is empty. */
+  | { readonly state: 'absent'; readonly stamp: '' }
+  /** Something that must not be served: its generation has gone, or it cannot be decoded. */
+  | { readonly state: 'unusable'; readonly stamp: string; readonly error: unknown }
+  /** A valid value; how fresh it is, its times tell. */
+  | { readonly state: 'usable'; readonly stamp: string; readonly entry: LocalEntry }
+
+/** An entry whose creation lies further ahead than this on its server's clock counts as stale (another clock wrote it). */
+const FUTURE_TOLERANCE_MS = 1_000
+
+/** One read under way. */
+interface Question {
+  readonly storedKey: string
+  /** Generations that the entry must bear. */
+  readonly expected: readonly string[]
+  /** Generations that were read together with the entry. */
+  readonly fetched: ReadonlyMap<string, KnownGeneration | undefined>
+  /** Stands for this read in the local tier. */
+  readonly pending: object
+}
+
+const NONE: Question['fetched'] = new Map()
+const ABSENT: Judgement = Object.freeze({ state: 'absent', stamp: '' })
+
+/** What an {@link EntryReader} is made of. */
+export interface ReaderParts {
+  readonly tier: SharedTier
+  readonly codec: ValueCodec
+  readonly local: LocalTier
+  readonly generations: Generations
+  readonly isolation: Isolation
+  readonly clock: Clock
+  /** Resolves when the tier is open; `undefined` where it is. */
+  readonly opened: () => Promise<void> | undefined
+  /** Told of bytes that cannot be decoded. */
+  readonly onUndecodable: (storedKey: string, error: unknown) => void
+}
+
+/**
+ * Reads an entry and judges it. The key, and whatever generations are expected and not known, are asked for in one
+ * tick, so in one round trip; only generations that the entry alone names cost another one, the first time.
+ */
+export class EntryReader {
+  readonly #parts: ReaderParts
+  /** Generations that are being read. */
+  readonly #fetching = new Map<string, Promise<KnownGeneration | undefined>>()
+
+  constructor(parts: ReaderParts) {
+    this.#parts = parts
+  }
+
+  /**
+   * @param expected stored keys of generations that the entry must bear; one that does not is unusable
+   * @throws CacheError where the tier cannot be read
+   */
+  async read(storedKey: string, expected: readonly string[]): Promise<Judgement> {
+    const { local, opened, tier } = this.#parts
+    // A connection that is made begins an epoch, in which nothing is expected yet.
+    const opening = opened()
+    if (opening !== undefined) await opening
+    const pending = local.expect(storedKey)
+    try {
+      const reading = tier.read(storedKey)
+      const unknown = expected.filter((key) => this.#parts.generations.known(key) === undefined)
+      if (unknown.length === 0) {
+        const bytes = await reading
+        if (bytes === null) return ABSENT
+        return await this.#judge({ expected, fetched: NONE, pending, storedKey }, bytes)
+      }
+      const [bytes, ...found] = await Promise.all([reading, ...unknown.map((key) => this.fetch(key))])
+      if (bytes === null) return ABSENT
+      const fetched = new Map(unknown.map((key, index) => [key, found[index]]))
+      return await this.#judge({ expected, fetched, pending, storedKey }, bytes)
+    } finally {
+      local.forget(storedKey, pending)
+    }
+  }
+
+  /** Reads a generation; those who ask meanwhile share the answer. `undefined` where there is none. */
+  fetch(generationKey: string): Promise<KnownGeneration | undefined> {
+    const underWay = this.#fetching.get(generationKey)
+    if (underWay !== undefined) return underWay
+    const fetching = this.#fetch(generationKey).finally(() => {
+      if (this.#fetching.get(generationKey) === fetching) this.#fetching.delete(generationKey)
+    })
+    this.#fetching.set(generationKey, fetching)
+    return fetching
+  }
+
+  /** A generation was invalidated: who asks from now on must not share an older answer. */
+  refetch(generationKey: string): void {
+    this.#fetching.delete(generationKey)
+  }
+
+  refetchAll(): void {
+    this.#fetching.clear()
+  }
+
+  async #fetch(generationKey: string): Promise<KnownGeneration | undefined> {
+    const { generations, tier } = this.#parts
+    const pending = generations.expect(generationKey)
+    try {
+      const bytes = await tier.read(generationKey)
+      if (bytes?.length !== GENERATION_BYTES) return undefined
+      return generations.learn(generationKey, pending, bytes.toString('latin1'))
+    } finally {
+      generations.forget(generationKey, pending)
+    }
+  }
+
+  async #judge(question: Question, bytes: Buffer): Promise<Judgement> {
+    const { pending, storedKey } = question
+    try {
+      const opened = this.#parts.codec.open(storedKey, bytes)
+      if (opened === undefined) return ABSENT
+      // What bears no tag cannot be invalidated by one.
+      if (opened.entry === undefined && question.expected.some(KeySpace.isTagKey))
+        return { state: 'unusable', stamp: stampIn(bytes), error: undefined }
+      if (opened.entry === undefined) return await this.#judgePlain(storedKey, bytes, opened, pending)
+      const bound = await this.#bind(question, opened.entry)
+      if (bound === undefined) return { state: 'unusable', stamp: opened.entry.stamp, error: undefined }
+      const decoded = opened.decode()
+      const value = decoded instanceof Promise ? await decoded : decoded
+      const entry = this.entry(storedKey, value, opened.entry, bound)
+      this.#parts.local.keep(storedKey, pending, entry, bytes.length)
+      return { state: 'usable', stamp: opened.entry.stamp, entry }
+    } catch (error) {
+      this.#parts.onUndecodable(storedKey, error)
+      return { state: 'unusable', stamp: stampIn(bytes), error }
+    }
+  }
+
+  /** A value that is ready to be served, whether or not it is kept. */
+  entry(
+    storedKey: string,
+    value: unknown,
+    meta: EntryMeta,
+    generations: readonly KnownGeneration[],
+  ): LocalEntry {
+    const { isolation, local } = this.#parts
+    return new LocalEntry(
+      isolate(value, isolation),
+      meta,
+      this.#freshUntilMs(storedKey, meta),
+      generations,
+      local.epoch,
+    )
+  }
+
+  #freshUntilMs(storedKey: string, { createdAtMs, ttlMs }: EntryMeta): number {
+    const { clock, tier } = this.#parts
+    const nowMs = clock.monotonicMs()
+    const serverNowMs = tier.serverNowMs(storedKey)
+    // Whose server's clock is not known is taken for stale.
+    if (serverNowMs === undefined) return nowMs
+    const ageMs = serverNowMs - createdAtMs
+    const leftMs = ageMs < -FUTURE_TOLERANCE_MS ? 0 : ttlMs - ageMs
+    return nowMs + Math.min(leftMs, tier.localTtlMs)
+  }
+
+  /** Plain values carry no time to live: it is asked for, and the value is kept only for that long. */
+  async #judgePlain(
+    storedKey: string,
+    bytes: Buffer,
+    opened: OpenedValue,
+    pending: object,
+  ): Promise<Judgement> {
+    const { clock, isolation, local, tier } = this.#parts
+    const decoded = opened.decode()
+    const value = decoded instanceof Promise ? await decoded : decoded
+    const nowMs = clock.monotonicMs()
+    const isTold = tier.coherence === 'tracking' || tier.coherence === 'process'
+    const kept = (freshUntilMs: number) =>
+      new LocalEntry(isolate(value, isolation), undefined, freshUntilMs, [], local.epoch)
+    const entry = kept(nowMs + 1)
+    if (isTold && local.isExpected(storedKey, pending)) {
+      // The caller does not wait for this.
+      const again = local.expect(storedKey)
+      tier.ttlMs(storedKey).then(
+        (ttlMs) => {
+          if (ttlMs !== undefined) local.keep(storedKey, again, kept(nowMs + ttlMs), bytes.length)
+        },
+        () => local.forget(storedKey, again),
+      )
+    }
+    return { state: 'usable', stamp: stampIn(bytes), entry }
+  }
+
+  /**
+   * What the entry depends on, as known here; `undefined` where a generation was renewed or is lost, or where the
+   * entry lacks one that is expected of it.
+   */
+  async #bind(
+    { expected, fetched }: Question,
+    { generations: bound }: EntryMeta,
+  ): Promise<readonly KnownGeneration[] | undefined> {
+    for (const generationKey of expected) {
+      if (!bound.some(({ storedKey }) => storedKey === generationKey)) return undefined
+    }
+    const known: KnownGeneration[] = []
+    for (const one of bound) {
+      const current = await this.#current(one, fetched)
+      if (current === undefined) return undefined
+      known.push(current)
+    }
+    return known
+  }
+
+  /** The generation as it is now, if it is the one that the entry is bound to. */
+  async #current(
+    { generation, storedKey }: BoundGeneration,
+    fetched: Question['fetched'],
+  ): Promise<KnownGeneration | undefined> {
+    const known = this.#parts.generations.known(storedKey) ?? fetched.get(storedKey)
+    if (known?.generation === generation) return known
+    // What was known before this read may be behind; before an entry is condemned, it is asked for.
+    const current = fetched.has(storedKey) ? undefined : await this.fetch(storedKey)
+    return current?.generation === generation ? current : undefined
+  }
+}

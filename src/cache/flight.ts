@@ -1,0 +1,113 @@
+import type { IsolatedValue } from './isolation.ts'
+import type { Lease } from './lease.ts'
+
+/** What a flight comes to. */
+export interface Outcome {
+  readonly isolated: IsolatedValue
+  /** Tags that only the loaded value told, and whether their generations were known before its loader began. */
+  readonly lateTagKeys: readonly { readonly tagKey: string; readonly isKnown: boolean }[]
+}
+
+/**
+ * One load of one key, and everybody in this process who waits for it.
+ *
+ * An invalidation closes it to newcomers (L4): who is in it gets its value, who comes after the acknowledgement starts
+ * anew. A push cannot be told from the echo of the flight's own lease, so under a lease it only raises a doubt, which
+ * the next newcomer settles by asking whether the key still bears the token.
+ */
+export class Flight {
+  /** Stored keys of the generations whose renewal closes it. */
+  readonly generationKeys: readonly string[]
+  /** Moments of this process, as `Generations.now`. */
+  readonly startedAt: number
+  readonly epoch: number
+  lease: Lease | undefined
+  /** Set while the lease is being asked for: a push may then be its echo. */
+  isAcquiring = false
+  /** Set where the value will come from a read that is yet to be sent. */
+  isWaiting = false
+  /** Set where it ends with a stale value, which another flight is to renew. */
+  wantsRefresh = false
+  /** Set once the loader has been called. */
+  isLoading = false
+  #result: Promise<Outcome> | undefined
+  #callers = 0
+  #isOpen = true
+  #isDoubtful = false
+  #verifying: Promise<boolean> | undefined
+  readonly #controller = new AbortController()
+
+  constructor(generationKeys: readonly string[], startedAt: number, epoch: number) {
+    this.generationKeys = generationKeys
+    this.startedAt = startedAt
+    this.epoch = epoch
+  }
+
+  run(work: () => Promise<Outcome>): void {
+    this.#result = work()
+    // Each caller is told by its own promise; a flight that all have left has nobody to tell.
+    this.#result.catch(() => {})
+  }
+
+  /** Aborts when every caller has gone. */
+  get signal(): AbortSignal {
+    return this.#controller.signal
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  close(): void {
+    this.#isOpen = false
+  }
+
+  /** A push for its key has come. */
+  pushed(): void {
+    if (this.isWaiting) return
+    if (this.lease !== undefined || this.isAcquiring) this.#isDoubtful = true
+    else this.close()
+  }
+
+  /** Whether a newcomer may join: at once where nothing has happened, else after the key has been looked at. */
+  admits(): boolean | Promise<boolean> {
+    if (!this.#isOpen || this.signal.aborted) return false
+    if (!this.#isDoubtful) return true
+    this.#verifying ??= this.#verify().finally(() => {
+      this.#verifying = undefined
+    })
+    return this.#verifying
+  }
+
+  async #verify(): Promise<boolean> {
+    this.#isDoubtful = false
+    const isHeld = (await this.lease?.verify().catch(() => false)) ?? false
+    if (!isHeld) this.close()
+    return this.#isOpen && !this.#isDoubtful
+  }
+
+  /** One more caller waits for it, until the signal aborts. */
+  join(signal: AbortSignal | undefined): Promise<Outcome> {
+    const result = this.#result as Promise<Outcome>
+    this.#callers++
+    if (signal === undefined) return result
+    return new Promise((resolve, reject) => {
+      const leave = () => {
+        reject(signal.reason)
+        this.#leave()
+      }
+      if (signal.aborted) {
+        leave()
+        return
+      }
+      signal.addEventListener('abort', leave, { once: true })
+      result.finally(() => signal.removeEventListener('abort', leave)).then(resolve, reject)
+    })
+  }
+
+  #leave(): void {
+    if (--this.#callers > 0) return
+    this.close()
+    this.#controller.abort(new DOMException('Every caller has gone', 'AbortError'))
+  }
+}

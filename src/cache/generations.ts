@@ -1,0 +1,132 @@
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../foundation/clock.ts'
+
+/** Most generations that are known at a time, and most invalidations that are remembered. */
+const MOST_GENERATIONS = 50_000
+
+/** What this process knows of one generation. Entries refer to it, so that one flag ends them all. */
+export class KnownGeneration {
+  readonly generation: string
+  /** When it was read: a count of this process's events. */
+  readonly learnedAt: number
+  /** Whether it is known to be the present one. */
+  isLive: boolean
+  /** Whether it may have been renewed; where neither is set, it is merely not known any more. */
+  isDead = false
+
+  constructor(generation: string, learnedAt: number, isLive: boolean) {
+    this.generation = generation
+    this.learnedAt = learnedAt
+    this.isLive = isLive
+  }
+}
+
+/**
+ * The generations of tags and namespaces that were read, until they are known or suspected to have changed.
+ *
+ * Time is counted in events of this process (`now`), so that it can be said what was invalidated between two of
+ * them.
+ */
+export class Generations {
+  readonly #known: LRUCache<string, KnownGeneration>
+  readonly #pending = new Map<string, object>()
+  readonly #writing = new Map<string, number>()
+  readonly #invalidatedAt: LRUCache<string, number>
+  readonly #clock: Clock
+  readonly #localTtlMs: () => number
+  #now = 1
+  /** Invalidations up to here are no longer told apart: everything counts as invalidated. */
+  #floor = 0
+
+  /** @param localTtlMs how long a generation may be believed without being told that it is still so */
+  constructor(clock: Clock, localTtlMs: () => number) {
+    this.#clock = clock
+    this.#localTtlMs = localTtlMs
+    this.#known = new LRUCache({
+      max: MOST_GENERATIONS,
+      ttlResolution: 0,
+      perf: { now: () => clock.monotonicMs() },
+      dispose: (known) => {
+        known.isLive = false
+        known.isDead = true
+      },
+    })
+    this.#invalidatedAt = new LRUCache({
+      max: MOST_GENERATIONS,
+      dispose: (at, _storedKey, reason) => {
+        if (reason === 'evict') this.#floor = Math.max(this.#floor, at)
+      },
+    })
+  }
+
+  /** The present moment, as {@link wasInvalidatedSince} understands it. */
+  get now(): number {
+    return this.#now
+  }
+
+  known(storedKey: string): KnownGeneration | undefined {
+    const generation = this.#known.get(storedKey)
+    return generation?.isLive ? generation : undefined
+  }
+
+  /** Called before a generation is read; the object stands for that read. */
+  expect(storedKey: string): object {
+    const pending = {}
+    if (!this.#writing.has(storedKey)) this.#pending.set(storedKey, pending)
+    return pending
+  }
+
+  /** What was read, kept where nothing has happened to it since it was asked for. */
+  learn(storedKey: string, pending: object, generation: string): KnownGeneration {
+    const isCurrent = this.#pending.get(storedKey) === pending
+    const learned = new KnownGeneration(generation, ++this.#now, isCurrent)
+    if (!isCurrent) return learned
+    this.#pending.delete(storedKey)
+    const before = this.#known.get(storedKey)
+    const localTtlMs = this.#localTtlMs()
+    this.#known.set(storedKey, learned, {
+      ttl: localTtlMs === Number.POSITIVE_INFINITY ? 0 : localTtlMs,
+      start: this.#clock.monotonicMs(),
+    })
+    if (before?.generation === generation) before.isDead = false
+    return learned
+  }
+
+  /** Nothing came of a read. */
+  forget(storedKey: string, pending: object): void {
+    if (this.#pending.get(storedKey) === pending) this.#pending.delete(storedKey)
+  }
+
+  /** The generation may have been renewed, by anybody. */
+  invalidated(storedKey: string): void {
+    this.#pending.delete(storedKey)
+    if (this.#known.delete(storedKey) || this.#writing.has(storedKey)) {
+      this.#invalidatedAt.set(storedKey, ++this.#now)
+    }
+  }
+
+  writeBegan(storedKey: string): void {
+    this.#writing.set(storedKey, (this.#writing.get(storedKey) ?? 0) + 1)
+    this.invalidated(storedKey)
+  }
+
+  writeSettled(storedKey: string): void {
+    this.invalidated(storedKey)
+    const left = (this.#writing.get(storedKey) ?? 1) - 1
+    if (left === 0) this.#writing.delete(storedKey)
+    else this.#writing.set(storedKey, left)
+  }
+
+  /** Nothing that was read may be believed any more. */
+  epochBegan(): void {
+    this.#floor = ++this.#now
+    this.#pending.clear()
+    this.#invalidatedAt.clear()
+    for (const known of this.#known.values()) known.isLive = false
+  }
+
+  /** Whether this process made or heard of an invalidation after that moment; `true` where it cannot tell. */
+  wasInvalidatedSince(storedKey: string, moment: number): boolean {
+    return this.#floor > moment || (this.#invalidatedAt.peek(storedKey) ?? 0) > moment
+  }
+}

@@ -1,0 +1,35 @@
+import { RESERVED } from '../foundation/cache-key.ts'
+
+/** The names of one namespace: what stands in Redis for its keys, its tags and itself. */
+export class KeySpace {
+  readonly prefix: string
+  /** The stored keys of the generations that every entry of this namespace depends on: its own, and of those above. */
+  readonly generationKeys: readonly string[]
+
+  constructor(prefix: string, parent?: KeySpace) {
+    this.prefix = prefix
+    this.generationKeys = [...(parent?.generationKeys ?? []), `${prefix}${RESERVED}namespace`]
+  }
+
+  /** The generation that `clear()` of this namespace renews. */
+  get ownGenerationKey(): string {
+    return this.generationKeys.at(-1) as string
+  }
+
+  storedKey(key: string): string {
+    return this.prefix + key
+  }
+
+  tagKey(tag: string): string {
+    return `${this.prefix}${RESERVED}tag:${tag}`
+  }
+
+  /** Whether a stored key is that of a tag's generation, of whatever namespace. */
+  static isTagKey(storedKey: string): boolean {
+    return storedKey.includes(`${RESERVED}tag:`)
+  }
+
+  within(name: string): KeySpace {
+    return new KeySpace(`${this.prefix}${name}:`, this)
+  }
+}

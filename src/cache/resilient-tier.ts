@@ -1,0 +1,161 @@
+import type {
+  AcquireReply,
+  AcquireRequest,
+  Coherence,
+  SharedTier,
+  TierListener,
+} from '../backend/shared-tier.ts'
+import type { RemovalOptions } from '../contract/cache-backend.ts'
+import type { CircuitBreaker } from './circuit-breaker.ts'
+import type { Outbox } from './outbox.ts'
+
+/** What a {@link ResilientTier} is made of. */
+export interface ResilientParts {
+  readonly tier: SharedTier
+  readonly breaker: CircuitBreaker
+  readonly outbox: Outbox
+  /** Resolves when the tier is open; rejects, within a bound, where it cannot be opened. */
+  readonly opened: () => Promise<void> | undefined
+}
+
+/**
+ * A shared tier that may be away. Nothing is sent while the circuit is open; an invalidation that is not acknowledged
+ * is kept, and delivered before anything else is read or stored: so a reader never sees what was invalidated while
+ * Redis was away.
+ */
+export class ResilientTier implements SharedTier {
+  readonly #parts: ResilientParts
+  readonly #tier: SharedTier
+
+  constructor(parts: ResilientParts) {
+    this.#parts = parts
+    this.#tier = parts.tier
+  }
+
+  get coherence(): Coherence {
+    return this.#tier.coherence
+  }
+
+  get trustedUntilMs(): number {
+    return this.#tier.trustedUntilMs
+  }
+
+  get localTtlMs(): number {
+    return this.#tier.localTtlMs
+  }
+
+  watch(listener: TierListener): void {
+    this.#tier.watch(listener)
+  }
+
+  start(): void {
+    this.#tier.start()
+  }
+
+  stop(): Promise<void> {
+    return this.#tier.stop()
+  }
+
+  connectionOf(storedKey: string): unknown {
+    return this.#tier.connectionOf(storedKey)
+  }
+
+  serverNowMs(storedKey: string): number | undefined {
+    return this.#tier.serverNowMs(storedKey)
+  }
+
+  serverTimeMs(storedKey: string): Promise<number> {
+    return this.#ask(() => this.#tier.serverTimeMs(storedKey))
+  }
+
+  read(storedKey: string): Promise<Buffer | null> {
+    return this.#ask(() => this.#tier.read(storedKey))
+  }
+
+  acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
+    return this.#ask(() => this.#tier.acquire(storedKey, request))
+  }
+
+  renew(storedKey: string, token: string, leaseMs: number): Promise<boolean> {
+    return this.#ask(() => this.#tier.renew(storedKey, token, leaseMs))
+  }
+
+  fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
+    return this.#ask(() => this.#tier.fill(storedKey, token, entry, ttlMs))
+  }
+
+  release(storedKey: string, token: string): Promise<void> {
+    return this.#ask(() => this.#tier.release(storedKey, token))
+  }
+
+  /** A value that was not acknowledged may not be found, and nor may the one before it. */
+  write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {
+    return this.#deliver('key', [storedKey], () => this.#tier.write(storedKey, entry, ttlMs))
+  }
+
+  remove(storedKeys: readonly string[]): Promise<number> {
+    return this.#deliver('key', storedKeys, () => this.#tier.remove(storedKeys))
+  }
+
+  bump(storedKey: string, ttlMs: number): Promise<string> {
+    return this.#deliver('generation', [storedKey], () => this.#tier.bump(storedKey, ttlMs))
+  }
+
+  /** A pattern cannot be kept: where it fails, everything is invalidated. */
+  async removeMatching(pattern: string, options: RemovalOptions, spared: string): Promise<number> {
+    try {
+      return await this.#ask(() => this.#tier.removeMatching(pattern, options, spared))
+    } catch (error) {
+      if (!options.signal?.aborted) this.#parts.outbox.addEverything()
+      throw error
+    }
+  }
+
+  ttlMs(storedKey: string): Promise<number | undefined> {
+    return this.#ask(() => this.#tier.ttlMs(storedKey))
+  }
+
+  announce(storedKeys: readonly string[]): Promise<void> {
+    return this.#ask(() => this.#tier.announce(storedKeys))
+  }
+
+  capture(storedKey: string, ttlMs: number): Promise<string> {
+    return this.#ask(() => this.#tier.capture(storedKey, ttlMs))
+  }
+
+  reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number> {
+    return this.#ask(() => this.#tier.reclaim(prefix, generation, signal))
+  }
+
+  async #deliver<Result>(
+    kind: 'key' | 'generation',
+    storedKeys: readonly string[],
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    const { outbox } = this.#parts
+    try {
+      const result = await this.#ask(work)
+      outbox.delivered(kind, storedKeys)
+      return result
+    } catch (error) {
+      outbox.add(kind, storedKeys)
+      throw error
+    }
+  }
+
+  async #ask<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { breaker, opened, outbox } = this.#parts
+    const opening = opened()
+    if (opening !== undefined) await opening
+    breaker.admit()
+    try {
+      if (outbox.size > 0) await outbox.deliver(this.#tier)
+      const result = await work()
+      breaker.answered()
+      return result
+    } catch (error) {
+      breaker.failed(error)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,169 @@
+import type { BoundGeneration, EntryMeta } from '../codec/entry-meta.ts'
+import type { RemovalOptions } from '../contract/cache-backend.ts'
+import { RESERVED } from '../foundation/cache-key.ts'
+import { chunks } from '../foundation/chunks.ts'
+import { escapeGlob, globMatcher } from '../foundation/glob.ts'
+import type { CacheCore } from './cache-core.ts'
+import { type ResolvedEntryOptions, storedTtlMs } from './cache-options.ts'
+import type { KeySpace } from './key-space.ts'
+import { newStamp, type ReadThrough } from './read-through.ts'
+
+/** Keys of one removal. */
+const KEYS_PER_REMOVAL = 2_048
+/** A write whose generations are renewed while it is under way is written again at most this often. */
+const MOST_REWRITES = 3
+
+/** A value on its way to the shared tier. */
+export interface WriteRequest {
+  readonly storedKey: string
+  readonly value: unknown
+  /** Stored keys of what the entry depends on. */
+  readonly generationKeys: readonly string[]
+  readonly options: ResolvedEntryOptions
+}
+
+/**
+ * Writes and invalidations. Each drops what this process holds when it is sent and again when it has settled (L3); what
+ * Redis does not acknowledge is kept and delivered later (O1).
+ */
+export class Writes {
+  readonly #core: CacheCore
+  readonly #reads: ReadThrough
+  readonly #reclaims = new Set<AbortController>()
+  /** Writes that are still to be sent, by key: one that is asked for later is sent later. */
+  readonly #queue = new Map<string, Promise<unknown>>()
+
+  constructor(core: CacheCore, reads: ReadThrough) {
+    this.#core = core
+    this.#reads = reads
+  }
+
+  /** @throws CacheError where it was not acknowledged; what was under the key is then invalidated */
+  async write(request: WriteRequest): Promise<void> {
+    const { storedKey } = request
+    await this.#inOrder(storedKey, () => this.#send(request))
+  }
+
+  /** How many of the keys were there. @throws CacheError */
+  async remove(storedKeys: readonly string[]): Promise<number> {
+    let removed = 0
+    for (const chunk of chunks(storedKeys, KEYS_PER_REMOVAL)) {
+      for (const storedKey of chunk) await this.#queue.get(storedKey)
+      removed += await this.#witnessed(chunk, () => this.#core.tier.remove(chunk))
+    }
+    return removed
+  }
+
+  /** One command a generation, whatever depends on it. @throws CacheError */
+  async renew(generationKeys: readonly string[]): Promise<readonly string[]> {
+    const { generationTtlMs, tier } = this.#core
+    return this.#witnessed(generationKeys, async () => {
+      const renewals = await Promise.allSettled(generationKeys.map((key) => tier.bump(key, generationTtlMs)))
+      return renewals.map((renewal) => {
+        if (renewal.status === 'rejected') throw renewal.reason
+        return renewal.value
+      })
+    })
+  }
+
+  /** @throws CacheError; what could not be removed is then invalidated together with everything else */
+  async removeMatching(space: KeySpace, pattern: string, options: RemovalOptions): Promise<number> {
+    const stored = escapeGlob(space.prefix) + pattern
+    const matches = globMatcher(stored)
+    this.#core.removing(matches)
+    try {
+      return await this.#core.tier.removeMatching(stored, options, space.prefix + RESERVED)
+    } finally {
+      this.#core.removing(matches)
+    }
+  }
+
+  /** Invalidates a namespace at once, and removes what it held in the background. @throws CacheError */
+  async clear(space: KeySpace): Promise<void> {
+    const matches = (storedKey: string) => storedKey.startsWith(space.prefix)
+    this.#core.removing(matches)
+    try {
+      const [generation] = await this.renew([space.ownGenerationKey])
+      void this.#reclaim(space, generation as string, matches)
+    } finally {
+      this.#core.removing(matches)
+    }
+  }
+
+  /** Ends what goes on in the background. */
+  stop(): void {
+    for (const reclaim of this.#reclaims) reclaim.abort()
+  }
+
+  async #reclaim(
+    space: KeySpace,
+    generation: string,
+    matches: (storedKey: string) => boolean,
+  ): Promise<void> {
+    const { policy, tier } = this.#core
+    const controller = new AbortController()
+    this.#reclaims.add(controller)
+    try {
+      const removed = await tier.reclaim(space.prefix, generation, controller.signal)
+      policy.events.emit('invalidate', { pattern: undefined, removed })
+    } catch (error) {
+      if (!controller.signal.aborted) policy.tell('clear', undefined, error)
+    } finally {
+      this.#reclaims.delete(controller)
+      this.#core.removing(matches)
+    }
+  }
+
+  async #send({ generationKeys, options, storedKey, value }: WriteRequest): Promise<void> {
+    const { codec, generations, outbox, tier } = this.#core
+    this.#core.writeBegan([storedKey])
+    try {
+      for (let rewrites = 0; ; rewrites++) {
+        const bound = await this.#bind(generationKeys)
+        const meta: EntryMeta = {
+          ...options,
+          stamp: newStamp(),
+          createdAtMs: tier.serverNowMs(storedKey) ?? (await tier.serverTimeMs(storedKey)),
+          loadCostMs: 0,
+          generations: bound,
+        }
+        await tier.write(storedKey, codec.encodeEntry(storedKey, value, meta), storedTtlMs(options))
+        // A generation that was renewed while the write was under way has made it invalid.
+        const isCurrent = bound.every(
+          (one) => generations.known(one.storedKey)?.generation === one.generation,
+        )
+        if (isCurrent || rewrites === MOST_REWRITES || tier.coherence !== 'tracking') return
+      }
+    } catch (error) {
+      outbox.add('key', [storedKey])
+      throw error
+    } finally {
+      this.#core.writeSettled([storedKey])
+    }
+  }
+
+  #bind(generationKeys: readonly string[]): Promise<readonly BoundGeneration[]> {
+    return Promise.all(generationKeys.map((generationKey) => this.#reads.captureOne(generationKey)))
+  }
+
+  async #inOrder(storedKey: string, work: () => Promise<void>): Promise<void> {
+    const before = this.#queue.get(storedKey)
+    const after = before === undefined ? work() : before.then(work, work)
+    const queued = after.catch(() => {})
+    this.#queue.set(storedKey, queued)
+    try {
+      await after
+    } finally {
+      if (this.#queue.get(storedKey) === queued) this.#queue.delete(storedKey)
+    }
+  }
+
+  async #witnessed<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
+    this.#core.writeBegan(storedKeys)
+    try {
+      return await work()
+    } finally {
+      this.#core.writeSettled(storedKeys)
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import type { AcquireReply, AcquireRequest } from '../backend/shared-tier.ts'
+import {
+  GENERATION_BYTES,
+  hasLease,
+  isPlaceholder,
+  placeholder,
+  readLease,
+  stampIn,
+  withLease,
+} from '../codec/entry-meta.ts'
+
+/** Strings under keys, and when they expire. */
+export interface Keyspace {
+  /** `'other'` where the key holds another type. */
+  get(storedKey: string): Buffer | 'other' | undefined
+  /** Keeps the time to live where none is given. */
+  put(storedKey: string, bytes: Buffer, ttlMs: number): void
+  remove(storedKey: string): boolean
+  /** `Infinity` where the key does not expire. */
+  remainingMs(storedKey: string): number
+  keys(): readonly string[]
+}
+
+const NO_TOKEN = '\u0000'.repeat(16)
+
+/** As `acquire-lease.lua`. */
+export function acquireLease(
+  keyspace: Keyspace,
+  storedKey: string,
+  { leaseMs, longestLeaseMs, purpose, stamp, token }: AcquireRequest,
+  nowMs: number,
+): AcquireReply {
+  const reply = (status: AcquireReply['status'], remainingMs = 0) => ({
+    status,
+    serverNowMs: nowMs,
+    remainingMs,
+  })
+  const bytes = keyspace.get(storedKey)
+  if (bytes === 'other') return reply('foreign')
+  const leftMs = bytes !== undefined && hasLease(bytes) ? Math.ceil(readLease(bytes).deadlineMs - nowMs) : 0
+  const remainingMs = leftMs > longestLeaseMs ? 0 : leftMs
+  if (bytes !== undefined && !isPlaceholder(bytes)) {
+    if (stampIn(bytes) !== stamp) return reply('changed')
+    if (purpose === 'refresh' && hasLease(bytes)) {
+      if (remainingMs > 0) return reply('held', remainingMs)
+      keyspace.put(storedKey, withLease(bytes, token, nowMs + leaseMs), keyspace.remainingMs(storedKey))
+      return reply('acquired')
+    }
+  } else if (remainingMs > 0) {
+    return reply('held', remainingMs)
+  }
+  keyspace.put(storedKey, placeholder(token, nowMs + leaseMs), leaseMs)
+  return reply('acquired')
+}
+
+/** As `renew-lease.lua`. */
+export function renewLease(
+  keyspace: Keyspace,
+  storedKey: string,
+  token: string,
+  leaseMs: number,
+  nowMs: number,
+): boolean {
+  const bytes = held(keyspace, storedKey, token)
+  if (bytes === undefined) return false
+  if (readLease(bytes).deadlineMs - nowMs < leaseMs / 2) {
+    const ttlMs = isPlaceholder(bytes) ? leaseMs : keyspace.remainingMs(storedKey)
+    keyspace.put(storedKey, withLease(bytes, token, nowMs + leaseMs), ttlMs)
+  }
+  return true
+}
+
+/** As `fill-entry.lua`. */
+export function fillEntry(
+  keyspace: Keyspace,
+  storedKey: string,
+  token: string,
+  entry: Buffer,
+  ttlMs: number,
+): boolean {
+  if (held(keyspace, storedKey, token) === undefined) return false
+  keyspace.put(storedKey, entry, ttlMs)
+  return true
+}
+
+/** As `release-lease.lua`. */
+export function releaseLease(keyspace: Keyspace, storedKey: string, token: string): void {
+  const bytes = held(keyspace, storedKey, token)
+  if (bytes === undefined) return
+  if (isPlaceholder(bytes)) keyspace.remove(storedKey)
+  else keyspace.put(storedKey, withLease(bytes, NO_TOKEN, 0), keyspace.remainingMs(storedKey))
+}
+
+/** As `capture-generation.lua`. */
+export function captureGeneration(
+  keyspace: Keyspace,
+  storedKey: string,
+  fresh: string,
+  ttlMs: number,
+): string {
+  const bytes = keyspace.get(storedKey)
+  if (bytes === undefined || bytes === 'other' || bytes.length !== GENERATION_BYTES) {
+    keyspace.put(storedKey, Buffer.from(fresh, 'latin1'), ttlMs)
+    return fresh
+  }
+  if (keyspace.remainingMs(storedKey) < ttlMs / 2) keyspace.put(storedKey, bytes, ttlMs)
+  return bytes.toString('latin1')
+}
+
+function held(keyspace: Keyspace, storedKey: string, token: string): Buffer | undefined {
+  const bytes = keyspace.get(storedKey)
+  if (bytes === undefined || bytes === 'other' || !hasLease(bytes)) return undefined
+  return readLease(bytes).token === token ? bytes : undefined
+}

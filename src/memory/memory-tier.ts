@@ -1,0 +1,122 @@
+import { randomBytes } from 'node:crypto'
+import type { AcquireReply, AcquireRequest, Coherence, SharedTier } from '../backend/shared-tier.ts'
+import { isPlaceholder } from '../codec/entry-meta.ts'
+import type { RemovalOptions } from '../contract/cache-backend.ts'
+import { RESERVED } from '../foundation/cache-key.ts'
+import type { Clock } from '../foundation/clock.ts'
+import {
+  acquireLease,
+  captureGeneration,
+  fillEntry,
+  type Keyspace,
+  releaseLease,
+  renewLease,
+} from './lease-rules.ts'
+
+/** The plain operations of the store that the tier is a view of. */
+export interface MemoryTierStore {
+  remove(storedKeys: readonly string[]): Promise<number>
+  removeMatching(pattern: string, options: RemovalOptions, spared: string): Promise<number>
+  ttlMs(storedKey: string): Promise<number | undefined>
+}
+
+/** What a read-through cache needs, where the data lies in this process and nobody else changes it. */
+export class MemoryTier implements SharedTier {
+  readonly coherence: Coherence = 'process'
+  readonly trustedUntilMs: number = Number.POSITIVE_INFINITY
+  readonly localTtlMs: number = Number.POSITIVE_INFINITY
+  readonly #keyspace: Keyspace
+  readonly #store: MemoryTierStore
+  readonly #clock: Clock
+
+  constructor(keyspace: Keyspace, store: MemoryTierStore, clock: Clock) {
+    this.#keyspace = keyspace
+    this.#store = store
+    this.#clock = clock
+  }
+
+  watch(): void {}
+
+  start(): void {}
+
+  async stop(): Promise<void> {}
+
+  connectionOf(): unknown {
+    return this
+  }
+
+  serverNowMs(): number {
+    return this.#clock.monotonicMs()
+  }
+
+  async serverTimeMs(): Promise<number> {
+    return this.#clock.monotonicMs()
+  }
+
+  async read(storedKey: string): Promise<Buffer | null> {
+    const bytes = this.#keyspace.get(storedKey)
+    return bytes === undefined || bytes === 'other' ? null : bytes
+  }
+
+  async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
+    return acquireLease(this.#keyspace, storedKey, request, this.#clock.monotonicMs())
+  }
+
+  async renew(storedKey: string, token: string, leaseMs: number): Promise<boolean> {
+    return renewLease(this.#keyspace, storedKey, token, leaseMs, this.#clock.monotonicMs())
+  }
+
+  async fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
+    return fillEntry(this.#keyspace, storedKey, token, entry, ttlMs)
+  }
+
+  async release(storedKey: string, token: string): Promise<void> {
+    releaseLease(this.#keyspace, storedKey, token)
+  }
+
+  async write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {
+    this.#keyspace.put(storedKey, entry, ttlMs)
+  }
+
+  remove(storedKeys: readonly string[]): Promise<number> {
+    return this.#store.remove(storedKeys)
+  }
+
+  removeMatching(pattern: string, options: RemovalOptions, spared: string): Promise<number> {
+    return this.#store.removeMatching(pattern, options, spared)
+  }
+
+  ttlMs(storedKey: string): Promise<number | undefined> {
+    return this.#store.ttlMs(storedKey)
+  }
+
+  async announce(): Promise<void> {}
+
+  async capture(storedKey: string, ttlMs: number): Promise<string> {
+    return captureGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
+  }
+
+  async bump(storedKey: string, ttlMs: number): Promise<string> {
+    const generation = newGeneration()
+    this.#keyspace.put(storedKey, Buffer.from(generation, 'latin1'), ttlMs)
+    return generation
+  }
+
+  async reclaim(prefix: string, generation: string): Promise<number> {
+    let removed = 0
+    for (const storedKey of this.#keyspace.keys()) {
+      if (!storedKey.startsWith(prefix) || storedKey.startsWith(prefix + RESERVED)) continue
+      const bytes = this.#keyspace.get(storedKey)
+      const isPresent =
+        bytes !== undefined &&
+        bytes !== 'other' &&
+        (isPlaceholder(bytes) || bytes.includes(generation, 0, 'latin1'))
+      if (!isPresent && this.#keyspace.remove(storedKey)) removed++
+    }
+    return removed
+  }
+}
+
+function newGeneration(): string {
+  return randomBytes(16).toString('latin1')
+}
