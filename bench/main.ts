@@ -3,6 +3,8 @@ import { startStandalone } from '../testbed/redis-standalone.ts'
 import { benchMemory } from './backend/memory.ts'
 import { benchRemoval } from './backend/removal.ts'
 import { benchSpeed } from './backend/speed.ts'
+import { benchLocalHit } from './cache/local-hit.ts'
+import { benchTags } from './cache/tags.ts'
 
 const program = new Command('bench')
   .description(
@@ -22,6 +24,23 @@ program
       if (only === undefined || only === 'speed') met = (await benchSpeed(redis.url, rounds)) && met
       if (only === undefined || only === 'removal') met = (await benchRemoval(redis.url)) && met
       if (only === undefined || only === 'memory') met = (await benchMemory(redis.url)) && met
+      if (!met) process.exitCode = 1
+    } finally {
+      await redis.stop()
+    }
+  })
+
+program
+  .command('cache')
+  .description('local hits and tag invalidation of the read-through cache')
+  .option('--rounds <n>', 'interleaved rounds that count', Number, 7)
+  .option('--only <part>', 'local-hit or tags')
+  .action(async ({ only, rounds }: { readonly only?: string; readonly rounds: number }) => {
+    const redis = await startStandalone()
+    try {
+      let met = true
+      if (only === undefined || only === 'local-hit') met = (await benchLocalHit(redis.url, rounds)) && met
+      if (only === undefined || only === 'tags') met = (await benchTags(redis.url, rounds)) && met
       if (!met) process.exitCode = 1
     } finally {
       await redis.stop()

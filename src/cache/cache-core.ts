@@ -2,7 +2,7 @@ import type { FailurePolicy } from '../backend/failure-policy.ts'
 import type { SharedTier, TierListener } from '../backend/shared-tier.ts'
 import type { StoreWitness } from '../backend/witnessed-store.ts'
 import type { ValueCodec } from '../codec/value-codec.ts'
-import type { Clock, Timers } from '../foundation/clock.ts'
+import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../foundation/clock.ts'
 import { Arrivals } from './arrivals.ts'
 import type { ResolvedReadThrough } from './cache-options.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
@@ -27,8 +27,8 @@ export interface CoreParts {
 }
 
 /** A generation outlives the entries that bear it twice over; this bounds it where they never expire. */
-const LONGEST_GENERATION_MS = 365 * 86_400_000
-const SHORTEST_GENERATION_MS = 86_400_000
+const LONGEST_GENERATION_MS = 400 * 86_400_000
+const SHORTEST_GENERATION_MS = 30 * 86_400_000
 
 /**
  * The state that a cache and its namespaces share, and the one place where news of a change arrives: what a change
@@ -40,6 +40,8 @@ export class CacheCore implements TierListener, StoreWitness {
   readonly policy: FailurePolicy
   readonly options: ResolvedReadThrough
   readonly clock: Clock
+  /** For hits alone. */
+  readonly hitClock: Clock
   readonly timers: Timers
   readonly local: LocalTier
   readonly generations: Generations
@@ -48,14 +50,17 @@ export class CacheCore implements TierListener, StoreWitness {
   readonly breaker: CircuitBreaker
   readonly outbox: Outbox
   readonly flights: Map<string, Flight> = new Map()
+  readonly #rootPrefix: string
   /** Time to live of a generation, in milliseconds. */
   readonly generationTtlMs: number
 
   constructor({ clock, codec, opened, options, policy, root, tier, timers }: CoreParts) {
+    this.#rootPrefix = root.prefix
     this.codec = codec
     this.policy = policy
     this.options = options
     this.clock = clock
+    this.hitClock = clock === SYSTEM_CLOCK ? new TurnClock(clock) : clock
     this.timers = timers
     this.generationTtlMs = Math.min(
       Math.max(2 * options.defaults.ttlMs, SHORTEST_GENERATION_MS),
@@ -64,7 +69,7 @@ export class CacheCore implements TierListener, StoreWitness {
     this.breaker = new CircuitBreaker(clock, (state) => policy.events.emit('circuit', { state }))
     this.outbox = new Outbox(root.ownGenerationKey, this.generationTtlMs, clock)
     this.tier = new ResilientTier({ tier, breaker: this.breaker, outbox: this.outbox, opened })
-    this.local = new LocalTier(options.local)
+    this.local = new LocalTier(root.prefix, options.local)
     this.generations = new Generations(clock, () => tier.localTtlMs)
     this.arrivals = new Arrivals(timers)
     this.reader = new EntryReader({
@@ -78,6 +83,11 @@ export class CacheCore implements TierListener, StoreWitness {
       onUndecodable: (storedKey, error) => policy.tellUndecodable('getOrSet', storedKey, error),
     })
     tier.watch(this)
+  }
+
+  /** What is kept of a key, fresh or not. */
+  localEntry(storedKey: string): LocalEntry | undefined {
+    return this.local.get(storedKey.slice(this.#rootPrefix.length))
   }
 
   /** Whether what is kept of a key may be served: nothing is known against it, and news of it would have come. */

@@ -50,6 +50,8 @@ export class Cache {
   readonly #parts: CacheParts
   readonly #core: CacheCore
   readonly #space: KeySpace
+  /** What the names in the local tier begin with: nothing, or the namespace. */
+  readonly #localPrefix: string
   #backend: CacheBackend | undefined
 
   /** @internal */
@@ -57,6 +59,7 @@ export class Cache {
     this.#parts = parts
     this.#core = parts.core
     this.#space = parts.space
+    this.#localPrefix = parts.space.namePrefix
   }
 
   /** Counters, sets and plain values under the same prefix. What is written here is dropped from local tiers too. */
@@ -103,7 +106,7 @@ export class Cache {
   /** The fresh value in this process, without any round trip or promise; `undefined` where there is none. */
   peek<T = unknown>(key: string): T | undefined {
     assertCacheKey(key)
-    const entry = this.#fresh(this.#space.prefix + key, NO_TAGS)
+    const entry = this.#fresh(this.#localPrefix + key, NO_TAGS)
     return entry && handOut<T>(entry.isolated)
   }
 
@@ -113,7 +116,7 @@ export class Cache {
    */
   get<T = unknown>(key: string, options?: { readonly local?: boolean | undefined }): Promise<T | undefined> {
     if (isCacheKey(key) && options?.local !== false) {
-      const entry = this.#fresh(this.#space.prefix + key, NO_TAGS)
+      const entry = this.#fresh(this.#localPrefix + key, NO_TAGS)
       if (entry !== undefined) return this.#serve<T>(key, entry)
     }
     return this.#absorb('get', key, undefined, () => this.#read<T>(key))
@@ -161,7 +164,7 @@ export class Cache {
    */
   getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
     if (isCacheKey(key)) {
-      const entry = this.#fresh(this.#space.prefix + key, options?.tags)
+      const entry = this.#fresh(this.#localPrefix + key, options?.tags)
       if (entry !== undefined && !options?.signal?.aborted) return this.#serve<T>(key, entry)
     }
     return this.#getOrLoad(key, loader, options)
@@ -308,10 +311,10 @@ export class Cache {
   }
 
   /** What is kept locally and may be served now. */
-  #fresh(storedKey: string, tags: readonly string[] | undefined): LocalEntry | undefined {
-    const entry = this.#core.local.get(storedKey)
+  #fresh(name: string, tags: readonly string[] | undefined): LocalEntry | undefined {
+    const entry = this.#core.local.get(name)
     if (entry === undefined) return undefined
-    const nowMs = this.#core.clock.monotonicMs()
+    const nowMs = this.#core.hitClock.monotonicMs()
     if (nowMs >= entry.freshUntilMs || !this.#core.isCoherent(entry, nowMs)) return undefined
     return this.#bears(entry, tags) ? entry : undefined
   }
@@ -340,7 +343,7 @@ export class Cache {
       loader,
     }
     options.signal?.throwIfAborted()
-    const stale = this.#core.local.get(request.storedKey)
+    const stale = this.#core.localEntry(request.storedKey)
     const nowMs = this.#core.clock.monotonicMs()
     if (
       stale !== undefined &&
@@ -368,7 +371,7 @@ export class Cache {
   }
 
   async #freshEntry(key: string): Promise<LocalEntry | undefined> {
-    return this.#fresh(this.#space.storedKey(key), NO_TAGS) ?? (await this.#entryInRedis(key))
+    return this.#fresh(this.#localPrefix + key, NO_TAGS) ?? (await this.#entryInRedis(key))
   }
 
   async #entryInRedis(key: string): Promise<LocalEntry | undefined> {

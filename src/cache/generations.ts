@@ -9,14 +9,17 @@ export class KnownGeneration {
   readonly generation: string
   /** When it was read: a count of this process's events. */
   readonly learnedAt: number
+  /** When it was read, on the monotonic clock. */
+  readonly learnedAtMs: number
   /** Whether it is known to be the present one. */
   isLive: boolean
   /** Whether it may have been renewed; where neither is set, it is merely not known any more. */
   isDead = false
 
-  constructor(generation: string, learnedAt: number, isLive: boolean) {
+  constructor(generation: string, learnedAt: number, learnedAtMs: number, isLive: boolean) {
     this.generation = generation
     this.learnedAt = learnedAt
+    this.learnedAtMs = learnedAtMs
     this.isLive = isLive
   }
 }
@@ -79,7 +82,7 @@ export class Generations {
   /** What was read, kept where nothing has happened to it since it was asked for. */
   learn(storedKey: string, pending: object, generation: string): KnownGeneration {
     const isCurrent = this.#pending.get(storedKey) === pending
-    const learned = new KnownGeneration(generation, ++this.#now, isCurrent)
+    const learned = new KnownGeneration(generation, ++this.#now, this.#clock.monotonicMs(), isCurrent)
     if (!isCurrent) return learned
     this.#pending.delete(storedKey)
     const before = this.#known.get(storedKey)

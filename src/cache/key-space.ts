@@ -3,11 +3,16 @@ import { RESERVED } from '../foundation/cache-key.ts'
 /** The names of one namespace: what stands in Redis for its keys, its tags and itself. */
 export class KeySpace {
   readonly prefix: string
+  /** {@link prefix} without that of the root. */
+  readonly namePrefix: string
+  readonly #root: KeySpace
   /** The stored keys of the generations that every entry of this namespace depends on: its own, and of those above. */
   readonly generationKeys: readonly string[]
 
   constructor(prefix: string, parent?: KeySpace) {
     this.prefix = prefix
+    this.#root = parent === undefined ? this : parent.#root
+    this.namePrefix = prefix.slice(this.#root.prefix.length)
     this.generationKeys = [...(parent?.generationKeys ?? []), `${prefix}${RESERVED}namespace`]
   }
 

@@ -19,6 +19,9 @@ export class LocalEntry {
   /** Stored keys of these generations, in the same order. */
   readonly generationKeys: readonly string[]
   readonly epoch: number
+  #space: KeySpace | undefined
+  #isOfSpace = false
+  #tags: readonly string[] = []
 
   constructor(
     isolated: IsolatedValue,
@@ -60,10 +63,21 @@ export class LocalEntry {
 
   /** Whether it depends on a namespace, and bears these tags of it. */
   bearsAll(space: KeySpace, tags: readonly string[] | undefined): boolean {
-    if (!this.generationKeys.includes(space.ownGenerationKey)) return false
+    if (this.#space !== space) this.#lookAt(space)
+    if (!this.#isOfSpace) return false
     if (tags === undefined) return true
-    for (const tag of tags) if (!this.generationKeys.includes(space.tagKey(tag))) return false
+    for (const tag of tags) if (!this.#tags.includes(tag)) return false
     return true
+  }
+
+  /** Entries are asked for through one namespace as a rule, so what it means there is worked out once. */
+  #lookAt(space: KeySpace): void {
+    this.#space = space
+    this.#isOfSpace = this.generationKeys.includes(space.ownGenerationKey)
+    const tagPrefix = space.tagKey('')
+    this.#tags = this.generationKeys
+      .filter((key) => key.startsWith(tagPrefix))
+      .map((key) => key.slice(tagPrefix.length))
   }
 
   /** Whether the renewal of each of these generations would end it. */
@@ -95,12 +109,17 @@ export interface LocalBounds {
  */
 export class LocalTier {
   readonly #entries: LRUCache<string, LocalEntry> | undefined
+  readonly #rootPrefix: string
   readonly #pending = new Map<string, object>()
   readonly #writing = new Map<string, number>()
   #epoch = 0
 
-  /** @param bounds `undefined` = keeps nothing */
-  constructor(bounds: LocalBounds | undefined) {
+  /**
+   * @param rootPrefix what every stored key begins with: left out here, so that a lookup makes no new string
+   * @param bounds `undefined` = keeps nothing
+   */
+  constructor(rootPrefix: string, bounds: LocalBounds | undefined) {
+    this.#rootPrefix = rootPrefix
     this.#entries =
       bounds && new LRUCache<string, LocalEntry>({ max: bounds.maxEntries, maxSize: bounds.maxBytes })
   }
@@ -113,9 +132,12 @@ export class LocalTier {
     return this.#entries?.size ?? 0
   }
 
-  /** Also an entry that is stale, invalid or of an older epoch. */
-  get(storedKey: string): LocalEntry | undefined {
-    return this.#entries?.get(storedKey)
+  /**
+   * Also an entry that is stale, invalid or of an older epoch.
+   * @param name the stored key without the root prefix
+   */
+  get(name: string): LocalEntry | undefined {
+    return this.#entries?.get(name)
   }
 
   /** Called before a key is read; the object stands for that read. */
@@ -134,7 +156,9 @@ export class LocalTier {
   keep(storedKey: string, pending: object, entry: LocalEntry, bytes: number): boolean {
     if (this.#pending.get(storedKey) !== pending) return false
     this.#pending.delete(storedKey)
-    this.#entries?.set(storedKey, entry, { size: ENTRY_OVERHEAD_BYTES + 2 * storedKey.length + bytes })
+    this.#entries?.set(this.#name(storedKey), entry, {
+      size: ENTRY_OVERHEAD_BYTES + 2 * storedKey.length + bytes,
+    })
     return true
   }
 
@@ -146,7 +170,7 @@ export class LocalTier {
   /** The key may have been changed, by anybody. */
   invalidated(storedKey: string): void {
     this.#pending.delete(storedKey)
-    this.#entries?.delete(storedKey)
+    this.#entries?.delete(this.#name(storedKey))
   }
 
   writeBegan(storedKey: string): void {
@@ -165,9 +189,8 @@ export class LocalTier {
   invalidatedWhere(matches: (storedKey: string) => boolean): void {
     for (const storedKey of this.#pending.keys()) if (matches(storedKey)) this.#pending.delete(storedKey)
     if (this.#entries === undefined) return
-    for (const storedKey of [...this.#entries.keys()]) {
-      if (matches(storedKey)) this.#entries.delete(storedKey)
-    }
+    for (const name of [...this.#entries.keys()])
+      if (matches(this.#rootPrefix + name)) this.#entries.delete(name)
   }
 
   epochBegan(): void {
@@ -178,5 +201,9 @@ export class LocalTier {
   clear(): void {
     this.epochBegan()
     this.#entries?.clear()
+  }
+
+  #name(storedKey: string): string {
+    return storedKey.slice(this.#rootPrefix.length)
   }
 }

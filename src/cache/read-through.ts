@@ -80,27 +80,26 @@ export class ReadThrough {
   #flightFor(request: LoadRequest): Flight | Promise<Flight> {
     const flight = this.#core.flights.get(request.storedKey)
     if (flight === undefined) return this.#start(request, false)
-    if (!this.#isCurrent(flight, request)) {
+    if (this.#isOutdated(flight)) {
       // What it loads will be of no use to anybody, and should keep nobody waiting.
       flight.close()
       void flight.lease?.release()
       return this.#start(request, false)
     }
+    // What it loads could not be invalidated by a tag of this call.
+    if (!request.generationKeys.every((key) => flight.generationKeys.includes(key)))
+      return this.#start(request, false)
     const admitted = flight.admits()
     if (admitted === true) return flight
     if (admitted === false) return this.#start(request, false)
     return admitted.then((isAdmitted) => (isAdmitted ? flight : this.#flightFor(request)))
   }
 
-  /** Whether no generation that matters to this call was renewed since the flight began. */
-  #isCurrent(flight: Flight, { generationKeys }: LoadRequest): boolean {
+  /** Whether a generation was renewed, or an invalidation may have been missed, since the flight began. */
+  #isOutdated({ epoch, generationKeys, startedAt }: Flight): boolean {
     const { generations, local } = this.#core
     return (
-      flight.epoch === local.epoch &&
-      generationKeys.every(
-        (key) =>
-          flight.generationKeys.includes(key) && !generations.wasInvalidatedSince(key, flight.startedAt),
-      )
+      epoch !== local.epoch || generationKeys.some((key) => generations.wasInvalidatedSince(key, startedAt))
     )
   }
 
@@ -224,9 +223,11 @@ export class ReadThrough {
 
   /** As it is known here, or else as the server has it, made there where it has none. */
   async captureOne(generationKey: string): Promise<BoundGeneration> {
-    const { generationTtlMs, generations, tier } = this.#core
+    const { clock, generationTtlMs, generations, tier } = this.#core
     const known = generations.known(generationKey)
-    if (known !== undefined) return { storedKey: generationKey, generation: known.generation }
+    // One that is read seldom from Redis is renewed there by being asked for.
+    const isYoung = known !== undefined && clock.monotonicMs() - known.learnedAtMs < generationTtlMs / 4
+    if (known !== undefined && isYoung) return { storedKey: generationKey, generation: known.generation }
     const pending = generations.expect(generationKey)
     try {
       const generation = await tier.capture(generationKey, generationTtlMs)
@@ -258,7 +259,7 @@ export class ReadThrough {
       void lease.release()
       return { isolated: { value, isCloned: false }, lateTagKeys: [] }
     }
-    const late = this.#lateTags(request, context, loaderBeganAt)
+    const late = this.#lateTags(request, context, bound, loaderBeganAt)
     const lateTagKeys = late.map(({ isKnown, storedKey }) => ({ isKnown, tagKey: storedKey }))
     if (late.some(({ isKnown }) => !isKnown)) {
       const tagKeys = late.map(({ storedKey }) => storedKey)
@@ -289,23 +290,21 @@ export class ReadThrough {
    * those that were captured for this load are bound already.
    */
   #lateTags(
-    { generationKeys, space, storedKey }: LoadRequest,
+    { generationKeys, space }: LoadRequest,
     context: LoadContext,
+    bound: readonly BoundGeneration[],
     loaderBeganAt: number,
   ): LateTag[] {
-    const learned = this.#learnedTags.get(storedKey) ?? []
-    return context.tags
+    const tagKeys = context.tags
       .map((tag) => space.tagKey(tag))
-      .filter((tagKey) => !generationKeys.includes(tagKey))
-      .map((tagKey) => {
-        const known = this.#core.generations.known(tagKey)
-        const isKnown = known !== undefined && known.learnedAt <= loaderBeganAt
-        return {
-          storedKey: tagKey,
-          generation: known?.generation ?? '',
-          isKnown: isKnown || learned.includes(tagKey),
-        }
-      })
+      .filter((key) => !generationKeys.includes(key))
+    return tagKeys.map((tagKey) => {
+      const captured = bound.find(({ storedKey }) => storedKey === tagKey)
+      if (captured !== undefined) return { ...captured, isKnown: true }
+      const known = this.#core.generations.known(tagKey)
+      const isKnown = known !== undefined && known.learnedAt <= loaderBeganAt
+      return { storedKey: tagKey, generation: known?.generation ?? '', isKnown }
+    })
   }
 
   /** Stores the entry under its token, and keeps it here: the script has read what it stored (L1). */
@@ -376,7 +375,7 @@ export class ReadThrough {
 
   /** What this process still holds of an older epoch: nothing is known against it, so it may stand in for an error. */
   #unrefuted({ generationKeys, storedKey }: LoadRequest): LocalEntry | undefined {
-    const entry = this.#core.local.get(storedKey)
+    const entry = this.#core.localEntry(storedKey)
     return entry?.isUnrefuted && entry.dependsOn(generationKeys) ? entry : undefined
   }
 

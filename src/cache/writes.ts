@@ -1,5 +1,6 @@
 import type { BoundGeneration, EntryMeta } from '../codec/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
+import { isProgrammingMistake } from '../foundation/cache-error.ts'
 import { RESERVED } from '../foundation/cache-key.ts'
 import { chunks } from '../foundation/chunks.ts'
 import { escapeGlob, globMatcher } from '../foundation/glob.ts'
@@ -135,7 +136,7 @@ export class Writes {
         if (isCurrent || rewrites === MOST_REWRITES || tier.coherence !== 'tracking') return
       }
     } catch (error) {
-      outbox.add('key', [storedKey])
+      if (!isProgrammingMistake(error)) outbox.add('key', [storedKey])
       throw error
     } finally {
       this.#core.writeSettled([storedKey])

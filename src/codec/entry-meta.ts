@@ -100,7 +100,12 @@ export function stampIn(bytes: Buffer): string {
 
 /** As the scripts decide it, without the checksum: envelope, version 1, sections 1 and 2. */
 function isEntry(bytes: Buffer): boolean {
-  return bytes[0] === 1 && bytes[1] === 1 && ((bytes[7] as number) & 0b110) === 0b110
+  return (
+    bytes.length >= STAMP_OFFSET + STAMP_BYTES &&
+    bytes[0] === 1 &&
+    bytes[1] === 1 &&
+    ((bytes[7] as number) & 0b110) === 0b110
+  )
 }
 
 /** Bytes of both sections. */

@@ -60,7 +60,7 @@ async function replicaOf(master: number): Promise<number> {
 
 describe('a cluster is found', () => {
   test('by any seed, though others are gone or silent', async () => {
-    const [{ port: known }] = cluster.nodes as [{ port: number }]
+    const [known] = (await cluster.masters()) as [number]
     const silent = await startTcpProxy(known)
     closers.push(() => silent.stop())
     silent.goSilent()
@@ -80,7 +80,7 @@ describe('a cluster is found', () => {
   })
 
   test('by a seed that says nothing it is not, and that is told in time', async () => {
-    const silent = await startTcpProxy((cluster.nodes[0] as { port: number }).port)
+    const silent = await startTcpProxy((await cluster.masters())[0] as number)
     closers.push(() => silent.stop())
     silent.goSilent()
     const port = new NodeRedisCluster(

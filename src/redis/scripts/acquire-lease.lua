@@ -19,7 +19,7 @@ if type(head) == 'table' then
 end
 local deadline = string.format('%014.0f', now + lease)
 local first = string.byte(head, 1)
-local isEntry = first == 1 and string.byte(head, 2) == 1 and math.floor(string.byte(head, 8) / 2) % 4 == 3
+local isEntry = first == 1 and #head == 50 and string.byte(head, 2) == 1 and math.floor(string.byte(head, 8) / 2) % 4 == 3
 local remaining = 0
 if first == 2 or isEntry then
   remaining = (tonumber(string.sub(head, 29, 42)) or 0) - now

@@ -1,0 +1,183 @@
+// One process's part in a race: a cache, a plain cache-aside beside it, and the source that both are filled from,
+// which is a second Redis. Used by child processes and by the test's own process alike; participant.ts tells the types.
+import { setTimeout as pause } from 'node:timers/promises'
+
+const LONG = '10m'
+
+/** @param library `createCache` of the library, and `createClient` of `@redis/client` */
+export async function createParticipant({ createCache, createClient }, { redis, source, cache: options }) {
+  const cache = createCache({ redis, errors: 'throw', timeout: '20s', ttl: LONG, ...options })
+  // What Redis itself holds, whatever this process remembers.
+  const bare = createCache({ redis, errors: 'throw', timeout: '20s', ttl: LONG, ...options, local: false })
+  const origin = await connected(createClient, source)
+  const foreign = await connected(createClient, source === undefined ? undefined : redis)
+  const counts = { loads: 0, defeated: 0, failures: [] }
+  const loading = new Map()
+  let isDisturbing = false
+  cache.on('lease-lost', () => counts.defeated++)
+  for (const one of [cache, bare]) one.on('error', ({ error }) => counts.failures.push(error.message))
+  await Promise.all([cache.initialize(), bare.initialize()])
+
+  const spaceOf = ({ namespace }, root = cache) => (namespace === undefined ? root : root.namespace(namespace))
+  const sourceOf = async (key) => Number(await origin.get(`source:${key}`))
+
+  /** Reads the source, dawdles, and answers what it read: the older the value, the later. */
+  const loaderOf = (race) => async (context) => {
+    counts.loads++
+    const loads = loading.get(race.key) ?? new Set()
+    loading.set(race.key, loads)
+    const load = (async () => {
+      await dawdle(race.beforeMs)
+      const version = await sourceOf(race.key)
+      if (race.announce !== undefined) await origin.publish(race.announce, String(version))
+      await dawdle(race.loaderMs)
+      // The event loop itself stands still.
+      if (race.blockMs) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, race.blockMs)
+      if (race.fails) throw new Error(race.fails)
+      if (race.lateTags !== undefined) context.addTags(race.lateTags)
+      return version
+    })()
+    const settled = load.catch(() => {})
+    loads.add(settled)
+    try {
+      return await load
+    } finally {
+      loads.delete(settled)
+      if (loads.size === 0) loading.delete(race.key)
+    }
+  }
+
+  const getOrSet = (race, root) => spaceOf(race, root).getOrSet(race.key, loaderOf(race), race.options)
+
+  /** What everybody writes who has not read of leases. */
+  const plainLoad = async ({ key, loaderMs }) => {
+    if ((await foreign.get(`plain:${key}`)) !== null) return
+    const version = await sourceOf(key)
+    await dawdle(loaderMs)
+    await foreign.set(`plain:${key}`, version)
+  }
+
+  const changes = {
+    delete: ({ key }, space) => space.delete(key),
+    deleteMany: ({ key }, space) => space.deleteMany([key, `${key}:none`]),
+    set: ({ key, options: entry, version }, space) => space.set(key, version, entry),
+    'set for long': ({ key, options: entry, version }, space) =>
+      space.set(key, version, { ...entry, ttl: LONG }),
+    'backend.delete': ({ key }, space) => space.backend.delete(key),
+    'backend.set': ({ key, version }, space) => space.backend.set(key, version, LONG),
+    invalidateTags: ({ changedTags }, space) => space.invalidateTags(changedTags),
+    invalidatePattern: ({ pattern }, space) => space.invalidatePattern(pattern),
+    clear: (_race, space) => space.clear(),
+    'clear of the whole cache': () => cache.clear(),
+    'foreign DEL': ({ storedKey }) => foreign.del(storedKey),
+    'foreign SET': ({ storedKey, version }) => foreign.set(storedKey, JSON.stringify(version)),
+  }
+
+  return {
+    /** A caller who comes some time later. */
+    async load(race) {
+      await dawdle(race.afterMs)
+      const [value] = await Promise.all([getOrSet(race), race.withPlain ? plainLoad(race) : undefined])
+      return value
+    },
+
+    /** The source changes, then the cache is told; once that is acknowledged, this process asks. */
+    async change(race) {
+      await dawdle(race.afterMs)
+      await origin.set(`source:${race.key}`, race.version)
+      await Promise.all([
+        changes[race.how](race, spaceOf(race)),
+        race.withPlain ? foreign.del(`plain:${race.key}`) : undefined,
+      ])
+      return race.asks ? getOrSet(race) : undefined
+    },
+
+    /** Asks past the local tier, which also brings every push of before; then the local tier, too. */
+    async look(race) {
+      const past = await spaceOf(race).get(race.key, { local: false })
+      return [past, await getOrSet(race)]
+    },
+
+    /** Once no loader of this key is left and its fill has been answered: what lies here, and in Redis. */
+    async settle(race) {
+      while (loading.has(race.key)) await Promise.all(loading.get(race.key))
+      await pause(1)
+      const past = await spaceOf(race).get(race.key, { local: false })
+      return [past, spaceOf(race).peek(race.key), await getOrSet(race)]
+    },
+
+    /** What a process is served that has never held the key. */
+    askRedis: (race) => getOrSet(race, bare),
+
+    async plainValue({ key }) {
+      const value = await foreign.get(`plain:${key}`)
+      return value === null ? undefined : Number(value)
+    },
+
+    /** Many callers at once, at a moment of the clock. */
+    async stampede({ atMs, callers, key, loaderMs, fails, value }) {
+      await pause(atMs - Date.now())
+      let loads = 0
+      const load = async () => {
+        loads++
+        await dawdle(loaderMs)
+        if (fails) throw new Error(fails)
+        return value
+      }
+      const beganMs = performance.now()
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: callers }, () => cache.getOrSet(key, load, { tags: ['herd'] })),
+      )
+      return {
+        loads,
+        tookMs: performance.now() - beganMs,
+        values: [...new Set(outcomes.map(({ value: one, reason }) => one ?? reason))].map(String),
+      }
+    },
+
+    /** Reads and invalidates at random, until told to rest. */
+    async disturb({ keys, tags, options: entry }) {
+      isDisturbing = true
+      while (isDisturbing) {
+        const key = pick(keys)
+        await Promise.all([
+          getOrSet({ key, loaderMs: Math.random() * 3, options: entry }),
+          getOrSet({ key: pick(keys), loaderMs: 0, options: entry }),
+          cache.get(pick(keys)),
+          Math.random() < 0.2 ? cache.invalidateTags([pick(tags)]) : undefined,
+        ])
+        await dawdle(Math.random() * 2)
+      }
+    },
+
+    rest() {
+      isDisturbing = false
+    },
+
+    counts: () => counts,
+
+    async end() {
+      isDisturbing = false
+      await Promise.all([cache.shutdown(), bare.shutdown()])
+      for (const client of [origin, foreign]) client?.destroy()
+    },
+  }
+}
+
+function pick(choices) {
+  return choices[Math.floor(Math.random() * choices.length)]
+}
+
+/** Less than half a millisecond is the next turn of the event loop, nothing is no time at all. */
+async function dawdle(ms = 0) {
+  if (ms >= 0.5) await pause(ms)
+  else if (ms > 0) await new Promise(setImmediate)
+}
+
+async function connected(createClient, url) {
+  if (url === undefined) return undefined
+  const client = createClient({ url })
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
