@@ -50,7 +50,7 @@ const PLACEHOLDER_MARK = 0x02
 
 /** Whether the bytes only tell that a value is being loaded. */
 export function isPlaceholder(bytes: Buffer): boolean {
-  return bytes[0] === PLACEHOLDER_MARK
+  return bytes[0] === PLACEHOLDER_MARK && bytes.length === STAMP_OFFSET
 }
 
 /** The bytes that stand under a key while its value is being loaded. */

@@ -43,7 +43,8 @@ return { 'acquired', clock, '0' }`
 
 /** scripts/add-to-set.lua */
 export const ADD_TO_SET: string = `local set, ttl = KEYS[1], ARGV[1]
-if redis.pcall('GETRANGE', set, 0, 0) == '\\2' then
+local head = redis.pcall('GETRANGE', set, 0, 42)
+if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
 redis.call('UNLINK', set)
 end
 local created = redis.call('EXISTS', set) == 0
@@ -87,8 +88,8 @@ return redis.call('GET', key)`
 
 /** scripts/exists-key.lua */
 export const EXISTS_KEY: string = `local key = KEYS[1]
-local head = redis.pcall('GETRANGE', key, 0, 0)
-if head == '\\2' then
+local head = redis.pcall('GETRANGE', key, 0, 42)
+if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
 return 0
 end
 return redis.call('EXISTS', key)`
@@ -112,7 +113,8 @@ return 1`
 
 /** scripts/increment-counter.lua */
 export const INCREMENT_COUNTER: string = `local counter, amount, start, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-if redis.pcall('GETRANGE', counter, 0, 0) == '\\2' then
+local head = redis.pcall('GETRANGE', counter, 0, 42)
+if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
 redis.call('UNLINK', counter)
 end
 local created = redis.call('EXISTS', counter) == 0
@@ -153,8 +155,8 @@ return count`
 
 /** scripts/key-ttl.lua */
 export const KEY_TTL: string = `local key = KEYS[1]
-local head = redis.pcall('GETRANGE', key, 0, 0)
-if head == '\\2' then
+local head = redis.pcall('GETRANGE', key, 0, 42)
+if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
 return -2
 end
 return redis.call('PTTL', key)`
@@ -190,10 +192,10 @@ return 1`
 /** scripts/remove-keys.lua */
 export const REMOVE_KEYS: string = `local removed = 0
 for _, key in ipairs(KEYS) do
-local head = redis.pcall('GETRANGE', key, 0, 0)
-local isValue = type(head) == 'table' or head ~= '\\2'
+local head = redis.pcall('GETRANGE', key, 0, 42)
+local isPlaceholder = type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2
 local wasThere = redis.call('UNLINK', key)
-if isValue then
+if not isPlaceholder then
 removed = removed + wasThere
 end
 end

@@ -8,8 +8,8 @@ const ROUNDS_PER_KEY = 4
 const LANES = 24
 const PROCESSES = 4
 const LOADS_PER_PROCESS = 2
-/** Everybody begins, and takes, up to this long. */
-const SPREAD_MS = 6
+/** A loader takes, and the change is made after, up to this long; callers come in the first half of it. */
+const SPREAD_MS = 8
 
 /** What is raced. */
 export interface Interleavings {
@@ -76,7 +76,7 @@ export class RaceTrack {
         next += ROUNDS_PER_KEY
         const race = raceFor(`${track}-${number}`, settings)
         let version = 1
-        for (let round = number; round < Math.min(next, number + ROUNDS_PER_KEY, settings.rounds); round++) {
+        for (let round = number; round < Math.min(number + ROUNDS_PER_KEY, settings.rounds); round++) {
           const how = settings.hows[round % settings.hows.length] as string
           const isStale = await this.#round(race, ++version, how, settings, wrong)
           if (isStale) plainStale++
@@ -111,10 +111,10 @@ export class RaceTrack {
 
     const loads = this.#participants.flatMap((one) =>
       Array.from({ length: LOADS_PER_PROCESS }, () =>
-        one.load({ ...race, afterMs: random(), loaderMs: random() }),
+        one.load({ ...race, afterMs: random(SPREAD_MS / 2), loaderMs: random(SPREAD_MS) }),
       ),
     )
-    const ownValue = await changer.change({ ...change, afterMs: random() })
+    const ownValue = await changer.change({ ...change, afterMs: random(SPREAD_MS) })
     accuse('the changing process', [ownValue])
     const looks = Math.random() < 0.5 ? this.#participants : []
     await Promise.all(looks.map(async (one) => accuse('who looks at once', await one.look(race))))
@@ -180,6 +180,6 @@ function raceFor(key: string, settings: Interleavings): Race {
   }
 }
 
-function random(): number {
-  return Math.random() * SPREAD_MS
+function random(most: number): number {
+  return Math.random() * most
 }

@@ -76,6 +76,7 @@ describe('commands sent to Redis', () => {
     await backend.set('key', 1)
     await backend.incr('counter')
     await backend.addToSet('set', 'member')
+    await Promise.all([backend.exists('key'), backend.getTtl('key'), backend.delete('nothing')])
     await redis.ask('CONFIG', 'RESETSTAT')
     await backend.exists('key')
     await backend.getTtl('key')
@@ -84,16 +85,20 @@ describe('commands sent to Redis', () => {
     await backend.getSetMembers('set')
     await backend.delete('key')
     await backend.deleteMany(['a', 'b', 'c'])
-    assert.deepEqual(await commandsRun(ask), { exists: 1, pttl: 1, mget: 1, srem: 1, sscan: 1, unlink: 2 })
+    // Those that have to tell a value from one that is being loaded are scripts; what runs inside them counts too.
+    const { exists, getrange, pttl, unlink, ...commands } = await commandsRun(ask)
+    assert.deepEqual(commands, { evalsha: 4, mget: 1, srem: 1, sscan: 1 })
+    assert.deepEqual({ exists, getrange, pttl, unlink }, { exists: 1, getrange: 6, pttl: 1, unlink: 4 })
   })
 
-  it('clear and patterns walk with SCAN and UNLINK, a thousand keys at a time', async () => {
+  it('clear and patterns walk with SCAN and remove what they find in batches', async () => {
     await backend.setMany(Array.from({ length: 20_000 }, (_, index) => [`key:${index}`, index] as const))
     await redis.ask('CONFIG', 'RESETSTAT')
     assert.equal(await backend.invalidatePattern('key:1*'), 11_111)
     assert.equal(await backend.clear(), true)
-    const { scan, unlink, ...others } = await commandsRun(ask)
+    const { evalsha, getrange, scan, unlink, ...others } = await commandsRun(ask)
     assert.deepEqual(others, {})
+    assert.ok((evalsha as number) <= 2 * (scan as number) && getrange === 11_111)
     assert.ok((scan as number) >= 28 && (unlink as number) >= 20)
   })
 

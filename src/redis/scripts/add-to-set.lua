@@ -6,7 +6,8 @@
 -- Returns  how many were new
 -- Errors   WRONGTYPE
 local set, ttl = KEYS[1], ARGV[1]
-if redis.pcall('GETRANGE', set, 0, 0) == '\2' then
+local head = redis.pcall('GETRANGE', set, 0, 42)
+if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
   -- A value is being loaded here: nothing is there yet, and that load has lost.
   redis.call('UNLINK', set)
 end

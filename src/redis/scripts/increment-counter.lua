@@ -8,7 +8,8 @@
 -- Returns  the count as a string, since a Lua number holds only 53 bits
 -- Errors   WRONGTYPE, NOTACOUNTER, OVERFLOW; the counter is then as it was
 local counter, amount, start, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
-if redis.pcall('GETRANGE', counter, 0, 0) == '\2' then
+local head = redis.pcall('GETRANGE', counter, 0, 42)
+if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
   -- A value is being loaded here: nothing is there yet, and that load has lost.
   redis.call('UNLINK', counter)
 end

@@ -5,10 +5,10 @@
 -- Returns  how many
 local removed = 0
 for _, key in ipairs(KEYS) do
-  local head = redis.pcall('GETRANGE', key, 0, 0)
-  local isValue = type(head) == 'table' or head ~= '\2'
+  local head = redis.pcall('GETRANGE', key, 0, 42)
+  local isPlaceholder = type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2
   local wasThere = redis.call('UNLINK', key)
-  if isValue then
+  if not isPlaceholder then
     removed = removed + wasThere
   end
 end

@@ -1,0 +1,55 @@
+import { CacheError } from '../../src/foundation/cache-error.ts'
+
+/** A command on its way. */
+export interface Request {
+  readonly label: string
+  readonly run: (link: Link) => unknown
+  readonly resolve: (reply: unknown) => void
+  readonly reject: (error: CacheError) => void
+}
+
+/** What comes back: replies and pushes in one order. */
+export type Arrival =
+  | { readonly kind: 'reply'; readonly request: Request; readonly reply: unknown }
+  | { readonly kind: 'push'; readonly storedKey: string }
+  | { readonly kind: 'flush' }
+
+/** One TCP connection: what was sent and not yet executed, what was answered and has not yet arrived. */
+export class Link {
+  readonly name: string
+  readonly requests: Request[] = []
+  readonly inbound: Arrival[] = []
+  /** How much was put on its way back, and how much of it has arrived. */
+  sent = 0
+  arrived = 0
+  /** The server's end is gone; ours may not know. */
+  isCut = false
+  readonly #unanswered = new Set<Request>()
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  send(request: Request): void {
+    this.#unanswered.add(request)
+    this.requests.push(request)
+  }
+
+  arrive(arrival: Arrival): void {
+    if (this.isCut) return
+    this.sent++
+    this.inbound.push(arrival)
+  }
+
+  answered(request: Request): void {
+    this.#unanswered.delete(request)
+  }
+
+  /** Our end learns that it is gone: whatever was not answered fails. */
+  fail(): void {
+    for (const { reject } of this.#unanswered) {
+      reject(new CacheError('CACHE_DISCONNECTED', 'The connection was lost'))
+    }
+    this.#unanswered.clear()
+  }
+}

@@ -1,0 +1,178 @@
+import { openEnvelope } from '../../src/codec/envelope.ts'
+import { isPlaceholder } from '../../src/codec/entry-meta.ts'
+import type { SimulatedRedis } from './simulated-redis.ts'
+
+/** A value that was loaded or written, and what would make it old. */
+export interface KnownValue {
+  readonly text: string
+  readonly storedKey: string
+  /** Stored keys of its tags. */
+  readonly tagKeys: Set<string>
+  readonly isPlain: boolean
+  /** The last moment at which it was the newest: when its loader read the source, or Redis took the write. */
+  lastNewAt: number
+  /** The same on the virtual clock; and how long it may be served from then on. */
+  bornMs: number
+  readonly servableMs: number
+}
+
+/** An operation that makes older values old. */
+export interface Invalidation {
+  readonly label: string
+  /** `undefined` for a change that none of our processes made. */
+  readonly processId: number | undefined
+  readonly beganAt: number
+  readonly concerns: (value: KnownValue) => boolean
+  /** When it had come to its end, well or not. */
+  settledAt: number
+  /** When it was acknowledged. */
+  acknowledgedAt: number
+  acknowledgedMs: number
+  /** For each process, tells whether what Redis sent it until the acknowledgement has arrived. */
+  hasReached: ReadonlyMap<number, () => boolean>
+}
+
+/** One call that may return a value. */
+export interface Question {
+  readonly processId: number
+  readonly storedKey: string
+  readonly tagKeys: readonly string[]
+  readonly beganAt: number
+  readonly beganMs: number
+  /** What it must not return anything older than. */
+  readonly binding: readonly Invalidation[]
+}
+
+/** What the schedule found to be wrong. */
+export class Violation extends Error {
+  override readonly name = 'Violation'
+}
+
+/**
+ * What may be returned when. Every value bears the moment at which it was the newest, so that "older than" is a
+ * comparison: an invalidation that began later, and was acknowledged, has made it old.
+ */
+export class Oracle {
+  readonly #redis: () => SimulatedRedis
+  readonly #trustMs: number
+  readonly #values = new Map<string, KnownValue>()
+  readonly #invalidations: Invalidation[] = []
+  #moment = 1
+
+  constructor(redis: () => SimulatedRedis, trustMs: number) {
+    this.#redis = redis
+    this.#trustMs = trustMs
+  }
+
+  /** The next moment; no two are the same. */
+  tick(): number {
+    return ++this.#moment
+  }
+
+  get invalidations(): readonly Invalidation[] {
+    return this.#invalidations
+  }
+
+  learn(value: KnownValue): void {
+    this.#values.set(value.text, value)
+  }
+
+  value(text: string): KnownValue | undefined {
+    return this.#values.get(text)
+  }
+
+  began(label: string, processId: number | undefined, concerns: Invalidation['concerns']): Invalidation {
+    const never = Number.POSITIVE_INFINITY
+    const invalidation = {
+      ...{ label, processId, concerns, beganAt: this.tick() },
+      ...{ settledAt: never, acknowledgedAt: never, acknowledgedMs: never, hasReached: new Map() },
+    }
+    this.#invalidations.push(invalidation)
+    return invalidation
+  }
+
+  settled(
+    invalidation: Invalidation,
+    isAcknowledged: boolean,
+    nowMs: number,
+    hasReached: Invalidation['hasReached'],
+  ): void {
+    invalidation.settledAt = this.tick()
+    if (!isAcknowledged) return
+    invalidation.acknowledgedAt = invalidation.settledAt
+    invalidation.acknowledgedMs = nowMs
+    invalidation.hasReached = hasReached
+    for (const storedKey of this.#redis().keys()) this.checkStored(storedKey)
+  }
+
+  /** A server has forgotten what it acknowledged after this moment. */
+  forgotten(sinceMoment: number): Invalidation[] {
+    const lost = this.#invalidations.filter(({ settledAt }) => settledAt >= sinceMoment)
+    for (const invalidation of lost) this.#invalidations.splice(this.#invalidations.indexOf(invalidation), 1)
+    return lost
+  }
+
+  remembered(invalidations: readonly Invalidation[]): void {
+    this.#invalidations.push(...invalidations)
+  }
+
+  question(
+    processId: number,
+    storedKey: string,
+    tagKeys: readonly string[],
+    isLocal: boolean,
+    nowMs: number,
+  ): Question {
+    const binding = this.#invalidations.filter((invalidation) => {
+      if (invalidation.processId === processId && invalidation.settledAt < this.#moment) return true
+      if (invalidation.acknowledgedAt > this.#moment) return false
+      if (!isLocal || nowMs >= invalidation.acknowledgedMs + this.#trustMs) return true
+      return invalidation.hasReached.get(processId)?.() ?? true
+    })
+    return { processId, storedKey, tagKeys, binding, beganAt: this.tick(), beganMs: nowMs }
+  }
+
+  /** @throws Violation */
+  answered({ beganMs, binding, processId, storedKey, tagKeys }: Question, text: unknown): void {
+    if (text === undefined) return
+    const value = this.#values.get(String(text))
+    const who = `process ${processId} got ${text} for ${printable(storedKey)}`
+    if (value === undefined) throw new Violation(`${who}: nobody made that value`)
+    if (value.storedKey !== storedKey) throw new Violation(`${who}: it belongs to another key`)
+    const lacking = tagKeys.filter((tagKey) => !value.tagKeys.has(tagKey))
+    if (lacking.length > 0) throw new Violation(`${who}: it lacks ${printable(lacking.join())}`)
+    if (beganMs > value.bornMs + value.servableMs) throw new Violation(`${who}: it has expired`)
+    const killer = binding.find((one) => one.concerns(value) && value.lastNewAt < one.beganAt)
+    if (killer !== undefined) throw new Violation(`${who}: it is older than '${killer.label}'`)
+  }
+
+  /** Nothing older than an acknowledged invalidation is readable as valid. @throws Violation */
+  checkStored(storedKey: string): void {
+    const redis = this.#redis()
+    const bytes = redis.peek(storedKey)
+    if (bytes === undefined || isPlaceholder(bytes) || bytes[0] !== 1 || bytes[1] !== 1) return
+    let opened: ReturnType<typeof openEnvelope>
+    try {
+      opened = openEnvelope(storedKey, bytes)
+    } catch {
+      // A generation that happens to begin like an envelope.
+      return
+    }
+    const generations = opened.entry?.generations ?? []
+    const isValid = generations.every((one) => redis.peek(one.storedKey)?.toString('latin1') === one.generation)
+    const value = this.#values.get(JSON.parse(opened.payload.toString()))
+    if (!isValid || value === undefined) return
+    const killer = this.#invalidations.find(
+      (one) => one.acknowledgedAt <= this.#moment && one.concerns(value) && value.lastNewAt < one.beganAt,
+    )
+    if (killer === undefined) return
+    throw new Violation(
+      `Redis holds ${value.text} under ${printable(storedKey)} as valid: it is older than '${killer.label}'`,
+    )
+  }
+}
+
+/** Reserved keys begin with a NUL, which a trace should not hold. */
+export function printable(text: string): string {
+  return text.replaceAll('\u0000', '~')
+}

@@ -1,0 +1,59 @@
+import { partsOf } from '../../src/backend/backend-parts.ts'
+import { assembleCache } from '../../src/cache/assemble-cache.ts'
+import type { Cache } from '../../src/cache/cache.ts'
+import { type ReadThroughOptions, resolveReadThrough } from '../../src/cache/cache-options.ts'
+import { MemoryCacheBackend } from '../../src/memory/memory-cache-backend.ts'
+import type { SimulatedRedis } from './simulated-redis.ts'
+import { SimulatedTier } from './simulated-tier.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+export const PREFIX = 'p:'
+
+/** Of the memory backend only the codec and the failure policy are used: what is opened is the simulated tier. */
+class SimulatedBackend extends MemoryCacheBackend {
+  readonly #tier: SimulatedTier
+
+  constructor(tier: SimulatedTier) {
+    super({ prefix: PREFIX, errors: 'throw' })
+    this.#tier = tier
+  }
+
+  override async initialize(): Promise<void> {
+    await super.initialize()
+    await this.#tier.connect()
+  }
+}
+
+/** A process with a real cache, which may crash: then none of its timers fires and nobody awaits its calls. */
+export class SimulatedProcess {
+  readonly id: number
+  readonly tier: SimulatedTier
+  readonly cache: Cache
+  isAlive = true
+  /** Keys for which a stale value stood in for a failed load. */
+  readonly servedInstead = new Set<string>()
+
+  constructor(id: number, redis: SimulatedRedis, time: VirtualTime, options: ReadThroughOptions) {
+    this.id = id
+    const timers = time.timers(() => this.isAlive)
+    this.tier = new SimulatedTier(`${id}`, redis, time, timers)
+    const backend = new SimulatedBackend(this.tier)
+    const parts = partsOf(backend)
+    if (parts === undefined) throw new Error('The backend has no parts')
+    this.cache = assembleCache({
+      ...{ backend, parts, timers, clock: time, tier: this.tier, isOwnBackend: false },
+      options: resolveReadThrough(options, 3_600_000),
+    })
+    this.cache.on('stale', ({ key, reason }) => {
+      if (reason === 'error') this.servedInstead.add(key)
+    })
+  }
+
+  crash(redis: SimulatedRedis): void {
+    this.isAlive = false
+    const { link } = this.tier
+    if (link === undefined) return
+    link.isCut = true
+    redis.forget(link)
+  }
+}

@@ -1,0 +1,287 @@
+import { randomBytes } from 'node:crypto'
+import type { AcquireReply, AcquireRequest } from '../../src/backend/shared-tier.ts'
+import { GENERATION_BYTES, hasLease, isPlaceholder, readLease } from '../../src/codec/entry-meta.ts'
+import { openEnvelope, sealEnvelope } from '../../src/codec/envelope.ts'
+import type { Clock } from '../../src/foundation/clock.ts'
+import { globMatcher } from '../../src/foundation/glob.ts'
+import {
+  acquireLease,
+  captureGeneration,
+  fillEntry,
+  type Keyspace,
+  releaseLease,
+  renewLease,
+} from '../../src/memory/lease-rules.ts'
+import type { Link } from './link.ts'
+
+/** Ways in which the simulated server can be wrong: each must be caught, or the simulation proves nothing. */
+export type Defect =
+  | 'fill ignores the token'
+  | 'pushes are lost'
+  | 'reads of missing keys are not tracked'
+  | 'own writes are not pushed, and stay tracked'
+  | 'generations are captured at the fill'
+  | 'removals by pattern spare placeholders'
+  | 'old commands run after a reconnect'
+  | 'bump changes nothing'
+
+interface Stored {
+  readonly bytes: Buffer
+  readonly expiresAtMs: number
+}
+
+const PAGES = 2
+/** The server's clock less the virtual one. */
+const SERVER_EPOCH_MS = 1_700_000_000_000
+
+/**
+ * One Redis: strings that expire, the scripts of `src/redis/scripts` by the rules of the memory tier, and the tracking
+ * table in its default mode. What a connection reads, in a script too, is tracked for it; the first change of the key
+ * tells all who are in the table, the writer itself after its reply, and forgets them.
+ */
+export class SimulatedRedis {
+  readonly #clock: Clock
+  readonly #defects: ReadonlySet<Defect>
+  /** Told of whatever is stored. */
+  readonly #onStored: (storedKey: string) => void
+  #strings = new Map<string, Stored>()
+  #saved: ReadonlyMap<string, Stored> = new Map()
+  readonly #tracked = new Map<string, Set<Link>>()
+  #current: Link | undefined
+  #afterReply: string[] = []
+  isAway = false
+  life = 1
+  readonly #keyspace: Keyspace
+
+  constructor(clock: Clock, defects: readonly Defect[], onStored: (storedKey: string) => void) {
+    this.#clock = clock
+    this.#defects = new Set(defects)
+    this.#onStored = onStored
+    this.#keyspace = {
+      get: (storedKey) => this.peek(storedKey),
+      put: (storedKey, bytes, ttlMs) => this.#put(storedKey, bytes, ttlMs),
+      remove: (storedKey) => this.#remove(storedKey),
+      remainingMs: (storedKey) =>
+        (this.#strings.get(storedKey)?.expiresAtMs ?? 0) - this.#clock.monotonicMs(),
+      keys: () => [...this.#strings.keys()],
+    }
+  }
+
+  get nowMs(): number {
+    return Math.floor(SERVER_EPOCH_MS + this.#clock.monotonicMs())
+  }
+
+  hasDefect(defect: Defect): boolean {
+    return this.#defects.has(defect)
+  }
+
+  /** What is under a key now; reading it so has no consequence but that of its expiry. */
+  peek(storedKey: string): Buffer | undefined {
+    const stored = this.#strings.get(storedKey)
+    if (stored === undefined) return undefined
+    if (stored.expiresAtMs > this.#clock.monotonicMs()) return stored.bytes
+    this.#remove(storedKey)
+    return undefined
+  }
+
+  keys(): readonly string[] {
+    return [...this.#strings.keys()]
+  }
+
+  /** Runs one request of a connection; its own pushes follow its reply. */
+  execute(link: Link): void {
+    const request = link.requests.shift()
+    if (request === undefined) return
+    this.#current = link
+    const reply = request.run(link)
+    this.#current = undefined
+    link.arrive({ kind: 'reply', request, reply })
+    for (const storedKey of this.#afterReply) link.arrive({ kind: 'push', storedKey })
+    this.#afterReply = []
+  }
+
+  /** The connection is gone: nothing is tracked for it. */
+  forget(link: Link): void {
+    for (const links of this.#tracked.values()) links.delete(link)
+  }
+
+  read(link: Link, storedKeys: readonly string[]): (Buffer | null)[] {
+    return storedKeys.map((storedKey) => {
+      const bytes = this.peek(storedKey) ?? null
+      if (bytes !== null || !this.hasDefect('reads of missing keys are not tracked')) this.#track(link, storedKey)
+      return bytes
+    })
+  }
+
+  acquire(link: Link, storedKey: string, request: AcquireRequest): AcquireReply {
+    this.#readTracked(link, storedKey)
+    return acquireLease(this.#keyspace, storedKey, request, this.nowMs)
+  }
+
+  renew(link: Link, storedKey: string, token: string, leaseMs: number): boolean {
+    this.#readTracked(link, storedKey)
+    return renewLease(this.#keyspace, storedKey, token, leaseMs, this.nowMs)
+  }
+
+  /** GETEX is not tracked; STRLEN after the SET is. */
+  fill(link: Link, storedKey: string, token: string, bytesToStore: Buffer, ttlMs: number): boolean {
+    const isLate = this.hasDefect('generations are captured at the fill')
+    const entry = isLate ? this.#boundNow(storedKey, bytesToStore) : bytesToStore
+    const bytes = this.peek(storedKey)
+    const held = bytes !== undefined && hasLease(bytes) ? readLease(bytes).token : token
+    const believed = this.hasDefect('fill ignores the token') ? held : token
+    if (this.hasDefect('fill ignores the token') && bytes === undefined) this.#put(storedKey, entry, ttlMs)
+    else if (!fillEntry(this.#keyspace, storedKey, believed, entry, ttlMs)) return false
+    this.#track(link, storedKey)
+    return true
+  }
+
+  release(link: Link, storedKey: string, token: string): void {
+    this.#readTracked(link, storedKey)
+    releaseLease(this.#keyspace, storedKey, token)
+  }
+
+  write(storedKey: string, bytes: Buffer, ttlMs: number): void {
+    this.#put(storedKey, bytes, ttlMs)
+  }
+
+  remove(link: Link, storedKeys: readonly string[]): number {
+    let removed = 0
+    for (const storedKey of storedKeys) {
+      this.#readTracked(link, storedKey)
+      const bytes = this.peek(storedKey)
+      const isValue = bytes !== undefined && !isPlaceholder(bytes)
+      this.#remove(storedKey)
+      if (isValue) removed++
+    }
+    return removed
+  }
+
+  /** A page of SCAN: keys that are there from the first page to the last are in one of them. */
+  scan(page: number, pattern: string, spared: string): { next: number; storedKeys: string[] } {
+    const matches = globMatcher(pattern)
+    const storedKeys = this.keys().filter((storedKey) => {
+      if (pageOf(storedKey) !== page || storedKey.startsWith(spared) || !matches(storedKey)) return false
+      const bytes = this.peek(storedKey)
+      if (bytes === undefined) return false
+      return !(this.hasDefect('removals by pattern spare placeholders') && isPlaceholder(bytes))
+    })
+    return { next: page + 1 < PAGES ? page + 1 : 0, storedKeys }
+  }
+
+  reclaim(link: Link, storedKeys: readonly string[], generation: string): number {
+    let removed = 0
+    for (const storedKey of storedKeys) {
+      this.#readTracked(link, storedKey)
+      const bytes = this.peek(storedKey)
+      const keep = bytes !== undefined && (isPlaceholder(bytes) || bytes.includes(generation, 0, 'latin1'))
+      if (!keep && this.#remove(storedKey)) removed++
+    }
+    return removed
+  }
+
+  ttlMs(link: Link, storedKey: string): number | undefined {
+    this.#readTracked(link, storedKey)
+    const bytes = this.peek(storedKey)
+    if (bytes === undefined || isPlaceholder(bytes)) return undefined
+    return this.#keyspace.remainingMs(storedKey)
+  }
+
+  /** PTTL is tracked where it runs, the last GET always. */
+  capture(link: Link, storedKey: string, ttlMs: number): string {
+    if (this.peek(storedKey)?.length === GENERATION_BYTES) this.#track(link, storedKey)
+    const generation = captureGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
+    this.#track(link, storedKey)
+    return generation
+  }
+
+  bump(storedKey: string, ttlMs: number): string {
+    const generation = newGeneration()
+    if (!this.hasDefect('bump changes nothing')) this.#put(storedKey, Buffer.from(generation, 'latin1'), ttlMs)
+    return generation
+  }
+
+  /** What happens without any of our connections asking for it: eviction, and DEL and SET from `redis-cli`. */
+  foreignRemove(storedKey: string): void {
+    this.#remove(storedKey)
+  }
+
+  flush(links: readonly Link[]): void {
+    this.#strings.clear()
+    this.#tracked.clear()
+    for (const link of links) link.arrive({ kind: 'flush' })
+  }
+
+  /** Deletes what has expired, and tells of it; Redis does so at its leisure. */
+  expire(): void {
+    for (const storedKey of this.keys()) this.peek(storedKey)
+  }
+
+  save(): void {
+    this.#saved = new Map(this.#strings)
+  }
+
+  /** Another life with what was saved, or with nothing. */
+  restart(isEmpty: boolean): void {
+    this.life++
+    this.#tracked.clear()
+    this.#strings = new Map(isEmpty ? [] : this.#saved)
+  }
+
+
+  /** The entry as if its generations had been read only now. */
+  #boundNow(storedKey: string, bytes: Buffer): Buffer {
+    const { entry, payload, ...header } = openEnvelope(storedKey, bytes)
+    if (entry === undefined) return bytes
+    const generations = entry.generations.map((one) => ({
+      storedKey: one.storedKey,
+      generation: this.peek(one.storedKey)?.toString('latin1') ?? one.generation,
+    }))
+    return sealEnvelope(storedKey, { ...header, entry: { ...entry, generations } }, payload)
+  }
+
+  #put(storedKey: string, bytes: Buffer, ttlMs: number): void {
+    this.#strings.set(storedKey, { bytes, expiresAtMs: this.#clock.monotonicMs() + ttlMs })
+    this.#modified(storedKey)
+    this.#onStored(storedKey)
+  }
+
+  #remove(storedKey: string): boolean {
+    const wasThere = this.#strings.delete(storedKey)
+    if (wasThere) this.#modified(storedKey)
+    return wasThere
+  }
+
+  #readTracked(link: Link, storedKey: string): void {
+    this.peek(storedKey)
+    this.#track(link, storedKey)
+  }
+
+  #track(link: Link, storedKey: string): void {
+    const links = this.#tracked.get(storedKey) ?? new Set()
+    links.add(link)
+    this.#tracked.set(storedKey, links)
+  }
+
+  #modified(storedKey: string): void {
+    const links = this.#tracked.get(storedKey)
+    if (links === undefined) return
+    this.#tracked.delete(storedKey)
+    if (this.hasDefect('pushes are lost')) return
+    for (const link of links) {
+      if (link !== this.#current) link.arrive({ kind: 'push', storedKey })
+      else if (this.hasDefect('own writes are not pushed, and stay tracked')) this.#track(link, storedKey)
+      else this.#afterReply.push(storedKey)
+    }
+  }
+}
+
+function pageOf(storedKey: string): number {
+  let sum = 0
+  for (let at = 0; at < storedKey.length; at++) sum += storedKey.charCodeAt(at)
+  return sum % PAGES
+}
+
+function newGeneration(): string {
+  return randomBytes(GENERATION_BYTES).toString('latin1')
+}

@@ -1,0 +1,287 @@
+import type {
+  AcquireReply,
+  AcquireRequest,
+  Coherence,
+  SharedTier,
+  TierListener,
+} from '../../src/backend/shared-tier.ts'
+import { CacheError } from '../../src/foundation/cache-error.ts'
+import { RESERVED } from '../../src/foundation/cache-key.ts'
+import type { Clock, Timers } from '../../src/foundation/clock.ts'
+import { escapeGlob } from '../../src/foundation/glob.ts'
+import { ServerClock } from '../../src/redis/server-clock.ts'
+import { type Arrival, Link } from './link.ts'
+import type { SimulatedRedis } from './simulated-redis.ts'
+
+export const TIMEOUT_MS = 1_000
+export const TRUST_MS = 3_000
+
+/** One process's way to the simulated Redis, in the mode `'tracking'`; the schedule moves what is on it. */
+export class SimulatedTier implements SharedTier {
+  readonly coherence: Coherence = 'tracking'
+  readonly localTtlMs: number = Number.POSITIVE_INFINITY
+  readonly #name: string
+  readonly #redis: SimulatedRedis
+  readonly #clock: Clock
+  readonly #timers: Timers
+  readonly #lives = new Set<number>()
+  /** A connection that we gave up, whose commands the server may still run until it is killed. */
+  orphan: Link | undefined
+  #listener: TierListener | undefined
+  #link: Link | undefined
+  #serverClock: ServerClock | undefined
+  #provenAtMs = 0
+  #links = 0
+  #isOpen = false
+  #cancelBeat: (() => void) | undefined
+  #connecting: { resolve: () => void; reject: (error: CacheError) => void } | undefined
+  #reads: { storedKey: string; resolve: (bytes: Buffer | null) => void; reject: (error: unknown) => void }[] = []
+
+  constructor(name: string, redis: SimulatedRedis, clock: Clock, timers: Timers) {
+    this.#name = name
+    this.#redis = redis
+    this.#clock = clock
+    this.#timers = timers
+  }
+
+  get link(): Link | undefined {
+    return this.#link
+  }
+
+  /** Whether the first connection is being made. */
+  get isConnecting(): boolean {
+    return this.#connecting !== undefined
+  }
+
+  /** Whether a connection that was there is to be made again. */
+  get isLost(): boolean {
+    return this.#isOpen && this.#link === undefined
+  }
+
+  get trustedUntilMs(): number {
+    return this.#link === undefined ? Number.NEGATIVE_INFINITY : this.#provenAtMs + TRUST_MS
+  }
+
+  /** Opens the tier: the handshake ends when the schedule says so. */
+  connect(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#connecting = { resolve, reject }
+    })
+  }
+
+  /** The handshake of a first or another connection comes to its end; the old one was killed before (T1). */
+  handshake(): void {
+    const connecting = this.#connecting
+    this.#connecting = undefined
+    if (this.#redis.isAway) {
+      connecting?.reject(new CacheError('CACHE_UNAVAILABLE', 'Connection refused'))
+      return
+    }
+    this.orphan = undefined
+    const link = new Link(`${this.#name}.${++this.#links}`)
+    this.#link = link
+    const isNewLife = !this.#lives.has(this.#redis.life)
+    this.#lives.add(this.#redis.life)
+    this.#serverClock = new ServerClock(this.#clock)
+    this.#provenAtMs = this.#clock.monotonicMs()
+    this.#listener?.epochBegan('connected')
+    if (this.#isOpen && isNewLife) this.#listener?.restarted()
+    this.#askTime()
+    connecting?.resolve()
+  }
+
+  /** Our end notices that the connection is gone. */
+  lose(): void {
+    const link = this.#link
+    if (link === undefined) return
+    this.#link = undefined
+    this.#redis.forget(link)
+    if (!link.isCut) this.orphan = link
+    link.fail()
+    this.#listener?.epochBegan('connection lost')
+  }
+
+  /** What has come back arrives, `count` items in one chunk. */
+  deliver(count: number): void {
+    const link = this.#link
+    for (let left = count; left > 0 && link !== undefined; left--) {
+      const arrival = link.inbound.shift()
+      if (arrival === undefined) return
+      link.arrived++
+      this.#arrived(link, arrival)
+    }
+  }
+
+  watch(listener: TierListener): void {
+    this.#listener = listener
+  }
+
+  start(): void {
+    this.#isOpen = true
+    this.#beatLater()
+  }
+
+  async stop(): Promise<void> {
+    this.#isOpen = false
+    this.#cancelBeat?.()
+  }
+
+  connectionOf(): unknown {
+    return this.#link
+  }
+
+  serverNowMs(): number | undefined {
+    return this.#link === undefined ? undefined : this.#serverClock?.nowMs()
+  }
+
+  serverTimeMs(): Promise<number> {
+    return this.#send('TIME', () => this.#redis.nowMs)
+  }
+
+  read(storedKey: string): Promise<Buffer | null> {
+    return new Promise((resolve, reject) => {
+      this.#reads.push({ storedKey, resolve, reject })
+      if (this.#reads.length === 1) process.nextTick(() => this.#flushReads())
+    })
+  }
+
+  acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
+    return this.#send(`acquire ${request.purpose} ${storedKey}`, (link) =>
+      this.#redis.acquire(link, storedKey, request),
+    )
+  }
+
+  renew(storedKey: string, token: string, leaseMs: number): Promise<boolean> {
+    return this.#send(`renew ${storedKey}`, (link) => this.#redis.renew(link, storedKey, token, leaseMs))
+  }
+
+  fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
+    return this.#send(`fill ${storedKey}`, (link) => this.#redis.fill(link, storedKey, token, entry, ttlMs))
+  }
+
+  release(storedKey: string, token: string): Promise<void> {
+    return this.#send(`release ${storedKey}`, (link) => this.#redis.release(link, storedKey, token))
+  }
+
+  write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {
+    return this.#send(`write ${storedKey}`, () => this.#redis.write(storedKey, entry, ttlMs))
+  }
+
+  remove(storedKeys: readonly string[]): Promise<number> {
+    return this.#send(`remove ${storedKeys}`, (link) => this.#redis.remove(link, storedKeys))
+  }
+
+  async removeMatching(pattern: string, _options: object, spared: string): Promise<number> {
+    return this.#walk(pattern, spared, (storedKeys) => this.remove(storedKeys))
+  }
+
+  ttlMs(storedKey: string): Promise<number | undefined> {
+    return this.#send(`ttl ${storedKey}`, (link) => this.#redis.ttlMs(link, storedKey))
+  }
+
+  async announce(): Promise<void> {}
+
+  capture(storedKey: string, ttlMs: number): Promise<string> {
+    return this.#send(`capture ${storedKey}`, (link) => this.#redis.capture(link, storedKey, ttlMs))
+  }
+
+  bump(storedKey: string, ttlMs: number): Promise<string> {
+    return this.#send(`bump ${storedKey}`, () => this.#redis.bump(storedKey, ttlMs))
+  }
+
+  reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number> {
+    return this.#walk(`${escapeGlob(prefix)}*`, prefix + RESERVED, (storedKeys) => {
+      signal.throwIfAborted()
+      return this.#send(`reclaim ${storedKeys}`, (link) => this.#redis.reclaim(link, storedKeys, generation))
+    })
+  }
+
+  async #walk(
+    pattern: string,
+    spared: string,
+    remove: (storedKeys: readonly string[]) => Promise<number>,
+  ): Promise<number> {
+    let removed = 0
+    let cursor = 0
+    do {
+      const page = cursor
+      const { next, storedKeys } = await this.#send(`scan ${page} ${pattern}`, () =>
+        this.#redis.scan(page, pattern, spared),
+      )
+      if (storedKeys.length > 0) removed += await remove(storedKeys)
+      cursor = next
+    } while (cursor !== 0)
+    return removed
+  }
+
+  #flushReads(): void {
+    const reads = this.#reads
+    this.#reads = []
+    const storedKeys = reads.map(({ storedKey }) => storedKey)
+    this.#send(`read ${storedKeys}`, (link) => this.#redis.read(link, storedKeys)).then(
+      (replies) => {
+        for (const [index, { resolve }] of reads.entries()) resolve(replies[index] ?? null)
+      },
+      (error) => {
+        for (const { reject } of reads) reject(error)
+      },
+    )
+  }
+
+  #send<Reply>(label: string, run: (link: Link) => Reply): Promise<Reply> {
+    const link = this.#link
+    if (link === undefined) return Promise.reject(new CacheError('CACHE_UNAVAILABLE', 'There is no connection'))
+    return new Promise((resolve, reject) => {
+      const cancel = this.#timers.after(TIMEOUT_MS, () => {
+        reject(new CacheError('CACHE_TIMEOUT', `No reply to ${label}`))
+      })
+      link.send({
+        label,
+        run,
+        resolve: (reply) => {
+          cancel()
+          resolve(reply as Reply)
+        },
+        reject: (error) => {
+          cancel()
+          reject(error)
+        },
+      })
+    })
+  }
+
+  #arrived(link: Link, arrival: Arrival): void {
+    switch (arrival.kind) {
+      case 'reply':
+        link.answered(arrival.request)
+        arrival.request.resolve(arrival.reply)
+        return
+      case 'push':
+        this.#listener?.invalidated(arrival.storedKey)
+        return
+      case 'flush':
+        this.#listener?.epochBegan('the server was flushed')
+    }
+  }
+
+  #beatLater(): void {
+    this.#cancelBeat = this.#timers.after(TRUST_MS / 3, () => {
+      this.#askTime()
+      this.#beatLater()
+    })
+  }
+
+  #askTime(): void {
+    const link = this.#link
+    const sentMs = this.#clock.monotonicMs()
+    this.serverTimeMs().then(
+      (serverMs) => {
+        if (link !== this.#link) return
+        const seconds = Math.floor(serverMs / 1_000)
+        this.#serverClock?.learn([String(seconds), String((serverMs - seconds * 1_000) * 1_000)], sentMs)
+        this.#provenAtMs = Math.max(this.#provenAtMs, sentMs)
+      },
+      () => {},
+    )
+  }
+}
