@@ -36,7 +36,7 @@ export function assembleCache(assembly: Assembly): Cache {
   })
   parts.witness(core)
   const reads = new ReadThrough(core)
-  const writes = new Writes(core, reads)
+  const writes = new Writes(core)
   return new Cache({
     ...{ core, reads, writes },
     space: root,

@@ -5,6 +5,7 @@ import type { ValueCodec } from '../codec/value-codec.ts'
 import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../foundation/clock.ts'
 import { Arrivals } from './arrivals.ts'
 import type { ResolvedReadThrough } from './cache-options.ts'
+import { Captures } from './captures.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
 import { EntryReader } from './entry-reader.ts'
 import type { Flight } from './flight.ts'
@@ -47,6 +48,7 @@ export class CacheCore implements TierListener, StoreWitness {
   readonly generations: Generations
   readonly reader: EntryReader
   readonly arrivals: Arrivals
+  readonly captures: Captures
   readonly breaker: CircuitBreaker
   readonly outbox: Outbox
   readonly flights: Map<string, Flight> = new Map()
@@ -71,6 +73,7 @@ export class CacheCore implements TierListener, StoreWitness {
     this.tier = new ResilientTier({ tier, breaker: this.breaker, outbox: this.outbox, opened })
     this.local = new LocalTier(root.prefix, options.local)
     this.generations = new Generations(clock, () => tier.localTtlMs)
+    this.captures = new Captures(this.tier, this.generations, clock, this.generationTtlMs)
     this.arrivals = new Arrivals(timers)
     this.reader = new EntryReader({
       tier: this.tier,

@@ -1,4 +1,4 @@
-import type { BoundGeneration, EntryMeta } from '../codec/entry-meta.ts'
+import type { EntryMeta } from '../codec/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { isProgrammingMistake } from '../foundation/cache-error.ts'
 import { RESERVED } from '../foundation/cache-key.ts'
@@ -7,7 +7,7 @@ import { escapeGlob, globMatcher } from '../foundation/glob.ts'
 import type { CacheCore } from './cache-core.ts'
 import { type ResolvedEntryOptions, storedTtlMs } from './cache-options.ts'
 import type { KeySpace } from './key-space.ts'
-import { newStamp, type ReadThrough } from './read-through.ts'
+import { newStamp } from './loading.ts'
 
 /** Keys of one removal. */
 const KEYS_PER_REMOVAL = 2_048
@@ -29,14 +29,12 @@ export interface WriteRequest {
  */
 export class Writes {
   readonly #core: CacheCore
-  readonly #reads: ReadThrough
   readonly #reclaims = new Set<AbortController>()
   /** Writes that are still to be sent, by key: one that is asked for later is sent later. */
   readonly #queue = new Map<string, Promise<unknown>>()
 
-  constructor(core: CacheCore, reads: ReadThrough) {
+  constructor(core: CacheCore) {
     this.#core = core
-    this.#reads = reads
   }
 
   /** @throws CacheError where it was not acknowledged; what was under the key is then invalidated */
@@ -116,11 +114,11 @@ export class Writes {
   }
 
   async #send({ generationKeys, options, storedKey, value }: WriteRequest): Promise<void> {
-    const { codec, generations, outbox, tier } = this.#core
+    const { captures, codec, generations, outbox, tier } = this.#core
     this.#core.writeBegan([storedKey])
     try {
       for (let rewrites = 0; ; rewrites++) {
-        const bound = await this.#bind(generationKeys)
+        const bound = await captures.all(generationKeys)
         const meta: EntryMeta = {
           ...options,
           stamp: newStamp(),
@@ -141,10 +139,6 @@ export class Writes {
     } finally {
       this.#core.writeSettled([storedKey])
     }
-  }
-
-  #bind(generationKeys: readonly string[]): Promise<readonly BoundGeneration[]> {
-    return Promise.all(generationKeys.map((generationKey) => this.#reads.captureOne(generationKey)))
   }
 
   async #inOrder(storedKey: string, work: () => Promise<void>): Promise<void> {

@@ -100,8 +100,13 @@ export class DeadlinePort implements RedisPort {
   }
 
   subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
-    return this.#connectDeadlines.guard(this.#port.subscribe(channel, listener), undefined, {
-      expired: () => timeout('subscribe', this.#connectDeadlines.timeoutMs),
+    const subscribing = this.#port.subscribe(channel, listener)
+    return this.#connectDeadlines.guard(subscribing, undefined, {
+      expired: () => {
+        // One that is made all the same is wanted by nobody.
+        subscribing.then((late) => late.close()).catch(() => {})
+        return timeout('subscribe', this.#connectDeadlines.timeoutMs)
+      },
       rejected: (error) => this.#port.translate(error),
     })
   }

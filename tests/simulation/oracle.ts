@@ -1,5 +1,5 @@
 import { openEnvelope } from '../../src/codec/envelope.ts'
-import { isPlaceholder } from '../../src/codec/entry-meta.ts'
+import type { BoundGeneration } from '../../src/codec/entry-meta.ts'
 import type { SimulatedRedis } from './simulated-redis.ts'
 
 /** A value that was loaded or written, and what would make it old. */
@@ -43,6 +43,13 @@ export interface Question {
   readonly binding: readonly Invalidation[]
 }
 
+/** An acknowledged write, and how often its key and what it depends on had been touched. */
+export interface Write {
+  readonly value: KnownValue
+  readonly keys: readonly (readonly [storedKey: string, touched: number])[]
+  readonly touched: number
+}
+
 /** What the schedule found to be wrong. */
 export class Violation extends Error {
   override readonly name = 'Violation'
@@ -57,6 +64,7 @@ export class Oracle {
   readonly #trustMs: number
   readonly #values = new Map<string, KnownValue>()
   readonly #invalidations: Invalidation[] = []
+  readonly #writes = new Map<string, Write>()
   #moment = 1
 
   constructor(redis: () => SimulatedRedis, trustMs: number) {
@@ -79,6 +87,24 @@ export class Oracle {
 
   value(text: string): KnownValue | undefined {
     return this.#values.get(text)
+  }
+
+  /** Redis has taken an entry: a value that was written is new at this moment. */
+  stored(text: string, nowMs: number): void {
+    const value = this.#values.get(text)
+    if (value === undefined || !text.endsWith('w')) return
+    value.lastNewAt = this.tick()
+    value.bornMs = nowMs
+  }
+
+  /** A write was acknowledged; `before` tells how often what it depends on had been touched when it began. */
+  wrote(processId: number, value: KnownValue, keys: Write['keys'], touched: number): void {
+    this.#writes.set(`${processId} ${value.storedKey}`, { value, keys, touched })
+  }
+
+  /** The last acknowledged write of a process. */
+  written(processId: number, storedKey: string): Write | undefined {
+    return this.#writes.get(`${processId} ${storedKey}`)
   }
 
   began(label: string, processId: number | undefined, concerns: Invalidation['concerns']): Invalidation {
@@ -149,18 +175,12 @@ export class Oracle {
   /** Nothing older than an acknowledged invalidation is readable as valid. @throws Violation */
   checkStored(storedKey: string): void {
     const redis = this.#redis()
-    const bytes = redis.peek(storedKey)
-    if (bytes === undefined || isPlaceholder(bytes) || bytes[0] !== 1 || bytes[1] !== 1) return
-    let opened: ReturnType<typeof openEnvelope>
-    try {
-      opened = openEnvelope(storedKey, bytes)
-    } catch {
-      // A generation that happens to begin like an envelope.
-      return
-    }
-    const generations = opened.entry?.generations ?? []
-    const isValid = generations.every((one) => redis.peek(one.storedKey)?.toString('latin1') === one.generation)
-    const value = this.#values.get(JSON.parse(opened.payload.toString()))
+    const entry = entryIn(storedKey, redis.peek(storedKey))
+    if (entry === undefined) return
+    const isValid = entry.generations.every(
+      (one) => redis.peek(one.storedKey)?.toString('latin1') === one.generation,
+    )
+    const value = this.#values.get(entry.text)
     if (!isValid || value === undefined) return
     const killer = this.#invalidations.find(
       (one) => one.acknowledgedAt <= this.#moment && one.concerns(value) && value.lastNewAt < one.beganAt,
@@ -170,6 +190,16 @@ export class Oracle {
       `Redis holds ${value.text} under ${printable(storedKey)} as valid: it is older than '${killer.label}'`,
     )
   }
+}
+
+/** The value and generations of a cache entry; `undefined` where the bytes are none. */
+export function entryIn(
+  storedKey: string,
+  bytes: Buffer | undefined,
+): { readonly text: string; readonly generations: readonly BoundGeneration[] } | undefined {
+  if (bytes === undefined || storedKey.includes('\u0000') || bytes[0] !== 1) return undefined
+  const { entry, payload } = openEnvelope(storedKey, bytes)
+  return { text: JSON.parse(payload.toString()), generations: entry?.generations ?? [] }
 }
 
 /** Reserved keys begin with a NUL, which a trace should not hold. */

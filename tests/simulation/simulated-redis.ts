@@ -42,8 +42,8 @@ const SERVER_EPOCH_MS = 1_700_000_000_000
 export class SimulatedRedis {
   readonly #clock: Clock
   readonly #defects: ReadonlySet<Defect>
-  /** Told of whatever is stored. */
-  readonly #onStored: (storedKey: string) => void
+  /** Told of every change. */
+  readonly #onChanged: (storedKey: string) => void
   #strings = new Map<string, Stored>()
   #saved: ReadonlyMap<string, Stored> = new Map()
   readonly #tracked = new Map<string, Set<Link>>()
@@ -53,10 +53,10 @@ export class SimulatedRedis {
   life = 1
   readonly #keyspace: Keyspace
 
-  constructor(clock: Clock, defects: readonly Defect[], onStored: (storedKey: string) => void) {
+  constructor(clock: Clock, defects: readonly Defect[], onChanged: (storedKey: string) => void) {
     this.#clock = clock
     this.#defects = new Set(defects)
-    this.#onStored = onStored
+    this.#onChanged = onChanged
     this.#keyspace = {
       get: (storedKey) => this.peek(storedKey),
       put: (storedKey, bytes, ttlMs) => this.#put(storedKey, bytes, ttlMs),
@@ -243,12 +243,15 @@ export class SimulatedRedis {
   #put(storedKey: string, bytes: Buffer, ttlMs: number): void {
     this.#strings.set(storedKey, { bytes, expiresAtMs: this.#clock.monotonicMs() + ttlMs })
     this.#modified(storedKey)
-    this.#onStored(storedKey)
+    this.#onChanged(storedKey)
   }
 
   #remove(storedKey: string): boolean {
     const wasThere = this.#strings.delete(storedKey)
-    if (wasThere) this.#modified(storedKey)
+    if (wasThere) {
+      this.#modified(storedKey)
+      this.#onChanged(storedKey)
+    }
     return wasThere
   }
 

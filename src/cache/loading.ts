@@ -1,0 +1,228 @@
+import { randomBytes } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { BoundGeneration, EntryMeta } from '../codec/entry-meta.ts'
+import { isProgrammingMistake } from '../foundation/cache-error.ts'
+import type { CacheCore } from './cache-core.ts'
+import { type ResolvedEntryOptions, storedTtlMs } from './cache-options.ts'
+import type { Flight, Outcome } from './flight.ts'
+import { type IsolatedValue, isolate } from './isolation.ts'
+import type { KeySpace } from './key-space.ts'
+import type { Lease } from './lease.ts'
+import { LoadContext, type Loader } from './load-context.ts'
+import type { LocalEntry } from './local-tier.ts'
+
+/** One call of `getOrSet` that the local tier could not answer. */
+export interface LoadRequest {
+  readonly space: KeySpace
+  readonly key: string
+  readonly storedKey: string
+  /** Stored keys of the generations that the entry must depend on: of its namespaces and of its tags. */
+  readonly generationKeys: readonly string[]
+  readonly options: ResolvedEntryOptions
+  readonly loader: Loader<unknown>
+}
+
+/** What a load under a lease stands on; all of it was had before the loader begins. */
+export interface LeasedLoad {
+  readonly lease: Lease
+  /** The generations that the entry will depend on. */
+  readonly bound: readonly BoundGeneration[]
+  readonly serverNowMs: number
+}
+
+/** Keys whose tags are remembered, since only their values tell them. */
+const MOST_LEARNED = 10_000
+
+interface Loaded {
+  readonly value: unknown
+  readonly context: LoadContext
+  readonly durationMs: number
+}
+
+interface LateTag extends BoundGeneration {
+  readonly isKnown: boolean
+}
+
+/** Runs loaders, and stores what they return: only under the token of a lease, and bound to what was captured before. */
+export class Loading {
+  readonly #core: CacheCore
+  /** Tags that only the value of a key told, to be captured before it is loaded the next time (G3). */
+  readonly #learnedTags = new LRUCache<string, readonly string[]>({ max: MOST_LEARNED })
+
+  constructor(core: CacheCore) {
+    this.#core = core
+  }
+
+  /** Stored keys of what has to be captured before this load begins (G2). */
+  generationKeysOf({ generationKeys, storedKey }: LoadRequest): readonly string[] {
+    const learned = this.#learnedTags.get(storedKey)
+    return learned === undefined ? generationKeys : [...new Set([...generationKeys, ...learned])]
+  }
+
+  /**
+   * Loads under a lease, and stores what was loaded.
+   * @param stale what may be served where the loader fails
+   */
+  async underLease(
+    flight: Flight,
+    request: LoadRequest,
+    { bound, lease, serverNowMs }: LeasedLoad,
+    stale: LocalEntry | undefined,
+  ): Promise<Outcome> {
+    const loaderBeganAt = this.#core.generations.now
+    let loaded: Loaded
+    try {
+      loaded = await this.#load(flight, request)
+    } catch (error) {
+      void lease.release()
+      return this.#serveInstead(request.key, stale, error)
+    }
+    lease.end()
+    const { context, durationMs, value } = loaded
+    if (value === undefined || context.isSkipped) {
+      void lease.release()
+      return { isolated: { value, isCloned: false }, lateTagKeys: [] }
+    }
+    const late = this.#lateTags(request, context, bound, loaderBeganAt)
+    const lateTagKeys = late.map(({ isKnown, storedKey }) => ({ isKnown, tagKey: storedKey }))
+    if (late.some(({ isKnown }) => !isKnown)) {
+      this.#learnedTags.set(
+        request.storedKey,
+        late.map(({ storedKey }) => storedKey),
+      )
+      void lease.release()
+      return { isolated: await this.#isolated(request, value), lateTagKeys }
+    }
+    const options = context.resolve(request.options)
+    const meta: EntryMeta = {
+      ...options,
+      stamp: newStamp(),
+      createdAtMs: serverNowMs,
+      loadCostMs: durationMs,
+      generations: [...bound, ...late.filter((tag) => !bound.some((one) => one.storedKey === tag.storedKey))],
+    }
+    try {
+      return { isolated: await this.#fill(request, lease, value, meta), lateTagKeys }
+    } catch (error) {
+      void lease.release()
+      if (isProgrammingMistake(error)) throw error
+      this.#core.policy.tell('getOrSet', request.key, error)
+      return { isolated: { value, isCloned: false }, lateTagKeys }
+    }
+  }
+
+  /**
+   * Tags that only the value told bind to a generation that was read before the loader began and is still live (G3);
+   * those that were captured for this load are bound already.
+   */
+  #lateTags(
+    { generationKeys, space }: LoadRequest,
+    context: LoadContext,
+    bound: readonly BoundGeneration[],
+    loaderBeganAt: number,
+  ): LateTag[] {
+    const tagKeys = context.tags
+      .map((tag) => space.tagKey(tag))
+      .filter((key) => !generationKeys.includes(key))
+    return tagKeys.map((tagKey) => {
+      const captured = bound.find(({ storedKey }) => storedKey === tagKey)
+      if (captured !== undefined) return { ...captured, isKnown: true }
+      const known = this.#core.generations.known(tagKey)
+      const isKnown = known !== undefined && known.learnedAt <= loaderBeganAt
+      return { storedKey: tagKey, generation: known?.generation ?? '', isKnown }
+    })
+  }
+
+  /** Stores the entry under its token, and keeps it here: the script has read what it stored (L1). */
+  async #fill(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<IsolatedValue> {
+    const { codec, generations, local, policy, reader, tier } = this.#core
+    const { key, storedKey } = request
+    const bytes = codec.encodeEntry(storedKey, value, meta)
+    const own = this.#core.options.isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
+    const known = meta.generations.map(({ storedKey: generationKey }) => generations.known(generationKey))
+    const isKeepable = known.every(
+      (one, index) => one !== undefined && one.generation === meta.generations[index]?.generation,
+    )
+    const entry = reader.entry(storedKey, own, meta, isKeepable ? (known as never) : [])
+    const pending = local.expect(storedKey)
+    try {
+      const isStored = lease.isValid && (await tier.fill(storedKey, lease.token, bytes, storedTtlMs(meta)))
+      if (!isStored) policy.events.emit('lease-lost', { key })
+      else if (isKeepable) local.keep(storedKey, pending, entry, bytes.length)
+    } catch (error) {
+      policy.tell('getOrSet', key, error)
+    } finally {
+      local.forget(storedKey, pending)
+    }
+    return entry.isolated
+  }
+
+  /** Without a token nothing is stored (L6). */
+  async uncached(
+    flight: Flight,
+    request: LoadRequest,
+    stale: LocalEntry | undefined = undefined,
+  ): Promise<Outcome> {
+    try {
+      const { context, value } = await this.#load(flight, request)
+      const tagKeys = context.tags.map((tag) => request.space.tagKey(tag))
+      const lateTagKeys = tagKeys.map((tagKey) => ({ tagKey, isKnown: false }))
+      const isRaw = value === undefined || context.isSkipped
+      const isolated = isRaw ? { value, isCloned: false } : await this.#isolated(request, value)
+      return { isolated, lateTagKeys }
+    } catch (error) {
+      if (isProgrammingMistake(error)) throw error
+      return this.#serveInstead(request.key, stale ?? this.#unrefuted(request), error)
+    }
+  }
+
+  async #load(flight: Flight, { key, loader }: LoadRequest): Promise<Loaded> {
+    const { clock, policy } = this.#core
+    flight.signal.throwIfAborted()
+    flight.isLoading = true
+    const context = new LoadContext(key, flight.signal)
+    const beganMs = clock.monotonicMs()
+    try {
+      const value = await loader(context)
+      const durationMs = clock.monotonicMs() - beganMs
+      policy.events.emit('load', { key, durationMs })
+      return { context, value, durationMs }
+    } catch (error) {
+      policy.events.emit('load', { key, durationMs: clock.monotonicMs() - beganMs, error })
+      throw error
+    }
+  }
+
+  /** A stale value within its window where the loader failed; else its error. */
+  #serveInstead(key: string, stale: LocalEntry | undefined, error: unknown): Outcome {
+    const { clock, policy } = this.#core
+    if (stale === undefined || !mayStandIn(stale, clock.monotonicMs())) throw error
+    policy.events.emit('stale', { key, reason: 'error' })
+    return { isolated: stale.isolated, lateTagKeys: [] }
+  }
+
+  /** What this process still holds of an older epoch: nothing is known against it, so it may stand in for an error. */
+  #unrefuted({ generationKeys, storedKey }: LoadRequest): LocalEntry | undefined {
+    const entry = this.#core.localEntry(storedKey)
+    return entry?.dependsOn(generationKeys) ? entry : undefined
+  }
+
+  /** A value of the caller's own making, as if it had been stored and read. */
+  async #isolated({ storedKey }: LoadRequest, value: unknown): Promise<IsolatedValue> {
+    const { codec, options } = this.#core
+    if (options.isolation === 'share') return { value, isCloned: false }
+    const encoded = codec.encode(storedKey, value)
+    return isolate(await codec.decode(storedKey, Buffer.from(encoded as string)), options.isolation)
+  }
+}
+
+/** Whether an entry may stand in for a loader's error: within its window, and with nothing known against it. */
+function mayStandIn(entry: LocalEntry, nowMs: number): boolean {
+  const isWanted = (entry.meta?.staleIfErrorMs ?? 0) > 0
+  return isWanted && nowMs < entry.staleIfErrorUntilMs && entry.isUnrefuted
+}
+
+/** Tells this write from every other. */
+export function newStamp(): string {
+  return randomBytes(8).toString('latin1')
+}
