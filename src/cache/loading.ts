@@ -5,6 +5,7 @@ import { isProgrammingMistake } from '../foundation/cache-error.ts'
 import type { CacheCore } from './cache-core.ts'
 import { type ResolvedEntryOptions, storedTtlMs } from './cache-options.ts'
 import type { Flight, Outcome } from './flight.ts'
+import type { KnownGeneration } from './generations.ts'
 import { type IsolatedValue, isolate } from './isolation.ts'
 import type { KeySpace } from './key-space.ts'
 import type { Lease } from './lease.ts'
@@ -135,26 +136,41 @@ export class Loading {
 
   /** Stores the entry under its token, and keeps it here: the script has read what it stored (L1). */
   async #fill(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<IsolatedValue> {
-    const { codec, generations, local, policy, reader, tier } = this.#core
+    const { codec, generations, local, options, policy, reader, tier } = this.#core
     const { key, storedKey } = request
     const bytes = codec.encodeEntry(storedKey, value, meta)
-    const own = this.#core.options.isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
-    const known = meta.generations.map(({ storedKey: generationKey }) => generations.known(generationKey))
-    const isKeepable = known.every(
-      (one, index) => one !== undefined && one.generation === meta.generations[index]?.generation,
-    )
-    const entry = reader.entry(storedKey, own, meta, isKeepable ? (known as never) : [])
+    const own = options.isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
     const pending = local.expect(storedKey)
     try {
-      const isStored = lease.isValid && (await tier.fill(storedKey, lease.token, bytes, storedTtlMs(meta)))
+      const filling = lease.isValid
+        ? tier.fill(storedKey, lease.token, bytes, storedTtlMs(meta))
+        : Promise.resolve(false)
+      // A generation that was made for this load was not read since; that travels with the fill.
+      const unknown = meta.generations.filter((one) => generations.known(one.storedKey) === undefined)
+      const fetching = unknown.map((one) => reader.fetch(one.storedKey).catch(() => undefined))
+      const [isStored] = await Promise.all([filling, ...fetching])
       if (!isStored) policy.events.emit('lease-lost', { key })
-      else if (isKeepable) local.keep(storedKey, pending, entry, bytes.length)
+      const known = this.#knownAs(meta.generations)
+      const entry = reader.entry(storedKey, own, meta, known ?? [])
+      if (isStored && known !== undefined) local.keep(storedKey, pending, entry, bytes.length)
+      return entry.isolated
     } catch (error) {
       policy.tell('getOrSet', key, error)
+      return isolate(own, options.isolation)
     } finally {
       local.forget(storedKey, pending)
     }
-    return entry.isolated
+  }
+
+  /** What is known here of generations, if they are all still the ones that an entry is bound to. */
+  #knownAs(bound: readonly BoundGeneration[]): readonly KnownGeneration[] | undefined {
+    const all: KnownGeneration[] = []
+    for (const { generation, storedKey } of bound) {
+      const known = this.#core.generations.known(storedKey)
+      if (known?.generation !== generation) return undefined
+      all.push(known)
+    }
+    return all
   }
 
   /** Without a token nothing is stored (L6). */

@@ -62,6 +62,16 @@ export class HoldingProxy {
     for (const link of this.#links) flush(link)
   }
 
+  /** From now on new links pass freely; what the present ones hold stays held until it is let go by the answer. */
+  setAside(): () => void {
+    const links = [...this.#links]
+    this.#holdsReplies = false
+    this.#holdsRequests = false
+    return () => {
+      for (const link of links) flush(link)
+    }
+  }
+
   /** Clients see their connections end; to the server they live on, with what is held back still to come. */
   cutClients(): void {
     for (const { client } of this.#links) client.destroy()

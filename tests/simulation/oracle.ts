@@ -1,5 +1,5 @@
-import { openEnvelope } from '../../src/codec/envelope.ts'
 import type { BoundGeneration } from '../../src/codec/entry-meta.ts'
+import { openEnvelope } from '../../src/codec/envelope.ts'
 import type { SimulatedRedis } from './simulated-redis.ts'
 
 /** A value that was loaded or written, and what would make it old. */
@@ -47,7 +47,6 @@ export interface Question {
 export interface Write {
   readonly value: KnownValue
   readonly keys: readonly (readonly [storedKey: string, touched: number])[]
-  readonly touched: number
 }
 
 /** What the schedule found to be wrong. */
@@ -97,9 +96,14 @@ export class Oracle {
     value.bornMs = nowMs
   }
 
-  /** A write was acknowledged; `before` tells how often what it depends on had been touched when it began. */
-  wrote(processId: number, value: KnownValue, keys: Write['keys'], touched: number): void {
-    this.#writes.set(`${processId} ${value.storedKey}`, { value, keys, touched })
+  /** A write was acknowledged; remembered where it is what Redis holds now. */
+  wrote(processId: number, value: KnownValue, touched: (storedKey: string) => number): void {
+    const name = `${processId} ${value.storedKey}`
+    const entry = entryIn(value.storedKey, this.#redis().peek(value.storedKey))
+    this.#writes.delete(name)
+    if (entry?.text !== value.text || !this.#isValid(entry.generations)) return
+    const storedKeys = [value.storedKey, ...entry.generations.map(({ storedKey }) => storedKey)]
+    this.#writes.set(name, { value, keys: storedKeys.map((storedKey) => [storedKey, touched(storedKey)]) })
   }
 
   /** The last acknowledged write of a process. */
@@ -174,14 +178,10 @@ export class Oracle {
 
   /** Nothing older than an acknowledged invalidation is readable as valid. @throws Violation */
   checkStored(storedKey: string): void {
-    const redis = this.#redis()
-    const entry = entryIn(storedKey, redis.peek(storedKey))
-    if (entry === undefined) return
-    const isValid = entry.generations.every(
-      (one) => redis.peek(one.storedKey)?.toString('latin1') === one.generation,
-    )
+    const entry = entryIn(storedKey, this.#redis().peek(storedKey))
+    if (entry === undefined || !this.#isValid(entry.generations)) return
     const value = this.#values.get(entry.text)
-    if (!isValid || value === undefined) return
+    if (value === undefined) return
     const killer = this.#invalidations.find(
       (one) => one.acknowledgedAt <= this.#moment && one.concerns(value) && value.lastNewAt < one.beganAt,
     )
@@ -189,6 +189,11 @@ export class Oracle {
     throw new Violation(
       `Redis holds ${value.text} under ${printable(storedKey)} as valid: it is older than '${killer.label}'`,
     )
+  }
+
+  #isValid(generations: readonly BoundGeneration[]): boolean {
+    const redis = this.#redis()
+    return generations.every((one) => redis.peek(one.storedKey)?.toString('latin1') === one.generation)
   }
 }
 

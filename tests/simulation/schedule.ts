@@ -21,7 +21,10 @@ export interface Setting {
   readonly invalidates: boolean
   /** Whether connections break, entries are evicted, servers restart, processes crash, time jumps. */
   readonly faults: boolean
-  readonly options: ReadThroughOptions
+  readonly ttlMs: number
+  /** Both stale windows. */
+  readonly staleMs: number
+  readonly local: boolean
   readonly defects?: readonly Defect[]
 }
 
@@ -40,6 +43,13 @@ interface Load {
   text: string | undefined
 }
 
+/** An acknowledged invalidation that a restart has undone. */
+interface Lost {
+  readonly invalidation: Invalidation
+  readonly process: SimulatedProcess | undefined
+  readonly life: number
+}
+
 interface Place {
   readonly key: string
   readonly storedKey: string
@@ -56,6 +66,10 @@ const PLACES: readonly Place[] = [
 ]
 const TAGS = ['t', 'u', 'v'] as const
 const JUMPS_MS = [5, 300, 1_100, 3_100, 6_000, 11_000] as const
+/** The longest that the clock of a server can be misjudged where replies come within their deadline, twice over. */
+const CLOCK_ERROR_MS = 1_100
+/** Invalidations of this long ago are repeated to a server that may have forgotten them. */
+const REPEATED_MS = 10_000
 const MOST_DRAIN_STEPS = 3_000
 
 function place(space: KeySpace, key: string, tags: readonly string[]): Place {
@@ -75,13 +89,13 @@ export class Schedule {
   readonly #oracle: Oracle
   readonly #processes: SimulatedProcess[] = []
   readonly #loads = new Set<Load>()
-  readonly #open = new Set<object>()
+  readonly #open = new Set<{ readonly label: string; readonly process: SimulatedProcess }>()
   readonly #abortable = new Set<AbortController>()
   /** How often something was stored under a key, or removed. */
   readonly #touched = new Map<string, number>()
   #begun = 0
   #savedAt = 0
-  #lost: Invalidation[] = []
+  readonly #lost: Lost[] = []
   #violation: Error | undefined
 
   constructor(setting: Setting, bytes: Uint8Array, tally: Tally, trace?: string[]) {
@@ -89,7 +103,9 @@ export class Schedule {
     this.#choices = new Choices(bytes)
     this.#tally = tally
     this.#trace = trace
-    this.#redis = new SimulatedRedis(this.#time, setting.defects ?? [], (storedKey) => this.#changed(storedKey))
+    this.#redis = new SimulatedRedis(this.#time, setting.defects ?? [], (storedKey) =>
+      this.#changed(storedKey),
+    )
     this.#oracle = new Oracle(() => this.#redis, TRUST_MS)
     for (let id = 1; id <= setting.processes; id++) this.#addProcess()
   }
@@ -120,7 +136,8 @@ export class Schedule {
     for (const { isAlive, tier } of this.#processes) {
       if (!isAlive) continue
       const { link, orphan } = tier
-      if (tier.isConnecting || tier.isLost) steps.push([3, () => this.#do(tier.isLost ? 'reconnect' : 'connect', '', () => tier.handshake())])
+      if (tier.isConnecting || tier.isLost)
+        steps.push([3, () => this.#do(tier.isLost ? 'reconnect' : 'connect', '', () => tier.handshake())])
       if (orphan !== undefined && orphan.requests.length > 0) steps.push([2, () => this.#execute(orphan)])
       if (link === undefined) continue
       if (link.requests.length > 0 && !link.isCut) steps.push([4, () => this.#execute(link)])
@@ -130,11 +147,15 @@ export class Schedule {
     }
     for (const load of this.#loads) steps.push([3, () => this.#goOn(load)])
     if (this.#time.isDue) steps.push([3, () => this.#do('timer', '', () => this.#time.fireNext())])
-    else if (this.#time.hasTimer) steps.push([1, () => this.#do('timer', '', () => this.#time.fireNext())])
+    else if (this.#setting.invalidates && this.#time.hasTimer) steps.push([1, () => this.#do('timer', '', () => this.#time.fireNext())])
     for (const controller of this.#abortable) {
-      steps.push([1, () => this.#do('abort', '', () => controller.abort(new DOMException('Enough', 'AbortError')))])
+      steps.push([
+        1,
+        () => this.#do('abort', '', () => controller.abort(new DOMException('Enough', 'AbortError'))),
+      ])
       break
     }
+    if (!this.#setting.invalidates) steps.push([1, () => this.#do('time passes', '3 ms', () => this.#time.pass(3))])
     if (this.#setting.faults) steps.push([3, () => this.#fault()])
     if (steps.length === 0) steps.push([1, () => {}])
     return steps
@@ -207,7 +228,9 @@ export class Schedule {
         () => {
           if (link === undefined || link.isCut || !process.isAlive) return
           const arrives = choices.below(2) === 0
-          this.#do('cut', `${link.name}${arrives ? '' : ', nothing more arrives'}`, () => this.#cut(link, arrives))
+          this.#do('cut', `${link.name}${arrives ? '' : ', nothing more arrives'}`, () =>
+            this.#cut(link, arrives),
+          )
         },
       ],
       [
@@ -283,7 +306,11 @@ export class Schedule {
       for (const { tier } of this.#processes) tier.orphan = undefined
       this.#redis.restart(isEmpty)
       for (const storedKey of this.#touched.keys()) this.#touch(storedKey)
-      if (!isEmpty) this.#lost.push(...this.#oracle.forgotten(this.#savedAt))
+      if (isEmpty) return
+      for (const invalidation of this.#oracle.forgotten(this.#savedAt)) {
+        const process = this.#processes.find(({ id }) => id === invalidation.processId)
+        this.#lost.push({ invalidation, process, life: this.#redis.life })
+      }
     })
   }
 
@@ -367,13 +394,14 @@ export class Schedule {
     this.#call(process, `${process.id} get ${at.storedKey}${isLocal ? '' : ' from Redis'}`, async () => {
       const text = await this.#cacheOf(process, at).get(at.key, { local: isLocal })
       this.#oracle.answered(question, text)
-      const isUntouched =
-        written !== undefined &&
-        written.touched === this.#touchedSoFar(at.storedKey) &&
-        written.keys.every(([storedKey, touched]) => touched === this.#touchedSoFar(storedKey)) &&
-        this.#time.monotonicMs() < written.value.bornMs + this.#freshMs
-      if (isUntouched && text !== written.value.text) {
-        throw new Violation(`process ${process.id} wrote ${written.value.text} and got ${text}`)
+      const isUntouched = written?.keys.every(([storedKey, count]) => count === this.#touchedSoFar(storedKey))
+      const isFresh =
+        this.#time.monotonicMs() < (written?.value.bornMs ?? 0) + this.#setting.ttlMs - CLOCK_ERROR_MS
+      if (written !== undefined && isUntouched && isFresh) {
+        this.#note('read its own write', `${process.id} ${text}`)
+        if (text !== written.value.text) {
+          throw new Violation(`process ${process.id} wrote ${written.value.text} and got ${text}`)
+        }
       }
       return text
     })
@@ -382,11 +410,9 @@ export class Schedule {
   #set(process: SimulatedProcess, at: Place): void {
     const tags = this.#choices.rarely(4) ? [] : at.tags
     const { invalidation, value } = this.#writeBegins(process, at, tags)
-    const keys = [...at.space.generationKeys, ...value.tagKeys]
-    const before = keys.map((storedKey) => [storedKey, this.#touchedSoFar(storedKey)] as const)
     this.#change(process, [invalidation], `set ${value.text} [${tags}]`, async () => {
       await this.#cacheOf(process, at).set(at.key, value.text, { tags })
-      if (process.isAlive) this.#oracle.wrote(process.id, value, before, this.#touchedSoFar(at.storedKey))
+      this.#oracle.wrote(process.id, value, (storedKey) => this.#touchedSoFar(storedKey))
     })
   }
 
@@ -474,7 +500,7 @@ export class Schedule {
     const text = `${storedKey}@${this.#oracle.tick()}f`
     const value: KnownValue = {
       ...{ text, storedKey, tagKeys: new Set(), isPlain: true, lastNewAt: this.#oracle.tick() },
-      ...{ bornMs: this.#time.monotonicMs(), servableMs: ttlMs + 1_100 },
+      ...{ bornMs: this.#time.monotonicMs(), servableMs: ttlMs + CLOCK_ERROR_MS },
     }
     this.#oracle.learn(value)
     const label = `foreign SET ${text}`
@@ -537,7 +563,7 @@ export class Schedule {
   }
 
   #call(process: SimulatedProcess, label: string, work: () => Promise<unknown>): void {
-    const call = { label }
+    const call = { label, process }
     const count = this.#begun
     this.#do(label.split(' ')[1] as string, `#${count} ${label}`, () => {
       this.#open.add(call)
@@ -554,7 +580,6 @@ export class Schedule {
         },
       )
     })
-    ;(call as { process?: SimulatedProcess }).process = process
   }
 
   // The end: all faults are over, and everything settles.
@@ -568,7 +593,9 @@ export class Schedule {
       for (const at of PLACES) this.#get(process, at, false)
     }
     await this.#drain()
-    this.#oracle.remembered(this.#lost.filter((one) => this.#isRepeated(one)))
+    const isRepeated = ({ process, invalidation, life }: Lost) =>
+      process?.isAlive && process.tier.metAtMs(life) - invalidation.acknowledgedMs <= REPEATED_MS
+    this.#oracle.remembered(this.#lost.filter(isRepeated).map(({ invalidation }) => invalidation))
     for (const storedKey of this.#redis.keys()) this.#oracle.checkStored(storedKey)
     this.#addProcess()
     for (const process of this.#processes) {
@@ -581,21 +608,16 @@ export class Schedule {
     await this.#drain()
   }
 
-  #isRepeated({ acknowledgedMs, processId }: Invalidation): boolean {
-    void acknowledgedMs
-    return this.#processes.some(({ id, isAlive }) => isAlive && id === processId) && false
-  }
-
   async #drain(): Promise<void> {
     for (let steps = 0; steps < MOST_DRAIN_STEPS; steps++) {
       const isIdle = !this.#moveAll()
       await this.#settle()
       if (!isIdle) continue
-      if (![...this.#open].some((call) => (call as { process: SimulatedProcess }).process.isAlive)) return
+      if (![...this.#open].some(({ process }) => process.isAlive)) return
       this.#do('timer', '', () => this.#time.fireNext())
       await this.#settle()
     }
-    const labels = [...this.#open].map((call) => (call as { label: string }).label)
+    const labels = [...this.#open].flatMap(({ label, process }) => (process.isAlive ? [label] : []))
     throw new Violation(`Calls that never settle: ${labels.join('; ')}`)
   }
 
@@ -631,22 +653,23 @@ export class Schedule {
     if (this.#violation !== undefined) throw this.#violation
   }
 
-  get #freshMs(): number {
-    return 10_000
-  }
-
+  /** How long a value may be served after it was loaded. */
   get #servableMs(): number {
-    return 1e9
+    return this.#setting.ttlMs + this.#setting.staleMs + CLOCK_ERROR_MS
   }
 
   #addProcess(): void {
-    const process = new SimulatedProcess(
-      this.#processes.length + 1,
-      this.#redis,
-      this.#time,
-      this.#setting.options,
-    )
+    const process = new SimulatedProcess(this.#processes.length + 1, this.#redis, this.#time, this.#options())
     this.#processes.push(process)
+  }
+
+  #options(): ReadThroughOptions {
+    const { local, staleMs, ttlMs } = this.#setting
+    const stale = staleMs === 0 ? (0 as const) : staleMs / 1_000
+    return {
+      ...{ ttl: ttlMs / 1_000, staleWhileRevalidate: stale, staleIfError: stale, lease: '2s' },
+      ...(local ? {} : { local: false as const }),
+    }
   }
 
   #assertAlone(storedKey: string): void {

@@ -108,7 +108,8 @@ export class SimulatedRedis {
   read(link: Link, storedKeys: readonly string[]): (Buffer | null)[] {
     return storedKeys.map((storedKey) => {
       const bytes = this.peek(storedKey) ?? null
-      if (bytes !== null || !this.hasDefect('reads of missing keys are not tracked')) this.#track(link, storedKey)
+      if (bytes !== null || !this.hasDefect('reads of missing keys are not tracked'))
+        this.#track(link, storedKey)
       return bytes
     })
   }
@@ -197,7 +198,8 @@ export class SimulatedRedis {
 
   bump(storedKey: string, ttlMs: number): string {
     const generation = newGeneration()
-    if (!this.hasDefect('bump changes nothing')) this.#put(storedKey, Buffer.from(generation, 'latin1'), ttlMs)
+    if (!this.hasDefect('bump changes nothing'))
+      this.#put(storedKey, Buffer.from(generation, 'latin1'), ttlMs)
     return generation
   }
 
@@ -227,7 +229,6 @@ export class SimulatedRedis {
     this.#tracked.clear()
     this.#strings = new Map(isEmpty ? [] : this.#saved)
   }
-
 
   /** The entry as if its generations had been read only now. */
   #boundNow(storedKey: string, bytes: Buffer): Buffer {

@@ -24,7 +24,7 @@ export class SimulatedTier implements SharedTier {
   readonly #redis: SimulatedRedis
   readonly #clock: Clock
   readonly #timers: Timers
-  readonly #lives = new Set<number>()
+  readonly #lives = new Map<number, number>()
   /** A connection that we gave up, whose commands the server may still run until it is killed. */
   orphan: Link | undefined
   #listener: TierListener | undefined
@@ -35,7 +35,8 @@ export class SimulatedTier implements SharedTier {
   #isOpen = false
   #cancelBeat: (() => void) | undefined
   #connecting: { resolve: () => void; reject: (error: CacheError) => void } | undefined
-  #reads: { storedKey: string; resolve: (bytes: Buffer | null) => void; reject: (error: unknown) => void }[] = []
+  #reads: { storedKey: string; resolve: (bytes: Buffer | null) => void; reject: (error: unknown) => void }[] =
+    []
 
   constructor(name: string, redis: SimulatedRedis, clock: Clock, timers: Timers) {
     this.#name = name
@@ -56,6 +57,12 @@ export class SimulatedTier implements SharedTier {
   /** Whether a connection that was there is to be made again. */
   get isLost(): boolean {
     return this.#isOpen && this.#link === undefined
+  }
+
+  /** When it first met this or a later life of the server. */
+  metAtMs(life: number): number {
+    for (const [met, atMs] of this.#lives) if (met >= life) return atMs
+    return Number.POSITIVE_INFINITY
   }
 
   get trustedUntilMs(): number {
@@ -81,7 +88,7 @@ export class SimulatedTier implements SharedTier {
     const link = new Link(`${this.#name}.${++this.#links}`)
     this.#link = link
     const isNewLife = !this.#lives.has(this.#redis.life)
-    this.#lives.add(this.#redis.life)
+    if (isNewLife) this.#lives.set(this.#redis.life, this.#clock.monotonicMs())
     this.#serverClock = new ServerClock(this.#clock)
     this.#provenAtMs = this.#clock.monotonicMs()
     this.#listener?.epochBegan('connected')
@@ -230,7 +237,8 @@ export class SimulatedTier implements SharedTier {
 
   #send<Reply>(label: string, run: (link: Link) => Reply): Promise<Reply> {
     const link = this.#link
-    if (link === undefined) return Promise.reject(new CacheError('CACHE_UNAVAILABLE', 'There is no connection'))
+    if (link === undefined)
+      return Promise.reject(new CacheError('CACHE_UNAVAILABLE', 'There is no connection'))
     return new Promise((resolve, reject) => {
       const cancel = this.#timers.after(TIMEOUT_MS, () => {
         reject(new CacheError('CACHE_TIMEOUT', `No reply to ${label}`))

@@ -1,0 +1,180 @@
+import { createClient } from '@redis/client'
+import type { Cache, CreateCacheOptions } from 'cachewright'
+import { Redis } from 'ioredis'
+import { Redis as Redis5 } from 'ioredis5'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { waitUntil } from '../../testbed/wait-until.ts'
+import { dropped, inMode, Opened, Source, warmed } from './caches.ts'
+import { startHoldingProxy } from './holding-proxy.ts'
+
+let redis: Standalone
+let simple: Standalone
+const opened = new Opened()
+
+beforeAll(async () => {
+  ;[redis, simple] = await Promise.all([
+    startStandalone(),
+    startStandalone({ args: ['--rename-command', 'HELLO', ''] }),
+  ])
+})
+beforeEach(() => Promise.all([redis.ask('FLUSHALL'), simple.ask('FLUSHALL')]))
+afterEach(() => opened.close())
+afterAll(() => Promise.all([redis.stop(), simple.stop()]))
+
+function ioredis(client: Redis | Redis5): CreateCacheOptions {
+  client.on('error', () => {})
+  opened.later(() => client.disconnect())
+  return { client }
+}
+
+async function nodeRedis(): Promise<CreateCacheOptions> {
+  const client = createClient({ url: redis.url })
+  client.on('error', () => {})
+  await client.connect()
+  opened.later(() => client.destroy())
+  return { client }
+}
+
+const WAYS: readonly (readonly [
+  name: string,
+  options: () => CreateCacheOptions | Promise<CreateCacheOptions>,
+  server: () => Standalone,
+])[] = [
+  ['a server without RESP3', () => ({ redis: simple.url }), () => simple],
+  ["coherence: 'bus'", () => ({ redis: redis.url, coherence: 'bus' }), () => redis],
+  ["a caller's @redis/client", nodeRedis, () => redis],
+  ['ioredis 6', () => ioredis(new Redis(redis.url)), () => redis],
+  ['ioredis 5', () => ioredis(new Redis5(redis.url)), () => redis],
+]
+
+describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
+  async function onBus(more: CreateCacheOptions = {}): Promise<Cache> {
+    const cache = opened.cache({ ...(await optionsOf()), ...more })
+    await inMode(cache, 'bus')
+    return cache
+  }
+
+  test('what another cache changes leaves the local tier, in every way that it can be changed', async () => {
+    const [mine, other] = [await onBus(), await onBus()]
+    const changes: (() => Promise<unknown>)[] = [
+      () => other.set('key', 'changed'),
+      () => other.delete('key'),
+      () => other.deleteMany(['key', 'none']),
+      () => other.setMany({ key: 'changed' }),
+      () => other.invalidatePattern('k*'),
+      () => other.clear(),
+      () => other.backend.delete('key'),
+      () => other.backend.set('key', 'changed'),
+      () => other.invalidateTags(['users']),
+    ]
+    for (const change of changes) {
+      await mine.delete('key')
+      await waitUntil(
+        async () => {
+          await mine.getOrSet('key', () => 'loaded', { tags: ['users'] })
+          return mine.peek('key') !== undefined
+        },
+        { what: 'a local copy' },
+      )
+      await change()
+      await dropped(mine, 'key')
+      expect(['changed', undefined]).toContain(await mine.get('key'))
+    }
+  })
+
+  test('a lost subscriber empties the local tier before it serves, and the channel is joined again', async () => {
+    const [mine, other] = [await onBus(), await onBus()]
+    await warmed(mine, 'key')
+    let epochs = 0
+    mine.on('epoch', () => epochs++)
+    await server().ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await other.set('key', 'changed')
+    await waitUntil(() => epochs > 0, { what: 'the loss to be noticed' })
+    expect([undefined, 'changed']).toContain(mine.peek('key'))
+    expect(await mine.get('key')).toBe('changed')
+    await inMode(mine, 'bus')
+    await inMode(other, 'bus')
+    await warmed(mine, 'key')
+    await other.delete('key')
+    await dropped(mine, 'key')
+  })
+
+  test('P33 an invalidation that overtakes an answer is honoured', async () => {
+    const [mine, other] = [await onBus(), await onBus()]
+    for (let round = 0; round < 50; round++) {
+      await mine.set('key', round)
+      const reading = mine.get('key')
+      await other.set('key', `${round}`)
+      await reading
+      const wanted = String(round)
+      await waitUntil(async () => (await mine.get('key')) === wanted, {
+        what: `the change of round ${round}`,
+        timeoutMs: 2_000,
+      })
+    }
+  })
+
+  test('when it is closed, no subscriber is left', async () => {
+    const cache = await onBus()
+    await cache.shutdown()
+    await waitUntil(async () => (await server().ask('CLIENT', 'LIST', 'TYPE', 'pubsub')) === '', {
+      what: 'the subscriber to be gone',
+    })
+  })
+})
+
+describe('P31 the bus', () => {
+  test('a change of which the message is lost: what is local is not served past the trust', async () => {
+    const proxy = await startHoldingProxy(simple.port)
+    opened.later(() => proxy.stop())
+    const mine = opened.cache({ redis: proxy.url, trust: '300ms' })
+    const other = opened.cache({ redis: simple.url })
+    await Promise.all([inMode(mine, 'bus'), inMode(other, 'bus')])
+    await warmed(mine, 'key')
+    proxy.holdReplies()
+    await other.set('key', 'changed')
+    const changedAtMs = performance.now()
+    await dropped(mine, 'key')
+    expect(performance.now() - changedAtMs).toBeLessThan(300 + 250)
+    proxy.release()
+    await waitUntil(async () => (await mine.get('key')) === 'changed', { what: 'the new value' })
+  })
+
+  test('a message that stays away is a new epoch', async () => {
+    const mine = opened.cache({ redis: simple.url, trust: '600ms' })
+    await inMode(mine, 'bus')
+    await warmed(mine, 'key')
+    const epochs: string[] = []
+    mine.on('epoch', ({ reason }) => epochs.push(reason))
+    for (const number of [1, 2, 4]) await simple.ask('PUBLISH', 'p:\0bus', `["other",${number},[]]`)
+    await waitUntil(() => epochs.some((reason) => reason.includes('stayed away')), { what: 'the gap' })
+    await warmed(mine, 'key')
+  })
+
+  test('what strangers publish on its channel changes nothing', async () => {
+    const mine = opened.cache({ redis: simple.url })
+    await inMode(mine, 'bus')
+    await warmed(mine, 'key')
+    for (const text of ['', '{', '[]', 'null', '[1,2,3]', '["x","1",[]]', '["x",1,[1]]', '["x",1,{}]', '\0']) {
+      await simple.ask('PUBLISH', 'p:\0bus', text)
+    }
+    await simple.ask('PUBLISH', 'p:\0bus', '["stranger",1,["p:other"]]')
+    expect(mine.peek('key')).toBe('loaded')
+    await simple.ask('PUBLISH', 'p:\0bus', '["stranger",2,["p:key"]]')
+    await dropped(mine, 'key')
+  })
+
+  test('a foreign program is heard of by the TTL alone', async () => {
+    const mine = opened.cache({ redis: simple.url, ttl: '400ms' })
+    await inMode(mine, 'bus')
+    const source = new Source('old')
+    await mine.getOrSet('key', source.load)
+    await simple.ask('DEL', 'p:key')
+    source.value = 'new'
+    await waitUntil(async () => (await mine.getOrSet('key', source.load)) === 'new', {
+      what: 'the TTL to end the local copy',
+      timeoutMs: 1_500,
+    })
+  })
+})

@@ -1,0 +1,88 @@
+import { Redis } from 'ioredis'
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { waitUntil } from '../../testbed/wait-until.ts'
+import { inMode, Opened, Source, warmed } from './caches.ts'
+
+const USERS = [
+  'user default on nopass ~* &* +@all',
+  'user mute on >secret ~* resetchannels +@all',
+  'user plain on >secret ~* resetchannels +@all -client|tracking -subscribe -publish',
+].join('\n')
+
+let redis: Standalone
+const opened = new Opened()
+beforeAll(async () => {
+  redis = await startStandalone({ aclFile: USERS })
+})
+afterEach(() => opened.close())
+afterAll(() => redis.stop())
+
+const urlOf = (user: string) => redis.url.replace('redis://', `redis://${user}:secret@`)
+
+test("P31 with coherence: 'ttl' a local copy lives for its own short time", async () => {
+  const mine = opened.cache({ redis: redis.url, coherence: 'ttl', local: { ttl: '200ms' } })
+  const other = opened.cache({ redis: redis.url, coherence: 'ttl' })
+  await mine.initialize()
+  expect(mine.coherence).toBe('ttl')
+  const source = new Source('old')
+  await mine.getOrSet('key', source.load)
+  await other.set('key', 'new')
+  const changedAtMs = performance.now()
+  await waitUntil(async () => (await mine.getOrSet('key', source.load)) === 'new', { what: 'the new value' })
+  expect(performance.now() - changedAtMs).toBeLessThan(200 + 250)
+  expect(source.loads).toBe(1)
+  await mine.getOrSet('key', source.load)
+  await mine.delete('key')
+  expect(mine.peek('key')).toBeUndefined()
+})
+
+test("P31 with coherence: 'ttl' an invalidated tag is believed no longer than that", async () => {
+  const mine = opened.cache({ redis: redis.url, coherence: 'ttl', local: { ttl: '200ms' } })
+  const other = opened.cache({ redis: redis.url, coherence: 'ttl' })
+  const source = new Source('old')
+  await mine.getOrSet('tagged', source.load, { tags: ['t'] })
+  source.value = 'new'
+  await other.invalidateTags(['t'])
+  const changedAtMs = performance.now()
+  await waitUntil(async () => (await mine.getOrSet('tagged', source.load, { tags: ['t'] })) === 'new', {
+    what: 'the new value',
+  })
+  expect(performance.now() - changedAtMs).toBeLessThan(200 + 250)
+})
+
+test('P31 a user without channels may be tracked all the same', async () => {
+  const mine = opened.cache({ redis: urlOf('mute') })
+  await inMode(mine, 'tracking')
+  await warmed(mine, 'key')
+  await redis.ask('SET', 'p:key', '"changed"')
+  await waitUntil(async () => (await mine.get('key')) === 'changed', { what: 'the new value' })
+})
+
+test('P31 where neither tracking nor SUBSCRIBE is allowed, a local copy lives for its own short time', async () => {
+  const mine = opened.cache({ redis: urlOf('plain'), local: { ttl: '200ms' } })
+  await inMode(mine, 'ttl')
+  const source = new Source('old')
+  await mine.getOrSet('refused', source.load)
+  await redis.ask('SET', 'p:refused', '"new"')
+  await waitUntil(async () => (await mine.getOrSet('refused', source.load)) === 'new', {
+    what: 'the new value',
+    timeoutMs: 1_500,
+  })
+  expect(mine.coherence).toBe('ttl')
+})
+
+test("P31 over a caller's client whose user has no channels, a local copy lives for its own short time", async () => {
+  const client = new Redis(urlOf('mute'))
+  client.on('error', () => {})
+  opened.later(() => client.disconnect())
+  const mine = opened.cache({ client, local: { ttl: '200ms' } })
+  await inMode(mine, 'ttl')
+  const source = new Source('old')
+  await mine.getOrSet('lent', source.load)
+  await redis.ask('SET', 'p:lent', '"new"')
+  await waitUntil(async () => (await mine.getOrSet('lent', source.load)) === 'new', {
+    what: 'the new value',
+    timeoutMs: 1_500,
+  })
+})
