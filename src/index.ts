@@ -1,19 +1,23 @@
 export type { BackendOptions, FailureMode } from './backend/backend-options.ts'
 export type { Coherence } from './backend/shared-tier.ts'
-export { Cache } from './cache/cache.ts'
+export type { Cache } from './cache/cache.ts'
 export type {
   EntryOptions,
   GetOrSetOptions,
   LocalOptions,
   ReadThroughOptions,
 } from './cache/cache-options.ts'
-export type { CachedOptions, CacheSource } from './cache/cached-decorator.ts'
-export { cached } from './cache/cached-decorator.ts'
+export {
+  type CachedDecorator,
+  type CachedOptions,
+  type CacheSource,
+  cached,
+} from './cache/cached-decorator.ts'
 export type { CircuitState } from './cache/circuit-breaker.ts'
 export { type CreateCacheOptions, createCache } from './cache/create-cache.ts'
 export type { Isolation } from './cache/isolation.ts'
 export type { LoadContext, Loader } from './cache/load-context.ts'
-export type { WrapOptions, Wrapped } from './cache/memoize.ts'
+export type { MemoizingCache, WrapOptions, Wrapped } from './cache/memoize.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'
 export type {
   CacheBackend,

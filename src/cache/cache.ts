@@ -18,7 +18,7 @@ import type { ReadThrough } from './read-through.ts'
 import type { Writes } from './writes.ts'
 
 /** Opens and closes what a cache stands on. */
-export interface CacheLifecycle {
+interface CacheLifecycle {
   initialize(): Promise<void>
   shutdown(): Promise<void>
 }

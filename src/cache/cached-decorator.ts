@@ -16,7 +16,7 @@ export interface CachedOptions<Instance, Args extends readonly unknown[]> extend
   /**
    * Makes the part of the key that tells one call from another; its `this` is the instance. It may take fewer
    * arguments than the method does.
-   * @default the arguments themselves, see {@link argumentKey}; the instance is not looked at
+   * @default the arguments themselves, told apart by type and content; the instance is not looked at
    */
   readonly key?: ((this: Instance, ...args: Args) => string) | undefined
 }

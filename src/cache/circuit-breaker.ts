@@ -77,6 +77,6 @@ export class CircuitBreaker {
 }
 
 /** Whether the error tells that Redis could not be reached or did not answer. */
-export function isSilence(error: unknown): boolean {
+function isSilence(error: unknown): boolean {
   return error instanceof CacheError && SILENCE.has(error.code)
 }

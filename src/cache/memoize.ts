@@ -18,7 +18,7 @@ export interface WrapOptions<Args extends readonly unknown[]> extends GetOrSetOp
   readonly name?: string | undefined
   /**
    * Makes the part of the key that tells one call from another. Two calls of the same text share an entry.
-   * @default the arguments themselves, see {@link argumentKey}
+   * @default the arguments themselves, told apart by type and content
    */
   readonly key?: ((...args: Args) => string) | undefined
 }

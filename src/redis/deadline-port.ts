@@ -87,6 +87,7 @@ export class DeadlinePort implements RedisPort {
 
   watch(watch: PortWatch): void {
     this.#port.watch({
+      wantsTracking: watch.wantsTracking,
       opened: (connection) => watch.opened(this.#guarded(connection)),
       closed: (connection, reason) => watch.closed(this.#guarded(connection), reason),
       invalidated: (storedKey) => watch.invalidated(storedKey),

@@ -140,8 +140,8 @@ export class NodeRedisConnection implements RedisPort {
 
   watch(watch: PortWatch): void {
     this.#watch = watch
-    this.#dialect = 'tracked'
-    this.#giveUp('to be tracked from now on')
+    if (watch.wantsTracking) this.#dialect = 'tracked'
+    this.#giveUp('to be watched from now on')
   }
 
   connectionOf(): PortConnection | undefined {
@@ -168,7 +168,7 @@ export class NodeRedisConnection implements RedisPort {
     this.#endpoint = address.endpoint
     if (greeting !== undefined) this.#introduce(client, greeting)
     this.#listener.connected(address.endpoint)
-    if (greeting === undefined && this.#watch !== undefined) this.#giveUp('to be tracked from now on')
+    if (greeting === undefined && this.#watch !== undefined) this.#giveUp('to be watched from now on')
   }
 
   /** In the richest dialect that the server speaks. */

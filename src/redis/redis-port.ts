@@ -39,6 +39,8 @@ export interface PortConnection {
 
 /** Receives what the connections of a port have to tell to a cache that keeps copies of what it read on them. */
 export interface PortWatch {
+  /** Whether connections are to be tracked, where client and server can. */
+  readonly wantsTracking: boolean
   /** Called before any command can be sent on it. */
   opened(connection: PortConnection): void
   /** Nothing more will be heard of it. */

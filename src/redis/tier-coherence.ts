@@ -23,6 +23,7 @@ interface Contact {
  * that proves nothing for `trustMs` vouches for nothing: a half-open one is noticed by then at the latest.
  */
 export class TierCoherence implements PortWatch {
+  readonly wantsTracking: boolean
   readonly #port: RedisPort
   readonly #settings: TierSettings
   readonly #contacts = new Map<PortConnection, Contact>()
@@ -39,6 +40,7 @@ export class TierCoherence implements PortWatch {
     this.#port = port
     this.#settings = settings
     const wanted = settings.coherence
+    this.wantsTracking = wanted === 'auto' || wanted === 'tracking'
     this.#mode = wanted === 'auto' ? 'tracking' : wanted === 'bus' ? 'ttl' : wanted
     this.#bus = new ChangeBus(port, `${settings.prefix}\u0000bus`, settings.trustMs, settings.clock, {
       changed: (storedKeys) => {

@@ -146,7 +146,7 @@ export async function createParticipant({ createCache, createClient }, { redis, 
           cache.get(pick(keys)),
           Math.random() < 0.2 ? cache.invalidateTags([pick(tags)]) : undefined,
         ])
-        await dawdle(Math.random() * 2)
+        await dawdle(2 + Math.random() * 6)
       }
     },
 

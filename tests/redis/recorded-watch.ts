@@ -2,6 +2,7 @@ import type { PortConnection, PortWatch } from '../../src/redis/redis-port.ts'
 
 /** A watch that remembers what it was told. */
 export class RecordedWatch implements PortWatch {
+  readonly wantsTracking = true
   readonly open = new Set<PortConnection>()
   readonly invalidatedKeys: (string | null)[] = []
   closures = 0

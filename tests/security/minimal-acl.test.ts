@@ -1,22 +1,25 @@
+import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { createCache } from 'cachewright'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { describeCacheBackend } from 'cachewright/testing'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { waitUntil } from '../../testbed/wait-until.ts'
 
-/** The user that the documentation shows, so that what it says is what is tested. */
-function documentedUser(): string {
+/** A user that the documentation shows, so that what it says is what is tested. */
+function documentedUser(name: string): string {
   const text = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
-  const [rule] = /^user shop on .*$/m.exec(text) ?? []
+  const rule = text.split('\n').find((line) => line.startsWith(`user ${name} on `))
   if (rule === undefined) throw new Error('docs/operations.md shows no user any more')
-  return rule.replace('~shop:*', '~contract-*')
+  return rule.replace('~shop:*', '~contract-*').replace('&shop:*', '&contract-*')
 }
 
 let redis: Standalone
 
 beforeAll(async () => {
   redis = await startStandalone({
-    aclFile: `user default on nopass ~* &* +@all\n${documentedUser()}\n`,
+    aclFile: `user default on nopass ~* &* +@all\n${documentedUser('shop')}\n${documentedUser('shop-cache')}\n`,
     username: 'shop',
     password: 'secret',
   })
@@ -29,4 +32,34 @@ describeCacheBackend({
   describe,
   it,
   createBackend: (options) => new RedisCacheBackend({ ...options, url: redis.url }),
+})
+
+describe('P42 a read-through cache with no more rights than the documentation gives', () => {
+  for (const coherence of ['tracking', 'bus'] as const) {
+    it(`does all it does, by ${coherence}`, async () => {
+      const url = redis.url.replace('shop:secret', 'shop-cache:secret')
+      await using cache = createCache({ redis: url, prefix: 'contract-cache:', coherence, errors: 'throw' })
+      await cache.initialize()
+      await waitUntil(() => cache.coherence === coherence, { what: coherence })
+      const failures: string[] = []
+      cache.on('error', ({ error }) => failures.push(error.message))
+      const load = () => cache.getOrSet('key', () => 1, { tags: ['a'] })
+      assert.equal(await load(), 1)
+      assert.equal(await load(), 1)
+      assert.equal(await cache.invalidateTags(['a']), true)
+      assert.equal(await load(), 1)
+      assert.equal(await cache.set('other', 2, { tags: ['a'] }), true)
+      assert.equal(await cache.getTtl('plain'), undefined)
+      assert.equal(await cache.backend.incr('counter'), 1)
+      assert.equal(await cache.invalidatePattern('oth*'), 1)
+      assert.equal(await cache.delete('key'), true)
+      await assert.rejects(
+        cache.getOrSet('failing', () => Promise.reject(new Error('no'))),
+        /no/,
+      )
+      assert.equal(await cache.clear(), true)
+      await waitUntil(async () => (await cache.backend.get('counter')) === undefined, { what: 'the reclaim' })
+      assert.deepEqual(failures, [])
+    })
+  }
 })

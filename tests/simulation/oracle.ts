@@ -63,6 +63,8 @@ export class Oracle {
   readonly #trustMs: number
   readonly #values = new Map<string, KnownValue>()
   readonly #invalidations: Invalidation[] = []
+  /** Tags of earlier values: a later load may be bound to them, too. */
+  readonly #tagsOfKey = new Map<string, Set<string>>()
   readonly #writes = new Map<string, Write>()
   #moment = 1
 
@@ -81,6 +83,9 @@ export class Oracle {
   }
 
   learn(value: KnownValue): void {
+    const borne = this.#tagsOfKey.get(value.storedKey) ?? new Set()
+    for (const tagKey of value.tagKeys) borne.add(tagKey)
+    this.#tagsOfKey.set(value.storedKey, borne)
     this.#values.set(value.text, value)
   }
 
@@ -169,10 +174,17 @@ export class Oracle {
     const who = `process ${processId} got ${text} for ${printable(storedKey)}`
     if (value === undefined) throw new Violation(`${who}: nobody made that value`)
     if (value.storedKey !== storedKey) throw new Violation(`${who}: it belongs to another key`)
-    const lacking = tagKeys.filter((tagKey) => !value.tagKeys.has(tagKey))
+    const borne = this.#tagsOfKey.get(storedKey)
+    const lacking = tagKeys.filter((tagKey) => !value.tagKeys.has(tagKey) && !borne?.has(tagKey))
     if (lacking.length > 0) throw new Violation(`${who}: it lacks ${printable(lacking.join())}`)
     if (beganMs > value.bornMs + value.servableMs) throw new Violation(`${who}: it has expired`)
-    const killer = binding.find((one) => one.concerns(value) && value.lastNewAt < one.beganAt)
+    const killer = binding.find(
+      (one) =>
+        one.concerns(value) &&
+        value.lastNewAt < one.beganAt &&
+        // What was not delivered may be made up for by a new generation, which no plain value bears.
+        !(value.isPlain && one.acknowledgedAt === Number.POSITIVE_INFINITY),
+    )
     if (killer !== undefined) throw new Violation(`${who}: it is older than '${killer.label}'`)
   }
 
