@@ -58,8 +58,11 @@ export interface CacheStore {
   ttlMs(storedKey: string): Promise<number | undefined>
   /** The new count as decimal text. */
   count(storedKey: string, change: CounterChange): Promise<string>
-  /** Removes the keys that match a glob, less those that begin with `spared`, and returns how many. */
-  removeMatching(pattern: string, options: RemovalOptions, spared?: string): Promise<number>
+  /**
+   * Removes the keys that match a glob and returns how many.
+   * @param isWhole whether all there is under a prefix is meant: then generations go too, and need not be told apart
+   */
+  removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number>
   /** How many of the members were new. */
   addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number>
   members(storedKey: string): Promise<string[]>

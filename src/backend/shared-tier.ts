@@ -82,8 +82,8 @@ export interface SharedTier {
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void>
   /** How many of the keys were there; a placeholder was not. */
   remove(storedKeys: readonly string[]): Promise<number>
-  /** Removes the keys that match a glob, less those that begin with `spared`, and returns how many. */
-  removeMatching(pattern: string, options: RemovalOptions, spared: string): Promise<number>
+  /** Removes the keys that match a glob, generations excepted, and returns how many. */
+  removeMatching(pattern: string, options: RemovalOptions): Promise<number>
   ttlMs(storedKey: string): Promise<number | undefined>
   /** Tells other processes of changes that were made to the store itself, where they would not learn of them. */
   announce(storedKeys: readonly string[]): Promise<void>

@@ -7,7 +7,7 @@ import type {
   RemovalOptions,
 } from '../contract/cache-backend.ts'
 import type { CacheEvents } from '../contract/cache-events.ts'
-import { assertCacheKey, isCacheKey, RESERVED } from '../foundation/cache-key.ts'
+import { assertCacheKey, isCacheKey } from '../foundation/cache-key.ts'
 import { chunks } from '../foundation/chunks.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
@@ -340,7 +340,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     const removed = await this.#store.removeMatching(
       escapeGlob(this.#prefix) + (pattern ?? '*'),
       options,
-      pattern === undefined ? undefined : this.#prefix + RESERVED,
+      pattern === undefined,
     )
     this.#policy.events.emit('invalidate', { pattern, removed })
     return removed

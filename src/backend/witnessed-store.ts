@@ -71,11 +71,11 @@ export class WitnessedStore implements CacheStore {
     return this.#witnessed([storedKey], () => this.#store.count(storedKey, change))
   }
 
-  async removeMatching(pattern: string, options: RemovalOptions, spared?: string): Promise<number> {
+  async removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number> {
     const matches = globMatcher(pattern)
     this.#witness.removing(matches)
     try {
-      return await this.#store.removeMatching(pattern, options, spared)
+      return await this.#store.removeMatching(pattern, options, isWhole)
     } finally {
       this.#witness.removing(matches)
     }

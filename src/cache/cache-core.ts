@@ -27,10 +27,6 @@ export interface CoreParts {
   readonly opened: () => Promise<void> | undefined
 }
 
-/** A generation outlives the entries that bear it twice over; this bounds it where they never expire. */
-const LONGEST_GENERATION_MS = 400 * 86_400_000
-const SHORTEST_GENERATION_MS = 30 * 86_400_000
-
 /**
  * The state that a cache and its namespaces share, and the one place where news of a change arrives: what a change
  * touches is dropped, and who waits for it is woken.
@@ -53,8 +49,6 @@ export class CacheCore implements TierListener, StoreWitness {
   readonly outbox: Outbox
   readonly flights: Map<string, Flight> = new Map()
   readonly #rootPrefix: string
-  /** Time to live of a generation, in milliseconds. */
-  readonly generationTtlMs: number
 
   constructor({ clock, codec, opened, options, policy, root, tier, timers }: CoreParts) {
     this.#rootPrefix = root.prefix
@@ -64,16 +58,12 @@ export class CacheCore implements TierListener, StoreWitness {
     this.clock = clock
     this.hitClock = clock === SYSTEM_CLOCK ? new TurnClock(clock) : clock
     this.timers = timers
-    this.generationTtlMs = Math.min(
-      Math.max(2 * options.defaults.ttlMs, SHORTEST_GENERATION_MS),
-      LONGEST_GENERATION_MS,
-    )
     this.breaker = new CircuitBreaker(clock, (state) => policy.events.emit('circuit', { state }))
-    this.outbox = new Outbox(root.ownGenerationKey, this.generationTtlMs, clock)
+    this.outbox = new Outbox(root.ownGenerationKey, () => this.captures.generationTtlMs, clock)
     this.tier = new ResilientTier({ tier, breaker: this.breaker, outbox: this.outbox, opened })
     this.local = new LocalTier(root.prefix, options.local)
     this.generations = new Generations(clock, () => tier.localTtlMs)
-    this.captures = new Captures(this.tier, this.generations, clock, this.generationTtlMs)
+    this.captures = new Captures(this.tier, this.generations, clock)
     this.arrivals = new Arrivals(timers)
     this.reader = new EntryReader({
       tier: this.tier,
@@ -149,8 +139,8 @@ export class CacheCore implements TierListener, StoreWitness {
     this.local.clear()
   }
 
-  async announce(storedKeys: readonly string[]): Promise<void> {
-    if (this.tier.coherence === 'bus') await this.tier.announce(storedKeys)
+  announce(storedKeys: readonly string[]): Promise<void> {
+    return this.tier.announce(storedKeys)
   }
 
   #closed(storedKey: string): void {

@@ -183,7 +183,7 @@ export class EntryReader {
     const isTold = tier.coherence === 'tracking' || tier.coherence === 'process'
     const kept = (freshUntilMs: number) =>
       new LocalEntry(isolate(value, isolation), undefined, freshUntilMs, [], local.epoch)
-    const entry = kept(nowMs + 1)
+    const entry = kept(Number.POSITIVE_INFINITY)
     if (isTold && local.isExpected(storedKey, pending)) {
       // The caller does not wait for this.
       const again = local.expect(storedKey)

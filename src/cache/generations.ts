@@ -12,14 +12,17 @@ export class KnownGeneration {
   /** When it was read, on the monotonic clock. */
   readonly learnedAtMs: number
   /** Whether it is known to be the present one. */
+  /** The time to live that this process gave it then, in milliseconds; 0 where it was only read. */
+  readonly ttlMs: number
   isLive: boolean
   /** Whether it may have been renewed; where neither is set, it is merely not known any more. */
   isDead = false
 
-  constructor(generation: string, learnedAt: number, learnedAtMs: number, isLive: boolean) {
+  constructor(generation: string, learnedAt: number, learnedAtMs: number, ttlMs: number, isLive: boolean) {
     this.generation = generation
     this.learnedAt = learnedAt
     this.learnedAtMs = learnedAtMs
+    this.ttlMs = ttlMs
     this.isLive = isLive
   }
 }
@@ -80,9 +83,9 @@ export class Generations {
   }
 
   /** What was read, kept where nothing has happened to it since it was asked for. */
-  learn(storedKey: string, pending: object, generation: string): KnownGeneration {
+  learn(storedKey: string, pending: object, generation: string, ttlMs = 0): KnownGeneration {
     const isCurrent = this.#pending.get(storedKey) === pending
-    const learned = new KnownGeneration(generation, ++this.#now, this.#clock.monotonicMs(), isCurrent)
+    const learned = new KnownGeneration(generation, ++this.#now, this.#clock.monotonicMs(), ttlMs, isCurrent)
     if (!isCurrent) return learned
     this.#pending.delete(storedKey)
     const before = this.#known.get(storedKey)

@@ -23,7 +23,61 @@ export function isolate(value: unknown, isolation: Isolation): IsolatedValue {
 
 /** What one caller gets. */
 export function handOut<T>({ isCloned, value }: IsolatedValue): T {
-  return (isCloned ? structuredClone(value) : value) as T
+  return (isCloned ? copyOf(value) : value) as T
+}
+
+/**
+ * A deep copy. As `structuredClone`, but several times as fast for plain data, and a `Buffer` stays one.
+ * @throws DataCloneError where something in it cannot be copied (a function, …)
+ */
+export function copyOf(value: unknown): unknown {
+  return isReference(value) ? copyReference(value, new Map()) : value
+}
+
+function copyReference(source: object, copies: Map<object, object>): object {
+  const known = copies.get(source)
+  if (known !== undefined) return known
+  const part = (value: unknown) => (isReference(value) ? copyReference(value, copies) : plain(value))
+  if (Array.isArray(source)) {
+    const copy: unknown[] = []
+    copies.set(source, copy)
+    for (let index = 0; index < source.length; index++) copy[index] = part(source[index])
+    return copy
+  }
+  const prototype: unknown = Object.getPrototypeOf(source)
+  if (prototype === Object.prototype || prototype === null) {
+    const copy: Record<string, unknown> = Object.create(prototype)
+    copies.set(source, copy)
+    for (const [name, value] of Object.entries(source)) define(copy, name, part(value))
+    return copy
+  }
+  if (source instanceof Map) {
+    const copy = new Map()
+    copies.set(source, copy)
+    for (const [key, value] of source) copy.set(part(key), part(value))
+    return copy
+  }
+  if (source instanceof Set) {
+    const copy = new Set()
+    copies.set(source, copy)
+    for (const member of source) copy.add(part(member))
+    return copy
+  }
+  const copy = Buffer.isBuffer(source) ? Buffer.from(source) : structuredClone(source)
+  copies.set(source, copy)
+  return copy
+}
+
+/** `__proto__` is a name like any other. */
+function define(target: Record<string, unknown>, name: string, value: unknown): void {
+  if (name === '__proto__')
+    Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true })
+  else target[name] = value
+}
+
+/** Functions and symbols cannot be copied. */
+function plain(value: unknown): unknown {
+  return typeof value === 'function' || typeof value === 'symbol' ? structuredClone(value) : value
 }
 
 function isReference(value: unknown): value is object {

@@ -25,7 +25,7 @@ export class LoadContext {
     return this.#signal
   }
 
-  /** The value goes to those who wait, and is not cached. */
+  /** The value goes as it is to those who wait, the same to all, and is not cached. */
   skip(): void {
     this.#isSkipped = true
   }

@@ -6,7 +6,7 @@ import type { CacheCore } from './cache-core.ts'
 import { type ResolvedEntryOptions, storedTtlMs } from './cache-options.ts'
 import type { Flight, Outcome } from './flight.ts'
 import type { KnownGeneration } from './generations.ts'
-import { type IsolatedValue, isolate } from './isolation.ts'
+import { copyOf, type IsolatedValue, isolate } from './isolation.ts'
 import type { KeySpace } from './key-space.ts'
 import type { Lease } from './lease.ts'
 import { LoadContext, type Loader } from './load-context.ts'
@@ -108,7 +108,7 @@ export class Loading {
       void lease.release()
       if (isProgrammingMistake(error)) throw error
       this.#core.policy.tell('getOrSet', request.key, error)
-      return { isolated: { value, isCloned: false }, lateTagKeys }
+      return { isolated: await this.#isolated(request, value), lateTagKeys }
     }
   }
 
@@ -223,12 +223,18 @@ export class Loading {
     return entry?.dependsOn(generationKeys) ? entry : undefined
   }
 
-  /** A value of the caller's own making, as if it had been stored and read. */
+  /** A value of the loader's own making, as if it had been stored and read. */
   async #isolated({ storedKey }: LoadRequest, value: unknown): Promise<IsolatedValue> {
     const { codec, options } = this.#core
     if (options.isolation === 'share') return { value, isCloned: false }
-    const encoded = codec.encode(storedKey, value)
-    return isolate(await codec.decode(storedKey, Buffer.from(encoded as string)), options.isolation)
+    try {
+      const encoded = codec.encode(storedKey, value)
+      return isolate(await codec.decode(storedKey, Buffer.from(encoded as string)), options.isolation)
+    } catch (error) {
+      if (isProgrammingMistake(error)) throw error
+      // It is too large for the cache, and yet it can be handed out.
+      return isolate(copyOf(value), options.isolation)
+    }
   }
 }
 

@@ -73,7 +73,7 @@ export class LocalEntry {
   /** Entries are asked for through one namespace as a rule, so what it means there is worked out once. */
   #lookAt(space: KeySpace): void {
     this.#space = space
-    this.#isOfSpace = this.generationKeys.includes(space.ownGenerationKey)
+    this.#isOfSpace = this.dependsOn(space.generationKeys)
     const tagPrefix = space.tagKey('')
     this.#tags = this.generationKeys
       .filter((key) => key.startsWith(tagPrefix))

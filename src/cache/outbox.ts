@@ -18,22 +18,23 @@ type Kind = 'key' | 'generation'
 export class Outbox {
   readonly #rootGenerationKey: string
   readonly #clock: Clock
-  readonly #ttlMs: number
+  readonly #generationTtlMs: () => number
   readonly #waiting = new Map<string, Kind>()
   /** In the order of their time. */
   readonly #recent = new Map<string, { readonly kind: Kind; readonly atMs: number }>()
   #hasForgottenRecent = false
   #delivering: Promise<void> | undefined
 
-  /** @param ttlMs time to live of a new generation */
-  constructor(rootGenerationKey: string, ttlMs: number, clock: Clock) {
+  /** @param generationTtlMs time to live of a new generation */
+  constructor(rootGenerationKey: string, generationTtlMs: () => number, clock: Clock) {
     this.#rootGenerationKey = rootGenerationKey
-    this.#ttlMs = ttlMs
+    this.#generationTtlMs = generationTtlMs
     this.#clock = clock
   }
 
-  get size(): number {
-    return this.#waiting.size
+  /** Whether nothing waits, and nothing is on its way. */
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0 && this.#delivering === undefined
   }
 
   add(kind: Kind, storedKeys: readonly string[]): void {
@@ -92,8 +93,10 @@ export class Outbox {
       try {
         await Promise.all([
           keys.length > 0 ? tier.remove(keys) : undefined,
-          ...generations.map((storedKey) => tier.bump(storedKey, this.#ttlMs)),
+          ...generations.map((storedKey) => tier.bump(storedKey, this.#generationTtlMs())),
         ])
+        this.delivered('key', keys)
+        this.delivered('generation', generations)
       } catch (error) {
         this.add('key', keys)
         this.add('generation', generations)

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { AcquireReply } from '../backend/shared-tier.ts'
 import type { CacheCore } from './cache-core.ts'
+import { storedTtlMs } from './cache-options.ts'
 import type { Judgement } from './entry-reader.ts'
 import { Flight, type Outcome } from './flight.ts'
 import { handOut } from './isolation.ts'
@@ -178,7 +179,7 @@ export class ReadThrough {
         stamp: judgement.stamp,
         purpose: judgement.state === 'usable' && judgement.entry.meta !== undefined ? 'refresh' : 'replace',
       }),
-      captures.all(this.#loading.generationKeysOf(request)),
+      captures.all(this.#loading.generationKeysOf(request), storedTtlMs(request.options)),
     ])
     flight.isAcquiring = false
     if (acquired.status === 'rejected') {

@@ -102,9 +102,9 @@ export class ResilientTier implements SharedTier {
   }
 
   /** A pattern cannot be kept: where it fails, everything is invalidated. */
-  async removeMatching(pattern: string, options: RemovalOptions, spared: string): Promise<number> {
+  async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
     try {
-      return await this.#ask(() => this.#tier.removeMatching(pattern, options, spared))
+      return await this.#ask(() => this.#tier.removeMatching(pattern, options))
     } catch (error) {
       if (!options.signal?.aborted) this.#parts.outbox.addEverything()
       throw error
@@ -149,7 +149,7 @@ export class ResilientTier implements SharedTier {
     if (opening !== undefined) await opening
     breaker.admit()
     try {
-      if (outbox.size > 0) await outbox.deliver(this.#tier)
+      if (!outbox.isEmpty) await outbox.deliver(this.#tier)
       const result = await work()
       breaker.answered()
       return result

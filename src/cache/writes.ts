@@ -1,7 +1,6 @@
 import type { EntryMeta } from '../codec/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { isProgrammingMistake } from '../foundation/cache-error.ts'
-import { RESERVED } from '../foundation/cache-key.ts'
 import { chunks } from '../foundation/chunks.ts'
 import { escapeGlob, globMatcher } from '../foundation/glob.ts'
 import type { CacheCore } from './cache-core.ts'
@@ -55,9 +54,11 @@ export class Writes {
 
   /** One command a generation, whatever depends on it. @throws CacheError */
   async renew(generationKeys: readonly string[]): Promise<readonly string[]> {
-    const { generationTtlMs, tier } = this.#core
+    const { captures, tier } = this.#core
     return this.#witnessed(generationKeys, async () => {
-      const renewals = await Promise.allSettled(generationKeys.map((key) => tier.bump(key, generationTtlMs)))
+      const renewals = await Promise.allSettled(
+        generationKeys.map((key) => tier.bump(key, captures.generationTtlMs)),
+      )
       return renewals.map((renewal) => {
         if (renewal.status === 'rejected') throw renewal.reason
         return renewal.value
@@ -71,7 +72,7 @@ export class Writes {
     const matches = globMatcher(stored)
     this.#core.removing(matches)
     try {
-      return await this.#core.tier.removeMatching(stored, options, space.prefix + RESERVED)
+      return await this.#core.tier.removeMatching(stored, options)
     } finally {
       this.#core.removing(matches)
     }
@@ -118,7 +119,7 @@ export class Writes {
     this.#core.writeBegan([storedKey])
     try {
       for (let rewrites = 0; ; rewrites++) {
-        const bound = await captures.all(generationKeys)
+        const bound = await captures.all(generationKeys, storedTtlMs(options))
         const meta: EntryMeta = {
           ...options,
           stamp: newStamp(),

@@ -8,6 +8,13 @@ const SURELY_SHORT = Math.floor(MAX_KEY_BYTES / 3)
 /** Under a prefix, what begins with this is the library's own: generations of tags and namespaces. */
 export const RESERVED = '\u0000'
 
+const RESERVED_NAMES = ['namespace', 'tag:', 'bus'].map((name) => RESERVED + name)
+
+/** Whether a stored key is one of the library's own, of whatever namespace. */
+export function isReserved(storedKey: string | Buffer): boolean {
+  return RESERVED_NAMES.some((name) => storedKey.includes(name))
+}
+
 /** Whether `key` is a non-empty, well-formed string of at most 64 KiB that does not begin with a NUL. */
 export function isCacheKey(key: unknown): key is string {
   return (

@@ -11,6 +11,7 @@ import type { SharedTier } from '../backend/shared-tier.ts'
 import { isPlaceholder } from '../codec/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
+import { isReserved } from '../foundation/cache-key.ts'
 import type { Clock } from '../foundation/clock.ts'
 import { globMatcher } from '../foundation/glob.ts'
 import type { Keyspace } from './lease-rules.ts'
@@ -117,7 +118,7 @@ export class MemoryStore implements CacheStore {
   async removeMatching(
     pattern: string,
     { signal, onProgress }: RemovalOptions,
-    spared?: string,
+    isWhole: boolean,
   ): Promise<number> {
     const matches = globMatcher(pattern)
     let removed = 0
@@ -127,7 +128,7 @@ export class MemoryStore implements CacheStore {
         if (seen > 1) onProgress?.(removed)
         if (signal?.aborted) throw new CacheError('CACHE_ABORTED', 'The removal was aborted by its signal')
       }
-      if (spared !== undefined && storedKey.startsWith(spared)) continue
+      if (!isWhole && isReserved(storedKey)) continue
       if (matches(storedKey) && this.#remove(storedKey)) removed++
     }
     onProgress?.(removed)

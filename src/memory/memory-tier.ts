@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { AcquireReply, AcquireRequest, Coherence, SharedTier } from '../backend/shared-tier.ts'
 import { isPlaceholder } from '../codec/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
-import { RESERVED } from '../foundation/cache-key.ts'
+import { isReserved } from '../foundation/cache-key.ts'
 import type { Clock } from '../foundation/clock.ts'
 import {
   acquireLease,
@@ -16,7 +16,7 @@ import {
 /** The plain operations of the store that the tier is a view of. */
 export interface MemoryTierStore {
   remove(storedKeys: readonly string[]): Promise<number>
-  removeMatching(pattern: string, options: RemovalOptions, spared: string): Promise<number>
+  removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number>
   ttlMs(storedKey: string): Promise<number | undefined>
 }
 
@@ -82,8 +82,8 @@ export class MemoryTier implements SharedTier {
     return this.#store.remove(storedKeys)
   }
 
-  removeMatching(pattern: string, options: RemovalOptions, spared: string): Promise<number> {
-    return this.#store.removeMatching(pattern, options, spared)
+  removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
+    return this.#store.removeMatching(pattern, options, false)
   }
 
   ttlMs(storedKey: string): Promise<number | undefined> {
@@ -105,7 +105,7 @@ export class MemoryTier implements SharedTier {
   async reclaim(prefix: string, generation: string): Promise<number> {
     let removed = 0
     for (const storedKey of this.#keyspace.keys()) {
-      if (!storedKey.startsWith(prefix) || storedKey.startsWith(prefix + RESERVED)) continue
+      if (!storedKey.startsWith(prefix) || isReserved(storedKey)) continue
       const bytes = this.#keyspace.get(storedKey)
       const isPresent =
         bytes !== undefined &&

@@ -8,8 +8,10 @@ export interface BusListener {
   changed(storedKeys: readonly string[]): void
   /** The channel delivers from now on. */
   joined(): void
-  /** Messages may have been missed. */
-  missed(reason: string): void
+  /** A message was missed; the channel goes on delivering. */
+  missed(): void
+  /** The channel delivers nothing any more, until it is joined again. */
+  lost(reason: string): void
 }
 
 /** What is known of another publisher. */
@@ -130,7 +132,7 @@ export class ChangeBus {
 
   #lost(reason: string): void {
     this.#subscription = undefined
-    this.#listener.missed(reason)
+    this.#listener.lost(reason)
     this.#rejoinLater()
   }
 
@@ -175,7 +177,7 @@ export class ChangeBus {
       const { gapSinceMs, heardAtMs } = publisher
       if (gapSinceMs !== undefined && nowMs - gapSinceMs > this.#trustMs / 2) {
         this.#publishers.delete(id)
-        this.#listener.missed('a message stayed away')
+        this.#listener.missed()
       } else if (nowMs - heardAtMs > FORGOTTEN_AFTER * this.#trustMs) {
         this.#publishers.delete(id)
       }

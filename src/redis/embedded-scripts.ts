@@ -68,7 +68,7 @@ local time = redis.call('TIME')
 local generation = struct.pack('>I4I4', time[1], time[2]) .. ARGV[1]
 redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
 if ARGV[3] ~= '' then
-redis.call('PUBLISH', ARGV[3], ARGV[4])
+redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 end
 return generation`
 
@@ -106,7 +106,7 @@ else
 redis.call('SET', key, ARGV[2], 'PX', ARGV[3])
 end
 if ARGV[4] ~= '' then
-redis.call('PUBLISH', ARGV[4], ARGV[5])
+redis.pcall('PUBLISH', ARGV[4], ARGV[5])
 end
 redis.call('STRLEN', key)
 return 1`
@@ -192,15 +192,14 @@ return 1`
 /** scripts/remove-keys.lua */
 export const REMOVE_KEYS: string = `local removed = 0
 for _, key in ipairs(KEYS) do
-local head = redis.pcall('GETRANGE', key, 0, 42)
-local isPlaceholder = type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2
+local isPlaceholder = redis.pcall('SETRANGE', key, 0, '') == 42 and string.byte(redis.call('GETRANGE', key, 0, 0)) == 2
 local wasThere = redis.call('UNLINK', key)
 if not isPlaceholder then
 removed = removed + wasThere
 end
 end
 if ARGV[1] ~= '' then
-redis.call('PUBLISH', ARGV[1], ARGV[2])
+redis.pcall('PUBLISH', ARGV[1], ARGV[2])
 end
 return removed`
 
@@ -229,5 +228,5 @@ redis.call('SET', KEYS[1], ARGV[1])
 else
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 end
-redis.call('PUBLISH', ARGV[3], ARGV[4])
+redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 return 1`

@@ -1,5 +1,6 @@
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
+import { isReserved } from '../foundation/cache-key.ts'
 import { isReply } from './redis-errors.ts'
 import type { RedisNode, RedisPort, RedisReply } from './redis-port.ts'
 import { sameSlotGroups } from './same-slot.ts'
@@ -9,15 +10,14 @@ import { sameSlotGroups } from './same-slot.ts'
  * millisecond; 10,000 gains a twelfth of the time and makes other clients wait nine times as long.
  */
 const SCAN_COUNT = '1000'
-/** Most keys of one removal: a script holds the server for well under a millisecond. */
-const REMOVAL_KEYS = 500
-
 /** What is done with the keys that a walk finds. */
 export interface Removal {
   /** A glob over stored keys. */
   readonly pattern: string
-  /** Keys that begin with this stay. */
-  readonly spared: string | undefined
+  /** Most keys of one command. */
+  readonly keysPerCommand: number
+  /** Whether generations stay. */
+  readonly sparesGenerations: boolean
   /** Removes keys of one slot with one command, given to `send`, and answers how many were removed. */
   remove(send: RedisNode['send'], storedKeys: readonly Buffer[]): Promise<number>
 }
@@ -82,7 +82,6 @@ async function walk(
   { onProgress, signal }: RemovalOptions,
   removedBefore: number,
 ): Promise<number> {
-  const spared = removal.spared === undefined ? undefined : Buffer.from(removal.spared)
   let removed = removedBefore
   for (const master of await port.masters()) {
     let cursor = '0'
@@ -90,7 +89,7 @@ async function walk(
       if (signal?.aborted) throw new CacheError('CACHE_ABORTED', 'The removal was aborted by its signal')
       const command = ['SCAN', cursor, 'MATCH', removal.pattern, 'COUNT', SCAN_COUNT]
       const [next, found] = (await master.send(command, 'bytes')) as readonly [Buffer, readonly Buffer[]]
-      const keys = spared === undefined ? found : found.filter((key) => !startsWith(key, spared))
+      const keys = removal.sparesGenerations ? found.filter((key) => !isReserved(key)) : found
       if (keys.length > 0) {
         removed += await removeBatch(port, master, removal, keys)
         onProgress?.(removed)
@@ -101,10 +100,6 @@ async function walk(
   return removed
 }
 
-function startsWith(key: Buffer, prefix: Buffer): boolean {
-  return key.length >= prefix.length && key.compare(prefix, 0, prefix.length, 0, prefix.length) === 0
-}
-
 async function removeBatch(
   port: RedisPort,
   master: RedisNode,
@@ -112,7 +107,12 @@ async function removeBatch(
   storedKeys: readonly Buffer[],
 ): Promise<number> {
   const counts: Promise<number>[] = []
-  for (const group of sameSlotGroups(storedKeys, port.isCluster, REMOVAL_KEYS, (storedKey) => storedKey)) {
+  for (const group of sameSlotGroups(
+    storedKeys,
+    port.isCluster,
+    removal.keysPerCommand,
+    (storedKey) => storedKey,
+  )) {
     counts.push(removeGroup(port, master, removal, group))
   }
   return sum(await Promise.all(counts))

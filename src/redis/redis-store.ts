@@ -21,6 +21,8 @@ import { sameSlotGroups } from './same-slot.ts'
 
 /** Commands of one batch operation that are on their way at a time; bounds the memory and the wait of others. */
 const WINDOW = 1_000
+/** Most keys that a walk removes with one command, which holds the server for well under a millisecond. */
+const KEYS_PER_REMOVAL = 500
 /** Members that Redis looks at for one SSCAN, and most members of one SADD. */
 const MEMBERS_PER_COMMAND = 1_000
 
@@ -164,18 +166,19 @@ export class RedisStore implements CacheStore {
   removeMatching(
     pattern: string,
     options: RemovalOptions,
-    spared?: string,
+    isWhole: boolean,
     announce?: (storedKeys: readonly string[]) => Promise<void>,
   ): Promise<number> {
     return removeMatching(
       this.#port,
       {
         pattern,
-        spared,
+        sparesGenerations: !isWhole,
+        keysPerCommand: KEYS_PER_REMOVAL,
         remove: async (send, storedKeys) => {
           // A whole prefix is removed as fast as can be; what a pattern found is counted without placeholders.
           const removed = Number(
-            spared === undefined
+            isWhole
               ? await send(['UNLINK', ...storedKeys], 'bytes')
               : await removeKeys.runWith(send, storedKeys, ['', ''], 'text'),
           )
@@ -205,7 +208,27 @@ export class RedisStore implements CacheStore {
    * SSCAN throughout: a small set comes whole in one reply, a set of a million holds the server for a batch at
    * a time. Members that are there from beginning to end are found; what comes or goes meanwhile may be either.
    */
-  async members(storedKey: string): Promise<string[]> {
+  members(storedKey: string): Promise<string[]> {
+    return this.#ofSet(storedKey, [], () => this.#scanMembers(storedKey))
+  }
+
+  removeMember(storedKey: string, member: string): Promise<boolean> {
+    return this.#ofSet(storedKey, false, async () => {
+      return (await this.#port.send(storedKey, ['SREM', storedKey, member], 'text')) === 1
+    })
+  }
+
+  /** Where the key only holds the place of a value that is being loaded, there is no set. */
+  async #ofSet<Result>(storedKey: string, none: Result, work: () => Promise<Result>): Promise<Result> {
+    try {
+      return await work()
+    } catch (error) {
+      if (isReply(error, 'WRONGTYPE') && !(await this.exists(storedKey))) return none
+      throw error
+    }
+  }
+
+  async #scanMembers(storedKey: string): Promise<string[]> {
     const members = new Set<string>()
     let cursor = '0'
     do {
@@ -218,10 +241,6 @@ export class RedisStore implements CacheStore {
       cursor = next
     } while (cursor !== '0')
     return [...members]
-  }
-
-  async removeMember(storedKey: string, member: string): Promise<boolean> {
-    return (await this.#port.send(storedKey, ['SREM', storedKey, member], 'text')) === 1
   }
 }
 

@@ -8,7 +8,6 @@ import type {
   TierListener,
 } from '../backend/shared-tier.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
-import { RESERVED } from '../foundation/cache-key.ts'
 import { escapeGlob } from '../foundation/glob.ts'
 import {
   ACQUIRE_LEASE,
@@ -35,6 +34,9 @@ const captureGeneration = new RedisScript(CAPTURE_GENERATION)
 const bumpGeneration = new RedisScript(BUMP_GENERATION)
 const reclaimEntries = new RedisScript(RECLAIM_ENTRIES)
 
+/** Each is looked at, which takes the square of their number in Redis 7.0. */
+const KEYS_PER_RECLAIM = 50
+
 const RAW: ReadOutcome<Buffer | null> = {
   found: (_key, _storedKey, bytes) => bytes,
   failed: (_key, error) => {
@@ -52,7 +54,7 @@ export interface TierStore {
   removeMatching(
     pattern: string,
     options: RemovalOptions,
-    spared: string,
+    isWhole: boolean,
     announce: ((storedKeys: readonly string[]) => Promise<void>) | undefined,
   ): Promise<number>
   ttlMs(storedKey: string): Promise<number | undefined>
@@ -160,10 +162,10 @@ export class RedisTier implements SharedTier {
     return removed
   }
 
-  async removeMatching(pattern: string, options: RemovalOptions, spared: string): Promise<number> {
+  async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
     const announce =
       this.#coherence.bus === undefined ? undefined : (keys: readonly string[]) => this.announce(keys)
-    return this.#store.removeMatching(pattern, options, spared, announce)
+    return this.#store.removeMatching(pattern, options, false, announce)
   }
 
   ttlMs(storedKey: string): Promise<number | undefined> {
@@ -191,7 +193,8 @@ export class RedisTier implements SharedTier {
       this.#port,
       {
         pattern: `${escapeGlob(prefix)}*`,
-        spared: prefix + RESERVED,
+        sparesGenerations: true,
+        keysPerCommand: KEYS_PER_RECLAIM,
         remove: async (send, storedKeys) =>
           Number(await reclaimEntries.runWith(send, storedKeys, [present], 'text')),
       },

@@ -17,7 +17,7 @@ const SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
     'MGET',
     (reply, command) => Array.isArray(reply) && reply.length === command.length - 1 && reply.every(isBlob),
   ],
-  ['SET', (reply) => reply === 'OK'],
+  ['SET', (reply, command) => reply === 'OK' || (reply === null && command.includes('NX'))],
   ['UNLINK', isCount],
   ['EXISTS', isCount],
   ['PTTL', isCount],

@@ -1,5 +1,6 @@
 import type { TierSettings } from '../backend/cache-store.ts'
 import type { Coherence, TierListener } from '../backend/shared-tier.ts'
+import { BusPresence } from './bus-presence.ts'
 import { ChangeBus } from './change-bus.ts'
 import type { PortConnection, PortWatch, RedisPort } from './redis-port.ts'
 import { ServerClock } from './server-clock.ts'
@@ -35,6 +36,7 @@ export class TierCoherence implements PortWatch {
   #mode: Coherence
   #isOpen = false
   #trackedUntilMs = Number.NEGATIVE_INFINITY
+  readonly #presence: BusPresence
 
   constructor(port: RedisPort, settings: TierSettings) {
     this.#port = port
@@ -46,8 +48,13 @@ export class TierCoherence implements PortWatch {
       changed: (storedKeys) => {
         for (const storedKey of storedKeys) this.#listener?.invalidated(storedKey)
       },
-      joined: () => this.#enter('bus', 'the bus delivers'),
-      missed: (reason) => this.#enter('ttl', `the bus was lost (${reason})`),
+      joined: () => this.#presence.appear(),
+      missed: () => this.#listener?.epochBegan('a message on the bus stayed away'),
+      lost: (reason) => this.#enter('ttl', `the bus was lost (${reason})`),
+    })
+    this.#presence = new BusPresence(port, settings.prefix, settings.clock, {
+      established: () => this.#bus.isJoined && this.#enter('bus', 'the bus delivers'),
+      wasMissing: () => this.#enter('ttl', 'others did not know that somebody listens to the bus'),
     })
   }
 
@@ -55,9 +62,9 @@ export class TierCoherence implements PortWatch {
     return this.#mode
   }
 
-  /** The bus that changes are to be told on; `undefined` where nobody listens to one. */
+  /** The bus that changes are to be told on; `undefined` where nobody listens to it. */
   get bus(): ChangeBus | undefined {
-    return this.#mode === 'tracking' || this.#settings.coherence === 'ttl' ? undefined : this.#bus
+    return this.#mode === 'tracking' && !this.#presence.isPossible ? undefined : this.#bus
   }
 
   get trustedUntilMs(): number {
@@ -98,6 +105,7 @@ export class TierCoherence implements PortWatch {
     if (this.#isOpen && isNewLife) this.#listener?.restarted()
     this.#updateTrust()
     this.#ask(connection)
+    if (connection.isTracked) this.#presence.look()
     if (!connection.isTracked && this.#mode === 'tracking') this.#fallBack()
   }
 
@@ -108,11 +116,13 @@ export class TierCoherence implements PortWatch {
   }
 
   invalidated(storedKey: string | null): void {
+    if (storedKey === null || storedKey === this.#presence.storedKey) this.#presence.look()
     if (storedKey === null) this.#listener?.epochBegan('the server was flushed')
     else this.#listener?.invalidated(storedKey)
   }
 
   rerouted(): void {
+    this.#presence.look()
     this.#listener?.epochBegan('slots have moved')
   }
 
@@ -135,6 +145,7 @@ export class TierCoherence implements PortWatch {
   #beat(): void {
     for (const connection of this.#contacts.keys()) this.#ask(connection)
     this.#bus.beat()
+    if (this.#bus.isJoined) this.#presence.beat()
   }
 
   #ask(connection: PortConnection): void {

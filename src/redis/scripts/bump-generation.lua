@@ -12,6 +12,6 @@ local time = redis.call('TIME')
 local generation = struct.pack('>I4I4', time[1], time[2]) .. ARGV[1]
 redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
 if ARGV[3] ~= '' then
-  redis.call('PUBLISH', ARGV[3], ARGV[4])
+  redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 end
 return generation

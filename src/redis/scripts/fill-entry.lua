@@ -18,7 +18,7 @@ else
   redis.call('SET', key, ARGV[2], 'PX', ARGV[3])
 end
 if ARGV[4] ~= '' then
-  redis.call('PUBLISH', ARGV[4], ARGV[5])
+  redis.pcall('PUBLISH', ARGV[4], ARGV[5])
 end
 redis.call('STRLEN', key)
 return 1

@@ -1,5 +1,5 @@
 -- Removes what does not bear the present generation of its namespace: older entries, counters, sets, plain values.
--- KEYS     at most 500 keys, of one slot
+-- KEYS     at most 50 keys, of one slot; more would take the square of their number, see remove-keys.lua
 -- ARGV[1]  the present generation, 16 bytes
 -- Returns  how many were removed; placeholders stay, since their lease ends by itself
 local removed = 0
