@@ -92,6 +92,7 @@ export class CacheCore implements TierListener, StoreWitness {
     this.local.invalidated(storedKey)
     this.generations.invalidated(storedKey)
     this.reader.refetch(storedKey)
+    this.captures.invalidated(storedKey)
     this.flights.get(storedKey)?.pushed()
     this.arrivals.happened(storedKey)
   }
@@ -100,6 +101,7 @@ export class CacheCore implements TierListener, StoreWitness {
     this.local.epochBegan()
     this.generations.epochBegan()
     this.reader.refetchAll()
+    this.captures.invalidatedAll()
     this.breaker.connected()
     this.arrivals.happenedToAll()
     this.policy.events.emit('epoch', { reason, coherence: this.tier.coherence })
@@ -145,6 +147,7 @@ export class CacheCore implements TierListener, StoreWitness {
 
   #closed(storedKey: string): void {
     this.reader.refetch(storedKey)
+    this.captures.invalidated(storedKey)
     this.flights.get(storedKey)?.close()
     this.arrivals.happened(storedKey)
   }

@@ -1,8 +1,11 @@
+import { LRUCache } from 'lru-cache'
 import type { SharedTier } from '../backend/shared-tier.ts'
 import type { BoundGeneration } from '../codec/entry-meta.ts'
 import type { Clock } from '../foundation/clock.ts'
-import type { Generations, KnownGeneration } from './generations.ts'
+import type { Generations } from './generations.ts'
 
+/** Generations whose renewal is remembered. */
+const MOST_RENEWALS = 50_000
 const SHORTEST_GENERATION_MS = 30 * 86_400_000
 /** Where entries never expire. */
 const LONGEST_GENERATION_MS = 400 * 86_400_000
@@ -15,6 +18,11 @@ export class Captures {
   readonly #tier: SharedTier
   readonly #generations: Generations
   readonly #clock: Clock
+  readonly #capturing = new Map<string, Promise<string>>()
+  /** When this process last captured a generation, and for how long. */
+  readonly #renewals = new LRUCache<string, { readonly atMs: number; readonly ttlMs: number }>({
+    max: MOST_RENEWALS,
+  })
   #generationTtlMs = SHORTEST_GENERATION_MS
 
   constructor(tier: SharedTier, generations: Generations, clock: Clock) {
@@ -29,7 +37,7 @@ export class Captures {
   }
 
   /**
-   * One round trip for those that are not known, or have not been renewed for as long as the entry may live.
+   * One round trip for those that are not known.
    * @param entryTtlMs how long what depends on them may be stored
    * @throws CacheError
    */
@@ -38,24 +46,55 @@ export class Captures {
     return Promise.all(generationKeys.map((generationKey) => this.#one(generationKey)))
   }
 
+  /** The generation may have been renewed: who asks from now on must not share an older answer. */
+  invalidated(generationKey: string): void {
+    this.#capturing.delete(generationKey)
+  }
+
+  invalidatedAll(): void {
+    this.#capturing.clear()
+  }
+
   async #one(generationKey: string): Promise<BoundGeneration> {
     const known = this.#generations.known(generationKey)
-    if (known !== undefined && this.#isRenewed(known))
-      return { storedKey: generationKey, generation: known.generation }
+    if (known === undefined)
+      return { storedKey: generationKey, generation: await this.#capture(generationKey) }
+    // One that is known is seldom read from Redis; nobody waits for its renewal.
+    if (!this.#isRenewed(generationKey)) this.#capture(generationKey).catch(() => {})
+    return { storedKey: generationKey, generation: known.generation }
+  }
+
+  /** Those who ask meanwhile share the answer. */
+  #capture(generationKey: string): Promise<string> {
+    const underWay = this.#capturing.get(generationKey)
+    if (underWay !== undefined) return underWay
+    const capturing = this.#send(generationKey).finally(() => {
+      if (this.#capturing.get(generationKey) === capturing) this.#capturing.delete(generationKey)
+    })
+    this.#capturing.set(generationKey, capturing)
+    return capturing
+  }
+
+  async #send(generationKey: string): Promise<string> {
     const pending = this.#generations.expect(generationKey)
+    const ttlMs = this.#generationTtlMs
+    this.#renewals.set(generationKey, { atMs: this.#clock.monotonicMs(), ttlMs })
     try {
-      const ttlMs = this.#generationTtlMs
       const generation = await this.#tier.capture(generationKey, ttlMs)
-      this.#generations.learn(generationKey, pending, generation, ttlMs)
-      return { storedKey: generationKey, generation }
+      this.#generations.learn(generationKey, pending, generation)
+      return generation
+    } catch (error) {
+      this.#renewals.delete(generationKey)
+      throw error
     } finally {
       this.#generations.forget(generationKey, pending)
     }
   }
 
-  /** One that is known is seldom read from Redis: before half of its time is over, it is captured again. */
-  #isRenewed({ learnedAtMs, ttlMs }: KnownGeneration): boolean {
-    const ageMs = this.#clock.monotonicMs() - learnedAtMs
-    return ttlMs >= this.#generationTtlMs && ageMs < ttlMs / 4
+  /** Whether this process has seen to it that the generation outlives what bears it. */
+  #isRenewed(generationKey: string): boolean {
+    const renewal = this.#renewals.get(generationKey)
+    if (renewal === undefined || renewal.ttlMs < this.#generationTtlMs) return false
+    return this.#clock.monotonicMs() - renewal.atMs < renewal.ttlMs / 4
   }
 }

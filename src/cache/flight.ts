@@ -33,7 +33,10 @@ export class Flight {
   #result: Promise<Outcome> | undefined
   #callers = 0
   #isOpen = true
-  #isDoubtful = false
+  /** Counts the pushes that may have been more than echoes. */
+  #doubts = 0
+  /** The doubts that have been settled. */
+  #settled = 0
   #verifying: Promise<boolean> | undefined
   readonly #controller = new AbortController()
 
@@ -65,14 +68,14 @@ export class Flight {
   /** A push for its key has come. */
   pushed(): void {
     if (this.isWaiting) return
-    if (this.lease !== undefined || this.isAcquiring) this.#isDoubtful = true
+    if (this.lease !== undefined || this.isAcquiring) this.#doubts++
     else this.close()
   }
 
   /** Whether a newcomer may join: at once where nothing has happened, else after the key has been looked at. */
   admits(): boolean | Promise<boolean> {
     if (!this.#isOpen || this.signal.aborted) return false
-    if (!this.#isDoubtful) return true
+    if (this.#doubts === this.#settled) return true
     this.#verifying ??= this.#verify().finally(() => {
       this.#verifying = undefined
     })
@@ -80,10 +83,13 @@ export class Flight {
   }
 
   async #verify(): Promise<boolean> {
-    this.#isDoubtful = false
-    const isHeld = (await this.lease?.verify().catch(() => false)) ?? false
-    if (!isHeld) this.close()
-    return this.#isOpen && !this.#isDoubtful
+    while (this.#isOpen && this.#doubts !== this.#settled) {
+      const doubts = this.#doubts
+      const isHeld = (await this.lease?.verify().catch(() => false)) ?? false
+      if (isHeld) this.#settled = doubts
+      else this.close()
+    }
+    return this.#isOpen
   }
 
   /** One more caller waits for it, until the signal aborts. */

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import { isReserved } from '../foundation/cache-key.ts'
 import type { Clock } from '../foundation/clock.ts'
 
 /** Most generations that are known at a time, and most invalidations that are remembered. */
@@ -9,20 +10,14 @@ export class KnownGeneration {
   readonly generation: string
   /** When it was read: a count of this process's events. */
   readonly learnedAt: number
-  /** When it was read, on the monotonic clock. */
-  readonly learnedAtMs: number
   /** Whether it is known to be the present one. */
-  /** The time to live that this process gave it then, in milliseconds; 0 where it was only read. */
-  readonly ttlMs: number
   isLive: boolean
   /** Whether it may have been renewed; where neither is set, it is merely not known any more. */
   isDead = false
 
-  constructor(generation: string, learnedAt: number, learnedAtMs: number, ttlMs: number, isLive: boolean) {
+  constructor(generation: string, learnedAt: number, isLive: boolean) {
     this.generation = generation
     this.learnedAt = learnedAt
-    this.learnedAtMs = learnedAtMs
-    this.ttlMs = ttlMs
     this.isLive = isLive
   }
 }
@@ -83,9 +78,9 @@ export class Generations {
   }
 
   /** What was read, kept where nothing has happened to it since it was asked for. */
-  learn(storedKey: string, pending: object, generation: string, ttlMs = 0): KnownGeneration {
+  learn(storedKey: string, pending: object, generation: string): KnownGeneration {
     const isCurrent = this.#pending.get(storedKey) === pending
-    const learned = new KnownGeneration(generation, ++this.#now, this.#clock.monotonicMs(), ttlMs, isCurrent)
+    const learned = new KnownGeneration(generation, ++this.#now, isCurrent)
     if (!isCurrent) return learned
     this.#pending.delete(storedKey)
     const before = this.#known.get(storedKey)
@@ -106,9 +101,9 @@ export class Generations {
   /** The generation may have been renewed, by anybody. */
   invalidated(storedKey: string): void {
     this.#pending.delete(storedKey)
-    if (this.#known.delete(storedKey) || this.#writing.has(storedKey)) {
-      this.#invalidatedAt.set(storedKey, ++this.#now)
-    }
+    this.#known.delete(storedKey)
+    // Also where it is not known: it may be that it was being read.
+    if (isReserved(storedKey)) this.#invalidatedAt.set(storedKey, ++this.#now)
   }
 
   writeBegan(storedKey: string): void {

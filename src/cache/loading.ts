@@ -71,6 +71,9 @@ export class Loading {
     stale: LocalEntry | undefined,
   ): Promise<Outcome> {
     const loaderBeganAt = this.#core.generations.now
+    // When all have gone, nobody else should wait for a loader that goes on regardless.
+    const abandon = () => void lease.release()
+    flight.signal.addEventListener('abort', abandon)
     let loaded: Loaded
     try {
       loaded = await this.#load(flight, request)
