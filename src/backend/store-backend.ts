@@ -7,6 +7,7 @@ import type {
   RemovalOptions,
 } from '../contract/cache-backend.ts'
 import type { CacheEvents } from '../contract/cache-events.ts'
+import { CacheError } from '../foundation/cache-error.ts'
 import { assertCacheKey, isCacheKey } from '../foundation/cache-key.ts'
 import { chunks } from '../foundation/chunks.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
@@ -50,6 +51,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   readonly #codec: ValueCodec
   readonly #options: ResolvedBackendOptions
   #store: CacheStore
+  #isShared = false
   readonly #policy: FailurePolicy
   readonly #lifecycle: Lifecycle
   readonly #reader: ValueReader<T>
@@ -264,7 +266,16 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       policy: this.#policy,
       options: this.#options,
       isReady: () => this.#lifecycle.isReady,
-      share: (settings) => this.#store.share(settings),
+      share: (settings) => {
+        if (this.#isShared) {
+          throw new CacheError(
+            'CACHE_INVALID_OPTIONS',
+            'This backend serves a cache already: use its namespace()',
+          )
+        }
+        this.#isShared = true
+        return this.#store.share(settings)
+      },
       witness: (witness) => {
         this.#store = new WitnessedStore(this.#store, witness)
       },

@@ -12,7 +12,7 @@ import type { CircuitState } from './circuit-breaker.ts'
 import { handOut } from './isolation.ts'
 import type { KeySpace } from './key-space.ts'
 import type { Loader } from './load-context.ts'
-import type { LocalEntry } from './local-tier.ts'
+import { Lookup, NO_TAGS } from './lookup.ts'
 import { memoize, namesOf, type WrapOptions, type Wrapped } from './memoize.ts'
 import type { ReadThrough } from './read-through.ts'
 import type { Writes } from './writes.ts'
@@ -36,7 +36,6 @@ export interface CacheParts {
 
 /** Keys of a batch that are read at a time. */
 const KEYS_PER_BATCH = 2_048
-const NO_TAGS: readonly string[] = []
 
 /**
  * A read-through cache: a tier of decoded values in this process, coherent with those of other processes, above a tier
@@ -50,8 +49,7 @@ export class Cache {
   readonly #parts: CacheParts
   readonly #core: CacheCore
   readonly #space: KeySpace
-  /** What the names in the local tier begin with: nothing, or the namespace. */
-  readonly #localPrefix: string
+  readonly #lookup: Lookup
   #backend: CacheBackend | undefined
 
   /** @internal */
@@ -59,7 +57,7 @@ export class Cache {
     this.#parts = parts
     this.#core = parts.core
     this.#space = parts.space
-    this.#localPrefix = parts.space.namePrefix
+    this.#lookup = new Lookup(parts.core, parts.reads, parts.space)
   }
 
   /** Counters, sets and plain values under the same prefix. What is written here is dropped from local tiers too. */
@@ -106,7 +104,7 @@ export class Cache {
   /** The fresh value in this process, without any round trip or promise; `undefined` where there is none. */
   peek<T = unknown>(key: string): T | undefined {
     assertCacheKey(key)
-    const entry = this.#fresh(this.#localPrefix + key, NO_TAGS)
+    const entry = this.#lookup.fresh(key, NO_TAGS)
     return entry && handOut<T>(entry.isolated)
   }
 
@@ -116,17 +114,17 @@ export class Cache {
    */
   get<T = unknown>(key: string, options?: { readonly local?: boolean | undefined }): Promise<T | undefined> {
     if (isCacheKey(key) && options?.local !== false) {
-      const entry = this.#fresh(this.#localPrefix + key, NO_TAGS)
-      if (entry !== undefined) return this.#serve<T>(key, entry)
+      const entry = this.#lookup.fresh(key, NO_TAGS)
+      if (entry !== undefined) return this.#lookup.serve<T>(key, entry)
     }
-    return this.#absorb('get', key, undefined, () => this.#read<T>(key))
+    return this.#absorb('get', key, undefined, () => this.#lookup.read<T>(key))
   }
 
   /** Whether there is a fresh value. No round trip where it is kept locally, else one. */
   has(key: string): Promise<boolean> {
     return this.#absorb('has', key, false, async () => {
       assertCacheKey(key)
-      return (await this.#freshEntry(key)) !== undefined
+      return (await this.#lookup.freshEntry(key)) !== undefined
     })
   }
 
@@ -164,10 +162,10 @@ export class Cache {
    */
   getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
     if (isCacheKey(key)) {
-      const entry = this.#fresh(this.#localPrefix + key, options?.tags)
-      if (entry !== undefined && !options?.signal?.aborted) return this.#serve<T>(key, entry)
+      const entry = this.#lookup.fresh(key, options?.tags)
+      if (entry !== undefined && !options?.signal?.aborted) return this.#lookup.serve<T>(key, entry)
     }
-    return this.#getOrLoad(key, loader, options)
+    return this.#lookup.getOrLoad(key, loader, options)
   }
 
   /**
@@ -273,7 +271,7 @@ export class Cache {
   getTtl(key: string): Promise<number | undefined> {
     return this.#absorb('getTtl', key, undefined, async () => {
       assertCacheKey(key)
-      const entry = await this.#freshEntry(key)
+      const entry = await this.#lookup.freshEntry(key)
       if (entry === undefined) return undefined
       if (entry.meta !== undefined) return (entry.freshUntilMs - this.#core.clock.monotonicMs()) / 1_000
       const ttlMs = await this.#core.tier.ttlMs(this.#space.storedKey(key))
@@ -310,88 +308,18 @@ export class Cache {
     return memoize(this, namesOf(this), fn, options)
   }
 
-  /** What is kept locally and may be served now. */
-  #fresh(name: string, tags: readonly string[] | undefined): LocalEntry | undefined {
-    const entry = this.#core.local.get(name)
-    if (entry === undefined) return undefined
-    const nowMs = this.#core.hitClock.monotonicMs()
-    if (nowMs >= entry.freshUntilMs || !this.#core.isCoherent(entry, nowMs)) return undefined
-    return this.#bears(entry, tags) ? entry : undefined
-  }
-
-  /** Whether an entry depends on this namespace and on these tags; a plain value depends on nothing. */
-  #bears(entry: LocalEntry, tags: readonly string[] | undefined): boolean {
-    if (entry.meta === undefined) return tags === undefined || tags.length === 0
-    return entry.bearsAll(this.#space, tags)
-  }
-
-  #serve<T>(key: string, entry: LocalEntry): Promise<T> {
-    const { events } = this.#core.policy
-    if (events.has('hit')) events.emit('hit', { key })
-    return entry.handOut<T>()
-  }
-
-  async #getOrLoad<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<T> {
-    assertCacheKey(key)
-    const tagKeys = checkedTags(options.tags).map((tag) => this.#space.tagKey(tag))
-    const request = {
-      space: this.#space,
-      key,
-      storedKey: this.#space.storedKey(key),
-      generationKeys: [...this.#space.generationKeys, ...tagKeys],
-      options: resolveEntryOptions(options, this.#core.options.defaults),
-      loader,
-    }
-    options.signal?.throwIfAborted()
-    const stale = this.#core.localEntry(request.storedKey)
-    const nowMs = this.#core.clock.monotonicMs()
-    if (
-      stale !== undefined &&
-      nowMs < stale.staleWhileRevalidateUntilMs &&
-      this.#core.isCoherent(stale, nowMs) &&
-      this.#bears(stale, options.tags)
-    ) {
-      this.#parts.reads.refresh(request)
-      this.#core.policy.events.emit('stale', { key, reason: 'revalidate' })
-      return stale.handOut<T>()
-    }
-    return this.#parts.reads.getOrLoad<T>(request, options.signal)
-  }
-
-  async #read<T>(key: string): Promise<T | undefined> {
-    assertCacheKey(key)
-    const { events } = this.#core.policy
-    const entry = await this.#entryInRedis(key)
-    if (entry === undefined) {
-      if (events.has('miss')) events.emit('miss', { key, reason: 'absent' })
-      return undefined
-    }
-    if (events.has('hit')) events.emit('hit', { key })
-    return handOut<T>(entry.isolated)
-  }
-
-  async #freshEntry(key: string): Promise<LocalEntry | undefined> {
-    return this.#fresh(this.#localPrefix + key, NO_TAGS) ?? (await this.#entryInRedis(key))
-  }
-
-  async #entryInRedis(key: string): Promise<LocalEntry | undefined> {
-    const judgement = await this.#core.reader.read(this.#space.storedKey(key), this.#space.generationKeys)
-    if (judgement.state !== 'usable') return undefined
-    return this.#core.clock.monotonicMs() < judgement.entry.freshUntilMs ? judgement.entry : undefined
-  }
-
   async #set(key: string, value: unknown, options: EntryOptions): Promise<void> {
     assertCacheKey(key)
     const tagKeys = checkedTags(options.tags).map((tag) => this.#space.tagKey(tag))
     const resolved = resolveEntryOptions(options, this.#core.options.defaults)
-    await this.#parts.writes.write({
+    const bytes = await this.#parts.writes.write({
       storedKey: this.#space.storedKey(key),
       value,
       generationKeys: [...this.#space.generationKeys, ...tagKeys],
       options: resolved,
     })
     const { events } = this.#core.policy
-    if (events.has('set')) events.emit('set', { key, ttlMs: resolved.ttlMs, bytes: 0 })
+    if (events.has('set')) events.emit('set', { key, ttlMs: resolved.ttlMs, bytes })
   }
 
   #absorb<Result>(

@@ -70,13 +70,15 @@ export function createCache(options: CreateCacheOptions = {}): Cache {
 }
 
 function createBackend(options: CreateCacheOptions): CacheBackend {
-  const { client, clock, redis, ttl, ...rest } = options
+  const { client, clock, local, redis, ttl, ...rest } = options
   if (client !== undefined && redis !== undefined) {
     throw new CacheError('CACHE_INVALID_OPTIONS', 'Give only one of redis, client and backend')
   }
   const common = { ...rest, defaultTtl: ttl }
   if (client !== undefined) return new RedisCacheBackend({ ...common, client })
-  if (typeof redis === 'string') return new RedisCacheBackend({ ...common, url: redis })
-  if (redis !== undefined) return new RedisCacheBackend({ ...common, ...redis })
-  return new MemoryCacheBackend({ ...common, ...(clock === undefined ? {} : { clock }) })
+  // A variable that is set but empty names no Redis.
+  if (typeof redis === 'string' && redis !== '') return new RedisCacheBackend({ ...common, url: redis })
+  if (typeof redis === 'object') return new RedisCacheBackend({ ...common, ...redis })
+  const { maxBytes, maxEntries } = local === false ? {} : (local ?? {})
+  return new MemoryCacheBackend({ ...common, maxBytes, maxEntries, clock })
 }

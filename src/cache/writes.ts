@@ -1,6 +1,6 @@
 import type { EntryMeta } from '../codec/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
-import { isProgrammingMistake } from '../foundation/cache-error.ts'
+import { CacheError, isProgrammingMistake } from '../foundation/cache-error.ts'
 import { chunks } from '../foundation/chunks.ts'
 import { escapeGlob, globMatcher } from '../foundation/glob.ts'
 import type { CacheCore } from './cache-core.ts'
@@ -36,10 +36,13 @@ export class Writes {
     this.#core = core
   }
 
-  /** @throws CacheError where it was not acknowledged; what was under the key is then invalidated */
-  async write(request: WriteRequest): Promise<void> {
+  /**
+   * @returns the bytes that the entry takes
+   * @throws CacheError where it was not acknowledged; what was under the key is then invalidated
+   */
+  async write(request: WriteRequest): Promise<number> {
     const { storedKey } = request
-    await this.#inOrder(storedKey, () => this.#send(request))
+    return this.#inOrder(storedKey, () => this.#send(request))
   }
 
   /** How many of the keys were there. @throws CacheError */
@@ -80,6 +83,12 @@ export class Writes {
 
   /** Invalidates a namespace at once, and removes what it held in the background. @throws CacheError */
   async clear(space: KeySpace): Promise<void> {
+    if (space.prefix === '') {
+      throw new CacheError(
+        'CACHE_INVALID_ARGUMENT',
+        'clear() needs a prefix: with none it would remove every key of the database',
+      )
+    }
     const matches = (storedKey: string) => storedKey.startsWith(space.prefix)
     this.#core.removing(matches)
     try {
@@ -114,7 +123,7 @@ export class Writes {
     }
   }
 
-  async #send({ generationKeys, options, storedKey, value }: WriteRequest): Promise<void> {
+  async #send({ generationKeys, options, storedKey, value }: WriteRequest): Promise<number> {
     const { captures, codec, generations, outbox, tier } = this.#core
     this.#core.writeBegan([storedKey])
     try {
@@ -127,12 +136,13 @@ export class Writes {
           loadCostMs: 0,
           generations: bound,
         }
-        await tier.write(storedKey, codec.encodeEntry(storedKey, value, meta), storedTtlMs(options))
+        const bytes = codec.encodeEntry(storedKey, value, meta)
+        await tier.write(storedKey, bytes, storedTtlMs(options))
         // A generation that was renewed while the write was under way has made it invalid.
         const isCurrent = bound.every(
           (one) => generations.known(one.storedKey)?.generation === one.generation,
         )
-        if (isCurrent || rewrites === MOST_REWRITES || tier.coherence !== 'tracking') return
+        if (isCurrent || rewrites === MOST_REWRITES || tier.coherence !== 'tracking') return bytes.length
       }
     } catch (error) {
       if (!isProgrammingMistake(error)) outbox.add('key', [storedKey])
@@ -142,13 +152,13 @@ export class Writes {
     }
   }
 
-  async #inOrder(storedKey: string, work: () => Promise<void>): Promise<void> {
+  async #inOrder<Result>(storedKey: string, work: () => Promise<Result>): Promise<Result> {
     const before = this.#queue.get(storedKey)
     const after = before === undefined ? work() : before.then(work, work)
     const queued = after.catch(() => {})
     this.#queue.set(storedKey, queued)
     try {
-      await after
+      return await after
     } finally {
       if (this.#queue.get(storedKey) === queued) this.#queue.delete(storedKey)
     }

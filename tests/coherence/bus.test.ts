@@ -18,45 +18,52 @@ beforeAll(async () => {
     startStandalone({ args: ['--rename-command', 'HELLO', ''] }),
   ])
 })
-beforeEach(() => Promise.all([redis.ask('FLUSHALL'), simple.ask('FLUSHALL')]))
 afterEach(() => opened.close())
 afterAll(() => Promise.all([redis.stop(), simple.stop()]))
 
-function ioredis(client: Redis | Redis5): CreateCacheOptions {
+function ioredis(client: Redis | Redis5, kept: Opened): CreateCacheOptions {
   client.on('error', () => {})
-  opened.later(() => client.disconnect())
+  kept.later(() => client.disconnect())
   return { client }
 }
 
-async function nodeRedis(): Promise<CreateCacheOptions> {
+async function nodeRedis(kept: Opened): Promise<CreateCacheOptions> {
   const client = createClient({ url: redis.url })
   client.on('error', () => {})
   await client.connect()
-  opened.later(() => client.destroy())
+  kept.later(() => client.destroy())
   return { client }
 }
 
 const WAYS: readonly (readonly [
   name: string,
-  options: () => CreateCacheOptions | Promise<CreateCacheOptions>,
+  options: (kept: Opened) => CreateCacheOptions | Promise<CreateCacheOptions>,
   server: () => Standalone,
 ])[] = [
   ['a server without RESP3', () => ({ redis: simple.url }), () => simple],
   ["coherence: 'bus'", () => ({ redis: redis.url, coherence: 'bus' }), () => redis],
   ["a caller's @redis/client", nodeRedis, () => redis],
-  ['ioredis 6', () => ioredis(new Redis(redis.url)), () => redis],
-  ['ioredis 5', () => ioredis(new Redis5(redis.url)), () => redis],
+  ['ioredis 6', (kept) => ioredis(new Redis(redis.url), kept), () => redis],
+  ['ioredis 5', (kept) => ioredis(new Redis5(redis.url), kept), () => redis],
 ]
 
 describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
-  async function onBus(more: CreateCacheOptions = {}): Promise<Cache> {
-    const cache = opened.cache({ ...(await optionsOf()), ...more })
+  const kept = new Opened()
+  let mine: Cache
+  let other: Cache
+
+  async function onBus(): Promise<Cache> {
+    const cache = kept.cache(await optionsOf(kept))
     await inMode(cache, 'bus')
     return cache
   }
+  // Joining takes its time: others have to learn that somebody listens.
+  beforeAll(async () => {
+    ;[mine, other] = await Promise.all([onBus(), onBus()])
+  })
+  afterAll(() => kept.close())
 
   test('what another cache changes leaves the local tier, in every way that it can be changed', async () => {
-    const [mine, other] = [await onBus(), await onBus()]
     const changes: (() => Promise<unknown>)[] = [
       () => other.set('key', 'changed'),
       () => other.delete('key'),
@@ -84,7 +91,6 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
   })
 
   test('a lost subscriber empties the local tier before it serves, and the channel is joined again', async () => {
-    const [mine, other] = [await onBus(), await onBus()]
     await warmed(mine, 'key')
     let epochs = 0
     mine.on('epoch', () => epochs++)
@@ -101,7 +107,6 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
   })
 
   test('P33 an invalidation that overtakes an answer is honoured', async () => {
-    const [mine, other] = [await onBus(), await onBus()]
     for (let round = 0; round < 50; round++) {
       await mine.set('key', round)
       const reading = mine.get('key')
@@ -116,8 +121,7 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
   })
 
   test('when it is closed, no subscriber is left', async () => {
-    const cache = await onBus()
-    await cache.shutdown()
+    await Promise.all([mine.shutdown(), other.shutdown()])
     await waitUntil(async () => (await server().ask('CLIENT', 'LIST', 'TYPE', 'pubsub')) === '', {
       what: 'the subscriber to be gone',
     })
@@ -125,6 +129,8 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
 })
 
 describe('P31 the bus', () => {
+  beforeEach(() => simple.ask('FLUSHALL'))
+
   test('a change of which the message is lost: what is local is not served past the trust', async () => {
     const proxy = await startHoldingProxy(simple.port)
     opened.later(() => proxy.stop())
@@ -156,7 +162,17 @@ describe('P31 the bus', () => {
     const mine = opened.cache({ redis: simple.url })
     await inMode(mine, 'bus')
     await warmed(mine, 'key')
-    for (const text of ['', '{', '[]', 'null', '[1,2,3]', '["x","1",[]]', '["x",1,[1]]', '["x",1,{}]', '\0']) {
+    for (const text of [
+      '',
+      '{',
+      '[]',
+      'null',
+      '[1,2,3]',
+      '["x","1",[]]',
+      '["x",1,[1]]',
+      '["x",1,{}]',
+      '\0',
+    ]) {
       await simple.ask('PUBLISH', 'p:\0bus', text)
     }
     await simple.ask('PUBLISH', 'p:\0bus', '["stranger",1,["p:other"]]')

@@ -18,7 +18,7 @@ export class Opened {
   }
 
   cache(options: CreateCacheOptions): Cache {
-    const cache = createCache({ prefix: 'p:', timeout: TIMEOUT, connectTimeout: '1s', ...options })
+    const cache = createCache({ prefix: 'p:', timeout: TIMEOUT, connectTimeout: '3s', ...options })
     this.later(() => cache.shutdown())
     return cache
   }

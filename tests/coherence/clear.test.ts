@@ -32,7 +32,8 @@ async function fill(cache: Cache, name: string, count: number): Promise<void> {
   expect(await cache.setMany(entries)).toBe(true)
 }
 
-const keysIn = async (server: { ask: Standalone['ask'] }) => ((await server.ask('KEYS', '*')) as string[]).sort()
+const keysIn = async (server: { ask: Standalone['ask'] }) =>
+  ((await server.ask('KEYS', '*')) as string[]).sort()
 
 test('P31 clear() costs one command, however many entries there are, and is acknowledged at once', async () => {
   const cache = opened.cache({ redis: redis.url, timeout: '5s' })

@@ -32,7 +32,12 @@ interface Fault {
 }
 
 const FAULTS: readonly Fault[] = [
-  { name: 'stopped (SIGSTOP)', begin: async () => redis.pause(), end: async () => redis.resume(), isSilent: true },
+  {
+    name: 'stopped (SIGSTOP)',
+    begin: async () => redis.pause(),
+    end: async () => redis.resume(),
+    isSilent: true,
+  },
   { name: 'killed and restarted', begin: () => redis.kill(), end: () => redis.restart(), isSilent: true },
   {
     name: 'LOADING',
@@ -40,9 +45,16 @@ const FAULTS: readonly Fault[] = [
       await redis.ask('DEBUG', 'POPULATE', 3_000, 'filler', 100)
       await redis.ask('CONFIG', 'SET', 'loading-process-events-interval-bytes', 1024, 'key-load-delay', 1_000)
       void redis.ask('DEBUG', 'RELOAD').catch(() => {})
-      await waitUntil(() => redis.ask('GET', 'x').then(() => false, (error) => /LOADING/.test(String(error))), {
-        what: 'the server to say LOADING',
-      })
+      await waitUntil(
+        () =>
+          redis.ask('GET', 'x').then(
+            () => false,
+            (error) => /LOADING/.test(String(error)),
+          ),
+        {
+          what: 'the server to say LOADING',
+        },
+      )
     },
     end: () => redis.ask('CONFIG', 'SET', 'key-load-delay', 0),
   },
@@ -139,7 +151,8 @@ describe.each(FAULTS)('P38 Redis is $name', ({ begin, end, isSilent, isWritable,
     expect(hitMs).toBeLessThan(FIRST_HIT_WITHIN_MS)
     expect(cache.circuit).toBe('closed')
     for (const local of [true, false]) {
-      for (const key of ['deleted', 'tagged']) expect([undefined, 'new']).toContain(await cache.get(key, { local }))
+      for (const key of ['deleted', 'tagged'])
+        expect([undefined, 'new']).toContain(await cache.get(key, { local }))
     }
     expect(await cache.getOrSet('deleted', source.load)).toBe('new')
     expect(await cache.getOrSet('tagged', source.load, tags)).toBe('new')

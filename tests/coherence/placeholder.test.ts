@@ -190,7 +190,13 @@ describe('P38 a key that holds another type', () => {
 describe('P38 bytes that cannot be read', () => {
   /** What lies under the key, garbled by a script, since the testbed reads replies as text. */
   const garble = (key: string, expression: string, argument: number | string) =>
-    redis.ask('EVAL', `local b = redis.call('GET', KEYS[1]); redis.call('SET', KEYS[1], ${expression})`, 1, key, argument)
+    redis.ask(
+      'EVAL',
+      `local b = redis.call('GET', KEYS[1]); redis.call('SET', KEYS[1], ${expression})`,
+      1,
+      key,
+      argument,
+    )
 
   async function reloads(cache: Cache, key: string, what: string): Promise<void> {
     const source = new Source('good')
@@ -239,7 +245,18 @@ describe('P38 bytes that cannot be read', () => {
 
   test('what other programs left', async () => {
     const cache = opened.cache({ redis: redis.url })
-    const foreign = ['', 'hello', '{', '\0', '\u0001', '\u0001\u0001', '\u0002', 'PK\u0003\u0004', '\u0080', 'a:1:{}']
+    const foreign = [
+      '',
+      'hello',
+      '{',
+      '\0',
+      '\u0001',
+      '\u0001\u0001',
+      '\u0002',
+      'PK\u0003\u0004',
+      '\u0080',
+      'a:1:{}',
+    ]
     for (const [number, text] of foreign.entries()) {
       await redis.ask('SET', `p:foreign:${number}`, text)
       await reloads(cache, `foreign:${number}`, JSON.stringify(text))

@@ -65,7 +65,9 @@ describe('P19 lost tag metadata invalidates', () => {
       async () => {
         await small.ask('SET', `filler:${Math.random()}`, 'x'.repeat(20_000))
         const kept = await Promise.all(
-          keys.map(async (key, number) => (await isThere(`p:${key}`)) && !(await isThere(tagKey(`tag:${number}`)))),
+          keys.map(
+            async (key, number) => (await isThere(`p:${key}`)) && !(await isThere(tagKey(`tag:${number}`))),
+          ),
         )
         return kept.some(Boolean) || !(await isThere('p:\0namespace'))
       },
@@ -209,9 +211,9 @@ describe('P18 tags', () => {
 
   test('of a load that fails or is skipped leave nothing behind', async () => {
     const [mine] = caches()
-    await expect(
-      mine.getOrSet('key', () => Promise.reject(new Error('source away')), ONE),
-    ).rejects.toThrow('source away')
+    await expect(mine.getOrSet('key', () => Promise.reject(new Error('source away')), ONE)).rejects.toThrow(
+      'source away',
+    )
     await mine.getOrSet(
       'key',
       (context) => {
@@ -221,6 +223,8 @@ describe('P18 tags', () => {
       ONE,
     )
     expect(await mine.getOrSet('key', () => undefined, ONE)).toBeUndefined()
-    await waitUntil(async () => (await redis.ask('EXISTS', 'p:key')) === 0, { what: 'the lease to be released' })
+    await waitUntil(async () => (await redis.ask('EXISTS', 'p:key')) === 0, {
+      what: 'the lease to be released',
+    })
   })
 })

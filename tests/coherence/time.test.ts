@@ -109,7 +109,9 @@ describe('P14 jumps of the local clock change nothing', () => {
       expect(mine.peek('before')).toBe(1)
       const late = opened.cache({ redis: redis.url })
       expect(await late.get('before')).toBe(1)
-      await waitUntil(() => late.peek('before') === 1, { what: 'a local copy', timeoutMs: 500 }).catch(() => {})
+      await waitUntil(() => late.peek('before') === 1, { what: 'a local copy', timeoutMs: 500 }).catch(
+        () => {},
+      )
       await late.set('after', 2, '900ms')
       expect(await mine.get('after')).toBe(2)
       expect(await mine.getTtl('after')).toBeGreaterThan(0.3)
@@ -122,7 +124,10 @@ describe('P14 jumps of the local clock change nothing', () => {
       for (const cache of [mine, late]) expect(cache.peek('before')).toBeUndefined()
       source.value = 2
       expect(await mine.getOrSet('before', source.load, options)).toBe(2)
-      await waitUntil(() => mine.peek('after') === undefined, { what: 'the end of its TTL', timeoutMs: 1_500 })
+      await waitUntil(() => mine.peek('after') === undefined, {
+        what: 'the end of its TTL',
+        timeoutMs: 1_500,
+      })
     })
   }
 })

@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { type ChildParticipant, type Participant, type Race, startChildren, startHere } from './participant.ts'
+import {
+  type ChildParticipant,
+  type Participant,
+  type Race,
+  startChildren,
+  startHere,
+} from './participant.ts'
 
 const LEASE_MS = 500
 const STALL_MS = 3 * LEASE_MS

@@ -119,6 +119,6 @@ describe('P22 one loader call for a cold key in a fleet of eight processes with 
       } finally {
         await Promise.all(children.map((one) => one.end()))
       }
-    }, 120_000)
+    }, 300_000)
   }
 })

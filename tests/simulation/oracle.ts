@@ -14,6 +14,10 @@ export interface KnownValue {
   /** The same on the virtual clock; and how long it may be served from then on. */
   bornMs: number
   readonly servableMs: number
+  /** When its load came to its end; until then, others of its process may join it. */
+  loadedAt: number
+  /** Whether it was loaded without a lease: then nobody tells its process of changes made by others. */
+  readonly isUncached: boolean
 }
 
 /** An operation that makes older values old. */
@@ -156,19 +160,20 @@ export class Oracle {
     storedKey: string,
     tagKeys: readonly string[],
     isLocal: boolean,
+    isConnected: boolean,
     nowMs: number,
   ): Question {
     const binding = this.#invalidations.filter((invalidation) => {
       if (invalidation.processId === processId && invalidation.settledAt < this.#moment) return true
       if (invalidation.acknowledgedAt > this.#moment) return false
-      if (!isLocal || nowMs >= invalidation.acknowledgedMs + this.#trustMs) return true
+      if (!isLocal || (isConnected && nowMs >= invalidation.acknowledgedMs + this.#trustMs)) return true
       return invalidation.hasReached.get(processId)?.() ?? true
     })
     return { processId, storedKey, tagKeys, binding, beganAt: this.tick(), beganMs: nowMs }
   }
 
   /** @throws Violation */
-  answered({ beganMs, binding, processId, storedKey, tagKeys }: Question, text: unknown): void {
+  answered({ beganAt, beganMs, binding, processId, storedKey, tagKeys }: Question, text: unknown): void {
     if (text === undefined) return
     const value = this.#values.get(String(text))
     const who = `process ${processId} got ${text} for ${printable(storedKey)}`
@@ -177,11 +182,13 @@ export class Oracle {
     const borne = this.#tagsOfKey.get(storedKey)
     const lacking = tagKeys.filter((tagKey) => !value.tagKeys.has(tagKey) && !borne?.has(tagKey))
     if (lacking.length > 0) throw new Violation(`${who}: it lacks ${printable(lacking.join())}`)
-    if (beganMs > value.bornMs + value.servableMs) throw new Violation(`${who}: it has expired`)
+    const isJoined = beganAt < value.loadedAt
+    if (!isJoined && beganMs > value.bornMs + value.servableMs) throw new Violation(`${who}: it has expired`)
     const killer = binding.find(
       (one) =>
         one.concerns(value) &&
         value.lastNewAt < one.beganAt &&
+        !(isJoined && value.isUncached && one.processId !== processId) &&
         // What was not delivered may be made up for by a new generation, which no plain value bears.
         !(value.isPlain && one.acknowledgedAt === Number.POSITIVE_INFINITY),
     )

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { Schedule, type Setting, type Tally } from './schedule.ts'
 
-/** Choices of the longest schedule. */
-const MOST_CHOICES = 400
+/** Choices of a schedule, before it is made shorter. */
+const CHOICES = 300
 /** How long a schedule that fails is made shorter. */
 const SHORTENING_MS = 15_000
 
@@ -17,7 +17,7 @@ export interface Found {
 /** Runs schedules until one goes wrong. */
 export async function searchSchedules(setting: Setting, runs: number, seed?: number): Promise<Found> {
   const tally: Tally = new Map()
-  const bytes = fc.noBias(fc.uint8Array({ minLength: 20, maxLength: MOST_CHOICES, size: 'max' }))
+  const bytes = fc.noBias(fc.uint8Array({ minLength: CHOICES, maxLength: CHOICES, size: 'max' }))
   const outcome = await fc.check(
     fc.asyncProperty(bytes, (choices) => new Schedule(setting, choices, tally).run()),
     // Shortened by ourselves: fast-check would try for minutes.
@@ -43,7 +43,11 @@ export async function proveSchedules(setting: Setting, runs: number, seed?: numb
   throw new Error(`${told}\n${where}\n${trace.join('\n')}`, { cause: error })
 }
 
-async function outcomeOf(setting: Setting, choices: Uint8Array, trace?: string[]): Promise<Error | undefined> {
+async function outcomeOf(
+  setting: Setting,
+  choices: Uint8Array,
+  trace?: string[],
+): Promise<Error | undefined> {
   try {
     await new Schedule(setting, choices, new Map(), trace).run()
     return undefined
@@ -64,7 +68,11 @@ export async function shortened(setting: Setting, failing: Uint8Array): Promise<
   }
   for (let before = best.length + 1; best.length < before; ) {
     before = best.length
-    for (let length = Math.ceil(best.length / 2); length >= 1; length = length === 1 ? 0 : Math.ceil(length / 2)) {
+    for (
+      let length = Math.ceil(best.length / 2);
+      length >= 1;
+      length = length === 1 ? 0 : Math.ceil(length / 2)
+    ) {
       for (let at = 0; at < best.length; ) {
         const without = Uint8Array.from([...best.slice(0, at), ...best.slice(at + length)])
         if (!(await attempt(without))) at += length

@@ -40,6 +40,7 @@ interface Load {
   readonly context: LoadContext
   readonly resolve: (value: unknown) => void
   readonly reject: (error: Error) => void
+  readonly isUncached: boolean
   text: string | undefined
 }
 
@@ -60,11 +61,13 @@ interface Place {
 const ROOT = new KeySpace(PREFIX)
 const WITHIN = ROOT.within('n')
 const PLACES: readonly Place[] = [
-  place(ROOT, 'a', ['t']),
-  place(ROOT, 'b', ['t', 'u']),
   place(WITHIN, 'c', ['t']),
+  place(ROOT, 'b', ['t', 'u']),
+  place(ROOT, 'a', ['t']),
 ]
 const TAGS = ['t', 'u', 'v'] as const
+/** Kinds of change, one of which a schedule may make more often than the others. */
+const FAVOURITES = ['set', 'delete', 'invalidateTags', 'invalidatePattern', 'clear'] as const
 const JUMPS_MS = [5, 300, 1_100, 3_100, 6_000, 11_000] as const
 /** The longest that the clock of a server can be misjudged where replies come within their deadline, twice over. */
 const CLOCK_ERROR_MS = 1_100
@@ -93,6 +96,9 @@ export class Schedule {
   readonly #abortable = new Set<AbortController>()
   /** How often something was stored under a key, or removed. */
   readonly #touched = new Map<string, number>()
+  readonly #places: readonly Place[]
+  readonly #loaderWeight: number
+  readonly #favoured: string | undefined
   #begun = 0
   #savedAt = 0
   readonly #lost: Lost[] = []
@@ -107,7 +113,11 @@ export class Schedule {
       this.#changed(storedKey),
     )
     this.#oracle = new Oracle(() => this.#redis, TRUST_MS)
-    for (let id = 1; id <= setting.processes; id++) this.#addProcess()
+    // A schedule of few keys and processes, and of slow loaders, meets what a broad one seldom does, and the other way.
+    this.#places = PLACES.slice(this.#choices.below(PLACES.length))
+    this.#loaderWeight = this.#choices.of([1, 1, 3])
+    this.#favoured = this.#choices.of([...FAVOURITES, undefined, undefined])
+    for (let left = this.#choices.below(setting.processes); left >= 0; left--) this.#addProcess()
   }
 
   /** @throws Violation */
@@ -145,9 +155,10 @@ export class Schedule {
       if (link.inbound.length > 1) steps.push([3, () => this.#deliver(tier, link, link.inbound.length)])
       if (link.isCut) steps.push([1, () => this.#do('notice', link.name, () => tier.lose())])
     }
-    for (const load of this.#loads) steps.push([3, () => this.#goOn(load)])
+    for (const load of this.#loads) steps.push([this.#loaderWeight, () => this.#goOn(load)])
     if (this.#time.isDue) steps.push([3, () => this.#do('timer', '', () => this.#time.fireNext())])
-    else if (this.#setting.invalidates && this.#time.hasTimer) steps.push([1, () => this.#do('timer', '', () => this.#time.fireNext())])
+    else if (this.#setting.invalidates && this.#time.hasTimer)
+      steps.push([1, () => this.#do('timer', '', () => this.#time.fireNext())])
     for (const controller of this.#abortable) {
       steps.push([
         1,
@@ -155,7 +166,8 @@ export class Schedule {
       ])
       break
     }
-    if (!this.#setting.invalidates) steps.push([1, () => this.#do('time passes', '3 ms', () => this.#time.pass(3))])
+    if (!this.#setting.invalidates)
+      steps.push([1, () => this.#do('time passes', '3 ms', () => this.#time.pass(3))])
     if (this.#setting.faults) steps.push([3, () => this.#fault()])
     if (steps.length === 0) steps.push([1, () => {}])
     return steps
@@ -187,12 +199,15 @@ export class Schedule {
         this.#oracle.learn({
           ...{ storedKey, text: load.text as string, tagKeys: new Set(load.tagKeys), isPlain: false },
           ...{ lastNewAt: at, bornMs: this.#time.monotonicMs(), servableMs: this.#servableMs },
+          ...{ loadedAt: Number.POSITIVE_INFINITY, isUncached: load.isUncached },
         }),
       )
       return
     }
     this.#do(`loader ends: ${fate}`, `${load.process.id} ${load.text}`, () => {
       this.#loads.delete(load)
+      const value = this.#oracle.value(load.text as string)
+      if (value !== undefined) value.loadedAt = this.#oracle.tick()
       if (fate === 'skip') load.context.skip()
       if (fate === 'fail') load.reject(new LoaderFailure('The source failed'))
       else load.resolve(fate === 'nothing' ? undefined : load.text)
@@ -267,7 +282,7 @@ export class Schedule {
     this.#touch(storedKey)
     const entry = entryIn(storedKey, this.#redis.peek(storedKey))
     if (entry === undefined) return
-    this.#oracle.stored(entry.text, this.#time.monotonicMs())
+    if (!this.#redis.isHaunted) this.#oracle.stored(entry.text, this.#time.monotonicMs())
     try {
       this.#oracle.checkStored(storedKey)
     } catch (error) {
@@ -320,21 +335,24 @@ export class Schedule {
     this.#begun++
     const choices = this.#choices
     const process = choices.of(this.#processes.filter(({ isAlive }) => isAlive))
-    const at = choices.of(PLACES)
+    const at = choices.of(this.#places)
     const reads: (readonly [number, () => void])[] = [
       [12, () => this.#getOrSet(process, at)],
       [3, () => this.#get(process, at, true)],
       [1, () => this.#get(process, at, false)],
     ]
-    const changes: (readonly [number, () => void])[] = [
-      [3, () => this.#set(process, at)],
-      [4, () => this.#delete(process, at)],
-      [1, () => this.#deleteMany(process)],
-      [4, () => this.#invalidateTags(process, at)],
-      [1, () => this.#invalidatePattern(process, at)],
-      [1, () => this.#clear(process, at)],
-      [1, () => this.#setMany(process)],
-    ]
+    const favoured = this.#favoured
+    const changes = Object.entries({
+      set: [3, () => this.#set(process, at)],
+      delete: [4, () => this.#delete(process, at)],
+      deleteMany: [1, () => this.#deleteMany(process)],
+      invalidateTags: [4, () => this.#invalidateTags(process, at)],
+      invalidatePattern: [1, () => this.#invalidatePattern(process, at)],
+      clear: [1, () => this.#clear(process, at)],
+      setMany: [1, () => this.#setMany(process)],
+    } satisfies Record<string, readonly [number, () => void]>).map(
+      ([name, [weight, change]]) => [name === favoured ? 12 : weight, change] as const,
+    )
     const foreign: (readonly [number, () => void])[] = [
       [1, () => this.#foreignDelete(at)],
       [1, () => this.#foreignSet(at)],
@@ -363,7 +381,14 @@ export class Schedule {
     if (controller !== undefined) this.#abortable.add(controller)
     const tagKeys = [...tags, ...added].map((tag) => at.space.tagKey(tag))
     const asked = tags.map((tag) => at.space.tagKey(tag))
-    const question = this.#oracle.question(process.id, at.storedKey, asked, true, this.#time.monotonicMs())
+    const question = this.#oracle.question(
+      process.id,
+      at.storedKey,
+      asked,
+      true,
+      process.tier.link !== undefined,
+      this.#time.monotonicMs(),
+    )
     const options: GetOrSetOptions = { tags, ...(controller && { signal: controller.signal }) }
     const label = `${process.id} getOrSet ${at.storedKey} [${tags}]+[${added}]${fate === 'value' ? '' : ` ${fate}`}`
     process.servedInstead.delete(at.key)
@@ -375,7 +400,11 @@ export class Schedule {
           if (added.length > 0) context.addTags(added)
           this.#loads.add({
             ...{ process, fate, context, resolve, reject, storedKey: at.storedKey },
-            ...{ tagKeys: new Set(tagKeys), text: undefined },
+            ...{
+              tagKeys: new Set(tagKeys),
+              text: undefined,
+              isUncached: !process.tier.leased.has(at.storedKey),
+            },
           })
         })
       try {
@@ -389,7 +418,14 @@ export class Schedule {
   }
 
   #get(process: SimulatedProcess, at: Place, isLocal: boolean): void {
-    const question = this.#oracle.question(process.id, at.storedKey, [], isLocal, this.#time.monotonicMs())
+    const question = this.#oracle.question(
+      process.id,
+      at.storedKey,
+      [],
+      isLocal,
+      process.tier.link !== undefined,
+      this.#time.monotonicMs(),
+    )
     const written = this.#oracle.written(process.id, at.storedKey)
     this.#call(process, `${process.id} get ${at.storedKey}${isLocal ? '' : ' from Redis'}`, async () => {
       const text = await this.#cacheOf(process, at).get(at.key, { local: isLocal })
@@ -397,7 +433,9 @@ export class Schedule {
       const isUntouched = written?.keys.every(([storedKey, count]) => count === this.#touchedSoFar(storedKey))
       const isFresh =
         this.#time.monotonicMs() < (written?.value.bornMs ?? 0) + this.#setting.ttlMs - CLOCK_ERROR_MS
-      if (written !== undefined && isUntouched && isFresh) {
+      // Where the clock of the server is not known, everything counts as stale.
+      const isTimed = process.tier.serverNowMs() !== undefined
+      if (written !== undefined && isUntouched && isFresh && isTimed) {
         this.#note('read its own write', `${process.id} ${text}`)
         if (text !== written.value.text) {
           throw new Violation(`process ${process.id} wrote ${written.value.text} and got ${text}`)
@@ -417,7 +455,7 @@ export class Schedule {
   }
 
   #setMany(process: SimulatedProcess): void {
-    const places = PLACES.filter(({ space }) => space === ROOT)
+    const places = this.#places.filter(({ space }) => space === ROOT)
     const writes = places.map((at) => this.#writeBegins(process, at, ['t']))
     const entries = writes.map(({ value }, index) => [places[index]?.key as string, value.text] as const)
     const label = `setMany ${entries.map(([, text]) => text)} [t]`
@@ -433,8 +471,19 @@ export class Schedule {
     const text = `${at.storedKey}@${this.#oracle.tick()}w`
     const tagKeys = new Set(tags.map((tag) => at.space.tagKey(tag)))
     const value: KnownValue = {
-      ...{ text, tagKeys, storedKey: at.storedKey, isPlain: false, lastNewAt: this.#oracle.tick() },
-      ...{ bornMs: this.#time.monotonicMs(), servableMs: this.#servableMs },
+      ...{
+        text,
+        tagKeys,
+        storedKey: at.storedKey,
+        isPlain: false,
+        isUncached: false,
+        lastNewAt: this.#oracle.tick(),
+      },
+      ...{
+        bornMs: this.#time.monotonicMs(),
+        loadedAt: Number.NEGATIVE_INFINITY,
+        servableMs: this.#servableMs,
+      },
     }
     this.#oracle.learn(value)
     const invalidation = this.#oracle.began(
@@ -454,7 +503,7 @@ export class Schedule {
 
   #deleteMany(process: SimulatedProcess): void {
     const invalidation = this.#began(process, 'deleteMany', () => true)
-    const keys = PLACES.map(({ space, key }) => (space === ROOT ? key : `n:${key}`))
+    const keys = this.#places.map(({ space, key }) => (space === ROOT ? key : `n:${key}`))
     this.#change(process, [invalidation], 'deleteMany', () => process.cache.deleteMany(keys))
   }
 
@@ -499,8 +548,19 @@ export class Schedule {
     const ttlMs = this.#choices.of([2_000, 600_000])
     const text = `${storedKey}@${this.#oracle.tick()}f`
     const value: KnownValue = {
-      ...{ text, storedKey, tagKeys: new Set(), isPlain: true, lastNewAt: this.#oracle.tick() },
-      ...{ bornMs: this.#time.monotonicMs(), servableMs: ttlMs + CLOCK_ERROR_MS },
+      ...{
+        text,
+        storedKey,
+        tagKeys: new Set(),
+        isPlain: true,
+        isUncached: false,
+        lastNewAt: this.#oracle.tick(),
+      },
+      ...{
+        bornMs: this.#time.monotonicMs(),
+        loadedAt: Number.NEGATIVE_INFINITY,
+        servableMs: ttlMs + CLOCK_ERROR_MS,
+      },
     }
     this.#oracle.learn(value)
     const label = `foreign SET ${text}`
@@ -553,11 +613,12 @@ export class Schedule {
   /** For each process, how to tell whether all that Redis has sent it by now has arrived. */
   #marks(): ReadonlyMap<number, () => boolean> {
     return new Map(
-      this.#processes.flatMap(({ id, tier }) => {
+      this.#processes.map(({ id, tier }) => {
         const { link } = tier
-        if (link === undefined) return []
+        // Who is not connected cannot know, and keeps to the loads that it has begun until it is.
+        if (link === undefined) return [id, () => tier.link !== undefined] as const
         const { isCut, sent } = link
-        return [[id, () => tier.link !== link || (!isCut && link.arrived >= sent)] as const]
+        return [id, () => tier.link !== link || (!isCut && link.arrived >= sent)] as const
       }),
     )
   }
@@ -590,7 +651,7 @@ export class Schedule {
     await this.#drain()
     for (const process of this.#processes) {
       if (!process.isAlive) continue
-      for (const at of PLACES) this.#get(process, at, false)
+      for (const at of this.#places) this.#get(process, at, false)
     }
     await this.#drain()
     const isRepeated = ({ process, invalidation, life }: Lost) =>
@@ -600,7 +661,7 @@ export class Schedule {
     this.#addProcess()
     for (const process of this.#processes) {
       if (!process.isAlive) continue
-      for (const at of PLACES) {
+      for (const at of this.#places) {
         this.#getOrSet(process, at)
         this.#get(process, at, true)
       }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { AcquireReply, AcquireRequest } from '../../src/backend/shared-tier.ts'
 import { GENERATION_BYTES, hasLease, isPlaceholder, readLease } from '../../src/codec/entry-meta.ts'
 import { openEnvelope, sealEnvelope } from '../../src/codec/envelope.ts'
+import { isReserved } from '../../src/foundation/cache-key.ts'
 import type { Clock } from '../../src/foundation/clock.ts'
 import { globMatcher } from '../../src/foundation/glob.ts'
 import {
@@ -18,12 +19,11 @@ import type { Link } from './link.ts'
 export type Defect =
   | 'fill ignores the token'
   | 'pushes are lost'
-  | 'reads of missing keys are not tracked'
-  | 'own writes are not pushed, and stay tracked'
   | 'generations are captured at the fill'
   | 'removals by pattern spare placeholders'
   | 'old commands run after a reconnect'
   | 'bump changes nothing'
+  | 'epochs are not told'
 
 interface Stored {
   readonly bytes: Buffer
@@ -71,6 +71,11 @@ export class SimulatedRedis {
     return Math.floor(SERVER_EPOCH_MS + this.#clock.monotonicMs())
   }
 
+  /** Whether the request that is being run was sent on a connection that should be dead. */
+  get isHaunted(): boolean {
+    return this.#current?.isKilled ?? false
+  }
+
   hasDefect(defect: Defect): boolean {
     return this.#defects.has(defect)
   }
@@ -108,8 +113,7 @@ export class SimulatedRedis {
   read(link: Link, storedKeys: readonly string[]): (Buffer | null)[] {
     return storedKeys.map((storedKey) => {
       const bytes = this.peek(storedKey) ?? null
-      if (bytes !== null || !this.hasDefect('reads of missing keys are not tracked'))
-        this.#track(link, storedKey)
+      this.#track(link, storedKey)
       return bytes
     })
   }
@@ -159,10 +163,10 @@ export class SimulatedRedis {
   }
 
   /** A page of SCAN: keys that are there from the first page to the last are in one of them. */
-  scan(page: number, pattern: string, spared: string): { next: number; storedKeys: string[] } {
+  scan(page: number, pattern: string): { next: number; storedKeys: string[] } {
     const matches = globMatcher(pattern)
     const storedKeys = this.keys().filter((storedKey) => {
-      if (pageOf(storedKey) !== page || storedKey.startsWith(spared) || !matches(storedKey)) return false
+      if (pageOf(storedKey) !== page || isReserved(storedKey) || !matches(storedKey)) return false
       const bytes = this.peek(storedKey)
       if (bytes === undefined) return false
       return !(this.hasDefect('removals by pattern spare placeholders') && isPlaceholder(bytes))
@@ -274,7 +278,6 @@ export class SimulatedRedis {
     if (this.hasDefect('pushes are lost')) return
     for (const link of links) {
       if (link !== this.#current) link.arrive({ kind: 'push', storedKey })
-      else if (this.hasDefect('own writes are not pushed, and stay tracked')) this.#track(link, storedKey)
       else this.#afterReply.push(storedKey)
     }
   }

@@ -5,8 +5,8 @@ import type {
   SharedTier,
   TierListener,
 } from '../../src/backend/shared-tier.ts'
+import type { RemovalOptions } from '../../src/contract/cache-backend.ts'
 import { CacheError } from '../../src/foundation/cache-error.ts'
-import { RESERVED } from '../../src/foundation/cache-key.ts'
 import type { Clock, Timers } from '../../src/foundation/clock.ts'
 import { escapeGlob } from '../../src/foundation/glob.ts'
 import { ServerClock } from '../../src/redis/server-clock.ts'
@@ -27,6 +27,8 @@ export class SimulatedTier implements SharedTier {
   readonly #lives = new Map<number, number>()
   /** A connection that we gave up, whose commands the server may still run until it is killed. */
   orphan: Link | undefined
+  /** Keys whose lease was the last thing heard of them. */
+  readonly leased = new Set<string>()
   #listener: TierListener | undefined
   #link: Link | undefined
   #serverClock: ServerClock | undefined
@@ -84,14 +86,15 @@ export class SimulatedTier implements SharedTier {
       connecting?.reject(new CacheError('CACHE_UNAVAILABLE', 'Connection refused'))
       return
     }
-    this.orphan = undefined
+    if (this.orphan !== undefined) this.orphan.isKilled = true
+    if (!this.#redis.hasDefect('old commands run after a reconnect')) this.orphan = undefined
     const link = new Link(`${this.#name}.${++this.#links}`)
     this.#link = link
     const isNewLife = !this.#lives.has(this.#redis.life)
     if (isNewLife) this.#lives.set(this.#redis.life, this.#clock.monotonicMs())
     this.#serverClock = new ServerClock(this.#clock)
     this.#provenAtMs = this.#clock.monotonicMs()
-    this.#listener?.epochBegan('connected')
+    this.#epochBegan('connected')
     if (this.#isOpen && isNewLife) this.#listener?.restarted()
     this.#askTime()
     connecting?.resolve()
@@ -103,9 +106,10 @@ export class SimulatedTier implements SharedTier {
     if (link === undefined) return
     this.#link = undefined
     this.#redis.forget(link)
+    this.leased.clear()
     if (!link.isCut) this.orphan = link
     link.fail()
-    this.#listener?.epochBegan('connection lost')
+    this.#epochBegan('connection lost')
   }
 
   /** What has come back arrives, `count` items in one chunk. */
@@ -152,10 +156,13 @@ export class SimulatedTier implements SharedTier {
     })
   }
 
-  acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
-    return this.#send(`acquire ${request.purpose} ${storedKey}`, (link) =>
+  async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
+    this.leased.delete(storedKey)
+    const reply = await this.#send(`acquire ${request.purpose} ${storedKey}`, (link) =>
       this.#redis.acquire(link, storedKey, request),
     )
+    if (reply.status === 'acquired') this.leased.add(storedKey)
+    return reply
   }
 
   renew(storedKey: string, token: string, leaseMs: number): Promise<boolean> {
@@ -178,8 +185,8 @@ export class SimulatedTier implements SharedTier {
     return this.#send(`remove ${storedKeys}`, (link) => this.#redis.remove(link, storedKeys))
   }
 
-  async removeMatching(pattern: string, _options: object, spared: string): Promise<number> {
-    return this.#walk(pattern, spared, (storedKeys) => this.remove(storedKeys))
+  async removeMatching(pattern: string, _options: RemovalOptions): Promise<number> {
+    return this.#walk(pattern, (storedKeys) => this.remove(storedKeys))
   }
 
   ttlMs(storedKey: string): Promise<number | undefined> {
@@ -197,23 +204,19 @@ export class SimulatedTier implements SharedTier {
   }
 
   reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number> {
-    return this.#walk(`${escapeGlob(prefix)}*`, prefix + RESERVED, (storedKeys) => {
+    return this.#walk(`${escapeGlob(prefix)}*`, (storedKeys) => {
       signal.throwIfAborted()
       return this.#send(`reclaim ${storedKeys}`, (link) => this.#redis.reclaim(link, storedKeys, generation))
     })
   }
 
-  async #walk(
-    pattern: string,
-    spared: string,
-    remove: (storedKeys: readonly string[]) => Promise<number>,
-  ): Promise<number> {
+  async #walk(pattern: string, remove: (storedKeys: readonly string[]) => Promise<number>): Promise<number> {
     let removed = 0
     let cursor = 0
     do {
       const page = cursor
       const { next, storedKeys } = await this.#send(`scan ${page} ${pattern}`, () =>
-        this.#redis.scan(page, pattern, spared),
+        this.#redis.scan(page, pattern),
       )
       if (storedKeys.length > 0) removed += await remove(storedKeys)
       cursor = next
@@ -240,14 +243,16 @@ export class SimulatedTier implements SharedTier {
     if (link === undefined)
       return Promise.reject(new CacheError('CACHE_UNAVAILABLE', 'There is no connection'))
     return new Promise((resolve, reject) => {
-      const cancel = this.#timers.after(TIMEOUT_MS, () => {
-        reject(new CacheError('CACHE_TIMEOUT', `No reply to ${label}`))
-      })
+      const sentMs = this.#clock.monotonicMs()
+      const expire = () => reject(new CacheError('CACHE_TIMEOUT', `No reply to ${label}`))
+      const cancel = this.#timers.after(TIMEOUT_MS, expire)
       link.send({
         label,
         run,
         resolve: (reply) => {
           cancel()
+          // Timers go before what the network brings: a reply that is late is never seen.
+          if (this.#clock.monotonicMs() - sentMs > TIMEOUT_MS) expire()
           resolve(reply as Reply)
         },
         reject: (error) => {
@@ -268,8 +273,12 @@ export class SimulatedTier implements SharedTier {
         this.#listener?.invalidated(arrival.storedKey)
         return
       case 'flush':
-        this.#listener?.epochBegan('the server was flushed')
+        this.#epochBegan('the server was flushed')
     }
+  }
+
+  #epochBegan(reason: string): void {
+    if (!this.#redis.hasDefect('epochs are not told')) this.#listener?.epochBegan(reason)
   }
 
   #beatLater(): void {
