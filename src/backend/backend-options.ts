@@ -82,8 +82,9 @@ export function resolveBackendOptions(
 }
 
 function resolvePrefix(prefix: unknown): string {
-  if (typeof prefix === 'string' && prefix.isWellFormed() && Buffer.byteLength(prefix) <= 1024) return prefix
-  throw invalid('prefix must be a well-formed string of at most 1,024 bytes')
+  const isText = typeof prefix === 'string' && prefix.isWellFormed() && !prefix.includes('\u0000')
+  if (isText && Buffer.byteLength(prefix) <= 1024) return prefix
+  throw invalid('prefix must be a well-formed string of at most 1,024 bytes without a NUL')
 }
 
 function resolveSerializer(serializer: SerializerName | Serializer): SerializerName | Serializer {

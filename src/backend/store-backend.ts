@@ -8,7 +8,7 @@ import type {
 } from '../contract/cache-backend.ts'
 import type { CacheEvents } from '../contract/cache-events.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import { assertCacheKey, isCacheKey } from '../foundation/cache-key.ts'
+import { assertCacheKey, assertMember, isCacheKey } from '../foundation/cache-key.ts'
 import { chunks } from '../foundation/chunks.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
@@ -229,7 +229,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 
   addToSet(key: string, member: string, options: ExpiryOptions = {}): Promise<boolean> {
     return this.#policy.absorb('addToSet', key, false, async () => {
-      assertCacheKey(member, 'member')
+      assertMember(member)
       return (await this.#store.addMembers(this.#storedKey(key), [member], this.#expiry(options))) > 0
     })
   }
@@ -251,7 +251,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 
   removeFromSet(key: string, member: string): Promise<boolean> {
     return this.#policy.absorb('removeFromSet', key, false, async () => {
-      assertCacheKey(member, 'member')
+      assertMember(member)
       return this.#store.removeMember(this.#storedKey(key), member)
     })
   }

@@ -60,7 +60,7 @@ export class CacheCore implements TierListener, StoreWitness {
     this.timers = timers
     this.breaker = new CircuitBreaker(clock, (state) => policy.events.emit('circuit', { state }))
     this.outbox = new Outbox(root.ownGenerationKey, () => this.captures.generationTtlMs, clock)
-    this.tier = new ResilientTier({ tier, breaker: this.breaker, outbox: this.outbox, opened })
+    this.tier = new ResilientTier({ tier, breaker: this.breaker, outbox: this.outbox, opened, timers })
     this.local = new LocalTier(root.prefix, options.local)
     this.generations = new Generations(clock, () => tier.localTtlMs)
     this.captures = new Captures(this.tier, this.generations, clock)
@@ -110,6 +110,7 @@ export class CacheCore implements TierListener, StoreWitness {
   restarted(): void {
     this.outbox.repeatRecent()
     if (this.options.onRestart === 'bump') this.outbox.addEverything()
+    this.tier.deliver()
   }
 
   /** An own write is about to be sent. */

@@ -2,7 +2,7 @@ import type { Coherence } from '../backend/shared-tier.ts'
 import type { CacheBackend, CacheEntries, RemovalOptions } from '../contract/cache-backend.ts'
 import type { ReadThroughEvents } from '../contract/cache-events.ts'
 import { CacheError, isProgrammingMistake } from '../foundation/cache-error.ts'
-import { assertCacheKey, isCacheKey } from '../foundation/cache-key.ts'
+import { assertCacheKey } from '../foundation/cache-key.ts'
 import { chunks } from '../foundation/chunks.ts'
 import type { Duration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
@@ -113,7 +113,7 @@ export class Cache {
    * @param options `local: false` asks Redis in any case, past the lag of an invalidation that is on its way
    */
   get<T = unknown>(key: string, options?: { readonly local?: boolean | undefined }): Promise<T | undefined> {
-    if (isCacheKey(key) && options?.local !== false) {
+    if (typeof key === 'string' && options?.local !== false) {
       const entry = this.#lookup.fresh(key, NO_TAGS)
       if (entry !== undefined) return this.#lookup.serve<T>(key, entry)
     }
@@ -161,7 +161,8 @@ export class Cache {
    * ```
    */
   getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
-    if (isCacheKey(key)) {
+    // A key under which something is kept has been looked at before.
+    if (typeof key === 'string') {
       const entry = this.#lookup.fresh(key, options?.tags)
       if (entry !== undefined && !options?.signal?.aborted) return this.#lookup.serve<T>(key, entry)
     }

@@ -6,14 +6,19 @@ import type {
   TierListener,
 } from '../backend/shared-tier.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
+import type { Timers } from '../foundation/clock.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { Outbox } from './outbox.ts'
+
+/** What waits is delivered this long after a failure, even where nobody asks for anything. */
+const REDELIVERY_MS = 500
 
 /** What a {@link ResilientTier} is made of. */
 export interface ResilientParts {
   readonly tier: SharedTier
   readonly breaker: CircuitBreaker
   readonly outbox: Outbox
+  readonly timers: Timers
   /** Resolves when the tier is open; rejects, within a bound, where it cannot be opened. */
   readonly opened: () => Promise<void> | undefined
 }
@@ -26,6 +31,7 @@ export interface ResilientParts {
 export class ResilientTier implements SharedTier {
   readonly #parts: ResilientParts
   readonly #tier: SharedTier
+  #isDeliveryDue = false
 
   constructor(parts: ResilientParts) {
     this.#parts = parts
@@ -88,6 +94,11 @@ export class ResilientTier implements SharedTier {
     return this.#ask(() => this.#tier.release(storedKey, token))
   }
 
+  /** Delivers what waits, where anything does. */
+  deliver(): void {
+    if (!this.#parts.outbox.isEmpty) this.#deliverLater()
+  }
+
   /** A value that was not acknowledged may not be found, and nor may the one before it. */
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {
     return this.#deliver('key', [storedKey], () => this.#tier.write(storedKey, entry, ttlMs))
@@ -106,7 +117,10 @@ export class ResilientTier implements SharedTier {
     try {
       return await this.#ask(() => this.#tier.removeMatching(pattern, options))
     } catch (error) {
-      if (!options.signal?.aborted) this.#parts.outbox.addEverything()
+      if (!options.signal?.aborted) {
+        this.#parts.outbox.addEverything()
+        this.#deliverLater()
+      }
       throw error
     }
   }
@@ -139,16 +153,27 @@ export class ResilientTier implements SharedTier {
       return result
     } catch (error) {
       outbox.add(kind, storedKeys)
+      this.#deliverLater()
       throw error
     }
+  }
+
+  /** Whatever this process does next, what waits is delivered: other processes may be reading it. */
+  #deliverLater(): void {
+    if (this.#isDeliveryDue) return
+    this.#isDeliveryDue = true
+    this.#parts.timers.after(REDELIVERY_MS, () => {
+      this.#isDeliveryDue = false
+      if (!this.#parts.outbox.isEmpty) this.#ask(async () => {}).catch(() => this.#deliverLater())
+    })
   }
 
   async #ask<Result>(work: () => Promise<Result>): Promise<Result> {
     const { breaker, opened, outbox } = this.#parts
     const opening = opened()
-    if (opening !== undefined) await opening
-    breaker.admit()
+    if (opening === undefined) breaker.admit()
     try {
+      if (opening !== undefined) await opening
       if (!outbox.isEmpty) await outbox.deliver(this.#tier)
       const result = await work()
       breaker.answered()

@@ -145,7 +145,10 @@ export class Writes {
         if (isCurrent || rewrites === MOST_REWRITES || tier.coherence !== 'tracking') return bytes.length
       }
     } catch (error) {
-      if (!isProgrammingMistake(error)) outbox.add('key', [storedKey])
+      if (!isProgrammingMistake(error)) {
+        outbox.add('key', [storedKey])
+        tier.deliver()
+      }
       throw error
     } finally {
       this.#core.writeSettled([storedKey])

@@ -1,6 +1,6 @@
 /** What went wrong, as a stable code a program may branch on. Messages may change; codes do not. */
 export type CacheErrorCode =
-  /** The caller named an empty, non-string, oversize (> 64 KiB), reserved (it begins with a NUL) or ill-formed key or member. */
+  /** The caller named an empty, non-string, oversize (> 64 KiB), reserved (it holds a NUL) or ill-formed key or member. */
   | 'CACHE_INVALID_KEY'
   /** The caller passed a duration that is NaN, not positive, or not of the documented form. */
   | 'CACHE_INVALID_DURATION'

@@ -6,18 +6,24 @@ export interface Clock {
 
 export const SYSTEM_CLOCK: Clock = Object.freeze({ monotonicMs: () => performance.now() })
 
-/** Calls that one reading of a {@link TurnClock} may serve. */
+/** Calls that one reading of a {@link TurnClock} may serve in a burst. */
 const CALLS_PER_READING = 16
+/** Readings that follow one another as fast as this belong to a burst. */
+const BURST_MS = 0.1
+/** Such readings in a row that make a burst. */
+const READINGS_OF_BURST = 4
 
 /**
  * A clock for what happens millions of times a second, where reading the real one (70 ns and more) would cost as much
- * as the work. A reading serves at most sixteen calls, and none beyond the callback of the event loop (with the
- * microtasks it leads to) in which it was taken: so a process that slept never takes an old reading for the present.
+ * as the work. In a burst of calls one reading serves sixteen of them, and none beyond the callback of the event loop
+ * (with the microtasks it leads to) in which it was taken; whoever asks now and then gets the time itself.
  */
 export class TurnClock implements Clock {
   readonly #clock: Clock
   #nowMs = 0
   #callsLeft = 0
+  /** Readings in a row that followed one another fast. */
+  #streak = 0
   #isTurnKnown = false
 
   constructor(clock: Clock) {
@@ -29,18 +35,22 @@ export class TurnClock implements Clock {
   }
 
   #read(): number {
-    this.#nowMs = this.#clock.monotonicMs()
-    this.#callsLeft = CALLS_PER_READING
-    if (!this.#isTurnKnown) {
+    const nowMs = this.#clock.monotonicMs()
+    this.#streak = nowMs - this.#nowMs < BURST_MS ? this.#streak + 1 : 0
+    this.#nowMs = nowMs
+    const isBurst = this.#streak >= READINGS_OF_BURST
+    this.#callsLeft = isBurst ? CALLS_PER_READING - 1 : 0
+    if (isBurst && !this.#isTurnKnown) {
       this.#isTurnKnown = true
       process.nextTick(this.#endTurn)
     }
-    return this.#nowMs
+    return nowMs
   }
 
   readonly #endTurn = (): void => {
     this.#isTurnKnown = false
     this.#callsLeft = 0
+    this.#streak = 0
   }
 }
 

@@ -77,8 +77,10 @@ export function fillEntry(
   token: string,
   entry: Buffer,
   ttlMs: number,
+  nowMs: number,
 ): boolean {
-  if (held(keyspace, storedKey, token) === undefined) return false
+  const bytes = held(keyspace, storedKey, token)
+  if (bytes === undefined || readLease(bytes).deadlineMs < Math.floor(nowMs)) return false
   keyspace.put(storedKey, entry, ttlMs)
   return true
 }

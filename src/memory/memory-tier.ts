@@ -67,7 +67,7 @@ export class MemoryTier implements SharedTier {
   }
 
   async fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
-    return fillEntry(this.#keyspace, storedKey, token, entry, ttlMs)
+    return fillEntry(this.#keyspace, storedKey, token, entry, ttlMs, this.#clock.monotonicMs())
   }
 
   async release(storedKey: string, token: string): Promise<void> {

@@ -95,9 +95,16 @@ end
 return redis.call('EXISTS', key)`
 
 /** scripts/fill-entry.lua */
-export const FILL_ENTRY: string = `local key = KEYS[1]
+export const FILL_ENTRY: string = `if redis.replicate_commands then
+redis.replicate_commands()
+end
+local key = KEYS[1]
 local current = redis.pcall('GETEX', key)
 if type(current) ~= 'string' or string.sub(current, 13, 28) ~= ARGV[1] then
+return 0
+end
+local time = redis.call('TIME')
+if (tonumber(string.sub(current, 29, 42)) or 0) < time[1] * 1000 + math.floor(time[2] / 1000) then
 return 0
 end
 if ARGV[3] == '' then

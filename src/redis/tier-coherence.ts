@@ -35,6 +35,7 @@ export class TierCoherence implements PortWatch {
   #beatTimer: NodeJS.Timeout | undefined
   #mode: Coherence
   #isOpen = false
+  #isStopped = false
   #trackedUntilMs = Number.NEGATIVE_INFINITY
   readonly #presence: BusPresence
 
@@ -84,6 +85,7 @@ export class TierCoherence implements PortWatch {
   /** Called when all connections have been made. */
   start(): void {
     this.#isOpen = true
+    this.#isStopped = false
     if (this.#settings.coherence === 'bus') this.#bus.join()
     const beatMs = this.#settings.trustMs / BEATS_PER_TRUST
     this.#beatTimer ??= setInterval(() => this.#beat(), beatMs).unref()
@@ -91,6 +93,7 @@ export class TierCoherence implements PortWatch {
 
   async stop(): Promise<void> {
     this.#isOpen = false
+    this.#isStopped = true
     clearInterval(this.#beatTimer)
     this.#beatTimer = undefined
     await this.#bus.leave()
@@ -134,7 +137,7 @@ export class TierCoherence implements PortWatch {
   /** Some connection cannot be tracked, so none is relied on. */
   #fallBack(): void {
     this.#enter('ttl', 'what is read cannot be tracked')
-    if (this.#settings.coherence !== 'ttl') this.#bus.join()
+    if (this.#settings.coherence !== 'ttl' && !this.#isStopped) this.#bus.join()
   }
 
   #enter(mode: Coherence, reason: string): void {

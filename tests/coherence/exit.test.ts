@@ -77,9 +77,8 @@ describe.each(KINDS)('P43 a process that used createCache with %s ends by itself
     await Promise.all(whens.map((when) => expectToExit(startChild({ ...kind(), when }))))
   })
 
-  // A defect: the connection that is being opened joins the bus after shutdown().
   if (isBus) {
-    test.fails('though shutdown() came while it connected', async () => {
+    test('though shutdown() came while it connected', async () => {
       await expectToExit(startChild({ ...kind(), when: 'at once' }))
     })
   }

@@ -98,6 +98,7 @@ export class Schedule {
   readonly #touched = new Map<string, number>()
   readonly #places: readonly Place[]
   readonly #loaderWeight: number
+  readonly #faultWeight: number
   readonly #favoured: string | undefined
   #begun = 0
   #savedAt = 0
@@ -116,6 +117,7 @@ export class Schedule {
     // A schedule of few keys and processes, and of slow loaders, meets what a broad one seldom does, and the other way.
     this.#places = PLACES.slice(this.#choices.below(PLACES.length))
     this.#loaderWeight = this.#choices.of([1, 1, 3])
+    this.#faultWeight = this.#choices.of([1, 1, 1, 3])
     this.#favoured = this.#choices.of([...FAVOURITES, undefined, undefined])
     for (let left = this.#choices.below(setting.processes); left >= 0; left--) this.#addProcess()
   }
@@ -142,7 +144,7 @@ export class Schedule {
 
   #steps(): (readonly [weight: number, step: () => void])[] {
     const steps: (readonly [number, () => void])[] = []
-    if (this.#begun < this.#setting.actions) steps.push([8, () => this.#act()])
+    if (this.#begun < this.#setting.actions) steps.push([4, () => this.#act()])
     for (const { isAlive, tier } of this.#processes) {
       if (!isAlive) continue
       const { link, orphan } = tier
@@ -168,7 +170,7 @@ export class Schedule {
     }
     if (!this.#setting.invalidates)
       steps.push([1, () => this.#do('time passes', '3 ms', () => this.#time.pass(3))])
-    if (this.#setting.faults) steps.push([3, () => this.#fault()])
+    if (this.#setting.faults) steps.push([this.#faultWeight, () => this.#fault()])
     if (steps.length === 0) steps.push([1, () => {}])
     return steps
   }
@@ -218,6 +220,8 @@ export class Schedule {
 
   #fault(): void {
     const choices = this.#choices
+    // Where everything breaks all the time, nothing ever comes to be stored.
+    if (choices.below(2) === 0) return
     const process = choices.of(this.#processes)
     const { link } = process.tier
     const storedKeys = this.#redis.keys()

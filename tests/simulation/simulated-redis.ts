@@ -136,7 +136,7 @@ export class SimulatedRedis {
     const held = bytes !== undefined && hasLease(bytes) ? readLease(bytes).token : token
     const believed = this.hasDefect('fill ignores the token') ? held : token
     if (this.hasDefect('fill ignores the token') && bytes === undefined) this.#put(storedKey, entry, ttlMs)
-    else if (!fillEntry(this.#keyspace, storedKey, believed, entry, ttlMs)) return false
+    else if (!fillEntry(this.#keyspace, storedKey, believed, entry, ttlMs, this.nowMs)) return false
     this.#track(link, storedKey)
     return true
   }

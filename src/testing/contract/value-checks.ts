@@ -66,7 +66,6 @@ export function valueChecks(check: Register): void {
       'a b',
       'a\nb',
       '\r\n',
-      'a\0',
       '\u0001',
       'é',
       'e\u0301',
