@@ -140,7 +140,13 @@ describe('createCache', () => {
     await using cache = createCache()
     let loads = 0
     for (let call = 0; call < 2; call++) {
-      assert.equal(await cache.getOrSet('null', () => (loads++, null)), null)
+      assert.equal(
+        await cache.getOrSet('null', () => {
+          loads++
+          return null
+        }),
+        null,
+      )
       assert.equal(await cache.getOrSet('undefined', () => void loads++), undefined)
     }
     assert.equal(loads, 3)

@@ -3,7 +3,7 @@ import { expect } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
 
 /** Short, so that an outage costs a test little. */
-export const TIMEOUT = '250ms'
+const TIMEOUT = '250ms'
 /** Far above the deadline, since the machine may be busy, and far below "for ever". */
 export const SETTLED_WITHIN_MS = 2_500
 /** Under the prefix, where the generation of the whole cache lies. */
