@@ -47,11 +47,14 @@ export class CacheCore implements TierListener, StoreWitness {
   readonly captures: Captures
   readonly breaker: CircuitBreaker
   readonly outbox: Outbox
+  /** Resolves when the tier is open; `undefined` where it is. */
+  readonly opened: () => Promise<void> | undefined
   readonly flights: Map<string, Flight> = new Map()
   readonly #rootPrefix: string
 
   constructor({ clock, codec, opened, options, policy, root, tier, timers }: CoreParts) {
     this.#rootPrefix = root.prefix
+    this.opened = opened
     this.codec = codec
     this.policy = policy
     this.options = options

@@ -1,3 +1,4 @@
+import type { BoundGeneration } from '../codec/entry-meta.ts'
 import type { IsolatedValue } from './isolation.ts'
 import type { Lease } from './lease.ts'
 
@@ -20,8 +21,12 @@ export class Flight {
   readonly generationKeys: readonly string[]
   /** Moments of this process, as `Generations.now`. */
   readonly startedAt: number
-  readonly epoch: number
+  /** Until then no generation that it depends on is known to have been renewed since it began. */
+  isCurrentAt: number
+  epoch: number
   lease: Lease | undefined
+  /** The generations that what it loads will depend on, once they have been captured. */
+  bound: readonly BoundGeneration[] = []
   /** Set while the lease is being asked for: a push may then be its echo. */
   isAcquiring = false
   /** Set where the value will come from a read that is yet to be sent. */
@@ -31,6 +36,7 @@ export class Flight {
   /** Set once the loader has been called. */
   isLoading = false
   #result: Promise<Outcome> | undefined
+  #isClaimed = false
   #callers = 0
   #isOpen = true
   /** Counts the pushes that may have been more than echoes. */
@@ -43,6 +49,7 @@ export class Flight {
   constructor(generationKeys: readonly string[], startedAt: number, epoch: number) {
     this.generationKeys = generationKeys
     this.startedAt = startedAt
+    this.isCurrentAt = startedAt
     this.epoch = epoch
   }
 
@@ -59,6 +66,25 @@ export class Flight {
 
   get isOpen(): boolean {
     return this.#isOpen
+  }
+
+  /** What it brings will have been read or loaded after this moment. */
+  beginAttempt(now: number, epoch: number): void {
+    this.isCurrentAt = now
+    this.epoch = epoch
+    this.bound = []
+  }
+
+  /** `true` for who began it, and asks first. */
+  claim(): boolean {
+    const isFirst = !this.#isClaimed
+    this.#isClaimed = true
+    return isFirst
+  }
+
+  /** The generation that what it loads will depend on. */
+  boundTo(generationKey: string): string | undefined {
+    return this.bound.find(({ storedKey }) => storedKey === generationKey)?.generation
   }
 
   close(): void {

@@ -185,7 +185,8 @@ export class Loading {
     try {
       const { context, value } = await this.#load(flight, request)
       const tagKeys = context.tags.map((tag) => request.space.tagKey(tag))
-      const lateTagKeys = tagKeys.map((tagKey) => ({ tagKey, isKnown: false }))
+      // Without Redis nobody else's invalidation can be acknowledged; our own are known.
+      const lateTagKeys = tagKeys.map((tagKey) => ({ tagKey, isKnown: true }))
       const isRaw = value === undefined || context.isSkipped
       const isolated = isRaw ? { value, isCloned: false } : await this.#isolated(request, value)
       return { isolated, lateTagKeys }

@@ -50,7 +50,7 @@ export class ReadThrough {
     for (;;) {
       signal?.throwIfAborted()
       const flight = await this.#flightFor(request)
-      const isLate = flight.isLoading
+      const isLate = !flight.claim() && flight.isLoading
       const outcome = await flight.join(signal)
       if (!isLate || this.#mayServeLate(flight, outcome)) return handOut<T>(outcome.isolated)
     }
@@ -58,34 +58,50 @@ export class ReadThrough {
 
   /** Loads anew while a stale value is being served. */
   refresh(request: LoadRequest): void {
-    if (!this.#core.flights.has(request.storedKey)) this.#start(request, true)
+    if (!this.#core.flights.has(request.storedKey)) this.#start(request, true).claim()
   }
 
   /** The flight of this key, where a newcomer may still join it; a new one otherwise. Synchronous where it can be. */
   #flightFor(request: LoadRequest): Flight | Promise<Flight> {
-    const flight = this.#core.flights.get(request.storedKey)
+    const { flights, generations, local } = this.#core
+    const flight = flights.get(request.storedKey)
     if (flight === undefined) return this.#start(request, false)
-    if (this.#isOutdated(flight)) {
-      // What it loads will be of no use to anybody, and should keep nobody waiting.
-      flight.close()
-      void flight.lease?.release()
-      return this.#start(request, false)
-    }
+    if (flight.epoch !== local.epoch) return this.#replace(flight, request)
     // What it loads could not be invalidated by a tag of this call.
-    if (!request.generationKeys.every((key) => flight.generationKeys.includes(key)))
-      return this.#start(request, false)
+    const bearsAll = request.generationKeys.every((key) => flight.generationKeys.includes(key))
+    if (!bearsAll) return this.#start(request, false)
+    const doubtful = flight.generationKeys.filter((key) =>
+      generations.wasInvalidatedSince(key, flight.isCurrentAt),
+    )
+    if (doubtful.length > 0) return this.#settleGenerations(flight, request, doubtful)
     const admitted = flight.admits()
     if (admitted === true) return flight
     if (admitted === false) return this.#start(request, false)
     return admitted.then((isAdmitted) => (isAdmitted ? flight : this.#flightFor(request)))
   }
 
-  /** Whether a generation was renewed, or an invalidation may have been missed, since the flight began. */
-  #isOutdated({ epoch, generationKeys, startedAt }: Flight): boolean {
-    const { generations, local } = this.#core
-    return (
-      epoch !== local.epoch || generationKeys.some((key) => generations.wasInvalidatedSince(key, startedAt))
+  /** What the flight loads will be of no use to newcomers, and should keep nobody waiting. */
+  #replace(flight: Flight, request: LoadRequest): Flight {
+    flight.close()
+    void flight.lease?.release()
+    return this.#start(request, false)
+  }
+
+  /** News of a generation may be the echo of its making for this very load: whether it was renewed, the server tells. */
+  async #settleGenerations(
+    flight: Flight,
+    request: LoadRequest,
+    doubtful: readonly string[],
+  ): Promise<Flight> {
+    const { flights, generations, reader } = this.#core
+    const asOf = generations.now
+    const current = await Promise.all(doubtful.map((key) => reader.fetch(key).catch(() => undefined)))
+    const isCurrent = doubtful.every(
+      (key, index) => current[index] !== undefined && current[index].generation === flight.boundTo(key),
     )
+    if (isCurrent) flight.isCurrentAt = Math.max(flight.isCurrentAt, asOf)
+    const isReplaced = flights.get(request.storedKey) !== flight
+    return isCurrent || isReplaced ? this.#flightFor(request) : this.#replace(flight, request)
   }
 
   /** Who joined while the loader ran must not get what bears a tag that was invalidated before that (L4). */
@@ -128,10 +144,13 @@ export class ReadThrough {
     isRefresh: boolean,
     attempt: number,
   ): Promise<Outcome | 'again'> {
-    const { arrivals, clock, reader, tier } = this.#core
+    const { arrivals, clock, generations, local, opened, reader, tier } = this.#core
     const { key, storedKey } = request
     let judgement: Judgement
     try {
+      await opened()
+      // Whatever was invalidated before this moment, what is read or loaded from here on is newer.
+      flight.beginAttempt(generations.now, local.epoch)
       judgement = await reader.read(storedKey, request.generationKeys)
     } catch (error) {
       this.#tell(key, error)
@@ -193,6 +212,7 @@ export class ReadThrough {
       onLost: () => policy.events.emit('lease-lost', { key }),
     })
     flight.lease = lease
+    if (captured.status === 'fulfilled') flight.bound = captured.value
     if (captured.status === 'fulfilled') {
       return { reply, leased: { lease, bound: captured.value, serverNowMs: reply.serverNowMs } }
     }

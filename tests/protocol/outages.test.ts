@@ -50,6 +50,18 @@ describe('outages', () => {
     assert.ok(Number(await cache.backend.get('counter')) <= 2)
   })
 
+  it('without Redis a tag that only the value tells does not keep anybody loading', async () => {
+    await using cache = createCache({ redis: 'redis://127.0.0.1:1' })
+    let loads = 0
+    const ask = () =>
+      cache.getOrSet('key', (context) => {
+        context.addTags(['late'])
+        return ++loads
+      })
+    assert.equal(await ask(), 1)
+    assert.deepEqual(await Promise.all([ask(), ask(), ask()]), [2, 2, 2])
+  })
+
   it('O2 a quiet process hears that slots have moved', async () => {
     const cluster = await startCluster({ replicasPerMaster: 0 })
     const nodes = cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)

@@ -71,8 +71,7 @@ describe('whatever the order in which things happen', () => {
     LONGEST_MS,
   )
 
-  // As in `new-generation.test.ts`.
-  it.fails(
+  it(
     'P21 P22: while nothing is invalidated, one loader runs for a key in the whole fleet',
     async () => {
       await proveSchedules({ ...CALM, invalidates: false }, trials(2_000, 3_000))

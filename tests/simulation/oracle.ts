@@ -144,9 +144,15 @@ export class Oracle {
     for (const storedKey of this.#redis().keys()) this.checkStored(storedKey)
   }
 
-  /** A server has forgotten what it acknowledged after this moment. */
+  /**
+   * A server has forgotten what it acknowledged after this moment. What was not acknowledged may have been delivered
+   * since then, and so be forgotten too.
+   */
   forgotten(sinceMoment: number): Invalidation[] {
-    const lost = this.#invalidations.filter(({ settledAt }) => settledAt >= sinceMoment)
+    const lost = this.#invalidations.filter(
+      ({ acknowledgedAt, settledAt }) =>
+        settledAt >= sinceMoment || acknowledgedAt === Number.POSITIVE_INFINITY,
+    )
     for (const invalidation of lost) this.#invalidations.splice(this.#invalidations.indexOf(invalidation), 1)
     return lost
   }

@@ -115,11 +115,12 @@ export class Schedule {
     )
     this.#oracle = new Oracle(() => this.#redis, TRUST_MS)
     // A schedule of few keys and processes, and of slow loaders, meets what a broad one seldom does, and the other way.
-    this.#places = PLACES.slice(this.#choices.below(PLACES.length))
+    this.#places = PLACES.slice(this.#choices.of([2, 2, 1, 0]))
     this.#loaderWeight = this.#choices.of([1, 1, 3])
     this.#faultWeight = this.#choices.of([1, 1, 1, 3])
     this.#favoured = this.#choices.of([...FAVOURITES, undefined, undefined])
-    for (let left = this.#choices.below(setting.processes); left >= 0; left--) this.#addProcess()
+    const processes = Math.min(this.#choices.of([2, 2, 3, 1]), setting.processes)
+    for (let id = 1; id <= processes; id++) this.#addProcess()
   }
 
   /** @throws Violation */
@@ -268,8 +269,8 @@ export class Schedule {
           })
         },
       ],
-      [2, () => this.#do('save', '', () => this.#save())],
-      [1, () => this.#restart(choices.below(2) === 0)],
+      [4, () => this.#do('save', '', () => this.#save())],
+      [3, () => this.#restart(choices.below(2) === 0)],
       [
         1,
         () => {
@@ -402,13 +403,17 @@ export class Schedule {
           this.#note('loader begins', `${process.id} ${at.storedKey}`)
           if (isCalm) this.#assertAlone(at.storedKey)
           if (added.length > 0) context.addTags(added)
-          this.#loads.add({
+          const begun: Load = {
             ...{ process, fate, context, resolve, reject, storedKey: at.storedKey },
-            ...{
-              tagKeys: new Set(tagKeys),
-              text: undefined,
-              isUncached: !process.tier.leased.has(at.storedKey),
-            },
+            ...{ tagKeys: new Set(tagKeys), text: undefined },
+            isUncached: !process.tier.leased.has(at.storedKey),
+          }
+          this.#loads.add(begun)
+          if (!isCalm) return
+          // A loader that goes on though nobody waits for it any more may meet the next one.
+          context.signal.addEventListener('abort', () => {
+            this.#loads.delete(begun)
+            reject(new LoaderFailure('Nobody waits for it'))
           })
         })
       try {
@@ -659,7 +664,9 @@ export class Schedule {
     }
     await this.#drain()
     const isRepeated = ({ process, invalidation, life }: Lost) =>
-      process?.isAlive && process.tier.metAtMs(life) - invalidation.acknowledgedMs <= REPEATED_MS
+      process?.isAlive &&
+      Number.isFinite(invalidation.acknowledgedMs) &&
+      process.tier.metAtMs(life) - invalidation.acknowledgedMs <= REPEATED_MS
     this.#oracle.remembered(this.#lost.filter(isRepeated).map(({ invalidation }) => invalidation))
     for (const storedKey of this.#redis.keys()) this.#oracle.checkStored(storedKey)
     this.#addProcess()
