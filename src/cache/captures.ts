@@ -21,7 +21,8 @@ export class Captures {
   readonly #capturing = new Map<string, Promise<string>>()
   /** When this process last captured a generation, and for how long. */
   readonly #renewals = new LRUCache<string, { readonly atMs: number; readonly ttlMs: number }>({
-    max: MOST_RENEWALS,
+    maxSize: MOST_RENEWALS,
+    sizeCalculation: () => 1,
   })
   #generationTtlMs = SHORTEST_GENERATION_MS
 

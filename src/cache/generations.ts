@@ -5,6 +5,9 @@ import type { Clock } from '../foundation/clock.ts'
 /** Most generations that are known at a time, and most invalidations that are remembered. */
 const MOST_GENERATIONS = 50_000
 
+/** Bounded by size, so that nothing is allocated before it is used. */
+const one = () => 1
+
 /** What this process knows of one generation. Entries refer to it, so that one flag ends them all. */
 export class KnownGeneration {
   readonly generation: string
@@ -44,7 +47,8 @@ export class Generations {
     this.#clock = clock
     this.#localTtlMs = localTtlMs
     this.#known = new LRUCache({
-      max: MOST_GENERATIONS,
+      maxSize: MOST_GENERATIONS,
+      sizeCalculation: one,
       ttlResolution: 0,
       perf: { now: () => clock.monotonicMs() },
       dispose: (known) => {
@@ -53,7 +57,8 @@ export class Generations {
       },
     })
     this.#invalidatedAt = new LRUCache({
-      max: MOST_GENERATIONS,
+      maxSize: MOST_GENERATIONS,
+      sizeCalculation: one,
       dispose: (at, _storedKey, reason) => {
         if (reason === 'evict') this.#floor = Math.max(this.#floor, at)
       },

@@ -48,7 +48,10 @@ interface LateTag extends BoundGeneration {
 export class Loading {
   readonly #core: CacheCore
   /** Tags that only the value of a key told, to be captured before it is loaded the next time (G3). */
-  readonly #learnedTags = new LRUCache<string, readonly string[]>({ max: MOST_LEARNED })
+  readonly #learnedTags = new LRUCache<string, readonly string[]>({
+    maxSize: MOST_LEARNED,
+    sizeCalculation: () => 1,
+  })
 
   constructor(core: CacheCore) {
     this.#core = core

@@ -39,13 +39,19 @@ export class Outbox {
 
   add(kind: Kind, storedKeys: readonly string[]): void {
     for (const storedKey of storedKeys) this.#waiting.set(storedKey, kind)
-    if (this.#waiting.size > MOST_WAITING) this.addEverything()
+    if (this.#waiting.size <= MOST_WAITING) return
+    this.#waiting.clear()
+    this.addEverything()
   }
 
-  /** Everything is to be invalidated. */
+  /** The generation of the whole cache is to be renewed. */
   addEverything(): void {
-    this.#waiting.clear()
     this.#waiting.set(this.#rootGenerationKey, 'generation')
+  }
+
+  /** Something was removed that cannot be told again but by invalidating everything. */
+  deliveredEverything(): void {
+    this.delivered('generation', [this.#rootGenerationKey])
   }
 
   /** An invalidation has been acknowledged. */
@@ -65,8 +71,8 @@ export class Outbox {
 
   /** A server may have forgotten what it acknowledged a moment ago. */
   repeatRecent(): void {
-    const sinceMs = this.#clock.monotonicMs() - RECENT_MS
-    for (const [storedKey, { atMs, kind }] of this.#recent) if (atMs >= sinceMs) this.add(kind, [storedKey])
+    // However long the server was away: what counts is the time before it went.
+    for (const [storedKey, { kind }] of this.#recent) this.add(kind, [storedKey])
     if (this.#hasForgottenRecent) this.addEverything()
     this.#hasForgottenRecent = false
     this.#recent.clear()

@@ -115,7 +115,9 @@ export class ResilientTier implements SharedTier {
   /** A pattern cannot be kept: where it fails, everything is invalidated. */
   async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
     try {
-      return await this.#ask(() => this.#tier.removeMatching(pattern, options))
+      const removed = await this.#ask(() => this.#tier.removeMatching(pattern, options))
+      this.#parts.outbox.deliveredEverything()
+      return removed
     } catch (error) {
       if (!options.signal?.aborted) {
         this.#parts.outbox.addEverything()

@@ -1,6 +1,9 @@
 import fc from 'fast-check'
 import { Schedule, type Setting, type Tally } from './schedule.ts'
 
+/** The same schedules in every run, so that a change is judged by its own merit; another seed looks elsewhere. */
+const SEED = Number(process.env.CACHEWRIGHT_SEED ?? 20_251_122)
+
 /** Choices of a schedule, before it is made shorter. */
 const CHOICES = 300
 /** How long a schedule that fails is made shorter. */
@@ -15,13 +18,13 @@ export interface Found {
 }
 
 /** Runs schedules until one goes wrong. */
-export async function searchSchedules(setting: Setting, runs: number, seed?: number): Promise<Found> {
+export async function searchSchedules(setting: Setting, runs: number, seed = SEED): Promise<Found> {
   const tally: Tally = new Map()
   const bytes = fc.noBias(fc.uint8Array({ minLength: CHOICES, maxLength: CHOICES, size: 'max' }))
   const outcome = await fc.check(
     fc.asyncProperty(bytes, (choices) => new Schedule(setting, choices, tally).run()),
     // Shortened by ourselves: fast-check would try for minutes.
-    { numRuns: runs, endOnFailure: true, ...(seed !== undefined && { seed }) },
+    { numRuns: runs, endOnFailure: true, seed },
   )
   const choices = outcome.counterexample?.[0]
   const failure = choices && { choices, seed: outcome.seed }
@@ -32,7 +35,7 @@ export async function searchSchedules(setting: Setting, runs: number, seed?: num
  * Runs schedules, none of which may go wrong.
  * @throws Error with the seed and every step of one that did, made as short as can be
  */
-export async function proveSchedules(setting: Setting, runs: number, seed?: number): Promise<Tally> {
+export async function proveSchedules(setting: Setting, runs: number, seed = SEED): Promise<Tally> {
   const { failure, schedules, tally } = await searchSchedules(setting, runs, seed)
   if (failure === undefined) return tally
   const choices = await shortened(setting, failure.choices)
@@ -57,7 +60,7 @@ async function outcomeOf(
 }
 
 /** Leaves out stretches of the choices, then makes single ones simple, as long as the schedule still goes wrong. */
-export async function shortened(setting: Setting, failing: Uint8Array): Promise<Uint8Array> {
+async function shortened(setting: Setting, failing: Uint8Array): Promise<Uint8Array> {
   const deadlineMs = performance.now() + SHORTENING_MS
   let best = failing
   const attempt = async (choices: Uint8Array) => {

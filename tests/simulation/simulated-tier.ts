@@ -13,7 +13,7 @@ import { ServerClock } from '../../src/redis/server-clock.ts'
 import { type Arrival, Link } from './link.ts'
 import type { SimulatedRedis } from './simulated-redis.ts'
 
-export const TIMEOUT_MS = 1_000
+const TIMEOUT_MS = 1_000
 export const TRUST_MS = 3_000
 
 /** One process's way to the simulated Redis, in the mode `'tracking'`; the schedule moves what is on it. */
