@@ -212,8 +212,8 @@ export class ReadThrough {
       onLost: () => policy.events.emit('lease-lost', { key }),
     })
     flight.lease = lease
-    if (captured.status === 'fulfilled') flight.bound = captured.value
     if (captured.status === 'fulfilled') {
+      flight.bound = captured.value
       return { reply, leased: { lease, bound: captured.value, serverNowMs: reply.serverNowMs } }
     }
     this.#tell(key, captured.reason)

@@ -30,6 +30,8 @@ export class BusPresence {
   #isPossible = true
   /** Counts the looks, since only the last one tells the present. */
   #looks = 0
+  /** The look that was answered last. */
+  #answered = 0
   #renewedAtMs = Number.NEGATIVE_INFINITY
   #isEstablished = false
 
@@ -50,10 +52,16 @@ export class BusPresence {
     const look = ++this.#looks
     this.#port.send(this.storedKey, ['MGET', this.storedKey], 'bytes').then(
       (reply) => {
+        this.#answered = Math.max(this.#answered, look)
         if (look === this.#looks) this.#isPossible = (reply as readonly unknown[])[0] !== null
       },
       () => {},
     )
+  }
+
+  /** Looks again where the last look was in vain. */
+  lookAgain(): void {
+    if (this.#answered !== this.#looks) this.look()
   }
 
   /** This process listens from now on. */

@@ -149,6 +149,7 @@ export class TierCoherence implements PortWatch {
     for (const connection of this.#contacts.keys()) this.#ask(connection)
     this.#bus.beat()
     if (this.#bus.isJoined) this.#presence.beat()
+    else if (this.#mode === 'tracking') this.#presence.lookAgain()
   }
 
   #ask(connection: PortConnection): void {

@@ -16,7 +16,7 @@ afterAll(() => redis.stop())
 /** What means something to somebody: to globs, to Redis, to Lua, to JSON, to JavaScript. */
 const PARTS = [
   ...['*', '?', '[a-z]', '[^a]', '\\', '\\*', '[', ']', '-', '{tag}', '{}', 'a b', '\n', '\r\n', '"', "'"],
-  ...['a\0b', '%s', '%', '$1', '__proto__', 'constructor', 'toString', 'ü', '日本', '😀'],
+  ...['%s', '%', '$1', '__proto__', 'constructor', 'toString', 'ü', '日本', '😀'],
   ...['a:b', ':', '::', 'é', 'e\u0301', '\u2028', ' ', '0', 'null', 'x'.repeat(5_000)],
 ]
 const NEIGHBOURS = ['plain', 'a', 'ab', 'xyz', 'x', 'A', 'user:1']
