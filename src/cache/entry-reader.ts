@@ -119,26 +119,36 @@ export class EntryReader {
     }
   }
 
+  /** @throws CacheError where a generation cannot be read; bytes that cannot be decoded are unusable */
   async #judge(question: Question, bytes: Buffer): Promise<Judgement> {
-    const { pending, storedKey } = question
-    try {
-      const opened = this.#parts.codec.open(storedKey, bytes)
-      if (opened === undefined) return ABSENT
-      // What bears no tag cannot be invalidated by one.
-      if (opened.entry === undefined && question.expected.some(KeySpace.isTagKey))
-        return { state: 'unusable', stamp: stampIn(bytes), error: undefined }
-      if (opened.entry === undefined) return await this.#judgePlain(storedKey, bytes, opened, pending)
-      const bound = await this.#bind(question, opened.entry)
-      if (bound === undefined) return { state: 'unusable', stamp: opened.entry.stamp, error: undefined }
-      const decoded = opened.decode()
-      const value = decoded instanceof Promise ? await decoded : decoded
-      const entry = this.entry(storedKey, value, opened.entry, bound)
-      this.#parts.local.keep(storedKey, pending, entry, bytes.length)
-      return { state: 'usable', stamp: opened.entry.stamp, entry }
-    } catch (error) {
+    const { expected, pending, storedKey } = question
+    const undecodable = (error: unknown): Judgement => {
       this.#parts.onUndecodable(storedKey, error)
       return { state: 'unusable', stamp: stampIn(bytes), error }
     }
+    let opened: OpenedValue | undefined
+    try {
+      opened = this.#parts.codec.open(storedKey, bytes)
+    } catch (error) {
+      return undecodable(error)
+    }
+    if (opened === undefined) return ABSENT
+    const meta = opened.entry
+    // What bears no tag cannot be invalidated by one.
+    const generations =
+      meta === undefined ? !expected.some(KeySpace.isTagKey) && [] : await this.#bind(question, meta)
+    if (!generations) return { state: 'unusable', stamp: stampIn(bytes), error: undefined }
+    let value: unknown
+    try {
+      const decoded = opened.decode()
+      value = decoded instanceof Promise ? await decoded : decoded
+    } catch (error) {
+      return undecodable(error)
+    }
+    if (meta === undefined) return this.#plain(storedKey, bytes, value, pending)
+    const entry = this.entry(storedKey, value, meta, generations)
+    this.#parts.local.keep(storedKey, pending, entry, bytes.length)
+    return { state: 'usable', stamp: meta.stamp, entry }
   }
 
   /** A value that is ready to be served, whether or not it is kept. */
@@ -170,15 +180,8 @@ export class EntryReader {
   }
 
   /** Plain values carry no time to live: it is asked for, and the value is kept only for that long. */
-  async #judgePlain(
-    storedKey: string,
-    bytes: Buffer,
-    opened: OpenedValue,
-    pending: object,
-  ): Promise<Judgement> {
+  #plain(storedKey: string, bytes: Buffer, value: unknown, pending: object): Judgement {
     const { clock, isolation, local, tier } = this.#parts
-    const decoded = opened.decode()
-    const value = decoded instanceof Promise ? await decoded : decoded
     const nowMs = clock.monotonicMs()
     const isTold = tier.coherence === 'tracking' || tier.coherence === 'process'
     const kept = (freshUntilMs: number) =>

@@ -91,9 +91,9 @@ function matchClass(pattern: Buffer, start: number, byte: number): number {
       found ||= pattern[p + 1] === byte
       p += 2
     } else if (p + 2 < pattern.length && pattern[p + 1] === DASH) {
-      const from = pattern[p] as number
-      const to = pattern[p + 2] as number
-      found ||= byte >= Math.min(from, to) && byte <= Math.max(from, to)
+      const from = signed(pattern[p] as number)
+      const to = signed(pattern[p + 2] as number)
+      found ||= signed(byte) >= Math.min(from, to) && signed(byte) <= Math.max(from, to)
       p += 3
     } else {
       found ||= pattern[p] === byte
@@ -102,4 +102,9 @@ function matchClass(pattern: Buffer, start: number, byte: number): number {
   }
   if (found === negated) return -1
   return p < pattern.length ? p + 1 : p
+}
+
+/** Redis compares the ends of a range as C's `char`, which has a sign on x86: bytes beyond ASCII come before it. */
+function signed(byte: number): number {
+  return byte < 0x80 ? byte : byte - 0x100
 }
