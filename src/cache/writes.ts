@@ -124,9 +124,12 @@ export class Writes {
   }
 
   async #send({ generationKeys, options, storedKey, value }: WriteRequest): Promise<number> {
-    const { captures, codec, generations, outbox, tier } = this.#core
+    const { captures, codec, generations, opened, outbox, tier } = this.#core
     this.#core.writeBegan([storedKey])
     try {
+      // A value that cannot be stored is a mistake, whether or not Redis is there; opening loads the serializer.
+      await opened()?.catch(() => {})
+      const payload = codec.serialize(value)
       for (let rewrites = 0; ; rewrites++) {
         const bound = await captures.all(generationKeys, storedTtlMs(options))
         const meta: EntryMeta = {
@@ -136,7 +139,7 @@ export class Writes {
           loadCostMs: 0,
           generations: bound,
         }
-        const bytes = codec.encodeEntry(storedKey, value, meta)
+        const bytes = codec.sealEntry(storedKey, payload, meta)
         await tier.write(storedKey, bytes, storedTtlMs(options))
         // A generation that was renewed while the write was under way has made it invalid.
         const isCurrent = bound.every(

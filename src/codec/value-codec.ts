@@ -64,7 +64,7 @@ export class ValueCodec {
 
   /** @throws CacheError `CACHE_INVALID_VALUE`, `CACHE_VALUE_TOO_LARGE` */
   encode(storedKey: string, value: unknown): string | Buffer {
-    return this.#enclose(storedKey, this.#payload(value))
+    return this.#enclose(storedKey, this.serialize(value))
   }
 
   /** The value of a cache entry. @throws CacheError as {@link decode} */
@@ -74,7 +74,11 @@ export class ValueCodec {
 
   /** A cache entry: always an envelope. @throws CacheError as {@link encode} */
   encodeEntry(storedKey: string, value: unknown, entry: EntryMeta): Buffer {
-    const payload = this.#payload(value)
+    return this.sealEntry(storedKey, this.serialize(value), entry)
+  }
+
+  /** What {@link serialize} made, as a cache entry. */
+  sealEntry(storedKey: string, payload: string | Uint8Array, entry: EntryMeta): Buffer {
     const compressed = this.#compress(payload)
     const header = {
       serializerId: this.#serializerId,
@@ -118,7 +122,8 @@ export class ValueCodec {
     }
   }
 
-  #payload(value: unknown): string | Uint8Array {
+  /** The payload of a value, before it belongs to a key. @throws CacheError as {@link encode} */
+  serialize(value: unknown): string | Uint8Array {
     if (value === undefined) {
       throw new CacheError(
         'CACHE_INVALID_VALUE',
@@ -143,8 +148,11 @@ export class ValueCodec {
   }
 
   #serialize(value: unknown): string | Uint8Array {
+    if (this.#serializer === undefined) {
+      throw new CacheError('CACHE_UNAVAILABLE', `The serializer '${this.#serializerId}' has not been loaded`)
+    }
     try {
-      return (this.#serializer as Serializer).encode(value)
+      return this.#serializer.encode(value)
     } catch (cause) {
       throw new CacheError(
         'CACHE_INVALID_VALUE',

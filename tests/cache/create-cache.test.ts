@@ -136,6 +136,22 @@ describe('createCache', () => {
     assert.throws(() => cache.peek(''), { code: 'CACHE_INVALID_KEY' })
   })
 
+  it('tells of them without Redis, too', async () => {
+    await using cache = createCache({ redis: 'redis://127.0.0.1:1' })
+    for (let call = 0; call < 2; call++) {
+      await assert.rejects(cache.set('key', undefined), { code: 'CACHE_INVALID_VALUE' })
+      await assert.rejects(
+        cache.set('key', () => 1),
+        { code: 'CACHE_INVALID_VALUE' },
+      )
+      await assert.rejects(
+        cache.getOrSet('key', () => () => 1),
+        { code: 'CACHE_INVALID_VALUE' },
+      )
+      assert.equal(await cache.set('key', 1), false)
+    }
+  })
+
   it('caches null, and returns undefined without caching it', async () => {
     await using cache = createCache()
     let loads = 0
