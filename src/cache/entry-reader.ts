@@ -225,10 +225,12 @@ export class EntryReader {
     { generation, storedKey }: BoundGeneration,
     fetched: Question['fetched'],
   ): Promise<KnownGeneration | undefined> {
-    const known = this.#parts.generations.known(storedKey) ?? fetched.get(storedKey)
+    const read = fetched.get(storedKey)
+    const known = this.#parts.generations.known(storedKey) ?? (read?.isLive ? read : undefined)
     if (known?.generation === generation) return known
-    // What was known before this read may be behind; before an entry is condemned, it is asked for.
-    const current = fetched.has(storedKey) ? undefined : await this.fetch(storedKey)
+    // What was known before this read, or shared with an earlier one, may be behind: it is asked for once more.
+    const isSure = fetched.has(storedKey) && (read === undefined || read.isLive)
+    const current = isSure ? undefined : await this.fetch(storedKey)
     return current?.generation === generation ? current : undefined
   }
 }
