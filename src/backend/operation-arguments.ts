@@ -1,6 +1,6 @@
 import type { CacheEntries } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import { assertCacheKey } from '../foundation/cache-key.ts'
+import { assertCacheKey, assertMember } from '../foundation/cache-key.ts'
 
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
@@ -9,10 +9,23 @@ const INT64_MIN = -(2n ** 63n)
  * The keys as a list, all of them checked; a list that is one already is not copied.
  * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT`
  */
-export function checkedKeys(keys: Iterable<string>, noun = 'key'): readonly string[] {
-  assertIterable(keys, `${noun}s`)
-  const list = Array.isArray(keys) ? (keys as readonly string[]) : [...keys]
-  for (const key of list) assertCacheKey(key, noun)
+export function checkedKeys(keys: Iterable<string>): readonly string[] {
+  return checkedList(keys, 'keys', (key) => assertCacheKey(key))
+}
+
+/** As {@link checkedKeys}, for members of a set. */
+export function checkedMembers(members: Iterable<string>): readonly string[] {
+  return checkedList(members, 'members', assertMember)
+}
+
+function checkedList(
+  items: Iterable<string>,
+  noun: string,
+  check: (item: unknown) => void,
+): readonly string[] {
+  assertIterable(items, noun)
+  const list = Array.isArray(items) ? (items as readonly string[]) : [...items]
+  for (const item of list) check(item)
   return list
 }
 

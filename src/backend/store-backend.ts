@@ -22,6 +22,7 @@ import { Lifecycle } from './lifecycle.ts'
 import {
   assertPattern,
   checkedKeys,
+  checkedMembers,
   distinctEntries,
   int64Text,
   invalidArgument,
@@ -236,7 +237,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 
   addManyToSet(key: string, members: Iterable<string>, options: ExpiryOptions = {}): Promise<number> {
     return this.#policy.absorb('addManyToSet', key, 0, async () => {
-      const distinct = [...new Set(checkedKeys(members, 'member'))]
+      const distinct = [...new Set(checkedMembers(members))]
       const storedKey = this.#storedKey(key)
       const expiry = this.#expiry(options)
       return distinct.length === 0 ? 0 : this.#store.addMembers(storedKey, distinct, expiry)

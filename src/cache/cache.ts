@@ -1,3 +1,5 @@
+import { partialWrite } from '../backend/batch-write.ts'
+import { assertPattern, checkedKeys, distinctEntries } from '../backend/operation-arguments.ts'
 import type { Coherence } from '../backend/shared-tier.ts'
 import type { CacheBackend, CacheEntries, RemovalOptions } from '../contract/cache-backend.ts'
 import type { ReadThroughEvents } from '../contract/cache-events.ts'
@@ -130,8 +132,7 @@ export class Cache {
 
   /** Every asked key once, in the order first asked, with its value or `undefined`. Keys that are not kept locally share commands. */
   async getMany<T = unknown>(keys: Iterable<string>): Promise<Map<string, T | undefined>> {
-    const distinct = [...new Set(keys)]
-    for (const key of distinct) assertCacheKey(key)
+    const distinct = [...new Set(checkedKeys(keys))]
     const results = new Map<string, T | undefined>()
     for (const chunk of chunks(distinct, KEYS_PER_BATCH)) {
       const values = await Promise.all(chunk.map((key) => this.get<T>(key)))
@@ -187,10 +188,9 @@ export class Cache {
    */
   setMany<T>(entries: CacheEntries<T>, options: EntryOptions | Duration = {}): Promise<boolean> {
     return this.#absorb('setMany', undefined, false, async () => {
-      const pairs = Symbol.iterator in entries ? [...entries] : Object.entries(entries)
       const failures = new Map<string, CacheError>()
       await Promise.all(
-        Array.from(new Map(pairs as [string, T][]), async ([key, value]) => {
+        Array.from(distinctEntries(entries), async ([key, value]) => {
           try {
             await this.#set(key, value, asOptions(options))
           } catch (error) {
@@ -199,12 +199,8 @@ export class Cache {
           }
         }),
       )
-      if (failures.size === 0) return true
-      const message = `${failures.size} of the entries were not stored`
-      throw new CacheError('CACHE_PARTIAL_WRITE', message, {
-        failures,
-        cause: failures.values().next().value,
-      })
+      if (failures.size > 0) throw partialWrite(failures)
+      return true
     })
   }
 
@@ -221,8 +217,7 @@ export class Cache {
   /** How many of the keys were there. */
   deleteMany(keys: Iterable<string>): Promise<number> {
     return this.#absorb('deleteMany', undefined, 0, async () => {
-      const asked = [...new Set(keys)]
-      for (const key of asked) assertCacheKey(key)
+      const asked = [...new Set(checkedKeys(keys))]
       const removed = await this.#parts.writes.remove(asked.map((key) => this.#space.storedKey(key)))
       this.#core.policy.events.emit('delete', { keys: asked, removed })
       return removed
@@ -247,9 +242,7 @@ export class Cache {
    */
   invalidatePattern(pattern: string, options: RemovalOptions = {}): Promise<number> {
     return this.#absorb('invalidatePattern', undefined, 0, async () => {
-      if (typeof pattern !== 'string' || pattern === '') {
-        throw new CacheError('CACHE_INVALID_ARGUMENT', 'The pattern must be a string that is not empty')
-      }
+      assertPattern(pattern)
       const removed = await this.#parts.writes.removeMatching(this.#space, pattern, options)
       this.#core.policy.events.emit('invalidate', { pattern, removed })
       return removed

@@ -64,10 +64,6 @@ export class Flight {
     return this.#controller.signal
   }
 
-  get isOpen(): boolean {
-    return this.#isOpen
-  }
-
   /** What it brings will have been read or loaded after this moment. */
   beginAttempt(now: number, epoch: number): void {
     this.isCurrentAt = now

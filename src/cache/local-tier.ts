@@ -128,10 +128,6 @@ export class LocalTier {
     return this.#epoch
   }
 
-  get size(): number {
-    return this.#entries?.size ?? 0
-  }
-
   /**
    * Also an entry that is stale, invalid or of an older epoch.
    * @param name the stored key without the root prefix

@@ -130,6 +130,9 @@ describe('createCache', () => {
       { code: 'CACHE_INVALID_VALUE' },
     )
     await assert.rejects(cache.set('key', undefined), { code: 'CACHE_INVALID_VALUE' })
+    await assert.rejects(cache.getMany('keys' as never), { code: 'CACHE_INVALID_ARGUMENT' })
+    await assert.rejects(cache.setMany(5 as never), { code: 'CACHE_INVALID_ARGUMENT' })
+    assert.equal(await cache.backend.addManyToSet('set', ['a\0b']), 1)
     await assert.rejects(cache.invalidatePattern(''), { code: 'CACHE_INVALID_ARGUMENT' })
     await assert.rejects(cache.invalidateTags('users' as never), { code: 'CACHE_INVALID_ARGUMENT' })
     await assert.rejects(cache.clear(), { code: 'CACHE_INVALID_ARGUMENT' })
