@@ -1,12 +1,7 @@
 export type { BackendOptions, FailureMode } from './backend/backend-options.ts'
 export type { Coherence } from './backend/shared-tier.ts'
 export type { Cache } from './cache/cache.ts'
-export type {
-  EntryOptions,
-  GetOrSetOptions,
-  LocalOptions,
-  ReadThroughOptions,
-} from './cache/cache-options.ts'
+export type { LocalOptions, ReadThroughOptions } from './cache/cache-options.ts'
 export {
   type CachedDecorator,
   type CachedOptions,
@@ -16,8 +11,15 @@ export {
 export type { CircuitState } from './cache/circuit-breaker.ts'
 export { type CreateCacheOptions, createCache } from './cache/create-cache.ts'
 export type { Isolation } from './cache/isolation.ts'
-export type { LoadContext, Loader } from './cache/load-context.ts'
+export type { LoadContext, Loader, StaleValue } from './cache/load-context.ts'
 export type { MemoizingCache, WrapOptions, Wrapped } from './cache/memoize.ts'
+export type {
+  EntryOptions,
+  FreshnessOptions,
+  GetOrSetOptions,
+  LoadOptions,
+  PolicyOptions,
+} from './cache/policies.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'
 export type {
   CacheBackend,

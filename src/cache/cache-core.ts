@@ -1,14 +1,18 @@
+import { setMaxListeners } from 'node:events'
 import type { FailurePolicy } from '../backend/failure-policy.ts'
 import type { SharedTier, TierListener } from '../backend/shared-tier.ts'
 import type { StoreWitness } from '../backend/witnessed-store.ts'
 import type { ValueCodec } from '../codec/value-codec.ts'
 import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../foundation/clock.ts'
 import { Arrivals } from './arrivals.ts'
+import { Background } from './background.ts'
 import type { ResolvedReadThrough } from './cache-options.ts'
 import { Captures } from './captures.ts'
 import { CircuitBreaker } from './circuit-breaker.ts'
+import { Counts } from './counts.ts'
 import { EntryReader } from './entry-reader.ts'
 import type { Flight } from './flight.ts'
+import type { Random } from './freshness.ts'
 import { Generations } from './generations.ts'
 import type { KeySpace } from './key-space.ts'
 import { type LocalEntry, LocalTier } from './local-tier.ts'
@@ -24,6 +28,7 @@ export interface CoreParts {
   readonly options: ResolvedReadThrough
   readonly clock: Clock
   readonly timers: Timers
+  readonly random: Random
   readonly opened: () => Promise<void> | undefined
 }
 
@@ -47,12 +52,16 @@ export class CacheCore implements TierListener, StoreWitness {
   readonly captures: Captures
   readonly breaker: CircuitBreaker
   readonly outbox: Outbox
+  readonly background: Background
+  readonly counts: Counts = new Counts()
+  readonly random: Random
   /** Resolves when the tier is open; `undefined` where it is. */
   readonly opened: () => Promise<void> | undefined
   readonly flights: Map<string, Flight> = new Map()
+  readonly #stopping = new AbortController()
   readonly #rootPrefix: string
 
-  constructor({ clock, codec, opened, options, policy, root, tier, timers }: CoreParts) {
+  constructor({ clock, codec, opened, options, policy, random, root, tier, timers }: CoreParts) {
     this.#rootPrefix = root.prefix
     this.opened = opened
     this.codec = codec
@@ -61,10 +70,15 @@ export class CacheCore implements TierListener, StoreWitness {
     this.clock = clock
     this.hitClock = clock === SYSTEM_CLOCK ? new TurnClock(clock) : clock
     this.timers = timers
+    this.random = random
+    this.background = new Background((failure) => policy.events.emit('background-error', failure))
+    setMaxListeners(0, this.#stopping.signal)
     this.breaker = new CircuitBreaker(clock, (state) => policy.events.emit('circuit', { state }))
     this.outbox = new Outbox(root.ownGenerationKey, () => this.captures.generationTtlMs, clock)
     this.tier = new ResilientTier({ tier, breaker: this.breaker, outbox: this.outbox, opened, timers })
-    this.local = new LocalTier(root.prefix, options.local)
+    this.local = new LocalTier(root.prefix, options.local, () =>
+      this.counts.add('evictions', 1, clock.monotonicMs()),
+    )
     this.generations = new Generations(clock, () => tier.localTtlMs)
     this.captures = new Captures(this.tier, this.generations, clock)
     this.arrivals = new Arrivals(timers)
@@ -140,8 +154,14 @@ export class CacheCore implements TierListener, StoreWitness {
     for (const [storedKey, flight] of this.flights) if (matches(storedKey)) flight.close()
   }
 
+  /** Aborts when the cache is closed and has waited long enough for what goes on in the background. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal
+  }
+
   /** Ends what goes on in the background. */
   stop(): void {
+    this.#stopping.abort(new DOMException('The cache has been shut down', 'AbortError'))
     this.local.clear()
   }
 

@@ -1,31 +1,10 @@
 import type { BackendOptions } from '../backend/backend-options.ts'
 import type { Coherence } from '../backend/shared-tier.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import { assertCacheKey } from '../foundation/cache-key.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
 import type { Isolation } from './isolation.ts'
 import type { LocalBounds } from './local-tier.ts'
-
-/** How long a value is served, and what invalidates it. */
-export interface EntryOptions {
-  /** How long it is fresh. @default the cache's `ttl` */
-  readonly ttl?: Duration | undefined
-  /**
-   * How long after that it is still served while one process loads a new one (RFC 5861).
-   * @default the cache's
-   */
-  readonly staleWhileRevalidate?: Duration | 0 | undefined
-  /** How long after its `ttl` it is still served where the loader fails (RFC 5861). @default the cache's */
-  readonly staleIfError?: Duration | 0 | undefined
-  /** Names under which it can be invalidated, at most 64. An entry that lacks one of them is loaded anew. */
-  readonly tags?: readonly string[] | undefined
-}
-
-/** Options of `getOrSet`. */
-export interface GetOrSetOptions extends EntryOptions {
-  /** Detaches this caller: its promise rejects with the signal's reason. The load goes on for the others. */
-  readonly signal?: AbortSignal | undefined
-}
+import { defaultPolicies, type Policies, type PolicyOptions, resolvePolicies } from './policies.ts'
 
 /** The tier of decoded values in this process. */
 export interface LocalOptions {
@@ -41,7 +20,7 @@ export interface LocalOptions {
 }
 
 /** Options of a read-through cache, wherever its data lies. */
-export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, Omit<EntryOptions, 'tags'> {
+export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, PolicyOptions {
   /** `false` keeps nothing in this process. */
   readonly local?: LocalOptions | false | undefined
   /** @default 'freeze' */
@@ -65,11 +44,13 @@ export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, 
    * @default 'replay'
    */
   readonly onRestart?: 'replay' | 'bump' | undefined
+  /** How long `shutdown()` waits for work in the background before it aborts that. @default '5s' */
+  readonly drain?: Duration | undefined
 }
 
 /** {@link ReadThroughOptions} resolved once; times in milliseconds. */
 export interface ResolvedReadThrough {
-  readonly defaults: ResolvedEntryOptions
+  readonly policies: Policies
   readonly local: LocalBounds | undefined
   readonly localTtlMs: number
   readonly isolation: Isolation
@@ -78,18 +59,11 @@ export interface ResolvedReadThrough {
   readonly leaseMs: number
   readonly longestLoadMs: number
   readonly onRestart: 'replay' | 'bump'
-}
-
-/** {@link EntryOptions} resolved; times in milliseconds. */
-export interface ResolvedEntryOptions {
-  readonly ttlMs: number
-  readonly staleWhileRevalidateMs: number
-  readonly staleIfErrorMs: number
+  readonly drainMs: number
 }
 
 const ISOLATIONS: readonly Isolation[] = ['freeze', 'clone', 'share']
 const COHERENCES: readonly (Coherence | 'auto')[] = ['auto', 'tracking', 'bus', 'ttl']
-const MOST_TAGS = 64
 
 /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
 export function resolveReadThrough(options: ReadThroughOptions, defaultTtlMs: number): ResolvedReadThrough {
@@ -97,9 +71,8 @@ export function resolveReadThrough(options: ReadThroughOptions, defaultTtlMs: nu
   oneOf('isolate', isolate, ISOLATIONS)
   oneOf('coherence', coherence, COHERENCES)
   oneOf('onRestart', onRestart, ['replay', 'bump'])
-  const defaults = { ttlMs: defaultTtlMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
   return Object.freeze({
-    defaults: Object.freeze(resolveEntryOptions(options, defaults)),
+    policies: resolvePolicies(options, defaultPolicies(defaultTtlMs)),
     local:
       local === false
         ? undefined
@@ -114,40 +87,8 @@ export function resolveReadThrough(options: ReadThroughOptions, defaultTtlMs: nu
     leaseMs: finite('lease', options.lease ?? '5s'),
     longestLoadMs: finite('longestLoad', options.longestLoad ?? '1m'),
     onRestart,
+    drainMs: finite('drain', options.drain ?? '5s'),
   })
-}
-
-/** What a call says of an entry, over what the cache says. @throws CacheError `CACHE_INVALID_DURATION` */
-export function resolveEntryOptions(
-  { staleIfError, staleWhileRevalidate, ttl }: EntryOptions,
-  defaults: ResolvedEntryOptions,
-): ResolvedEntryOptions {
-  if (ttl === undefined && staleWhileRevalidate === undefined && staleIfError === undefined) return defaults
-  return {
-    ttlMs: ttl === undefined ? defaults.ttlMs : parseDuration(ttl),
-    staleWhileRevalidateMs: window(staleWhileRevalidate, defaults.staleWhileRevalidateMs),
-    staleIfErrorMs: window(staleIfError, defaults.staleIfErrorMs),
-  }
-}
-
-/** How long the shared tier keeps an entry: both windows begin when it is no longer fresh. */
-export function storedTtlMs({ staleIfErrorMs, staleWhileRevalidateMs, ttlMs }: ResolvedEntryOptions): number {
-  return ttlMs + Math.max(staleIfErrorMs, staleWhileRevalidateMs)
-}
-
-/** @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT` */
-export function checkedTags(tags: readonly string[] | undefined): readonly string[] {
-  if (tags === undefined || tags.length === 0) return []
-  if (!Array.isArray(tags)) throw new CacheError('CACHE_INVALID_ARGUMENT', 'tags must be an array of strings')
-  for (const tag of tags) assertCacheKey(tag, 'tag')
-  const distinct = [...new Set(tags)]
-  if (distinct.length <= MOST_TAGS) return distinct
-  throw new CacheError('CACHE_INVALID_ARGUMENT', `An entry may bear at most ${MOST_TAGS} tags`)
-}
-
-function window(duration: Duration | 0 | undefined, fallbackMs: number): number {
-  if (duration === undefined) return fallbackMs
-  return duration === 0 ? 0 : parseDuration(duration)
 }
 
 function finite(name: string, duration: Duration): number {

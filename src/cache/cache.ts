@@ -9,14 +9,22 @@ import { chunks } from '../foundation/chunks.ts'
 import type { Duration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
 import type { CacheCore } from './cache-core.ts'
-import { checkedTags, type EntryOptions, type GetOrSetOptions, resolveEntryOptions } from './cache-options.ts'
 import type { CircuitState } from './circuit-breaker.ts'
 import { handOut } from './isolation.ts'
 import type { KeySpace } from './key-space.ts'
 import type { Loader } from './load-context.ts'
 import { Lookup, NO_TAGS } from './lookup.ts'
 import { memoize, namesOf, type WrapOptions, type Wrapped } from './memoize.ts'
+import {
+  checkedTags,
+  type EntryOptions,
+  type GetOrSetOptions,
+  type Policies,
+  type PolicyOptions,
+  resolvePolicies,
+} from './policies.ts'
 import type { ReadThrough } from './read-through.ts'
+import type { Verification } from './verification.ts'
 import type { Writes } from './writes.ts'
 
 /** Opens and closes what a cache stands on. */
@@ -30,7 +38,10 @@ export interface CacheParts {
   readonly core: CacheCore
   readonly reads: ReadThrough
   readonly writes: Writes
+  readonly verification: Verification
   readonly space: KeySpace
+  /** What holds where a call says nothing. */
+  readonly policies: Policies
   readonly lifecycle: CacheLifecycle
   /** The backend under another prefix. */
   readonly backendWithin: (prefix: string) => CacheBackend
@@ -59,7 +70,7 @@ export class Cache {
     this.#parts = parts
     this.#core = parts.core
     this.#space = parts.space
-    this.#lookup = new Lookup(parts.core, parts.reads, parts.space)
+    this.#lookup = new Lookup(parts)
   }
 
   /** Counters, sets and plain values under the same prefix. What is written here is dropped from local tiers too. */
@@ -86,7 +97,7 @@ export class Cache {
     return this.#parts.lifecycle.initialize()
   }
 
-  /** Ends background work and closes what the cache opened. Idempotent; never rejects. */
+  /** Waits for work in the background, up to `drain`, then ends it and closes what the cache opened. Idempotent; never rejects. */
   shutdown(): Promise<void> {
     return this.#parts.lifecycle.shutdown()
   }
@@ -107,7 +118,9 @@ export class Cache {
   peek<T = unknown>(key: string): T | undefined {
     assertCacheKey(key)
     const entry = this.#lookup.fresh(key, NO_TAGS)
-    return entry && handOut<T>(entry.isolated)
+    if (entry === undefined) return undefined
+    this.#lookup.hit(key)
+    return handOut<T>(entry.isolated)
   }
 
   /**
@@ -165,7 +178,8 @@ export class Cache {
     // A key under which something is kept has been looked at before.
     if (typeof key === 'string') {
       const entry = this.#lookup.fresh(key, options?.tags)
-      if (entry !== undefined && !options?.signal?.aborted) return this.#lookup.serve<T>(key, entry)
+      if (entry !== undefined && !options?.signal?.aborted)
+        return this.#lookup.serveLoadable<T>(key, entry, loader, options)
     }
     return this.#lookup.getOrLoad(key, loader, options)
   }
@@ -276,11 +290,13 @@ export class Cache {
   /**
    * A part of this cache under `name:`, with its own tags and its own `clear()`. It shares connection and local tier;
    * clearing this cache clears it too.
-   * @throws CacheError `CACHE_INVALID_KEY`
+   * @param options what holds for its calls where they say nothing; over what holds in this cache
+   * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`
    */
-  namespace(name: string): Cache {
+  namespace(name: string, options: PolicyOptions = {}): Cache {
     assertCacheKey(name, 'namespace')
-    return new Cache({ ...this.#parts, space: this.#space.within(name) })
+    const policies = resolvePolicies(options, this.#parts.policies)
+    return new Cache({ ...this.#parts, space: this.#space.within(name), policies })
   }
 
   /**
@@ -305,15 +321,15 @@ export class Cache {
   async #set(key: string, value: unknown, options: EntryOptions): Promise<void> {
     assertCacheKey(key)
     const tagKeys = checkedTags(options.tags).map((tag) => this.#space.tagKey(tag))
-    const resolved = resolveEntryOptions(options, this.#core.options.defaults)
+    const policies = resolvePolicies(options, this.#parts.policies)
     const bytes = await this.#parts.writes.write({
       storedKey: this.#space.storedKey(key),
       value,
       generationKeys: [...this.#space.generationKeys, ...tagKeys],
-      options: resolved,
+      policies,
     })
     const { events } = this.#core.policy
-    if (events.has('set')) events.emit('set', { key, ttlMs: resolved.ttlMs, bytes })
+    if (events.has('set')) events.emit('set', { key, ttlMs: policies.ttlMs, bytes })
   }
 
   #absorb<Result>(

@@ -1,6 +1,6 @@
 import { CacheError } from '../foundation/cache-error.ts'
-import type { GetOrSetOptions } from './cache-options.ts'
 import { callKey, claimName, type MemoizingCache, namesOf, renamed, splitOptions } from './memoize.ts'
+import type { GetOrSetOptions } from './policies.ts'
 
 /** Where the results of a method are kept: one cache, or the one that an instance has. */
 export type CacheSource<Instance> = MemoizingCache | ((instance: Instance) => MemoizingCache)

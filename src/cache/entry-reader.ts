@@ -1,11 +1,18 @@
 import type { SharedTier } from '../backend/shared-tier.ts'
-import { type BoundGeneration, type EntryMeta, GENERATION_BYTES, stampIn } from '../codec/entry-meta.ts'
+import {
+  type BoundGeneration,
+  type EntryMeta,
+  GENERATION_BYTES,
+  leaseDeadlineMs,
+  stampIn,
+} from '../codec/entry-meta.ts'
 import type { OpenedValue, ValueCodec } from '../codec/value-codec.ts'
 import type { Clock } from '../foundation/clock.ts'
 import type { Generations, KnownGeneration } from './generations.ts'
 import { type Isolation, isolate } from './isolation.ts'
 import { KeySpace } from './key-space.ts'
-import { LocalEntry, type LocalTier } from './local-tier.ts'
+import type { LoadRequest } from './load-request.ts'
+import { LocalEntry, type LocalTier, type LocalTimes } from './local-tier.ts'
 
 /** What the shared tier holds under a key. */
 export type Judgement =
@@ -19,6 +26,12 @@ export type Judgement =
 /** An entry whose creation lies further ahead than this on its server's clock counts as stale (another clock wrote it). */
 const FUTURE_TOLERANCE_MS = 1_000
 
+/** A deadline further off than this stems from another clock. */
+export const LONGEST_LEASE_MS = 60_000
+
+/** Whether a value may be served. */
+type Accepts = NonNullable<LoadRequest['accepts']>
+
 /** One read under way. */
 interface Question {
   readonly storedKey: string
@@ -28,6 +41,7 @@ interface Question {
   readonly fetched: ReadonlyMap<string, KnownGeneration | undefined>
   /** Stands for this read in the local tier. */
   readonly pending: object
+  readonly accepts: Accepts | undefined
 }
 
 const NONE: Question['fetched'] = new Map()
@@ -62,9 +76,10 @@ export class EntryReader {
 
   /**
    * @param expected stored keys of generations that the entry must bear; one that does not is unusable
+   * @param accepts whether the value may be served; where it may not, it is unusable
    * @throws CacheError where the tier cannot be read
    */
-  async read(storedKey: string, expected: readonly string[]): Promise<Judgement> {
+  async read(storedKey: string, expected: readonly string[], accepts?: Accepts): Promise<Judgement> {
     const { local, opened, tier } = this.#parts
     // A connection that is made begins an epoch, in which nothing is expected yet.
     const opening = opened()
@@ -76,12 +91,12 @@ export class EntryReader {
       if (unknown.length === 0) {
         const bytes = await reading
         if (bytes === null) return ABSENT
-        return await this.#judge({ expected, fetched: NONE, pending, storedKey }, bytes)
+        return await this.#judge({ accepts, expected, fetched: NONE, pending, storedKey }, bytes)
       }
       const [bytes, ...found] = await Promise.all([reading, ...unknown.map((key) => this.fetch(key))])
       if (bytes === null) return ABSENT
       const fetched = new Map(unknown.map((key, index) => [key, found[index]]))
-      return await this.#judge({ expected, fetched, pending, storedKey }, bytes)
+      return await this.#judge({ accepts, expected, fetched, pending, storedKey }, bytes)
     } finally {
       local.forget(storedKey, pending)
     }
@@ -121,7 +136,7 @@ export class EntryReader {
 
   /** @throws CacheError where a generation cannot be read; bytes that cannot be decoded are unusable */
   async #judge(question: Question, bytes: Buffer): Promise<Judgement> {
-    const { expected, pending, storedKey } = question
+    const { accepts, expected, pending, storedKey } = question
     const undecodable = (error: unknown): Judgement => {
       this.#parts.onUndecodable(storedKey, error)
       return { state: 'unusable', stamp: stampIn(bytes), error }
@@ -145,38 +160,44 @@ export class EntryReader {
     } catch (error) {
       return undecodable(error)
     }
+    if (accepts !== undefined && !(await accepts(value))) {
+      return { state: 'unusable', stamp: stampIn(bytes), error: undefined }
+    }
     if (meta === undefined) return this.#plain(storedKey, bytes, value, pending)
-    const entry = this.entry(storedKey, value, meta, generations)
+    const entry = this.entry(storedKey, value, meta, generations, leaseDeadlineMs(bytes))
     this.#parts.local.keep(storedKey, pending, entry, bytes.length)
     return { state: 'usable', stamp: meta.stamp, entry }
   }
 
-  /** A value that is ready to be served, whether or not it is kept. */
+  /**
+   * A value that is ready to be served, whether or not it is kept.
+   * @param leaseMs until when somebody may be loading a newer one, on the server's clock
+   */
   entry(
     storedKey: string,
     value: unknown,
     meta: EntryMeta,
     generations: readonly KnownGeneration[],
+    leaseMs: number,
   ): LocalEntry {
     const { isolation, local } = this.#parts
-    return new LocalEntry(
-      isolate(value, isolation),
-      meta,
-      this.#freshUntilMs(storedKey, meta),
-      generations,
-      local.epoch,
-    )
+    const times = this.#timesOf(storedKey, meta, leaseMs)
+    return new LocalEntry(isolate(value, isolation), meta, times, generations, local.epoch)
   }
 
-  #freshUntilMs(storedKey: string, { createdAtMs, ttlMs }: EntryMeta): number {
+  #timesOf(storedKey: string, { createdAtMs, ttlMs }: EntryMeta, leaseMs: number): LocalTimes {
     const { clock, tier } = this.#parts
     const nowMs = clock.monotonicMs()
+    const keptUntilMs = nowMs + tier.localTtlMs
     const serverNowMs = tier.serverNowMs(storedKey)
     // Whose server's clock is not known is taken for stale.
-    if (serverNowMs === undefined) return nowMs
+    if (serverNowMs === undefined) return { freshUntilMs: nowMs, keptUntilMs, leasedUntilMs: 0 }
     const ageMs = serverNowMs - createdAtMs
     const leftMs = ageMs < -FUTURE_TOLERANCE_MS ? 0 : ttlMs - ageMs
-    return nowMs + Math.min(leftMs, tier.localTtlMs)
+    const leaseLeftMs = leaseMs - serverNowMs
+    // T7.
+    const leasedUntilMs = leaseLeftMs > LONGEST_LEASE_MS ? 0 : nowMs + leaseLeftMs
+    return { freshUntilMs: nowMs + leftMs, keptUntilMs, leasedUntilMs }
   }
 
   /** Plain values carry no time to live: it is asked for, and the value is kept only for that long. */
@@ -184,8 +205,10 @@ export class EntryReader {
     const { clock, isolation, local, tier } = this.#parts
     const nowMs = clock.monotonicMs()
     const isTold = tier.coherence === 'tracking' || tier.coherence === 'process'
-    const kept = (freshUntilMs: number) =>
-      new LocalEntry(isolate(value, isolation), undefined, freshUntilMs, [], local.epoch)
+    const kept = (freshUntilMs: number) => {
+      const times = { freshUntilMs, keptUntilMs: freshUntilMs, leasedUntilMs: 0 }
+      return new LocalEntry(isolate(value, isolation), undefined, times, [], local.epoch)
+    }
     const entry = kept(Number.POSITIVE_INFINITY)
     if (isTold && local.isExpected(storedKey, pending)) {
       // The caller does not wait for this.

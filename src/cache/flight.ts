@@ -1,12 +1,30 @@
 import type { BoundGeneration } from '../codec/entry-meta.ts'
 import type { IsolatedValue } from './isolation.ts'
 import type { Lease } from './lease.ts'
+import type { LoadRequest } from './load-request.ts'
+import type { LocalEntry } from './local-tier.ts'
+
+/**
+ * Where a value came from: a fresh entry, the loader, or an entry past its time to live, and then why: it is being
+ * loaded anew, its loader failed, or was too slow.
+ */
+export type Origin = 'hit' | 'load' | 'revalidate' | 'error' | 'timeout'
 
 /** What a flight comes to. */
 export interface Outcome {
   readonly isolated: IsolatedValue
+  readonly origin: Origin
+  /** The entry that it was, where it was not loaded. */
+  readonly entry?: LocalEntry | undefined
+  /** The loader's, where a stale value stands in for it. */
+  readonly error?: unknown
   /** Tags that only the loaded value told, and whether their generations were known before its loader began. */
   readonly lateTagKeys: readonly { readonly tagKey: string; readonly isKnown: boolean }[]
+}
+
+/** The outcome of a flight that ends with an entry. */
+export function served(entry: LocalEntry, origin: Origin, error?: unknown): Outcome {
+  return { isolated: entry.isolated, origin, entry, error, lateTagKeys: [] }
 }
 
 /**
@@ -31,8 +49,10 @@ export class Flight {
   isAcquiring = false
   /** Set where the value will come from a read that is yet to be sent. */
   isWaiting = false
-  /** Set where it ends with a stale value, which another flight is to renew. */
-  wantsRefresh = false
+  /** The valid entry that was found, which may be stale. */
+  found: LocalEntry | undefined
+  /** Set where it ends with a value that another flight is to renew. */
+  successor: LoadRequest | undefined
   /** Set once the loader has been called. */
   isLoading = false
   #result: Promise<Outcome> | undefined
@@ -44,7 +64,9 @@ export class Flight {
   /** The doubts that have been settled. */
   #settled = 0
   #verifying: Promise<boolean> | undefined
-  readonly #controller = new AbortController()
+  /** Made when it is first asked for: most flights end with a read. */
+  #controller: AbortController | undefined
+  #isAbandoned = false
 
   constructor(generationKeys: readonly string[], startedAt: number, epoch: number) {
     this.generationKeys = generationKeys
@@ -59,9 +81,22 @@ export class Flight {
     this.#result.catch(() => {})
   }
 
+  get result(): Promise<Outcome> {
+    return this.#result as Promise<Outcome>
+  }
+
   /** Aborts when every caller has gone. */
   get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController()
+      if (this.#isAbandoned) this.#abort()
+    }
     return this.#controller.signal
+  }
+
+  /** Whether every caller has gone. */
+  get isAbandoned(): boolean {
+    return this.#isAbandoned
   }
 
   /** What it brings will have been read or loaded after this moment. */
@@ -69,6 +104,7 @@ export class Flight {
     this.isCurrentAt = now
     this.epoch = epoch
     this.bound = []
+    this.found = undefined
   }
 
   /** `true` for who began it, and asks first. */
@@ -96,7 +132,7 @@ export class Flight {
 
   /** Whether a newcomer may join: at once where nothing has happened, else after the key has been looked at. */
   admits(): boolean | Promise<boolean> {
-    if (!this.#isOpen || this.signal.aborted) return false
+    if (!this.#isOpen || this.#isAbandoned) return false
     if (this.#doubts === this.#settled) return true
     this.#verifying ??= this.#verify().finally(() => {
       this.#verifying = undefined
@@ -114,28 +150,25 @@ export class Flight {
     return this.#isOpen
   }
 
-  /** One more caller waits for it, until the signal aborts. */
-  join(signal: AbortSignal | undefined): Promise<Outcome> {
-    const result = this.#result as Promise<Outcome>
+  /** One more caller waits for it. */
+  enter(): void {
     this.#callers++
-    if (signal === undefined) return result
-    return new Promise((resolve, reject) => {
-      const leave = () => {
-        reject(signal.reason)
-        this.#leave()
-      }
-      if (signal.aborted) {
-        leave()
-        return
-      }
-      signal.addEventListener('abort', leave, { once: true })
-      result.finally(() => signal.removeEventListener('abort', leave)).then(resolve, reject)
-    })
   }
 
-  #leave(): void {
+  /** A caller waits no longer. The last one ends the flight. */
+  leave(): void {
     if (--this.#callers > 0) return
+    this.abandon()
+  }
+
+  /** Nobody wants what it brings. */
+  abandon(): void {
     this.close()
-    this.#controller.abort(new DOMException('Every caller has gone', 'AbortError'))
+    this.#isAbandoned = true
+    this.#abort()
+  }
+
+  #abort(): void {
+    this.#controller?.abort(new DOMException('Every caller has gone', 'AbortError'))
   }
 }

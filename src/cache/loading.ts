@@ -3,25 +3,14 @@ import { LRUCache } from 'lru-cache'
 import type { BoundGeneration, EntryMeta } from '../codec/entry-meta.ts'
 import { isProgrammingMistake } from '../foundation/cache-error.ts'
 import type { CacheCore } from './cache-core.ts'
-import { type ResolvedEntryOptions, storedTtlMs } from './cache-options.ts'
-import type { Flight, Outcome } from './flight.ts'
+import { type Flight, type Outcome, served } from './flight.ts'
+import { storedTtlMs, timesOf } from './freshness.ts'
 import type { KnownGeneration } from './generations.ts'
-import { copyOf, type IsolatedValue, isolate } from './isolation.ts'
-import type { KeySpace } from './key-space.ts'
+import { copyOf, handOut, type IsolatedValue, isolate } from './isolation.ts'
 import type { Lease } from './lease.ts'
-import { LoadContext, type Loader } from './load-context.ts'
+import { LoadContext, type StaleValue } from './load-context.ts'
+import type { LoadRequest } from './load-request.ts'
 import type { LocalEntry } from './local-tier.ts'
-
-/** One call of `getOrSet` that the local tier could not answer. */
-export interface LoadRequest {
-  readonly space: KeySpace
-  readonly key: string
-  readonly storedKey: string
-  /** Stored keys of the generations that the entry must depend on: of its namespaces and of its tags. */
-  readonly generationKeys: readonly string[]
-  readonly options: ResolvedEntryOptions
-  readonly loader: Loader<unknown>
-}
 
 /** What a load under a lease stands on; all of it was had before the loader begins. */
 export interface LeasedLoad {
@@ -38,6 +27,8 @@ interface Loaded {
   readonly value: unknown
   readonly context: LoadContext
   readonly durationMs: number
+  /** The generations of the stale value, where it is still right. */
+  readonly kept: readonly BoundGeneration[]
 }
 
 interface LateTag extends BoundGeneration {
@@ -79,16 +70,16 @@ export class Loading {
     flight.signal.addEventListener('abort', abandon)
     let loaded: Loaded
     try {
-      loaded = await this.#load(flight, request)
+      loaded = await this.#load(flight, request, stale)
     } catch (error) {
       void lease.release()
-      return this.#serveInstead(request.key, stale, error)
+      return this.#serveInstead(stale, error)
     }
     lease.end()
-    const { context, durationMs, value } = loaded
+    const { context, durationMs, kept, value } = loaded
     if (value === undefined || context.isSkipped) {
       void lease.release()
-      return { isolated: { value, isCloned: false }, lateTagKeys: [] }
+      return { isolated: { value, isCloned: false }, origin: 'load', lateTagKeys: [] }
     }
     const late = this.#lateTags(request, context, bound, loaderBeganAt)
     const lateTagKeys = late.map(({ isKnown, storedKey }) => ({ isKnown, tagKey: storedKey }))
@@ -98,23 +89,22 @@ export class Loading {
         late.map(({ storedKey }) => storedKey),
       )
       void lease.release()
-      return { isolated: await this.#isolated(request, value), lateTagKeys }
+      return { isolated: await this.#isolated(request, value), origin: 'load', lateTagKeys }
     }
-    const options = context.resolve(request.options)
     const meta: EntryMeta = {
-      ...options,
+      ...timesOf(context.resolve(request.policies), this.#core.random),
       stamp: newStamp(),
       createdAtMs: serverNowMs,
       loadCostMs: durationMs,
-      generations: [...bound, ...late.filter((tag) => !bound.some((one) => one.storedKey === tag.storedKey))],
+      generations: distinct([...bound, ...late, ...kept]),
     }
     try {
-      return { isolated: await this.#fill(request, lease, value, meta), lateTagKeys }
+      return { isolated: await this.#fill(request, lease, value, meta), origin: 'load', lateTagKeys }
     } catch (error) {
       void lease.release()
       if (isProgrammingMistake(error)) throw error
       this.#core.policy.tell('getOrSet', request.key, error)
-      return { isolated: await this.#isolated(request, value), lateTagKeys }
+      return { isolated: await this.#isolated(request, value), origin: 'load', lateTagKeys }
     }
   }
 
@@ -142,7 +132,7 @@ export class Loading {
 
   /** Stores the entry under its token, and keeps it here: the script has read what it stored (L1). */
   async #fill(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<IsolatedValue> {
-    const { codec, generations, local, options, policy, reader, tier } = this.#core
+    const { clock, codec, counts, generations, local, options, policy, reader, tier } = this.#core
     const { key, storedKey } = request
     const bytes = codec.encodeEntry(storedKey, value, meta)
     const own = options.isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
@@ -155,9 +145,10 @@ export class Loading {
       const unknown = meta.generations.filter((one) => generations.known(one.storedKey) === undefined)
       const fetching = unknown.map((one) => reader.fetch(one.storedKey).catch(() => undefined))
       const [isStored] = await Promise.all([filling, ...fetching])
-      if (!isStored) policy.events.emit('lease-lost', { key })
+      if (isStored) counts.add('bytesWritten', bytes.length, clock.monotonicMs())
+      else policy.events.emit('lease-lost', { key })
       const known = this.#knownAs(meta.generations)
-      const entry = reader.entry(storedKey, own, meta, known ?? [])
+      const entry = reader.entry(storedKey, own, meta, known ?? [], 0)
       if (isStored && known !== undefined) local.keep(storedKey, pending, entry, bytes.length)
       return entry.isolated
     } catch (error) {
@@ -186,42 +177,85 @@ export class Loading {
     stale: LocalEntry | undefined = undefined,
   ): Promise<Outcome> {
     try {
-      const { context, value } = await this.#load(flight, request)
+      const { context, value } = await this.#load(flight, request, stale)
       const tagKeys = context.tags.map((tag) => request.space.tagKey(tag))
       // Without Redis nobody else's invalidation can be acknowledged; our own are known.
       const lateTagKeys = tagKeys.map((tagKey) => ({ tagKey, isKnown: true }))
       const isRaw = value === undefined || context.isSkipped
       const isolated = isRaw ? { value, isCloned: false } : await this.#isolated(request, value)
-      return { isolated, lateTagKeys }
+      return { isolated, origin: 'load', lateTagKeys }
     } catch (error) {
       if (isProgrammingMistake(error)) throw error
-      return this.#serveInstead(request.key, stale ?? this.#unrefuted(request), error)
+      return this.#serveInstead(stale ?? this.#unrefuted(request), error)
     }
   }
 
-  async #load(flight: Flight, { key, loader }: LoadRequest): Promise<Loaded> {
-    const { clock, policy } = this.#core
-    flight.signal.throwIfAborted()
+  /** What may be served in place of a load that takes too long; `undefined` where there is nothing. */
+  standIn(flight: Flight, request: LoadRequest): Outcome | undefined {
+    const entry = flight.found ?? this.#unrefuted(request)
+    const isServable = entry !== undefined && mayStandIn(entry, this.#core.clock.monotonicMs())
+    return isServable ? served(entry, 'timeout') : undefined
+  }
+
+  async #load(flight: Flight, request: LoadRequest, stale: LocalEntry | undefined): Promise<Loaded> {
+    const { clock } = this.#core
+    const { key, loader } = request
+    if (flight.isAbandoned) flight.signal.throwIfAborted()
     flight.isLoading = true
-    const context = new LoadContext(key, flight.signal)
+    const context = new LoadContext({
+      key,
+      signal: () => flight.signal,
+      stale: stale && this.#staleValue(request, stale),
+    })
     const beganMs = clock.monotonicMs()
+    let value: unknown
     try {
-      const value = await loader(context)
-      const durationMs = clock.monotonicMs() - beganMs
-      policy.events.emit('load', { key, durationMs })
-      return { context, value, durationMs }
+      value = await loader(context)
     } catch (error) {
-      policy.events.emit('load', { key, durationMs: clock.monotonicMs() - beganMs, error })
-      throw error
+      if (!context.isNotModified) {
+        this.#loaded(key, beganMs, { error })
+        throw error
+      }
+    }
+    const durationMs = this.#loaded(key, beganMs)
+    if (!context.isNotModified || stale === undefined) return { context, value, durationMs, kept: [] }
+    // They were the present ones before the loader began, as those that are captured for it (G2).
+    return { context, value: handOut(stale.isolated), durationMs, kept: stale.meta?.generations ?? [] }
+  }
+
+  /** A loader has ended; returns how long it took. */
+  #loaded(key: string, beganMs: number, failure?: { readonly error: unknown }): number {
+    const { clock, counts, policy } = this.#core
+    const nowMs = clock.monotonicMs()
+    const durationMs = nowMs - beganMs
+    counts.add('loads', 1, nowMs)
+    counts.add('loadSeconds', durationMs / 1_000, nowMs)
+    if (failure !== undefined) counts.add('loadErrors', 1, nowMs)
+    policy.events.emit('load', { key, durationMs, ...failure })
+    return durationMs
+  }
+
+  #staleValue({ space, storedKey }: LoadRequest, entry: LocalEntry): StaleValue | undefined {
+    const { meta } = entry
+    if (meta === undefined) return undefined
+    const { clock, tier } = this.#core
+    const serverNowMs = tier.serverNowMs(storedKey)
+    const ageMs =
+      serverNowMs === undefined
+        ? meta.ttlMs + clock.monotonicMs() - entry.freshUntilMs
+        : serverNowMs - meta.createdAtMs
+    return {
+      value: handOut(entry.isolated),
+      age: Math.max(0, ageMs) / 1_000,
+      loadCost: meta.loadCostMs / 1_000,
+      tags: entry.tagsOf(space),
     }
   }
 
   /** A stale value within its window where the loader failed; else its error. */
-  #serveInstead(key: string, stale: LocalEntry | undefined, error: unknown): Outcome {
-    const { clock, policy } = this.#core
-    if (stale === undefined || !mayStandIn(stale, clock.monotonicMs())) throw error
-    policy.events.emit('stale', { key, reason: 'error' })
-    return { isolated: stale.isolated, lateTagKeys: [] }
+  #serveInstead(stale: LocalEntry | undefined, error: unknown): Outcome {
+    if (stale === undefined || !mayStandIn(stale, this.#core.clock.monotonicMs())) throw error
+    return served(stale, 'error', error)
   }
 
   /** What this process still holds of an older epoch: nothing is known against it, so it may stand in for an error. */
@@ -249,6 +283,13 @@ export class Loading {
 function mayStandIn(entry: LocalEntry, nowMs: number): boolean {
   const isWanted = (entry.meta?.staleIfErrorMs ?? 0) > 0
   return isWanted && nowMs < entry.staleIfErrorUntilMs && entry.isUnrefuted
+}
+
+/** The first of each key. */
+function distinct(generations: readonly BoundGeneration[]): BoundGeneration[] {
+  const byKey = new Map<string, BoundGeneration>()
+  for (const one of generations) if (!byKey.has(one.storedKey)) byKey.set(one.storedKey, one)
+  return [...byKey.values()]
 }
 
 /** Tells this write from every other. */

@@ -7,6 +7,14 @@ import type { KeySpace } from './key-space.ts'
 /** What an entry costs beside its encoded size: map slot, list links, objects. An estimate. */
 const ENTRY_OVERHEAD_BYTES = 200
 
+/** Times of a {@link LocalEntry}. */
+export interface LocalTimes {
+  readonly freshUntilMs: number
+  /** Until when this copy may be served where nobody tells of changes. */
+  readonly keptUntilMs: number
+  readonly leasedUntilMs: number
+}
+
 /** A decoded value that may be served without a round trip. Times are of this process's monotonic clock. */
 export class LocalEntry {
   readonly isolated: IsolatedValue
@@ -14,11 +22,17 @@ export class LocalEntry {
   readonly answer: Promise<unknown> | undefined
   /** `undefined` for a plain value. */
   readonly meta: EntryMeta | undefined
+  /** When it is no longer fresh. */
   readonly freshUntilMs: number
+  /** Until when this copy may be served: as long as it is fresh, or as news of a change may be missed. */
+  readonly servableUntilMs: number
+  /** Until when somebody may be loading a newer one. */
+  readonly leasedUntilMs: number
   readonly generations: readonly KnownGeneration[]
   /** Stored keys of these generations, in the same order. */
   readonly generationKeys: readonly string[]
   readonly epoch: number
+  readonly #keptUntilMs: number
   #space: KeySpace | undefined
   #isOfSpace = false
   #tags: readonly string[] = []
@@ -26,7 +40,7 @@ export class LocalEntry {
   constructor(
     isolated: IsolatedValue,
     meta: EntryMeta | undefined,
-    freshUntilMs: number,
+    { freshUntilMs, keptUntilMs, leasedUntilMs }: LocalTimes,
     generations: readonly KnownGeneration[],
     epoch: number,
   ) {
@@ -34,6 +48,9 @@ export class LocalEntry {
     this.answer = isolated.isCloned ? undefined : Promise.resolve(isolated.value)
     this.meta = meta
     this.freshUntilMs = freshUntilMs
+    this.#keptUntilMs = keptUntilMs
+    this.servableUntilMs = Math.min(freshUntilMs, keptUntilMs)
+    this.leasedUntilMs = leasedUntilMs
     this.generations = generations
     this.generationKeys = meta?.generations.map(({ storedKey }) => storedKey) ?? []
     this.epoch = epoch
@@ -56,6 +73,11 @@ export class LocalEntry {
     return this.freshUntilMs + (this.meta?.staleWhileRevalidateMs ?? 0)
   }
 
+  /** Whether this copy may be served while a new one is loaded, without asking whether there is a newer one. */
+  isStaleServable(nowMs: number): boolean {
+    return nowMs < this.#keptUntilMs && nowMs < this.staleWhileRevalidateUntilMs
+  }
+
   /** Until when it may be served where its source fails. */
   get staleIfErrorUntilMs(): number {
     return this.freshUntilMs + (this.meta?.staleIfErrorMs ?? 0)
@@ -74,8 +96,13 @@ export class LocalEntry {
   #lookAt(space: KeySpace): void {
     this.#space = space
     this.#isOfSpace = this.dependsOn(space.generationKeys)
+    this.#tags = this.tagsOf(space)
+  }
+
+  /** The tags of a namespace that it bears. */
+  tagsOf(space: KeySpace): readonly string[] {
     const tagPrefix = space.tagKey('')
-    this.#tags = this.generationKeys
+    return this.generationKeys
       .filter((key) => key.startsWith(tagPrefix))
       .map((key) => key.slice(tagPrefix.length))
   }
@@ -117,15 +144,28 @@ export class LocalTier {
   /**
    * @param rootPrefix what every stored key begins with: left out here, so that a lookup makes no new string
    * @param bounds `undefined` = keeps nothing
+   * @param onEvict told of each entry that had to go for want of room
    */
-  constructor(rootPrefix: string, bounds: LocalBounds | undefined) {
+  constructor(rootPrefix: string, bounds: LocalBounds | undefined, onEvict: () => void) {
     this.#rootPrefix = rootPrefix
     this.#entries =
-      bounds && new LRUCache<string, LocalEntry>({ max: bounds.maxEntries, maxSize: bounds.maxBytes })
+      bounds &&
+      new LRUCache<string, LocalEntry>({
+        max: bounds.maxEntries,
+        maxSize: bounds.maxBytes,
+        dispose: (_entry, _name, reason) => {
+          if (reason === 'evict') onEvict()
+        },
+      })
   }
 
   get epoch(): number {
     return this.#epoch
+  }
+
+  /** Entries that are kept, and what they take by the estimate that bounds them. */
+  get usage(): { readonly entries: number; readonly bytes: number } {
+    return { entries: this.#entries?.size ?? 0, bytes: this.#entries?.calculatedSize ?? 0 }
   }
 
   /**

@@ -1,27 +1,51 @@
 import { CacheError } from '../foundation/cache-error.ts'
 import { assertCacheKey } from '../foundation/cache-key.ts'
 import type { CacheCore } from './cache-core.ts'
-import { checkedTags, type GetOrSetOptions, resolveEntryOptions } from './cache-options.ts'
+import { wantsEarlyRefresh } from './freshness.ts'
 import { handOut } from './isolation.ts'
 import type { KeySpace } from './key-space.ts'
 import type { Loader } from './load-context.ts'
+import type { LoadRequest } from './load-request.ts'
 import type { LocalEntry } from './local-tier.ts'
+import { checkedTags, type GetOrSetOptions, type Policies, resolvePolicies } from './policies.ts'
 import type { ReadThrough } from './read-through.ts'
+import { Sampler } from './sampler.ts'
+import type { Verification } from './verification.ts'
 
 export const NO_TAGS: readonly string[] = []
+
+/** What a {@link Lookup} is made of. */
+export interface LookupParts {
+  readonly core: CacheCore
+  readonly reads: ReadThrough
+  readonly verification: Verification
+  readonly space: KeySpace
+  readonly policies: Policies
+}
+
+/** What a lookup may be asked beside the options of `getOrSet`. */
+export type LookupExtras = Pick<LoadRequest, 'accepts' | 'shared' | 'replaces'>
 
 /** Finds the entries of one namespace: in this process, in Redis, or by loading them. */
 export class Lookup {
   readonly #core: CacheCore
   readonly #reads: ReadThrough
+  readonly #verification: Verification
   readonly #space: KeySpace
+  readonly #policies: Policies
+  readonly #sampler: Sampler
   /** What the names in the local tier begin with: nothing, or the namespace. */
   readonly #localPrefix: string
+  /** When the last hit was found. */
+  #hitMs = 0
 
-  constructor(core: CacheCore, reads: ReadThrough, space: KeySpace) {
+  constructor({ core, policies, reads, space, verification }: LookupParts) {
     this.#core = core
     this.#reads = reads
+    this.#verification = verification
     this.#space = space
+    this.#policies = policies
+    this.#sampler = new Sampler(policies.verifySample, core.random)
     this.#localPrefix = space.namePrefix
   }
 
@@ -30,8 +54,10 @@ export class Lookup {
     const entry = this.#core.local.get(this.#localPrefix + key)
     if (entry === undefined) return undefined
     const nowMs = this.#core.hitClock.monotonicMs()
-    if (nowMs >= entry.freshUntilMs || !this.#core.isCoherent(entry, nowMs)) return undefined
-    return this.#bears(entry, tags) ? entry : undefined
+    if (nowMs >= entry.servableUntilMs || !this.#core.isCoherent(entry, nowMs)) return undefined
+    if (!this.#bears(entry, tags)) return undefined
+    this.#hitMs = nowMs
+    return entry
   }
 
   /** Whether an entry depends on this namespace and on these tags; a plain value depends on nothing. */
@@ -40,54 +66,103 @@ export class Lookup {
     return entry.bearsAll(this.#space, tags)
   }
 
-  /** Hands out what was found. */
+  /** Hands out what {@link fresh} has just found. */
   serve<T>(key: string, entry: LocalEntry): Promise<T> {
-    const { events } = this.#core.policy
-    if (events.has('hit')) events.emit('hit', { key })
+    this.hit(key)
     return entry.handOut<T>()
   }
 
+  /** Counts and tells what {@link fresh} has just found. */
+  hit(key: string): void {
+    const { counts, policy } = this.#core
+    counts.localHit(this.#hitMs)
+    if (policy.events.has('hit')) policy.events.emit('hit', { key })
+  }
+
+  /** As {@link serve}, where the entry can be loaded anew: early, or to verify it. */
+  serveLoadable<T>(
+    key: string,
+    entry: LocalEntry,
+    loader: Loader<T>,
+    options: GetOrSetOptions | undefined,
+  ): Promise<T> {
+    const early = options?.earlyRefresh
+    const beta = early === undefined ? this.#policies.earlyBeta : early ? early.beta : 0
+    const isDue = beta !== 0 && wantsEarlyRefresh(entry, beta, this.#hitMs, this.#core.random)
+    const isSampled = this.#sampler.takes()
+    if (isDue || isSampled) {
+      try {
+        const request = this.request(key, loader, options)
+        if (isDue) this.#reads.refreshEarly(request, entry)
+        if (isSampled) this.#verification.verify(request, entry)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    }
+    return this.serve<T>(key, entry)
+  }
+
   /** The way of a `getOrSet` that the local tier cannot answer with a fresh value. */
-  async getOrLoad<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<T> {
+  async getOrLoad<T>(
+    key: string,
+    loader: Loader<T>,
+    options: GetOrSetOptions = {},
+    extras?: LookupExtras,
+  ): Promise<T> {
+    const request = this.request(key, loader, options, extras)
+    options.signal?.throwIfAborted()
+    const stale = extras === undefined ? this.#core.localEntry(request.storedKey) : undefined
+    const nowMs = this.#core.clock.monotonicMs()
+    if (
+      stale?.isStaleServable(nowMs) &&
+      this.#core.isCoherent(stale, nowMs) &&
+      this.#bears(stale, options.tags)
+    ) {
+      if (nowMs >= stale.leasedUntilMs) this.#reads.refresh(request)
+      this.#core.counts.add('staleServes', 1, nowMs)
+      this.#core.policy.events.emit('stale', { key, reason: 'revalidate' })
+      return stale.handOut<T>()
+    }
+    const { entry, value } = await this.#reads.getOrLoad<T>(request, options.signal)
+    if (entry !== undefined && this.#sampler.takes()) this.#verification.verify(request, entry)
+    return value
+  }
+
+  /** @throws CacheError for what is wrong with the arguments */
+  request(
+    key: string,
+    loader: Loader<unknown>,
+    options: GetOrSetOptions = {},
+    extras?: LookupExtras,
+  ): LoadRequest {
     assertCacheKey(key)
     if (typeof loader !== 'function') {
       throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not a ${typeof loader}`)
     }
     const tagKeys = checkedTags(options.tags).map((tag) => this.#space.tagKey(tag))
-    const request = {
+    return {
       space: this.#space,
       key,
       storedKey: this.#space.storedKey(key),
       generationKeys: [...this.#space.generationKeys, ...tagKeys],
-      options: resolveEntryOptions(options, this.#core.options.defaults),
+      policies: resolvePolicies(options, this.#policies),
       loader,
+      ...extras,
     }
-    options.signal?.throwIfAborted()
-    const stale = this.#core.localEntry(request.storedKey)
-    const nowMs = this.#core.clock.monotonicMs()
-    if (
-      stale !== undefined &&
-      nowMs < stale.staleWhileRevalidateUntilMs &&
-      this.#core.isCoherent(stale, nowMs) &&
-      this.#bears(stale, options.tags)
-    ) {
-      this.#reads.refresh(request)
-      this.#core.policy.events.emit('stale', { key, reason: 'revalidate' })
-      return stale.handOut<T>()
-    }
-    return this.#reads.getOrLoad<T>(request, options.signal)
   }
 
   /** The value in Redis. @throws CacheError */
   async read<T>(key: string): Promise<T | undefined> {
     assertCacheKey(key)
-    const { events } = this.#core.policy
+    const { clock, counts, policy } = this.#core
     const entry = await this.#entryInRedis(key)
     if (entry === undefined) {
-      if (events.has('miss')) events.emit('miss', { key, reason: 'absent' })
+      counts.add('misses', 1, clock.monotonicMs())
+      if (policy.events.has('miss')) policy.events.emit('miss', { key, reason: 'absent' })
       return undefined
     }
-    if (events.has('hit')) events.emit('hit', { key })
+    counts.add('sharedHits', 1, clock.monotonicMs())
+    if (policy.events.has('hit')) policy.events.emit('hit', { key })
     return handOut<T>(entry.isolated)
   }
 

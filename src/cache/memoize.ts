@@ -1,6 +1,6 @@
 import { abbreviate, CacheError } from '../foundation/cache-error.ts'
 import { argumentKey } from './argument-key.ts'
-import type { GetOrSetOptions } from './cache-options.ts'
+import type { GetOrSetOptions } from './policies.ts'
 
 /** What a wrapped function needs of a cache. */
 export interface MemoizingCache {

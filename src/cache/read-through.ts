@@ -1,13 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import type { AcquireReply } from '../backend/shared-tier.ts'
 import type { CacheCore } from './cache-core.ts'
-import { storedTtlMs } from './cache-options.ts'
-import type { Judgement } from './entry-reader.ts'
-import { Flight, type Outcome } from './flight.ts'
+import { type Judgement, LONGEST_LEASE_MS } from './entry-reader.ts'
+import { Flight, type Outcome, served } from './flight.ts'
+import { storedTtlMs, wantsEarlyRefresh } from './freshness.ts'
 import { handOut } from './isolation.ts'
 import { Lease } from './lease.ts'
-import { type LeasedLoad, Loading, type LoadRequest } from './loading.ts'
+import type { LoadRequest } from './load-request.ts'
+import { type LeasedLoad, Loading } from './loading.ts'
 import type { LocalEntry } from './local-tier.ts'
+import { Caller } from './waiting.ts'
 
 /** Looks at the key that another process loads at least this often, where a push is to be expected. */
 const POLL_BEHIND_PUSH_MS = 500
@@ -18,8 +20,6 @@ const LONGEST_POLL_MS = 250
 const WAKE_JITTER_MS = 4
 /** A value that is changed under us more often than this in a row is loaded without being cached. */
 const MOST_ATTEMPTS = 1_000
-/** A deadline further off than this stems from another clock. */
-const LONGEST_LEASE_MS = 60_000
 
 /**
  * Get or load: the path of a read that the local tier cannot answer.
@@ -46,37 +46,84 @@ export class ReadThrough {
     this.#loading = new Loading(core)
   }
 
-  async getOrLoad<T>(request: LoadRequest, signal: AbortSignal | undefined): Promise<T> {
+  /** @returns also the entry, where it was a hit */
+  async getOrLoad<T>(request: LoadRequest, signal: AbortSignal | undefined): Promise<Answer<T>> {
+    const { clock, stopping, timers } = this.#core
+    const caller = new Caller({ policies: request.policies, signal, stopping, clock, timers })
     for (;;) {
       signal?.throwIfAborted()
       const flight = await this.#flightFor(request)
       const isLate = !flight.claim() && flight.isLoading
-      const outcome = await flight.join(signal)
-      if (!isLate || this.#mayServeLate(flight, outcome)) return handOut<T>(outcome.isolated)
+      const outcome = await this.#wait(caller, flight, request)
+      const isOfFlight = outcome.origin !== 'timeout'
+      if (!isLate || !isOfFlight || this.#mayServeLate(flight, outcome)) return this.#serve(request, outcome)
     }
   }
 
-  /** Loads anew while a stale value is being served. */
+  /** Loads anew in the background, unless that is being done. */
   refresh(request: LoadRequest): void {
-    if (!this.#core.flights.has(request.storedKey)) this.#start(request, true).claim()
+    const { background, clock, flights, options, stopping, timers } = this.#core
+    const { key, policies, storedKey } = request
+    if (flights.has(storedKey)) return
+    const flight = this.#start({ ...request, isBackground: true })
+    flight.claim()
+    const bounds = {
+      softTimeoutMs: Number.POSITIVE_INFINITY,
+      hardTimeoutMs: Math.min(policies.hardTimeoutMs, options.longestLoadMs),
+    }
+    const caller = new Caller({ policies: bounds, signal: stopping, stopping, clock, timers })
+    background.follow('refresh', key, this.#wait(caller, flight, request).then(throwError))
+  }
+
+  /** Loads a fresh value anew before it expires. */
+  refreshEarly(request: LoadRequest, { meta }: LocalEntry): void {
+    const { clock, counts, flights } = this.#core
+    if (flights.has(request.storedKey)) return
+    counts.add('earlyRefreshes', 1, clock.monotonicMs())
+    this.refresh({ ...request, replaces: meta })
+  }
+
+  /** What the flight comes to; a stale value where that takes too long, and the rest goes on in the background. */
+  #wait(caller: Caller, flight: Flight, request: LoadRequest): Promise<Outcome> {
+    const { background } = this.#core
+    return caller.waitFor(
+      flight,
+      () => this.#loading.standIn(flight, request),
+      (rest) => background.follow('refresh', request.key, rest.then(throwError)),
+    )
+  }
+
+  #serve<T>({ key }: LoadRequest, { entry, isolated, origin }: Outcome): Answer<T> {
+    const { clock, counts, policy } = this.#core
+    const nowMs = clock.monotonicMs()
+    if (origin === 'hit') {
+      counts.add('sharedHits', 1, nowMs)
+      if (policy.events.has('hit')) policy.events.emit('hit', { key })
+    } else if (origin === 'load') {
+      counts.add('misses', 1, nowMs)
+    } else {
+      counts.add('staleServes', 1, nowMs)
+      policy.events.emit('stale', { key, reason: origin })
+    }
+    return { value: handOut<T>(isolated), entry: origin === 'hit' ? entry : undefined }
   }
 
   /** The flight of this key, where a newcomer may still join it; a new one otherwise. Synchronous where it can be. */
   #flightFor(request: LoadRequest): Flight | Promise<Flight> {
     const { flights, generations, local } = this.#core
     const flight = flights.get(request.storedKey)
-    if (flight === undefined) return this.#start(request, false)
+    if (flight === undefined) return this.#start(request)
     if (flight.epoch !== local.epoch) return this.#replace(flight, request)
     // What it loads could not be invalidated by a tag of this call.
     const bearsAll = request.generationKeys.every((key) => flight.generationKeys.includes(key))
-    if (!bearsAll) return this.#start(request, false)
+    if (!bearsAll) return this.#start(request)
     const doubtful = flight.generationKeys.filter((key) =>
       generations.wasInvalidatedSince(key, flight.isCurrentAt),
     )
     if (doubtful.length > 0) return this.#settleGenerations(flight, request, doubtful)
     const admitted = flight.admits()
     if (admitted === true) return flight
-    if (admitted === false) return this.#start(request, false)
+    if (admitted === false) return this.#start(request)
     return admitted.then((isAdmitted) => (isAdmitted ? flight : this.#flightFor(request)))
   }
 
@@ -84,7 +131,7 @@ export class ReadThrough {
   #replace(flight: Flight, request: LoadRequest): Flight {
     flight.close()
     void flight.lease?.release()
-    return this.#start(request, false)
+    return this.#start(request)
   }
 
   /** News of a generation may be the echo of its making for this very load: whether it was renewed, the server tells. */
@@ -112,57 +159,59 @@ export class ReadThrough {
     )
   }
 
-  #start(request: LoadRequest, isRefresh: boolean): Flight {
+  #start(request: LoadRequest): Flight {
     const { flights, generations, local } = this.#core
-    const { generationKeys, storedKey } = request
+    const { generationKeys, shared, storedKey } = request
     const flight = new Flight(generationKeys, generations.now, local.epoch)
     flights.set(storedKey, flight)
+    shared?.expect(storedKey)
     flight.run(async () => {
       try {
-        return await this.#run(flight, request, isRefresh)
+        return await this.#run(flight, request)
       } finally {
+        shared?.decided(storedKey)
         flight.close()
         if (flights.get(storedKey) === flight) flights.delete(storedKey)
-        if (flight.wantsRefresh) this.refresh(request)
+        if (flight.successor !== undefined) this.refresh(flight.successor)
       }
     })
     return flight
   }
 
-  async #run(flight: Flight, request: LoadRequest, isRefresh: boolean): Promise<Outcome> {
+  async #run(flight: Flight, request: LoadRequest): Promise<Outcome> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      const outcome = await this.#attempt(flight, request, isRefresh, attempt)
+      const outcome = await this.#attempt(flight, request, attempt)
       if (outcome !== 'again') return outcome
-      flight.signal.throwIfAborted()
+      if (flight.isAbandoned) flight.signal.throwIfAborted()
     }
     return this.#loading.uncached(flight, request)
   }
 
-  async #attempt(
-    flight: Flight,
-    request: LoadRequest,
-    isRefresh: boolean,
-    attempt: number,
-  ): Promise<Outcome | 'again'> {
+  async #attempt(flight: Flight, request: LoadRequest, attempt: number): Promise<Outcome | 'again'> {
     const { arrivals, clock, generations, local, opened, reader, tier } = this.#core
-    const { key, storedKey } = request
+    const { accepts, generationKeys, isBackground, key, shared, storedKey } = request
     let judgement: Judgement
     try {
       await opened()
       // Whatever was invalidated before this moment, what is read or loaded from here on is newer.
       flight.beginAttempt(generations.now, local.epoch)
-      judgement = await reader.read(storedKey, request.generationKeys)
+      judgement = await reader.read(storedKey, generationKeys, accepts)
     } catch (error) {
       this.#tell(key, error)
       return this.#loading.uncached(flight, request)
     }
     const entry = judgement.state === 'usable' ? judgement.entry : undefined
-    if (entry !== undefined && clock.monotonicMs() < entry.freshUntilMs) return this.#hit(key, entry)
-    const isServable = entry !== undefined && clock.monotonicMs() < entry.staleWhileRevalidateUntilMs
-    if (isServable && !isRefresh) {
+    flight.found = entry
+    const nowMs = clock.monotonicMs()
+    const isReplaced = entry !== undefined && isToBeReplaced(entry, request)
+    if (entry !== undefined && !isReplaced && nowMs < entry.freshUntilMs) {
+      return this.#hit(flight, request, entry, nowMs)
+    }
+    const mayBeServed = entry !== undefined && nowMs < entry.staleWhileRevalidateUntilMs
+    if (mayBeServed && !isReplaced && !isBackground) {
       // This flight ends with the stale value; the next one loads.
-      flight.wantsRefresh = true
-      return this.#stale(key, entry, 'revalidate')
+      if (nowMs >= entry.leasedUntilMs) flight.successor = request
+      return served(entry, 'revalidate')
     }
     const arrival = arrivals.expect(storedKey)
     try {
@@ -172,8 +221,9 @@ export class ReadThrough {
       if (leased !== undefined) return await this.#loading.underLease(flight, request, leased, entry)
       if (reply.status === 'foreign') return await this.#loading.uncached(flight, request, entry)
       if (reply.status === 'changed') return 'again'
-      if (isServable) return this.#stale(key, entry, 'revalidate')
+      if (mayBeServed && isBackground) return served(entry, 'revalidate')
       flight.isWaiting = true
+      shared?.decided(storedKey)
       await arrival.wait(this.#patienceMs(reply.remainingMs, attempt), flight.signal)
       if (tier.coherence === 'tracking') await this.#pause(Math.random() * WAKE_JITTER_MS)
       flight.isWaiting = false
@@ -181,6 +231,16 @@ export class ReadThrough {
     } finally {
       arrival.end()
     }
+  }
+
+  #hit(flight: Flight, request: LoadRequest, entry: LocalEntry, nowMs: number): Outcome {
+    const { counts, random } = this.#core
+    const { earlyBeta } = request.policies
+    if (!request.isBackground && wantsEarlyRefresh(entry, earlyBeta, nowMs, random)) {
+      flight.successor = { ...request, replaces: entry.meta }
+      counts.add('earlyRefreshes', 1, nowMs)
+    }
+    return served(entry, 'hit')
   }
 
   /** Lease and generations are asked for in one tick: both stand before the loader begins. */
@@ -198,7 +258,7 @@ export class ReadThrough {
         stamp: judgement.stamp,
         purpose: judgement.state === 'usable' && judgement.entry.meta !== undefined ? 'refresh' : 'replace',
       }),
-      captures.all(this.#loading.generationKeysOf(request), storedTtlMs(request.options)),
+      captures.all(this.#loading.generationKeysOf(request), storedTtlMs(request.policies)),
     ])
     flight.isAcquiring = false
     if (acquired.status === 'rejected') {
@@ -221,17 +281,6 @@ export class ReadThrough {
     return undefined
   }
 
-  #hit(key: string, { isolated }: LocalEntry): Outcome {
-    const { events } = this.#core.policy
-    if (events.has('hit')) events.emit('hit', { key })
-    return { isolated, lateTagKeys: [] }
-  }
-
-  #stale(key: string, { isolated }: LocalEntry, reason: 'revalidate' | 'error'): Outcome {
-    this.#core.policy.events.emit('stale', { key, reason })
-    return { isolated, lateTagKeys: [] }
-  }
-
   #patienceMs(remainingMs: number, attempt: number): number {
     const { coherence } = this.#core.tier
     const isTold = coherence === 'tracking' || coherence === 'bus'
@@ -250,9 +299,25 @@ export class ReadThrough {
   }
 }
 
+/** What a caller gets. */
+interface Answer<T> {
+  readonly value: T
+  /** The fresh entry that it came from. */
+  readonly entry: LocalEntry | undefined
+}
+
 /** What came of asking for a lease. */
 interface Attempt {
   readonly reply: AcquireReply
   /** `undefined` where it was not acquired. */
   readonly leased: LeasedLoad | undefined
+}
+
+/** Whether the request wants another value than this one, however fresh. */
+function isToBeReplaced({ meta }: LocalEntry, { replaces }: LoadRequest): boolean {
+  return replaces === 'any' || (replaces !== undefined && replaces.stamp === meta?.stamp)
+}
+
+function throwError(outcome: Outcome | undefined): void {
+  if (outcome?.error !== undefined) throw outcome.error
 }

@@ -4,9 +4,10 @@ import { CacheError, isProgrammingMistake } from '../foundation/cache-error.ts'
 import { chunks } from '../foundation/chunks.ts'
 import { escapeGlob, globMatcher } from '../foundation/glob.ts'
 import type { CacheCore } from './cache-core.ts'
-import { type ResolvedEntryOptions, storedTtlMs } from './cache-options.ts'
+import { storedTtlMs, timesOf } from './freshness.ts'
 import type { KeySpace } from './key-space.ts'
 import { newStamp } from './loading.ts'
+import type { Policies } from './policies.ts'
 
 /** Keys of one removal. */
 const KEYS_PER_REMOVAL = 2_048
@@ -19,7 +20,7 @@ export interface WriteRequest {
   readonly value: unknown
   /** Stored keys of what the entry depends on. */
   readonly generationKeys: readonly string[]
-  readonly options: ResolvedEntryOptions
+  readonly policies: Policies
 }
 
 /**
@@ -28,7 +29,6 @@ export interface WriteRequest {
  */
 export class Writes {
   readonly #core: CacheCore
-  readonly #reclaims = new Set<AbortController>()
   /** Writes that are still to be sent, by key: one that is asked for later is sent later. */
   readonly #queue = new Map<string, Promise<unknown>>()
 
@@ -93,15 +93,11 @@ export class Writes {
     this.#core.removing(matches)
     try {
       const [generation] = await this.renew([space.ownGenerationKey])
-      void this.#reclaim(space, generation as string, matches)
+      const reclaim = this.#reclaim(space, generation as string, matches)
+      this.#core.background.follow('reclaim', undefined, reclaim)
     } finally {
       this.#core.removing(matches)
     }
-  }
-
-  /** Ends what goes on in the background. */
-  stop(): void {
-    for (const reclaim of this.#reclaims) reclaim.abort()
   }
 
   async #reclaim(
@@ -109,38 +105,39 @@ export class Writes {
     generation: string,
     matches: (storedKey: string) => boolean,
   ): Promise<void> {
-    const { policy, tier } = this.#core
-    const controller = new AbortController()
-    this.#reclaims.add(controller)
+    const { policy, stopping, tier } = this.#core
     try {
-      const removed = await tier.reclaim(space.prefix, generation, controller.signal)
+      const removed = await tier.reclaim(space.prefix, generation, stopping)
       policy.events.emit('invalidate', { pattern: undefined, removed })
     } catch (error) {
-      if (!controller.signal.aborted) policy.tell('clear', undefined, error)
+      if (stopping.aborted) return
+      policy.tell('clear', undefined, error)
+      throw error
     } finally {
-      this.#reclaims.delete(controller)
       this.#core.removing(matches)
     }
   }
 
-  async #send({ generationKeys, options, storedKey, value }: WriteRequest): Promise<number> {
-    const { captures, codec, generations, opened, outbox, tier } = this.#core
+  async #send({ generationKeys, policies, storedKey, value }: WriteRequest): Promise<number> {
+    const { captures, clock, codec, counts, generations, opened, outbox, random, tier } = this.#core
     this.#core.writeBegan([storedKey])
     try {
       // A value that cannot be stored is a mistake, whether or not Redis is there; opening loads the serializer.
       await opened()?.catch(() => {})
       const payload = codec.serialize(value)
+      const times = timesOf(policies, random)
       for (let rewrites = 0; ; rewrites++) {
-        const bound = await captures.all(generationKeys, storedTtlMs(options))
+        const bound = await captures.all(generationKeys, storedTtlMs(times))
         const meta: EntryMeta = {
-          ...options,
+          ...times,
           stamp: newStamp(),
           createdAtMs: tier.serverNowMs(storedKey) ?? (await tier.serverTimeMs(storedKey)),
           loadCostMs: 0,
           generations: bound,
         }
         const bytes = codec.sealEntry(storedKey, payload, meta)
-        await tier.write(storedKey, bytes, storedTtlMs(options))
+        await tier.write(storedKey, bytes, storedTtlMs(times))
+        counts.add('bytesWritten', bytes.length, clock.monotonicMs())
         // A generation that was renewed while the write was under way has made it invalid.
         const isCurrent = bound.every(
           (one) => generations.known(one.storedKey)?.generation === one.generation,

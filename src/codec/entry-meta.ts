@@ -69,6 +69,12 @@ export function readLease(bytes: Buffer): { readonly token: string; readonly dea
   return { token, deadlineMs: Number.isNaN(deadlineMs) ? 0 : deadlineMs }
 }
 
+/** When the lease in an entry ends, on the server's clock; 0 where nobody holds it. */
+export function leaseDeadlineMs(bytes: Buffer): number {
+  const isFree = bytes[LEASE_OFFSET + TOKEN_BYTES] === 0 || bytes.readUInt32BE(LEASE_OFFSET) === 0
+  return isFree ? 0 : readLease(bytes).deadlineMs
+}
+
 /** Writes a lease in place. */
 function writeLease(bytes: Buffer, token: string, deadlineMs: number): void {
   bytes.write(token, LEASE_OFFSET, 'latin1')

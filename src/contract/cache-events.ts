@@ -31,8 +31,8 @@ export interface CacheEvents {
 
 /** What a read-through cache tells beside {@link CacheEvents}. */
 export interface ReadThroughEvents extends CacheEvents {
-  /** A value was served past its time to live: while it is loaded anew, or because that failed. */
-  stale: { readonly key: string; readonly reason: 'revalidate' | 'error' }
+  /** A value was served past its time to live: while it is loaded anew, or because that failed or took too long. */
+  stale: { readonly key: string; readonly reason: 'revalidate' | 'error' | 'timeout' }
   /** A loader has ended; `error` is what it threw. */
   load: { readonly key: string; readonly durationMs: number; readonly error?: unknown }
   /**
@@ -42,6 +42,24 @@ export interface ReadThroughEvents extends CacheEvents {
   'lease-lost': { readonly key: string }
   /** Everything local was dropped or is out of use, since changes may have been missed; `coherence` is the mode in force. */
   epoch: { readonly reason: string; readonly coherence: string }
+  /** Work that nobody waited for has failed: a refresh, a verification, or the reclaim of what was cleared. */
+  'background-error': {
+    readonly task: 'refresh' | 'verify' | 'reclaim'
+    readonly key: string | undefined
+    readonly error: unknown
+  }
+  /**
+   * A sampled hit was compared with its source. `verdict` is `'stale'` where they differed and the entry was still
+   * served after the grace; `'overtaken'` where it had been replaced or invalidated meanwhile, which counts for
+   * nothing. `staleRate` is `stale / verified`, since the cache was made.
+   */
+  verify: {
+    readonly key: string
+    readonly verdict: 'fresh' | 'stale' | 'overtaken'
+    readonly verified: number
+    readonly stale: number
+    readonly staleRate: number
+  }
   /** The circuit to Redis has changed. */
   circuit: { readonly state: 'closed' | 'open' | 'half-open' }
 }

@@ -44,6 +44,10 @@ export type CacheErrorCode =
   | 'CACHE_INTERNAL'
   /** Some entries of a batch were not stored; `failures` tells which and why. */
   | 'CACHE_PARTIAL_WRITE'
+  /** Some keys of a batch were not loaded: see `PartialLoadError`. */
+  | 'CACHE_PARTIAL_LOAD'
+  /** A loader took longer than the caller was willing to wait. */
+  | 'CACHE_LOADER_TIMEOUT'
 
 /** Context of a {@link CacheError}. */
 export interface CacheErrorContext {
