@@ -11,7 +11,7 @@ const FLOORS = [
   ['null', ['foundation', 'contract', 'backend']],
   ['redis', ['foundation', 'contract', 'backend']],
   ['cache', ['foundation', 'contract', 'codec', 'backend', 'memory', 'redis']],
-  ['testing', ['foundation', 'contract']],
+  ['testing', ['foundation', 'contract', 'codec', 'backend', 'memory']],
 ]
 
 module.exports = {

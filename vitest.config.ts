@@ -11,7 +11,7 @@ export default defineConfig({
       { find: 'cachewright/ioredis', replacement: source('redis/ioredis-cache-backend.ts') },
       { find: 'cachewright/memory', replacement: source('memory/memory-cache-backend.ts') },
       { find: 'cachewright/null', replacement: source('null/null-cache-backend.ts') },
-      { find: 'cachewright/testing', replacement: source('testing/contract-suite.ts') },
+      { find: 'cachewright/testing', replacement: source('testing/testing.ts') },
     ],
   },
   test: {

@@ -1,7 +1,7 @@
 import { partsOf } from '../backend/backend-parts.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import { type Clock, SYSTEM_CLOCK, SYSTEM_TIMERS } from '../foundation/clock.ts'
+import { type Clock, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from '../foundation/clock.ts'
 import type { Duration } from '../foundation/duration.ts'
 import { MemoryCacheBackend } from '../memory/memory-cache-backend.ts'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from '../redis/redis-cache-backend.ts'
@@ -27,8 +27,13 @@ export interface CreateCacheOptions extends ReadThroughOptions {
   readonly timeout?: Duration | undefined
   /** How long connecting may take. @default '5s' */
   readonly connectTimeout?: Duration | undefined
-  /** For tests that advance time without sleeping. @default the system's monotonic clock */
-  readonly clock?: Clock | undefined
+  /**
+   * For tests that advance time without sleeping: a `ManualClock` of `cachewright/testing`. A clock that can also wake
+   * us later (`after`) rules every delay of the cache; with another one the delays are the system's. Over Redis it
+   * rules this process alone: the server expires keys by its own clock, and commands time out in real time.
+   * @default the system's monotonic clock and timers
+   */
+  readonly clock?: (Clock & Partial<Timers>) | undefined
 }
 
 /**
@@ -65,8 +70,12 @@ export function createCache(options: CreateCacheOptions = {}): Cache {
     ...{ backend, clock, parts, tier },
     options: resolved,
     isOwnBackend: given === undefined,
-    timers: SYSTEM_TIMERS,
+    timers: hasTimers(clock) ? clock : SYSTEM_TIMERS,
   })
+}
+
+function hasTimers(clock: Clock & Partial<Timers>): clock is Clock & Timers {
+  return clock.after !== undefined
 }
 
 function createBackend(options: CreateCacheOptions): CacheBackend {

@@ -32,6 +32,8 @@ export interface MemoryBounds {
 const ENTRY_OVERHEAD_BYTES = 64
 const INT64 = /^(?:0|-?[1-9]\d{0,18})$/
 const WALK_BATCH = 1_000
+/** An entry that was stored at the moment 0 would never expire to `lru-cache`; a clock may begin there. */
+const CLOCK_OFFSET_MS = 1
 
 /**
  * The store in this process, bounded by entries and bytes. It keeps **encoded** values, exactly as Redis would:
@@ -48,7 +50,7 @@ export class MemoryStore implements CacheStore {
       maxSize: maxBytes,
       sizeCalculation: sizeOf,
       ttlResolution: 0,
-      perf: { now: () => clock.monotonicMs() },
+      perf: { now: () => clock.monotonicMs() + CLOCK_OFFSET_MS },
     })
   }
 

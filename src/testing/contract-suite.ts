@@ -7,8 +7,6 @@ import { removalChecks } from './contract/removal-checks.ts'
 import { setChecks } from './contract/set-checks.ts'
 import { batchChecks, expiryChecks, valueChecks } from './contract/value-checks.ts'
 
-export type { ContractSuiteOptions, TestRunner } from './contract/check.ts'
-
 /**
  * Registers the tests that every `CacheBackend` has to pass. Each test has a backend and a prefix of its own.
  *

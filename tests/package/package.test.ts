@@ -47,7 +47,7 @@ describe('the package', () => {
     `)
     assert.equal(
       names,
-      'CacheError IoredisCacheBackend MemoryCacheBackend NullCacheBackend RedisCacheBackend cached createCache describeCacheBackend escapeGlob glob',
+      'CacheError IoredisCacheBackend ManualClock MemoryCacheBackend NullCacheBackend RedisCacheBackend cached createCache describeCacheBackend escapeGlob glob',
     )
   })
 
