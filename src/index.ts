@@ -1,5 +1,6 @@
 export type { BackendOptions, FailureMode } from './backend/backend-options.ts'
 export type { Coherence } from './backend/shared-tier.ts'
+export type { GetOrSetManyOptions } from './cache/batch-reads.ts'
 export type { Cache } from './cache/cache.ts'
 export type { LocalOptions, ReadThroughOptions } from './cache/cache-options.ts'
 export {
@@ -11,6 +12,12 @@ export {
 export type { CircuitState } from './cache/circuit-breaker.ts'
 export { type CreateCacheOptions, createCache } from './cache/create-cache.ts'
 export type { Isolation } from './cache/isolation.ts'
+export type {
+  BatchEntryContext,
+  BatchLoadContext,
+  BatchLoader,
+  BatchResult,
+} from './cache/load-batch.ts'
 export type { LoadContext, Loader, StaleValue } from './cache/load-context.ts'
 export type { MemoizingCache, WrapOptions, Wrapped } from './cache/memoize.ts'
 export type {
@@ -35,3 +42,4 @@ export { CacheError, type CacheErrorCode, type CacheErrorContext } from './found
 export type { Duration } from './foundation/duration.ts'
 export type { Unsubscribe } from './foundation/event-hub.ts'
 export { escapeGlob, glob } from './foundation/glob.ts'
+export { PartialLoadError } from './foundation/partial-load-error.ts'

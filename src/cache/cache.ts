@@ -5,13 +5,14 @@ import type { CacheBackend, CacheEntries, RemovalOptions } from '../contract/cac
 import type { ReadThroughEvents } from '../contract/cache-events.ts'
 import { CacheError, isProgrammingMistake } from '../foundation/cache-error.ts'
 import { assertCacheKey } from '../foundation/cache-key.ts'
-import { chunks } from '../foundation/chunks.ts'
 import type { Duration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
+import { type GetOrSetManyOptions, getOrLoadMany, readMany } from './batch-reads.ts'
 import type { CacheCore } from './cache-core.ts'
 import type { CircuitState } from './circuit-breaker.ts'
 import { handOut } from './isolation.ts'
 import type { KeySpace } from './key-space.ts'
+import type { BatchLoader } from './load-batch.ts'
 import type { Loader } from './load-context.ts'
 import { Lookup, NO_TAGS } from './lookup.ts'
 import { memoize, namesOf, type WrapOptions, type Wrapped } from './memoize.ts'
@@ -46,9 +47,6 @@ export interface CacheParts {
   /** The backend under another prefix. */
   readonly backendWithin: (prefix: string) => CacheBackend
 }
-
-/** Keys of a batch that are read at a time. */
-const KEYS_PER_BATCH = 2_048
 
 /**
  * A read-through cache: a tier of decoded values in this process, coherent with those of other processes, above a tier
@@ -145,13 +143,7 @@ export class Cache {
 
   /** Every asked key once, in the order first asked, with its value or `undefined`. Keys that are not kept locally share commands. */
   async getMany<T = unknown>(keys: Iterable<string>): Promise<Map<string, T | undefined>> {
-    const distinct = [...new Set(checkedKeys(keys))]
-    const results = new Map<string, T | undefined>()
-    for (const chunk of chunks(distinct, KEYS_PER_BATCH)) {
-      const values = await Promise.all(chunk.map((key) => this.get<T>(key)))
-      for (const [index, key] of chunk.entries()) results.set(key, values[index])
-    }
-    return results
+    return readMany(keys, (key) => this.get<T>(key))
   }
 
   /**
@@ -175,13 +167,52 @@ export class Cache {
    * ```
    */
   getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
-    // A key under which something is kept has been looked at before.
-    if (typeof key === 'string') {
-      const entry = this.#lookup.fresh(key, options?.tags)
-      if (entry !== undefined && !options?.signal?.aborted)
-        return this.#lookup.serveLoadable<T>(key, entry, loader, options)
-    }
-    return this.#lookup.getOrLoad(key, loader, options)
+    return this.#lookup.getOrSet<T>(key, loader, options)
+  }
+
+  /**
+   * As {@link getOrSet} for many keys at once: one read, and one call of the loader for all that has to be loaded. Every
+   * asked key once, in the order first asked.
+   *
+   * Three round trips at most for up to 256 keys of one server: one `MGET`, the leases of what is missing in one
+   * pipeline, and likewise what was loaded. Each key has its own lease, tags and policies, as if it were asked for
+   * alone; what other callers or processes are loading already is waited for. Keys are taken 2,048 at a time.
+   *
+   * @throws PartialLoadError where some keys could not be loaded: it has the values of the others; otherwise as
+   * {@link getOrSet}
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * declare const db: { findUsers(ids: readonly string[]): Promise<{ id: string; name: string }[]> }
+   * const cache = createCache({ redis: process.env.REDIS_URL, prefix: 'users:' })
+   * const users = await cache.getOrSetMany(['1', '2'], async (ids) => {
+   *   const rows = await db.findUsers(ids)
+   *   return new Map(rows.map((row) => [row.id, row]))
+   * })
+   * users.get('1')?.name
+   * ```
+   */
+  getOrSetMany<T>(
+    keys: Iterable<string>,
+    loadMany: BatchLoader<T>,
+    options: GetOrSetManyOptions = {},
+  ): Promise<Map<string, T | undefined>> {
+    return getOrLoadMany(this.#lookup, this.#core.timers, keys, loadMany, options)
+  }
+
+  /**
+   * Loads the value anew, however fresh the one that is cached, which is served to others meanwhile. What is loaded
+   * elsewhere at this moment is waited for, and replaced.
+   * @throws as {@link getOrSet}
+   */
+  refresh<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<T> {
+    return this.#lookup.refresh<T>(key, loader, options)
+  }
+
+  /** Resolves when no work is going on in the background: refreshes, verifications, the reclaim of what was cleared. */
+  idle(): Promise<void> {
+    return this.#core.background.idle()
   }
 
   /**

@@ -84,6 +84,12 @@ export class LoadContext {
    * ```
    */
   notModified(): never {
+    this.keepStale()
+    throw NOT_MODIFIED
+  }
+
+  /** @internal */
+  keepStale(): void {
     if (this.#parts.stale === undefined) {
       throw new CacheError(
         'CACHE_INVALID_ARGUMENT',
@@ -91,7 +97,6 @@ export class LoadContext {
       )
     }
     this.#isNotModified = true
-    throw NOT_MODIFIED
   }
 
   /** The value goes as it is to those who wait, the same to all, and is not cached. */

@@ -199,7 +199,7 @@ export class Loading {
 
   async #load(flight: Flight, request: LoadRequest, stale: LocalEntry | undefined): Promise<Loaded> {
     const { clock } = this.#core
-    const { key, loader } = request
+    const { key, loader, shared, storedKey } = request
     if (flight.isAbandoned) flight.signal.throwIfAborted()
     flight.isLoading = true
     const context = new LoadContext({
@@ -208,6 +208,7 @@ export class Loading {
       stale: stale && this.#staleValue(request, stale),
     })
     const beganMs = clock.monotonicMs()
+    shared?.decided(storedKey)
     let value: unknown
     try {
       value = await loader(context)

@@ -79,39 +79,51 @@ export class Lookup {
     if (policy.events.has('hit')) policy.events.emit('hit', { key })
   }
 
-  /** As {@link serve}, where the entry can be loaded anew: early, or to verify it. */
-  serveLoadable<T>(
+  /** What is kept locally, or what Redis has, or what the loader brings. */
+  getOrSet<T>(
     key: string,
-    entry: LocalEntry,
-    loader: Loader<T>,
+    loader: Loader<unknown>,
     options: GetOrSetOptions | undefined,
+    extras?: LookupExtras,
   ): Promise<T> {
-    const early = options?.earlyRefresh
-    const beta = early === undefined ? this.#policies.earlyBeta : early ? early.beta : 0
-    const isDue = beta !== 0 && wantsEarlyRefresh(entry, beta, this.#hitMs, this.#core.random)
-    const isSampled = this.#sampler.takes()
-    if (isDue || isSampled) {
-      try {
-        const request = this.request(key, loader, options)
-        if (isDue) this.#reads.refreshEarly(request, entry)
-        if (isSampled) this.#verification.verify(request, entry)
-      } catch (error) {
-        return Promise.reject(error)
+    // A key under which something is kept has been looked at before.
+    if (typeof key === 'string') {
+      const entry = this.fresh(key, options?.tags)
+      if (entry !== undefined && !options?.signal?.aborted) {
+        const early = options?.earlyRefresh
+        const beta = early === undefined ? this.#policies.earlyBeta : early ? early.beta : 0
+        const isDue = beta !== 0 && wantsEarlyRefresh(entry, beta, this.#hitMs, this.#core.random)
+        const isSampled = this.#sampler.takes()
+        if (isDue || isSampled)
+          this.#attend(entry, isDue, isSampled, () => this.request(key, loader, options, extras))
+        return this.serve<T>(key, entry)
       }
     }
-    return this.serve<T>(key, entry)
+    return this.#getOrLoad(key, loader, options, extras)
+  }
+
+  /** A fresh entry is to be loaded anew, or to be verified. */
+  #attend(entry: LocalEntry, isDue: boolean, isSampled: boolean, request: () => LoadRequest): void {
+    const { background } = this.#core
+    try {
+      if (isDue) this.#reads.refreshEarly(request(), entry)
+      if (isSampled) this.#verification.verify(request(), entry)
+    } catch (error) {
+      background.failed(isDue ? 'refresh' : 'verify', undefined, error)
+    }
   }
 
   /** The way of a `getOrSet` that the local tier cannot answer with a fresh value. */
-  async getOrLoad<T>(
+  async #getOrLoad<T>(
     key: string,
-    loader: Loader<T>,
+    loader: Loader<unknown>,
     options: GetOrSetOptions = {},
     extras?: LookupExtras,
   ): Promise<T> {
     const request = this.request(key, loader, options, extras)
     options.signal?.throwIfAborted()
-    const stale = extras === undefined ? this.#core.localEntry(request.storedKey) : undefined
+    const isAnyGood = request.accepts === undefined && request.replaces === undefined
+    const stale = isAnyGood ? this.#core.localEntry(request.storedKey) : undefined
     const nowMs = this.#core.clock.monotonicMs()
     if (
       stale?.isStaleServable(nowMs) &&
@@ -126,6 +138,17 @@ export class Lookup {
     const { entry, value } = await this.#reads.getOrLoad<T>(request, options.signal)
     if (entry !== undefined && this.#sampler.takes()) this.#verification.verify(request, entry)
     return value
+  }
+
+  /** Loads, whatever is there. */
+  async refresh<T>(
+    key: string,
+    loader: Loader<unknown>,
+    options: GetOrSetOptions,
+    extras?: LookupExtras,
+  ): Promise<T> {
+    const request = this.request(key, loader, options, { ...extras, replaces: 'any' })
+    return (await this.#reads.reload<T>(request, options.signal)).value
   }
 
   /** @throws CacheError for what is wrong with the arguments */

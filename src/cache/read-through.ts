@@ -48,8 +48,7 @@ export class ReadThrough {
 
   /** @returns also the entry, where it was a hit */
   async getOrLoad<T>(request: LoadRequest, signal: AbortSignal | undefined): Promise<Answer<T>> {
-    const { clock, stopping, timers } = this.#core
-    const caller = new Caller({ policies: request.policies, signal, stopping, clock, timers })
+    const caller = this.#callerOf(request, signal)
     for (;;) {
       signal?.throwIfAborted()
       const flight = await this.#flightFor(request)
@@ -58,6 +57,20 @@ export class ReadThrough {
       const isOfFlight = outcome.origin !== 'timeout'
       if (!isLate || !isOfFlight || this.#mayServeLate(flight, outcome)) return this.#serve(request, outcome)
     }
+  }
+
+  /** By a load that begins now, whatever is there and whoever is loading it. */
+  async reload<T>(request: LoadRequest, signal: AbortSignal | undefined): Promise<Answer<T>> {
+    signal?.throwIfAborted()
+    const caller = this.#callerOf(request, signal)
+    const flight = this.#start(request)
+    flight.claim()
+    return this.#serve(request, await this.#wait(caller, flight, request))
+  }
+
+  #callerOf({ key, policies }: LoadRequest, signal: AbortSignal | undefined): Caller {
+    const { clock, stopping, timers } = this.#core
+    return new Caller({ key, policies, signal, stopping, clock, timers })
   }
 
   /** Loads anew in the background, unless that is being done. */
@@ -71,7 +84,7 @@ export class ReadThrough {
       softTimeoutMs: Number.POSITIVE_INFINITY,
       hardTimeoutMs: Math.min(policies.hardTimeoutMs, options.longestLoadMs),
     }
-    const caller = new Caller({ policies: bounds, signal: stopping, stopping, clock, timers })
+    const caller = new Caller({ key, policies: bounds, signal: stopping, stopping, clock, timers })
     background.follow('refresh', key, this.#wait(caller, flight, request).then(throwError))
   }
 

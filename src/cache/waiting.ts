@@ -8,6 +8,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What a {@link Caller} waits by. */
 export interface Patience {
+  /** What it waits for, for an error to name. */
+  readonly key: string
   readonly policies: Pick<Policies, 'softTimeoutMs' | 'hardTimeoutMs'>
   readonly signal: AbortSignal | undefined
   /** Ends what goes on in the background. */
@@ -18,6 +20,7 @@ export interface Patience {
 
 /** One caller, and how long it waits. */
 export class Caller {
+  readonly #key: string
   readonly #signal: AbortSignal | undefined
   readonly #stopping: AbortSignal
   readonly #timers: Timers
@@ -28,8 +31,9 @@ export class Caller {
   readonly #isPatient: boolean
 
   /** Its patience begins to run. */
-  constructor({ clock, policies, signal, stopping, timers }: Patience) {
+  constructor({ clock, key, policies, signal, stopping, timers }: Patience) {
     const { hardTimeoutMs, softTimeoutMs } = policies
+    this.#key = key
     this.#signal = signal
     this.#stopping = stopping
     this.#timers = timers
@@ -103,9 +107,9 @@ export class Caller {
   }
 
   #outOfPatience(): CacheError {
-    return new CacheError(
-      'CACHE_LOADER_TIMEOUT',
-      'The value was not loaded within hardTimeout, and there was none to serve in its place',
-    )
+    return new CacheError('CACHE_LOADER_TIMEOUT', 'The value was not loaded within hardTimeout', {
+      operation: 'getOrSet',
+      key: this.#key,
+    })
   }
 }
