@@ -28,6 +28,7 @@ export type {
   PolicyOptions,
 } from './cache/policies.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'
+export type { EncryptionKey, EncryptionOptions } from './codec/encryption.ts'
 export type {
   CacheBackend,
   CacheEntries,

@@ -1,4 +1,5 @@
 import type { CompressionName, CompressionOptions } from '../codec/compression.ts'
+import { type EncryptionOptions, resolveEncryption } from '../codec/encryption.ts'
 import { isSerializerName } from '../codec/serializer-registry.ts'
 import type { ResolvedCompression, ValueCodecOptions } from '../codec/value-codec.ts'
 import { type Logger, SILENT_LOGGER } from '../contract/logger.ts'
@@ -29,6 +30,11 @@ export interface BackendOptions {
    * @default CACHEWRIGHT_COMPRESSION, then `'none'`
    */
   readonly compression?: CompressionName | CompressionOptions | 'none' | undefined
+  /**
+   * Encrypts values, and reads no others; counters and sets stay in the clear.
+   * @default off
+   */
+  readonly encryption?: EncryptionOptions | undefined
   /**
    * Time to live of what is written without one: values, counters and sets. `Infinity` keeps them for ever.
    * @default CACHEWRIGHT_DEFAULT_TTL, then `'1h'`
@@ -74,6 +80,7 @@ export function resolveBackendOptions(
       maxValueBytes: resolveMaxValueBytes(
         options.maxValueBytes ?? environment.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES,
       ),
+      encryption: resolveEncryption(options.encryption),
     }),
     defaultTtlMs: parseDuration(options.defaultTtl ?? environment.defaultTtl ?? '1h'),
     errors: resolveErrors(options.errors ?? environment.errors ?? 'absorb'),

@@ -21,7 +21,7 @@ export interface CreateCacheOptions extends ReadThroughOptions {
     | undefined
   /** A ready client of `@redis/client` or `ioredis`: used as it is and never closed. Kept coherent by the bus. */
   readonly client?: RedisCacheBackendOptions['client']
-  /** A backend of this library: opened if need be, never closed. Its prefix and serializer are the cache's. */
+  /** A backend of this library: opened if need be, never closed. Its prefix, serializer and encryption are the cache's. */
   readonly backend?: CacheBackend | undefined
   /** How long a command may take. @default CACHEWRIGHT_TIMEOUT, then `'1s'` */
   readonly timeout?: Duration | undefined
@@ -53,6 +53,9 @@ export interface CreateCacheOptions extends ReadThroughOptions {
  */
 export function createCache(options: CreateCacheOptions = {}): Cache {
   const { backend: given, clock = SYSTEM_CLOCK } = options
+  if (given !== undefined && options.encryption !== undefined) {
+    throw new CacheError('CACHE_INVALID_OPTIONS', 'Give encryption to the backend: it is what encrypts')
+  }
   const backend = given ?? createBackend(options)
   const parts = partsOf(backend)
   if (parts === undefined) {

@@ -1,6 +1,13 @@
 import { crc32 } from 'node:zlib'
 import { CacheError } from '../foundation/cache-error.ts'
 import {
+  encryptionSectionBytes,
+  type PlacedEncryptionSection,
+  readEncryptionSection,
+  TAG_BYTES,
+  writeEncryptionSection,
+} from './encryption-section.ts'
+import {
   ENTRY_SECTION_BYTES,
   type EntryMeta,
   entrySectionsBytes,
@@ -9,6 +16,8 @@ import {
   writeEntrySection,
   writeGenerations,
 } from './entry-meta.ts'
+import type { KeyRing } from './key-ring.ts'
+import { unreadable } from './unreadable.ts'
 
 /**
  * The envelope: what stands in Redis wherever the payload is not plain JSON text or a plain pickle.
@@ -24,12 +33,16 @@ import {
  *       12..   sections; then the payload
  * section 1    entry: the lease and freshness of a cache entry; comes first, for scripts to find it
  * section 0    serializer name: one length byte, then ASCII
+ * section 3    encryption: how the payload was encrypted, after it was compressed
  * section 2    generations that a cache entry depends on; present where section 1 is
  * ```
  *
- * What sections 1 and 2 hold is told at {@link EntryMeta}.
+ * What sections 1 and 2 hold is told at {@link EntryMeta}, and section 3 at {@link PlacedEncryptionSection}.
  *
  * The checksum binds an entry to its key: a flipped bit, a truncation and another key's bytes all read as a miss.
+ * It finds accidents. What whoever can write to the store does is found by the tag of an encrypted payload, which
+ * covers the whole header and the key, see {@link additionalData}.
+ *
  * Golden payloads of each version are kept under `tests/golden/` and stay readable for ever.
  */
 const MARK = 0x01
@@ -38,7 +51,8 @@ const FIXED_BYTES = 12
 const LONGEST_HEADER = 0xffff
 const SECTION_SERIALIZER_NAME = 0b001
 const SECTIONS_OF_ENTRY = 0b110
-const KNOWN_SECTIONS = SECTION_SERIALIZER_NAME | SECTIONS_OF_ENTRY
+const SECTION_ENCRYPTION = 0b1000
+const KNOWN_SECTIONS = SECTION_SERIALIZER_NAME | SECTION_ENCRYPTION
 
 const SERIALIZER_CODES: ReadonlyMap<string, number> = new Map([
   ['json', 1],
@@ -70,8 +84,9 @@ export interface EnvelopeHeader {
 
 /** An envelope that has been opened: header checked, payload still encoded. */
 export interface OpenedEnvelope extends EnvelopeHeader {
-  /** A view into the bytes that were opened. */
+  /** A view into the bytes that were opened; still encrypted where `encryption` is present. */
   readonly payload: Buffer
+  readonly encryption: PlacedEncryptionSection | undefined
 }
 
 /** Whether the bytes claim to be an envelope. */
@@ -79,13 +94,23 @@ export function isEnvelope(bytes: Buffer): boolean {
   return bytes[0] === MARK
 }
 
-/** Header and payload as one buffer, bound to `storedKey`. */
-export function sealEnvelope(storedKey: string, header: EnvelopeHeader, payload: Uint8Array): Buffer {
+/**
+ * Header and payload as one buffer, bound to `storedKey`.
+ * @param ring encrypts the payload
+ */
+export function sealEnvelope(
+  storedKey: string,
+  header: EnvelopeHeader,
+  payload: Uint8Array,
+  ring?: KeyRing,
+): Buffer {
   const { entry } = header
   const code = SERIALIZER_CODES.get(header.serializerId) ?? 0
   const name = code === 0 ? Buffer.from(header.serializerId, 'latin1') : undefined
   const nameBytes = name === undefined ? 0 : 1 + name.length
-  const headerBytes = FIXED_BYTES + nameBytes + (entry === undefined ? 0 : entrySectionsBytes(entry))
+  const encryptionBytes = ring === undefined ? 0 : encryptionSectionBytes(ring.keyId)
+  const headerBytes =
+    FIXED_BYTES + nameBytes + encryptionBytes + (entry === undefined ? 0 : entrySectionsBytes(entry))
   if (headerBytes > LONGEST_HEADER)
     throw new CacheError('CACHE_INVALID_ARGUMENT', 'The tags take more than 64 KiB')
   const sealed = Buffer.allocUnsafe(headerBytes + payload.length)
@@ -95,7 +120,9 @@ export function sealEnvelope(storedKey: string, header: EnvelopeHeader, payload:
   sealed[3] = COMPRESSION_CODES.get(header.compressionId) as number
   sealed.writeUInt16BE(headerBytes, 4)
   sealed.writeUInt16BE(
-    (name === undefined ? 0 : SECTION_SERIALIZER_NAME) | (entry === undefined ? 0 : SECTIONS_OF_ENTRY),
+    (name === undefined ? 0 : SECTION_SERIALIZER_NAME) |
+      (entry === undefined ? 0 : SECTIONS_OF_ENTRY) |
+      (ring === undefined ? 0 : SECTION_ENCRYPTION),
     6,
   )
   const nameAt = entry === undefined ? FIXED_BYTES : FIXED_BYTES + ENTRY_SECTION_BYTES
@@ -105,9 +132,19 @@ export function sealEnvelope(storedKey: string, header: EnvelopeHeader, payload:
   }
   if (entry !== undefined) {
     writeEntrySection(sealed, FIXED_BYTES, entry)
-    writeGenerations(sealed, nameAt + nameBytes, entry.generations)
+    writeGenerations(sealed, nameAt + nameBytes + encryptionBytes, entry.generations)
   }
-  sealed.set(payload, headerBytes)
+  if (ring === undefined) {
+    sealed.set(payload, headerBytes)
+  } else {
+    let tagAt = 0
+    const { ciphertext, tag } = ring.encrypt(payload, (start) => {
+      tagAt = writeEncryptionSection(sealed, nameAt + nameBytes, start)
+      return additionalData(storedKey, sealed.subarray(0, headerBytes), tagAt, entry !== undefined)
+    })
+    sealed.set(tag, tagAt)
+    sealed.set(ciphertext, headerBytes)
+  }
   sealed.writeUInt32BE(checksum(storedKey, sealed, entry !== undefined), 8)
   return sealed
 }
@@ -123,18 +160,51 @@ export function openEnvelope(storedKey: string, bytes: Buffer): OpenedEnvelope {
   if (headerBytes < leastBytes || headerBytes > bytes.length) throw unreadable('the envelope is truncated')
   if (bytes.readUInt32BE(8) !== checksum(storedKey, bytes, isEntry))
     throw unreadable('the checksum does not match')
-  const known = isEntry ? KNOWN_SECTIONS : SECTION_SERIALIZER_NAME
+  const known = isEntry ? KNOWN_SECTIONS | SECTIONS_OF_ENTRY : KNOWN_SECTIONS
   if ((sections & ~known) !== 0) throw unreadable('the envelope has sections of a later version')
   const compressionId = COMPRESSION_IDS.get(bytes[3] as number)
   if (compressionId === undefined) throw unreadable(`unknown compression ${bytes[3]}`)
   const isNamed = (sections & SECTION_SERIALIZER_NAME) !== 0
   const nameEnd = isNamed ? leastBytes + 1 + (bytes[leastBytes] as number) : leastBytes
+  const encryption =
+    (sections & SECTION_ENCRYPTION) === 0 ? undefined : readEncryptionSection(bytes, nameEnd, headerBytes)
   return {
     serializerId: isNamed ? bytes.toString('latin1', leastBytes + 1, nameEnd) : knownSerializer(bytes[2]),
     compressionId,
-    entry: isEntry ? readEntryMeta(bytes, FIXED_BYTES, nameEnd) : undefined,
+    entry: isEntry ? readEntryMeta(bytes, FIXED_BYTES, encryption?.end ?? nameEnd) : undefined,
+    encryption,
     payload: bytes.subarray(headerBytes),
   }
+}
+
+/**
+ * The payload of an envelope in the clear.
+ * @param bytes what was opened
+ * @throws CacheError `CACHE_UNDECODABLE` where it was altered or moved, or its key is not in the ring
+ */
+export function decryptPayload(
+  storedKey: string,
+  bytes: Buffer,
+  { encryption, entry, payload }: OpenedEnvelope,
+  ring: KeyRing,
+): Buffer {
+  if (encryption === undefined) return payload
+  const header = bytes.subarray(0, bytes.length - payload.length)
+  const bound = additionalData(storedKey, header, encryption.tagAt, entry !== undefined)
+  return ring.decrypt(encryption, bound, payload)
+}
+
+/**
+ * What the tag covers beside the payload: the header, with zeros for the checksum, the lease (which scripts write in
+ * place) and the tag, then the key. The header tells its own length, so no other key and header give the same bytes.
+ */
+function additionalData(storedKey: string, header: Buffer, tagAt: number, isEntry: boolean): Buffer {
+  const bound = Buffer.alloc(header.length + Buffer.byteLength(storedKey))
+  bound.set(header)
+  bound.fill(0, 8, isEntry ? FIXED_BYTES + LEASE_BYTES : FIXED_BYTES)
+  bound.fill(0, tagAt, tagAt + TAG_BYTES)
+  bound.write(storedKey, header.length)
+  return bound
 }
 
 function knownSerializer(code: number | undefined): string {
@@ -147,10 +217,6 @@ function knownSerializer(code: number | undefined): string {
 function checksum(storedKey: string, sealed: Buffer, isEntry: boolean): number {
   const start = isEntry ? FIXED_BYTES + LEASE_BYTES : FIXED_BYTES
   return crc32(sealed.subarray(start), crc32(sealed.subarray(0, 8), crc32(storedKey)))
-}
-
-function unreadable(reason: string): CacheError {
-  return new CacheError('CACHE_UNDECODABLE', `The stored bytes cannot be decoded: ${reason}`)
 }
 
 function inverse<Key, Value>(map: ReadonlyMap<Key, Value>): ReadonlyMap<Value, Key> {

@@ -1,11 +1,13 @@
 import type { Serializer, SerializerName } from '../contract/serializer.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import { type CompressionName, type Compressor, loadCompressor } from './compression.ts'
+import type { ResolvedEncryption } from './encryption.ts'
 import { type EntryMeta, isPlaceholder } from './entry-meta.ts'
-import { isEnvelope, type OpenedEnvelope, openEnvelope, sealEnvelope } from './envelope.ts'
+import { decryptPayload, isEnvelope, type OpenedEnvelope, openEnvelope, sealEnvelope } from './envelope.ts'
 import { SerializerRegistry } from './serializer-registry.ts'
 import { jsonSerializer } from './serializers/json.ts'
 import { isPickle } from './serializers/pickle-detection.ts'
+import { unreadable } from './unreadable.ts'
 
 /** Compression options with nothing left to default. */
 export interface ResolvedCompression {
@@ -21,12 +23,21 @@ export interface ValueCodecOptions {
   readonly compression: ResolvedCompression | undefined
   /** Largest serialized size, before compression and after decompression, in bytes. */
   readonly maxValueBytes: number
+  /** Encrypts what is written, and decrypts what is read. */
+  readonly encryption?: ResolvedEncryption | undefined
 }
 
 /** Bytes whose value is still to be decoded. */
 export interface OpenedValue {
   /** `undefined` for a plain value: JSON text, a pickle, or an envelope that is no cache entry. */
   readonly entry: EntryMeta | undefined
+  readonly serializerId: string
+  /** `'none'` where the payload is not compressed. */
+  readonly compressionId: string
+  /** Names the key that the payload is encrypted with; `undefined` where it is not encrypted. */
+  readonly encryptionKeyId: string | undefined
+  /** Size of the payload as it is stored: compressed and encrypted, without its header. */
+  readonly payloadBytes: number
   /** As {@link ValueCodec.decode}. */
   decode(): unknown
 }
@@ -36,12 +47,15 @@ export interface OpenedValue {
  *
  * Writes JSON text and pickles as they are, so that other programs read them, and everything else in an
  * {@link sealEnvelope | envelope}. Reads what any configuration wrote: the bytes say what they are.
+ *
+ * With encryption everything is in an envelope: serialized, then compressed, then encrypted.
  */
 export class ValueCodec {
   readonly #options: ValueCodecOptions
   readonly #serializers: SerializerRegistry
   readonly #compressors = new Map<CompressionName, Compressor>()
   readonly #serializerId: string
+  readonly #refusesUnencrypted: boolean
   #serializer: Serializer | undefined
   #compressor: Compressor | undefined
 
@@ -52,6 +66,7 @@ export class ValueCodec {
       typeof serializer === 'string' ? readers : [serializer, ...readers],
     )
     this.#serializerId = typeof serializer === 'string' ? serializer : serializer.id
+    this.#refusesUnencrypted = options.encryption?.refusesUnencrypted ?? false
   }
 
   /** Loads what the configuration names. @throws CacheError `CACHE_MISSING_PEER` */
@@ -85,7 +100,12 @@ export class ValueCodec {
       compressionId: compressed === undefined ? 'none' : (this.#compressor as Compressor).id,
       entry,
     }
-    return sealEnvelope(storedKey, header, compressed ?? Buffer.from(payload as string))
+    return sealEnvelope(
+      storedKey,
+      header,
+      compressed ?? Buffer.from(payload as string),
+      this.#options.encryption?.ring,
+    )
   }
 
   /**
@@ -94,13 +114,26 @@ export class ValueCodec {
    */
   open(storedKey: string, bytes: Buffer): OpenedValue | undefined {
     if (isPlaceholder(bytes)) return undefined
-    if (!isEnvelope(bytes)) return { entry: undefined, decode: () => this.decode(storedKey, bytes) }
-    const opened = openEnvelope(storedKey, bytes)
+    if (!isEnvelope(bytes)) {
+      return {
+        entry: undefined,
+        serializerId: isPickle(bytes) ? 'pickle' : 'json',
+        compressionId: 'none',
+        encryptionKeyId: undefined,
+        payloadBytes: bytes.length,
+        decode: () => this.decode(storedKey, bytes),
+      }
+    }
+    const opened = opening(storedKey, bytes)
     return {
       entry: opened.entry,
+      serializerId: opened.serializerId,
+      compressionId: opened.compressionId,
+      encryptionKeyId: opened.encryption?.keyId,
+      payloadBytes: opened.payload.length,
       decode: () => {
         try {
-          return this.#decodeEnvelope(opened)
+          return this.#decodeEnvelope(storedKey, bytes, opened)
         } catch (cause) {
           throw undecodable(cause)
         }
@@ -114,7 +147,8 @@ export class ValueCodec {
    */
   decode(storedKey: string, bytes: Buffer): unknown {
     try {
-      if (isEnvelope(bytes)) return this.#decodeEnvelope(openEnvelope(storedKey, bytes))
+      if (isEnvelope(bytes)) return this.#decodeEnvelope(storedKey, bytes, openEnvelope(storedKey, bytes))
+      if (this.#refusesUnencrypted) throw notEncrypted()
       if (isPickle(bytes)) return this.#decodePayload('pickle', bytes)
       return jsonSerializer.decode(bytes)
     } catch (cause) {
@@ -163,18 +197,16 @@ export class ValueCodec {
 
   #enclose(storedKey: string, payload: string | Uint8Array): string | Buffer {
     const serializerId = this.#serializerId
+    const { encryption } = this.#options
     const compressed = this.#compress(payload)
     if (compressed !== undefined) {
-      return sealEnvelope(
-        storedKey,
-        { serializerId, compressionId: (this.#compressor as Compressor).id },
-        compressed,
-      )
+      const compressionId = (this.#compressor as Compressor).id
+      return sealEnvelope(storedKey, { serializerId, compressionId }, compressed, encryption?.ring)
     }
-    if (serializerId === 'json') return payload as string
+    if (serializerId === 'json' && encryption === undefined) return payload as string
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-    if (serializerId === 'pickle') return bytes as Buffer
-    return sealEnvelope(storedKey, { serializerId, compressionId: 'none' }, bytes)
+    if (serializerId === 'pickle' && encryption === undefined) return bytes as Buffer
+    return sealEnvelope(storedKey, { serializerId, compressionId: 'none' }, bytes, encryption?.ring)
   }
 
   /** The compressed payload, if compression is on, the payload long enough, and the result smaller. */
@@ -186,7 +218,9 @@ export class ValueCodec {
     return compressed.length < bytes.length ? compressed : undefined
   }
 
-  #decodeEnvelope({ compressionId, serializerId, payload }: OpenedEnvelope): unknown {
+  #decodeEnvelope(storedKey: string, bytes: Buffer, opened: OpenedEnvelope): unknown {
+    const { compressionId, serializerId } = opened
+    const payload = this.#payloadOf(storedKey, bytes, opened)
     if (compressionId === 'none') return this.#decodePayload(serializerId, payload)
     const compressor = this.#compressors.get(compressionId as CompressionName)
     if (compressor === undefined) {
@@ -197,6 +231,19 @@ export class ValueCodec {
         .catch(rethrowUndecodable)
     }
     return this.#decodePayload(serializerId, compressor.decompress(payload, this.#options.maxValueBytes))
+  }
+
+  /** The payload in the clear. Nothing looks into it before its tag has been found right. */
+  #payloadOf(storedKey: string, bytes: Buffer, opened: OpenedEnvelope): Buffer {
+    if (opened.encryption === undefined) {
+      if (this.#refusesUnencrypted) throw notEncrypted()
+      return opened.payload
+    }
+    const ring = this.#options.encryption?.ring
+    if (ring !== undefined) return decryptPayload(storedKey, bytes, opened, ring)
+    throw unreadable(
+      `they are encrypted with the key '${opened.encryption.keyId}', and no keys are configured`,
+    )
   }
 
   #decodePayload(serializerId: string, payload: Buffer): unknown {
@@ -213,6 +260,19 @@ export class ValueCodec {
     this.#compressors.set(name, loaded)
     return loaded
   }
+}
+
+/** As {@link openEnvelope}; a header that lies about its lengths is undecodable, too. */
+function opening(storedKey: string, bytes: Buffer): OpenedEnvelope {
+  try {
+    return openEnvelope(storedKey, bytes)
+  } catch (cause) {
+    throw undecodable(cause)
+  }
+}
+
+function notEncrypted(): CacheError {
+  return unreadable("they are not encrypted, and encryption.unencrypted is 'refuse'")
 }
 
 function rethrowUndecodable(cause: unknown): never {
