@@ -1,0 +1,341 @@
+import assert from 'node:assert/strict'
+import { createSecretKey } from 'node:crypto'
+import zlib from 'node:zlib'
+import fc from 'fast-check'
+import { describe, it } from 'vitest'
+import { loadCompressor } from '../../src/codec/compression.ts'
+import { type EncryptionOptions, resolveEncryption } from '../../src/codec/encryption.ts'
+import { readLease, withLease } from '../../src/codec/entry-meta.ts'
+import { sealEnvelope } from '../../src/codec/envelope.ts'
+import { KeyRing } from '../../src/codec/key-ring.ts'
+import type { ValueCodec } from '../../src/codec/value-codec.ts'
+import type { Serializer } from '../../src/contract/serializer.ts'
+import { CacheError } from '../../src/foundation/cache-error.ts'
+import { trials } from '../trials.ts'
+import { encryptedCodec, KEY_1, KEY_2, META, SECRET_1, SECRET_2, withChecksum } from './encrypted-codec.ts'
+
+const KEY = 'cache:user:1'
+const OTHER_KEY = 'cache:user:2'
+const VALUE = { name: 'Ada', note: 'a note that nobody else may read '.repeat(4) }
+const ENCRYPTION: EncryptionOptions = { keys: [KEY_1] }
+const custom: Serializer = {
+  id: 'test/upper',
+  encode: (value) => JSON.stringify(value).toUpperCase(),
+  decode: (bytes) => JSON.parse(bytes.toString().toLowerCase()),
+}
+
+function undecodable(reason?: RegExp): (error: unknown) => boolean {
+  return (error) =>
+    error instanceof CacheError &&
+    error.code === 'CACHE_UNDECODABLE' &&
+    (reason === undefined || reason.test(error.message))
+}
+
+/** Both ways in which a value is written. */
+const FORMS = [
+  ['a value', (codec: ValueCodec, value: unknown) => codec.encode(KEY, value) as Buffer],
+  ['a cache entry', (codec: ValueCodec, value: unknown) => codec.encodeEntry(KEY, value, META)],
+] as const
+
+describe('P6 encrypted round trips are lossless', () => {
+  const serializers = ['json', 'v8', 'msgpack', 'pickle'] as const
+  const compressions = [
+    ...([undefined, 'gzip', 'brotli', 'lz4', 'snappy'] as const),
+    ...('zstdCompressSync' in zlib ? (['zstd'] as const) : []),
+  ]
+  const pairs = serializers.flatMap((serializer) =>
+    compressions.map((compression) => ({ serializer, compression })),
+  )
+
+  it.each(pairs)('$serializer with $compression', async ({ serializer, compression }) => {
+    const codec = await encryptedCodec(ENCRYPTION, { serializer, compression })
+    const plain = await encryptedCodec(undefined, { serializer, compression })
+    const inTheClear = (value: unknown) => plain.decode(KEY, Buffer.from(plain.encode(KEY, value) as string))
+    fc.assert(
+      fc.property(fc.jsonValue({ stringUnit: 'binary' }), (value) => {
+        assert.deepStrictEqual(codec.decode(KEY, codec.encode(KEY, value) as Buffer), inTheClear(value))
+        const entry = codec.open(KEY, codec.encodeEntry(KEY, value, META))
+        assert.deepStrictEqual(entry?.decode(), inTheClear(value))
+        assert.deepStrictEqual(entry?.entry, META)
+      }),
+      { numRuns: trials(50, 1_000) },
+    )
+  })
+
+  it('a serializer of the caller, and a key of any length', async () => {
+    const codec = await encryptedCodec(ENCRYPTION, { serializer: custom })
+    for (const key of ['k', 'é🚀'.repeat(1_000)]) {
+      const stored = codec.encode(key, { a: 'b' }) as Buffer
+      assert.deepEqual(codec.decode(key, stored), { a: 'b' })
+      assert.equal(codec.open(key, stored)?.serializerId, 'test/upper')
+    }
+  })
+})
+
+describe('encryption', () => {
+  it('puts everything into an envelope that shows nothing of the value', async () => {
+    for (const serializer of ['json', 'v8', 'msgpack', 'pickle'] as const) {
+      const codec = await encryptedCodec(ENCRYPTION, { serializer })
+      for (const [, encode] of FORMS) {
+        const stored = encode(codec, VALUE)
+        assert.equal(stored[0], 1)
+        for (const text of ['nobody', 'a note']) assert.equal(stored.indexOf(text), -1, text)
+      }
+    }
+  })
+
+  it('tells serializer, compression, key id, size and freshness without a key', async () => {
+    const writer = await encryptedCodec(ENCRYPTION, { serializer: 'v8', compression: 'gzip' })
+    const keyless = await encryptedCodec(undefined)
+    const opened = keyless.open(KEY, writer.encodeEntry(KEY, VALUE, META))
+    assert.equal(opened?.serializerId, 'v8')
+    assert.equal(opened?.compressionId, 'gzip')
+    assert.equal(opened?.encryptionKeyId, 'k1')
+    assert.ok((opened?.payloadBytes ?? 0) > 20)
+    assert.deepEqual(opened?.entry, META)
+    const plain = keyless.open(KEY, Buffer.from('[1]'))
+    assert.deepEqual(
+      [plain?.serializerId, plain?.compressionId, plain?.encryptionKeyId, plain?.payloadBytes],
+      ['json', 'none', undefined, 3],
+    )
+    assert.equal(keyless.open(KEY, Buffer.from('(I1\n.'))?.serializerId, 'pickle')
+  })
+
+  it('leaves room for the lease where scripts write it', async () => {
+    const codec = await encryptedCodec(ENCRYPTION)
+    const stored = codec.encodeEntry(KEY, VALUE, META)
+    const leased = withLease(stored, 'token'.padEnd(16, '!'), 1_700_000_000_000)
+    assert.deepEqual(readLease(leased), { token: 'token'.padEnd(16, '!'), deadlineMs: 1_700_000_000_000 })
+    assert.deepEqual(codec.open(KEY, leased)?.decode(), VALUE)
+    assert.equal(stored.toString('latin1', 42, 50), META.stamp)
+  })
+
+  it('never gives the same bytes twice: nonces differ', async () => {
+    const codec = await encryptedCodec(ENCRYPTION)
+    const seen = new Set<string>()
+    const nonces = new Set<string>()
+    const salts = new Set<string>()
+    for (let round = 0; round < 20_000; round++) {
+      const stored = codec.encode(KEY, 1) as Buffer
+      seen.add(stored.subarray(-1).toString('latin1') + stored.toString('latin1', 31, 59))
+      salts.add(stored.toString('latin1', 15, 31))
+      nonces.add(stored.toString('latin1', 31, 43))
+    }
+    assert.equal(salts.size, 1)
+    assert.equal(nonces.size, 20_000)
+    assert.equal(seen.size, 20_000)
+  })
+
+  it('draws a salt for each ring, and another when it has been used often enough', () => {
+    const key = { id: 'k1', secret: createSecretKey(SECRET_1) }
+    const salts: string[] = []
+    const sealed: { readonly bound: Buffer; readonly decrypt: () => Buffer }[] = []
+    const reader = new KeyRing([key])
+    for (const ring of [new KeyRing([key], 3), new KeyRing([key], 3)]) {
+      for (let round = 0; round < 9; round++) {
+        const bound = Buffer.from(`bound ${round}`)
+        let start: { keyId: string; salt: Buffer; nonce: Buffer } | undefined
+        const { ciphertext, tag } = ring.encrypt(Buffer.from(`payload ${round}`), (begun) => {
+          start = begun
+          return bound
+        })
+        assert.ok(start !== undefined)
+        const section = { ...start, tag }
+        salts.push(start.salt.toString('hex'))
+        sealed.push({ bound, decrypt: () => reader.decrypt(section, bound, ciphertext) })
+      }
+    }
+    assert.equal(new Set(salts).size, 6)
+    for (let at = 0; at < salts.length; at += 3) assert.equal(new Set(salts.slice(at, at + 3)).size, 1)
+    for (const { bound, decrypt } of sealed) {
+      assert.equal(decrypt().toString(), bound.toString().replace('bound', 'payload'))
+    }
+  })
+
+  it('reads the values of more writers than it remembers', async () => {
+    const writer = new KeyRing([{ id: 'k1', secret: createSecretKey(SECRET_1) }], 1)
+    const header = { serializerId: 'json', compressionId: 'none' }
+    const codec = await encryptedCodec(ENCRYPTION)
+    const stored = Array.from({ length: 1_200 }, (_, round) =>
+      sealEnvelope(KEY, header, Buffer.from(String(round)), writer),
+    )
+    for (let pass = 0; pass < 2; pass++) {
+      for (const [round, bytes] of stored.entries()) assert.equal(codec.decode(KEY, bytes), round)
+    }
+  })
+
+  it('P8 a bomb behind encryption is refused before it has grown beyond the cap', async () => {
+    const { ring } = resolveEncryption(ENCRYPTION) ?? assert.fail()
+    const codec = await encryptedCodec(ENCRYPTION, { maxValueBytes: 1024 * 1024 })
+    for (const algorithm of ['gzip', 'brotli', 'lz4', 'snappy'] as const) {
+      const bomb = (await loadCompressor(algorithm)).compress(Buffer.alloc(64 * 1024 * 1024))
+      const header = { serializerId: 'json', compressionId: algorithm }
+      const stored = sealEnvelope(KEY, header, bomb, ring)
+      await assert.rejects(async () => codec.decode(KEY, stored), undecodable())
+    }
+  })
+})
+
+describe('P44 what was encrypted for one key and header', () => {
+  it('P44 a ciphertext moved to another key fails, its checksum made right', async () => {
+    const codec = await encryptedCodec(ENCRYPTION)
+    for (const [form, encode] of FORMS) {
+      const stored = encode(codec, VALUE)
+      assert.throws(() => codec.decode(OTHER_KEY, stored), undecodable(/checksum/), form)
+      const moved = withChecksum(OTHER_KEY, stored)
+      assert.throws(() => codec.decode(OTHER_KEY, moved), undecodable(/tag does not match/), form)
+      const opened = codec.open(OTHER_KEY, moved)
+      assert.throws(() => opened?.decode(), undecodable(/tag does not match/), form)
+    }
+  })
+
+  it('P44 the boundary between header and key cannot be moved', async () => {
+    const codec = await encryptedCodec(ENCRYPTION)
+    const stored = codec.encodeEntry('ab', VALUE, META)
+    for (const key of ['a', 'b', 'abc', '\0ab', 'ab\0', `${stored.toString('latin1', 0, 4)}ab`]) {
+      assert.throws(() => codec.decode(key, withChecksum(key, stored)), undecodable(/tag does not match/))
+    }
+  })
+
+  it('P44 headers that were swapped fail', async () => {
+    const codec = await encryptedCodec(ENCRYPTION)
+    const one = codec.encodeEntry(KEY, { balance: 1 }, META)
+    const two = codec.encodeEntry(KEY, { balance: 2 }, { ...META, stamp: 'another!', ttlMs: 3_600_000 })
+    assert.equal(one.length, two.length)
+    const headerBytes = one.readUInt16BE(4)
+    const swapped = Buffer.concat([two.subarray(0, headerBytes), one.subarray(headerBytes)])
+    assert.throws(() => codec.decode(KEY, withChecksum(KEY, swapped)), undecodable(/tag does not match/))
+    const tagAt = 90 + 1 + 2 + 16 + 12
+    one.copy(swapped, 90, 90, tagAt + 16)
+    assert.throws(() => codec.decode(KEY, withChecksum(KEY, swapped)), undecodable(/tag does not match/))
+  })
+
+  it.each([
+    ['serializer', 2],
+    ['compression', 3],
+    ['stamp', 42],
+    ['created at', 50],
+    ['time to live', 58],
+    ['stale-while-revalidate', 66],
+    ['stale-if-error', 74],
+    ['load cost', 82],
+    ['key of a generation', 90 + 47 + 6],
+    ['generation', 90 + 47 + 2 + 2 + 17],
+  ])('P44 another %s fails', async (_, offset) => {
+    const codec = await encryptedCodec(ENCRYPTION)
+    const altered = codec.encodeEntry(KEY, VALUE, META)
+    altered[offset] = (altered[offset] as number) ^ 3
+    assert.throws(() => codec.decode(KEY, withChecksum(KEY, altered)), undecodable(/tag does not match/))
+  })
+
+  it('P44 an encrypted entry made into one that claims to be in the clear is refused', async () => {
+    const codec = await encryptedCodec(ENCRYPTION)
+    const stored = codec.encode(KEY, VALUE) as Buffer
+    stored[7] = 0
+    assert.throws(() => codec.decode(KEY, withChecksum(KEY, stored)), undecodable(/not encrypted/))
+  })
+})
+
+describe('P2 P3 an encrypted entry', () => {
+  /** Bytes that scripts write in place. */
+  const isLease = (bytes: Buffer, at: number) => bytes[7] === 0b1110 && at >= 12 && at < 42
+
+  const isChecksum = (at: number) => at >= 8 && at < 12
+
+  it.each(FORMS)(
+    'P2 a flipped bit anywhere in %s is a miss, the checksum made right or not',
+    async (_, encode) => {
+      for (const unencrypted of ['refuse', 'read'] as const) {
+        const codec = await encryptedCodec({ ...ENCRYPTION, unencrypted }, { compression: 'gzip' })
+        const stored = encode(codec, VALUE)
+        for (let bit = 0; bit < stored.length * 8; bit++) {
+          const at = bit >> 3
+          if (isLease(stored, at)) continue
+          const altered = Buffer.from(stored)
+          altered[at] = (altered[at] as number) ^ (1 << (bit & 7))
+          await assertMiss(codec, altered, `bit ${bit}`)
+          if (isChecksum(at)) continue
+          await assertMiss(codec, withChecksum(KEY, altered), `bit ${bit} with its checksum`)
+        }
+      }
+    },
+  )
+
+  it.each(FORMS)(
+    'P3 a truncation of %s at any length is a miss, and so is anything added',
+    async (_, encode) => {
+      const codec = await encryptedCodec(ENCRYPTION)
+      const stored = encode(codec, VALUE)
+      const others = Array.from({ length: stored.length }, (_, length) => stored.subarray(0, length))
+      for (const bytes of [...others, Buffer.concat([stored, Buffer.from([0])])]) {
+        await assertMiss(codec, bytes, `${bytes.length} bytes`)
+        await assertMiss(codec, withChecksum(KEY, bytes), `${bytes.length} bytes with their checksum`)
+      }
+    },
+  )
+
+  async function assertMiss(codec: ValueCodec, bytes: Buffer, what: string): Promise<void> {
+    await assert.rejects(async () => codec.decode(KEY, bytes), undecodable(), what)
+    await assert.rejects(codec.decodeEntry(KEY, bytes), undecodable(), what)
+  }
+})
+
+describe('the key ring', () => {
+  it('reads with every key and encrypts with the first', async () => {
+    const before = await encryptedCodec({ keys: [KEY_1] })
+    const rotated = await encryptedCodec({ keys: [KEY_2, KEY_1] })
+    const after = await encryptedCodec({ keys: [KEY_2] })
+    const old = before.encode(KEY, VALUE) as Buffer
+    assert.deepEqual(rotated.decode(KEY, old), VALUE)
+    const renewed = rotated.encode(KEY, VALUE) as Buffer
+    assert.equal(rotated.open(KEY, renewed)?.encryptionKeyId, 'k2')
+    assert.deepEqual(after.decode(KEY, renewed), VALUE)
+    assert.throws(() => after.decode(KEY, old), undecodable(/the key id 'k1' is not in the key ring/))
+  })
+
+  it('reads nothing that was encrypted with another secret under the same id', async () => {
+    const codec = await encryptedCodec({ keys: [KEY_1] })
+    const other = await encryptedCodec({ keys: [{ id: 'k1', secret: SECRET_2 }] })
+    const stored = codec.encode(KEY, VALUE) as Buffer
+    assert.throws(() => other.decode(KEY, stored), undecodable(/the secret of 'k1' differs/))
+  })
+
+  it('is missed where there is none, by a message that names the key', async () => {
+    const codec = await encryptedCodec({ keys: [KEY_1] })
+    const keyless = await encryptedCodec(undefined)
+    const stored = codec.encode(KEY, VALUE) as Buffer
+    assert.throws(() => keyless.decode(KEY, stored), undecodable(/with the key 'k1', and no keys/))
+  })
+
+  it('names no key that could break a log line', async () => {
+    const codec = await encryptedCodec({ keys: [KEY_1] })
+    for (const id of ['\n\n', 'k\u0000', 'é2', '  ']) {
+      const forged = codec.encode(KEY, VALUE) as Buffer
+      forged.write(id, 13, 'latin1')
+      assert.throws(() => codec.open(KEY, withChecksum(KEY, forged)), undecodable(/malformed/))
+    }
+  })
+})
+
+describe('values that are not encrypted', () => {
+  it('are refused by default, and read where that was said', async () => {
+    const refusing = await encryptedCodec({ keys: [KEY_1] })
+    const reading = await encryptedCodec({ keys: [KEY_1], unencrypted: 'read' })
+    for (const serializer of ['json', 'v8', 'msgpack', 'pickle'] as const) {
+      for (const compression of [undefined, 'gzip'] as const) {
+        const plain = await encryptedCodec(undefined, { serializer, compression })
+        for (const [form, encode] of FORMS) {
+          const stored = Buffer.from(encode(plain, VALUE))
+          const what = `${form} in ${serializer} with ${compression}`
+          await assert.rejects(async () => refusing.decode(KEY, stored), undecodable(/not encrypted/), what)
+          await assert.rejects(refusing.decodeEntry(KEY, stored), undecodable(/not encrypted/), what)
+          assert.deepEqual(await reading.decode(KEY, stored), VALUE, what)
+          assert.deepEqual(await reading.decodeEntry(KEY, stored), VALUE, what)
+        }
+      }
+    }
+    for (const bytes of ['5', '"text"', 'null', '', '(I1\n.', 'no JSON']) {
+      assert.throws(() => refusing.decode(KEY, Buffer.from(bytes)), undecodable(/not encrypted/))
+    }
+  })
+})
