@@ -13,6 +13,18 @@ for (const serializer of ['json', 'v8', 'msgpack', 'pickle'] as const) {
 }
 
 describeCacheBackend({
+  name: 'memory, encrypted',
+  describe,
+  it,
+  createBackend: (options) =>
+    new MemoryCacheBackend({
+      ...options,
+      // Counters are read by get, too.
+      encryption: { keys: [{ id: 'k1', secret: new Uint8Array(32).fill(7) }], unencrypted: 'read' },
+    }),
+})
+
+describeCacheBackend({
   name: 'null',
   describe,
   it,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'vitest'
+import { type EncryptionKey, resolveEncryption } from '../../src/codec/encryption.ts'
 import { ValueCodec } from '../../src/codec/value-codec.ts'
 import type { Serializer } from '../../src/contract/serializer.ts'
 
@@ -8,6 +9,8 @@ import type { Serializer } from '../../src/contract/serializer.ts'
 interface GoldenFile {
   readonly key: string
   readonly value: unknown
+  /** The keys that the entries are encrypted with, where they are. */
+  readonly keys?: readonly EncryptionKey[]
   readonly entries: readonly {
     readonly serializer: string
     readonly compression: string
@@ -32,6 +35,7 @@ describe.each(files)('%s', (name) => {
       readers: [base64],
       compression: undefined,
       maxValueBytes: 1_000_000,
+      encryption: golden.keys && resolveEncryption({ keys: golden.keys }),
     })
     await codec.prepare()
     assert.deepEqual(await codec.decode(golden.key, Buffer.from(stored, 'base64')), golden.value)

@@ -1,5 +1,5 @@
 import { createClient, createCluster } from '@redis/client'
-import type { CacheBackend, CacheEvents, Duration } from 'cachewright'
+import type { CacheBackend, CacheEvents, Duration, EncryptionKey, EncryptionOptions } from 'cachewright'
 import { IoredisCacheBackend } from 'cachewright/ioredis'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import { NullCacheBackend } from 'cachewright/null'
@@ -66,3 +66,21 @@ const backends: readonly CacheBackend<User>[] = [
 void backends
 // @ts-expect-error the ioredis door takes a client of ioredis
 void new IoredisCacheBackend({ client: createClient() })
+
+// Every backend takes encryption; secrets are bytes or text.
+const keys: readonly EncryptionKey[] = [
+  { id: 'k2', secret: new Uint8Array(32) },
+  { id: 'k1', secret: Buffer.alloc(32) },
+  { id: 'k0', secret: 'base64' },
+]
+const encryption: EncryptionOptions = { keys, unencrypted: 'read' }
+void new RedisCacheBackend({ encryption })
+void new IoredisCacheBackend({ client: new Redis(), encryption })
+void new MemoryCacheBackend({ encryption: { keys } })
+void new NullCacheBackend({ encryption: undefined })
+// @ts-expect-error a secret that is no bytes and no text
+void new MemoryCacheBackend({ encryption: { keys: [{ id: 'k1', secret: 1 }] } })
+// @ts-expect-error no such policy
+void new MemoryCacheBackend({ encryption: { keys, unencrypted: 'allow' } })
+// @ts-expect-error keys are needed
+void new MemoryCacheBackend({ encryption: {} })

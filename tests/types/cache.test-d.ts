@@ -47,6 +47,11 @@ equal<typeof answer, Promise<User | null>>(true)
 cache.set('key', 1, { ttl: '5 minutes' })
 // @ts-expect-error tags are strings
 cache.invalidateTags([1])
+createCache({
+  encryption: { keys: [{ id: 'k1', secret: process.env.CACHE_KEY ?? '' }], unencrypted: 'refuse' },
+})
+// @ts-expect-error a key without a name
+createCache({ encryption: { keys: [{ secret: '' }] } })
 // @ts-expect-error a mode that cannot be asked for
 createCache({ coherence: 'process' })
 // @ts-expect-error the arguments of the function are those of its wrapping
