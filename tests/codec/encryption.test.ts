@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createSecretKey } from 'node:crypto'
+import { createDecipheriv, createSecretKey, hkdfSync } from 'node:crypto'
 import zlib from 'node:zlib'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
@@ -99,6 +99,23 @@ describe('encryption', () => {
       ['json', 'none', undefined, 3],
     )
     assert.equal(keyless.open(KEY, Buffer.from('(I1\n.'))?.serializerId, 'pickle')
+  })
+
+  it('can be undone by whoever has the secret and the description of the format', async () => {
+    const codec = await encryptedCodec(ENCRYPTION)
+    const stored = codec.encodeEntry(KEY, VALUE, META)
+    const headerBytes = stored.readUInt16BE(4)
+    const [, id, salt, nonce, tag] = split(stored.subarray(90), [1, 2, 16, 12, 16])
+    assert.equal(id?.toString(), 'k1')
+    const purpose = 'cachewright payload AES-256-GCM 1'
+    const subkey = Buffer.from(hkdfSync('sha256', SECRET_1, salt as Buffer, purpose, 32))
+    const zeros = Buffer.alloc(34)
+    const bound = [stored.subarray(0, 8), zeros, stored.subarray(42, 121), zeros.subarray(0, 16)]
+    const decipher = createDecipheriv('aes-256-gcm', subkey, nonce as Buffer)
+    decipher.setAAD(Buffer.concat([...bound, stored.subarray(137, headerBytes), Buffer.from(KEY)]))
+    decipher.setAuthTag(tag as Buffer)
+    const payload = Buffer.concat([decipher.update(stored.subarray(headerBytes)), decipher.final()])
+    assert.equal(payload.toString(), JSON.stringify(VALUE))
   })
 
   it('leaves room for the lease where scripts write it', async () => {
@@ -339,3 +356,12 @@ describe('values that are not encrypted', () => {
     }
   })
 })
+
+/** The beginning of `bytes`, cut into pieces of these lengths. */
+function split(bytes: Buffer, lengths: readonly number[]): Buffer[] {
+  let at = 0
+  return lengths.map((length) => {
+    at += length
+    return bytes.subarray(at - length, at)
+  })
+}
