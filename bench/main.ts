@@ -4,6 +4,7 @@ import { benchMemory } from './backend/memory.ts'
 import { benchRemoval } from './backend/removal.ts'
 import { benchSpeed } from './backend/speed.ts'
 import { benchLocalHit } from './cache/local-hit.ts'
+import { benchPolicies } from './cache/policies.ts'
 import { benchTags } from './cache/tags.ts'
 
 const program = new Command('bench')
@@ -42,6 +43,19 @@ program
       if (only === undefined || only === 'local-hit') met = (await benchLocalHit(redis.url, rounds)) && met
       if (only === undefined || only === 'tags') met = (await benchTags(redis.url, rounds)) && met
       if (!met) process.exitCode = 1
+    } finally {
+      await redis.stop()
+    }
+  })
+
+program
+  .command('policies')
+  .description('what policies cost a local hit')
+  .option('--rounds <n>', 'interleaved rounds that count', Number, 7)
+  .action(async ({ rounds }: { readonly rounds: number }) => {
+    const redis = await startStandalone()
+    try {
+      if (!(await benchPolicies(redis.url, rounds))) process.exitCode = 1
     } finally {
       await redis.stop()
     }

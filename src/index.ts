@@ -10,6 +10,7 @@ export {
   cached,
 } from './cache/cached-decorator.ts'
 export type { CircuitState } from './cache/circuit-breaker.ts'
+export type { CacheTotals } from './cache/counts.ts'
 export { type CreateCacheOptions, createCache } from './cache/create-cache.ts'
 export type { Isolation } from './cache/isolation.ts'
 export type {
@@ -27,6 +28,7 @@ export type {
   LoadOptions,
   PolicyOptions,
 } from './cache/policies.ts'
+export type { CacheStats } from './cache/stats.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'
 export type { EncryptionKey, EncryptionOptions } from './codec/encryption.ts'
 export type {

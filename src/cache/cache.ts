@@ -25,6 +25,7 @@ import {
   resolvePolicies,
 } from './policies.ts'
 import type { ReadThrough } from './read-through.ts'
+import { type CacheStats, statsOf } from './stats.ts'
 import type { Verification } from './verification.ts'
 import type { Writes } from './writes.ts'
 
@@ -208,6 +209,11 @@ export class Cache {
    */
   refresh<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<T> {
     return this.#lookup.refresh<T>(key, loader, options)
+  }
+
+  /** What has happened in this cache and its namespaces, and how they are doing. No round trip. */
+  stats(): CacheStats {
+    return statsOf(this.#core, this.#parts.verification)
   }
 
   /** Resolves when no work is going on in the background: refreshes, verifications, the reclaim of what was cleared. */

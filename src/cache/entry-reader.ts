@@ -12,7 +12,8 @@ import type { Generations, KnownGeneration } from './generations.ts'
 import { type Isolation, isolate } from './isolation.ts'
 import { KeySpace } from './key-space.ts'
 import type { LoadRequest } from './load-request.ts'
-import { LocalEntry, type LocalTier, type LocalTimes } from './local-tier.ts'
+import { LocalEntry, type LocalTimes } from './local-entry.ts'
+import type { LocalTier } from './local-tier.ts'
 
 /** What the shared tier holds under a key. */
 export type Judgement =

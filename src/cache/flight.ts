@@ -2,7 +2,7 @@ import type { BoundGeneration } from '../codec/entry-meta.ts'
 import type { IsolatedValue } from './isolation.ts'
 import type { Lease } from './lease.ts'
 import type { LoadRequest } from './load-request.ts'
-import type { LocalEntry } from './local-tier.ts'
+import type { LocalEntry } from './local-entry.ts'
 
 /**
  * Where a value came from: a fresh entry, the loader, or an entry past its time to live, and then why: it is being

@@ -1,5 +1,4 @@
 import type { EntryMeta } from '../codec/entry-meta.ts'
-import type { LocalEntry } from './local-tier.ts'
 import type { Policies } from './policies.ts'
 
 /** A number from 0 to (but not including) 1, as `Math.random`; a test may give its own. */
@@ -27,19 +26,8 @@ export function timesOf(
   }
 }
 
-/** Whether this request should have a fresh entry loaded anew. */
-export function wantsEarlyRefresh(
-  { freshUntilMs, leasedUntilMs, meta }: LocalEntry,
-  beta: number,
-  nowMs: number,
-  random: Random,
-): boolean {
-  if (beta === 0 || meta === undefined || nowMs < leasedUntilMs) return false
-  return isDueEarly(freshUntilMs - nowMs, meta.loadCostMs, beta, random)
-}
-
-/** The most that `-Math.log(random)` comes to: 53 bits are drawn. */
-const LONGEST_DRAW = 53 * Math.LN2
+/** The most that `-Math.log(1 - random)` comes to: 53 bits are drawn. */
+export const LONGEST_DRAW: number = 53 * Math.LN2
 
 /**
  * Whether a fresh value is to be loaded anew by this request (XFetch): the request looks ahead by
@@ -48,9 +36,6 @@ const LONGEST_DRAW = 53 * Math.LN2
  * @param leftMs how long it is still fresh
  */
 export function isDueEarly(leftMs: number, loadCostMs: number, beta: number, random: Random): boolean {
-  const scaleMs = beta * loadCostMs
-  // No draw reaches further, so that most requests need none.
-  if (!(leftMs < scaleMs * LONGEST_DRAW)) return false
   // 1 - random() is never 0.
-  return -Math.log(1 - random()) * scaleMs >= leftMs
+  return -Math.log(1 - random()) * beta * loadCostMs >= leftMs
 }

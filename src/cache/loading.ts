@@ -10,7 +10,7 @@ import { copyOf, handOut, type IsolatedValue, isolate } from './isolation.ts'
 import type { Lease } from './lease.ts'
 import { LoadContext, type StaleValue } from './load-context.ts'
 import type { LoadRequest } from './load-request.ts'
-import type { LocalEntry } from './local-tier.ts'
+import type { LocalEntry } from './local-entry.ts'
 
 /** What a load under a lease stands on; all of it was had before the loader begins. */
 export interface LeasedLoad {

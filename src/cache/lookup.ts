@@ -1,12 +1,11 @@
 import { CacheError } from '../foundation/cache-error.ts'
 import { assertCacheKey } from '../foundation/cache-key.ts'
 import type { CacheCore } from './cache-core.ts'
-import { wantsEarlyRefresh } from './freshness.ts'
 import { handOut } from './isolation.ts'
 import type { KeySpace } from './key-space.ts'
 import type { Loader } from './load-context.ts'
 import type { LoadRequest } from './load-request.ts'
-import type { LocalEntry } from './local-tier.ts'
+import type { LocalEntry } from './local-entry.ts'
 import { checkedTags, type GetOrSetOptions, type Policies, resolvePolicies } from './policies.ts'
 import type { ReadThrough } from './read-through.ts'
 import { Sampler } from './sampler.ts'
@@ -92,7 +91,7 @@ export class Lookup {
       if (entry !== undefined && !options?.signal?.aborted) {
         const early = options?.earlyRefresh
         const beta = early === undefined ? this.#policies.earlyBeta : early ? early.beta : 0
-        const isDue = beta !== 0 && wantsEarlyRefresh(entry, beta, this.#hitMs, this.#core.random)
+        const isDue = beta !== 0 && entry.wantsEarlyRefresh(beta, this.#hitMs, this.#core.random)
         const isSampled = this.#sampler.takes()
         if (isDue || isSampled)
           this.#attend(entry, isDue, isSampled, () => this.request(key, loader, options, extras))

@@ -37,6 +37,11 @@ export class Outbox {
     return this.#waiting.size === 0 && this.#delivering === undefined
   }
 
+  /** What waits. */
+  get size(): number {
+    return this.#waiting.size
+  }
+
   add(kind: Kind, storedKeys: readonly string[]): void {
     for (const storedKey of storedKeys) this.#waiting.set(storedKey, kind)
     if (this.#waiting.size <= MOST_WAITING) return

@@ -3,12 +3,12 @@ import type { AcquireReply } from '../backend/shared-tier.ts'
 import type { CacheCore } from './cache-core.ts'
 import { type Judgement, LONGEST_LEASE_MS } from './entry-reader.ts'
 import { Flight, type Outcome, served } from './flight.ts'
-import { storedTtlMs, wantsEarlyRefresh } from './freshness.ts'
+import { storedTtlMs } from './freshness.ts'
 import { handOut } from './isolation.ts'
 import { Lease } from './lease.ts'
 import type { LoadRequest } from './load-request.ts'
 import { type LeasedLoad, Loading } from './loading.ts'
-import type { LocalEntry } from './local-tier.ts'
+import type { LocalEntry } from './local-entry.ts'
 import { Caller } from './waiting.ts'
 
 /** Looks at the key that another process loads at least this often, where a push is to be expected. */
@@ -249,7 +249,7 @@ export class ReadThrough {
   #hit(flight: Flight, request: LoadRequest, entry: LocalEntry, nowMs: number): Outcome {
     const { counts, random } = this.#core
     const { earlyBeta } = request.policies
-    if (!request.isBackground && wantsEarlyRefresh(entry, earlyBeta, nowMs, random)) {
+    if (!request.isBackground && entry.wantsEarlyRefresh(earlyBeta, nowMs, random)) {
       flight.successor = { ...request, replaces: entry.meta }
       counts.add('earlyRefreshes', 1, nowMs)
     }

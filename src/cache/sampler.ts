@@ -1,5 +1,8 @@
 import type { Random } from './freshness.ts'
 
+/** A small integer to V8, so that counting down allocates nothing. */
+const LONGEST_GAP = 2 ** 30
+
 /**
  * Takes a part of all there is, at random. How many are left out before the next one is drawn once (a geometric
  * distribution), so that most cost a subtraction.
@@ -13,20 +16,19 @@ export class Sampler {
   constructor(part: number, random: Random) {
     this.#part = part
     this.#random = random
-    this.#left = this.#draw()
+    this.#left = this.#gap()
   }
 
   takes(): boolean {
-    this.#left -= 1
-    if (this.#left >= 0) return false
-    this.#left = this.#draw()
-    return true
+    if (this.#left-- > 0) return false
+    this.#left = this.#gap()
+    return this.#part > 0
   }
 
   /** How many are left out before the next one. */
-  #draw(): number {
-    if (this.#part === 0) return Number.POSITIVE_INFINITY
+  #gap(): number {
+    if (this.#part === 0) return LONGEST_GAP
     if (this.#part === 1) return 0
-    return Math.floor(Math.log(1 - this.#random()) / Math.log(1 - this.#part))
+    return Math.min(Math.floor(Math.log(1 - this.#random()) / Math.log(1 - this.#part)), LONGEST_GAP)
   }
 }

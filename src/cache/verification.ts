@@ -3,7 +3,7 @@ import type { ReadThroughEvents } from '../contract/cache-events.ts'
 import type { CacheCore } from './cache-core.ts'
 import { LoadContext } from './load-context.ts'
 import type { LoadRequest } from './load-request.ts'
-import type { LocalEntry } from './local-tier.ts'
+import type { LocalEntry } from './local-entry.ts'
 
 /** Verifications under way; samples beyond that are let go. */
 const MOST_AT_A_TIME = 8
