@@ -1,7 +1,7 @@
 import type { ValueCodec } from '../codec/value-codec.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'
-import type { TierSettings } from './cache-store.ts'
+import type { CacheStore, TierSettings } from './cache-store.ts'
 import type { FailurePolicy } from './failure-policy.ts'
 import type { SharedTier } from './shared-tier.ts'
 import type { StoreWitness } from './witnessed-store.ts'
@@ -15,6 +15,8 @@ export interface BackendParts {
   readonly isReady: () => boolean
   /** The same store as a read-through cache needs it; to be asked for once. */
   readonly share: (settings: TierSettings) => SharedTier
+  /** Puts a store in front of the one that is there; to be called before {@link share}. */
+  readonly decorate: (decorate: (store: CacheStore) => CacheStore) => void
   /** Has every write through the backend told. */
   readonly witness: (witness: StoreWitness) => void
   /** The same backend under another prefix. */

@@ -268,14 +268,13 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       options: this.#options,
       isReady: () => this.#lifecycle.isReady,
       share: (settings) => {
-        if (this.#isShared) {
-          throw new CacheError(
-            'CACHE_INVALID_OPTIONS',
-            'This backend serves a cache already: use its namespace()',
-          )
-        }
+        this.#assertUnshared()
         this.#isShared = true
         return this.#store.share(settings)
+      },
+      decorate: (decorate) => {
+        this.#assertUnshared()
+        this.#store = decorate(this.#store)
       },
       witness: (witness) => {
         this.#store = new WitnessedStore(this.#store, witness)
@@ -287,6 +286,11 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
           lifecycle: this.#lifecycle,
         }),
     }
+  }
+
+  #assertUnshared(): void {
+    if (!this.#isShared) return
+    throw new CacheError('CACHE_INVALID_OPTIONS', 'This backend serves a cache already: use its namespace()')
   }
 
   #assertReady(): void {

@@ -172,7 +172,12 @@ export class MemoryStore implements CacheStore {
   }
 
   share(settings: TierSettings): SharedTier {
-    const keyspace: Keyspace = {
+    return new MemoryTier(this.keyspace(), this, settings.clock)
+  }
+
+  /** What lies here, as the rules of leases and generations see it. */
+  keyspace(): Keyspace {
+    return {
       get: (storedKey) => {
         const entry = this.#entries.get(storedKey)
         return entry === undefined || entry.kind === 'string' ? entry?.bytes : 'other'
@@ -182,7 +187,6 @@ export class MemoryStore implements CacheStore {
       remainingMs: (storedKey) => this.#entries.getRemainingTTL(storedKey),
       keys: () => [...this.#entries.keys()],
     }
-    return new MemoryTier(keyspace, this, settings.clock)
   }
 
   /** A value that is still being loaded is not there. */

@@ -1,5 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import type { AcquireReply, AcquireRequest, Coherence, SharedTier } from '../backend/shared-tier.ts'
+import type {
+  AcquireReply,
+  AcquireRequest,
+  Coherence,
+  SharedTier,
+  TierListener,
+} from '../backend/shared-tier.ts'
 import { isPlaceholder } from '../codec/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { isReserved } from '../foundation/cache-key.ts'
@@ -35,7 +41,7 @@ export class MemoryTier implements SharedTier {
     this.#clock = clock
   }
 
-  watch(): void {}
+  watch(_listener: TierListener): void {}
 
   start(): void {}
 

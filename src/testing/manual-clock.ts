@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { CacheError } from '../foundation/cache-error.ts'
 import type { Clock, Timers } from '../foundation/clock.ts'
-import { type Duration, parseDuration } from '../foundation/duration.ts'
+import type { Duration } from '../foundation/duration.ts'
+import { parseFiniteDuration } from './finite-duration.ts'
 
 /**
  * Turns of the event loop in which pending work settles. One turn lets all promise callbacks through, however many
@@ -80,7 +80,7 @@ export class ManualClock implements Clock, Timers {
    * @throws whatever a timer throws; time then stands where that timer was due
    */
   advance(by: Duration): Promise<void> {
-    const advancing = this.#advancing.then(() => this.#pass(finiteMs(by)))
+    const advancing = this.#advancing.then(() => this.#pass(parseFiniteDuration(by)))
     this.#advancing = advancing.catch(() => {})
     return advancing
   }
@@ -107,10 +107,4 @@ export class ManualClock implements Clock, Timers {
     const [first] = this.#timers
     return first !== undefined && first.dueMs <= untilMs ? this.#timers.shift() : undefined
   }
-}
-
-function finiteMs(duration: Duration): number {
-  const ms = parseDuration(duration)
-  if (ms !== Number.POSITIVE_INFINITY) return ms
-  throw new CacheError('CACHE_INVALID_DURATION', 'A clock can only be advanced by a span that ends')
 }

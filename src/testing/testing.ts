@@ -1,4 +1,8 @@
 export type { Clock, Timers } from '../foundation/clock.ts'
+export type { FaultScope } from './armed-fault.ts'
 export type { ContractSuiteOptions, TestRunner } from './contract/check.ts'
 export { describeCacheBackend } from './contract-suite.ts'
+export { type FailOptions, Faults, type FaultsOptions } from './faults.ts'
+export { injectFaults } from './inject-faults.ts'
 export { ManualClock } from './manual-clock.ts'
+export { SimulatedRedis } from './simulated-redis.ts'

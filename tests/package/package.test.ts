@@ -47,7 +47,7 @@ describe('the package', () => {
     `)
     assert.equal(
       names,
-      'CacheError IoredisCacheBackend ManualClock MemoryCacheBackend NullCacheBackend RedisCacheBackend cached createCache describeCacheBackend escapeGlob glob',
+      'CacheError Faults IoredisCacheBackend ManualClock MemoryCacheBackend NullCacheBackend RedisCacheBackend SimulatedRedis cached createCache describeCacheBackend escapeGlob glob injectFaults',
     )
   })
 

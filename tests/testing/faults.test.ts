@@ -1,0 +1,334 @@
+import assert from 'node:assert/strict'
+import { type Cache, CacheError, createCache, type ReadThroughOptions } from 'cachewright'
+import { ManualClock, SimulatedRedis } from 'cachewright/testing'
+import { beforeEach, describe, it } from 'vitest'
+
+/** Deadline of a command. */
+const TIMEOUT_MS = 1_000
+
+let clock: ManualClock
+let redis: SimulatedRedis
+let one: Cache
+let two: Cache
+let errors: string[]
+
+function open(options: ReadThroughOptions = {}): Cache {
+  const cache = createCache({ backend: redis.backend({ prefix: 'shop:' }), clock, ttl: '5m', ...options })
+  cache.on('error', ({ error }) => errors.push(error.code))
+  return cache
+}
+
+/** Has both caches keep the value. */
+async function warm(key: string, value: unknown): Promise<void> {
+  await one.getOrSet(key, () => value)
+  await two.getOrSet(key, () => value)
+  assert.equal(one.peek(key), value)
+  assert.equal(two.peek(key), value)
+}
+
+/** What a call comes to, and how many milliseconds it takes; time passes until it has. */
+async function timed<T>(call: Promise<T>): Promise<{ readonly value: T; readonly tookMs: number }> {
+  const beganMs = clock.monotonicMs()
+  let isSettled = false
+  const settled = call.finally(() => {
+    isSettled = true
+  })
+  settled.catch(() => {})
+  await clock.settle()
+  while (!isSettled && clock.monotonicMs() - beganMs < 60_000) await clock.advance('1ms')
+  return { value: await settled, tookMs: clock.monotonicMs() - beganMs }
+}
+
+beforeEach(() => {
+  clock = new ManualClock()
+  redis = new SimulatedRedis({ clock, timeout: `${TIMEOUT_MS}ms` })
+  errors = []
+  one = open()
+  two = open()
+})
+
+describe('where Redis is slow', () => {
+  it('a load takes its three round trips longer, and a local hit no longer at all', async () => {
+    await one.initialize()
+    redis.faults.slow('200ms')
+    assert.deepEqual(await timed(one.getOrSet('key', () => 1)), { value: 1, tookMs: 600 })
+    assert.deepEqual(await timed(one.getOrSet('key', () => 2)), { value: 1, tookMs: 0 })
+    assert.deepEqual(errors, [])
+  })
+
+  it('a load is answered within the deadline where it is slower than that', async () => {
+    await one.initialize()
+    redis.faults.slow('5s')
+    assert.deepEqual(await timed(one.getOrSet('key', () => 'loaded')), {
+      value: 'loaded',
+      tookMs: TIMEOUT_MS,
+    })
+    assert.deepEqual(errors, ['CACHE_TIMEOUT'])
+  })
+
+  it('a write that its caller gave up arrives all the same, and is undone before it can be read', async () => {
+    await warm('key', 'old')
+    redis.faults.slow('5s', { commands: 'writes', times: 1 })
+    assert.deepEqual(await timed(one.set('key', 'given up')), { value: false, tookMs: TIMEOUT_MS })
+    await clock.advance('10s')
+    assert.equal(await two.get('key'), undefined)
+    assert.equal(await one.get('key'), undefined)
+  })
+
+  it('commands keep their order behind a slow one', async () => {
+    const backend = redis.backend()
+    await backend.initialize()
+    redis.faults.slow('200ms', { commands: 'writes', times: 1 })
+    const both = Promise.all([backend.set('key', 1), backend.set('key', 2)])
+    const read = await timed(backend.get('key'))
+    assert.deepEqual(read, { value: 2, tookMs: 200 })
+    assert.deepEqual(await both, [true, true])
+  })
+
+  it('what waits goes first when it is healed', async () => {
+    const backend = redis.backend()
+    await backend.initialize()
+    redis.faults.slow('500ms')
+    const slow = backend.set('key', 'slow')
+    redis.faults.heal()
+    await backend.set('key', 'fast')
+    assert.equal(await slow, true)
+    assert.equal(await backend.get('key'), 'fast')
+    await clock.advance('10s')
+    assert.equal(await backend.get('key'), 'fast')
+  })
+})
+
+describe('where Redis refuses', () => {
+  it('loaders are called, and the failure is told', async () => {
+    await one.initialize()
+    redis.faults.fail()
+    assert.deepEqual(await timed(one.getOrSet('key', () => 'loaded')), { value: 'loaded', tookMs: 0 })
+    assert.equal(errors[0], 'CACHE_UNAVAILABLE')
+  })
+
+  it('a cache that cannot connect answers all the same, and connects by itself when it is healed', async () => {
+    redis.faults.fail()
+    assert.equal(await one.getOrSet('key', () => 'loaded'), 'loaded')
+    await assert.rejects(one.initialize(), { code: 'CACHE_UNAVAILABLE' })
+    redis.faults.heal()
+    await clock.advance('5s')
+    assert.equal(await one.set('key', 'stored'), true)
+  })
+
+  it('an invalidation is delivered before the first read after it', async () => {
+    await warm('key', 'old')
+    redis.faults.fail()
+    assert.equal(await one.delete('key'), false)
+    assert.equal(await two.get('key'), 'old', 'nobody could tell it')
+    redis.faults.heal()
+    assert.equal(await one.get('key'), undefined)
+    assert.equal(two.peek('key'), undefined)
+  })
+
+  it('it does so for the commands that are meant, as often as is meant', async () => {
+    const backend = redis.backend()
+    await backend.initialize()
+    redis.faults.fail({ commands: 'writes', times: 2 })
+    assert.equal(await backend.get('key'), undefined)
+    assert.equal(await backend.set('key', 1), false)
+    assert.equal(await backend.setMany({ key: 1 }), false)
+    assert.equal(await backend.set('key', 2), true)
+    redis.faults.fail({ commands: 'reads' })
+    assert.equal(await backend.set('key', 3), true)
+    assert.equal(await backend.get('key'), undefined)
+    assert.deepEqual(await backend.getMany(['key']), new Map([['key', undefined]]))
+    assert.equal(await backend.exists('key'), false)
+    redis.faults.heal()
+    assert.equal(await backend.get('key'), 3)
+    assert.throws(() => redis.faults.fail({ times: 0 }), { code: 'CACHE_INVALID_ARGUMENT' })
+  })
+
+  it('it does so with the error that is given', async () => {
+    const backend = redis.backend({ errors: 'throw' })
+    await backend.initialize()
+    const error = new CacheError('CACHE_REPLY', 'Redis is full', { replyCode: 'OOM' })
+    redis.faults.fail({ error, commands: 'writes' })
+    await assert.rejects(backend.set('key', 1), { code: 'CACHE_REPLY', replyCode: 'OOM', operation: 'set' })
+    await assert.rejects(backend.incr('counter'), { code: 'CACHE_REPLY' })
+  })
+})
+
+describe('where Redis stands still', () => {
+  it('every call ends at the deadline', async () => {
+    await one.initialize()
+    redis.faults.hang()
+    assert.deepEqual(await timed(one.getOrSet('key', () => 'loaded')), {
+      value: 'loaded',
+      tookMs: TIMEOUT_MS,
+    })
+    assert.deepEqual(await timed(one.set('key', 1)), { value: false, tookMs: TIMEOUT_MS })
+    assert.deepEqual(await timed(one.backend.get('key')), { value: undefined, tookMs: TIMEOUT_MS })
+    assert.deepEqual(new Set(errors), new Set(['CACHE_TIMEOUT']))
+    await assert.rejects(timed(one.backend.incr('counter')), { code: 'CACHE_AMBIGUOUS' })
+    await assert.rejects(timed(open().initialize()), { code: 'CACHE_TIMEOUT' })
+  })
+
+  it('nobody waits any more when the circuit has opened, until Redis is healed', async () => {
+    await one.initialize()
+    redis.faults.hang()
+    for (let call = 0; call < 5; call++) await timed(one.getOrSet('key', () => call))
+    assert.equal(one.circuit, 'open')
+    assert.deepEqual(await timed(one.getOrSet('key', () => 'at once')), { value: 'at once', tookMs: 0 })
+    redis.faults.heal()
+    await clock.advance('1s')
+    await one.getOrSet('key', () => 'found out')
+    assert.equal(one.circuit, 'closed')
+    await one.getOrSet('key', () => 'stored')
+    assert.equal(one.peek('key'), 'stored')
+  })
+
+  it('local copies are served for as long as the connection is trusted, and no longer', async () => {
+    await one.shutdown()
+    one = open({ trust: '3s' })
+    await warm('key', 'old')
+    redis.faults.hang()
+    await clock.advance('2999ms')
+    assert.equal(one.peek('key'), 'old')
+    await clock.advance('1ms')
+    assert.equal(one.peek('key'), undefined)
+    assert.deepEqual(await timed(one.getOrSet('key', () => 'loaded')), {
+      value: 'loaded',
+      tookMs: TIMEOUT_MS,
+    })
+    redis.faults.heal()
+    assert.equal(one.peek('key'), 'old')
+  })
+
+  it('it does what it was sent when it goes on, and what had timed out is undone', async () => {
+    await warm('key', 'old')
+    redis.faults.hang()
+    const writing = one.set('key', 'given up')
+    await clock.advance('2s')
+    assert.equal(await writing, false)
+    redis.faults.heal()
+    assert.equal(await one.getOrSet('key', () => 'loaded'), 'loaded')
+    assert.equal(await two.getOrSet('key', () => 'never'), 'loaded')
+  })
+})
+
+describe('where answers are lost', () => {
+  it('a write is taken for undone, though it was done, and the next read loads', async () => {
+    await warm('key', 'old')
+    redis.faults.loseReplies({ commands: 'writes', times: 1 })
+    assert.deepEqual(await timed(one.set('key', 'unknown')), { value: false, tookMs: TIMEOUT_MS })
+    assert.equal(two.peek('key'), undefined)
+    assert.equal(await one.getOrSet('key', () => 'loaded'), 'loaded')
+  })
+
+  it('a counter says that it does not know', async () => {
+    const backend = redis.backend()
+    await backend.initialize()
+    redis.faults.loseReplies({ times: 1 })
+    await assert.rejects(timed(backend.incr('counter')), { code: 'CACHE_AMBIGUOUS' })
+    assert.equal(await backend.incr('counter'), 2)
+  })
+})
+
+describe('where messages are lost', () => {
+  it('another cache serves the old value until its time to live is over, and no longer', async () => {
+    await warm('key', 'old')
+    redis.faults.loseMessages()
+    assert.equal(await one.set('key', 'new'), true)
+    assert.equal(one.peek('key'), undefined, 'who writes knows it')
+    assert.equal(await two.get('key'), 'old')
+    assert.equal(await two.get('key', { local: false }), 'new')
+    await two.shutdown()
+    two = open()
+    await two.get('key')
+    await one.set('key', 'newer')
+    await clock.advance('299s')
+    assert.equal(await two.get('key'), 'new')
+    await clock.advance('1s')
+    assert.notEqual(await two.get('key'), 'new')
+  })
+
+  it('a lost connection ends that, being healed does not', async () => {
+    await warm('key', 'old')
+    redis.faults.loseMessages()
+    await one.set('key', 'new')
+    redis.faults.heal()
+    assert.equal(await two.get('key'), 'old')
+    redis.faults.disconnect()
+    assert.equal(await two.get('key'), 'new')
+  })
+
+  it('who waits for the load of another process looks after half a second', async () => {
+    redis.faults.loseMessages()
+    const load = () => new Promise((resolve) => clock.after(100, () => resolve('loaded')))
+    const loading = one.getOrSet('key', load)
+    await clock.settle()
+    const waiting = await timed(two.getOrSet('key', () => 'never'))
+    assert.equal(waiting.value, 'loaded')
+    assert.ok(waiting.tookMs >= 500 && waiting.tookMs < 510, `${waiting.tookMs} ms`)
+    assert.equal(await loading, 'loaded')
+  })
+})
+
+describe('where connections are lost', () => {
+  it('nothing local is served until it has been read again', async () => {
+    await warm('key', 'old')
+    const epochs: string[] = []
+    one.on('epoch', ({ coherence }) => epochs.push(coherence))
+    redis.faults.disconnect()
+    assert.deepEqual(epochs, ['tracking', 'tracking'], 'one for the loss, one for the new connection')
+    assert.equal(one.peek('key'), undefined)
+    assert.equal(await one.get('key'), 'old')
+    assert.equal(one.peek('key'), 'old')
+  })
+
+  it('commands on their way end, and those that had not arrived never do', async () => {
+    await warm('key', 'old')
+    redis.faults.slow('500ms')
+    const writing = one.set('key', 'lost')
+    await clock.advance('100ms')
+    redis.faults.disconnect()
+    assert.equal(await writing, false)
+    assert.deepEqual(errors, ['CACHE_DISCONNECTED'])
+    redis.faults.heal()
+    await clock.advance('10s')
+    assert.equal(await two.get('key'), undefined, 'the write was not acknowledged')
+  })
+
+  it('the lease of a load goes with its connection', async () => {
+    const loading = one.getOrSet(
+      'key',
+      () => new Promise((resolve) => clock.after(500, () => resolve('unsure'))),
+    )
+    await clock.settle()
+    redis.faults.disconnect()
+    await clock.advance('1s')
+    assert.equal(await loading, 'unsure')
+    assert.equal(await one.get('key'), undefined)
+  })
+
+  it('Redis is gone where it also refuses: loads go on, and what was invalidated meanwhile comes first', async () => {
+    await warm('key', 'old')
+    redis.faults.fail()
+    redis.faults.disconnect()
+    assert.equal(one.peek('key'), undefined)
+    assert.equal(await one.getOrSet('key', () => 'loaded'), 'loaded')
+    assert.equal(await one.invalidateTags(['tag']), false)
+    assert.equal(await one.delete('key'), false)
+    await clock.advance('1m')
+    redis.faults.heal()
+    assert.equal(await one.get('key'), undefined)
+    assert.equal(await two.get('key'), undefined, 'it was delivered before the other one read')
+    assert.equal(await one.getOrSet('key', () => 'new'), 'new')
+    assert.equal(await two.getOrSet('key', () => 'never'), 'new')
+  })
+
+  it('an old value may stand in for a source that fails, where that is wanted', async () => {
+    const patient = open({ staleIfError: '1h' })
+    await patient.getOrSet('key', () => 'old')
+    redis.faults.fail()
+    redis.faults.disconnect()
+    const broken = () => Promise.reject(new Error('the source is down, too'))
+    assert.equal(await patient.getOrSet('key', broken), 'old')
+  })
+})
