@@ -14,7 +14,7 @@ export interface SimulatedTierParts {
 
 /**
  * The memory tier with several processes around it: what one of them reads is tracked, in leases, fills and captured
- * generations exactly where the scripts of the Redis tier have it tracked. Where `coherence` is `'ttl'` nothing is.
+ * generations wherever the scripts of the Redis tier have it tracked. Where `coherence` is `'ttl'` nothing is.
  */
 export class SimulatedTier extends MemoryTier implements TrackedConnection {
   override readonly coherence: Coherence
@@ -58,7 +58,7 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
     return super.renew(storedKey, token, leaseMs)
   }
 
-  /** Looks for the token without being tracked, and reads what it has stored. */
+  /** Looks for the token without being tracked, and reads what it has stored; in one step, lest a change slip between. */
   override fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
     const filling = super.fill(storedKey, token, entry, ttlMs)
     this.#track(storedKey)
