@@ -77,7 +77,8 @@ export class ReadThrough {
   refresh(request: LoadRequest): void {
     const { background, clock, flights, options, stopping, timers } = this.#core
     const { key, policies, storedKey } = request
-    if (flights.has(storedKey)) return
+    // One that all have left may never end.
+    if (flights.get(storedKey)?.isAbandoned === false) return
     const flight = this.#start({ ...request, isBackground: true })
     flight.claim()
     const bounds = {
@@ -91,7 +92,7 @@ export class ReadThrough {
   /** Loads a fresh value anew before it expires. */
   refreshEarly(request: LoadRequest, { meta }: LocalEntry): void {
     const { clock, counts, flights } = this.#core
-    if (flights.has(request.storedKey)) return
+    if (flights.get(request.storedKey)?.isAbandoned === false) return
     counts.add('earlyRefreshes', 1, clock.monotonicMs())
     this.refresh({ ...request, replaces: meta })
   }
