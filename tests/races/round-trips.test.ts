@@ -107,6 +107,31 @@ describe('round trips of a getOrSet', () => {
     expect(trips).toBe(3)
   })
 
+  test('a getOrSetMany of 100 keys of which 10 are missing makes three, with one MGET and one load', async () => {
+    const keys = Array.from({ length: 100 }, (_, index) => `many-${index}`)
+    const calls: (readonly string[])[] = []
+    const load = (missing: readonly string[]) => {
+      calls.push(missing)
+      return missing.map((key) => `value of ${key}`)
+    }
+    await other.getOrSetMany(keys.slice(0, 90), load, TAGGED)
+    calls.length = 0
+    await cache.getOrSet('tags are met', () => 1, TAGGED)
+    const { commands, trips } = await costOf(() => cache.getOrSetMany(keys, load, TAGGED))
+    expect(commands).toEqual({ mget: 1, evalsha: 20 })
+    expect(trips).toBeLessThanOrEqual(3)
+    expect(calls).toEqual([keys.slice(90)])
+    expect(await costOf(() => cache.getOrSetMany(keys, load, TAGGED))).toEqual({ trips: 0, commands: {} })
+  })
+
+  test('and so it does where it has never met the tags', async () => {
+    const keys = Array.from({ length: 100 }, (_, index) => `tagged-${index}`)
+    await other.getOrSetMany(keys.slice(0, 90), (missing) => missing.map(() => 1), TAGGED)
+    const cost = await costOf(() => cache.getOrSetMany(keys, (missing) => missing.map(() => 2), TAGGED))
+    expect(cost.trips).toBeLessThanOrEqual(3)
+    expect(cost.commands).toMatchObject({ mget: 1 })
+  })
+
   test('a set makes one; one more where a tag is met for the first time', async () => {
     expect((await costOf(() => cache.set('set', 1, '5m'))).trips).toBe(1)
     expect((await costOf(() => cache.set('set', 1, TAGGED))).trips).toBe(2)
