@@ -53,7 +53,7 @@ export class ReadThrough {
       signal?.throwIfAborted()
       const flight = await this.#flightFor(request)
       const isLate = !flight.claim() && flight.isLoading
-      const outcome = await this.#wait(caller, flight, request)
+      const outcome = await this.#outcomeFor(caller, flight, request)
       const isOfFlight = outcome.origin !== 'timeout'
       if (!isLate || !isOfFlight || this.#mayServeLate(flight, outcome)) return this.#serve(request, outcome)
     }
@@ -65,7 +65,7 @@ export class ReadThrough {
     const caller = this.#callerOf(request, signal)
     const flight = this.#start(request)
     flight.claim()
-    return this.#serve(request, await this.#wait(caller, flight, request))
+    return this.#serve(request, await this.#outcomeFor(caller, flight, request))
   }
 
   #callerOf({ key, policies }: LoadRequest, signal: AbortSignal | undefined): Caller {
@@ -105,6 +105,17 @@ export class ReadThrough {
       () => this.#loading.standIn(flight, request),
       (rest) => background.follow('refresh', request.key, rest.then(throwError)),
     )
+  }
+
+  /** As {@link #wait}; a call that gets nothing is counted. */
+  async #outcomeFor(caller: Caller, flight: Flight, request: LoadRequest): Promise<Outcome> {
+    try {
+      return await this.#wait(caller, flight, request)
+    } catch (error) {
+      const { clock, counts } = this.#core
+      counts.add('misses', 1, clock.monotonicMs())
+      throw error
+    }
   }
 
   #serve<T>({ key }: LoadRequest, { entry, isolated, origin }: Outcome): Answer<T> {

@@ -1,0 +1,32 @@
+import { createCache } from 'cachewright'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
+
+let cluster: RedisCluster
+beforeAll(async () => {
+  cluster = await startCluster({ masters: 3, replicasPerMaster: 0 })
+})
+afterAll(() => cluster.stop())
+
+test('a batch over the slots of three masters is loaded by one call, and stored on each', async () => {
+  const nodes = cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+  const options = { redis: { cluster: { nodes } }, prefix: 'many:' }
+  await using mine = createCache(options)
+  await using other = createCache(options)
+  const keys = Array.from({ length: 300 }, (_, index) => `key${index}`)
+  const asked: (readonly string[])[] = []
+  const load = (missing: readonly string[]) => {
+    asked.push(missing)
+    return missing.map((key) => ({ key }))
+  }
+  await Promise.all([mine.initialize(), other.initialize()])
+  const expected = keys.map((key) => [key, { key }])
+  expect([...(await mine.getOrSetMany(keys, load, { tags: ['all'] }))]).toEqual(expected)
+  expect(asked).toEqual([keys])
+  expect([...(await other.getOrSetMany(keys, load, { tags: ['all'] }))]).toEqual(expected)
+  expect(asked.length).toBe(1)
+  await other.invalidateTags(['all'])
+  await other.deleteMany(['key1', 'key2'])
+  expect([...(await other.getOrSetMany(keys, load, { tags: ['all'] }))]).toEqual(expected)
+  expect(asked.slice(1).flat().sort()).toEqual([...keys].sort())
+})
