@@ -22,7 +22,7 @@ test('a batch over the slots of three masters is loaded by one call, and stored 
   await Promise.all([mine.initialize(), other.initialize()])
   const expected = keys.map((key) => [key, { key }])
   expect([...(await mine.getOrSetMany(keys, load, { tags: ['all'] }))]).toEqual(expected)
-  expect(asked).toEqual([keys])
+  expect(asked.map((one) => [...one].sort())).toEqual([[...keys].sort()])
   expect([...(await other.getOrSetMany(keys, load, { tags: ['all'] }))]).toEqual(expected)
   expect(asked.length).toBe(1)
   await other.invalidateTags(['all'])
