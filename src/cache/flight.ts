@@ -42,7 +42,6 @@ export class Flight {
   /** Until then no generation that it depends on is known to have been renewed since it began. */
   isCurrentAt: number
   epoch: number
-  lease: Lease | undefined
   /** The generations that what it loads will depend on, once they have been captured. */
   bound: readonly BoundGeneration[] = []
   /** Set while the lease is being asked for: a push may then be its echo. */
@@ -51,10 +50,14 @@ export class Flight {
   isWaiting = false
   /** The valid entry that was found, which may be stale. */
   found: LocalEntry | undefined
+  /** Set where it loads what is there already: others may be served that meanwhile. */
+  readonly isRenewal: boolean
   /** Set where it ends with a value that another flight is to renew. */
   successor: LoadRequest | undefined
   /** Set once the loader has been called. */
   isLoading = false
+  #lease: Lease | undefined
+  #onLease: (() => void)[] = []
   #result: Promise<Outcome> | undefined
   #isClaimed = false
   #callers = 0
@@ -68,8 +71,9 @@ export class Flight {
   #controller: AbortController | undefined
   #isAbandoned = false
 
-  constructor(generationKeys: readonly string[], startedAt: number, epoch: number) {
+  constructor({ generationKeys, isBackground, replaces }: LoadRequest, startedAt: number, epoch: number) {
     this.generationKeys = generationKeys
+    this.isRenewal = isBackground === true || replaces !== undefined
     this.startedAt = startedAt
     this.isCurrentAt = startedAt
     this.epoch = epoch
@@ -105,6 +109,25 @@ export class Flight {
     this.epoch = epoch
     this.bound = []
     this.found = undefined
+  }
+
+  get lease(): Lease | undefined {
+    return this.#lease
+  }
+
+  /** It has the right to load: what was found is still what is there. */
+  leased(lease: Lease): void {
+    this.#lease = lease
+    for (const tell of this.#onLease.splice(0)) tell()
+  }
+
+  /** Resolves when it has the right to load, or has come to an end without. Never rejects. */
+  async decided(): Promise<void> {
+    if (this.#lease !== undefined) return
+    const leased = new Promise<void>((resolve) => {
+      this.#onLease.push(resolve)
+    })
+    await Promise.race([leased, this.result.catch(() => {})])
   }
 
   /** `true` for who began it, and asks first. */

@@ -52,11 +52,29 @@ export class ReadThrough {
     for (;;) {
       signal?.throwIfAborted()
       const flight = await this.#flightFor(request)
-      const isLate = !flight.claim() && flight.isLoading
+      const isNewcomer = !flight.claim()
+      if (isNewcomer && flight.isRenewal) {
+        const meanwhile = await this.#servedMeanwhile(flight)
+        if (meanwhile !== undefined) return this.#serve(request, meanwhile)
+      }
+      const isLate = isNewcomer && flight.isLoading
       const outcome = await this.#outcomeFor(caller, flight, request)
       const isOfFlight = outcome.origin !== 'timeout'
       if (!isLate || !isOfFlight || this.#mayServeLate(flight, outcome)) return this.#serve(request, outcome)
     }
+  }
+
+  /**
+   * What is served while it is being loaded anew. It is no longer kept locally, since the lease was written into it;
+   * and it is what is there, as long as the lease is held, which the flight has just found for the newcomer.
+   */
+  async #servedMeanwhile(flight: Flight): Promise<Outcome | undefined> {
+    await flight.decided()
+    const { found, lease } = flight
+    if (found === undefined || lease === undefined || !found.isValid) return undefined
+    const nowMs = this.#core.clock.monotonicMs()
+    if (nowMs >= found.staleWhileRevalidateUntilMs) return undefined
+    return served(found, nowMs < found.freshUntilMs ? 'hit' : 'revalidate')
   }
 
   /** By a load that begins now, whatever is there and whoever is loading it. */
@@ -186,8 +204,8 @@ export class ReadThrough {
 
   #start(request: LoadRequest): Flight {
     const { flights, generations, local } = this.#core
-    const { generationKeys, shared, storedKey } = request
-    const flight = new Flight(generationKeys, generations.now, local.epoch)
+    const { shared, storedKey } = request
+    const flight = new Flight(request, generations.now, local.epoch)
     flights.set(storedKey, flight)
     shared?.expect(storedKey)
     flight.run(async () => {
@@ -296,7 +314,7 @@ export class ReadThrough {
       ...{ clock, timers, tier, leaseMs: options.leaseMs, longestLoadMs: options.longestLoadMs },
       onLost: () => policy.events.emit('lease-lost', { key }),
     })
-    flight.lease = lease
+    flight.leased(lease)
     if (captured.status === 'fulfilled') {
       flight.bound = captured.value
       return { reply, leased: { lease, bound: captured.value, serverNowMs: reply.serverNowMs } }
