@@ -1,12 +1,12 @@
 import { CacheError, type CacheErrorCode } from '../foundation/cache-error.ts'
 import type { Clock } from '../foundation/clock.ts'
 
-/** `'closed'`: Redis is asked; `'open'`: it is not; `'half-open'`: one operation tries whether it answers again. */
+/** `'closed'`: Redis is asked; `'open'`: it is not; `'half-open'`: what one tick asks tries whether it answers again. */
 export type CircuitState = 'closed' | 'open' | 'half-open'
 
 /** Failures in a row that open the circuit. */
 const FAILURES_TO_OPEN = 5
-/** How long an open circuit waits before it lets one operation try. */
+/** How long an open circuit waits before it lets one tick try. */
 const PAUSE_MS = 1_000
 
 /** What tells that Redis does not answer; any other error is an answer. */
@@ -18,7 +18,7 @@ const SILENCE: ReadonlySet<CacheErrorCode> = new Set<CacheErrorCode>([
 
 /**
  * Spares callers the wait for a Redis that does not answer (Nygard, "Release It!"): after five failures in a row
- * nothing is sent for a second, then one operation tries. A connection that is made closes it at once.
+ * nothing is sent for a second, then one tick tries: a read asks for an entry and its generations together. A connection that is made closes it at once.
  */
 export class CircuitBreaker {
   readonly #clock: Clock
@@ -26,6 +26,7 @@ export class CircuitBreaker {
   #state: CircuitState = 'closed'
   #failures = 0
   #openedAtMs = 0
+  #isTrying = false
 
   constructor(clock: Clock, onChange: (state: CircuitState) => void) {
     this.#clock = clock
@@ -38,13 +39,15 @@ export class CircuitBreaker {
 
   /** @throws CacheError `CACHE_UNAVAILABLE` where the circuit is open */
   admit(): void {
-    if (this.#state === 'closed') return
+    if (this.#state === 'closed' || this.#isTrying) return
     const isDue = this.#clock.monotonicMs() - this.#openedAtMs >= PAUSE_MS
     if (!isDue) {
       throw new CacheError('CACHE_UNAVAILABLE', 'Redis has not been answering; it is asked again in a moment')
     }
     this.#openedAtMs = this.#clock.monotonicMs()
     this.#enter('half-open')
+    this.#isTrying = true
+    process.nextTick(this.#endTrial)
   }
 
   answered(): void {
@@ -67,6 +70,10 @@ export class CircuitBreaker {
   connected(): void {
     this.#failures = 0
     if (this.#state === 'open') this.#openedAtMs = Number.NEGATIVE_INFINITY
+  }
+
+  readonly #endTrial = (): void => {
+    this.#isTrying = false
   }
 
   #enter(state: CircuitState): void {
