@@ -1,4 +1,4 @@
-import { type Cache, createCache, type LoadContext } from 'cachewright'
+import { type Cache, type Coherence, createCache, type LoadContext, type StaleValue } from 'cachewright'
 
 interface User {
   readonly name: string
@@ -58,3 +58,52 @@ createCache({ coherence: 'process' })
 wrapped(1)
 // @ts-expect-error a loader is a function
 cache.getOrSet('key', 5)
+
+const policies = {
+  ttl: '5m',
+  jitter: 0.1,
+  earlyRefresh: { beta: 1 },
+  softTimeout: '1s',
+  hardTimeout: '5s',
+} as const
+const prices = cache.namespace('prices', { ...policies, staleIfError: '1d', verify: { sample: 0.01 } })
+const conditional = prices.getOrSet('1', (context) => {
+  const stale = context.stale<User>()
+  equal<typeof stale, StaleValue<User> | undefined>(true)
+  if (stale?.value.name === 'Ada') return context.notModified()
+  return findUser('1')
+})
+equal<typeof conditional, Promise<User | null>>(true)
+const conditionalAtOnce = cache.refresh('2', async (context) => {
+  if (context.key === '2') context.notModified()
+  return 2
+})
+equal<typeof conditionalAtOnce, Promise<number>>(true)
+
+const byMap = cache.getOrSetMany(['a'], async (keys) => new Map(keys.map((key) => [key, { name: key }])), {
+  tags: ['users'],
+  each: (key) => ({ ttl: '1m', tags: [key] }),
+})
+equal<typeof byMap, Promise<Map<string, { name: string } | undefined>>>(true)
+const byArray = cache.getOrSetMany<User | null>(['a'], (keys, { signal, of }) =>
+  keys.map((key) => (signal.aborted ? new Error(of(key).key) : null)),
+)
+equal<typeof byArray, Promise<Map<string, User | null | undefined>>>(true)
+
+const { coherence, lastMinute } = cache.stats()
+equal<typeof lastMinute.localHits, number>(true)
+equal<typeof coherence, Coherence>(true)
+cache.on('verify', ({ staleRate, verdict }) => {
+  equal<typeof verdict, 'fresh' | 'stale' | 'overtaken'>(true)
+  return staleRate
+})
+cache.on('background-error', ({ task }) => equal<typeof task, 'refresh' | 'verify' | 'reclaim'>(true))
+
+// @ts-expect-error a batch loader returns a Map or an array
+cache.getOrSetMany(['a'], (keys) => ({ [keys[0] as string]: 1 }))
+// @ts-expect-error XFetch needs a beta
+cache.getOrSet('key', () => 1, { earlyRefresh: true })
+// @ts-expect-error verification is of a cache or a namespace
+cache.getOrSet('key', () => 1, { verify: { sample: 0.1 } })
+// @ts-expect-error no such policy
+cache.namespace('a', { freshFor: '1m' })
