@@ -11,8 +11,8 @@ const one = () => 1
 /** What this process knows of one generation. Entries refer to it, so that one flag ends them all. */
 export class KnownGeneration {
   readonly generation: string
-  /** When it was read: a count of this process's events. */
-  readonly learnedAt: number
+  /** When it was read, and has not been in doubt since: a count of this process's events. */
+  learnedAt: number
   /** Whether it is known to be the present one. */
   isLive: boolean
   /** Whether it may have been renewed; where neither is set, it is merely not known any more. */
@@ -25,6 +25,12 @@ export class KnownGeneration {
   }
 }
 
+/** Stands for one read. */
+export interface Pending {
+  /** When it was asked for: a count of this process's events. */
+  readonly askedAt: number
+}
+
 /**
  * The generations of tags and namespaces that were read, until they are known or suspected to have changed.
  *
@@ -33,7 +39,7 @@ export class KnownGeneration {
  */
 export class Generations {
   readonly #known: LRUCache<string, KnownGeneration>
-  readonly #pending = new Map<string, object>()
+  readonly #pending = new Map<string, Pending>()
   readonly #writing = new Map<string, number>()
   readonly #invalidatedAt: LRUCache<string, number>
   readonly #clock: Clock
@@ -76,30 +82,48 @@ export class Generations {
   }
 
   /** Called before a generation is read; the object stands for that read. */
-  expect(storedKey: string): object {
-    const pending = {}
+  expect(storedKey: string): Pending {
+    const pending = { askedAt: this.#now }
     if (!this.#writing.has(storedKey)) this.#pending.set(storedKey, pending)
     return pending
   }
 
-  /** What was read, kept where nothing has happened to it since it was asked for. */
-  learn(storedKey: string, pending: object, generation: string): KnownGeneration {
+  /**
+   * What was read, kept where nothing has happened to it since it was asked for. Whatever is handed out is told of the
+   * next renewal, though it may not be believed any more: so one that is read again stays the same object, and one that
+   * came too late stands here as well.
+   */
+  learn(storedKey: string, pending: Pending, generation: string): KnownGeneration {
     const isCurrent = this.#pending.get(storedKey) === pending
-    const learned = new KnownGeneration(generation, ++this.#now, isCurrent)
-    if (!isCurrent) return learned
-    this.#pending.delete(storedKey)
     const before = this.#known.get(storedKey)
-    const localTtlMs = this.#localTtlMs()
-    this.#known.set(storedKey, learned, {
-      ttl: localTtlMs === Number.POSITIVE_INFINITY ? 0 : localTtlMs,
-      start: this.#clock.monotonicMs(),
-    })
-    if (before?.generation === generation) before.isDead = false
+    if (before?.generation === generation) {
+      if (isCurrent) this.#believe(storedKey, pending, before)
+      return before
+    }
+    const learned = new KnownGeneration(generation, ++this.#now, isCurrent)
+    if (isCurrent) this.#believe(storedKey, pending, learned)
+    else if (before?.isLive || this.#wasRenewedSince(storedKey, pending.askedAt)) learned.isDead = true
+    else this.#keep(storedKey, learned)
     return learned
   }
 
+  #believe(storedKey: string, pending: Pending, known: KnownGeneration): void {
+    this.forget(storedKey, pending)
+    if (!known.isLive) known.learnedAt = ++this.#now
+    known.isLive = true
+    this.#keep(storedKey, known)
+  }
+
+  #keep(storedKey: string, known: KnownGeneration): void {
+    const localTtlMs = this.#localTtlMs()
+    this.#known.set(storedKey, known, {
+      ttl: localTtlMs === Number.POSITIVE_INFINITY ? 0 : localTtlMs,
+      start: this.#clock.monotonicMs(),
+    })
+  }
+
   /** Nothing came of a read. */
-  forget(storedKey: string, pending: object): void {
+  forget(storedKey: string, pending: Pending): void {
     if (this.#pending.get(storedKey) === pending) this.#pending.delete(storedKey)
   }
 
@@ -127,12 +151,15 @@ export class Generations {
   epochBegan(): void {
     this.#floor = ++this.#now
     this.#pending.clear()
-    this.#invalidatedAt.clear()
     for (const known of this.#known.values()) known.isLive = false
   }
 
   /** Whether this process made or heard of an invalidation after that moment; `true` where it cannot tell. */
   wasInvalidatedSince(storedKey: string, moment: number): boolean {
-    return this.#floor > moment || (this.#invalidatedAt.peek(storedKey) ?? 0) > moment
+    return this.#floor > moment || this.#wasRenewedSince(storedKey, moment)
+  }
+
+  #wasRenewedSince(storedKey: string, moment: number): boolean {
+    return (this.#invalidatedAt.peek(storedKey) ?? 0) > moment
   }
 }

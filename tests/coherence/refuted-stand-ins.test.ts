@@ -1,0 +1,23 @@
+import { expect, test } from 'vitest'
+import { useScene } from '../protocol/scene.ts'
+
+const scene = useScene()
+const options = { tags: ['t'], staleIfError: '10m' } as const
+const TRUST_MS = 3_000
+
+test('T4 P25 what was invalidated by a tag stands in for nothing, however often the tag was read', async () => {
+  const writer = await scene.open()
+  const reader = await scene.open({ timeout: '200ms' })
+  await writer.getOrSet('k', () => 'old', options)
+  expect(await reader.getOrSet('k', () => 'unused', options)).toBe('old')
+  // The load captures the tag that the read has met already, which has it read a second time.
+  await reader.getOrSet('other', () => 'x', options)
+  await reader.get('other', { local: false })
+  expect(await reader.invalidateTags(['t'])).toBe(true)
+  scene.redis.pause()
+  await new Promise((resolve) => setTimeout(resolve, TRUST_MS + 100))
+  const failing = () => {
+    throw new Error('The source failed')
+  }
+  await expect(reader.getOrSet('k', failing, options)).rejects.toThrow('The source failed')
+})
