@@ -57,7 +57,8 @@ export class Flight {
   /** Set once the loader has been called. */
   isLoading = false
   #lease: Lease | undefined
-  #onLease: (() => void)[] = []
+  readonly #onDecision: (() => void)[] = []
+  #isDecided = false
   #result: Promise<Outcome> | undefined
   #isClaimed = false
   #callers = 0
@@ -80,7 +81,7 @@ export class Flight {
   }
 
   run(work: () => Promise<Outcome>): void {
-    this.#result = work()
+    this.#result = work().finally(() => this.decide())
     // Each caller is told by its own promise; a flight that all have left has nobody to tell.
     this.#result.catch(() => {})
   }
@@ -118,16 +119,21 @@ export class Flight {
   /** It has the right to load: what was found is still what is there. */
   leased(lease: Lease): void {
     this.#lease = lease
-    for (const tell of this.#onLease.splice(0)) tell()
+    this.decide()
   }
 
-  /** Resolves when it has the right to load, or has come to an end without. Never rejects. */
-  async decided(): Promise<void> {
-    if (this.#lease !== undefined) return
-    const leased = new Promise<void>((resolve) => {
-      this.#onLease.push(resolve)
+  /** How it goes on has been found out: it loads, or waits for another process. */
+  decide(): void {
+    this.#isDecided = true
+    for (const tell of this.#onDecision.splice(0)) tell()
+  }
+
+  /** Resolves when a renewal knows how it goes on, or has come to an end; `undefined` where there is nothing to wait for. */
+  deciding(): Promise<void> | undefined {
+    if (!this.isRenewal || this.#isDecided) return undefined
+    return new Promise((resolve) => {
+      this.#onDecision.push(resolve)
     })
-    await Promise.race([leased, this.result.catch(() => {})])
   }
 
   /** `true` for who began it, and asks first. */

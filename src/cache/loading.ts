@@ -202,6 +202,7 @@ export class Loading {
     const { key, loader, shared, storedKey } = request
     if (flight.isAbandoned) flight.signal.throwIfAborted()
     flight.isLoading = true
+    flight.decide()
     const context = new LoadContext({
       key,
       signal: () => flight.signal,

@@ -52,12 +52,11 @@ export class ReadThrough {
     for (;;) {
       signal?.throwIfAborted()
       const flight = await this.#flightFor(request)
-      const isNewcomer = !flight.claim()
-      if (isNewcomer && flight.isRenewal) {
-        const meanwhile = await this.#servedMeanwhile(flight)
-        if (meanwhile !== undefined) return this.#serve(request, meanwhile)
-      }
-      const isLate = isNewcomer && flight.isLoading
+      // Its last caller may have gone since it was found.
+      if (flight.isAbandoned) continue
+      const meanwhile = flight.found && (await this.#servedMeanwhile(flight.found, request))
+      if (meanwhile !== undefined) return this.#serve(request, meanwhile)
+      const isLate = !flight.claim() && flight.isLoading
       const outcome = await this.#outcomeFor(caller, flight, request)
       const isOfFlight = outcome.origin !== 'timeout'
       if (!isLate || !isOfFlight || this.#mayServeLate(flight, outcome)) return this.#serve(request, outcome)
@@ -65,15 +64,14 @@ export class ReadThrough {
   }
 
   /**
-   * What is served while it is being loaded anew. It is no longer kept locally, since the lease was written into it;
-   * and it is what is there, as long as the lease is held, which the flight has just found for the newcomer.
+   * What is there while it is being replaced: a value that is refreshed is served to all but those who asked for that.
+   * It is no longer kept locally, since the lease was written into it; but the flight has let this caller in, so nothing
+   * else has happened to it.
    */
-  async #servedMeanwhile(flight: Flight): Promise<Outcome | undefined> {
-    await flight.decided()
-    const { found, lease } = flight
-    if (found === undefined || lease === undefined || !found.isValid) return undefined
+  async #servedMeanwhile(found: LocalEntry, { accepts }: LoadRequest): Promise<Outcome | undefined> {
     const nowMs = this.#core.clock.monotonicMs()
-    if (nowMs >= found.staleWhileRevalidateUntilMs) return undefined
+    if (!found.isStaleServable(nowMs) || !this.#core.isCoherent(found, nowMs)) return undefined
+    if (accepts !== undefined && !(await accepts(found.isolated.value))) return undefined
     return served(found, nowMs < found.freshUntilMs ? 'hit' : 'revalidate')
   }
 
@@ -153,10 +151,15 @@ export class ReadThrough {
 
   /** The flight of this key, where a newcomer may still join it; a new one otherwise. Synchronous where it can be. */
   #flightFor(request: LoadRequest): Flight | Promise<Flight> {
-    const { flights, generations, local } = this.#core
+    const { clock, flights, generations, local } = this.#core
     const flight = flights.get(request.storedKey)
     if (flight === undefined) return this.#start(request)
     if (flight.epoch !== local.epoch) return this.#replace(flight, request)
+    // What may be served meanwhile, it will know in a moment.
+    const deciding = flight.deciding()
+    if (deciding !== undefined) return deciding.then(() => this.#flightFor(request))
+    // It waits to replace what may be served meanwhile, and does not hear what happens to that.
+    if (flight.isWaiting && flight.found?.isStaleServable(clock.monotonicMs())) return this.#start(request)
     // What it loads could not be invalidated by a tag of this call.
     const bearsAll = request.generationKeys.every((key) => flight.generationKeys.includes(key))
     if (!bearsAll) return this.#start(request)
@@ -266,6 +269,7 @@ export class ReadThrough {
       if (reply.status === 'changed') return 'again'
       if (mayBeServed && isBackground) return served(entry, 'revalidate')
       flight.isWaiting = true
+      flight.decide()
       shared?.decided(storedKey)
       await arrival.wait(this.#patienceMs(reply.remainingMs, attempt), flight.signal)
       if (tier.coherence === 'tracking') await this.#pause(Math.random() * WAKE_JITTER_MS)
