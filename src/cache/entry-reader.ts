@@ -81,26 +81,33 @@ export class EntryReader {
    * @throws CacheError where the tier cannot be read
    */
   async read(storedKey: string, expected: readonly string[], accepts?: Accepts): Promise<Judgement> {
-    const { local, opened, tier } = this.#parts
+    const { local, opened } = this.#parts
     // A connection that is made begins an epoch, in which nothing is expected yet.
     const opening = opened()
     if (opening !== undefined) await opening
     const pending = local.expect(storedKey)
     try {
-      const reading = tier.read(storedKey)
-      const unknown = expected.filter((key) => this.#parts.generations.known(key) === undefined)
-      if (unknown.length === 0) {
-        const bytes = await reading
-        if (bytes === null) return ABSENT
-        return await this.#judge({ accepts, expected, fetched: NONE, pending, storedKey }, bytes)
-      }
-      const [bytes, ...found] = await Promise.all([reading, ...unknown.map((key) => this.fetch(key))])
-      if (bytes === null) return ABSENT
-      const fetched = new Map(unknown.map((key, index) => [key, found[index]]))
-      return await this.#judge({ accepts, expected, fetched, pending, storedKey }, bytes)
+      const question = { accepts, expected, fetched: NONE, pending, storedKey }
+      const judgement = await this.#ask(question)
+      if (judgement.state !== 'usable') local.drop(storedKey)
+      return judgement
     } finally {
       local.forget(storedKey, pending)
     }
+  }
+
+  async #ask(question: Question): Promise<Judgement> {
+    const { expected, storedKey } = question
+    const reading = this.#parts.tier.read(storedKey)
+    const unknown = expected.filter((key) => this.#parts.generations.known(key) === undefined)
+    if (unknown.length === 0) {
+      const bytes = await reading
+      return bytes === null ? ABSENT : await this.#judge(question, bytes)
+    }
+    const [bytes, ...found] = await Promise.all([reading, ...unknown.map((key) => this.fetch(key))])
+    if (bytes === null) return ABSENT
+    const fetched = new Map(unknown.map((key, index) => [key, found[index]]))
+    return await this.#judge({ ...question, fetched }, bytes)
   }
 
   /** Reads a generation; those who ask meanwhile share the answer. `undefined` where there is none. */

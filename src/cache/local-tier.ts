@@ -89,6 +89,11 @@ export class LocalTier {
     if (this.#pending.get(storedKey) === pending) this.#pending.delete(storedKey)
   }
 
+  /** A read has not found what is kept: it may not even stand in for an error any more. */
+  drop(storedKey: string): void {
+    this.#entries?.delete(this.#name(storedKey))
+  }
+
   /** The key may have been changed, by anybody. */
   invalidated(storedKey: string): void {
     this.#pending.delete(storedKey)
