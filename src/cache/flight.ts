@@ -10,6 +10,12 @@ import type { LocalEntry } from './local-entry.ts'
  */
 export type Origin = 'hit' | 'load' | 'revalidate' | 'error' | 'timeout'
 
+/** A tag that only the loaded value told, and whether its generation was known before its loader began. */
+export interface LateTagKey {
+  readonly tagKey: string
+  readonly isKnown: boolean
+}
+
 /** What a flight comes to. */
 export interface Outcome {
   readonly isolated: IsolatedValue
@@ -18,8 +24,7 @@ export interface Outcome {
   readonly entry?: LocalEntry | undefined
   /** The loader's, where a stale value stands in for it. */
   readonly error?: unknown
-  /** Tags that only the loaded value told, and whether their generations were known before its loader began. */
-  readonly lateTagKeys: readonly { readonly tagKey: string; readonly isKnown: boolean }[]
+  readonly lateTagKeys: readonly LateTagKey[]
 }
 
 /** The outcome of a flight that ends with an entry. */
@@ -54,8 +59,8 @@ export class Flight {
   readonly isRenewal: boolean
   /** Set where it ends with a value that another flight is to renew. */
   successor: LoadRequest | undefined
-  /** Set once the loader has been called. */
-  isLoading = false
+  /** When the loader was called. */
+  #loadingSinceMs: number = Number.POSITIVE_INFINITY
   #lease: Lease | undefined
   readonly #onDecision: (() => void)[] = []
   #isDecided = false
@@ -102,6 +107,20 @@ export class Flight {
   /** Whether every caller has gone. */
   get isAbandoned(): boolean {
     return this.#isAbandoned
+  }
+
+  /** Whether the loader has been called. */
+  get isLoading(): boolean {
+    return this.#loadingSinceMs !== Number.POSITIVE_INFINITY
+  }
+
+  get loadingSinceMs(): number {
+    return this.#loadingSinceMs
+  }
+
+  beginLoading(nowMs: number): void {
+    this.#loadingSinceMs = nowMs
+    this.decide()
   }
 
   /** What it brings will have been read or loaded after this moment. */

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache'
 import type { BoundGeneration, EntryMeta } from '../codec/entry-meta.ts'
 import { isProgrammingMistake } from '../foundation/cache-error.ts'
 import type { CacheCore } from './cache-core.ts'
-import { type Flight, type Outcome, served } from './flight.ts'
+import { type Flight, type LateTagKey, type Outcome, served } from './flight.ts'
 import { storedTtlMs, timesOf } from './freshness.ts'
 import type { KnownGeneration } from './generations.ts'
 import { copyOf, handOut, type IsolatedValue, isolate } from './isolation.ts'
@@ -77,12 +77,12 @@ export class Loading {
     }
     lease.end()
     const { context, durationMs, kept, value } = loaded
+    const late = this.#lateTags(request, context, bound, loaderBeganAt)
+    const lateTagKeys = [...late.map(asTold), ...toldByStale(request, kept)]
     if (value === undefined || context.isSkipped) {
       void lease.release()
-      return { isolated: { value, isCloned: false }, origin: 'load', lateTagKeys: [] }
+      return { isolated: { value, isCloned: false }, origin: 'load', lateTagKeys }
     }
-    const late = this.#lateTags(request, context, bound, loaderBeganAt)
-    const lateTagKeys = late.map(({ isKnown, storedKey }) => ({ isKnown, tagKey: storedKey }))
     if (late.some(({ isKnown }) => !isKnown)) {
       this.#learnedTags.set(
         request.storedKey,
@@ -177,10 +177,11 @@ export class Loading {
     stale: LocalEntry | undefined = undefined,
   ): Promise<Outcome> {
     try {
-      const { context, value } = await this.#load(flight, request, stale)
+      const { context, kept, value } = await this.#load(flight, request, stale)
       const tagKeys = context.tags.map((tag) => request.space.tagKey(tag))
       // Without Redis nobody else's invalidation can be acknowledged; our own are known.
-      const lateTagKeys = tagKeys.map((tagKey) => ({ tagKey, isKnown: true }))
+      const told = tagKeys.map((tagKey) => ({ tagKey, isKnown: true }))
+      const lateTagKeys = [...told, ...toldByStale(request, kept)]
       const isRaw = value === undefined || context.isSkipped
       const isolated = isRaw ? { value, isCloned: false } : await this.#isolated(request, value)
       return { isolated, origin: 'load', lateTagKeys }
@@ -201,8 +202,7 @@ export class Loading {
     const { clock } = this.#core
     const { key, loader, shared, storedKey } = request
     if (flight.isAbandoned) flight.signal.throwIfAborted()
-    flight.isLoading = true
-    flight.decide()
+    flight.beginLoading(clock.monotonicMs())
     const context = new LoadContext({
       key,
       signal: () => flight.signal,
@@ -285,6 +285,19 @@ export class Loading {
 function mayStandIn(entry: LocalEntry, nowMs: number): boolean {
   const isWanted = (entry.meta?.staleIfErrorMs ?? 0) > 0
   return isWanted && nowMs < entry.staleIfErrorUntilMs && entry.isUnrefuted
+}
+
+function asTold({ isKnown, storedKey }: LateTag): LateTagKey {
+  return { isKnown, tagKey: storedKey }
+}
+
+/** Tags of a stale value that is still right: nobody but that value told them. */
+function toldByStale(
+  { generationKeys }: LoadRequest,
+  kept: readonly BoundGeneration[],
+): readonly LateTagKey[] {
+  const told = kept.filter(({ storedKey }) => !generationKeys.includes(storedKey))
+  return told.map(({ storedKey }) => ({ tagKey: storedKey, isKnown: true }))
 }
 
 /** The first of each key. */

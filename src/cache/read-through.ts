@@ -85,32 +85,53 @@ export class ReadThrough {
   }
 
   #callerOf({ key, policies }: LoadRequest, signal: AbortSignal | undefined): Caller {
-    const { clock, stopping, timers } = this.#core
-    return new Caller({ key, policies, signal, stopping, clock, timers })
+    const { clock, options, stopping, timers } = this.#core
+    return new Caller({
+      key,
+      policies,
+      signal,
+      stopping,
+      clock,
+      timers,
+      longestStayMs: options.longestLoadMs,
+    })
   }
 
   /** Loads anew in the background, unless that is being done. */
   refresh(request: LoadRequest): void {
-    const { background, clock, flights, options, stopping, timers } = this.#core
+    const { background, clock, options, stopping, timers } = this.#core
     const { key, policies, storedKey } = request
-    // One that all have left may never end.
-    if (flights.get(storedKey)?.isAbandoned === false) return
+    if (this.#isUnderWay(storedKey)) return
     const flight = this.#start({ ...request, isBackground: true })
     flight.claim()
+    const longestStayMs = options.longestLoadMs
     const bounds = {
       softTimeoutMs: Number.POSITIVE_INFINITY,
-      hardTimeoutMs: Math.min(policies.hardTimeoutMs, options.longestLoadMs),
+      hardTimeoutMs: Math.min(policies.hardTimeoutMs, longestStayMs),
     }
-    const caller = new Caller({ key, policies: bounds, signal: stopping, stopping, clock, timers })
+    const caller = new Caller({
+      ...{ key, policies: bounds, signal: stopping, stopping, clock, timers, longestStayMs },
+    })
     background.follow('refresh', key, this.#wait(caller, flight, request).then(throwError))
   }
 
   /** Loads a fresh value anew before it expires. */
   refreshEarly(request: LoadRequest, { meta }: LocalEntry): void {
-    const { clock, counts, flights } = this.#core
-    if (flights.get(request.storedKey)?.isAbandoned === false) return
+    const { clock, counts } = this.#core
+    if (this.#isUnderWay(request.storedKey)) return
     counts.add('earlyRefreshes', 1, clock.monotonicMs())
     this.refresh({ ...request, replaces: meta })
+  }
+
+  /** Whether something may still come of a flight of this key. */
+  #isUnderWay(storedKey: string): boolean {
+    const flight = this.#core.flights.get(storedKey)
+    return flight !== undefined && !flight.isAbandoned && !this.#isOverdue(flight)
+  }
+
+  /** Its loader has been running for so long that other processes do not wait for it either. */
+  #isOverdue({ loadingSinceMs }: Flight): boolean {
+    return this.#core.clock.monotonicMs() - loadingSinceMs >= this.#core.options.longestLoadMs
   }
 
   /** What the flight comes to; a stale value where that takes too long, and the rest goes on in the background. */
@@ -155,6 +176,7 @@ export class ReadThrough {
     const flight = flights.get(request.storedKey)
     if (flight === undefined) return this.#start(request)
     if (flight.epoch !== local.epoch) return this.#replace(flight, request)
+    if (this.#isOverdue(flight)) return this.#start(request)
     // What may be served meanwhile, it will know in a moment.
     const deciding = flight.deciding()
     if (deciding !== undefined) return deciding.then(() => this.#flightFor(request))

@@ -11,6 +11,8 @@ export interface Patience {
   /** What it waits for, for an error to name. */
   readonly key: string
   readonly policies: Pick<Policies, 'softTimeoutMs' | 'hardTimeoutMs'>
+  /** How long it stays with a flight at most when it has been served a stand-in. */
+  readonly longestStayMs: number
   readonly signal: AbortSignal | undefined
   /** Ends what goes on in the background. */
   readonly stopping: AbortSignal
@@ -27,17 +29,19 @@ export class Caller {
   readonly #clock: Clock
   readonly #softDueMs: number
   readonly #hardDueMs: number
+  readonly #longestStayMs: number
   /** Whether it waits as long as it takes. */
   readonly #isPatient: boolean
 
   /** Its patience begins to run. */
-  constructor({ clock, key, policies, signal, stopping, timers }: Patience) {
+  constructor({ clock, key, longestStayMs, policies, signal, stopping, timers }: Patience) {
     const { hardTimeoutMs, softTimeoutMs } = policies
     this.#key = key
     this.#signal = signal
     this.#stopping = stopping
     this.#timers = timers
     this.#clock = clock
+    this.#longestStayMs = longestStayMs
     const isBounded = Math.min(softTimeoutMs, hardTimeoutMs) <= LONGEST_TIMER_MS
     this.#isPatient = signal === undefined && !isBounded
     const nowMs = isBounded ? clock.monotonicMs() : 0
@@ -49,7 +53,7 @@ export class Caller {
    * What the flight comes to.
    *
    * A caller that is served by `standIn` when its soft timeout has passed stays with the flight in the background,
-   * until its hard timeout; one that goes, because its signal aborts or its hard timeout has passed, leaves it.
+   * until its hard timeout, and not for ever; one that goes, because its signal aborts or its hard timeout has passed, leaves it.
    *
    * @param standIn what it may be served in place of a slow load; `undefined` = nothing
    * @param stays told of the rest of its stay in the background
@@ -89,6 +93,9 @@ export class Caller {
         const stop = () => leave(this.#stopping.reason)
         this.#stopping.addEventListener('abort', stop, { once: true })
         endings.push(() => this.#stopping.removeEventListener('abort', stop))
+        // Else a loader that hangs would gather all who were served meanwhile.
+        const longestStay = this.#clock.monotonicMs() + this.#longestStayMs
+        this.#at(longestStay, endings, () => leave(this.#outOfPatience()))
         stays(
           new Promise((end, fail) => {
             endings.push(() => end(undefined))
