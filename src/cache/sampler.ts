@@ -29,6 +29,6 @@ export class Sampler {
   #gap(): number {
     if (this.#part === 0) return LONGEST_GAP
     if (this.#part === 1) return 0
-    return Math.min(Math.floor(Math.log(1 - this.#random()) / Math.log(1 - this.#part)), LONGEST_GAP)
+    return Math.min(Math.floor(Math.log1p(-this.#random()) / Math.log1p(-this.#part)), LONGEST_GAP)
   }
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ReadThroughEvents } from '../contract/cache-events.ts'
+import { CacheError } from '../foundation/cache-error.ts'
 import type { CacheCore } from './cache-core.ts'
 import { LoadContext } from './load-context.ts'
 import type { LoadRequest } from './load-request.ts'
@@ -39,33 +40,84 @@ export class Verification {
   }
 
   async #verify(request: LoadRequest, entry: LocalEntry): Promise<void> {
-    const { codec, stopping } = this.#core
+    const { options, stopping } = this.#core
     const { key, loader, storedKey } = request
-    // Without a stale value: what is to be verified must not have a say in it.
-    const context = new LoadContext({ key, signal: () => stopping, stale: undefined })
-    const loaded = await loader(context)
-    if (context.isSkipped) return
-    // As it would be if it had been stored and read.
-    const source =
-      loaded === undefined
-        ? undefined
-        : await codec.decode(storedKey, Buffer.from(codec.encode(storedKey, loaded) as string))
-    const isEqual = isDeepStrictEqual(source, entry.isolated.value)
-    if (isEqual) this.#tell(key, 'fresh')
-    else this.#tell(key, (await this.#isStillServed(request, entry)) ? 'stale' : 'overtaken')
+    try {
+      const { context, loaded } = await this.#bounded(key, async (signal) => {
+        // Without a stale value: what is to be verified must not have a say in it.
+        const context = new LoadContext({ key, signal: () => signal, stale: undefined })
+        return { context, loaded: await loader(context) }
+      })
+      if (context.isSkipped) return
+      const source = await this.#asRead(storedKey, loaded)
+      const served = entry.isolated.value
+      const isEqual =
+        isDeepStrictEqual(source, served) ||
+        // The loader's own value is shared as it is.
+        (options.isolation === 'share' && isDeepStrictEqual(source, await this.#asRead(storedKey, served)))
+      if (isEqual) this.#tell(key, 'fresh')
+      else this.#tell(key, (await this.#isStillServed(request, entry)) ? 'stale' : 'overtaken')
+    } catch (error) {
+      if (!stopping.aborted) throw error
+    }
+  }
+
+  /** What takes longer than a load may, or goes on when the cache is closed, is given up. */
+  async #bounded<Result>(key: string, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const { options, stopping, timers } = this.#core
+    stopping.throwIfAborted()
+    // Not the cache's own, on which what a loader leaves behind would stay as long as the cache lives.
+    const controller = new AbortController()
+    const stop = () => controller.abort(stopping.reason)
+    stopping.addEventListener('abort', stop, { once: true })
+    const cancel = timers.after(options.longestLoadMs, () => {
+      const message = 'The value was not loaded within longestLoad'
+      controller.abort(new CacheError('CACHE_LOADER_TIMEOUT', message, { operation: 'verify', key }))
+    })
+    try {
+      return await Promise.race([work(controller.signal), whenAborted(controller.signal)])
+    } finally {
+      cancel()
+      stopping.removeEventListener('abort', stop)
+    }
+  }
+
+  /** The value as it would be if it had been stored and read. */
+  async #asRead(storedKey: string, value: unknown): Promise<unknown> {
+    if (value === undefined) return undefined
+    const { codec } = this.#core
+    return codec.decode(storedKey, Buffer.from(codec.encode(storedKey, value) as string))
   }
 
   /** Whether others would still be served this very entry, after a grace for an invalidation that is on its way. */
   async #isStillServed(request: LoadRequest, { meta }: LocalEntry): Promise<boolean> {
-    const { clock, reader, timers } = this.#core
+    const { clock, reader } = this.#core
     const { generationKeys, policies, storedKey } = request
-    await new Promise<void>((resolve) => {
-      timers.after(policies.verifyGraceMs, resolve)
-    })
+    await this.#pause(policies.verifyGraceMs)
     const judgement = await reader.read(storedKey, generationKeys)
     if (judgement.state !== 'usable') return false
     const isFresh = clock.monotonicMs() < judgement.entry.freshUntilMs
     return isFresh && judgement.entry.meta?.stamp === meta?.stamp
+  }
+
+  /** @throws what the cache is closed with */
+  async #pause(durationMs: number): Promise<void> {
+    const { stopping, timers } = this.#core
+    stopping.throwIfAborted()
+    let end = () => {}
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const cancel = timers.after(durationMs, resolve)
+        const stop = () => reject(stopping.reason)
+        stopping.addEventListener('abort', stop, { once: true })
+        end = () => {
+          cancel()
+          stopping.removeEventListener('abort', stop)
+        }
+      })
+    } finally {
+      end()
+    }
   }
 
   #tell(key: string, verdict: ReadThroughEvents['verify']['verdict']): void {
@@ -75,4 +127,11 @@ export class Verification {
     const staleRate = verified === 0 ? 0 : stale / verified
     this.#core.policy.events.emit('verify', { key, verdict, verified, stale, staleRate })
   }
+}
+
+/** Rejects with the signal's reason. */
+function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
 }
