@@ -53,9 +53,11 @@ export async function getOrLoadMany<T>(
     const batch = new LoadBatch(loadMany, timers)
     const going = goingWith(signal)
     try {
+      // All of them before the first call: where `each` throws, none has begun.
+      const options = chunk.map((key) => optionsOf(key, common, each, going.signal))
       const answers = await Promise.allSettled(
-        chunk.map((key) =>
-          lookup.getOrSet<T>(key, batch.load, optionsOf(key, common, each, going.signal), { shared: batch }),
+        chunk.map(async (key, index) =>
+          lookup.getOrSet<T>(key, batch.load, options[index], { shared: batch }),
         ),
       )
       for (const [index, answer] of answers.entries()) {

@@ -55,7 +55,7 @@ export class LoadBatch<T> implements SharedLoad {
   readonly #loadMany: BatchLoader<T>
   readonly #timers: Timers
   readonly #undecided = new Set<string>()
-  #gathered: Gathered[] = []
+  readonly #gathered: Gathered[] = []
   #isDispatching = false
   #cancelTimer: (() => void) | undefined
 
@@ -91,37 +91,43 @@ export class LoadBatch<T> implements SharedLoad {
     this.#isDispatching = false
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
-    const gathered = this.#gathered
-    this.#gathered = []
-    if (gathered.length > 0) void this.#loadAll(gathered)
+    const calls: Map<string, Gathered>[] = []
+    // A key that is loaded and verified at once takes part in two calls: what is said of it means one of the two.
+    for (const one of this.#gathered.splice(0)) {
+      const { key } = one.context
+      const call = calls.find((gathered) => !gathered.has(key))
+      if (call === undefined) calls.push(new Map([[key, one]]))
+      else call.set(key, one)
+    }
+    for (const gathered of calls) void this.#loadAll(gathered)
   }
 
-  async #loadAll(gathered: readonly Gathered[]): Promise<void> {
-    const keys = gathered.map(({ context }) => context.key)
+  async #loadAll(gathered: ReadonlyMap<string, Gathered>): Promise<void> {
+    const keys = [...gathered.keys()]
     try {
       const result = await this.#loadMany(keys, new GatheredContext(gathered))
       const valueFor = lookupIn(result, keys)
-      for (const [index, { context, resolve, reject }] of gathered.entries()) {
+      for (const [index, { context, resolve, reject }] of [...gathered.values()].entries()) {
         const value = valueFor(context.key, index)
         if (value instanceof Error) reject(value)
         else resolve(value)
       }
     } catch (error) {
-      for (const { reject } of gathered) reject(error)
+      for (const { reject } of gathered.values()) reject(error)
     }
   }
 }
 
 class GatheredContext implements BatchLoadContext {
-  readonly #contexts: ReadonlyMap<string, LoadContext>
+  readonly #gathered: ReadonlyMap<string, Gathered>
   #signal: AbortSignal | undefined
 
-  constructor(gathered: readonly Gathered[]) {
-    this.#contexts = new Map(gathered.map(({ context }) => [context.key, context]))
+  constructor(gathered: ReadonlyMap<string, Gathered>) {
+    this.#gathered = gathered
   }
 
   get signal(): AbortSignal {
-    this.#signal ??= whenAllHaveAborted([...this.#contexts.values()].map(({ signal }) => signal))
+    this.#signal ??= whenAllHaveAborted([...this.#gathered.values()].map(({ context }) => context.signal))
     return this.#signal
   }
 
@@ -134,7 +140,7 @@ class GatheredContext implements BatchLoadContext {
   }
 
   #contextOf(key: string): LoadContext {
-    const context = this.#contexts.get(key)
+    const context = this.#gathered.get(key)?.context
     if (context !== undefined) return context
     throw new CacheError(
       'CACHE_INVALID_ARGUMENT',

@@ -1,0 +1,56 @@
+import { createCache } from 'cachewright'
+import { ManualClock } from 'cachewright/testing'
+import { expect, test } from 'vitest'
+
+test('a key that is loaded and verified at once stands in two calls of the batch loader', async () => {
+  const clock = new ManualClock()
+  await using cache = createCache({
+    ...{ clock, ttl: '1h', earlyRefresh: { beta: 1e9 }, verify: { sample: 1 } },
+  })
+  const errors: unknown[] = []
+  cache.on('background-error', ({ error }) => errors.push(error))
+  const slow = () => new Promise<string[]>((resolve) => clock.after(100, () => resolve(['A', 'B'])))
+  const first = cache.getOrSetMany(['a', 'b'], slow)
+  await clock.advance('1s')
+  await first
+  const asked: (readonly string[])[] = []
+  await cache.getOrSetMany(['a', 'b'], (keys, context) => {
+    asked.push(keys)
+    // Only who has a stale value can find it to be still right.
+    for (const key of keys) if (context.of(key).stale() !== undefined) context.notModified(key)
+    return new Map(keys.map((key) => [key, key.toUpperCase()]))
+  })
+  await clock.advance('1s')
+  await cache.idle()
+  expect(asked).toEqual([
+    ['a', 'b'],
+    ['a', 'b'],
+  ])
+  expect(errors).toEqual([])
+})
+
+test('where `each` throws, nothing has begun', async () => {
+  await using cache = createCache()
+  const refused: unknown[] = []
+  const refuse = (error: unknown) => refused.push(error)
+  process.on('unhandledRejection', refuse)
+  let calls = 0
+  const asked = cache.getOrSetMany(
+    ['a', 'b'],
+    () => {
+      calls++
+      throw new Error('The source failed')
+    },
+    {
+      each: (key) => {
+        if (key === 'b') throw new Error('each failed')
+        return {}
+      },
+    },
+  )
+  await expect(asked).rejects.toThrow('each failed')
+  await new Promise((resolve) => setTimeout(resolve, 200))
+  process.off('unhandledRejection', refuse)
+  expect(refused).toEqual([])
+  expect(calls).toBe(0)
+})
