@@ -6,6 +6,7 @@ import type {
   TierListener,
 } from '../backend/shared-tier.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
+import { CacheError } from '../foundation/cache-error.ts'
 import type { Timers } from '../foundation/clock.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { Outbox } from './outbox.ts'
@@ -166,7 +167,10 @@ export class ResilientTier implements SharedTier {
     this.#isDeliveryDue = true
     this.#parts.timers.after(REDELIVERY_MS, () => {
       this.#isDeliveryDue = false
-      if (!this.#parts.outbox.isEmpty) this.#ask(async () => {}).catch(() => this.#deliverLater())
+      if (this.#parts.outbox.isEmpty) return
+      this.#ask(async () => {}).catch((error) => {
+        if (!(error instanceof CacheError && error.code === 'CACHE_CLOSED')) this.#deliverLater()
+      })
     })
   }
 
