@@ -177,7 +177,10 @@ export class Lookup {
   async read<T>(key: string): Promise<T | undefined> {
     assertCacheKey(key)
     const { clock, counts, policy } = this.#core
-    const entry = await this.#entryInRedis(key)
+    const entry = await this.#entryInRedis(key).catch((error) => {
+      counts.add('misses', 1, clock.monotonicMs())
+      throw error
+    })
     if (entry === undefined) {
       counts.add('misses', 1, clock.monotonicMs())
       if (policy.events.has('miss')) policy.events.emit('miss', { key, reason: 'absent' })
