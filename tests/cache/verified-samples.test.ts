@@ -17,7 +17,7 @@ test.for(
 )('what has not changed is fresh: $isolate, $serializer', async ({ isolate, serializer }) => {
   const clock = new ManualClock()
   await using cache = createCache({
-    ...{ clock, isolate, serializer, ttl: '1h', compression: { algorithm: 'gzip', threshold: 1 } },
+    ...{ clock, isolate, serializer, ttl: '1h', compression: { algorithm: 'gzip', minBytes: 1 } },
     ...{ encryption, verify: { sample: 1, grace: '1ms' } },
   })
   const verdicts: unknown[] = []
