@@ -37,11 +37,16 @@ export class CircuitBreaker {
     return this.#state
   }
 
+  /** Whether what is asked next would be let through. */
+  get isAdmitting(): boolean {
+    if (this.#state === 'closed' || this.#isTrying) return true
+    return this.#clock.monotonicMs() - this.#openedAtMs >= PAUSE_MS
+  }
+
   /** @throws CacheError `CACHE_UNAVAILABLE` where the circuit is open */
   admit(): void {
     if (this.#state === 'closed' || this.#isTrying) return
-    const isDue = this.#clock.monotonicMs() - this.#openedAtMs >= PAUSE_MS
-    if (!isDue) {
+    if (!this.isAdmitting) {
       throw new CacheError('CACHE_UNAVAILABLE', 'Redis has not been answering; it is asked again in a moment')
     }
     this.#openedAtMs = this.#clock.monotonicMs()

@@ -178,10 +178,21 @@ export class Flight {
     else this.close()
   }
 
+  /** Callers that wait for it; work in the background counts as one. */
+  get callers(): number {
+    return this.#callers
+  }
+
+  /** What {@link admits} goes by: `'doubted'` where it has to be asked whether the key still bears the token. */
+  get standing(): 'open' | 'closed' | 'doubted' {
+    if (!this.#isOpen || this.#isAbandoned) return 'closed'
+    return this.#doubts === this.#settled ? 'open' : 'doubted'
+  }
+
   /** Whether a newcomer may join: at once where nothing has happened, else after the key has been looked at. */
   admits(): boolean | Promise<boolean> {
-    if (!this.#isOpen || this.#isAbandoned) return false
-    if (this.#doubts === this.#settled) return true
+    const { standing } = this
+    if (standing !== 'doubted') return standing === 'open'
     this.#verifying ??= this.#verify().finally(() => {
       this.#verifying = undefined
     })

@@ -81,6 +81,12 @@ export class Generations {
     return generation?.isLive ? generation : undefined
   }
 
+  /** As {@link known}, and leaves the order of eviction as it is. */
+  peek(storedKey: string): KnownGeneration | undefined {
+    const generation = this.#known.peek(storedKey)
+    return generation?.isLive ? generation : undefined
+  }
+
   /** Called before a generation is read; the object stands for that read. */
   expect(storedKey: string): Pending {
     const pending = { askedAt: this.#now }

@@ -34,6 +34,14 @@ export class KeySpace {
     return storedKey.includes(`${RESERVED}tag:`)
   }
 
+  /** What a generation stands for, by its stored key: a tag by its name, a namespace by its prefix. */
+  static generationName(storedKey: string): { readonly kind: 'tag' | 'namespace'; readonly name: string } {
+    const end = storedKey.indexOf(RESERVED)
+    return KeySpace.isTagKey(storedKey)
+      ? { kind: 'tag', name: storedKey.slice(end + `${RESERVED}tag:`.length) }
+      : { kind: 'namespace', name: storedKey.slice(0, end) }
+  }
+
   within(name: string): KeySpace {
     return new KeySpace(`${this.prefix}${name}:`, this)
   }

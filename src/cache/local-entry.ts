@@ -86,9 +86,26 @@ export class LocalEntry {
   /** Whether this request should have it loaded anew although it is fresh (XFetch). */
   wantsEarlyRefresh(beta: number, nowMs: number, random: Random): boolean {
     const leftMs = this.freshUntilMs - nowMs
-    // No draw reaches further, so that most requests need none.
-    if (!(leftMs < beta * this.#longestLookaheadMs) || nowMs < this.leasedUntilMs) return false
+    if (!this.#mayRefreshEarly(leftMs, beta, nowMs)) return false
     return isDueEarly(leftMs, this.meta?.loadCostMs ?? 0, beta, random)
+  }
+
+  /** How likely {@link wantsEarlyRefresh} is to say yes, from 0 to 1. */
+  earlyRefreshChance(beta: number, nowMs: number): number {
+    const leftMs = this.freshUntilMs - nowMs
+    if (!this.#mayRefreshEarly(leftMs, beta, nowMs)) return 0
+    return Math.exp(-leftMs / (beta * (this.meta?.loadCostMs ?? 0)))
+  }
+
+  /** No draw reaches further, so that most requests need none; nor does one that is being loaded anew already. */
+  #mayRefreshEarly(leftMs: number, beta: number, nowMs: number): boolean {
+    return leftMs < beta * this.#longestLookaheadMs && nowMs >= this.leasedUntilMs
+  }
+
+  /** Whether it depends on a namespace and on these tags of it; a plain value depends on nothing. */
+  answersTo(space: KeySpace, tags: readonly string[] | undefined): boolean {
+    if (this.meta === undefined) return tags === undefined || tags.length === 0
+    return this.bearsAll(space, tags)
   }
 
   /** Whether it depends on a namespace, and bears these tags of it. */

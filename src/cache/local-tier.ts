@@ -62,6 +62,11 @@ export class LocalTier {
     return this.#entries?.get(name)
   }
 
+  /** As {@link get}, and leaves the order of eviction as it is. */
+  peek(name: string): LocalEntry | undefined {
+    return this.#entries?.peek(name)
+  }
+
   /** Called before a key is read; the object stands for that read. */
   expect(storedKey: string): object {
     const pending = {}

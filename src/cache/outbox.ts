@@ -42,6 +42,11 @@ export class Outbox {
     return this.#waiting.size
   }
 
+  /** Whether the removal of a key or the renewal of a generation waits. */
+  has(storedKey: string): boolean {
+    return this.#waiting.has(storedKey)
+  }
+
   add(kind: Kind, storedKeys: readonly string[]): void {
     for (const storedKey of storedKeys) this.#waiting.set(storedKey, kind)
     if (this.#waiting.size <= MOST_WAITING) return

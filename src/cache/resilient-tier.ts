@@ -39,6 +39,11 @@ export class ResilientTier implements SharedTier {
     this.#tier = parts.tier
   }
 
+  /** The tier itself, for who only looks: nothing is delivered before, and no failure counts. */
+  get bare(): SharedTier {
+    return this.#tier
+  }
+
   get coherence(): Coherence {
     return this.#tier.coherence
   }
