@@ -12,6 +12,20 @@ export {
 export type { CircuitState } from './cache/circuit-breaker.ts'
 export type { CacheTotals } from './cache/counts.ts'
 export { type CreateCacheOptions, createCache } from './cache/create-cache.ts'
+export type { ExplainOptions } from './cache/explain.ts'
+export type {
+  ExplainedCache,
+  ExplainedGeneration,
+  ExplainedLease,
+  ExplainedLoad,
+  ExplainedLocal,
+  ExplainedNext,
+  ExplainedShared,
+  ExplainedStep,
+  ExplainedTimes,
+  Explanation,
+  LocalRefusal,
+} from './cache/explanation.ts'
 export type { Isolation } from './cache/isolation.ts'
 export type {
   BatchEntryContext,

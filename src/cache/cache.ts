@@ -10,6 +10,8 @@ import type { Unsubscribe } from '../foundation/event-hub.ts'
 import { type GetOrSetManyOptions, getOrLoadMany, readMany } from './batch-reads.ts'
 import type { CacheCore } from './cache-core.ts'
 import type { CircuitState } from './circuit-breaker.ts'
+import { type ExplainOptions, explain } from './explain.ts'
+import type { Explanation } from './explanation.ts'
 import { handOut } from './isolation.ts'
 import type { KeySpace } from './key-space.ts'
 import type { BatchLoader } from './load-batch.ts'
@@ -322,6 +324,20 @@ export class Cache {
       const ttlMs = await this.#core.tier.ttlMs(this.#space.storedKey(key))
       return ttlMs === undefined ? undefined : ttlMs / 1_000
     })
+  }
+
+  /**
+   * Why a key is served, stale or loaded: what the tiers hold of it, what speaks for or against that, who is loading it,
+   * and what a `getOrSet` with these options would do at this moment. `String(explanation)` is a text for people.
+   *
+   * It asks Redis in any case, and leaves everything as it is: nothing is kept, evicted, leased, delivered, counted or
+   * told. Two round trips at most, three where the key is just coming or going. Where Redis cannot be asked the answer
+   * says so, within the deadline of a command; so it does where the circuit is open.
+   *
+   * @throws CacheError for a bad key, tag or option; never because of Redis
+   */
+  async explain(key: string, options: ExplainOptions = {}): Promise<Explanation> {
+    return explain(this.#parts, key, options)
   }
 
   /**

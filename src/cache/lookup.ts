@@ -61,8 +61,7 @@ export class Lookup {
 
   /** Whether an entry depends on this namespace and on these tags; a plain value depends on nothing. */
   #bears(entry: LocalEntry, tags: readonly string[] | undefined): boolean {
-    if (entry.meta === undefined) return tags === undefined || tags.length === 0
-    return entry.bearsAll(this.#space, tags)
+    return entry.answersTo(this.#space, tags)
   }
 
   /** Hands out what {@link fresh} has just found. */
