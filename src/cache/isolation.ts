@@ -44,9 +44,8 @@ function copyReference(source: object, copies: Map<object, object>): object {
     for (let index = 0; index < source.length; index++) copy[index] = part(source[index])
     return copy
   }
-  const prototype: unknown = Object.getPrototypeOf(source)
-  if (prototype === Object.prototype || prototype === null) {
-    const copy: Record<string, unknown> = Object.create(prototype)
+  if (isPlain(source)) {
+    const copy: Record<string, unknown> = Object.create(Object.getPrototypeOf(source))
     copies.set(source, copy)
     for (const [name, value] of Object.entries(source)) define(copy, name, part(value))
     return copy
@@ -80,19 +79,55 @@ function plain(value: unknown): unknown {
   return typeof value === 'function' || typeof value === 'symbol' ? structuredClone(value) : value
 }
 
-function isReference(value: unknown): value is object {
+/** Whether a value can be shared in its time, or differ from another of the same parts. */
+export function isReference(value: unknown): value is object {
   return typeof value === 'object' && value !== null
+}
+
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+/** Beside plain objects and arrays, what {@link copyOf} makes another of. */
+const COPIED: ReadonlySet<unknown> = new Set(
+  [
+    ...[Map, Set, Date, RegExp, Buffer, ArrayBuffer, DataView, Int8Array, Uint8Array, Uint8ClampedArray],
+    ...[Int16Array, Uint16Array, Int32Array, Uint32Array, BigInt64Array, BigUint64Array],
+    ...[Float32Array, Float64Array],
+  ].map(({ prototype }) => prototype),
+)
+
+/** Whether {@link copyOf} makes the same of it: it does of data, and of no instance of a class of the program. */
+export function isCopyable(root: unknown): boolean {
+  const open = [root]
+  const met = new Set<object>()
+  while (open.length > 0) {
+    const next = open.pop()
+    if (typeof next === 'function' || typeof next === 'symbol') return false
+    if (!isReference(next) || met.has(next)) continue
+    met.add(next)
+    if (Array.isArray(next)) for (const part of next) open.push(part)
+    else if (isPlain(next)) for (const part of Object.values(next)) open.push(part)
+    else if (!COPIED.has(Object.getPrototypeOf(next))) return false
+    else if (next instanceof Map) for (const [key, value] of next) open.push(key, value)
+    else if (next instanceof Set) for (const member of next) open.push(member)
+  }
+  return true
 }
 
 /** Freezes plain objects and arrays; `false` where something else was met, which freezing does not make constant. */
 function freezeDeeply(root: object): boolean {
   const open = [root]
+  let metFrozen: Set<object> | undefined
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (Object.isFrozen(next)) continue
-    if (!Array.isArray(next)) {
-      const prototype: unknown = Object.getPrototypeOf(next)
-      if (prototype !== Object.prototype && prototype !== null) return false
+    if (Object.isFrozen(next)) {
+      // By us just now, or by others, and then perhaps not what is within it.
+      if (metFrozen?.has(next)) continue
+      metFrozen ??= new Set()
+      metFrozen.add(next)
     }
+    if (!Array.isArray(next) && !isPlain(next)) return false
     Object.freeze(next)
     for (const part of Object.values(next)) if (isReference(part)) open.push(part)
   }

@@ -1,5 +1,6 @@
 import type { KeySpace } from './key-space.ts'
 import type { Loader } from './load-context.ts'
+import type { LocalEntry } from './local-entry.ts'
 import type { Policies } from './policies.ts'
 
 /** Loads of several keys that share one call of their loader. */
@@ -26,4 +27,9 @@ export interface LoadRequest {
   readonly isBackground?: boolean
   /** What is there is to be replaced: the entry with this stamp, or any. */
   readonly replaces?: { readonly stamp: string } | 'any' | undefined
+}
+
+/** Whether what is kept locally may be served, as far as that can be told at once. */
+export function isAccepted({ isolated }: LocalEntry, { accepts }: LoadRequest): boolean {
+  return accepts === undefined || accepts(isolated.value) === true
 }

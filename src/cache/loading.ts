@@ -9,7 +9,7 @@ import type { KnownGeneration } from './generations.ts'
 import { copyOf, handOut, type IsolatedValue, isolate } from './isolation.ts'
 import type { Lease } from './lease.ts'
 import { LoadContext, type StaleValue } from './load-context.ts'
-import type { LoadRequest } from './load-request.ts'
+import { isAccepted, type LoadRequest } from './load-request.ts'
 import type { LocalEntry } from './local-entry.ts'
 
 /** What a load under a lease stands on; all of it was had before the loader begins. */
@@ -261,9 +261,9 @@ export class Loading {
   }
 
   /** What this process still holds of an older epoch: nothing is known against it, so it may stand in for an error. */
-  #unrefuted({ generationKeys, storedKey }: LoadRequest): LocalEntry | undefined {
-    const entry = this.#core.localEntry(storedKey)
-    return entry?.dependsOn(generationKeys) ? entry : undefined
+  #unrefuted(request: LoadRequest): LocalEntry | undefined {
+    const entry = this.#core.localEntry(request.storedKey)
+    return entry?.dependsOn(request.generationKeys) && isAccepted(entry, request) ? entry : undefined
   }
 
   /** A value of the loader's own making, as if it had been stored and read. */

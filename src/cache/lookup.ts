@@ -4,7 +4,7 @@ import type { CacheCore } from './cache-core.ts'
 import { handOut } from './isolation.ts'
 import type { KeySpace } from './key-space.ts'
 import type { Loader } from './load-context.ts'
-import type { LoadRequest } from './load-request.ts'
+import { isAccepted, type LoadRequest } from './load-request.ts'
 import type { LocalEntry } from './local-entry.ts'
 import { checkedTags, type GetOrSetOptions, type Policies, resolvePolicies } from './policies.ts'
 import type { ReadThrough } from './read-through.ts'
@@ -24,6 +24,12 @@ export interface LookupParts {
 
 /** What a lookup may be asked beside the options of `getOrSet`. */
 export type LookupExtras = Pick<LoadRequest, 'accepts' | 'shared' | 'replaces'>
+
+/** Whether a fresh entry is to be loaded anew, and whether it is to be verified. */
+interface Due {
+  readonly isDue: boolean
+  readonly isSampled: boolean
+}
 
 /** Finds the entries of one namespace: in this process, in Redis, or by loading them. */
 export class Lookup {
@@ -88,20 +94,24 @@ export class Lookup {
     if (typeof key === 'string') {
       const entry = this.fresh(key, options?.tags)
       if (entry !== undefined && !options?.signal?.aborted) {
-        const early = options?.earlyRefresh
-        const beta = early === undefined ? this.#policies.earlyBeta : early ? early.beta : 0
-        const isDue = beta !== 0 && entry.wantsEarlyRefresh(beta, this.#hitMs, this.#core.random)
-        const isSampled = this.#sampler.takes()
-        if (isDue || isSampled)
-          this.#attend(entry, isDue, isSampled, () => this.request(key, loader, options, extras))
+        const due = this.dueFor(entry, options?.earlyRefresh)
+        if (due !== undefined) this.attend(entry, due, () => this.request(key, loader, options, extras))
         return this.serve<T>(key, entry)
       }
     }
-    return this.#getOrLoad(key, loader, options, extras)
+    return this.getOrLoad(key, loader, options, extras)
   }
 
-  /** A fresh entry is to be loaded anew, or to be verified. */
-  #attend(entry: LocalEntry, isDue: boolean, isSampled: boolean, request: () => LoadRequest): void {
+  /** What is due for what {@link fresh} has just found: nothing, as a rule. */
+  dueFor(entry: LocalEntry, early: GetOrSetOptions['earlyRefresh']): Due | undefined {
+    const beta = early === undefined ? this.#policies.earlyBeta : early ? early.beta : 0
+    const isDue = beta !== 0 && entry.wantsEarlyRefresh(beta, this.#hitMs, this.#core.random)
+    const isSampled = this.#sampler.takes()
+    return isDue || isSampled ? { isDue, isSampled } : undefined
+  }
+
+  /** Begins what is due for a fresh entry. */
+  attend(entry: LocalEntry, { isDue, isSampled }: Due, request: () => LoadRequest): void {
     const { background } = this.#core
     try {
       if (isDue) this.#reads.refreshEarly(request(), entry)
@@ -112,7 +122,7 @@ export class Lookup {
   }
 
   /** The way of a `getOrSet` that the local tier cannot answer with a fresh value. */
-  async #getOrLoad<T>(
+  async getOrLoad<T>(
     key: string,
     loader: Loader<unknown>,
     options: GetOrSetOptions = {},
@@ -120,13 +130,13 @@ export class Lookup {
   ): Promise<T> {
     const request = this.request(key, loader, options, extras)
     options.signal?.throwIfAborted()
-    const isAnyGood = request.accepts === undefined && request.replaces === undefined
-    const stale = isAnyGood ? this.#core.localEntry(request.storedKey) : undefined
+    const stale = request.replaces === undefined ? this.#core.localEntry(request.storedKey) : undefined
     const nowMs = this.#core.clock.monotonicMs()
     if (
       stale?.isStaleServable(nowMs) &&
       this.#core.isCoherent(stale, nowMs) &&
-      this.#bears(stale, options.tags)
+      this.#bears(stale, options.tags) &&
+      isAccepted(stale, request)
     ) {
       if (nowMs >= stale.leasedUntilMs) this.#reads.refresh(request)
       this.#core.counts.add('staleServes', 1, nowMs)
