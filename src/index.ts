@@ -10,6 +10,15 @@ export {
   cached,
 } from './cache/cached-decorator.ts'
 export type { CircuitState } from './cache/circuit-breaker.ts'
+export type { Collection, CollectionReadOptions } from './cache/collection.ts'
+export type {
+  CollectionBatch,
+  CollectionBatchContext,
+  CollectionBatchLoader,
+  CollectionLoader,
+  CollectionOptions,
+  PlainId,
+} from './cache/collection-options.ts'
 export type { CacheTotals } from './cache/counts.ts'
 export { type CreateCacheOptions, createCache } from './cache/create-cache.ts'
 export type { ExplainOptions } from './cache/explain.ts'
@@ -55,8 +64,16 @@ export type {
 export type { CacheEvents, MissReason, ReadThroughEvents } from './contract/cache-events.ts'
 export type { Logger } from './contract/logger.ts'
 export type { Serializer, SerializerName } from './contract/serializer.ts'
+export type {
+  InferInput,
+  InferOutput,
+  SchemaIssue,
+  SchemaResult,
+  StandardSchema,
+} from './contract/standard-schema.ts'
 export { CacheError, type CacheErrorCode, type CacheErrorContext } from './foundation/cache-error.ts'
 export type { Duration } from './foundation/duration.ts'
 export type { Unsubscribe } from './foundation/event-hub.ts'
 export { escapeGlob, glob } from './foundation/glob.ts'
 export { PartialLoadError } from './foundation/partial-load-error.ts'
+export { type SchemaMismatch, SchemaMismatchError } from './foundation/schema-mismatch-error.ts'

@@ -45,34 +45,49 @@ export async function getOrLoadMany<T>(
   if (typeof loadMany !== 'function') {
     throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not a ${typeof loadMany}`)
   }
-  signal?.throwIfAborted()
-  const distinct = [...new Set(checkedKeys(keys))]
-  const values = new Map<string, T | undefined>()
-  const errors = new Map<string, unknown>()
-  for (const chunk of chunks(distinct, KEYS_PER_BATCH)) {
+  const { errors, values } = await settleEach(checkedKeys(keys), signal, (chunk, going) => {
     const batch = new LoadBatch(loadMany, timers)
+    // All of them before the first call: where `each` throws, none has begun.
+    const options = chunk.map((key) => optionsOf(key, common, each, going))
+    return (key, index) => lookup.getOrSet<T>(key, batch.load, options[index], { shared: batch })
+  })
+  if (errors.size > 0) throw new PartialLoadError(values, errors)
+  return values
+}
+
+/**
+ * Every item once, in the order given, as it is read or why it was not; so many at a time.
+ * @param begin makes what reads those of one time
+ * @throws the signal's reason; CacheError for a programming mistake
+ */
+export async function settleEach<Item, T>(
+  items: Iterable<Item>,
+  signal: AbortSignal | undefined,
+  begin: (
+    items: readonly Item[],
+    signal: AbortSignal | undefined,
+  ) => (item: Item, index: number) => Promise<T>,
+): Promise<{ readonly values: Map<Item, T>; readonly errors: Map<Item, unknown> }> {
+  signal?.throwIfAborted()
+  const values = new Map<Item, T>()
+  const errors = new Map<Item, unknown>()
+  for (const chunk of chunks([...new Set(items)], KEYS_PER_BATCH)) {
     const going = goingWith(signal)
     try {
-      // All of them before the first call: where `each` throws, none has begun.
-      const options = chunk.map((key) => optionsOf(key, common, each, going.signal))
-      const answers = await Promise.allSettled(
-        chunk.map(async (key, index) =>
-          lookup.getOrSet<T>(key, batch.load, options[index], { shared: batch }),
-        ),
-      )
+      const read = begin(chunk, going.signal)
+      const answers = await Promise.allSettled(chunk.map(async (item, index) => read(item, index)))
       for (const [index, answer] of answers.entries()) {
-        const key = chunk[index] as string
-        if (answer.status === 'fulfilled') values.set(key, answer.value)
+        const item = chunk[index] as Item
+        if (answer.status === 'fulfilled') values.set(item, answer.value)
         else if (isProgrammingMistake(answer.reason)) throw answer.reason
-        else errors.set(key, answer.reason)
+        else errors.set(item, answer.reason)
       }
     } finally {
       going.end()
     }
     signal?.throwIfAborted()
   }
-  if (errors.size > 0) throw new PartialLoadError(values, errors)
-  return values
+  return { values, errors }
 }
 
 function optionsOf(

@@ -3,6 +3,7 @@ import { assertPattern, checkedKeys, distinctEntries } from '../backend/operatio
 import type { Coherence } from '../backend/shared-tier.ts'
 import type { CacheBackend, CacheEntries, RemovalOptions } from '../contract/cache-backend.ts'
 import type { ReadThroughEvents } from '../contract/cache-events.ts'
+import type { InferInput, InferOutput, StandardSchema } from '../contract/standard-schema.ts'
 import { CacheError, isProgrammingMistake } from '../foundation/cache-error.ts'
 import { assertCacheKey } from '../foundation/cache-key.ts'
 import type { Duration } from '../foundation/duration.ts'
@@ -10,6 +11,8 @@ import type { Unsubscribe } from '../foundation/event-hub.ts'
 import { type GetOrSetManyOptions, getOrLoadMany, readMany } from './batch-reads.ts'
 import type { CacheCore } from './cache-core.ts'
 import type { CircuitState } from './circuit-breaker.ts'
+import { type Collection, createCollection } from './collection.ts'
+import type { CollectionOptions } from './collection-options.ts'
 import { type ExplainOptions, explain } from './explain.ts'
 import type { Explanation } from './explanation.ts'
 import { handOut } from './isolation.ts'
@@ -369,6 +372,34 @@ export class Cache {
     options: WrapOptions<Args> = {},
   ): Wrapped<Args, Result> {
     return memoize(this, namesOf(this), fn, options)
+  }
+
+  /**
+   * The values of one kind, by id, of the types that a schema (Zod, Valibot, ArkType, …) tells: validated before they
+   * are stored and when they are read. Their keys are `name:id`, or `name@version:id`, in this cache.
+   * @throws CacheError `CACHE_INVALID_OPTIONS`, also where this cache has one of this name and version already;
+   * `CACHE_INVALID_DURATION`, `CACHE_INVALID_KEY`
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   * import { z } from 'zod'
+   *
+   * declare const db: { findUser(id: string): Promise<{ name: string; born: string } | undefined> }
+   * const cache = createCache({ redis: process.env.REDIS_URL, prefix: 'shop:' })
+   * const users = cache.collection({
+   *   name: 'users',
+   *   schema: z.object({ name: z.string(), born: z.iso.date().transform((day) => new Date(day)) }),
+   *   load: (id: string) => db.findUser(id),
+   *   ttl: '5m',
+   * })
+   * const user = await users.get('ann')
+   * user?.born.getFullYear()
+   * ```
+   */
+  collection<Schema extends StandardSchema, Id = string>(
+    options: CollectionOptions<Schema, Id>,
+  ): Collection<Id, InferInput<Schema>, InferOutput<Schema>> {
+    return createCollection<Schema, Id>(this.#parts, namesOf(this), options)
   }
 
   async #set(key: string, value: unknown, options: EntryOptions): Promise<void> {

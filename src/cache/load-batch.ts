@@ -106,7 +106,7 @@ export class LoadBatch<T> implements SharedLoad {
     const keys = [...gathered.keys()]
     try {
       const result = await this.#loadMany(keys, new GatheredContext(gathered))
-      const valueFor = lookupIn(result, keys)
+      const valueFor = valuesIn(result, keys)
       for (const [index, { context, resolve, reject }] of [...gathered.values()].entries()) {
         const value = valueFor(context.key, index)
         if (value instanceof Error) reject(value)
@@ -165,8 +165,11 @@ function whenAllHaveAborted(signals: readonly AbortSignal[]): AbortSignal {
   return controller.signal
 }
 
-/** @throws CacheError `CACHE_INVALID_ARGUMENT` where the loader returned something else than it should */
-function lookupIn(result: unknown, keys: readonly string[]): (key: string, index: number) => unknown {
+/**
+ * What a loader of several keys (or ids) returned for each.
+ * @throws CacheError `CACHE_INVALID_ARGUMENT` where it returned something else than it should
+ */
+export function valuesIn<Key>(result: unknown, keys: readonly Key[]): (key: Key, index: number) => unknown {
   if (result instanceof Map) return (key) => result.get(key)
   if (!Array.isArray(result)) {
     throw new CacheError('CACHE_INVALID_ARGUMENT', 'A batch loader must return a Map by key, or an array')

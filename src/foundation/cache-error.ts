@@ -48,6 +48,8 @@ export type CacheErrorCode =
   | 'CACHE_PARTIAL_LOAD'
   /** A loader took longer than the caller was willing to wait. */
   | 'CACHE_LOADER_TIMEOUT'
+  /** What was loaded for a collection, or was to be set in it, does not fit its schema: see `SchemaMismatchError`. */
+  | 'CACHE_SCHEMA_MISMATCH'
 
 /** Context of a {@link CacheError}. */
 export interface CacheErrorContext {
