@@ -6,7 +6,6 @@ import { SchemaMismatchError } from '../foundation/schema-mismatch-error.ts'
 import { settleEach } from './batch-reads.ts'
 import { type IdLoad, TickBatches } from './collection-batch.ts'
 import { type CollectionOptions, type ResolvedCollection, resolveCollection } from './collection-options.ts'
-import { isReference } from './isolation.ts'
 import type { Loader } from './load-context.ts'
 import type { LoadRequest } from './load-request.ts'
 import type { LocalEntry } from './local-entry.ts'
@@ -71,8 +70,6 @@ export class Collection<Id, Input, Output> {
   readonly #batches: TickBatches<Id> | undefined
   /** Options of every call without a signal, where the tags are the same for all. */
   readonly #common: GetOrSetOptions | undefined
-  /** What loaders have said is not to be cached: it is theirs, and is left as it is. */
-  readonly #skipped = new WeakSet<object>()
 
   /** @internal */
   constructor(
@@ -161,7 +158,8 @@ export class Collection<Id, Input, Output> {
       this.#optionsOf(id, options.signal),
       extras,
     )
-    const finding = await this.#find(value)
+    if (value === undefined) return undefined
+    const finding = await this.#validation.of(value)
     if (finding.fits) return finding.output as Output
     throw this.#mismatch('read back', key, 'refresh', finding.issues)
   }
@@ -234,19 +232,11 @@ export class Collection<Id, Input, Output> {
     const { extras, loader } = this.#sourceOf(key, id)
     for (let attempt = 1; ; attempt++) {
       const value = await this.#lookup.getOrLoad<unknown>(key, loader, options, extras)
-      const finding = await this.#find(value)
+      if (value === undefined) return undefined
+      const finding = await this.#validation.of(value)
       if (finding.fits) return finding.output as Output
       if (attempt === MOST_ATTEMPTS) throw this.#mismatch('read back', key, 'get', finding.issues)
     }
-  }
-
-  async #find(value: unknown): ReturnType<SchemaValidation['of']> {
-    if (value === undefined) return { fits: true, output: undefined }
-    if (!isReference(value) || !this.#skipped.has(value)) return this.#validation.of(value)
-    const result = await this.#validation.check(value)
-    return result.issues === undefined
-      ? { fits: true, output: result.value }
-      : { fits: false, issues: result.issues }
   }
 
   #sourceOf(key: string, id: Id): { readonly loader: Loader<unknown>; readonly extras: LookupExtras } {
@@ -271,7 +261,6 @@ export class Collection<Id, Input, Output> {
       if (value === undefined || context.isNotModified) return value
       const { issues } = await this.#validation.check(value)
       if (issues !== undefined) throw this.#mismatch('loaded', context.key, 'get', issues)
-      if (context.isSkipped && isReference(value)) this.#skipped.add(value)
       return value
     }
   }

@@ -1,6 +1,14 @@
 import type { SchemaIssue, SchemaResult, StandardSchema } from '../contract/standard-schema.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import { handOut, type IsolatedValue, type Isolation, isCopyable, isolate, isReference } from './isolation.ts'
+import {
+  copyOf,
+  handOut,
+  type IsolatedValue,
+  type Isolation,
+  isCopyable,
+  isolate,
+  isReference,
+} from './isolation.ts'
 import type { LocalEntry } from './local-entry.ts'
 
 /** What one caller is given for a value, or why the value does not fit. */
@@ -44,35 +52,38 @@ export class SchemaValidation {
     this.#isolation = isolation
   }
 
-  /** The schema's own answer, whose output may share parts with the value. @throws what the schema throws */
+  /**
+   * The schema's own answer. Schemas may change what they are given (or fail to, where it is frozen): they get a copy,
+   * where one can be made.
+   * @throws what the schema throws
+   */
   check(value: unknown): SchemaResult<unknown> | Promise<SchemaResult<unknown>> {
-    return this.#schema.validate(value)
+    return this.#schema.validate(isCopyable(value) ? copyOf(value) : value)
   }
 
   /** The output of an entry whose value is known to fit, for one caller; `undefined` where it has to be worked out. */
   known(entry: LocalEntry): Promise<unknown> | undefined {
-    const verdict = this.#verdicts.get(subjectOf(entry.isolated) ?? entry)
+    const verdict = this.#verdicts.get(subjectOf(entry))
     if (verdict === undefined || isPending(verdict) || !verdict.fits) return undefined
     const { answer, isolated } = verdict.outputs
     return answer ?? (isolated && Promise.resolve(handOut(isolated)))
   }
 
   /** The output of an entry for one caller. @throws what the schema throws */
-  ofEntry(entry: LocalEntry): Promise<Finding> {
-    return this.#find(entry.isolated, subjectOf(entry.isolated) ?? entry)
+  async ofEntry(entry: LocalEntry): Promise<Finding> {
+    return this.#given(entry.isolated.value, await this.#judge(entry.isolated.value, subjectOf(entry)))
   }
 
   /** The output of a value that the cache has handed out, for one caller. @throws what the schema throws */
   async of(value: unknown): Promise<Finding> {
-    const isolated = this.#isolated(value)
-    return this.#find(isolated, subjectOf(isolated))
+    const isConstant = isReference(value) && Object.isFrozen(value)
+    return this.#given(value, await this.#judge(value, isConstant ? value : undefined))
   }
 
-  /** Whether a value that was read fits; what the schema throws at, does not. It must belong to the cache. */
+  /** Whether a value fits that is the cache's own, and stays as it is. What the schema throws at, does not. */
   readonly accepts = (value: unknown): boolean | Promise<boolean> => {
     try {
-      const isolated = this.#isolated(value)
-      const verdict = this.#judge(isolated, subjectOf(isolated))
+      const verdict = this.#judge(value, isReference(value) ? value : undefined)
       if (!isPending(verdict)) return verdict.fits
       return verdict.then(
         ({ fits }) => fits,
@@ -83,27 +94,21 @@ export class SchemaValidation {
     }
   }
 
-  #isolated(value: unknown): IsolatedValue {
-    const isKnown = isReference(value) && this.#verdicts.has(value)
-    return isKnown ? { value, isCloned: false } : isolate(value, this.#isolation)
-  }
-
-  async #find(isolated: IsolatedValue, subject: object | undefined): Promise<Finding> {
-    const verdict = await this.#judge(isolated, subject)
+  async #given(value: unknown, verdict: Verdict): Promise<Finding> {
     if (!verdict.fits) return verdict
-    const { isolated: output } = verdict.outputs
-    if (output !== undefined) return { fits: true, output: handOut(output) }
-    const result = await this.check(handOut(isolated))
+    const { isolated } = verdict.outputs
+    if (isolated !== undefined) return { fits: true, output: handOut(isolated) }
+    const result = await this.check(value)
     return result.issues === undefined
       ? { fits: true, output: result.value }
       : { fits: false, issues: result.issues }
   }
 
   /** @param subject what the verdict is remembered by */
-  #judge(isolated: IsolatedValue, subject: object | undefined): Verdict | Promise<Verdict> {
+  #judge(value: unknown, subject: object | undefined): Verdict | Promise<Verdict> {
     const known = subject && this.#verdicts.get(subject)
     if (known !== undefined) return known
-    const result = this.check(handOut(isolated))
+    const result = this.check(value)
     if (!isPending(result)) {
       const verdict = this.#verdictOf(result)
       if (subject !== undefined) this.#verdicts.set(subject, verdict)
@@ -135,7 +140,8 @@ export function isPending<T extends object>(answer: T | Promise<T>): answer is P
   return typeof (answer as { readonly then?: unknown }).then === 'function'
 }
 
-/** What stays as it is, and can be remembered by. */
-function subjectOf({ isCloned, value }: IsolatedValue): object | undefined {
-  return !isCloned && isReference(value) ? value : undefined
+/** What the verdict on an entry is remembered by: its value, which is the cache's own or frozen, or itself. */
+function subjectOf(entry: LocalEntry): object {
+  const { value } = entry.isolated
+  return isReference(value) ? value : entry
 }
