@@ -60,6 +60,16 @@ describe('an AbortSignal', () => {
     expect(await other.get('shared')).toBe('value')
   })
 
+  test('that aborts in the tick in which others join the load does not end it for them', async () => {
+    const controller = new AbortController()
+    const load = async () => 'value'
+    const leaving = cache.getOrSet('joined', load, { signal: controller.signal })
+    const staying = cache.getOrSet('joined', load)
+    controller.abort('gone')
+    await expect(leaving).rejects.toBe('gone')
+    expect(await staying).toBe('value')
+  })
+
   test('that is aborted already rejects with its reason, whatever is cached, and nothing is loaded', async () => {
     await cache.set('present', 1)
     const signal = AbortSignal.abort('too late')
