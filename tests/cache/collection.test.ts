@@ -4,7 +4,7 @@ import { ManualClock } from 'cachewright/testing'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { useScene } from '../protocol/scene.ts'
+import { deferred, useScene } from '../protocol/scene.ts'
 
 interface Row {
   name: string
@@ -380,12 +380,8 @@ describe('a collection', () => {
 
   test('detaches a caller whose signal aborts, and loads on for others', async () => {
     const cache = createCache()
-    let release: (value: number) => void = () => {}
-    const numbers = cache.collection({
-      name: 'numbers',
-      schema: z.number(),
-      load: () => new Promise<number>((resolve) => (release = resolve)),
-    })
+    const held = deferred<number>()
+    const numbers = cache.collection({ name: 'numbers', schema: z.number(), load: () => held.promise })
     const controller = new AbortController()
     const { signal } = controller
     const gone = expect(numbers.get('a', { signal })).rejects.toThrow('gone')
@@ -394,7 +390,7 @@ describe('a collection', () => {
     controller.abort(new Error('gone'))
     await gone
     await goneToo
-    release(1)
+    held.resolve(1)
     expect(await staying).toBe(1)
     await expect(numbers.get('a', { signal })).rejects.toThrow('gone')
     await expect(numbers.refresh('a', { signal })).rejects.toThrow('gone')
