@@ -1,3 +1,5 @@
+import { isDate } from 'node:util/types'
+
 /**
  * How callers are kept from changing one another's values, which the local tier would share:
  *
@@ -62,9 +64,15 @@ function copyReference(source: object, copies: Map<object, object>): object {
     for (const member of source) copy.add(part(member))
     return copy
   }
-  const copy = Buffer.isBuffer(source) ? Buffer.from(source) : structuredClone(source)
+  const copy = copyDatum(source)
   copies.set(source, copy)
   return copy
+}
+
+function copyDatum(source: object): object {
+  if (Buffer.isBuffer(source)) return Buffer.from(source)
+  // Dates are common, and this is many times as fast.
+  return isDate(source) ? new Date(source.getTime()) : structuredClone(source)
 }
 
 /** `__proto__` is a name like any other. */
