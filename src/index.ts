@@ -15,8 +15,11 @@ export type {
   CollectionBatch,
   CollectionBatchContext,
   CollectionBatchLoader,
+  CollectionCommonOptions,
+  CollectionKeyOption,
   CollectionLoader,
   CollectionOptions,
+  CollectionSource,
   PlainId,
 } from './cache/collection-options.ts'
 export type { CacheTotals } from './cache/counts.ts'

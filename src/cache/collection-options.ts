@@ -43,7 +43,7 @@ export interface CollectionBatchContext<Id> extends Pick<BatchLoadContext, 'sign
 }
 
 /** What every collection is made of. */
-interface CommonOptions<Schema extends StandardSchema, Id> extends PolicyOptions {
+export interface CollectionCommonOptions<Schema extends StandardSchema, Id> extends PolicyOptions {
   /** What its keys begin with; no other collection of the cache has it with the same version. It holds no `:` or `@`. */
   readonly name: string
   /**
@@ -64,7 +64,7 @@ interface CommonOptions<Schema extends StandardSchema, Id> extends PolicyOptions
 }
 
 /** How an id becomes the part of the key that tells it from all others. */
-type KeyOption<Id> = [Id] extends [PlainId]
+export type CollectionKeyOption<Id> = [Id] extends [PlainId]
   ? {
       /** The part of the key that tells this id from all others. @default the id itself */
       readonly key?: ((id: Id) => string) | undefined
@@ -75,7 +75,7 @@ type KeyOption<Id> = [Id] extends [PlainId]
     }
 
 /** One loader, of either kind. */
-type LoaderOption<Id, Input> =
+export type CollectionSource<Id, Input> =
   | { readonly load: CollectionLoader<Id, Input>; readonly loadMany?: undefined }
   | { readonly load?: undefined; readonly loadMany: CollectionBatchLoader<Id, Input> }
 
@@ -83,9 +83,12 @@ type LoaderOption<Id, Input> =
  * Options of a collection: what its values are (`schema`), where they lie (`name`, `version`, `key`), where they come
  * from (`load`, or `loadMany`), and how long they are served.
  */
-export type CollectionOptions<Schema extends StandardSchema, Id = string> = CommonOptions<Schema, Id> &
-  KeyOption<Id> &
-  LoaderOption<Id, InferInput<Schema>>
+export type CollectionOptions<Schema extends StandardSchema, Id = string> = CollectionCommonOptions<
+  Schema,
+  Id
+> &
+  CollectionKeyOption<Id> &
+  CollectionSource<Id, InferInput<Schema>>
 
 /** {@link CollectionOptions}, checked. */
 export interface ResolvedCollection<Id> {
