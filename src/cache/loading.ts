@@ -193,7 +193,8 @@ export class Loading {
 
   /** What may be served in place of a load that takes too long; `undefined` where there is nothing. */
   standIn(flight: Flight, request: LoadRequest): Outcome | undefined {
-    const entry = flight.found ?? this.#unrefuted(request)
+    const found = flight.found && isAccepted(flight.found, request) ? flight.found : undefined
+    const entry = found ?? this.#unrefuted(request)
     const isServable = entry !== undefined && mayStandIn(entry, this.#core.clock.monotonicMs())
     return isServable ? served(entry, 'timeout') : undefined
   }

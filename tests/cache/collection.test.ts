@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type as ark } from 'arktype'
 import { CacheError, createCache, type StandardSchema } from 'cachewright'
 import { ManualClock } from 'cachewright/testing'
@@ -153,6 +154,19 @@ describe('a collection', () => {
     const strict = cache.collection({ name: 'strict', schema: z.string(), load: () => null as never })
     await expect(strict.get('nobody')).rejects.toMatchObject({ code: 'CACHE_SCHEMA_MISMATCH' })
     await cache.shutdown()
+  })
+
+  test('is not served what does not fit while that is loaded anew by others', async () => {
+    const cache = await scene.open()
+    const held = deferred<string>()
+    await cache.getOrSet('numbers:a', () => 'text')
+    const numbers = cache.collection({ name: 'numbers', schema: z.number(), load: () => 1 })
+    const refreshing = cache.refresh('numbers:a', () => held.promise)
+    for (let turn = 0; turn < 20; turn++) await nextTurn()
+    const reading = numbers.get('a')
+    held.resolve('text still')
+    expect(await refreshing).toBe('text still')
+    expect(await reading).toBe(1)
   })
 
   test('works out the output of a value that is kept locally once', async () => {
