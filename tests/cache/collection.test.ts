@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { type as ark } from 'arktype'
 import { CacheError, createCache, type StandardSchema } from 'cachewright'
 import { ManualClock } from 'cachewright/testing'
@@ -157,16 +156,19 @@ describe('a collection', () => {
   })
 
   test('is not served what does not fit while that is loaded anew by others', async () => {
-    const cache = await scene.open()
+    const clock = new ManualClock()
+    const cache = createCache({ clock })
     const held = deferred<string>()
     await cache.getOrSet('numbers:a', () => 'text')
     const numbers = cache.collection({ name: 'numbers', schema: z.number(), load: () => 1 })
     const refreshing = cache.refresh('numbers:a', () => held.promise)
-    for (let turn = 0; turn < 20; turn++) await nextTurn()
+    await clock.settle()
     const reading = numbers.get('a')
+    await clock.settle()
     held.resolve('text still')
     expect(await refreshing).toBe('text still')
     expect(await reading).toBe(1)
+    await cache.shutdown()
   })
 
   test('works out the output of a value that is kept locally once', async () => {
