@@ -1,15 +1,13 @@
-import { partialWrite } from '../backend/batch-write.ts'
-import { assertPattern, checkedKeys, distinctEntries } from '../backend/operation-arguments.ts'
 import type { Coherence } from '../backend/shared-tier.ts'
 import type { CacheBackend, CacheEntries, RemovalOptions } from '../contract/cache-backend.ts'
 import type { ReadThroughEvents } from '../contract/cache-events.ts'
 import type { InferInput, InferOutput, StandardSchema } from '../contract/standard-schema.ts'
-import { CacheError, isProgrammingMistake } from '../foundation/cache-error.ts'
 import { assertCacheKey } from '../foundation/cache-key.ts'
 import type { Duration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
 import { type GetOrSetManyOptions, getOrLoadMany, readMany } from './batch-reads.ts'
 import type { CacheCore } from './cache-core.ts'
+import { Changes } from './changes.ts'
 import type { CircuitState } from './circuit-breaker.ts'
 import { type Collection, createCollection } from './collection.ts'
 import type { CollectionOptions } from './collection-options.ts'
@@ -22,7 +20,6 @@ import type { Loader } from './load-context.ts'
 import { Lookup, NO_TAGS } from './lookup.ts'
 import { memoize, namesOf, type WrapOptions, type Wrapped } from './memoize.ts'
 import {
-  checkedTags,
   type EntryOptions,
   type GetOrSetOptions,
   type Policies,
@@ -67,6 +64,7 @@ export class Cache {
   readonly #core: CacheCore
   readonly #space: KeySpace
   readonly #lookup: Lookup
+  readonly #changes: Changes
   #backend: CacheBackend | undefined
 
   /** @internal */
@@ -75,6 +73,7 @@ export class Cache {
     this.#core = parts.core
     this.#space = parts.space
     this.#lookup = new Lookup(parts)
+    this.#changes = new Changes(parts)
   }
 
   /** Counters, sets and plain values under the same prefix. What is written here is dropped from local tiers too. */
@@ -141,10 +140,7 @@ export class Cache {
 
   /** Whether there is a fresh value. No round trip where it is kept locally, else one. */
   has(key: string): Promise<boolean> {
-    return this.#absorb('has', key, false, async () => {
-      assertCacheKey(key)
-      return (await this.#lookup.freshEntry(key)) !== undefined
-    })
+    return this.#absorb('has', key, false, async () => (await this.#lookup.freshEntry(key)) !== undefined)
   }
 
   /** Every asked key once, in the order first asked, with its value or `undefined`. Keys that are not kept locally share commands. */
@@ -232,10 +228,7 @@ export class Cache {
    * @returns whether Redis has acknowledged it; where it has not, the value before it is invalidated
    */
   set(key: string, value: unknown, options: EntryOptions | Duration = {}): Promise<boolean> {
-    return this.#absorb('set', key, false, async () => {
-      await this.#set(key, value, asOptions(options))
-      return true
-    })
+    return this.#acknowledged('set', key, () => this.#changes.set(key, value, options))
   }
 
   /**
@@ -243,41 +236,17 @@ export class Cache {
    * @returns whether all were acknowledged; the error (event or rejection) tells which were not, and why
    */
   setMany<T>(entries: CacheEntries<T>, options: EntryOptions | Duration = {}): Promise<boolean> {
-    return this.#absorb('setMany', undefined, false, async () => {
-      const failures = new Map<string, CacheError>()
-      await Promise.all(
-        Array.from(distinctEntries(entries), async ([key, value]) => {
-          try {
-            await this.#set(key, value, asOptions(options))
-          } catch (error) {
-            if (!(error instanceof CacheError) || isProgrammingMistake(error)) throw error
-            failures.set(key, error.within('setMany', key))
-          }
-        }),
-      )
-      if (failures.size > 0) throw partialWrite(failures)
-      return true
-    })
+    return this.#acknowledged('setMany', undefined, () => this.#changes.setMany(entries, options))
   }
 
   /** `true` if the key was there. A load that is under way is not stored after it. One round trip. */
   delete(key: string): Promise<boolean> {
-    return this.#absorb('delete', key, false, async () => {
-      assertCacheKey(key)
-      const removed = await this.#parts.writes.remove([this.#space.storedKey(key)])
-      this.#core.policy.events.emit('delete', { keys: [key], removed })
-      return removed > 0
-    })
+    return this.#absorb('delete', key, false, async () => (await this.#changes.remove([key])) > 0)
   }
 
   /** How many of the keys were there. */
   deleteMany(keys: Iterable<string>): Promise<number> {
-    return this.#absorb('deleteMany', undefined, 0, async () => {
-      const asked = [...new Set(checkedKeys(keys))]
-      const removed = await this.#parts.writes.remove(asked.map((key) => this.#space.storedKey(key)))
-      this.#core.policy.events.emit('delete', { keys: asked, removed })
-      return removed
-    })
+    return this.#absorb('deleteMany', undefined, 0, () => this.#changes.remove(keys))
   }
 
   /**
@@ -285,11 +254,7 @@ export class Cache {
    * @returns whether Redis has acknowledged it
    */
   invalidateTags(tags: readonly string[]): Promise<boolean> {
-    return this.#absorb('invalidateTags', undefined, false, async () => {
-      const tagKeys = checkedTags(tags).map((tag) => this.#space.tagKey(tag))
-      await this.#parts.writes.renew(tagKeys)
-      return true
-    })
+    return this.#acknowledged('invalidateTags', undefined, () => this.#changes.invalidateTags(tags))
   }
 
   /**
@@ -297,12 +262,9 @@ export class Cache {
    * Quote foreign input with `escapeGlob` or the `glob` tag.
    */
   invalidatePattern(pattern: string, options: RemovalOptions = {}): Promise<number> {
-    return this.#absorb('invalidatePattern', undefined, 0, async () => {
-      assertPattern(pattern)
-      const removed = await this.#parts.writes.removeMatching(this.#space, pattern, options)
-      this.#core.policy.events.emit('invalidate', { pattern, removed })
-      return removed
-    })
+    return this.#absorb('invalidatePattern', undefined, 0, () =>
+      this.#changes.removeMatching(pattern, options),
+    )
   }
 
   /**
@@ -311,22 +273,12 @@ export class Cache {
    * @returns whether Redis has acknowledged it
    */
   clear(): Promise<boolean> {
-    return this.#absorb('clear', undefined, false, async () => {
-      await this.#parts.writes.clear(this.#space)
-      return true
-    })
+    return this.#acknowledged('clear', undefined, () => this.#changes.clear())
   }
 
   /** Seconds that the value stays fresh, `Infinity` where it does not expire, `undefined` where there is none. */
   getTtl(key: string): Promise<number | undefined> {
-    return this.#absorb('getTtl', key, undefined, async () => {
-      assertCacheKey(key)
-      const entry = await this.#lookup.freshEntry(key)
-      if (entry === undefined) return undefined
-      if (entry.meta !== undefined) return (entry.freshUntilMs - this.#core.clock.monotonicMs()) / 1_000
-      const ttlMs = await this.#core.tier.ttlMs(this.#space.storedKey(key))
-      return ttlMs === undefined ? undefined : ttlMs / 1_000
-    })
+    return this.#absorb('getTtl', key, undefined, () => this.#lookup.ttl(key))
   }
 
   /**
@@ -402,18 +354,8 @@ export class Cache {
     return createCollection<Schema, Id>(this.#parts, namesOf(this), options)
   }
 
-  async #set(key: string, value: unknown, options: EntryOptions): Promise<void> {
-    assertCacheKey(key)
-    const tagKeys = checkedTags(options.tags).map((tag) => this.#space.tagKey(tag))
-    const policies = resolvePolicies(options, this.#parts.policies)
-    const bytes = await this.#parts.writes.write({
-      storedKey: this.#space.storedKey(key),
-      value,
-      generationKeys: [...this.#space.generationKeys, ...tagKeys],
-      policies,
-    })
-    const { events } = this.#core.policy
-    if (events.has('set')) events.emit('set', { key, ttlMs: policies.ttlMs, bytes })
+  #acknowledged(operation: string, key: string | undefined, work: () => Promise<void>): Promise<boolean> {
+    return this.#absorb(operation, key, false, () => work().then(() => true))
   }
 
   #absorb<Result>(
@@ -424,8 +366,4 @@ export class Cache {
   ): Promise<Result> {
     return this.#core.policy.absorb(operation, key, fallback, work)
   }
-}
-
-function asOptions(options: EntryOptions | Duration): EntryOptions {
-  return typeof options === 'object' ? options : { ttl: options }
 }

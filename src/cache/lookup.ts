@@ -200,8 +200,19 @@ export class Lookup {
     return handOut<T>(entry.isolated)
   }
 
+  /** Seconds that the value stays fresh; `undefined` where there is none. @throws CacheError */
+  async ttl(key: string): Promise<number | undefined> {
+    const { clock, tier } = this.#core
+    const entry = await this.freshEntry(key)
+    if (entry === undefined) return undefined
+    if (entry.meta !== undefined) return (entry.freshUntilMs - clock.monotonicMs()) / 1_000
+    const ttlMs = await tier.ttlMs(this.#space.storedKey(key))
+    return ttlMs === undefined ? undefined : ttlMs / 1_000
+  }
+
   /** The fresh entry, wherever it is. @throws CacheError */
   async freshEntry(key: string): Promise<LocalEntry | undefined> {
+    assertCacheKey(key)
     return this.fresh(key, NO_TAGS) ?? (await this.#entryInRedis(key))
   }
 
