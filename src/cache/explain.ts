@@ -58,7 +58,7 @@ export async function explain(
     nowMs: asked.nowMs,
     local: local.serves === 'nothing' ? undefined : entry,
     flight: standing === 'replaced' ? 'closed' : standing,
-    meanwhile: meanwhileOf(flight, shared),
+    meanwhile: meanwhileOf(core, asked, flight, shared),
     isAdmitting: core.breaker.isAdmitting,
     shared: prospectOf(shared, isUndelivered),
     leaseLeftMs: isReleased || isUndelivered ? 0 : lease.leftMs,
@@ -112,14 +112,17 @@ function prospectOf(
 
 /** Whether a `getOrSet` would join the flight: as `ReadThrough` decides it, with what Redis has just told. */
 function standingOf(
-  { generations, local }: CacheCore,
-  { generationKeys }: Asked,
+  { generations, local, options }: CacheCore,
+  { generationKeys, nowMs }: Asked,
   flight: Flight | undefined,
   { bytes, generations: present }: SharedLook,
 ): 'none' | 'open' | 'closed' | 'replaced' {
   // Nobody joins one that all have left, and it keeps nobody from loading.
   if (flight === undefined || flight.isAbandoned) return 'none'
   if (flight.epoch !== local.epoch) return 'replaced'
+  if (flight.isOverdue(nowMs, options.longestLoadMs)) return 'none'
+  if (flight.isDeciding) return 'open'
+  if (flight.isPassedBy(nowMs)) return 'closed'
   if (!generationKeys.every((key) => flight.generationKeys.includes(key))) return 'closed'
   const isOutdated = flight.generationKeys.some((key) => {
     if (!generations.wasInvalidatedSince(key, flight.isCurrentAt)) return false
@@ -132,12 +135,16 @@ function standingOf(
   return isHeld && flight.lease?.isValid ? 'open' : 'closed'
 }
 
-/** What a load of what is there already serves meanwhile: what it has found, or is about to find. */
-function meanwhileOf(flight: Flight | undefined, { entry }: SharedFinding): LocalEntry | undefined {
-  if (!flight?.isRenewal) return undefined
-  // Who joins it waits until it has the lease.
-  if (flight.lease === undefined) return flight.isWaiting ? undefined : entry
-  return flight.found?.isValid ? flight.found : undefined
+/** What is served to who comes while it is being replaced: what the flight has found, or is about to find. */
+function meanwhileOf(
+  core: CacheCore,
+  { nowMs }: Asked,
+  flight: Flight | undefined,
+  shared: SharedFinding,
+): LocalEntry | undefined {
+  if (flight?.isDeciding) return shared.entry
+  const found = flight?.found
+  return found?.isStaleServable(nowMs) && core.isCoherent(found, nowMs) ? found : undefined
 }
 
 interface LeaseFinding {

@@ -166,7 +166,8 @@ function entryOf(
   bytes: Buffer,
 ): LocalEntry {
   const nobodys = { value: undefined, isCloned: false }
-  const forEver = { freshUntilMs: Number.POSITIVE_INFINITY, keptUntilMs: 0, leasedUntilMs: 0 }
+  const never = Number.POSITIVE_INFINITY
+  const forEver = { freshUntilMs: never, keptUntilMs: never, leasedUntilMs: 0 }
   return meta === undefined
     ? new LocalEntry(nobodys, undefined, forEver, [], local.epoch)
     : reader.entry(storedKey, undefined, meta, [], leaseDeadlineMs(bytes))

@@ -114,8 +114,14 @@ export class Flight {
     return this.#loadingSinceMs !== Number.POSITIVE_INFINITY
   }
 
-  get loadingSinceMs(): number {
-    return this.#loadingSinceMs
+  /** Whether its loader has been running for so long that other processes do not wait for it either. */
+  isOverdue(nowMs: number, longestLoadMs: number): boolean {
+    return nowMs - this.#loadingSinceMs >= longestLoadMs
+  }
+
+  /** Whether it waits to replace what may be served meanwhile, and does not hear what happens to that. */
+  isPassedBy(nowMs: number): boolean {
+    return this.isWaiting && (this.found?.isStaleServable(nowMs) ?? false)
   }
 
   beginLoading(nowMs: number): void {
@@ -147,9 +153,14 @@ export class Flight {
     for (const tell of this.#onDecision.splice(0)) tell()
   }
 
+  /** Whether it is a renewal that does not know yet how it goes on. */
+  get isDeciding(): boolean {
+    return this.isRenewal && !this.#isDecided
+  }
+
   /** Resolves when a renewal knows how it goes on, or has come to an end; `undefined` where there is nothing to wait for. */
   deciding(): Promise<void> | undefined {
-    if (!this.isRenewal || this.#isDecided) return undefined
+    if (!this.isDeciding) return undefined
     return new Promise((resolve) => {
       this.#onDecision.push(resolve)
     })

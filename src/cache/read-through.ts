@@ -129,9 +129,8 @@ export class ReadThrough {
     return flight !== undefined && !flight.isAbandoned && !this.#isOverdue(flight)
   }
 
-  /** Its loader has been running for so long that other processes do not wait for it either. */
-  #isOverdue({ loadingSinceMs }: Flight): boolean {
-    return this.#core.clock.monotonicMs() - loadingSinceMs >= this.#core.options.longestLoadMs
+  #isOverdue(flight: Flight): boolean {
+    return flight.isOverdue(this.#core.clock.monotonicMs(), this.#core.options.longestLoadMs)
   }
 
   /** What the flight comes to; a stale value where that takes too long, and the rest goes on in the background. */
@@ -180,8 +179,7 @@ export class ReadThrough {
     // What may be served meanwhile, it will know in a moment.
     const deciding = flight.deciding()
     if (deciding !== undefined) return deciding.then(() => this.#flightFor(request))
-    // It waits to replace what may be served meanwhile, and does not hear what happens to that.
-    if (flight.isWaiting && flight.found?.isStaleServable(clock.monotonicMs())) return this.#start(request)
+    if (flight.isPassedBy(clock.monotonicMs())) return this.#start(request)
     // What it loads could not be invalidated by a tag of this call.
     const bearsAll = request.generationKeys.every((key) => flight.generationKeys.includes(key))
     if (!bearsAll) return this.#start(request)

@@ -64,7 +64,7 @@ export function nextOf(prospect: Prospect): ExplainedNext {
 
 function nextOfNewcomer(prospect: Prospect): ExplainedNext {
   const { earlyBeta, meanwhile, nowMs } = prospect
-  if (meanwhile === undefined || nowMs >= meanwhile.staleWhileRevalidateUntilMs) {
+  if (meanwhile === undefined || !meanwhile.isStaleServable(nowMs)) {
     return { step: 'join', reason: 'this process is loading it already' }
   }
   if (nowMs >= meanwhile.freshUntilMs) return stale(meanwhile, prospect)
@@ -101,13 +101,13 @@ function served(
   }
 }
 
-function stale(entry: LocalEntry, { flight, nowMs }: Prospect): ExplainedNext {
+function stale(entry: LocalEntry, { flight, isOwnLease, nowMs }: Prospect): ExplainedNext {
   const past = 'it is past its time to live, within staleWhileRevalidate;'
-  if (flight !== 'none') {
-    return { step: 'serve-stale', refresh: 'here', reason: `${past} this process is loading it anew already` }
-  }
-  if (nowMs < entry.leasedUntilMs) {
+  if (nowMs < entry.leasedUntilMs && !isOwnLease) {
     return { step: 'serve-stale', refresh: 'elsewhere', reason: `${past} it is being loaded anew already` }
+  }
+  if (flight !== 'none' || isOwnLease) {
+    return { step: 'serve-stale', refresh: 'here', reason: `${past} this process is loading it anew already` }
   }
   return {
     step: 'serve-stale',
