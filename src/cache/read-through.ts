@@ -56,6 +56,8 @@ export class ReadThrough {
       if (flight.isAbandoned) continue
       const meanwhile = flight.found && (await this.#servedMeanwhile(flight.found, request))
       if (meanwhile !== undefined) return this.#serve(request, meanwhile)
+      // Or while what is there was validated.
+      if (flight.isAbandoned) continue
       const isLate = !flight.claim() && flight.isLoading
       const outcome = await this.#outcomeFor(caller, flight, request)
       const isOfFlight = outcome.origin !== 'timeout'
