@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { trials } from '../trials.ts'
 import { proveSchedules } from './run-schedules.ts'
-import type { Setting } from './schedule.ts'
+import type { Setting } from './setting.ts'
 
 vi.mock('lru-cache', async (original) => (await import('./small-lru.ts')).smallLru(await original()))
 
@@ -59,6 +59,32 @@ describe('whatever the order in which things happen', () => {
     'P13 P25: likewise where entries expire, and stale ones may be served',
     async () => {
       await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(400, 6_000))
+    },
+    LONGEST_MS,
+  )
+
+  const policied = [
+    'refresh',
+    'getOrSetMany',
+    'loader ends: not modified',
+    'loader ends: confirm',
+    'read its own write',
+  ]
+  it(
+    'P16 P17 P18: likewise where values are loaded early, anew, in batches, conditionally, within a time',
+    async () => {
+      const steps = await proveSchedules({ ...CALM, policies: true }, trials(600, 9_000))
+      for (const step of policied) expect(steps.get(step), step).toBeGreaterThan(50)
+    },
+    LONGEST_MS,
+  )
+
+  it(
+    'P13 P16 P25: likewise with faults, where entries expire and others stand in for them',
+    async () => {
+      const setting = { ...FAULTS, policies: true, ttlMs: 4_000, staleMs: 20_000 }
+      const steps = await proveSchedules(setting, trials(600, 9_000))
+      for (const step of [...policied, 'stands in']) expect(steps.get(step), step).toBeGreaterThan(5)
     },
     LONGEST_MS,
   )

@@ -1,10 +1,15 @@
 import { describe, expect, it, vi } from 'vitest'
+import { Cache } from '../../src/cache/cache.ts'
+import { CacheCore } from '../../src/cache/cache-core.ts'
 import { Flight } from '../../src/cache/flight.ts'
 import { Generations } from '../../src/cache/generations.ts'
+import { Loading } from '../../src/cache/loading.ts'
+import { LocalEntry } from '../../src/cache/local-entry.ts'
 import { LocalTier } from '../../src/cache/local-tier.ts'
 import { Outbox } from '../../src/cache/outbox.ts'
+import { ReadThrough } from '../../src/cache/read-through.ts'
 import { searchSchedules } from './run-schedules.ts'
-import type { Setting } from './schedule.ts'
+import type { Setting } from './setting.ts'
 import type { Defect } from './simulated-redis.ts'
 
 vi.mock('lru-cache', async (original) => (await import('./small-lru.ts')).smallLru(await original()))
@@ -14,6 +19,9 @@ const CALM: Setting = {
   ...{ ttlMs: 600_000, staleMs: 0, local: true },
 }
 const FAULTS: Setting = { ...CALM, faults: true }
+const POLICIES: Setting = { ...CALM, policies: true }
+/** Where most is past its time to live, and stale values stand in for what is loaded. */
+const STALE: Setting = { ...POLICIES, faults: true, ttlMs: 4_000, staleMs: 600_000 }
 /** Each of them is to be caught within so many schedules. */
 const SCHEDULES = 8_000
 const SEED = 5
@@ -63,6 +71,24 @@ describe('the simulation finds what is wrong', () => {
       FAULTS,
       () => vi.spyOn(Outbox.prototype, 'repeatRecent').mockImplementation(nothing),
     ],
+    ['G2 a value that is still right keeps none of its generations', POLICIES, () => breakKept()],
+    [
+      'T4 what was invalidated stands in for a slow or failed load',
+      STALE,
+      () => vi.spyOn(LocalEntry.prototype, 'isUnrefuted', 'get').mockReturnValue(true),
+    ],
+    [
+      'L4 a value that is being replaced is served whatever has happened to it',
+      POLICIES,
+      () => vi.spyOn(CacheCore.prototype, 'isCoherent').mockReturnValue(true),
+    ],
+    [
+      'who comes to a load that everybody has left joins it',
+      POLICIES,
+      () => vi.spyOn(Flight.prototype, 'isAbandoned', 'get').mockReturnValue(false),
+    ],
+    ['a batch gives the value of one key to another', POLICIES, () => breakBatch()],
+    ['refresh() is content with what others load', POLICIES, () => breakReload()],
   ]
   it.each(rules)(
     'a cache where %s',
@@ -95,4 +121,43 @@ function breakKeep(): void {
 function breakWriting(): void {
   vi.spyOn(LocalTier.prototype, 'writeBegan').mockImplementation(() => {})
   vi.spyOn(LocalTier.prototype, 'writeSettled').mockImplementation(() => {})
+}
+
+function breakKept(): void {
+  const underLease = Loading.prototype.underLease
+  vi.spyOn(Loading.prototype, 'underLease').mockImplementation(function (
+    this: Loading,
+    flight,
+    request,
+    leased,
+    stale,
+  ) {
+    const meta = stale?.meta && { ...stale.meta, generations: [] }
+    const bare = stale && (Object.create(stale, { meta: { value: meta } }) as LocalEntry)
+    return underLease.call(this, flight, request, leased, bare)
+  })
+}
+
+/** As where the values that are there are counted, and not the keys. */
+function breakBatch(): void {
+  const getOrSetMany = Cache.prototype.getOrSetMany
+  vi.spyOn(Cache.prototype, 'getOrSetMany').mockImplementation(function (
+    this: Cache,
+    keys,
+    loadMany,
+    options,
+  ) {
+    const shifted: typeof loadMany = async (asked, context) => {
+      const loaded = await loadMany(asked, context)
+      const values = [...loaded.values()].filter((value) => value !== undefined)
+      return new Map(values.map((value, index) => [asked[index] as string, value]))
+    }
+    return getOrSetMany.call(this, keys, shifted as never, options)
+  })
+}
+
+function breakReload(): void {
+  vi.spyOn(ReadThrough.prototype, 'reload').mockImplementation(function (this: ReadThrough, request, signal) {
+    return this.getOrLoad({ ...request, replaces: undefined }, signal) as never
+  })
 }

@@ -67,6 +67,8 @@ export class Oracle {
   readonly #trustMs: number
   readonly #values = new Map<string, KnownValue>()
   readonly #invalidations: Invalidation[] = []
+  /** Likewise, those too that a server has forgotten: the source has changed all the same. */
+  readonly #changes: Invalidation[] = []
   /** Tags of earlier values: a later load may be bound to them, too. */
   readonly #tagsOfKey = new Map<string, Set<string>>()
   readonly #writes = new Map<string, Write>()
@@ -95,6 +97,16 @@ export class Oracle {
 
   value(text: string): KnownValue | undefined {
     return this.#values.get(text)
+  }
+
+  /** The source is asked whether a value is still the one that it has: then it is as new as one that is loaded now. */
+  confirm(text: string, storedKey: string, nowMs: number): KnownValue | undefined {
+    const value = this.#values.get(text)
+    if (value?.storedKey !== storedKey) return undefined
+    if (this.#changes.some((one) => one.concerns(value) && value.lastNewAt < one.beganAt)) return undefined
+    value.lastNewAt = this.tick()
+    value.bornMs = nowMs
+    return value
   }
 
   /** Redis has taken an entry: a value that was written is new at this moment. */
@@ -127,6 +139,7 @@ export class Oracle {
       ...{ settledAt: never, acknowledgedAt: never, acknowledgedMs: never, hasReached: new Map() },
     }
     this.#invalidations.push(invalidation)
+    this.#changes.push(invalidation)
     return invalidation
   }
 
@@ -199,6 +212,35 @@ export class Oracle {
         !(value.isPlain && one.acknowledgedAt === Number.POSITIVE_INFINITY),
     )
     if (killer !== undefined) throw new Violation(`${who}: it is older than '${killer.label}'`)
+  }
+
+  /**
+   * A value stands in for a load that failed or was slow: within its window, and with nothing known against it, which
+   * is what this process has invalidated itself.
+   * @throws Violation
+   */
+  stoodIn({ beganAt, beganMs, binding, processId, storedKey }: Question, text: unknown): void {
+    const value = this.#values.get(String(text))
+    const who = `process ${processId} got ${text} in place of a load for ${printable(storedKey)}`
+    if (value?.storedKey !== storedKey) throw new Violation(`${who}: it belongs to another key`)
+    if (beganMs > value.bornMs + value.servableMs) throw new Violation(`${who}: it has expired`)
+    const killer = binding.find(
+      (one) =>
+        one.processId === processId &&
+        one.settledAt < beganAt &&
+        one.concerns(value) &&
+        value.lastNewAt < one.beganAt,
+    )
+    if (killer !== undefined) throw new Violation(`${who}: it is older than '${killer.label}'`)
+  }
+
+  /** A load that was asked for brings what the source had at that time or later. @throws Violation */
+  refreshed({ beganAt, processId, storedKey }: Question, text: unknown): void {
+    const value = this.#values.get(String(text))
+    if (value === undefined || value.lastNewAt > beganAt) return
+    throw new Violation(
+      `process ${processId} refreshed ${printable(storedKey)} and got ${text}, which is older`,
+    )
   }
 
   /** Nothing older than an acknowledged invalidation is readable as valid. @throws Violation */

@@ -1,5 +1,7 @@
 import fc from 'fast-check'
-import { Schedule, type Setting, type Tally } from './schedule.ts'
+import type { Tally } from './fleet.ts'
+import { Schedule } from './schedule.ts'
+import type { Setting } from './setting.ts'
 
 /** The same schedules in every run, so that a change is judged by its own merit; another seed looks elsewhere. */
 const SEED = Number(process.env.CACHEWRIGHT_SEED ?? 20_251_122)

@@ -30,7 +30,7 @@ export class SimulatedProcess {
   readonly tier: SimulatedTier
   readonly cache: Cache
   isAlive = true
-  /** Keys for which a stale value stood in for a failed load. */
+  /** Keys for which a stale value stood in for a load that failed or was slow. */
   readonly servedInstead = new Set<string>()
 
   constructor(id: number, redis: SimulatedRedis, time: VirtualTime, options: ReadThroughOptions) {
@@ -42,10 +42,12 @@ export class SimulatedProcess {
     if (parts === undefined) throw new Error('The backend has no parts')
     this.cache = assembleCache({
       ...{ backend, parts, timers, clock: time, tier: this.tier, isOwnBackend: false },
+      // As the schedule has it while it runs.
+      random: () => Math.random(),
       options: resolveReadThrough(options, 3_600_000),
     })
     this.cache.on('stale', ({ key, reason }) => {
-      if (reason === 'error') this.servedInstead.add(key)
+      if (reason !== 'revalidate') this.servedInstead.add(key)
     })
   }
 

@@ -42,8 +42,8 @@ const SERVER_EPOCH_MS = 1_700_000_000_000
 export class SimulatedRedis {
   readonly #clock: Clock
   readonly #defects: ReadonlySet<Defect>
-  /** Told of every change. */
-  readonly #onChanged: (storedKey: string) => void
+  /** Told of every change, and whether it is a write of a value that nobody has loaded. */
+  readonly #onChanged: (storedKey: string, isWritten: boolean) => void
   #strings = new Map<string, Stored>()
   #saved: ReadonlyMap<string, Stored> = new Map()
   readonly #tracked = new Map<string, Set<Link>>()
@@ -53,7 +53,11 @@ export class SimulatedRedis {
   life = 1
   readonly #keyspace: Keyspace
 
-  constructor(clock: Clock, defects: readonly Defect[], onChanged: (storedKey: string) => void) {
+  constructor(
+    clock: Clock,
+    defects: readonly Defect[],
+    onChanged: (storedKey: string, isWritten: boolean) => void,
+  ) {
     this.#clock = clock
     this.#defects = new Set(defects)
     this.#onChanged = onChanged
@@ -147,7 +151,7 @@ export class SimulatedRedis {
   }
 
   write(storedKey: string, bytes: Buffer, ttlMs: number): void {
-    this.#put(storedKey, bytes, ttlMs)
+    this.#put(storedKey, bytes, ttlMs, true)
   }
 
   remove(link: Link, storedKeys: readonly string[]): number {
@@ -245,17 +249,17 @@ export class SimulatedRedis {
     return sealEnvelope(storedKey, { ...header, entry: { ...entry, generations } }, payload)
   }
 
-  #put(storedKey: string, bytes: Buffer, ttlMs: number): void {
+  #put(storedKey: string, bytes: Buffer, ttlMs: number, isWritten = false): void {
     this.#strings.set(storedKey, { bytes, expiresAtMs: this.#clock.monotonicMs() + ttlMs })
     this.#modified(storedKey)
-    this.#onChanged(storedKey)
+    this.#onChanged(storedKey, isWritten)
   }
 
   #remove(storedKey: string): boolean {
     const wasThere = this.#strings.delete(storedKey)
     if (wasThere) {
       this.#modified(storedKey)
-      this.#onChanged(storedKey)
+      this.#onChanged(storedKey, false)
     }
     return wasThere
   }

@@ -1,0 +1,96 @@
+import type { StaleValue } from '../../src/cache/load-context.ts'
+import { type Fleet, LoaderFailure } from './fleet.ts'
+import { Violation } from './oracle.ts'
+import type { SimulatedProcess } from './simulated-process.ts'
+
+/** How a load ends; `'confirm'`: with the stale value, where there is one and the source still has it. */
+export type Fate = 'value' | 'skip' | 'fail' | 'nothing' | 'confirm'
+
+/** A load under way: its loader has been called, and will read the source, and then return, when it is told to. */
+export interface Load {
+  readonly process: SimulatedProcess
+  readonly storedKey: string
+  readonly fate: Fate
+  readonly tagKeys: ReadonlySet<string>
+  readonly stale: StaleValue | undefined
+  readonly skip: () => void
+  /** Tells that the stale value is still right. */
+  readonly keepStale: () => void
+  readonly resolve: (value: unknown) => void
+  readonly reject: (error: unknown) => void
+  readonly isUncached: boolean
+  /** What the source had when it was read. */
+  text?: string
+  isConfirmed?: boolean
+}
+
+/** The loaders that are running, and their source: it changes whenever anything is written or invalidated. */
+export class Loads {
+  readonly #fleet: Fleet
+  readonly all: Set<Load> = new Set()
+
+  constructor(fleet: Fleet) {
+    this.#fleet = fleet
+  }
+
+  begin(load: Load): void {
+    this.#fleet.note('loader begins', `${load.process.id} ${load.storedKey}`)
+    this.all.add(load)
+  }
+
+  assertAlone(storedKey: string): void {
+    for (const load of this.all) {
+      if (load.storedKey === storedKey)
+        this.#fleet.violation ??= new Violation(`Two loaders run for ${storedKey}`)
+    }
+  }
+
+  goOn(load: Load): void {
+    if (load.text === undefined) this.#readSource(load)
+    else this.#end(load, load.text)
+  }
+
+  #readSource(load: Load): void {
+    const { oracle, servableMs, setting, time } = this.#fleet
+    const { fate, isUncached, process, stale, storedKey } = load
+    // A load that takes no time is never repeated early.
+    if (setting.policies) time.pass(1)
+    const at = oracle.tick()
+    const bornMs = time.monotonicMs()
+    const confirmed =
+      fate === 'confirm' && stale !== undefined && !isUncached
+        ? oracle.confirm(String(stale.value), storedKey, bornMs)
+        : undefined
+    if (confirmed !== undefined) {
+      load.isConfirmed = true
+      load.text = confirmed.text
+      this.#fleet.note('source has not changed', `${process.id} ${load.text}`)
+      return
+    }
+    const text = `${storedKey}@${at}`
+    load.text = text
+    this.#fleet.do('read source', `${process.id} ${text}`, () =>
+      oracle.learn({
+        ...{ storedKey, text, tagKeys: new Set(load.tagKeys), isPlain: false, isUncached },
+        ...{ lastNewAt: at, bornMs, servableMs, loadedAt: Number.POSITIVE_INFINITY },
+      }),
+    )
+  }
+
+  #end(load: Load, text: string): void {
+    const { fate } = load
+    const told = load.isConfirmed ? 'not modified' : fate
+    this.#fleet.do(`loader ends: ${told}`, `${load.process.id} ${text}`, () => {
+      this.all.delete(load)
+      if (load.isConfirmed) {
+        load.keepStale()
+        return
+      }
+      const value = this.#fleet.oracle.value(text)
+      if (value !== undefined) value.loadedAt = this.#fleet.oracle.tick()
+      if (fate === 'skip') load.skip()
+      if (fate === 'fail') load.reject(new LoaderFailure('The source failed'))
+      else load.resolve(fate === 'nothing' ? undefined : text)
+    })
+  }
+}

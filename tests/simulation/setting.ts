@@ -1,0 +1,44 @@
+import { KeySpace } from '../../src/cache/key-space.ts'
+import { PREFIX } from './simulated-process.ts'
+import type { Defect } from './simulated-redis.ts'
+
+/** What may happen in a schedule. */
+export interface Setting {
+  readonly processes: number
+  /** Operations that are begun at most. */
+  readonly actions: number
+  /** Whether anything is invalidated or written. */
+  readonly invalidates: boolean
+  /** Whether connections break, entries are evicted, servers restart, processes crash, time jumps. */
+  readonly faults: boolean
+  readonly ttlMs: number
+  /** Both stale windows. */
+  readonly staleMs: number
+  readonly local: boolean
+  /** Whether calls differ in how they want values loaded: early, anew, in batches, conditionally, within a time. */
+  readonly policies?: boolean
+  readonly defects?: readonly Defect[]
+}
+
+/** A key of a namespace, and the tags that it bears as a rule. */
+export interface Place {
+  readonly key: string
+  readonly storedKey: string
+  readonly space: KeySpace
+  readonly tags: readonly string[]
+}
+
+export const ROOT: KeySpace = new KeySpace(PREFIX)
+const WITHIN = ROOT.within('n')
+/** A schedule begins with the last of them. */
+export const PLACES: readonly Place[] = [
+  place(WITHIN, 'c', ['t']),
+  place(ROOT, 'b', ['t', 'u']),
+  place(ROOT, 'a', ['t']),
+]
+/** Tags that calls and values name. */
+export const TAGS = ['t', 'u', 'v'] as const
+
+function place(space: KeySpace, key: string, tags: readonly string[]): Place {
+  return { key, space, tags, storedKey: space.storedKey(key) }
+}
