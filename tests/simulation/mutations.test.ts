@@ -101,7 +101,7 @@ describe('the simulation finds what is wrong', () => {
         vi.restoreAllMocks()
       }
     },
-    120_000,
+    240_000,
   )
 })
 
