@@ -11,6 +11,8 @@ import type { SimulatedProcess } from './simulated-process.ts'
 
 /** Kinds of change, one of which a schedule may make more often than the others. */
 const FAVOURITES = ['set', 'delete', 'invalidateTags', 'invalidatePattern', 'clear'] as const
+/** Within this time what waits to be delivered is, and a circuit that is open has been tried again. */
+const REDELIVERY_MS = 3_000
 const MOST_DRAIN_STEPS = 3_000
 
 /** One run of the fleet, every step of which is chosen by the bytes that it is given. */
@@ -157,7 +159,8 @@ export class Schedule {
       if (!process.isAlive) continue
       for (const at of this.#places) this.#reads.get(process, at, false)
     }
-    await this.#drain()
+    // A process that has not been asking Redis for a while tells it of what it may have forgotten when it does.
+    await this.#drain(REDELIVERY_MS)
     this.#faults.remember()
     for (const storedKey of this.#fleet.redis.keys()) this.#fleet.oracle.checkStored(storedKey)
     this.#fleet.addProcess()
@@ -171,12 +174,15 @@ export class Schedule {
     await this.#drain()
   }
 
-  async #drain(): Promise<void> {
+  async #drain(atLeastMs = 0): Promise<void> {
+    const { time } = this.#fleet
+    const untilMs = time.monotonicMs() + atLeastMs
     for (let steps = 0; steps < MOST_DRAIN_STEPS; steps++) {
       const isIdle = !this.#moveAll()
       await this.#settle()
       if (!isIdle) continue
-      if (![...this.#fleet.open].some(({ process }) => process.isAlive)) return
+      const isOpen = [...this.#fleet.open].some(({ process }) => process.isAlive)
+      if (!isOpen && time.monotonicMs() >= untilMs) return
       this.#fleet.do('timer', '', () => this.#fleet.time.fireNext())
       await this.#settle()
     }
