@@ -199,13 +199,15 @@ export class EntryReader {
     const keptUntilMs = nowMs + tier.localTtlMs
     const serverNowMs = tier.serverNowMs(storedKey)
     // Whose server's clock is not known is taken for stale.
-    if (serverNowMs === undefined) return { freshUntilMs: nowMs, keptUntilMs, leasedUntilMs: 0 }
+    if (serverNowMs === undefined) {
+      return { bornMs: undefined, freshUntilMs: nowMs, keptUntilMs, leasedUntilMs: 0 }
+    }
     const ageMs = serverNowMs - createdAtMs
     const leftMs = ageMs < -FUTURE_TOLERANCE_MS ? 0 : ttlMs - ageMs
     const leaseLeftMs = leaseMs - serverNowMs
     // T7.
     const leasedUntilMs = leaseLeftMs > LONGEST_LEASE_MS ? 0 : nowMs + leaseLeftMs
-    return { freshUntilMs: nowMs + leftMs, keptUntilMs, leasedUntilMs }
+    return { bornMs: nowMs - ageMs, freshUntilMs: nowMs + leftMs, keptUntilMs, leasedUntilMs }
   }
 
   /** Plain values carry no time to live: it is asked for, and the value is kept only for that long. */
@@ -214,7 +216,7 @@ export class EntryReader {
     const nowMs = clock.monotonicMs()
     const isTold = tier.coherence === 'tracking' || tier.coherence === 'process'
     const kept = (freshUntilMs: number) => {
-      const times = { freshUntilMs, keptUntilMs: freshUntilMs, leasedUntilMs: 0 }
+      const times = { bornMs: undefined, freshUntilMs, keptUntilMs: freshUntilMs, leasedUntilMs: 0 }
       return new LocalEntry(isolate(value, isolation), undefined, times, [], local.epoch)
     }
     const entry = kept(Number.POSITIVE_INFINITY)

@@ -167,7 +167,7 @@ function entryOf(
 ): LocalEntry {
   const nobodys = { value: undefined, isCloned: false }
   const never = Number.POSITIVE_INFINITY
-  const forEver = { freshUntilMs: never, keptUntilMs: never, leasedUntilMs: 0 }
+  const forEver = { bornMs: undefined, freshUntilMs: never, keptUntilMs: never, leasedUntilMs: 0 }
   return meta === undefined
     ? new LocalEntry(nobodys, undefined, forEver, [], local.epoch)
     : reader.entry(storedKey, undefined, meta, [], leaseDeadlineMs(bytes))

@@ -12,8 +12,8 @@ import {
 export interface StaleValue<T = unknown> {
   /** To be left as it is: where values are frozen, so is this one. */
   readonly value: T
-  /** Seconds since its load began, on the clock of its server. */
-  readonly age: number
+  /** Seconds since its load began; `undefined` where it was read before the clock of its server was known. */
+  readonly age: number | undefined
   /** Seconds that its load took. */
   readonly loadCost: number
   readonly tags: readonly string[]

@@ -238,18 +238,13 @@ export class Loading {
     return durationMs
   }
 
-  #staleValue({ space, storedKey }: LoadRequest, entry: LocalEntry): StaleValue | undefined {
-    const { meta } = entry
+  #staleValue({ space }: LoadRequest, entry: LocalEntry): StaleValue | undefined {
+    const { bornMs, meta } = entry
     if (meta === undefined) return undefined
-    const { clock, tier } = this.#core
-    const serverNowMs = tier.serverNowMs(storedKey)
-    const ageMs =
-      serverNowMs === undefined
-        ? meta.ttlMs + clock.monotonicMs() - entry.freshUntilMs
-        : serverNowMs - meta.createdAtMs
+    const ageMs = bornMs === undefined ? undefined : this.#core.clock.monotonicMs() - bornMs
     return {
       value: handOut(entry.isolated),
-      age: Math.max(0, ageMs) / 1_000,
+      age: ageMs === undefined ? undefined : Math.max(0, ageMs) / 1_000,
       loadCost: meta.loadCostMs / 1_000,
       tags: entry.tagsOf(space),
     }

@@ -6,6 +6,8 @@ import type { KeySpace } from './key-space.ts'
 
 /** Times of a {@link LocalEntry}. */
 export interface LocalTimes {
+  /** When its load began; `undefined` where that is not known. */
+  readonly bornMs: number | undefined
   readonly freshUntilMs: number
   /** Until when this copy may be served where nobody tells of changes. */
   readonly keptUntilMs: number
@@ -19,6 +21,8 @@ export class LocalEntry {
   readonly answer: Promise<unknown> | undefined
   /** `undefined` for a plain value. */
   readonly meta: EntryMeta | undefined
+  /** When its load began, where that is known. */
+  readonly bornMs: number | undefined
   /** When it is no longer fresh. */
   readonly freshUntilMs: number
   /** Until when this copy may be served: as long as it is fresh, or as news of a change may be missed. */
@@ -39,13 +43,14 @@ export class LocalEntry {
   constructor(
     isolated: IsolatedValue,
     meta: EntryMeta | undefined,
-    { freshUntilMs, keptUntilMs, leasedUntilMs }: LocalTimes,
+    { bornMs, freshUntilMs, keptUntilMs, leasedUntilMs }: LocalTimes,
     generations: readonly KnownGeneration[],
     epoch: number,
   ) {
     this.isolated = isolated
     this.answer = isolated.isCloned ? undefined : Promise.resolve(isolated.value)
     this.meta = meta
+    this.bornMs = bornMs
     this.freshUntilMs = freshUntilMs
     this.#keptUntilMs = keptUntilMs
     this.servableUntilMs = Math.min(freshUntilMs, keptUntilMs)

@@ -343,6 +343,13 @@ describe('a conditional refresh', () => {
     expect(cache.stats().total).toMatchObject({ loads: 2, loadErrors: 0 })
   })
 
+  test('knows the age of what never expires', async () => {
+    const { cache, clock } = open({ ttl: Number.POSITIVE_INFINITY })
+    await cache.getOrSet('key', () => 1)
+    await clock.advance('90s')
+    expect(await cache.refresh('key', (context) => context.stale()?.age)).toBe(90)
+  })
+
   test('keeps the tags that only the first load told', async () => {
     const { cache, clock } = open(policies)
     const load = (context: LoadContext) => {
