@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import type { BoundGeneration, EntryMeta } from '../codec/entry-meta.ts'
+import { type BoundGeneration, type EntryMeta, placeholder } from '../codec/entry-meta.ts'
 import { isProgrammingMistake } from '../foundation/cache-error.ts'
 import type { CacheCore } from './cache-core.ts'
 import { type Flight, type LateTagKey, type Outcome, served } from './flight.ts'
@@ -22,6 +22,10 @@ export interface LeasedLoad {
 
 /** Keys whose tags are remembered, since only their values tell them. */
 const MOST_LEARNED = 10_000
+
+/** What reads as "nothing there", and keeps nobody from loading. */
+const NOTHING: Buffer = placeholder('\u0000'.repeat(16), 0)
+const SHORTEST_TTL_MS = 1
 
 interface Loaded {
   readonly value: unknown
@@ -80,7 +84,9 @@ export class Loading {
     const late = this.#lateTags(request, context, bound, loaderBeganAt)
     const lateTagKeys = [...late.map(asTold), ...toldByStale(request, kept)]
     if (value === undefined || context.isSkipped) {
-      void lease.release()
+      const isGone = value === undefined && !context.isSkipped && stale !== undefined
+      if (isGone) await this.#retire(request, lease)
+      else void lease.release()
       return { isolated: { value, isCloned: false }, origin: 'load', lateTagKeys }
     }
     if (late.some(({ isKnown }) => !isKnown)) {
@@ -128,6 +134,19 @@ export class Loading {
       const isKnown = known !== undefined && known.learnedAt <= loaderBeganAt
       return { storedKey: tagKey, generation: known?.generation ?? '', isKnown }
     })
+  }
+
+  /** The source has nothing any more: nor has the key, if it still bears the token. */
+  async #retire({ key, storedKey }: LoadRequest, lease: Lease): Promise<void> {
+    const { local, policy, tier } = this.#core
+    try {
+      if (lease.isValid) await tier.fill(storedKey, lease.token, NOTHING, SHORTEST_TTL_MS)
+    } catch (error) {
+      void lease.release()
+      policy.tell('getOrSet', key, error)
+    } finally {
+      local.invalidated(storedKey)
+    }
   }
 
   /** Stores the entry under its token, and keeps it here: the script has read what it stored (L1). */

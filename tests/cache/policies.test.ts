@@ -318,6 +318,39 @@ describe('early refresh', () => {
   })
 })
 
+describe('a source that has nothing any more', () => {
+  const gone = () => undefined as number | undefined
+
+  test('a refresh that brings undefined ends the stale value', async () => {
+    const { cache, clock } = open({ ttl: '1m', staleWhileRevalidate: '1d', staleIfError: '1d' })
+    await cache.getOrSet<number | undefined>('key', () => 1)
+    await clock.advance('2m')
+    expect(await cache.getOrSet('key', gone)).toBe(1)
+    await cache.idle()
+    expect(await cache.getOrSet('key', gone)).toBeUndefined()
+    await expect(cache.getOrSet('key', () => Promise.reject(new Error('away')))).rejects.toThrow('away')
+  })
+
+  test('refresh() ends a fresh one', async () => {
+    const { cache } = open()
+    await cache.getOrSet<number | undefined>('key', () => 1)
+    expect(await cache.refresh('key', gone)).toBeUndefined()
+    expect(await cache.get('key')).toBeUndefined()
+    expect(await cache.backend.get('key')).toBeUndefined()
+    expect(await cache.getOrSet('key', () => 2)).toBe(2)
+  })
+
+  test('a loader that skips leaves what is there', async () => {
+    const { cache } = open()
+    await cache.getOrSet<number | undefined>('key', () => 1)
+    await cache.refresh<number | undefined>('key', (context) => {
+      context.skip()
+      return undefined
+    })
+    expect(await cache.get('key')).toBe(1)
+  })
+})
+
 describe('a conditional refresh', () => {
   const policies = { ttl: '1m', staleWhileRevalidate: '1h' } as const
 

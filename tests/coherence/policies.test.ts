@@ -210,3 +210,22 @@ test('what refresh() loads does not overtake a delete', async () => {
   expect(await other?.get('key')).toBeUndefined()
   expect(await mine?.getOrSet('key', () => 'new')).toBe('new')
 })
+
+test('what its source has no longer is gone for all, and what was stored since is not', async () => {
+  const [mine, other] = await open(2)
+  const gone = () => undefined as string | undefined
+  await mine?.getOrSet('key', () => 'old')
+  await other?.getOrSet('key', () => 'never')
+  expect(await mine?.refresh('key', gone)).toBeUndefined()
+  await dropped(other as never, 'key')
+  expect(await other?.get('key')).toBeUndefined()
+  await mine?.getOrSet('key', () => 'old')
+  const held = heldLoader(undefined as string | undefined)
+  const refreshed = mine?.refresh('key', held.load)
+  await held.begun
+  expect(await other?.set('key', 'stored')).toBe(true)
+  held.release()
+  expect(await refreshed).toBeUndefined()
+  expect(await other?.get('key')).toBe('stored')
+  expect(await mine?.get('key', { local: false })).toBe('stored')
+})
