@@ -3,6 +3,7 @@ import type { SharedTier } from '../backend/shared-tier.ts'
 import type { BoundGeneration } from '../codec/entry-meta.ts'
 import type { Clock } from '../foundation/clock.ts'
 import type { Generations } from './generations.ts'
+import { SharedAnswers } from './shared-answers.ts'
 
 /** Generations whose renewal is remembered. */
 const MOST_RENEWALS = 50_000
@@ -18,7 +19,7 @@ export class Captures {
   readonly #tier: SharedTier
   readonly #generations: Generations
   readonly #clock: Clock
-  readonly #capturing = new Map<string, Promise<string>>()
+  readonly #capturing = new SharedAnswers<string>()
   /** When this process last captured a generation, and for how long. */
   readonly #renewals = new LRUCache<string, { readonly atMs: number; readonly ttlMs: number }>({
     maxSize: MOST_RENEWALS,
@@ -49,11 +50,11 @@ export class Captures {
 
   /** The generation may have been renewed: who asks from now on must not share an older answer. */
   invalidated(generationKey: string): void {
-    this.#capturing.delete(generationKey)
+    this.#capturing.askAnew(generationKey)
   }
 
   invalidatedAll(): void {
-    this.#capturing.clear()
+    this.#capturing.askAllAnew()
   }
 
   async #one(generationKey: string): Promise<BoundGeneration> {
@@ -67,13 +68,7 @@ export class Captures {
 
   /** Those who ask meanwhile share the answer. */
   #capture(generationKey: string): Promise<string> {
-    const underWay = this.#capturing.get(generationKey)
-    if (underWay !== undefined) return underWay
-    const capturing = this.#send(generationKey).finally(() => {
-      if (this.#capturing.get(generationKey) === capturing) this.#capturing.delete(generationKey)
-    })
-    this.#capturing.set(generationKey, capturing)
-    return capturing
+    return this.#capturing.ask(generationKey, () => this.#send(generationKey))
   }
 
   async #send(generationKey: string): Promise<string> {

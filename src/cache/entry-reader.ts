@@ -14,6 +14,7 @@ import { KeySpace } from './key-space.ts'
 import type { LoadRequest } from './load-request.ts'
 import { LocalEntry, type LocalTimes } from './local-entry.ts'
 import type { LocalTier } from './local-tier.ts'
+import { SharedAnswers } from './shared-answers.ts'
 
 /** What the shared tier holds under a key. */
 export type Judgement =
@@ -69,7 +70,7 @@ export interface ReaderParts {
 export class EntryReader {
   readonly #parts: ReaderParts
   /** Generations that are being read. */
-  readonly #fetching = new Map<string, Promise<KnownGeneration | undefined>>()
+  readonly #fetching = new SharedAnswers<KnownGeneration | undefined>()
 
   constructor(parts: ReaderParts) {
     this.#parts = parts
@@ -112,22 +113,16 @@ export class EntryReader {
 
   /** Reads a generation; those who ask meanwhile share the answer. `undefined` where there is none. */
   fetch(generationKey: string): Promise<KnownGeneration | undefined> {
-    const underWay = this.#fetching.get(generationKey)
-    if (underWay !== undefined) return underWay
-    const fetching = this.#fetch(generationKey).finally(() => {
-      if (this.#fetching.get(generationKey) === fetching) this.#fetching.delete(generationKey)
-    })
-    this.#fetching.set(generationKey, fetching)
-    return fetching
+    return this.#fetching.ask(generationKey, () => this.#fetch(generationKey))
   }
 
   /** A generation was invalidated: who asks from now on must not share an older answer. */
   refetch(generationKey: string): void {
-    this.#fetching.delete(generationKey)
+    this.#fetching.askAnew(generationKey)
   }
 
   refetchAll(): void {
-    this.#fetching.clear()
+    this.#fetching.askAllAnew()
   }
 
   async #fetch(generationKey: string): Promise<KnownGeneration | undefined> {

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { isReserved } from '../foundation/cache-key.ts'
 import type { Clock } from '../foundation/clock.ts'
+import { ReadsUnderWay } from './reads-under-way.ts'
 
 /** Most generations that are known at a time, and most invalidations that are remembered. */
 const MOST_GENERATIONS = 50_000
@@ -39,8 +40,7 @@ export interface Pending {
  */
 export class Generations {
   readonly #known: LRUCache<string, KnownGeneration>
-  readonly #pending = new Map<string, Pending>()
-  readonly #writing = new Map<string, number>()
+  readonly #reads = new ReadsUnderWay<Pending>()
   readonly #invalidatedAt: LRUCache<string, number>
   readonly #clock: Clock
   readonly #localTtlMs: () => number
@@ -89,9 +89,7 @@ export class Generations {
 
   /** Called before a generation is read; the object stands for that read. */
   expect(storedKey: string): Pending {
-    const pending = { askedAt: this.#now }
-    if (!this.#writing.has(storedKey)) this.#pending.set(storedKey, pending)
-    return pending
+    return this.#reads.begin(storedKey, { askedAt: this.#now })
   }
 
   /**
@@ -100,21 +98,20 @@ export class Generations {
    * came too late stands here as well.
    */
   learn(storedKey: string, pending: Pending, generation: string): KnownGeneration {
-    const isCurrent = this.#pending.get(storedKey) === pending
+    const isCurrent = this.#reads.end(storedKey, pending)
     const before = this.#known.get(storedKey)
     if (before?.generation === generation) {
-      if (isCurrent) this.#believe(storedKey, pending, before)
+      if (isCurrent) this.#believe(storedKey, before)
       return before
     }
     const learned = new KnownGeneration(generation, ++this.#now, isCurrent)
-    if (isCurrent) this.#believe(storedKey, pending, learned)
+    if (isCurrent) this.#believe(storedKey, learned)
     else if (before?.isLive || this.#wasRenewedSince(storedKey, pending.askedAt)) learned.isDead = true
     else this.#keep(storedKey, learned)
     return learned
   }
 
-  #believe(storedKey: string, pending: Pending, known: KnownGeneration): void {
-    this.forget(storedKey, pending)
+  #believe(storedKey: string, known: KnownGeneration): void {
     if (!known.isLive) known.learnedAt = ++this.#now
     known.isLive = true
     this.#keep(storedKey, known)
@@ -130,33 +127,31 @@ export class Generations {
 
   /** Nothing came of a read. */
   forget(storedKey: string, pending: Pending): void {
-    if (this.#pending.get(storedKey) === pending) this.#pending.delete(storedKey)
+    this.#reads.end(storedKey, pending)
   }
 
   /** The generation may have been renewed, by anybody. */
   invalidated(storedKey: string): void {
-    this.#pending.delete(storedKey)
+    this.#reads.touched(storedKey)
     this.#known.delete(storedKey)
     // Also where it is not known: it may be that it was being read.
     if (isReserved(storedKey)) this.#invalidatedAt.set(storedKey, ++this.#now)
   }
 
   writeBegan(storedKey: string): void {
-    this.#writing.set(storedKey, (this.#writing.get(storedKey) ?? 0) + 1)
+    this.#reads.writeBegan(storedKey)
     this.invalidated(storedKey)
   }
 
   writeSettled(storedKey: string): void {
     this.invalidated(storedKey)
-    const left = (this.#writing.get(storedKey) ?? 1) - 1
-    if (left === 0) this.#writing.delete(storedKey)
-    else this.#writing.set(storedKey, left)
+    this.#reads.writeSettled(storedKey)
   }
 
   /** Nothing that was read may be believed any more. */
   epochBegan(): void {
     this.#floor = ++this.#now
-    this.#pending.clear()
+    this.#reads.touchedAll()
     for (const known of this.#known.values()) known.isLive = false
   }
 

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { LocalEntry } from './local-entry.ts'
+import { ReadsUnderWay } from './reads-under-way.ts'
 
 /** What an entry costs beside its encoded size: map slot, list links, objects. An estimate. */
 const ENTRY_OVERHEAD_BYTES = 200
@@ -14,8 +15,7 @@ export interface LocalBounds {
  * Decoded values in this process. Which of them may be served follows from what Redis (or the bus) tells:
  *
  * - Only the reply to a read enters it, never what was written (L1); and only if nothing was heard of the key between
- *   the question and the answer. The question leaves an object in `#pending`, which whatever touches the key removes,
- *   and which the answer must find there **itself** (L2).
+ *   the question and the answer: see {@link ReadsUnderWay} (L2).
  * - While an own write of a key is under way, what is read of it is not kept (L3).
  * - A lost connection or channel begins a new epoch (L5). Entries of an older one stay, to be served where the
  *   source fails and their policy allows it.
@@ -23,8 +23,7 @@ export interface LocalBounds {
 export class LocalTier {
   readonly #entries: LRUCache<string, LocalEntry> | undefined
   readonly #rootPrefix: string
-  readonly #pending = new Map<string, object>()
-  readonly #writing = new Map<string, number>()
+  readonly #reads = new ReadsUnderWay<object>()
   #epoch = 0
 
   /**
@@ -69,20 +68,17 @@ export class LocalTier {
 
   /** Called before a key is read; the object stands for that read. */
   expect(storedKey: string): object {
-    const pending = {}
-    if (!this.#writing.has(storedKey)) this.#pending.set(storedKey, pending)
-    return pending
+    return this.#reads.begin(storedKey, {})
   }
 
   /** Whether nothing has happened to the key since it was asked for. */
   isExpected(storedKey: string, pending: object): boolean {
-    return this.#pending.get(storedKey) === pending
+    return this.#reads.holds(storedKey, pending)
   }
 
   /** Keeps what was read, where nothing has happened to the key since it was asked for. */
   keep(storedKey: string, pending: object, entry: LocalEntry, bytes: number): boolean {
-    if (this.#pending.get(storedKey) !== pending) return false
-    this.#pending.delete(storedKey)
+    if (!this.#reads.end(storedKey, pending)) return false
     this.#entries?.set(this.#name(storedKey), entry, {
       size: ENTRY_OVERHEAD_BYTES + 2 * storedKey.length + bytes,
     })
@@ -91,7 +87,7 @@ export class LocalTier {
 
   /** Nothing came of a read. */
   forget(storedKey: string, pending: object): void {
-    if (this.#pending.get(storedKey) === pending) this.#pending.delete(storedKey)
+    this.#reads.end(storedKey, pending)
   }
 
   /** A read has not found what is kept: it may not even stand in for an error any more. */
@@ -101,25 +97,23 @@ export class LocalTier {
 
   /** The key may have been changed, by anybody. */
   invalidated(storedKey: string): void {
-    this.#pending.delete(storedKey)
+    this.#reads.touched(storedKey)
     this.#entries?.delete(this.#name(storedKey))
   }
 
   writeBegan(storedKey: string): void {
-    this.#writing.set(storedKey, (this.#writing.get(storedKey) ?? 0) + 1)
+    this.#reads.writeBegan(storedKey)
     this.invalidated(storedKey)
   }
 
   writeSettled(storedKey: string): void {
     this.invalidated(storedKey)
-    const left = (this.#writing.get(storedKey) ?? 1) - 1
-    if (left === 0) this.#writing.delete(storedKey)
-    else this.#writing.set(storedKey, left)
+    this.#reads.writeSettled(storedKey)
   }
 
   /** Drops what matches, kept or being read. */
   invalidatedWhere(matches: (storedKey: string) => boolean): void {
-    for (const storedKey of this.#pending.keys()) if (matches(storedKey)) this.#pending.delete(storedKey)
+    this.#reads.touchedWhere(matches)
     if (this.#entries === undefined) return
     for (const name of [...this.#entries.keys()])
       if (matches(this.#rootPrefix + name)) this.#entries.delete(name)
@@ -127,7 +121,7 @@ export class LocalTier {
 
   epochBegan(): void {
     this.#epoch++
-    this.#pending.clear()
+    this.#reads.touchedAll()
   }
 
   clear(): void {
