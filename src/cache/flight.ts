@@ -57,6 +57,8 @@ export class Flight {
   found: LocalEntry | undefined
   /** Set where it loads what is there already: others may be served that meanwhile. */
   readonly isRenewal: boolean
+  /** Set where it loads whatever is there. */
+  readonly isReload: boolean
   /** Set where it ends with a value that another flight is to renew. */
   successor: LoadRequest | undefined
   /** When the loader was called. */
@@ -80,6 +82,7 @@ export class Flight {
   constructor({ generationKeys, isBackground, replaces }: LoadRequest, startedAt: number, epoch: number) {
     this.generationKeys = generationKeys
     this.isRenewal = isBackground === true || replaces !== undefined
+    this.isReload = replaces === 'any'
     this.startedAt = startedAt
     this.isCurrentAt = startedAt
     this.epoch = epoch

@@ -57,9 +57,19 @@ export class ReadThrough {
   async reload<T>(request: LoadRequest, signal: AbortSignal | undefined): Promise<Answer<T>> {
     signal?.throwIfAborted()
     const caller = this.#callerOf(request, signal)
-    const flight = this.#start(request)
+    const flight = this.#reloadNotBegun(request) ?? this.#start(request)
     flight.claim()
     return this.#serve(request, await this.#outcomeFor(caller, flight, request))
+  }
+
+  /** A reload of the same key whose loader is yet to be called. */
+  #reloadNotBegun({ generationKeys, storedKey }: LoadRequest): Flight | undefined {
+    const { flights, local } = this.#core
+    const flight = flights.get(storedKey)
+    if (flight === undefined || !flight.isReload || flight.isLoading || flight.epoch !== local.epoch)
+      return undefined
+    const bearsAll = generationKeys.every((key) => flight.generationKeys.includes(key))
+    return bearsAll && flight.admits() === true ? flight : undefined
   }
 
   #callerOf({ key, policies }: LoadRequest, signal: AbortSignal | undefined): Caller {

@@ -458,6 +458,21 @@ describe('refresh()', () => {
     expect(await refreshed).toBe(2)
   })
 
+  test('those who ask at once share a load, those who come while it runs do not', async () => {
+    const { cache, clock } = open()
+    const source = new Source(clock)
+    await cache.getOrSet('key', source.load)
+    source.takesMs = 1_000
+    const many = Promise.all(Array.from({ length: 10 }, () => cache.refresh('key', source.load)))
+    await clock.advance('500ms')
+    const late = cache.refresh('key', source.load)
+    await clock.advance('5s')
+    expect(await many).toEqual(new Array(10).fill(2))
+    expect(await late).toBe(3)
+    expect(source.loads).toBe(3)
+    expect(await cache.get('key')).toBe(3)
+  })
+
   test('a load that had begun before is replaced', async () => {
     const { cache, clock } = open()
     const source = new Source(clock)
