@@ -36,7 +36,7 @@ export interface AcquireRequest {
 /** What came of an {@link AcquireRequest}. */
 export interface AcquireReply {
   /**
-   * `'acquired'`; `'held'` by another token; `'changed'`: the entry is not the one that was judged; `'foreign'`:
+   * `'acquired'`; `'held'` by another token; `'changed'`: the entry that was judged is there no longer; `'foreign'`:
    * the key holds another type, and cannot be cached at all.
    */
   readonly status: 'acquired' | 'held' | 'changed' | 'foreign'

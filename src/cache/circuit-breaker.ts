@@ -1,12 +1,12 @@
 import { CacheError, type CacheErrorCode } from '../foundation/cache-error.ts'
 import type { Clock } from '../foundation/clock.ts'
 
-/** `'closed'`: Redis is asked; `'open'`: it is not; `'half-open'`: what one tick asks tries whether it answers again. */
+/** `'closed'`: Redis is asked; `'open'`: it is not; `'half-open'`: what is asked at once tries whether it answers again. */
 export type CircuitState = 'closed' | 'open' | 'half-open'
 
 /** Failures in a row that open the circuit. */
 const FAILURES_TO_OPEN = 5
-/** How long an open circuit waits before it lets one tick try. */
+/** How long an open circuit waits before it lets somebody try. */
 const PAUSE_MS = 1_000
 
 /** What tells that Redis does not answer; any other error is an answer. */
@@ -18,7 +18,7 @@ const SILENCE: ReadonlySet<CacheErrorCode> = new Set<CacheErrorCode>([
 
 /**
  * Spares callers the wait for a Redis that does not answer (Nygard, "Release It!"): after five failures in a row
- * nothing is sent for a second, then one tick tries: a read asks for an entry and its generations together. A connection that is made closes it at once.
+ * nothing is sent for a second, then what is asked at once tries: a read asks for an entry and its generations together. A connection that is made closes it at once.
  */
 export class CircuitBreaker {
   readonly #clock: Clock
@@ -52,7 +52,8 @@ export class CircuitBreaker {
     this.#openedAtMs = this.#clock.monotonicMs()
     this.#enter('half-open')
     this.#isTrying = true
-    process.nextTick(this.#endTrial)
+    // Not with the tick: callers that follow one another at once would never let it end.
+    queueMicrotask(this.#endTrial)
   }
 
   answered(): void {

@@ -46,8 +46,10 @@ export function acquireLease(
       keyspace.put(storedKey, withLease(bytes, token, nowMs + leaseMs), keyspace.remainingMs(storedKey))
       return reply('acquired')
     }
-  } else if (remainingMs > 0) {
-    return reply('held', remainingMs)
+  } else {
+    if (remainingMs > 0) return reply('held', remainingMs)
+    // What was judged has gone: it must not be served in place of anything.
+    if (stamp !== '') return reply('changed')
   }
   keyspace.put(storedKey, placeholder(token, nowMs + leaseMs), leaseMs)
   return reply('acquired')

@@ -25,7 +25,11 @@ end
 if first == 2 and remaining > 0 then
 return { 'held', clock, string.format('%.0f', remaining) }
 end
-if first ~= 2 and redis.call('EXISTS', key) == 1 then
+if first == 2 or redis.call('EXISTS', key) == 0 then
+if ARGV[4] ~= '' then
+return { 'changed', clock, '0' }
+end
+else
 local stamp = isEntry and string.sub(head, 43, 50) or redis.sha1hex(redis.call('GET', key))
 if stamp ~= ARGV[4] then
 return { 'changed', clock, '0' }

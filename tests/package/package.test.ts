@@ -47,7 +47,7 @@ describe('the package', () => {
     `)
     assert.equal(
       names,
-      'CacheError Faults IoredisCacheBackend ManualClock MemoryCacheBackend NullCacheBackend RedisCacheBackend SimulatedRedis cached createCache describeCacheBackend escapeGlob glob injectFaults',
+      'CacheError Faults IoredisCacheBackend ManualClock MemoryCacheBackend NullCacheBackend PartialLoadError RedisCacheBackend SchemaMismatchError SimulatedRedis cached createCache describeCacheBackend escapeGlob glob injectFaults',
     )
   })
 

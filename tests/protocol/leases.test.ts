@@ -1,5 +1,10 @@
 import assert from 'node:assert/strict'
+import { MemoryCacheBackend } from 'cachewright/memory'
+import { RedisCacheBackend } from 'cachewright/redis'
 import { describe, it } from 'vitest'
+import { partsOf } from '../../src/backend/backend-parts.ts'
+import type { SharedTier } from '../../src/backend/shared-tier.ts'
+import { SYSTEM_CLOCK } from '../../src/foundation/clock.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { startTcpProxy } from '../faults/tcp-proxy.ts'
 import { deferred, heldLoader, useScene } from './scene.ts'
@@ -97,6 +102,25 @@ describe('leases', () => {
     const value = await read
     assert.ok(value === 'new' || (value === 'loaded 1' && loads === 1))
     assert.equal(await cache.getOrSet('key', () => 'never', {}), await writer.getOrSet('key', () => 'never'))
+  })
+
+  it('T4 what was judged and has gone meanwhile is read again: it must stand in for nothing', async () => {
+    const backends = [new MemoryCacheBackend(), new RedisCacheBackend({ url: scene.redis.url })]
+    for (const backend of backends) {
+      await using _opened = backend
+      const tier = partsOf(backend)?.share({
+        ...{ coherence: 'ttl', prefix: 'cache:', localTtlMs: 1_000, trustMs: 1_000, clock: SYSTEM_CLOCK },
+      }) as SharedTier
+      await backend.initialize()
+      const request = { token: 't'.repeat(16), leaseMs: 5_000, longestLeaseMs: 60_000 }
+      for (const purpose of ['refresh', 'replace'] as const) {
+        const judged = await tier.acquire('gone', { ...request, purpose, stamp: 's'.repeat(8) })
+        assert.equal(judged.status, 'changed')
+      }
+      const absent = await tier.acquire('gone', { ...request, purpose: 'replace', stamp: '' })
+      assert.equal(absent.status, 'acquired')
+      await tier.release('gone', request.token)
+    }
   })
 
   it('T4 an invalid entry is never served as stale', async () => {

@@ -3,7 +3,7 @@
 -- ARGV[1]  token, 16 random bytes
 -- ARGV[2]  length of the lease in milliseconds
 -- ARGV[3]  longest lease that anybody takes, in milliseconds
--- ARGV[4]  stamp of the entry that the caller judged ('' = none was there)
+-- ARGV[4]  stamp of the entry that the caller judged ('' = none was there); it must be there still
 -- ARGV[5]  'replace' = that entry is unusable, make it a placeholder; 'refresh' = lease it and leave it readable
 -- Returns  status (acquired, held, changed, foreign), server time in ms, what remains of another's lease in ms
 if redis.replicate_commands then
@@ -30,7 +30,11 @@ end
 if first == 2 and remaining > 0 then
   return { 'held', clock, string.format('%.0f', remaining) }
 end
-if first ~= 2 and redis.call('EXISTS', key) == 1 then
+if first == 2 or redis.call('EXISTS', key) == 0 then
+  if ARGV[4] ~= '' then
+    return { 'changed', clock, '0' }
+  end
+else
   local stamp = isEntry and string.sub(head, 43, 50) or redis.sha1hex(redis.call('GET', key))
   if stamp ~= ARGV[4] then
     return { 'changed', clock, '0' }
