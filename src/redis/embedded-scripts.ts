@@ -14,18 +14,19 @@ return { 'foreign', clock, '0' }
 end
 local deadline = string.format('%014.0f', now + lease)
 local first = string.byte(head, 1)
+local isPlaceholder = first == 2 and #head == 42
 local isEntry = first == 1 and #head == 50 and string.byte(head, 2) == 1 and math.floor(string.byte(head, 8) / 2) % 4 == 3
 local remaining = 0
-if first == 2 or isEntry then
+if isPlaceholder or isEntry then
 remaining = (tonumber(string.sub(head, 29, 42)) or 0) - now
 if remaining > tonumber(ARGV[3]) then
 remaining = 0
 end
 end
-if first == 2 and remaining > 0 then
+if isPlaceholder and remaining > 0 then
 return { 'held', clock, string.format('%.0f', remaining) }
 end
-if first == 2 or redis.call('EXISTS', key) == 0 then
+if isPlaceholder or redis.call('EXISTS', key) == 0 then
 if ARGV[4] ~= '' then
 return { 'changed', clock, '0' }
 end

@@ -3,7 +3,6 @@ import { Cache } from '../../src/cache/cache.ts'
 import { CacheCore } from '../../src/cache/cache-core.ts'
 import { Flight } from '../../src/cache/flight.ts'
 import { Generations } from '../../src/cache/generations.ts'
-import { Loading } from '../../src/cache/loading.ts'
 import { LocalEntry } from '../../src/cache/local-entry.ts'
 import { LocalTier } from '../../src/cache/local-tier.ts'
 import { Outbox } from '../../src/cache/outbox.ts'
@@ -71,7 +70,6 @@ describe('the simulation finds what is wrong', () => {
       FAULTS,
       () => vi.spyOn(Outbox.prototype, 'repeatRecent').mockImplementation(nothing),
     ],
-    ['G2 a value that is still right keeps none of its generations', POLICIES, () => breakKept()],
     [
       'T4 what was invalidated stands in for a slow or failed load',
       STALE,
@@ -128,21 +126,6 @@ function breakAdmission(): void {
 function breakWriting(): void {
   vi.spyOn(LocalTier.prototype, 'writeBegan').mockImplementation(() => {})
   vi.spyOn(LocalTier.prototype, 'writeSettled').mockImplementation(() => {})
-}
-
-function breakKept(): void {
-  const underLease = Loading.prototype.underLease
-  vi.spyOn(Loading.prototype, 'underLease').mockImplementation(function (
-    this: Loading,
-    flight,
-    request,
-    leased,
-    stale,
-  ) {
-    const meta = stale?.meta && { ...stale.meta, generations: [] }
-    const bare = stale && (Object.create(stale, { meta: { value: meta } }) as LocalEntry)
-    return underLease.call(this, flight, request, leased, bare)
-  })
 }
 
 /** As where the values that are there are counted, and not the keys. */
