@@ -33,7 +33,8 @@ export interface LoadContextParts {
   readonly key: string
   /** Made when it is first asked for. */
   readonly signal: () => AbortSignal
-  readonly stale: StaleValue | undefined
+  /** Made when it is asked for. */
+  readonly stale: (() => StaleValue) | undefined
 }
 
 /** What a loader is told, and what it can say of the value that it is about to return. */
@@ -61,7 +62,7 @@ export class LoadContext {
    * (`If-None-Match`, `WHERE version > …`).
    */
   stale<T = unknown>(): StaleValue<T> | undefined {
-    return this.#parts.stale as StaleValue<T> | undefined
+    return this.#parts.stale?.() as StaleValue<T> | undefined
   }
 
   /**

@@ -3,14 +3,15 @@ import { LRUCache } from 'lru-cache'
 import { type BoundGeneration, type EntryMeta, placeholder } from '../codec/entry-meta.ts'
 import { isProgrammingMistake } from '../foundation/cache-error.ts'
 import type { CacheCore } from './cache-core.ts'
-import { type Flight, type LateTagKey, type Outcome, served } from './flight.ts'
+import type { Flight, LateTagKey, Outcome } from './flight.ts'
 import { storedTtlMs, timesOf } from './freshness.ts'
 import type { KnownGeneration } from './generations.ts'
 import { copyOf, handOut, type IsolatedValue, isolate } from './isolation.ts'
 import type { Lease } from './lease.ts'
 import { LoadContext, type StaleValue } from './load-context.ts'
-import { isAccepted, type LoadRequest } from './load-request.ts'
+import type { LoadRequest } from './load-request.ts'
 import type { LocalEntry } from './local-entry.ts'
+import type { StandIns } from './stand-ins.ts'
 
 /** What a load under a lease stands on; all of it was had before the loader begins. */
 export interface LeasedLoad {
@@ -42,14 +43,16 @@ interface LateTag extends BoundGeneration {
 /** Runs loaders, and stores what they return: only under the token of a lease, and bound to what was captured before. */
 export class Loading {
   readonly #core: CacheCore
+  readonly #standIns: StandIns
   /** Tags that only the value of a key told, to be captured before it is loaded the next time (G3). */
   readonly #learnedTags = new LRUCache<string, readonly string[]>({
     maxSize: MOST_LEARNED,
     sizeCalculation: () => 1,
   })
 
-  constructor(core: CacheCore) {
+  constructor(core: CacheCore, standIns: StandIns) {
     this.#core = core
+    this.#standIns = standIns
   }
 
   /** Stored keys of what has to be captured before this load begins (G2). */
@@ -77,7 +80,7 @@ export class Loading {
       loaded = await this.#load(flight, request, stale)
     } catch (error) {
       void lease.release()
-      return this.#serveInstead(stale, error)
+      return this.#standIns.forFailed(stale, error)
     }
     lease.end()
     const { context, durationMs, kept, value } = loaded
@@ -206,16 +209,8 @@ export class Loading {
       return { isolated, origin: 'load', lateTagKeys }
     } catch (error) {
       if (isProgrammingMistake(error)) throw error
-      return this.#serveInstead(stale ?? this.#unrefuted(request), error)
+      return this.#standIns.forFailedUncached(request, stale, error)
     }
-  }
-
-  /** What may be served in place of a load that takes too long; `undefined` where there is nothing. */
-  standIn(flight: Flight, request: LoadRequest): Outcome | undefined {
-    const found = flight.found && isAccepted(flight.found, request) ? flight.found : undefined
-    const entry = found ?? this.#unrefuted(request)
-    const isServable = entry !== undefined && mayStandIn(entry, this.#core.clock.monotonicMs())
-    return isServable ? served(entry, 'timeout') : undefined
   }
 
   async #load(flight: Flight, request: LoadRequest, stale: LocalEntry | undefined): Promise<Loaded> {
@@ -226,7 +221,7 @@ export class Loading {
     const context = new LoadContext({
       key,
       signal: () => flight.signal,
-      stale: stale && this.#staleValue(request, stale),
+      stale: stale?.meta && (() => this.#staleValue(request, stale)),
     })
     const beganMs = clock.monotonicMs()
     shared?.decided(storedKey)
@@ -257,28 +252,15 @@ export class Loading {
     return durationMs
   }
 
-  #staleValue({ space }: LoadRequest, entry: LocalEntry): StaleValue | undefined {
+  #staleValue({ space }: LoadRequest, entry: LocalEntry): StaleValue {
     const { bornMs, meta } = entry
-    if (meta === undefined) return undefined
     const ageMs = bornMs === undefined ? undefined : this.#core.clock.monotonicMs() - bornMs
     return {
       value: handOut(entry.isolated),
       age: ageMs === undefined ? undefined : Math.max(0, ageMs) / 1_000,
-      loadCost: meta.loadCostMs / 1_000,
+      loadCost: (meta?.loadCostMs ?? 0) / 1_000,
       tags: entry.tagsOf(space),
     }
-  }
-
-  /** A stale value within its window where the loader failed; else its error. */
-  #serveInstead(stale: LocalEntry | undefined, error: unknown): Outcome {
-    if (stale === undefined || !mayStandIn(stale, this.#core.clock.monotonicMs())) throw error
-    return served(stale, 'error', error)
-  }
-
-  /** What this process still holds of an older epoch: nothing is known against it, so it may stand in for an error. */
-  #unrefuted(request: LoadRequest): LocalEntry | undefined {
-    const entry = this.#core.localEntry(request.storedKey)
-    return entry?.dependsOn(request.generationKeys) && isAccepted(entry, request) ? entry : undefined
   }
 
   /** A value of the loader's own making, as if it had been stored and read. */
@@ -294,12 +276,6 @@ export class Loading {
       return isolate(copyOf(value), options.isolation)
     }
   }
-}
-
-/** Whether an entry may stand in for a loader's error: within its window, and with nothing known against it. */
-function mayStandIn(entry: LocalEntry, nowMs: number): boolean {
-  const isWanted = (entry.meta?.staleIfErrorMs ?? 0) > 0
-  return isWanted && nowMs < entry.staleIfErrorUntilMs && entry.isUnrefuted
 }
 
 function asTold({ isKnown, storedKey }: LateTag): LateTagKey {

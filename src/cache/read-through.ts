@@ -5,6 +5,7 @@ import { handOut } from './isolation.ts'
 import type { LoadRequest } from './load-request.ts'
 import { Loading } from './loading.ts'
 import type { LocalEntry } from './local-entry.ts'
+import { StandIns } from './stand-ins.ts'
 import { Caller } from './waiting.ts'
 
 /**
@@ -13,13 +14,13 @@ import { Caller } from './waiting.ts'
  */
 export class ReadThrough {
   readonly #core: CacheCore
-  readonly #loading: Loading
+  readonly #standIns: StandIns
   readonly #course: FlightCourse
 
   constructor(core: CacheCore) {
     this.#core = core
-    this.#loading = new Loading(core)
-    this.#course = new FlightCourse(core, this.#loading)
+    this.#standIns = new StandIns(core)
+    this.#course = new FlightCourse(core, new Loading(core, this.#standIns))
   }
 
   /** @returns also the entry, where it was a hit */
@@ -126,7 +127,7 @@ export class ReadThrough {
     const { background } = this.#core
     return caller.waitFor(
       flight,
-      () => this.#loading.standIn(flight, request),
+      () => this.#standIns.forSlow(flight, request),
       (rest) => background.follow('refresh', request.key, rest.then(throwError)),
     )
   }

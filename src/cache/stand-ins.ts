@@ -1,0 +1,42 @@
+import type { CacheCore } from './cache-core.ts'
+import { type Flight, type Outcome, served } from './flight.ts'
+import { isAccepted, type LoadRequest } from './load-request.ts'
+import type { LocalEntry } from './local-entry.ts'
+
+/** Stale values that are served where a load fails or takes too long: within their window, and with nothing known against them. */
+export class StandIns {
+  readonly #core: CacheCore
+
+  constructor(core: CacheCore) {
+    this.#core = core
+  }
+
+  /** In place of a load that takes too long; `undefined` where there is nothing. */
+  forSlow(flight: Flight, request: LoadRequest): Outcome | undefined {
+    const found = flight.found && isAccepted(flight.found, request) ? flight.found : undefined
+    const entry = found ?? this.#unrefuted(request)
+    return entry !== undefined && this.#mayStandIn(entry) ? served(entry, 'timeout') : undefined
+  }
+
+  /** In place of a load that failed under a lease. @throws the load's error where there is nothing */
+  forFailed(stale: LocalEntry | undefined, error: unknown): Outcome {
+    if (stale === undefined || !this.#mayStandIn(stale)) throw error
+    return served(stale, 'error', error)
+  }
+
+  /** In place of a load that failed without one. @throws the load's error where there is nothing */
+  forFailedUncached(request: LoadRequest, stale: LocalEntry | undefined, error: unknown): Outcome {
+    return this.forFailed(stale ?? this.#unrefuted(request), error)
+  }
+
+  /** What this process still holds of an older epoch: nothing is known against it. */
+  #unrefuted(request: LoadRequest): LocalEntry | undefined {
+    const entry = this.#core.localEntry(request.storedKey)
+    return entry?.dependsOn(request.generationKeys) && isAccepted(entry, request) ? entry : undefined
+  }
+
+  #mayStandIn({ isUnrefuted, meta, staleIfErrorUntilMs }: LocalEntry): boolean {
+    const isWanted = (meta?.staleIfErrorMs ?? 0) > 0
+    return isWanted && isUnrefuted && this.#core.clock.monotonicMs() < staleIfErrorUntilMs
+  }
+}
