@@ -11,6 +11,14 @@ export interface ReadOutcome<Result> {
   failed(key: string, error: unknown): Result
 }
 
+/** Hands on the bytes as they are, and fails as the read does. */
+export const RAW: ReadOutcome<Buffer | null> = {
+  found: (_key, _storedKey, bytes) => bytes,
+  failed: (_key, error) => {
+    throw error
+  },
+}
+
 /** An encoded value on its way to the store. */
 export interface StoredEntry {
   readonly key: string

@@ -1,6 +1,7 @@
 import type { BackendOptions } from '../backend/backend-options.ts'
 import type { Coherence } from '../backend/shared-tier.ts'
 import { CacheError } from '../foundation/cache-error.ts'
+import { LONGEST_TIMER_MS } from '../foundation/clock.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
 import type { Isolation } from './isolation.ts'
 import type { LocalBounds } from './local-tier.ts'
@@ -93,8 +94,7 @@ export function resolveReadThrough(options: ReadThroughOptions, defaultTtlMs: nu
 
 function finite(name: string, duration: Duration): number {
   const ms = parseDuration(duration)
-  // What a Node timer can hold.
-  if (ms < 2 ** 31) return ms
+  if (ms <= LONGEST_TIMER_MS) return ms
   throw new CacheError('CACHE_INVALID_OPTIONS', `${name} must be less than 24 days`)
 }
 

@@ -35,12 +35,12 @@ export class Changes {
   async set(key: string, value: unknown, options: EntryOptions | Duration): Promise<void> {
     assertCacheKey(key)
     const asked = typeof options === 'object' ? options : { ttl: options }
-    const tagKeys = checkedTags(asked.tags).map((tag) => this.#space.tagKey(tag))
+    const generationKeys = this.#space.generationKeysWith(checkedTags(asked.tags))
     const policies = resolvePolicies(asked, this.#policies)
     const bytes = await this.#writes.write({
       storedKey: this.#space.storedKey(key),
       value,
-      generationKeys: [...this.#space.generationKeys, ...tagKeys],
+      generationKeys,
       policies,
     })
     const { events } = this.#core.policy

@@ -177,14 +177,14 @@ export class Collection<Id, Input, Output> {
     const { issues } = isPending(checked) ? await checked : checked
     if (issues !== undefined) throw this.#mismatch('set', key, 'set', issues)
     const { core, space, writes } = this.#home
-    const tagKeys = (this.#optionsOf(id, undefined).tags ?? []).map((tag) => space.tagKey(tag))
+    const generationKeys = space.generationKeysWith(this.#optionsOf(id, undefined).tags ?? [])
     const { policy } = core
     return policy.absorb('set', key, false, async () => {
       const [written, removed] = await Promise.allSettled([
         writes.write({
           storedKey: space.storedKey(key),
           value,
-          generationKeys: [...space.generationKeys, ...tagKeys],
+          generationKeys,
           policies: this.#policies,
         }),
         writes.remove(this.#neighboursOf(id).map((neighbour) => space.storedKey(neighbour))),

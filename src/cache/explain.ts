@@ -34,7 +34,7 @@ export async function explain(
   const tags = checkedTags(options.tags)
   const policies = resolvePolicies(options, around)
   const storedKey = space.storedKey(key)
-  const generationKeys = [...space.generationKeys, ...tags.map((tag) => space.tagKey(tag))]
+  const generationKeys = space.generationKeysWith(tags)
   const kept = () => core.local.peek(space.namePrefix + key)
   const look = await lookAt(core, storedKey, [
     ...generationKeys,

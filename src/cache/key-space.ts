@@ -25,6 +25,11 @@ export class KeySpace {
     return this.prefix + key
   }
 
+  /** Stored keys of the generations that an entry with these tags depends on. */
+  generationKeysWith(tags: readonly string[]): readonly string[] {
+    return [...this.generationKeys, ...tags.map((tag) => this.tagKey(tag))]
+  }
+
   tagKey(tag: string): string {
     return `${this.prefix}${RESERVED}tag:${tag}`
   }

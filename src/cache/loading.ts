@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
-import { type BoundGeneration, type EntryMeta, placeholder } from '../codec/entry-meta.ts'
+import { type BoundGeneration, type EntryMeta, NO_TOKEN, placeholder } from '../codec/entry-meta.ts'
 import { isProgrammingMistake } from '../foundation/cache-error.ts'
 import type { CacheCore } from './cache-core.ts'
 import type { Flight, LateTagKey, Outcome } from './flight.ts'
@@ -25,7 +25,7 @@ export interface LeasedLoad {
 const MOST_LEARNED = 10_000
 
 /** What reads as "nothing there", and keeps nobody from loading. */
-const NOTHING: Buffer = placeholder('\u0000'.repeat(16), 0)
+const NOTHING: Buffer = placeholder(NO_TOKEN, 0)
 const SHORTEST_TTL_MS = 1
 
 interface Loaded {
@@ -217,13 +217,13 @@ export class Loading {
     const { clock } = this.#core
     const { key, loader, shared, storedKey } = request
     if (flight.isAbandoned) flight.signal.throwIfAborted()
-    flight.beginLoading(clock.monotonicMs())
+    const beganMs = clock.monotonicMs()
+    flight.beginLoading(beganMs)
     const context = new LoadContext({
       key,
       signal: () => flight.signal,
       stale: stale?.meta && (() => this.#staleValue(request, stale)),
     })
-    const beganMs = clock.monotonicMs()
     shared?.decided(storedKey)
     let value: unknown
     try {

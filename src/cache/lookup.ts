@@ -170,12 +170,11 @@ export class Lookup {
     if (typeof loader !== 'function') {
       throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not a ${typeof loader}`)
     }
-    const tagKeys = checkedTags(options.tags).map((tag) => this.#space.tagKey(tag))
     return {
       space: this.#space,
       key,
       storedKey: this.#space.storedKey(key),
-      generationKeys: [...this.#space.generationKeys, ...tagKeys],
+      generationKeys: this.#space.generationKeysWith(checkedTags(options.tags)),
       policies: resolvePolicies(options, this.#policies),
       loader,
       ...extras,

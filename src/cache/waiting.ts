@@ -1,10 +1,7 @@
 import { CacheError } from '../foundation/cache-error.ts'
-import type { Clock, Timers } from '../foundation/clock.ts'
+import { type Clock, LONGEST_TIMER_MS, type Timers } from '../foundation/clock.ts'
 import type { Flight, Outcome } from './flight.ts'
 import type { Policies } from './policies.ts'
-
-/** What a Node timer can hold; a longer bound is none. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /** What a {@link Caller} waits by. */
 export interface Patience {
@@ -42,6 +39,7 @@ export class Caller {
     this.#timers = timers
     this.#clock = clock
     this.#longestStayMs = longestStayMs
+    // A bound that no timer can hold is none.
     const isBounded = Math.min(softTimeoutMs, hardTimeoutMs) <= LONGEST_TIMER_MS
     this.#isPatient = signal === undefined && !isBounded
     const nowMs = isBounded ? clock.monotonicMs() : 0

@@ -47,6 +47,8 @@ const STAMP_BYTES = 8
 export const ENTRY_SECTION_BYTES: number = LEASE_BYTES + STAMP_BYTES + 5 * 8
 export const GENERATION_BYTES = 16
 const PLACEHOLDER_MARK = 0x02
+/** Stands where nobody holds the lease. */
+export const NO_TOKEN: string = '\u0000'.repeat(TOKEN_BYTES)
 
 /** Whether the bytes only tell that a value is being loaded. */
 export function isPlaceholder(bytes: Buffer): boolean {

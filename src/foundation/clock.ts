@@ -54,6 +54,9 @@ export class TurnClock implements Clock {
   }
 }
 
+/** The longest delay that a timer can hold. */
+export const LONGEST_TIMER_MS: number = 2 ** 31 - 1
+
 /** Who wakes us later, so that a test can be its master. */
 export interface Timers {
   /** Calls back once after `delayMs`; returns what calls it off. A timer alone holds no process open. */

@@ -3,6 +3,7 @@ import {
   GENERATION_BYTES,
   hasLease,
   isPlaceholder,
+  NO_TOKEN,
   placeholder,
   readLease,
   stampIn,
@@ -20,8 +21,6 @@ export interface Keyspace {
   remainingMs(storedKey: string): number
   keys(): readonly string[]
 }
-
-const NO_TOKEN = '\u0000'.repeat(16)
 
 /** As `acquire-lease.lua`. */
 export function acquireLease(

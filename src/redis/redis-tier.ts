@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { ReadOutcome, TierSettings } from '../backend/cache-store.ts'
+import { RAW, type TierSettings } from '../backend/cache-store.ts'
 import type {
   AcquireReply,
   AcquireRequest,
@@ -36,13 +36,6 @@ const reclaimEntries = new RedisScript(RECLAIM_ENTRIES)
 
 /** Each is looked at, which takes the square of their number in Redis 7.0. */
 const KEYS_PER_RECLAIM = 50
-
-const RAW: ReadOutcome<Buffer | null> = {
-  found: (_key, _storedKey, bytes) => bytes,
-  failed: (_key, error) => {
-    throw error
-  },
-}
 
 /** The plain operations of the store that the tier is a view of. */
 export interface TierStore {

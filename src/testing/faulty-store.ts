@@ -1,10 +1,11 @@
-import type {
-  CacheStore,
-  CounterChange,
-  Expiry,
-  ReadOutcome,
-  StoredEntry,
-  TierSettings,
+import {
+  type CacheStore,
+  type CounterChange,
+  type Expiry,
+  RAW,
+  type ReadOutcome,
+  type StoredEntry,
+  type TierSettings,
 } from '../backend/cache-store.ts'
 import type { SharedTier } from '../backend/shared-tier.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
@@ -12,14 +13,6 @@ import { CacheError } from '../foundation/cache-error.ts'
 import type { FaultState } from './fault-state.ts'
 import { FaultyLine } from './faulty-line.ts'
 import { FaultyTier } from './faulty-tier.ts'
-
-/** A read that hands on what it finds; failures are told apart outside. */
-const RAW: ReadOutcome<Buffer | null> = {
-  found: (_key, _storedKey, bytes) => bytes,
-  failed: (_key, error) => {
-    throw error
-  },
-}
 
 /** A store on whose connection faults strike. */
 export class FaultyStore implements CacheStore {
