@@ -1,23 +1,8 @@
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import type { CacheError } from '../foundation/cache-error.ts'
 import type { Clock } from '../foundation/clock.ts'
+import type { ReadOutcome } from './read-outcome.ts'
 import type { Coherence, SharedTier } from './shared-tier.ts'
-
-/** What a read comes to. One object serves all reads of a backend, so that a read allocates no closure. */
-export interface ReadOutcome<Result> {
-  /** @param bytes what stands under the key; `null` where there is nothing, or another Redis type */
-  found(key: string, storedKey: string, bytes: Buffer | null): Result | Promise<Result>
-  /** May throw: the read then rejects. */
-  failed(key: string, error: unknown): Result
-}
-
-/** Hands on the bytes as they are, and fails as the read does. */
-export const RAW: ReadOutcome<Buffer | null> = {
-  found: (_key, _storedKey, bytes) => bytes,
-  failed: (_key, error) => {
-    throw error
-  },
-}
 
 /** An encoded value on its way to the store. */
 export interface StoredEntry {

@@ -1,4 +1,5 @@
 import type { RemovalOptions } from '../contract/cache-backend.ts'
+import type { ReadOutcome } from './read-outcome.ts'
 
 /**
  * How the local tiers of several processes learn of one another's changes.
@@ -69,8 +70,8 @@ export interface SharedTier {
   /** The same, asked of the server. */
   serverTimeMs(storedKey: string): Promise<number>
 
-  /** The bytes under a key, `null` where there is no string. The reads of one tick share a command. */
-  read(storedKey: string): Promise<Buffer | null>
+  /** What becomes of the bytes under a key, `null` where there is no string. The reads of one tick share a command. */
+  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result>
   acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply>
   /** Prolongs a lease that is still held; `false` where it is not. */
   renew(storedKey: string, token: string, leaseMs: number): Promise<boolean>

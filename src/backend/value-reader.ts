@@ -2,8 +2,9 @@ import { isPlaceholder } from '../codec/entry-meta.ts'
 import type { ValueCodec } from '../codec/value-codec.ts'
 import type { MissReason } from '../contract/cache-events.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import type { CacheStore, ReadOutcome } from './cache-store.ts'
+import type { CacheStore } from './cache-store.ts'
 import type { FailurePolicy } from './failure-policy.ts'
+import type { ReadOutcome } from './read-outcome.ts'
 
 /** What the bytes under a key come to: a hit, or one of the three kinds of miss. Tells the event of each. */
 export class ValueReader<T> implements ReadOutcome<T | undefined> {

@@ -1,13 +1,7 @@
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { globMatcher } from '../foundation/glob.ts'
-import type {
-  CacheStore,
-  CounterChange,
-  Expiry,
-  ReadOutcome,
-  StoredEntry,
-  TierSettings,
-} from './cache-store.ts'
+import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } from './cache-store.ts'
+import type { ReadOutcome } from './read-outcome.ts'
 import type { SharedTier } from './shared-tier.ts'
 
 /** Is told of every write to a store, before it is sent and after it has settled. */

@@ -37,6 +37,7 @@ export function assembleCache(assembly: Assembly): Cache {
     codec: parts.codec,
     policy: parts.policy,
     opened: () => opening.opened(),
+    isOpen: () => opening.isOpen,
   })
   parts.witness(core)
   const reads = new ReadThrough(core)

@@ -31,6 +31,7 @@ export interface CoreParts {
   readonly timers: Timers
   readonly random: Random
   readonly opened: () => Promise<void> | undefined
+  readonly isOpen: () => boolean
 }
 
 /**
@@ -62,7 +63,7 @@ export class CacheCore implements TierListener, StoreWitness {
   readonly #stopping = new AbortController()
   readonly #rootPrefix: string
 
-  constructor({ clock, codec, opened, options, policy, random, root, tier, timers }: CoreParts) {
+  constructor({ clock, codec, isOpen, opened, options, policy, random, root, tier, timers }: CoreParts) {
     this.#rootPrefix = root.prefix
     this.opened = opened
     this.codec = codec
@@ -76,7 +77,9 @@ export class CacheCore implements TierListener, StoreWitness {
     setMaxListeners(0, this.#stopping.signal)
     this.breaker = new CircuitBreaker(clock, (state) => policy.events.emit('circuit', { state }))
     this.outbox = new Outbox(root.ownGenerationKey, () => this.captures.generationTtlMs, clock)
-    this.tier = new ResilientTier({ tier, breaker: this.breaker, outbox: this.outbox, opened, timers })
+    this.tier = new ResilientTier({
+      ...{ tier, breaker: this.breaker, outbox: this.outbox, isOpen, opened, timers },
+    })
     this.local = new LocalTier(root.prefix, options.local, () =>
       this.counts.add('evictions', 1, clock.monotonicMs()),
     )

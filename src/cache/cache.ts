@@ -131,11 +131,12 @@ export class Cache {
    * @param options `local: false` asks Redis in any case, past the lag of an invalidation that is on its way
    */
   get<T = unknown>(key: string, options?: { readonly local?: boolean | undefined }): Promise<T | undefined> {
-    if (typeof key === 'string' && options?.local !== false) {
+    const isPastLag = options?.local === false
+    if (typeof key === 'string' && !isPastLag) {
       const entry = this.#lookup.fresh(key, NO_TAGS)
       if (entry !== undefined) return this.#lookup.serve<T>(key, entry)
     }
-    return this.#absorb('get', key, undefined, () => this.#lookup.read<T>(key))
+    return this.#lookup.read<T>(key, isPastLag)
   }
 
   /** Whether there is a fresh value. No round trip where it is kept locally, else one. */

@@ -1,3 +1,4 @@
+import { RAW } from '../backend/read-outcome.ts'
 import type { SharedTier } from '../backend/shared-tier.ts'
 import {
   type BoundGeneration,
@@ -8,10 +9,11 @@ import {
 } from '../codec/entry-meta.ts'
 import type { OpenedValue, ValueCodec } from '../codec/value-codec.ts'
 import type { Clock } from '../foundation/clock.ts'
+import type { EarlierRead } from './earlier-read.ts'
 import type { Generations, KnownGeneration } from './generations.ts'
 import { type Isolation, isolate } from './isolation.ts'
 import { KeySpace } from './key-space.ts'
-import type { LoadRequest } from './load-request.ts'
+import { type Accepts, mayBeServed } from './load-request.ts'
 import { LocalEntry, type LocalTimes } from './local-entry.ts'
 import type { LocalTier } from './local-tier.ts'
 import { SharedAnswers } from './shared-answers.ts'
@@ -30,9 +32,6 @@ const FUTURE_TOLERANCE_MS = 1_000
 
 /** A deadline further off than this stems from another clock. */
 export const LONGEST_LEASE_MS = 60_000
-
-/** Whether a value may be served. */
-type Accepts = NonNullable<LoadRequest['accepts']>
 
 /** One read under way. */
 interface Question {
@@ -87,9 +86,37 @@ export class EntryReader {
     const opening = opened()
     if (opening !== undefined) await opening
     const pending = local.expect(storedKey)
+    const question = { accepts, expected, fetched: NONE, pending, storedKey }
+    return this.#concluded(question, this.#ask(question))
+  }
+
+  /** Whether what was read is still all that is to be known of the key. */
+  isCurrent(storedKey: string, earlier: EarlierRead): boolean {
+    return this.#parts.local.isExpected(storedKey, earlier)
+  }
+
+  /**
+   * As {@link read}, of what was read already; its read stands in the local tier until then.
+   * @throws also what that failed with
+   */
+  async judge(
+    storedKey: string,
+    expected: readonly string[],
+    accepts: Accepts | undefined,
+    earlier: EarlierRead,
+  ): Promise<Judgement> {
+    if (earlier.failure !== undefined) throw earlier.failure
+    const question = { accepts, expected, fetched: NONE, pending: earlier, storedKey }
+    return this.#concluded(question, earlier.bytes === null ? ABSENT : this.#judge(question, earlier.bytes))
+  }
+
+  async #concluded(
+    { pending, storedKey }: Question,
+    judging: Judgement | Promise<Judgement>,
+  ): Promise<Judgement> {
+    const { local } = this.#parts
     try {
-      const question = { accepts, expected, fetched: NONE, pending, storedKey }
-      const judgement = await this.#ask(question)
+      const judgement = await judging
       if (judgement.state !== 'usable') local.drop(storedKey)
       return judgement
     } finally {
@@ -97,9 +124,45 @@ export class EntryReader {
     }
   }
 
+  /**
+   * The fresh value in these bytes, where that can be told at once: its generations are known here, and nothing has to
+   * be loaded to decode it. Kept as what {@link read} finds is.
+   */
+  freshIn(
+    storedKey: string,
+    bytes: Buffer,
+    pending: object,
+    accepts: Accepts | undefined,
+    nowMs: number,
+  ): LocalEntry | undefined {
+    const { codec, generations, local } = this.#parts
+    let opened: OpenedValue | undefined
+    let value: unknown
+    try {
+      opened = codec.open(storedKey, bytes)
+      if (opened?.entry === undefined) return undefined
+      value = opened.decode()
+    } catch {
+      // It is told when it is judged.
+      return undefined
+    }
+    if (value instanceof Promise) {
+      value.catch(() => {})
+      return undefined
+    }
+    const meta = opened.entry
+    const known = generations.allAsBound(meta.generations)
+    if (known === undefined || !mayBeServed(value, accepts)) return undefined
+    const times = this.#timesOf(storedKey, meta, leaseDeadlineMs(bytes), nowMs)
+    if (nowMs >= times.freshUntilMs) return undefined
+    const entry = new LocalEntry(isolate(value, this.#parts.isolation), meta, times, known, local.epoch)
+    local.keep(storedKey, pending, entry, bytes.length)
+    return entry
+  }
+
   async #ask(question: Question): Promise<Judgement> {
     const { expected, storedKey } = question
-    const reading = this.#parts.tier.read(storedKey)
+    const reading = this.#parts.tier.read(storedKey, RAW)
     const unknown = expected.filter((key) => this.#parts.generations.known(key) === undefined)
     if (unknown.length === 0) {
       const bytes = await reading
@@ -129,7 +192,7 @@ export class EntryReader {
     const { generations, tier } = this.#parts
     const pending = generations.expect(generationKey)
     try {
-      const bytes = await tier.read(generationKey)
+      const bytes = await tier.read(generationKey, RAW)
       if (bytes?.length !== GENERATION_BYTES) return undefined
       return generations.learn(generationKey, pending, bytes.toString('latin1'))
     } finally {
@@ -184,13 +247,12 @@ export class EntryReader {
     leaseMs: number,
   ): LocalEntry {
     const { isolation, local } = this.#parts
-    const times = this.#timesOf(storedKey, meta, leaseMs)
+    const times = this.#timesOf(storedKey, meta, leaseMs, this.#parts.clock.monotonicMs())
     return new LocalEntry(isolate(value, isolation), meta, times, generations, local.epoch)
   }
 
-  #timesOf(storedKey: string, { createdAtMs, ttlMs }: EntryMeta, leaseMs: number): LocalTimes {
-    const { clock, tier } = this.#parts
-    const nowMs = clock.monotonicMs()
+  #timesOf(storedKey: string, { createdAtMs, ttlMs }: EntryMeta, leaseMs: number, nowMs: number): LocalTimes {
+    const { tier } = this.#parts
     const keptUntilMs = nowMs + tier.localTtlMs
     const serverNowMs = tier.serverNowMs(storedKey)
     // Whose server's clock is not known is taken for stale.

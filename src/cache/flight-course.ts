@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { AcquireReply } from '../backend/shared-tier.ts'
 import type { CacheCore } from './cache-core.ts'
+import type { EarlierRead } from './earlier-read.ts'
 import { type Judgement, LONGEST_LEASE_MS } from './entry-reader.ts'
 import { type Flight, type Outcome, served } from './flight.ts'
 import { storedTtlMs } from './freshness.ts'
@@ -43,25 +44,38 @@ export class FlightCourse {
     this.#loading = loading
   }
 
-  /** From the first read to its outcome. */
-  async run(flight: Flight, request: LoadRequest): Promise<Outcome> {
+  /**
+   * From the first read to its outcome.
+   * @param earlier the first read, where it was made already
+   */
+  async run(flight: Flight, request: LoadRequest, earlier: EarlierRead | undefined): Promise<Outcome> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      const outcome = await this.#attempt(flight, request, attempt)
+      const outcome = await this.#attempt(flight, request, attempt, attempt === 0 ? earlier : undefined)
       if (outcome !== 'again') return outcome
       if (flight.isAbandoned) flight.signal.throwIfAborted()
     }
     return this.#loading.uncached(flight, request)
   }
 
-  async #attempt(flight: Flight, request: LoadRequest, attempt: number): Promise<Outcome | 'again'> {
+  async #attempt(
+    flight: Flight,
+    request: LoadRequest,
+    attempt: number,
+    earlier: EarlierRead | undefined,
+  ): Promise<Outcome | 'again'> {
     const { arrivals, clock, generations, local, opened, reader, tier } = this.#core
     const { accepts, generationKeys, isBackground, key, shared, storedKey } = request
     let judgement: Judgement
     try {
       await opened()
       // Whatever was invalidated before this moment, what is read or loaded from here on is newer.
-      flight.beginAttempt(generations.now, local.epoch)
-      judgement = await reader.read(storedKey, generationKeys, accepts)
+      if (earlier !== undefined && (earlier.failure !== undefined || reader.isCurrent(storedKey, earlier))) {
+        flight.beginAttempt(earlier.askedAt, earlier.epoch)
+        judgement = await reader.judge(storedKey, generationKeys, accepts, earlier)
+      } else {
+        flight.beginAttempt(generations.now, local.epoch)
+        judgement = await reader.read(storedKey, generationKeys, accepts)
+      }
     } catch (error) {
       this.#tell(key, error)
       return this.#loading.uncached(flight, request)

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache'
+import type { BoundGeneration } from '../codec/entry-meta.ts'
 import { isReserved } from '../foundation/cache-key.ts'
 import type { Clock } from '../foundation/clock.ts'
 import { ReadsUnderWay } from './reads-under-way.ts'
@@ -79,6 +80,17 @@ export class Generations {
   known(storedKey: string): KnownGeneration | undefined {
     const generation = this.#known.get(storedKey)
     return generation?.isLive ? generation : undefined
+  }
+
+  /** What is known of each, if they are all still the ones that an entry is bound to. */
+  allAsBound(bound: readonly BoundGeneration[]): readonly KnownGeneration[] | undefined {
+    const all: KnownGeneration[] = []
+    for (const { generation, storedKey } of bound) {
+      const known = this.known(storedKey)
+      if (known?.generation !== generation) return undefined
+      all.push(known)
+    }
+    return all
   }
 
   /** As {@link known}, and leaves the order of eviction as it is. */

@@ -126,6 +126,37 @@ export function isCopyable(root: unknown): boolean {
 
 /** Freezes plain objects and arrays; `false` where something else was met, which freezing does not make constant. */
 function freezeDeeply(root: object): boolean {
+  return freezeTree(root, 0) || freezeGraph(root)
+}
+
+/** How deep {@link freezeTree} goes. */
+const DEEPEST = 100
+
+/**
+ * What is just decoded is a tree of plain data as a rule, and is frozen on one walk. `false` where it is not (something
+ * else, or something frozen, was met, so perhaps a cycle) or is too deep: then not all of it has been frozen.
+ */
+function freezeTree(node: object, depth: number): boolean {
+  if (depth > DEEPEST || !Object.isExtensible(node)) return false
+  if (Array.isArray(node)) {
+    Object.freeze(node)
+    for (let index = 0; index < node.length; index++) {
+      const part: unknown = node[index]
+      if (isReference(part) && !freezeTree(part, depth + 1)) return false
+    }
+    return true
+  }
+  if (!isPlain(node)) return false
+  Object.freeze(node)
+  // `for … in` keeps to V8's enumeration cache, where Object.values makes an array for every object.
+  for (const name in node) {
+    const part = (node as Record<string, unknown>)[name]
+    if (isReference(part) && !freezeTree(part, depth + 1)) return false
+  }
+  return true
+}
+
+function freezeGraph(root: object): boolean {
   const open = [root]
   let metFrozen: Set<object> | undefined
   for (let next = open.pop(); next !== undefined; next = open.pop()) {

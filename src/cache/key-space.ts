@@ -27,7 +27,9 @@ export class KeySpace {
 
   /** Stored keys of the generations that an entry with these tags depends on. */
   generationKeysWith(tags: readonly string[]): readonly string[] {
-    return [...this.generationKeys, ...tags.map((tag) => this.tagKey(tag))]
+    return tags.length === 0
+      ? this.generationKeys
+      : [...this.generationKeys, ...tags.map((tag) => this.tagKey(tag))]
   }
 
   tagKey(tag: string): string {

@@ -11,6 +11,9 @@ export interface SharedLoad {
   decided(storedKey: string): void
 }
 
+/** Whether a value may be served. */
+export type Accepts = (value: unknown) => boolean | Promise<boolean>
+
 /** One call of `getOrSet` that the local tier could not answer, or a load in the background. */
 export interface LoadRequest {
   readonly space: KeySpace
@@ -21,7 +24,7 @@ export interface LoadRequest {
   readonly policies: Policies
   readonly loader: Loader<unknown>
   /** Whether a value that was found may be served; where it may not, the key is loaded. @default any may */
-  readonly accepts?: ((value: unknown) => boolean | Promise<boolean>) | undefined
+  readonly accepts?: Accepts | undefined
   readonly shared?: SharedLoad | undefined
   /** Set where nobody waits: it is left to another process that is loading the key already. */
   readonly isBackground?: boolean
@@ -31,5 +34,17 @@ export interface LoadRequest {
 
 /** Whether what is kept locally may be served, as far as that can be told at once. */
 export function isAccepted({ isolated }: LocalEntry, { accepts }: LoadRequest): boolean {
-  return accepts === undefined || accepts(isolated.value) === true
+  return mayBeServed(isolated.value, accepts)
+}
+
+/** Whether a value is accepted, where that can be told at once. */
+export function mayBeServed(value: unknown, accepts: Accepts | undefined): boolean {
+  if (accepts === undefined) return true
+  try {
+    const verdict = accepts(value)
+    if (verdict instanceof Promise) verdict.catch(() => {})
+    return verdict === true
+  } catch {
+    return false
+  }
 }

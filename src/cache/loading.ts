@@ -5,7 +5,6 @@ import { isProgrammingMistake } from '../foundation/cache-error.ts'
 import type { CacheCore } from './cache-core.ts'
 import type { Flight, LateTagKey, Outcome } from './flight.ts'
 import { storedTtlMs, timesOf } from './freshness.ts'
-import type { KnownGeneration } from './generations.ts'
 import { copyOf, handOut, type IsolatedValue, isolate } from './isolation.ts'
 import type { Lease } from './lease.ts'
 import { LoadContext, type StaleValue } from './load-context.ts'
@@ -169,7 +168,7 @@ export class Loading {
       const [isStored] = await Promise.all([filling, ...fetching])
       if (isStored) counts.add('bytesWritten', bytes.length, clock.monotonicMs())
       else policy.events.emit('lease-lost', { key })
-      const known = this.#knownAs(meta.generations)
+      const known = generations.allAsBound(meta.generations)
       const entry = reader.entry(storedKey, own, meta, known ?? [], 0)
       if (isStored && known !== undefined) local.keep(storedKey, pending, entry, bytes.length)
       return entry.isolated
@@ -179,17 +178,6 @@ export class Loading {
     } finally {
       local.forget(storedKey, pending)
     }
-  }
-
-  /** What is known here of generations, if they are all still the ones that an entry is bound to. */
-  #knownAs(bound: readonly BoundGeneration[]): readonly KnownGeneration[] | undefined {
-    const all: KnownGeneration[] = []
-    for (const { generation, storedKey } of bound) {
-      const known = this.#core.generations.known(storedKey)
-      if (known?.generation !== generation) return undefined
-      all.push(known)
-    }
-    return all
   }
 
   /** Without a token nothing is stored (L6). */

@@ -17,8 +17,6 @@ export interface LocalTimes {
 /** A decoded value that may be served without a round trip. Times are of this process's monotonic clock. */
 export class LocalEntry {
   readonly isolated: IsolatedValue
-  /** What every caller gets, where all get the same. */
-  readonly answer: Promise<unknown> | undefined
   /** `undefined` for a plain value. */
   readonly meta: EntryMeta | undefined
   /** When its load began, where that is known. */
@@ -39,6 +37,8 @@ export class LocalEntry {
   #space: KeySpace | undefined
   #isOfSpace = false
   #tags: readonly string[] = []
+  /** What every caller gets, where all get the same: a promise that has long been settled. */
+  #answer: Promise<unknown> | undefined
 
   constructor(
     isolated: IsolatedValue,
@@ -48,7 +48,6 @@ export class LocalEntry {
     epoch: number,
   ) {
     this.isolated = isolated
-    this.answer = isolated.isCloned ? undefined : Promise.resolve(isolated.value)
     this.meta = meta
     this.bornMs = bornMs
     this.freshUntilMs = freshUntilMs
@@ -144,6 +143,8 @@ export class LocalEntry {
   }
 
   handOut<T>(): Promise<T> {
-    return (this.answer ?? Promise.resolve(handOut(this.isolated))) as Promise<T>
+    if (this.isolated.isCloned) return Promise.resolve(handOut<T>(this.isolated))
+    this.#answer ??= Promise.resolve(this.isolated.value)
+    return this.#answer as Promise<T>
   }
 }

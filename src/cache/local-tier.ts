@@ -67,8 +67,13 @@ export class LocalTier {
   }
 
   /** Called before a key is read; the object stands for that read. */
-  expect(storedKey: string): object {
-    return this.#reads.begin(storedKey, {})
+  expect(storedKey: string, read: object = {}): object {
+    return this.#reads.begin(storedKey, read)
+  }
+
+  /** What stands for the last read of a key that is under way, where nothing has happened to the key since. */
+  expected(storedKey: string): object | undefined {
+    return this.#reads.underWay(storedKey)
   }
 
   /** Whether nothing has happened to the key since it was asked for. */
@@ -79,9 +84,9 @@ export class LocalTier {
   /** Keeps what was read, where nothing has happened to the key since it was asked for. */
   keep(storedKey: string, pending: object, entry: LocalEntry, bytes: number): boolean {
     if (!this.#reads.end(storedKey, pending)) return false
-    this.#entries?.set(this.#name(storedKey), entry, {
-      size: ENTRY_OVERHEAD_BYTES + 2 * storedKey.length + bytes,
-    })
+    if (this.#entries === undefined) return true
+    const size = ENTRY_OVERHEAD_BYTES + 2 * storedKey.length + bytes
+    this.#entries.set(this.#name(storedKey), entry, { size })
     return true
   }
 

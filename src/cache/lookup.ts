@@ -1,12 +1,14 @@
 import { CacheError } from '../foundation/cache-error.ts'
-import { assertCacheKey } from '../foundation/cache-key.ts'
+import { assertCacheKey, isCacheKey } from '../foundation/cache-key.ts'
 import type { CacheCore } from './cache-core.ts'
+import type { EarlierRead } from './earlier-read.ts'
+import { type Answers, Glance, type Question } from './glance.ts'
 import { handOut } from './isolation.ts'
 import type { KeySpace } from './key-space.ts'
 import type { Loader } from './load-context.ts'
 import { isAccepted, type LoadRequest } from './load-request.ts'
 import type { LocalEntry } from './local-entry.ts'
-import { checkedTags, type GetOrSetOptions, type Policies, resolvePolicies } from './policies.ts'
+import { checkedTags, type GetOrSetOptions, isBounded, type Policies, resolvePolicies } from './policies.ts'
 import type { ReadThrough } from './read-through.ts'
 import { Sampler } from './sampler.ts'
 import type { Verification } from './verification.ts'
@@ -104,7 +106,10 @@ export class Lookup {
 
   /** What is due for what {@link fresh} has just found: nothing, as a rule. */
   dueFor(entry: LocalEntry, early: GetOrSetOptions['earlyRefresh']): Due | undefined {
-    const beta = early === undefined ? this.#policies.earlyBeta : early ? early.beta : 0
+    return this.#due(entry, early === undefined ? this.#policies.earlyBeta : early ? early.beta : 0)
+  }
+
+  #due(entry: LocalEntry, beta: number): Due | undefined {
     const isDue = beta !== 0 && entry.wantsEarlyRefresh(beta, this.#hitMs, this.#core.random)
     const isSampled = this.#sampler.takes()
     return isDue || isSampled ? { isDue, isSampled } : undefined
@@ -122,30 +127,76 @@ export class Lookup {
   }
 
   /** The way of a `getOrSet` that the local tier cannot answer with a fresh value. */
-  async getOrLoad<T>(
+  getOrLoad<T>(
     key: string,
     loader: Loader<unknown>,
     options: GetOrSetOptions = {},
     extras?: LookupExtras,
   ): Promise<T> {
-    const request = this.request(key, loader, options, extras)
-    options.signal?.throwIfAborted()
-    const stale = request.replaces === undefined ? this.#core.localEntry(request.storedKey) : undefined
-    const nowMs = this.#core.clock.monotonicMs()
-    if (
-      stale?.isStaleServable(nowMs) &&
-      this.#core.isCoherent(stale, nowMs) &&
-      this.#bears(stale, options.tags) &&
-      isAccepted(stale, request)
-    ) {
-      if (nowMs >= stale.leasedUntilMs) this.#reads.refresh(request)
-      this.#core.counts.add('staleServes', 1, nowMs)
-      this.#core.policy.events.emit('stale', { key, reason: 'revalidate' })
-      return stale.handOut<T>()
+    try {
+      const request = this.request(key, loader, options, extras)
+      options.signal?.throwIfAborted()
+      const stale = this.#servableStale(request, options.tags)
+      if (stale !== undefined) return stale.handOut<T>()
+      // Who may go before the answer has come is looked after by a flight.
+      const isPatient = options.signal === undefined && !isBounded(request.policies)
+      if (!isPatient || !Glance.isEnough(this.#core, request)) return this.#load<T>(request, options.signal)
+      request.shared?.expect(request.storedKey)
+      return Glance.at(this.#core, request, this.#loads) as Promise<T>
+    } catch (error) {
+      return Promise.reject(error)
     }
-    const { entry, value } = await this.#reads.getOrLoad<T>(request, options.signal)
+  }
+
+  /** What is kept locally past its time to live, and may be served while it is loaded anew. */
+  #servableStale(request: LoadRequest, tags: readonly string[] | undefined): LocalEntry | undefined {
+    const { clock, counts, policy } = this.#core
+    const stale = this.#core.localEntry(request.storedKey)
+    if (stale === undefined || request.replaces !== undefined) return undefined
+    const nowMs = clock.monotonicMs()
+    if (!stale.isStaleServable(nowMs) || !this.#core.isCoherent(stale, nowMs)) return undefined
+    if (!this.#bears(stale, tags) || !isAccepted(stale, request)) return undefined
+    if (nowMs >= stale.leasedUntilMs) this.#reads.refresh(request)
+    counts.add('staleServes', 1, nowMs)
+    policy.events.emit('stale', { key: request.key, reason: 'revalidate' })
+    return stale
+  }
+
+  async #load<T>(request: LoadRequest, signal: AbortSignal | undefined, earlier?: EarlierRead): Promise<T> {
+    const { entry, value } = await this.#reads.getOrLoad<T>(request, signal, earlier)
     if (entry !== undefined && this.#sampler.takes()) this.#verification.verify(request, entry)
     return value
+  }
+
+  /** What becomes of a glance for a `getOrSet`. */
+  readonly #loads: Answers<LoadRequest, unknown> = {
+    fresh: (request, entry, nowMs) => {
+      request.shared?.decided(request.storedKey)
+      this.#hitMs = nowMs
+      const due = this.#due(entry, request.policies.earlyBeta)
+      if (due !== undefined) this.attend(entry, due, () => request)
+      return this.#sharedHit(request.key, entry, nowMs)
+    },
+    other: async (request, found) => {
+      const { flights, local } = this.#core
+      const { shared, storedKey } = request
+      const flight = flights.get(storedKey)
+      try {
+        const loading = this.#load(request, undefined, found)
+        // A flight of others tells nothing to this load.
+        if (flight !== undefined && flights.get(storedKey) === flight) shared?.decided(storedKey)
+        return await loading
+      } finally {
+        local.forget(storedKey, found)
+      }
+    },
+  }
+
+  #sharedHit<T>(key: string, entry: LocalEntry, nowMs: number): T {
+    const { counts, policy } = this.#core
+    counts.add('sharedHits', 1, nowMs)
+    if (policy.events.has('hit')) policy.events.emit('hit', { key })
+    return handOut<T>(entry.isolated)
   }
 
   /** Loads, whatever is there. */
@@ -181,22 +232,42 @@ export class Lookup {
     }
   }
 
-  /** The value in Redis. @throws CacheError */
-  async read<T>(key: string): Promise<T | undefined> {
+  /**
+   * The value in Redis; failures are told, and absorbed where that is wanted.
+   * @param isPastLag whether it is to be read now, however lately another caller has asked: news of a change may lag
+   */
+  read<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
+    if (isCacheKey(key)) {
+      const { generationKeys } = this.#space
+      const question = { key, storedKey: this.#space.storedKey(key), generationKeys }
+      if (Glance.isEnough(this.#core, question)) {
+        const glancing = isPastLag
+          ? Glance.anew(this.#core, question, this.#gets)
+          : Glance.at(this.#core, question, this.#gets)
+        return glancing as Promise<T | undefined>
+      }
+    }
+    return this.#core.policy.absorb('get', key, undefined, () => this.#read<T>(key, undefined))
+  }
+
+  /** What becomes of a glance for a `get`. */
+  readonly #gets: Answers<Question, unknown> = {
+    fresh: ({ key }, entry, nowMs) => this.#sharedHit(key, entry, nowMs),
+    other: ({ key }, found) => this.#core.policy.absorb('get', key, undefined, () => this.#read(key, found)),
+  }
+
+  /** @throws CacheError */
+  async #read<T>(key: string, earlier: EarlierRead | undefined): Promise<T | undefined> {
     assertCacheKey(key)
     const { clock, counts, policy } = this.#core
-    const entry = await this.#entryInRedis(key).catch((error) => {
+    const entry = await this.#entryInRedis(key, earlier).catch((error) => {
       counts.add('misses', 1, clock.monotonicMs())
       throw error
     })
-    if (entry === undefined) {
-      counts.add('misses', 1, clock.monotonicMs())
-      if (policy.events.has('miss')) policy.events.emit('miss', { key, reason: 'absent' })
-      return undefined
-    }
-    counts.add('sharedHits', 1, clock.monotonicMs())
-    if (policy.events.has('hit')) policy.events.emit('hit', { key })
-    return handOut<T>(entry.isolated)
+    if (entry !== undefined) return this.#sharedHit<T>(key, entry, clock.monotonicMs())
+    counts.add('misses', 1, clock.monotonicMs())
+    if (policy.events.has('miss')) policy.events.emit('miss', { key, reason: 'absent' })
+    return undefined
   }
 
   /** Seconds that the value stays fresh; `undefined` where there is none. @throws CacheError */
@@ -215,8 +286,13 @@ export class Lookup {
     return this.fresh(key, NO_TAGS) ?? (await this.#entryInRedis(key))
   }
 
-  async #entryInRedis(key: string): Promise<LocalEntry | undefined> {
-    const judgement = await this.#core.reader.read(this.#space.storedKey(key), this.#space.generationKeys)
+  async #entryInRedis(key: string, earlier?: EarlierRead): Promise<LocalEntry | undefined> {
+    const { reader } = this.#core
+    const { generationKeys } = this.#space
+    const storedKey = this.#space.storedKey(key)
+    const judgement = await (earlier === undefined
+      ? reader.read(storedKey, generationKeys)
+      : reader.judge(storedKey, generationKeys, undefined, earlier))
     if (judgement.state !== 'usable') return undefined
     return this.#core.clock.monotonicMs() < judgement.entry.freshUntilMs ? judgement.entry : undefined
   }

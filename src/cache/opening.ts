@@ -28,6 +28,10 @@ export class Opening {
     this.#timers = timers
   }
 
+  get isOpen(): boolean {
+    return this.#state === 'open'
+  }
+
   /** `undefined` where it is open; else a promise that settles within the bounds of connecting. */
   opened(): Promise<void> | undefined {
     switch (this.#state) {

@@ -1,5 +1,6 @@
 import { CacheError } from '../foundation/cache-error.ts'
 import { assertCacheKey } from '../foundation/cache-key.ts'
+import { LONGEST_TIMER_MS } from '../foundation/clock.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
 
 /** How long a value is served. */
@@ -83,6 +84,14 @@ export interface Policies {
   /** 0 = no verification. */
   readonly verifySample: number
   readonly verifyGraceMs: number
+}
+
+/** Whether a caller may lose its patience; a bound that no timer can hold is none. */
+export function isBounded({
+  hardTimeoutMs,
+  softTimeoutMs,
+}: Pick<Policies, 'hardTimeoutMs' | 'softTimeoutMs'>): boolean {
+  return Math.min(softTimeoutMs, hardTimeoutMs) <= LONGEST_TIMER_MS
 }
 
 /** What holds where nobody says anything. */

@@ -1,4 +1,5 @@
 import type { CacheCore } from './cache-core.ts'
+import type { EarlierRead } from './earlier-read.ts'
 import { Flight, type Outcome, served } from './flight.ts'
 import { FlightCourse } from './flight-course.ts'
 import { handOut } from './isolation.ts'
@@ -23,12 +24,19 @@ export class ReadThrough {
     this.#course = new FlightCourse(core, new Loading(core, this.#standIns))
   }
 
-  /** @returns also the entry, where it was a hit */
-  async getOrLoad<T>(request: LoadRequest, signal: AbortSignal | undefined): Promise<Answer<T>> {
+  /**
+   * @param earlier what was read of the key already
+   * @returns also the entry, where it was a hit
+   */
+  async getOrLoad<T>(
+    request: LoadRequest,
+    signal: AbortSignal | undefined,
+    earlier?: EarlierRead,
+  ): Promise<Answer<T>> {
     const caller = this.#callerOf(request, signal)
     for (;;) {
       signal?.throwIfAborted()
-      const flight = await this.#flightFor(request)
+      const flight = await this.#flightFor(request, earlier)
       // Its last caller may have gone since it was found.
       if (flight.isAbandoned) continue
       const meanwhile = flight.found && (await this.#servedMeanwhile(flight.found, request))
@@ -159,10 +167,10 @@ export class ReadThrough {
   }
 
   /** The flight of this key, where a newcomer may still join it; a new one otherwise. Synchronous where it can be. */
-  #flightFor(request: LoadRequest): Flight | Promise<Flight> {
+  #flightFor(request: LoadRequest, earlier?: EarlierRead): Flight | Promise<Flight> {
     const { clock, flights, generations, local } = this.#core
     const flight = flights.get(request.storedKey)
-    if (flight === undefined) return this.#start(request)
+    if (flight === undefined) return this.#start(request, earlier)
     if (flight.epoch !== local.epoch) return this.#replace(flight, request)
     if (this.#isOverdue(flight)) return this.#start(request)
     // What may be served meanwhile, it will know in a moment.
@@ -214,7 +222,7 @@ export class ReadThrough {
     )
   }
 
-  #start(request: LoadRequest): Flight {
+  #start(request: LoadRequest, earlier?: EarlierRead): Flight {
     const { flights, generations, local } = this.#core
     const { shared, storedKey } = request
     const flight = new Flight(request, generations.now, local.epoch)
@@ -222,7 +230,7 @@ export class ReadThrough {
     shared?.expect(storedKey)
     flight.run(async () => {
       try {
-        return await this.#course.run(flight, request)
+        return await this.#course.run(flight, request, earlier)
       } finally {
         shared?.decided(storedKey)
         flight.close()

@@ -14,6 +14,11 @@ export class ReadsUnderWay<Question extends object> {
     return question
   }
 
+  /** The last question about the key, where it still holds. */
+  underWay(storedKey: string): Question | undefined {
+    return this.#questions.get(storedKey)
+  }
+
   /** Whether nothing has happened to the key since it was asked for. */
   holds(storedKey: string, question: Question): boolean {
     return this.#questions.get(storedKey) === question

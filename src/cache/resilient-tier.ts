@@ -1,3 +1,4 @@
+import { RAW, type ReadOutcome, readAs } from '../backend/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
@@ -22,6 +23,7 @@ export interface ResilientParts {
   readonly timers: Timers
   /** Resolves when the tier is open; rejects, within a bound, where it cannot be opened. */
   readonly opened: () => Promise<void> | undefined
+  readonly isOpen: () => boolean
 }
 
 /**
@@ -80,8 +82,35 @@ export class ResilientTier implements SharedTier {
     return this.#ask(() => this.#tier.serverTimeMs(storedKey))
   }
 
-  read(storedKey: string): Promise<Buffer | null> {
-    return this.#ask(() => this.#tier.read(storedKey))
+  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+    return readAs(
+      this.#ask(() => this.#tier.read(storedKey, RAW)),
+      storedKey,
+      storedKey,
+      outcome,
+    )
+  }
+
+  /** Whether nothing has to be opened, delivered or tried before a read. */
+  get isClear(): boolean {
+    const { breaker, isOpen, outbox } = this.#parts
+    return isOpen() && outbox.isEmpty && breaker.state === 'closed'
+  }
+
+  /**
+   * As {@link read}, where the tier {@link isClear} at this moment: nothing is done before, and no promise is made for
+   * it. What came of it is to be told by {@link answered} or {@link failed}.
+   */
+  readAtOnce<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+    return this.#tier.read(storedKey, outcome)
+  }
+
+  answered(): void {
+    this.#parts.breaker.answered()
+  }
+
+  failed(error: unknown): void {
+    this.#parts.breaker.failed(error)
   }
 
   acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {

@@ -1,3 +1,4 @@
+import { RAW } from '../backend/read-outcome.ts'
 import { GENERATION_BYTES } from '../codec/entry-meta.ts'
 import type { OpenedValue } from '../codec/value-codec.ts'
 import { CacheError } from '../foundation/cache-error.ts'
@@ -52,7 +53,7 @@ async function lookAtKey(
   storedKey: string,
 ): Promise<Pick<SharedLook, 'bytes' | 'ttlMs'>> {
   const ask = async () => {
-    const asking = bare.read(storedKey)
+    const asking = bare.read(storedKey, RAW)
     const [bytes, ttlMs] = await Promise.all([asking, bare.ttlMs(storedKey).catch(() => undefined)])
     return { bytes, ttlMs }
   }
@@ -70,7 +71,7 @@ async function readAll(
   await Promise.all(
     unread.map(async (key) => {
       try {
-        const bytes = await bare.read(key)
+        const bytes = await bare.read(key, RAW)
         found.set(key, bytes?.length === GENERATION_BYTES ? bytes.toString('latin1') : null)
       } catch {
         // It may lie on another server than the key, and is told to be unknown.

@@ -1,7 +1,7 @@
 import { CacheError } from '../foundation/cache-error.ts'
 import { type Clock, LONGEST_TIMER_MS, type Timers } from '../foundation/clock.ts'
 import type { Flight, Outcome } from './flight.ts'
-import type { Policies } from './policies.ts'
+import { isBounded, type Policies } from './policies.ts'
 
 /** What a {@link Caller} waits by. */
 export interface Patience {
@@ -39,10 +39,9 @@ export class Caller {
     this.#timers = timers
     this.#clock = clock
     this.#longestStayMs = longestStayMs
-    // A bound that no timer can hold is none.
-    const isBounded = Math.min(softTimeoutMs, hardTimeoutMs) <= LONGEST_TIMER_MS
-    this.#isPatient = signal === undefined && !isBounded
-    const nowMs = isBounded ? clock.monotonicMs() : 0
+    const mayTimeOut = isBounded(policies)
+    this.#isPatient = signal === undefined && !mayTimeOut
+    const nowMs = mayTimeOut ? clock.monotonicMs() : 0
     this.#softDueMs = nowMs + softTimeoutMs
     this.#hardDueMs = nowMs + hardTimeoutMs
   }

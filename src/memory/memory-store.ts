@@ -1,12 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import type {
-  CacheStore,
-  CounterChange,
-  Expiry,
-  ReadOutcome,
-  StoredEntry,
-  TierSettings,
-} from '../backend/cache-store.ts'
+import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } from '../backend/cache-store.ts'
+import type { ReadOutcome } from '../backend/read-outcome.ts'
 import type { SharedTier } from '../backend/shared-tier.ts'
 import { isPlaceholder } from '../codec/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { ReadOutcome } from '../backend/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
@@ -59,9 +60,9 @@ export class MemoryTier implements SharedTier {
     return this.#clock.monotonicMs()
   }
 
-  async read(storedKey: string): Promise<Buffer | null> {
+  async read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
     const bytes = this.#keyspace.get(storedKey)
-    return bytes === undefined || bytes === 'other' ? null : bytes
+    return outcome.found(storedKey, storedKey, bytes === undefined || bytes === 'other' ? null : bytes)
   }
 
   async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {

@@ -1,4 +1,4 @@
-import type { ReadOutcome } from '../backend/cache-store.ts'
+import type { ReadOutcome } from '../backend/read-outcome.ts'
 import { isReply } from './redis-errors.ts'
 import type { RedisPort } from './redis-port.ts'
 import { sameSlotGroups } from './same-slot.ts'

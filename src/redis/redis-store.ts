@@ -1,11 +1,5 @@
-import type {
-  CacheStore,
-  CounterChange,
-  Expiry,
-  ReadOutcome,
-  StoredEntry,
-  TierSettings,
-} from '../backend/cache-store.ts'
+import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } from '../backend/cache-store.ts'
+import type { ReadOutcome } from '../backend/read-outcome.ts'
 import type { SharedTier } from '../backend/shared-tier.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'

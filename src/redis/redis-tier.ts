@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { RAW, type TierSettings } from '../backend/cache-store.ts'
+import type { TierSettings } from '../backend/cache-store.ts'
+import type { ReadOutcome } from '../backend/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
@@ -104,8 +105,8 @@ export class RedisTier implements SharedTier {
     return Number(seconds) * 1_000 + Number(microseconds) / 1_000
   }
 
-  read(storedKey: string): Promise<Buffer | null> {
-    return this.#reads.read(storedKey, storedKey, RAW)
+  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+    return this.#reads.read(storedKey, storedKey, outcome)
   }
 
   async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {

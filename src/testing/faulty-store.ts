@@ -1,12 +1,5 @@
-import {
-  type CacheStore,
-  type CounterChange,
-  type Expiry,
-  RAW,
-  type ReadOutcome,
-  type StoredEntry,
-  type TierSettings,
-} from '../backend/cache-store.ts'
+import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } from '../backend/cache-store.ts'
+import { RAW, type ReadOutcome, readAs } from '../backend/read-outcome.ts'
 import type { SharedTier } from '../backend/shared-tier.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
@@ -36,12 +29,8 @@ export class FaultyStore implements CacheStore {
   }
 
   read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
-    return this.#line
-      .send('reads', () => this.#store.read(key, storedKey, RAW))
-      .then(
-        (bytes) => outcome.found(key, storedKey, bytes),
-        (error: unknown) => outcome.failed(key, error),
-      )
+    const reading = this.#line.send('reads', () => this.#store.read(key, storedKey, RAW))
+    return readAs(reading, key, storedKey, outcome)
   }
 
   async readMany(storedKeys: readonly string[]): Promise<readonly (Buffer | CacheError | null)[]> {

@@ -1,4 +1,5 @@
 import type { TierSettings } from '../backend/cache-store.ts'
+import { RAW, type ReadOutcome, readAs } from '../backend/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
@@ -96,8 +97,9 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('reads', () => this.#tier.serverTimeMs(storedKey))
   }
 
-  read(storedKey: string): Promise<Buffer | null> {
-    return this.#line.send('reads', () => this.#tier.read(storedKey))
+  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+    const reading = this.#line.send('reads', () => this.#tier.read(storedKey, RAW))
+    return readAs(reading, storedKey, storedKey, outcome)
   }
 
   acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {

@@ -1,4 +1,5 @@
 import type { TierSettings } from '../backend/cache-store.ts'
+import type { ReadOutcome } from '../backend/read-outcome.ts'
 import type { AcquireReply, AcquireRequest, Coherence, TierListener } from '../backend/shared-tier.ts'
 import type { Keyspace } from '../memory/lease-rules.ts'
 import { MemoryTier, type MemoryTierStore } from '../memory/memory-tier.ts'
@@ -43,9 +44,9 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
     this.#listener?.invalidated(storedKey)
   }
 
-  override read(storedKey: string): Promise<Buffer | null> {
+  override read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
     this.#track(storedKey)
-    return super.read(storedKey)
+    return super.read(storedKey, outcome)
   }
 
   override acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {

@@ -83,7 +83,7 @@ describe('whatever the order in which things happen', () => {
     'P13 P16 P25: likewise with faults, where entries expire and others stand in for them',
     async () => {
       const setting = { ...FAULTS, policies: true, ttlMs: 4_000, staleMs: 20_000 }
-      const steps = await proveSchedules(setting, trials(600, 4_000))
+      const steps = await proveSchedules(setting, trials(1_500, 4_000))
       for (const step of [...policied, 'stands in']) expect(steps.get(step), step).toBeGreaterThan(5)
     },
     LONGEST_MS,

@@ -1,3 +1,4 @@
+import { type ReadOutcome, readAs } from '../../src/backend/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
@@ -149,11 +150,12 @@ export class SimulatedTier implements SharedTier {
     return this.#send('TIME', () => this.#redis.nowMs)
   }
 
-  read(storedKey: string): Promise<Buffer | null> {
-    return new Promise((resolve, reject) => {
+  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+    const reading = new Promise<Buffer | null>((resolve, reject) => {
       this.#reads.push({ storedKey, resolve, reject })
       if (this.#reads.length === 1) process.nextTick(() => this.#flushReads())
     })
+    return readAs(reading, storedKey, storedKey, outcome)
   }
 
   async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
