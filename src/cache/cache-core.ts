@@ -106,7 +106,7 @@ export class CacheCore implements TierListener, StoreWitness {
 
   /** Whether what is kept of a key may be served: nothing is known against it, and news of it would have come. */
   isCoherent(entry: LocalEntry, nowMs: number): boolean {
-    return entry.epoch === this.local.epoch && nowMs < this.tier.trustedUntilMs && entry.isValid
+    return entry.epoch === this.local.epoch && nowMs < this.tier.trustedUntilMs && entry.dependence.isValid
   }
 
   invalidated(storedKey: string): void {

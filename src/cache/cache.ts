@@ -119,11 +119,14 @@ export class Cache {
 
   /** The fresh value in this process, without any round trip or promise; `undefined` where there is none. */
   peek<T = unknown>(key: string): T | undefined {
-    assertCacheKey(key)
-    const entry = this.#lookup.fresh(key, NO_TAGS)
-    if (entry === undefined) return undefined
+    // A key under which something is kept has been looked at before.
+    const entry = typeof key === 'string' ? this.#lookup.fresh(key, NO_TAGS) : undefined
+    if (entry === undefined) {
+      assertCacheKey(key)
+      return undefined
+    }
     this.#lookup.hit(key)
-    return handOut<T>(entry.isolated)
+    return handOut<T>(entry)
   }
 
   /**

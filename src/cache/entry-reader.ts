@@ -9,10 +9,12 @@ import {
 } from '../codec/entry-meta.ts'
 import type { OpenedValue, ValueCodec } from '../codec/value-codec.ts'
 import type { Clock } from '../foundation/clock.ts'
+import { type Dependence, INDEPENDENT } from './dependence.ts'
 import type { EarlierRead } from './earlier-read.ts'
-import type { Generations, KnownGeneration } from './generations.ts'
+import type { Generations } from './generations.ts'
 import { type Isolation, isolate } from './isolation.ts'
 import { KeySpace } from './key-space.ts'
+import type { KnownGeneration } from './known-generation.ts'
 import { type Accepts, mayBeServed } from './load-request.ts'
 import { LocalEntry, type LocalTimes } from './local-entry.ts'
 import type { LocalTier } from './local-tier.ts'
@@ -151,11 +153,11 @@ export class EntryReader {
       return undefined
     }
     const meta = opened.entry
-    const known = generations.allAsBound(meta.generations)
-    if (known === undefined || !mayBeServed(value, accepts)) return undefined
+    const dependence = generations.dependenceOn(meta.generations)
+    if (dependence === undefined || !mayBeServed(value, accepts)) return undefined
     const times = this.#timesOf(storedKey, meta, leaseDeadlineMs(bytes), nowMs)
     if (nowMs >= times.freshUntilMs) return undefined
-    const entry = new LocalEntry(isolate(value, this.#parts.isolation), meta, times, known, local.epoch)
+    const entry = new LocalEntry(isolate(value, this.#parts.isolation), meta, times, dependence, local.epoch)
     local.keep(storedKey, pending, entry, bytes.length)
     return entry
   }
@@ -230,7 +232,8 @@ export class EntryReader {
       return { state: 'unusable', stamp: stampIn(bytes), error: undefined }
     }
     if (meta === undefined) return this.#plain(storedKey, bytes, value, pending)
-    const entry = this.entry(storedKey, value, meta, generations, leaseDeadlineMs(bytes))
+    const dependence = this.#parts.generations.dependence(meta.generations, generations)
+    const entry = this.entry(storedKey, value, meta, dependence, leaseDeadlineMs(bytes))
     this.#parts.local.keep(storedKey, pending, entry, bytes.length)
     return { state: 'usable', stamp: meta.stamp, entry }
   }
@@ -243,17 +246,18 @@ export class EntryReader {
     storedKey: string,
     value: unknown,
     meta: EntryMeta,
-    generations: readonly KnownGeneration[],
+    dependence: Dependence,
     leaseMs: number,
   ): LocalEntry {
     const { isolation, local } = this.#parts
     const times = this.#timesOf(storedKey, meta, leaseMs, this.#parts.clock.monotonicMs())
-    return new LocalEntry(isolate(value, isolation), meta, times, generations, local.epoch)
+    return new LocalEntry(isolate(value, isolation), meta, times, dependence, local.epoch)
   }
 
   #timesOf(storedKey: string, { createdAtMs, ttlMs }: EntryMeta, leaseMs: number, nowMs: number): LocalTimes {
     const { tier } = this.#parts
-    const keptUntilMs = nowMs + tier.localTtlMs
+    const { localTtlMs } = tier
+    const keptUntilMs = localTtlMs === Number.POSITIVE_INFINITY ? undefined : nowMs + localTtlMs
     const serverNowMs = tier.serverNowMs(storedKey)
     // Whose server's clock is not known is taken for stale.
     if (serverNowMs === undefined) {
@@ -274,7 +278,7 @@ export class EntryReader {
     const isTold = tier.coherence === 'tracking' || tier.coherence === 'process'
     const kept = (freshUntilMs: number) => {
       const times = { bornMs: undefined, freshUntilMs, keptUntilMs: freshUntilMs, leasedUntilMs: 0 }
-      return new LocalEntry(isolate(value, isolation), undefined, times, [], local.epoch)
+      return new LocalEntry(isolate(value, isolation), undefined, times, INDEPENDENT, local.epoch)
     }
     const entry = kept(Number.POSITIVE_INFINITY)
     if (isTold && local.isExpected(storedKey, pending)) {

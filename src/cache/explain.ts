@@ -38,7 +38,7 @@ export async function explain(
   const kept = () => core.local.peek(space.namePrefix + key)
   const look = await lookAt(core, storedKey, [
     ...generationKeys,
-    ...(kept()?.generationKeys ?? []),
+    ...(kept()?.dependence.bound.map((one) => one.storedKey) ?? []),
     ...(core.flights.get(storedKey)?.generationKeys ?? []),
   ])
   // Nothing is awaited from here on: all that follows is true at one moment.

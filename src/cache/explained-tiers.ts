@@ -1,6 +1,7 @@
 import { type BoundGeneration, type EntryMeta, leaseDeadlineMs } from '../codec/entry-meta.ts'
 import type { CacheError } from '../foundation/cache-error.ts'
 import type { CacheCore } from './cache-core.ts'
+import { Dependence, INDEPENDENT } from './dependence.ts'
 import {
   explainGenerations,
   generationsOf,
@@ -43,18 +44,16 @@ export function explainLocal(
   const isGood = core.isCoherent(entry, nowMs) && entry.answersTo(space, tags)
   const isFresh = isGood && nowMs < entry.servableUntilMs
   const isStale = isGood && !isFresh && entry.isStaleServable(nowMs)
-  const bound = entry.meta?.generations ?? []
-  const believed = new Set(bound.filter((_one, index) => entry.generations[index]?.isLive))
-  const generations = explainGenerations(bound, generationKeysFor(entry.meta, generationKeys), look, (one) =>
-    believed.has(one),
-  )
+  const { believed, bound } = entry.dependence
+  const expected = generationKeysFor(entry.isPlain, generationKeys)
+  const generations = explainGenerations(bound, expected, look, (one) => believed.includes(one))
   const inRedis = compare(entry, look)
   return {
     state: 'kept',
     serves: isFresh ? 'fresh' : isStale ? 'stale' : 'nothing',
     refusals: refusalsOf(core, entry, generations, nowMs),
     servableFor: secondsOf(entry.servableUntilMs - nowMs),
-    ...(entry.meta && { times: timesOf(core, asked, entry, entry.meta) }),
+    ...(!entry.isPlain && { times: timesOf(asked, entry) }),
     tags: generationsOf(generations, 'tag'),
     namespaces: generationsOf(generations, 'namespace'),
     ...(inRedis && { inRedis }),
@@ -79,24 +78,24 @@ function refusalsOf(
   const isConfirmed = generations.every(
     ({ explained: { verdict } }) => verdict === 'valid' || verdict === 'lacking',
   )
-  if (!entry.isUnrefuted && !isConfirmed) refusals.push('generation-renewed')
+  if (!entry.dependence.isUnrefuted && !isConfirmed) refusals.push('generation-renewed')
   // With an epoch ends what was known of generations, too.
-  else if (!entry.isValid && !isOld) refusals.push('generation-unconfirmed')
+  else if (!entry.dependence.isValid && !isOld) refusals.push('generation-unconfirmed')
   if (isLacking('tag')) refusals.push('lacks-tag')
   if (isLacking('namespace')) refusals.push('other-namespace')
   return refusals
 }
 
 function compare(
-  { meta }: LocalEntry,
+  { dependence, isPlain, stamp }: LocalEntry,
   { failure, generations, opened, undecodable }: SharedLook,
 ): ExplainedLocal['inRedis'] {
   if (failure !== undefined) return undefined
   if (opened === undefined) return undecodable === undefined ? 'gone' : 'replaced'
   // Plain values bear nothing to tell them apart by.
-  if (meta === undefined) return opened.entry === undefined ? undefined : 'replaced'
-  if (opened.entry?.stamp !== meta.stamp) return 'replaced'
-  const isInvalidated = meta.generations.some(({ generation, storedKey }) => {
+  if (isPlain) return opened.entry === undefined ? undefined : 'replaced'
+  if (opened.entry?.stamp !== stamp) return 'replaced'
+  const isInvalidated = dependence.bound.some(({ generation, storedKey }) => {
     const present = generations.get(storedKey)
     return present !== undefined && present !== generation
   })
@@ -133,7 +132,7 @@ export function explainShared(core: CacheCore, asked: Asked, look: SharedLook): 
   const bound = meta?.generations ?? []
   const believed = (one: BoundGeneration) =>
     core.generations.peek(one.storedKey)?.generation === one.generation
-  const expected = opened === undefined ? [] : generationKeysFor(meta, asked.generationKeys)
+  const expected = opened === undefined ? [] : generationKeysFor(meta === undefined, asked.generationKeys)
   const generations = explainGenerations(bound, expected, look, believed)
   const entry = opened && entryOf(core, asked.storedKey, meta, bytes)
   const why = undecodable ? `what Redis has cannot be read (${undecodable.code})` : whyInvalid(generations)
@@ -143,7 +142,7 @@ export function explainShared(core: CacheCore, asked: Asked, look: SharedLook): 
     state: undecodable !== undefined ? 'undecodable' : meta === undefined ? 'plain' : 'entry',
     isUsable,
     ...(undecodable && { error: told(undecodable) }),
-    ...(meta && entry && { times: timesOf(core, asked, entry, meta) }),
+    ...(meta && entry && { times: timesOf(asked, entry) }),
     ...expiry,
     bytes: bytes.length,
     ...(opened && {
@@ -167,29 +166,20 @@ function entryOf(
 ): LocalEntry {
   const nobodys = { value: undefined, isCloned: false }
   const never = Number.POSITIVE_INFINITY
-  const forEver = { bornMs: undefined, freshUntilMs: never, keptUntilMs: never, leasedUntilMs: 0 }
+  const forEver = { bornMs: undefined, freshUntilMs: never, keptUntilMs: undefined, leasedUntilMs: 0 }
   return meta === undefined
-    ? new LocalEntry(nobodys, undefined, forEver, [], local.epoch)
-    : reader.entry(storedKey, undefined, meta, [], leaseDeadlineMs(bytes))
+    ? new LocalEntry(nobodys, undefined, forEver, INDEPENDENT, local.epoch)
+    : reader.entry(storedKey, undefined, meta, new Dependence(meta.generations, []), leaseDeadlineMs(bytes))
 }
 
 /** What is expected of it: a plain value depends on nothing, so of what a call asks for it can lack tags alone. */
-function generationKeysFor(
-  meta: EntryMeta | undefined,
-  generationKeys: readonly string[],
-): readonly string[] {
-  return meta === undefined ? generationKeys.filter(KeySpace.isTagKey) : generationKeys
+function generationKeysFor(isPlain: boolean, generationKeys: readonly string[]): readonly string[] {
+  return isPlain ? generationKeys.filter(KeySpace.isTagKey) : generationKeys
 }
 
-function timesOf(
-  { tier }: CacheCore,
-  { nowMs, storedKey }: Asked,
-  entry: LocalEntry,
-  meta: EntryMeta,
-): ExplainedTimes {
-  const serverNowMs = tier.serverNowMs(storedKey)
-  const ageMs =
-    serverNowMs === undefined ? meta.ttlMs + nowMs - entry.freshUntilMs : serverNowMs - meta.createdAtMs
+function timesOf({ nowMs }: Asked, entry: LocalEntry): ExplainedTimes {
+  const bornMs = entry.bornMs ?? entry.freshUntilMs - entry.ttlMs
+  const ageMs = nowMs - bornMs
   return {
     freshness:
       nowMs < entry.freshUntilMs
@@ -198,11 +188,11 @@ function timesOf(
           ? 'stale'
           : 'expired',
     ...(Number.isFinite(ageMs) && { age: secondsOf(ageMs) ?? 0 }),
-    ttl: secondsOf(meta.ttlMs),
+    ttl: secondsOf(entry.ttlMs),
     freshFor: secondsOf(entry.freshUntilMs - nowMs),
     staleWhileRevalidateFor: secondsOf(entry.staleWhileRevalidateUntilMs - nowMs),
     staleIfErrorFor: secondsOf(entry.staleIfErrorUntilMs - nowMs),
-    loadCost: secondsOf(meta.loadCostMs) ?? 0,
+    loadCost: secondsOf(entry.loadCostMs) ?? 0,
   }
 }
 

@@ -118,7 +118,7 @@ export class FlightCourse {
     const { counts, random } = this.#core
     const { earlyBeta } = request.policies
     if (!request.isBackground && entry.wantsEarlyRefresh(earlyBeta, nowMs, random)) {
-      flight.successor = { ...request, replaces: entry.meta }
+      flight.successor = { ...request, replaces: entry }
       counts.add('earlyRefreshes', 1, nowMs)
     }
     return served(entry, 'hit')
@@ -137,7 +137,7 @@ export class FlightCourse {
         leaseMs: options.leaseMs,
         longestLeaseMs: Math.max(options.leaseMs, LONGEST_LEASE_MS),
         stamp: judgement.stamp,
-        purpose: judgement.state === 'usable' && judgement.entry.meta !== undefined ? 'refresh' : 'replace',
+        purpose: judgement.state === 'usable' && !judgement.entry.isPlain ? 'refresh' : 'replace',
       }),
       captures.all(this.#loading.generationKeysOf(request), storedTtlMs(request.policies)),
     ])
@@ -188,6 +188,6 @@ interface Attempt {
 }
 
 /** Whether the request wants another value than this one, however fresh. */
-function isToBeReplaced({ meta }: LocalEntry, { replaces }: LoadRequest): boolean {
-  return replaces === 'any' || (replaces !== undefined && replaces.stamp === meta?.stamp)
+function isToBeReplaced({ stamp }: LocalEntry, { replaces }: LoadRequest): boolean {
+  return replaces === 'any' || (replaces !== undefined && replaces.stamp === stamp)
 }

@@ -29,7 +29,7 @@ export interface Outcome {
 
 /** The outcome of a flight that ends with an entry. */
 export function served(entry: LocalEntry, origin: Origin, error?: unknown): Outcome {
-  return { isolated: entry.isolated, origin, entry, error, lateTagKeys: [] }
+  return { isolated: entry, origin, entry, error, lateTagKeys: [] }
 }
 
 /**

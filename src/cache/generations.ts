@@ -2,30 +2,18 @@ import { LRUCache } from 'lru-cache'
 import type { BoundGeneration } from '../codec/entry-meta.ts'
 import { isReserved } from '../foundation/cache-key.ts'
 import type { Clock } from '../foundation/clock.ts'
+import { Dependence } from './dependence.ts'
+import { KnownGeneration } from './known-generation.ts'
 import { ReadsUnderWay } from './reads-under-way.ts'
 
 /** Most generations that are known at a time, and most invalidations that are remembered. */
 const MOST_GENERATIONS = 50_000
 
+/** Combinations of generations that are shared at a time. */
+const MOST_DEPENDENCES = 10_000
+
 /** Bounded by size, so that nothing is allocated before it is used. */
 const one = () => 1
-
-/** What this process knows of one generation. Entries refer to it, so that one flag ends them all. */
-export class KnownGeneration {
-  readonly generation: string
-  /** When it was read, and has not been in doubt since: a count of this process's events. */
-  learnedAt: number
-  /** Whether it is known to be the present one. */
-  isLive: boolean
-  /** Whether it may have been renewed; where neither is set, it is merely not known any more. */
-  isDead = false
-
-  constructor(generation: string, learnedAt: number, isLive: boolean) {
-    this.generation = generation
-    this.learnedAt = learnedAt
-    this.isLive = isLive
-  }
-}
 
 /** Stands for one read. */
 export interface Pending {
@@ -43,6 +31,7 @@ export class Generations {
   readonly #known: LRUCache<string, KnownGeneration>
   readonly #reads = new ReadsUnderWay<Pending>()
   readonly #invalidatedAt: LRUCache<string, number>
+  readonly #dependences = new Map<string, Dependence>()
   readonly #clock: Clock
   readonly #localTtlMs: () => number
   #now = 1
@@ -82,15 +71,26 @@ export class Generations {
     return generation?.isLive ? generation : undefined
   }
 
-  /** What is known of each, if they are all still the ones that an entry is bound to. */
-  allAsBound(bound: readonly BoundGeneration[]): readonly KnownGeneration[] | undefined {
+  /** What an entry depends on, if all of it is known here, and still what the entry is bound to. */
+  dependenceOn(bound: readonly BoundGeneration[]): Dependence | undefined {
     const all: KnownGeneration[] = []
     for (const { generation, storedKey } of bound) {
       const known = this.known(storedKey)
       if (known?.generation !== generation) return undefined
       all.push(known)
     }
-    return all
+    return this.dependence(bound, all)
+  }
+
+  /** The same object for all that are bound to the same generations, of which the same is known. */
+  dependence(bound: readonly BoundGeneration[], generations: readonly KnownGeneration[]): Dependence {
+    const name = bound.length === 1 ? (bound[0] as BoundGeneration).generation : nameOf(bound)
+    const shared = this.#dependences.get(name)
+    if (shared?.isOf(generations)) return shared
+    if (this.#dependences.size >= MOST_DEPENDENCES) this.#dependences.clear()
+    const dependence = new Dependence(bound, generations)
+    this.#dependences.set(name, dependence)
+    return dependence
   }
 
   /** As {@link known}, and leaves the order of eviction as it is. */
@@ -175,4 +175,11 @@ export class Generations {
   #wasRenewedSince(storedKey: string, moment: number): boolean {
     return (this.#invalidatedAt.peek(storedKey) ?? 0) > moment
   }
+}
+
+/** Generations are never used twice, so they name what they are generations of. */
+function nameOf(bound: readonly BoundGeneration[]): string {
+  let name = ''
+  for (const { generation } of bound) name += generation
+  return name
 }

@@ -160,5 +160,5 @@ export class Glance<Asked extends Question, Answer> implements ReadOutcome<Answe
 
 /** Whether what one caller may be served may be served to another one, who asks for other tags or with another schema. */
 function suits(entry: LocalEntry, { accepts, generationKeys }: Question): boolean {
-  return entry.dependsOn(generationKeys) && mayBeServed(entry.isolated.value, accepts)
+  return entry.dependence.includes(generationKeys) && mayBeServed(entry.value, accepts)
 }

@@ -29,12 +29,12 @@ export interface LoadRequest {
   /** Set where nobody waits: it is left to another process that is loading the key already. */
   readonly isBackground?: boolean
   /** What is there is to be replaced: the entry with this stamp, or any. */
-  readonly replaces?: { readonly stamp: string } | 'any' | undefined
+  readonly replaces?: { readonly stamp: string | undefined } | 'any' | undefined
 }
 
 /** Whether what is kept locally may be served, as far as that can be told at once. */
-export function isAccepted({ isolated }: LocalEntry, { accepts }: LoadRequest): boolean {
-  return mayBeServed(isolated.value, accepts)
+export function isAccepted({ value }: LocalEntry, { accepts }: LoadRequest): boolean {
+  return mayBeServed(value, accepts)
 }
 
 /** Whether a value is accepted, where that can be told at once. */

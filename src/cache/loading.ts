@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache'
 import { type BoundGeneration, type EntryMeta, NO_TOKEN, placeholder } from '../codec/entry-meta.ts'
 import { isProgrammingMistake } from '../foundation/cache-error.ts'
 import type { CacheCore } from './cache-core.ts'
+import { Dependence } from './dependence.ts'
 import type { Flight, LateTagKey, Outcome } from './flight.ts'
 import { storedTtlMs, timesOf } from './freshness.ts'
 import { copyOf, handOut, type IsolatedValue, isolate } from './isolation.ts'
@@ -168,10 +169,10 @@ export class Loading {
       const [isStored] = await Promise.all([filling, ...fetching])
       if (isStored) counts.add('bytesWritten', bytes.length, clock.monotonicMs())
       else policy.events.emit('lease-lost', { key })
-      const known = generations.allAsBound(meta.generations)
-      const entry = reader.entry(storedKey, own, meta, known ?? [], 0)
-      if (isStored && known !== undefined) local.keep(storedKey, pending, entry, bytes.length)
-      return entry.isolated
+      const dependence = generations.dependenceOn(meta.generations)
+      const entry = reader.entry(storedKey, own, meta, dependence ?? new Dependence(meta.generations, []), 0)
+      if (isStored && dependence !== undefined) local.keep(storedKey, pending, entry, bytes.length)
+      return entry
     } catch (error) {
       policy.tell('getOrSet', key, error)
       return isolate(own, options.isolation)
@@ -210,7 +211,7 @@ export class Loading {
     const context = new LoadContext({
       key,
       signal: () => flight.signal,
-      stale: stale?.meta && (() => this.#staleValue(request, stale)),
+      stale: stale === undefined || stale.isPlain ? undefined : () => this.#staleValue(request, stale),
     })
     shared?.decided(storedKey)
     let value: unknown
@@ -225,7 +226,7 @@ export class Loading {
     const durationMs = this.#loaded(key, beganMs)
     if (!context.isNotModified || stale === undefined) return { context, value, durationMs, kept: [] }
     // They were the present ones before the loader began, as those that are captured for it (G2).
-    return { context, value: handOut(stale.isolated), durationMs, kept: stale.meta?.generations ?? [] }
+    return { context, value: handOut(stale), durationMs, kept: stale.dependence.bound }
   }
 
   /** A loader has ended; returns how long it took. */
@@ -241,13 +242,13 @@ export class Loading {
   }
 
   #staleValue({ space }: LoadRequest, entry: LocalEntry): StaleValue {
-    const { bornMs, meta } = entry
+    const { bornMs, loadCostMs } = entry
     const ageMs = bornMs === undefined ? undefined : this.#core.clock.monotonicMs() - bornMs
     return {
-      value: handOut(entry.isolated),
+      value: handOut(entry),
       age: ageMs === undefined ? undefined : Math.max(0, ageMs) / 1_000,
-      loadCost: (meta?.loadCostMs ?? 0) / 1_000,
-      tags: entry.tagsOf(space),
+      loadCost: loadCostMs / 1_000,
+      tags: entry.dependence.tagsOf(space),
     }
   }
 

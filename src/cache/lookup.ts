@@ -196,7 +196,7 @@ export class Lookup {
     const { counts, policy } = this.#core
     counts.add('sharedHits', 1, nowMs)
     if (policy.events.has('hit')) policy.events.emit('hit', { key })
-    return handOut<T>(entry.isolated)
+    return handOut<T>(entry)
   }
 
   /** Loads, whatever is there. */
@@ -275,7 +275,7 @@ export class Lookup {
     const { clock, tier } = this.#core
     const entry = await this.freshEntry(key)
     if (entry === undefined) return undefined
-    if (entry.meta !== undefined) return (entry.freshUntilMs - clock.monotonicMs()) / 1_000
+    if (!entry.isPlain) return (entry.freshUntilMs - clock.monotonicMs()) / 1_000
     const ttlMs = await tier.ttlMs(this.#space.storedKey(key))
     return ttlMs === undefined ? undefined : ttlMs / 1_000
   }

@@ -58,7 +58,7 @@ export class ReadThrough {
   async #servedMeanwhile(found: LocalEntry, { accepts }: LoadRequest): Promise<Outcome | undefined> {
     const nowMs = this.#core.clock.monotonicMs()
     if (!found.isStaleServable(nowMs) || !this.#core.isCoherent(found, nowMs)) return undefined
-    if (accepts !== undefined && !(await accepts(found.isolated.value))) return undefined
+    if (accepts !== undefined && !(await accepts(found.value))) return undefined
     return served(found, nowMs < found.freshUntilMs ? 'hit' : 'revalidate')
   }
 
@@ -113,11 +113,11 @@ export class ReadThrough {
   }
 
   /** Loads a fresh value anew before it expires. */
-  refreshEarly(request: LoadRequest, { meta }: LocalEntry): void {
+  refreshEarly(request: LoadRequest, { stamp }: LocalEntry): void {
     const { clock, counts } = this.#core
     if (this.#isUnderWay(request.storedKey)) return
     counts.add('earlyRefreshes', 1, clock.monotonicMs())
-    this.refresh({ ...request, replaces: meta })
+    this.refresh({ ...request, replaces: { stamp } })
   }
 
   /** Whether something may still come of a flight of this key. */

@@ -71,7 +71,7 @@ export class SchemaValidation {
 
   /** The output of an entry for one caller. @throws what the schema throws */
   async ofEntry(entry: LocalEntry): Promise<Finding> {
-    return this.#given(entry.isolated.value, await this.#judge(entry.isolated.value, subjectOf(entry)))
+    return this.#given(entry.value, await this.#judge(entry.value, subjectOf(entry)))
   }
 
   /** The output of a value that the cache has handed out, for one caller. @throws what the schema throws */
@@ -142,6 +142,6 @@ export function isPending<T extends object>(answer: T | Promise<T>): answer is P
 
 /** What the verdict on an entry is remembered by: its value, which is the cache's own or frozen, or itself. */
 function subjectOf(entry: LocalEntry): object {
-  const { value } = entry.isolated
+  const { value } = entry
   return isReference(value) ? value : entry
 }

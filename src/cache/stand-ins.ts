@@ -32,11 +32,14 @@ export class StandIns {
   /** What this process still holds of an older epoch: nothing is known against it. */
   #unrefuted(request: LoadRequest): LocalEntry | undefined {
     const entry = this.#core.localEntry(request.storedKey)
-    return entry?.dependsOn(request.generationKeys) && isAccepted(entry, request) ? entry : undefined
+    return entry?.dependence.includes(request.generationKeys) && isAccepted(entry, request)
+      ? entry
+      : undefined
   }
 
-  #mayStandIn({ isUnrefuted, meta, staleIfErrorUntilMs }: LocalEntry): boolean {
-    const isWanted = (meta?.staleIfErrorMs ?? 0) > 0
-    return isWanted && isUnrefuted && this.#core.clock.monotonicMs() < staleIfErrorUntilMs
+  #mayStandIn({ dependence, staleIfErrorMs, staleIfErrorUntilMs }: LocalEntry): boolean {
+    return (
+      staleIfErrorMs > 0 && dependence.isUnrefuted && this.#core.clock.monotonicMs() < staleIfErrorUntilMs
+    )
   }
 }

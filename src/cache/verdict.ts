@@ -79,7 +79,7 @@ function nextOfUsable(entry: LocalEntry, prospect: Prospect): ExplainedNext {
   const { nowMs } = prospect
   if (nowMs < entry.freshUntilMs) return served('serve-shared', 'Redis has it, fresh', entry, prospect)
   if (nowMs < entry.staleWhileRevalidateUntilMs) return stale(entry, prospect)
-  const isWanted = (entry.meta?.staleWhileRevalidateMs ?? 0) > 0
+  const isWanted = entry.staleWhileRevalidateMs > 0
   return waitOr(
     prospect,
     isWanted ? 'its time to live and staleWhileRevalidate have passed' : 'its time to live has passed',

@@ -50,7 +50,7 @@ export class Verification {
       })
       if (context.isSkipped) return
       const source = await this.#asRead(storedKey, loaded)
-      const served = entry.isolated.value
+      const served = entry.value
       const isEqual =
         isDeepStrictEqual(source, served) ||
         // The loader's own value is shared as it is.
@@ -90,14 +90,14 @@ export class Verification {
   }
 
   /** Whether others would still be served this very entry, after a grace for an invalidation that is on its way. */
-  async #isStillServed(request: LoadRequest, { meta }: LocalEntry): Promise<boolean> {
+  async #isStillServed(request: LoadRequest, { stamp }: LocalEntry): Promise<boolean> {
     const { clock, reader } = this.#core
     const { generationKeys, policies, storedKey } = request
     await this.#pause(policies.verifyGraceMs)
     const judgement = await reader.read(storedKey, generationKeys)
     if (judgement.state !== 'usable') return false
     const isFresh = clock.monotonicMs() < judgement.entry.freshUntilMs
-    return isFresh && judgement.entry.meta?.stamp === meta?.stamp
+    return isFresh && judgement.entry.stamp === stamp
   }
 
   /** @throws what the cache is closed with */

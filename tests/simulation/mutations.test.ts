@@ -1,9 +1,9 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Cache } from '../../src/cache/cache.ts'
 import { CacheCore } from '../../src/cache/cache-core.ts'
+import { Dependence } from '../../src/cache/dependence.ts'
 import { Flight } from '../../src/cache/flight.ts'
 import { Generations } from '../../src/cache/generations.ts'
-import { LocalEntry } from '../../src/cache/local-entry.ts'
 import { LocalTier } from '../../src/cache/local-tier.ts'
 import { Outbox } from '../../src/cache/outbox.ts'
 import { ReadThrough } from '../../src/cache/read-through.ts'
@@ -73,7 +73,7 @@ describe('the simulation finds what is wrong', () => {
     [
       'T4 what was invalidated stands in for a slow or failed load',
       STALE,
-      () => vi.spyOn(LocalEntry.prototype, 'isUnrefuted', 'get').mockReturnValue(true),
+      () => vi.spyOn(Dependence.prototype, 'isUnrefuted', 'get').mockReturnValue(true),
     ],
     [
       'L4 a value that is being replaced is served whatever has happened to it',
