@@ -156,7 +156,8 @@ export class EntryReader {
     const dependence = generations.dependenceOn(meta.generations)
     if (dependence === undefined || !mayBeServed(value, accepts)) return undefined
     const times = this.#timesOf(storedKey, meta, leaseDeadlineMs(bytes), nowMs)
-    if (nowMs >= times.freshUntilMs) return undefined
+    // What no clock can have written is not fresh either.
+    if (!(nowMs < times.freshUntilMs)) return undefined
     const entry = new LocalEntry(isolate(value, this.#parts.isolation), meta, times, dependence, local.epoch)
     local.keep(storedKey, pending, entry, bytes.length)
     return entry
