@@ -1,3 +1,5 @@
+import { SharedStructures } from '../codec/structures/shared-structures.ts'
+import type { StructureStore } from '../codec/structures/structure-store.ts'
 import { ValueCodec } from '../codec/value-codec.ts'
 import type {
   CacheBackend,
@@ -8,7 +10,7 @@ import type {
 } from '../contract/cache-backend.ts'
 import type { CacheEvents } from '../contract/cache-events.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import { assertCacheKey, assertMember, isCacheKey } from '../foundation/cache-key.ts'
+import { assertCacheKey, assertMember, isCacheKey, RESERVED } from '../foundation/cache-key.ts'
 import { chunks } from '../foundation/chunks.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
@@ -16,7 +18,7 @@ import { escapeGlob } from '../foundation/glob.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'
 import { type BackendParts, PARTS } from './backend-parts.ts'
 import { encodeAll, partialWrite } from './batch-write.ts'
-import type { CacheStore, Expiry } from './cache-store.ts'
+import { type CacheStore, type Expiry, RAW } from './cache-store.ts'
 import { FailurePolicy } from './failure-policy.ts'
 import { Lifecycle } from './lifecycle.ts'
 import {
@@ -38,6 +40,7 @@ const KEYS_PER_BATCH = 2_048
 /** What a backend has in common with its views. */
 interface SharedParts {
   readonly codec: ValueCodec
+  readonly structures: SharedStructures
   readonly policy: FailurePolicy
   readonly lifecycle: Lifecycle
 }
@@ -50,6 +53,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   readonly #prefix: string
   readonly #defaultTtlMs: number
   readonly #codec: ValueCodec
+  readonly #structures: SharedStructures
   readonly #options: ResolvedBackendOptions
   #store: CacheStore
   #isShared = false
@@ -70,7 +74,10 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     this.#options = options
     this.#prefix = options.prefix
     this.#defaultTtlMs = options.defaultTtlMs
-    this.#codec = shared?.codec ?? new ValueCodec(options.codec)
+    this.#structures =
+      shared?.structures ??
+      new SharedStructures({ store: this.#structureStore(), encryption: options.codec.encryption })
+    this.#codec = shared?.codec ?? new ValueCodec(options.codec, this.#structures)
     this.#policy = shared?.policy ?? new FailurePolicy(options.errors, options.logger)
     this.#store = createStore(this.#policy)
     this.#lifecycle =
@@ -79,8 +86,13 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
         async () => {
           await this.#codec.prepare()
           await this.#store.open()
+          await this.#structures.open()
         },
-        () => this.#store.close(),
+        async () => {
+          const stopped = this.#structures.close()
+          await this.#store.close()
+          await stopped
+        },
       )
     this.#reader = new ValueReader('get', this.#codec, this.#policy)
     this.#manyReader = new ValueReader('getMany', this.#codec, this.#policy)
@@ -282,6 +294,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       within: (prefix) =>
         new BackendView({ ...this.#options, prefix }, this.#store, {
           codec: this.#codec,
+          structures: this.#structures,
           policy: this.#policy,
           lifecycle: this.#lifecycle,
         }),
@@ -359,7 +372,18 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       pattern === undefined,
     )
     this.#policy.events.emit('invalidate', { pattern, removed })
+    if (pattern === undefined) this.#structures.removed()
     return removed
+  }
+
+  /** Beside the data, wherever that lies by then: the store may yet get another in front of it. */
+  #structureStore(): StructureStore {
+    const storedKey = `${this.#prefix}${RESERVED}structures`
+    return {
+      storedKey,
+      load: () => this.#store.read(storedKey, storedKey, RAW),
+      replace: (expected, bytes, ttlMs) => this.#store.compareAndSet(storedKey, expected, bytes, ttlMs),
+    }
   }
 }
 

@@ -3,10 +3,22 @@ import { CacheError } from '../foundation/cache-error.ts'
 import { type CompressionName, type Compressor, loadCompressor } from './compression.ts'
 import type { ResolvedEncryption } from './encryption.ts'
 import { type EntryMeta, isPlaceholder } from './entry-meta.ts'
-import { decryptPayload, isEnvelope, type OpenedEnvelope, openEnvelope, sealEnvelope } from './envelope.ts'
+import {
+  checkEnvelope,
+  decryptPayload,
+  hasStructures,
+  isEnvelope,
+  type OpenedEnvelope,
+  openChecked,
+  openEnvelope,
+  PLAIN_STRUCTURES_AT,
+  sealEnvelope,
+} from './envelope.ts'
 import { SerializerRegistry } from './serializer-registry.ts'
 import { jsonSerializer } from './serializers/json.ts'
 import { isPickle } from './serializers/pickle-detection.ts'
+import type { StructuresName } from './structures/dictionary.ts'
+import type { SharedStructures } from './structures/shared-structures.ts'
 import { unreadable } from './unreadable.ts'
 
 /** Compression options with nothing left to default. */
@@ -25,6 +37,13 @@ export interface ValueCodecOptions {
   readonly maxValueBytes: number
   /** Encrypts what is written, and decrypts what is read. */
   readonly encryption?: ResolvedEncryption | undefined
+}
+
+/** A value in the form of its serializer, before it belongs to a key. */
+export interface SerializedValue {
+  readonly payload: string | Uint8Array
+  /** The dictionary that the payload refers to; `undefined` where it needs none. */
+  readonly structures: StructuresName | undefined
 }
 
 /** Bytes whose value is still to be decoded. */
@@ -52,6 +71,7 @@ export interface OpenedValue {
  */
 export class ValueCodec {
   readonly #options: ValueCodecOptions
+  readonly #structures: SharedStructures | undefined
   readonly #serializers: SerializerRegistry
   readonly #compressors = new Map<CompressionName, Compressor>()
   readonly #serializerId: string
@@ -59,9 +79,11 @@ export class ValueCodec {
   #serializer: Serializer | undefined
   #compressor: Compressor | undefined
 
-  constructor(options: ValueCodecOptions) {
+  /** @param structures what 'msgpack' shares its record structures through; without them, each payload brings its own */
+  constructor(options: ValueCodecOptions, structures?: SharedStructures) {
     const { serializer, readers } = options
     this.#options = options
+    this.#structures = structures
     this.#serializers = new SerializerRegistry(
       typeof serializer === 'string' ? readers : [serializer, ...readers],
     )
@@ -72,6 +94,7 @@ export class ValueCodec {
   /** Loads what the configuration names. @throws CacheError `CACHE_MISSING_PEER` */
   async prepare(): Promise<void> {
     this.#serializer = await this.#serializers.load(this.#serializerId)
+    if (this.#serializerId === 'msgpack') await this.#structures?.prepareToPack()
     if (this.#options.compression !== undefined) {
       this.#compressor = await this.#loadCompressor(this.#options.compression.algorithm)
     }
@@ -93,12 +116,13 @@ export class ValueCodec {
   }
 
   /** What {@link serialize} made, as a cache entry. */
-  sealEntry(storedKey: string, payload: string | Uint8Array, entry: EntryMeta): Buffer {
+  sealEntry(storedKey: string, { payload, structures }: SerializedValue, entry: EntryMeta): Buffer {
     const compressed = this.#compress(payload)
     const header = {
       serializerId: this.#serializerId,
       compressionId: compressed === undefined ? 'none' : (this.#compressor as Compressor).id,
       entry,
+      structures,
     }
     return sealEnvelope(
       storedKey,
@@ -142,31 +166,31 @@ export class ValueCodec {
   }
 
   /**
-   * The value, or a promise of it where a serializer has to be loaded first.
+   * The value, or a promise of it where a serializer or a dictionary of structures has to be loaded first.
    * @throws CacheError `CACHE_UNDECODABLE`, `CACHE_MISSING_PEER` (or the promise rejects with it)
    */
   decode(storedKey: string, bytes: Buffer): unknown {
     try {
-      if (isEnvelope(bytes)) return this.#decodeEnvelope(storedKey, bytes, openEnvelope(storedKey, bytes))
+      if (isEnvelope(bytes)) return this.#decodeBytes(storedKey, bytes)
       if (this.#refusesUnencrypted) throw notEncrypted()
-      if (isPickle(bytes)) return this.#decodePayload('pickle', bytes)
+      if (isPickle(bytes)) return this.#deserialize('pickle', bytes)
       return jsonSerializer.decode(bytes)
     } catch (cause) {
       throw undecodable(cause)
     }
   }
 
-  /** The payload of a value, before it belongs to a key. @throws CacheError as {@link encode} */
-  serialize(value: unknown): string | Uint8Array {
+  /** @throws CacheError as {@link encode} */
+  serialize(value: unknown): SerializedValue {
     if (value === undefined) {
       throw new CacheError(
         'CACHE_INVALID_VALUE',
         'undefined cannot be stored: it is how a miss reads. Store null instead',
       )
     }
-    const payload = this.#serialize(value)
-    this.#assertSize(payload)
-    return payload
+    const serialized = this.#serialize(value)
+    this.#assertSize(serialized.payload)
+    return serialized
   }
 
   /** A UTF-16 unit takes at most three bytes of UTF-8, so most text needs no counting. */
@@ -181,12 +205,15 @@ export class ValueCodec {
     )
   }
 
-  #serialize(value: unknown): string | Uint8Array {
+  #serialize(value: unknown): SerializedValue {
     if (this.#serializer === undefined) {
       throw new CacheError('CACHE_UNAVAILABLE', `The serializer '${this.#serializerId}' has not been loaded`)
     }
     try {
-      return this.#serializer.encode(value)
+      if (this.#serializerId === 'msgpack' && this.#structures !== undefined) {
+        return this.#structures.pack(value)
+      }
+      return { payload: this.#serializer.encode(value), structures: undefined }
     } catch (cause) {
       throw new CacheError(
         'CACHE_INVALID_VALUE',
@@ -195,18 +222,28 @@ export class ValueCodec {
     }
   }
 
-  #enclose(storedKey: string, payload: string | Uint8Array): string | Buffer {
+  #enclose(storedKey: string, { payload, structures }: SerializedValue): string | Buffer {
     const serializerId = this.#serializerId
     const { encryption } = this.#options
     const compressed = this.#compress(payload)
     if (compressed !== undefined) {
       const compressionId = (this.#compressor as Compressor).id
-      return sealEnvelope(storedKey, { serializerId, compressionId }, compressed, encryption?.ring)
+      return sealEnvelope(
+        storedKey,
+        { serializerId, compressionId, structures },
+        compressed,
+        encryption?.ring,
+      )
     }
     if (serializerId === 'json' && encryption === undefined) return payload as string
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
     if (serializerId === 'pickle' && encryption === undefined) return bytes as Buffer
-    return sealEnvelope(storedKey, { serializerId, compressionId: 'none' }, bytes, encryption?.ring)
+    return sealEnvelope(
+      storedKey,
+      { serializerId, compressionId: 'none', structures },
+      bytes,
+      encryption?.ring,
+    )
   }
 
   /** The compressed payload, if compression is on, the payload long enough, and the result smaller. */
@@ -218,19 +255,27 @@ export class ValueCodec {
     return compressed.length < bytes.length ? compressed : undefined
   }
 
-  #decodeEnvelope(storedKey: string, bytes: Buffer, opened: OpenedEnvelope): unknown {
-    const { compressionId, serializerId } = opened
-    const payload = this.#payloadOf(storedKey, bytes, opened)
-    if (compressionId === 'none') return this.#decodePayload(serializerId, payload)
-    const compressor = this.#compressors.get(compressionId as CompressionName)
-    if (compressor === undefined) {
-      return this.#loadCompressor(compressionId as CompressionName)
-        .then((loaded) =>
-          this.#decodePayload(serializerId, loaded.decompress(payload, this.#options.maxValueBytes)),
-        )
-        .catch(rethrowUndecodable)
+  /** What is read most takes the shortest way: a plain value in the form that reads fastest. */
+  #decodeBytes(storedKey: string, bytes: Buffer): unknown {
+    const start = checkEnvelope(storedKey, bytes)
+    if (start > 0 && this.#structures !== undefined && !this.#refusesUnencrypted && hasStructures(bytes)) {
+      return this.#unpack(this.#structures, bytes, PLAIN_STRUCTURES_AT, bytes, start)
     }
-    return this.#decodePayload(serializerId, compressor.decompress(payload, this.#options.maxValueBytes))
+    return this.#decodeEnvelope(storedKey, bytes, openChecked(bytes))
+  }
+
+  #decodeEnvelope(storedKey: string, bytes: Buffer, opened: OpenedEnvelope): unknown {
+    const { compressionId } = opened
+    const payload = this.#payloadOf(storedKey, bytes, opened)
+    if (compressionId === 'none') return this.#decodePayload(bytes, opened, payload)
+    const { maxValueBytes } = this.#options
+    const compressor = this.#compressors.get(compressionId as CompressionName)
+    if (compressor !== undefined) {
+      return this.#decodePayload(bytes, opened, compressor.decompress(payload, maxValueBytes))
+    }
+    return this.#loadCompressor(compressionId as CompressionName)
+      .then((loaded) => this.#decodePayload(bytes, opened, loaded.decompress(payload, maxValueBytes)))
+      .catch(rethrowUndecodable)
   }
 
   /** The payload in the clear. Nothing looks into it before its tag has been found right. */
@@ -246,7 +291,24 @@ export class ValueCodec {
     )
   }
 
-  #decodePayload(serializerId: string, payload: Buffer): unknown {
+  #decodePayload(bytes: Buffer, { serializerId, structuresAt }: OpenedEnvelope, payload: Buffer): unknown {
+    if (structuresAt === 0) return this.#deserialize(serializerId, payload)
+    if (this.#structures === undefined) throw unreadable('they refer to structures that lie elsewhere')
+    return this.#unpack(this.#structures, bytes, structuresAt, payload, 0)
+  }
+
+  #unpack(
+    structures: SharedStructures,
+    header: Buffer,
+    sectionAt: number,
+    bytes: Buffer,
+    start: number,
+  ): unknown {
+    const value = structures.unpack(header, sectionAt, bytes, start, bytes.length)
+    return value instanceof Promise ? value.catch(rethrowUndecodable) : value
+  }
+
+  #deserialize(serializerId: string, payload: Buffer): unknown {
     const serializer = this.#serializers.peek(serializerId)
     if (serializer !== undefined) return serializer.decode(payload)
     return this.#serializers
