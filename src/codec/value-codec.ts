@@ -14,12 +14,11 @@ import {
   PLAIN_STRUCTURES_AT,
   sealEnvelope,
 } from './envelope.ts'
-import { SerializerRegistry } from './serializer-registry.ts'
+import { PayloadCodec, type SerializedValue } from './payload-codec.ts'
 import { jsonSerializer } from './serializers/json.ts'
 import { isPickle } from './serializers/pickle-detection.ts'
-import type { StructuresName } from './structures/dictionary.ts'
 import type { SharedStructures } from './structures/shared-structures.ts'
-import { unreadable } from './unreadable.ts'
+import { rethrowUndecodable, undecodable, unreadable } from './unreadable.ts'
 
 /** Compression options with nothing left to default. */
 export interface ResolvedCompression {
@@ -37,13 +36,6 @@ export interface ValueCodecOptions {
   readonly maxValueBytes: number
   /** Encrypts what is written, and decrypts what is read. */
   readonly encryption?: ResolvedEncryption | undefined
-}
-
-/** A value in the form of its serializer, before it belongs to a key. */
-export interface SerializedValue {
-  readonly payload: string | Uint8Array
-  /** The dictionary that the payload refers to; `undefined` where it needs none. */
-  readonly structures: StructuresName | undefined
 }
 
 /** Bytes whose value is still to be decoded. */
@@ -71,30 +63,21 @@ export interface OpenedValue {
  */
 export class ValueCodec {
   readonly #options: ValueCodecOptions
-  readonly #structures: SharedStructures | undefined
-  readonly #serializers: SerializerRegistry
+  readonly #payloads: PayloadCodec
   readonly #compressors = new Map<CompressionName, Compressor>()
-  readonly #serializerId: string
   readonly #refusesUnencrypted: boolean
-  #serializer: Serializer | undefined
   #compressor: Compressor | undefined
 
   /** @param structures what 'msgpack' shares its record structures through; without them, each payload brings its own */
   constructor(options: ValueCodecOptions, structures?: SharedStructures) {
-    const { serializer, readers } = options
     this.#options = options
-    this.#structures = structures
-    this.#serializers = new SerializerRegistry(
-      typeof serializer === 'string' ? readers : [serializer, ...readers],
-    )
-    this.#serializerId = typeof serializer === 'string' ? serializer : serializer.id
+    this.#payloads = new PayloadCodec(options.serializer, options.readers, structures)
     this.#refusesUnencrypted = options.encryption?.refusesUnencrypted ?? false
   }
 
   /** Loads what the configuration names. @throws CacheError `CACHE_MISSING_PEER` */
   async prepare(): Promise<void> {
-    this.#serializer = await this.#serializers.load(this.#serializerId)
-    if (this.#serializerId === 'msgpack') await this.#structures?.prepareToPack()
+    await this.#payloads.prepare()
     if (this.#options.compression !== undefined) {
       this.#compressor = await this.#loadCompressor(this.#options.compression.algorithm)
     }
@@ -119,7 +102,7 @@ export class ValueCodec {
   sealEntry(storedKey: string, { payload, structures }: SerializedValue, entry: EntryMeta): Buffer {
     const compressed = this.#compress(payload)
     const header = {
-      serializerId: this.#serializerId,
+      serializerId: this.#payloads.serializerId,
       compressionId: compressed === undefined ? 'none' : (this.#compressor as Compressor).id,
       entry,
       structures,
@@ -173,7 +156,7 @@ export class ValueCodec {
     try {
       if (isEnvelope(bytes)) return this.#decodeBytes(storedKey, bytes)
       if (this.#refusesUnencrypted) throw notEncrypted()
-      if (isPickle(bytes)) return this.#deserialize('pickle', bytes)
+      if (isPickle(bytes)) return this.#payloads.deserialize('pickle', bytes)
       return jsonSerializer.decode(bytes)
     } catch (cause) {
       throw undecodable(cause)
@@ -182,13 +165,7 @@ export class ValueCodec {
 
   /** @throws CacheError as {@link encode} */
   serialize(value: unknown): SerializedValue {
-    if (value === undefined) {
-      throw new CacheError(
-        'CACHE_INVALID_VALUE',
-        'undefined cannot be stored: it is how a miss reads. Store null instead',
-      )
-    }
-    const serialized = this.#serialize(value)
+    const serialized = this.#payloads.serialize(value)
     this.#assertSize(serialized.payload)
     return serialized
   }
@@ -205,25 +182,8 @@ export class ValueCodec {
     )
   }
 
-  #serialize(value: unknown): SerializedValue {
-    if (this.#serializer === undefined) {
-      throw new CacheError('CACHE_UNAVAILABLE', `The serializer '${this.#serializerId}' has not been loaded`)
-    }
-    try {
-      if (this.#serializerId === 'msgpack' && this.#structures !== undefined) {
-        return this.#structures.pack(value)
-      }
-      return { payload: this.#serializer.encode(value), structures: undefined }
-    } catch (cause) {
-      throw new CacheError(
-        'CACHE_INVALID_VALUE',
-        `The serializer '${this.#serializerId}' cannot store this value (${typeof value}): ${reasonOf(cause)}`,
-      )
-    }
-  }
-
   #enclose(storedKey: string, { payload, structures }: SerializedValue): string | Buffer {
-    const serializerId = this.#serializerId
+    const { serializerId } = this.#payloads
     const { encryption } = this.#options
     const compressed = this.#compress(payload)
     if (compressed !== undefined) {
@@ -258,8 +218,8 @@ export class ValueCodec {
   /** What is read most takes the shortest way: a plain value in the form that reads fastest. */
   #decodeBytes(storedKey: string, bytes: Buffer): unknown {
     const start = checkEnvelope(storedKey, bytes)
-    if (start > 0 && this.#structures !== undefined && !this.#refusesUnencrypted && hasStructures(bytes)) {
-      return this.#unpack(this.#structures, bytes, PLAIN_STRUCTURES_AT, bytes, start)
+    if (start > 0 && hasStructures(bytes) && !this.#refusesUnencrypted) {
+      return this.#payloads.deserializeShared(bytes, PLAIN_STRUCTURES_AT, bytes, start)
     }
     return this.#decodeEnvelope(storedKey, bytes, openChecked(bytes))
   }
@@ -292,29 +252,9 @@ export class ValueCodec {
   }
 
   #decodePayload(bytes: Buffer, { serializerId, structuresAt }: OpenedEnvelope, payload: Buffer): unknown {
-    if (structuresAt === 0) return this.#deserialize(serializerId, payload)
-    if (this.#structures === undefined) throw unreadable('they refer to structures that lie elsewhere')
-    return this.#unpack(this.#structures, bytes, structuresAt, payload, 0)
-  }
-
-  #unpack(
-    structures: SharedStructures,
-    header: Buffer,
-    sectionAt: number,
-    bytes: Buffer,
-    start: number,
-  ): unknown {
-    const value = structures.unpack(header, sectionAt, bytes, start, bytes.length)
-    return value instanceof Promise ? value.catch(rethrowUndecodable) : value
-  }
-
-  #deserialize(serializerId: string, payload: Buffer): unknown {
-    const serializer = this.#serializers.peek(serializerId)
-    if (serializer !== undefined) return serializer.decode(payload)
-    return this.#serializers
-      .load(serializerId)
-      .then((loaded) => loaded.decode(payload))
-      .catch(rethrowUndecodable)
+    return structuresAt === 0
+      ? this.#payloads.deserialize(serializerId, payload)
+      : this.#payloads.deserializeShared(bytes, structuresAt, payload, 0)
   }
 
   async #loadCompressor(name: CompressionName): Promise<Compressor> {
@@ -335,18 +275,4 @@ function opening(storedKey: string, bytes: Buffer): OpenedEnvelope {
 
 function notEncrypted(): CacheError {
   return unreadable("they are not encrypted, and encryption.unencrypted is 'refuse'")
-}
-
-function rethrowUndecodable(cause: unknown): never {
-  throw undecodable(cause)
-}
-
-/** The cause is told by its class alone: a parser's message quotes the bytes it stumbled over. */
-function undecodable(cause: unknown): CacheError {
-  if (cause instanceof CacheError) return cause
-  return new CacheError('CACHE_UNDECODABLE', `The stored bytes cannot be decoded (${reasonOf(cause)})`)
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.name : typeof cause
 }

@@ -97,7 +97,7 @@ local current = redis.pcall('GET', key)
 if type(current) == 'table' then
 return current
 end
-if current then
+if current and current ~= '' then
 if current == value then
 if redis.call('PTTL', key) < tonumber(ttl) / 2 then
 redis.call('PEXPIRE', key, ttl)

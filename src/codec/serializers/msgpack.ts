@@ -23,7 +23,7 @@ export function createMsgpackSerializer(msgpackr: MsgpackrModule): Serializer {
     },
 
     decode(bytes: Buffer): unknown {
-      return packer.unpack(bytes, 0, bytes.length)
+      return packer.unpack(bytes, 0)
     },
   })
 }

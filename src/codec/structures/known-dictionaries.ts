@@ -16,13 +16,13 @@ const MOST_OTHERS = 7
  */
 export class KnownDictionaries {
   readonly #msgpackr: MsgpackrModule
-  readonly #note: (names: unknown) => void
+  readonly #note: (names: readonly string[]) => void
   #current: KnownDictionary
   /** The last used first. */
   #others: readonly KnownDictionary[] = []
 
   /** @param note as {@link RecordPacker} has it */
-  constructor(msgpackr: MsgpackrModule, note: (names: unknown) => void) {
+  constructor(msgpackr: MsgpackrModule, note: (names: readonly string[]) => void) {
     this.#msgpackr = msgpackr
     this.#note = note
     this.#current = { dictionary: Dictionary.EMPTY, packer: new RecordPacker(msgpackr, [], note) }

@@ -50,7 +50,7 @@ export class Publisher {
   #assertFromMs = 0
   #cancel: (() => void) | undefined
   #publishing: Promise<void> | undefined
-  #isStopped = false
+  #isOpen = false
 
   constructor(parts: PublisherParts) {
     this.#parts = parts
@@ -109,21 +109,23 @@ export class Publisher {
     }
   }
 
+  /** The store is open. */
   start(): void {
-    this.#isStopped = false
+    this.#isOpen = true
     this.assertSoon()
+    if (this.#pending.size > 0) this.#schedule(GATHERING_MS)
   }
 
   /** Never rejects. What is under way ends when the store is closed. */
   async stop(): Promise<void> {
-    this.#isStopped = true
+    this.#isOpen = false
     this.#cancel?.()
     this.#cancel = undefined
     await this.#publishing
   }
 
   #schedule(delayMs: number): void {
-    if (this.#isStopped || this.#cancel !== undefined || this.#publishing !== undefined) return
+    if (!this.#isOpen || this.#cancel !== undefined || this.#publishing !== undefined) return
     this.#cancel = this.#parts.timers.after(delayMs, () => {
       this.#cancel = undefined
       this.#publishing = this.#publish().finally(() => {
@@ -135,7 +137,7 @@ export class Publisher {
 
   async #publish(): Promise<void> {
     try {
-      for (let attempts = 0; attempts < MOST_ATTEMPTS && !this.#isStopped; attempts++) {
+      for (let attempts = 0; attempts < MOST_ATTEMPTS && this.#isOpen; attempts++) {
         // What was learned during one step is appended by the next.
         if ((await this.#attempt()) && this.#pending.size === 0) return
       }

@@ -48,7 +48,7 @@ const WINDOW = { start: 0, end: 0 }
 export class RecordPacker {
   readonly #msgpackr: MsgpackrModule
   readonly #shapes: readonly Shape[]
-  readonly #note: (names: unknown) => void
+  readonly #note: (names: readonly string[]) => void
   readonly #readable: readonly ReadableShape[]
   #packr: InstanceType<MsgpackrModule['Packr']> | undefined
   #unpackr: InstanceType<MsgpackrModule['Unpackr']> | undefined
@@ -60,7 +60,7 @@ export class RecordPacker {
   constructor(
     msgpackr: MsgpackrModule,
     shapes: readonly Shape[],
-    note: (names: unknown) => void,
+    note: (names: readonly string[]) => void,
     shorter?: RecordPacker,
   ) {
     this.#msgpackr = msgpackr
@@ -77,17 +77,17 @@ export class RecordPacker {
   }
 
   /**
-   * The value between two offsets of a buffer; shares no memory with it.
+   * The value in a buffer from `start` to its end; shares no memory with it.
    * @throws any error where the bytes are not what {@link pack} writes
    */
-  unpack(bytes: Buffer, start: number, end: number): unknown {
+  unpack(bytes: Buffer, start: number): unknown {
     this.#unpackr ??= this.#createUnpackr()
     // msgpackr takes an end of 0 for none.
-    if (end <= start) throw new RangeError('the payload is empty')
-    if (bytes.length > SCRATCH.length) return this.#unpackr.unpack(bytes.subarray(start, end))
+    if (bytes.length <= start) throw new RangeError('the payload is empty')
+    if (bytes.length > SCRATCH.length) return this.#unpackr.unpack(bytes.subarray(start))
     SCRATCH.set(bytes)
     WINDOW.start = start
-    WINDOW.end = end
+    WINDOW.end = bytes.length
     return this.#unpackr.unpack(SCRATCH, WINDOW)
   }
 
@@ -100,11 +100,21 @@ export class RecordPacker {
       structures: this.#shapes.map((shape) => [...shape]),
       maxSharedStructures,
       maxOwnStructures: isOneByte ? ONE_BYTE_IDS - maxSharedStructures : OWN_SHAPES,
-      shouldShareStructure: (names: unknown) => {
-        this.#note(names)
-        return false
-      },
+      shouldShareStructure: (names: unknown) => this.#keepToItself(names),
     } as ConstructorParameters<MsgpackrModule['Packr']>[0])
+  }
+
+  /**
+   * Told of each shape that has no id. Where names are looked up, msgpackr keeps notes of its own under the name
+   * `__keys__`: records that have a property of that name would be written with the names of others.
+   */
+  #keepToItself(names: unknown): false {
+    if (!Array.isArray(names) || names.includes('__keys__')) {
+      this.#packr = undefined
+      throw new TypeError('msgpack cannot carry a property __keys__')
+    }
+    this.#note(names)
+    return false
   }
 
   #createUnpackr(): InstanceType<MsgpackrModule['Unpackr']> {

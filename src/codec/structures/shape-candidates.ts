@@ -22,8 +22,7 @@ export class ShapeCandidates {
    * @param value number of the value; one value counts once
    * @returns the shape where it is to be admitted, which is told once
    */
-  note(names: unknown, value: number): Shape | undefined {
-    // What msgpackr looks shapes up in has nodes that are no list of names.
+  note(names: readonly string[], value: number): Shape | undefined {
     if (!isShape(names)) return undefined
     const text = shapeText(names)
     const candidate = this.#seen.get(text)

@@ -7,10 +7,7 @@ export const MOST_SHAPES = 512
 const MOST_NAMES = 64
 const LONGEST_NAME = 128
 
-/**
- * Names that msgpackr does not carry as they are: it reads `__proto__` as `__proto_`, and `__keys__` is a name of its own
- * within the tree that it looks shapes up in.
- */
+/** What msgpackr does not carry: it reads `__proto__` as `__proto_`, and keeps notes of its own under `__keys__`. */
 const REFUSED_NAMES: ReadonlySet<string> = new Set(['__proto__', '__keys__'])
 
 /** Whether a dictionary may hold it. Whoever can write to the store can write a dictionary, so this trusts nothing. */

@@ -103,15 +103,14 @@ export class SharedStructures {
   }
 
   /**
-   * The value between two offsets of `bytes`, or a promise of it where its dictionary has to be loaded.
-   * @param header holds the section 4
-   * @param sectionAt where
+   * The value in `bytes` from `start` on, or a promise of it where its dictionary has to be loaded.
+   * @param header holds the section 4 at `sectionAt`
    * @throws CacheError `CACHE_UNDECODABLE` where no such dictionary is to be had (or the promise rejects with it)
    */
-  unpack(header: Buffer, sectionAt: number, bytes: Buffer, start: number, end: number): unknown {
+  unpack(header: Buffer, sectionAt: number, bytes: Buffer, start: number): unknown {
     const packer = this.#known?.find(header, sectionAt)
-    if (packer !== undefined) return packer.unpack(bytes, start, end)
-    return this.#loadFor(header, sectionAt).then((loaded) => loaded.unpack(bytes, start, end))
+    if (packer !== undefined) return packer.unpack(bytes, start)
+    return this.#loadFor(header, sectionAt).then((loaded) => loaded.unpack(bytes, start))
   }
 
   async #loadFor(header: Buffer, sectionAt: number): Promise<RecordPacker> {
@@ -153,7 +152,7 @@ export class SharedStructures {
   }
 
   /** Called while a value is being packed. */
-  #note(names: unknown): void {
+  #note(names: readonly string[]): void {
     const publisher = this.#publisher
     if (publisher === undefined || publisher.isFull) return
     const shape = this.#candidates.note(names, this.#packed)

@@ -11,7 +11,7 @@ if type(current) == 'table' then
   -- Returned rather than raised: Redis 6.2 would hide the code of an error that is raised.
   return current
 end
-if current then
+if current and current ~= '' then
   if current == value then
     -- It is there already: nothing is written, so nothing is replicated, but now and then its time to live.
     if redis.call('PTTL', key) < tonumber(ttl) / 2 then
