@@ -17,6 +17,8 @@ const MOST_OTHERS = 7
 export class KnownDictionaries {
   readonly #msgpackr: MsgpackrModule
   readonly #note: (names: readonly string[]) => void
+  /** For payloads that refer to nothing. */
+  readonly none: KnownDictionary
   #current: KnownDictionary
   /** The last used first. */
   #others: readonly KnownDictionary[] = []
@@ -25,7 +27,8 @@ export class KnownDictionaries {
   constructor(msgpackr: MsgpackrModule, note: (names: readonly string[]) => void) {
     this.#msgpackr = msgpackr
     this.#note = note
-    this.#current = { dictionary: Dictionary.EMPTY, packer: new RecordPacker(msgpackr, [], note) }
+    this.none = { dictionary: Dictionary.EMPTY, packer: new RecordPacker(msgpackr, [], note) }
+    this.#current = this.none
   }
 
   get current(): KnownDictionary {

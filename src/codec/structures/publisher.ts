@@ -51,6 +51,7 @@ export class Publisher {
   #cancel: (() => void) | undefined
   #publishing: Promise<void> | undefined
   #isOpen = false
+  #isThere = false
 
   constructor(parts: PublisherParts) {
     this.#parts = parts
@@ -61,11 +62,12 @@ export class Publisher {
     return this.#pending.size >= MOST_SHAPES || this.#parts.known.current.dictionary.isFull
   }
 
-  isPending(text: string): boolean {
-    return this.#pending.has(text)
+  /** Whether the dictionary at hand lies in the store, as far as is known. */
+  get isThere(): boolean {
+    return this.#isThere
   }
 
-  /** Has a shape appended, if it fits in. */
+  /** Has a shape appended, if it is new and fits in. */
   learn(shape: Shape): void {
     const { dictionary } = this.#parts.known.current
     if (dictionary.with([shape]) === dictionary) return
@@ -73,7 +75,7 @@ export class Publisher {
     this.#schedule(GATHERING_MS)
   }
 
-  /** The dictionary was written with. */
+  /** The dictionary was written with, or would have been if it were there. */
   used(): void {
     const nowMs = this.#parts.clock.monotonicMs()
     if (nowMs < this.#assertFromMs) return
@@ -81,8 +83,9 @@ export class Publisher {
     this.#schedule(0)
   }
 
-  /** The next use is to assert it, whenever the last one was. */
-  assertSoon(): void {
+  /** It is not there any more: nothing is to be written with it until it is, and the next use brings it back. */
+  removed(): void {
+    this.#isThere = false
     this.#assertFromMs = 0
   }
 
@@ -96,14 +99,17 @@ export class Publisher {
     const isSealedAsOurs = bytes !== null && isEncrypted(bytes) === (encryption !== undefined)
     this.#stored = bytes === null ? undefined : { bytes, dictionary: isSealedAsOurs ? found : undefined }
     if (found === undefined) {
-      this.assertSoon()
+      this.removed()
       return
     }
     const ours = known.current.dictionary
     known.meet(found)
+    this.#isThere = true
     if (found.extends(ours)) return
-    this.assertSoon()
-    if (ours.extends(found)) return
+    if (ours.extends(found)) {
+      this.removed()
+      return
+    }
     for (const shape of ours.shapes) {
       if (!found.has(shapeText(shape))) this.learn(shape)
     }
@@ -112,7 +118,7 @@ export class Publisher {
   /** The store is open. */
   start(): void {
     this.#isOpen = true
-    this.assertSoon()
+    this.#assertFromMs = 0
     if (this.#pending.size > 0) this.#schedule(GATHERING_MS)
   }
 
@@ -166,6 +172,7 @@ export class Publisher {
     }
     this.#stored = { bytes, dictionary: wanted }
     known.meet(wanted)
+    this.#isThere = true
     for (const [text] of offered) this.#pending.delete(text)
     this.#assertFromMs = clock.monotonicMs() + ASSERTION_MS
     return true

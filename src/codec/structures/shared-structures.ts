@@ -9,7 +9,6 @@ import { mayHoldRecords } from './may-hold-records.ts'
 import { Publisher } from './publisher.ts'
 import type { RecordPacker } from './record-packer.ts'
 import { openDictionary } from './sealed-dictionary.ts'
-import { shapeText } from './shape.ts'
 import { ShapeCandidates } from './shape-candidates.ts'
 import type { StructureStore } from './structure-store.ts'
 import { UnknownNames } from './unknown-names.ts'
@@ -84,7 +83,7 @@ export class SharedStructures {
 
   /** What lay in the store was removed: the next write brings the dictionary back. */
   removed(): void {
-    this.#publisher?.assertSoon()
+    this.#publisher?.removed()
   }
 
   /** Whether {@link prepareToPack} has resolved. */
@@ -94,11 +93,15 @@ export class SharedStructures {
 
   /** @throws any error where the value cannot be represented */
   pack(value: unknown): PackedValue {
-    const { dictionary, packer } = (this.#known as KnownDictionaries).current
+    const known = this.#known as KnownDictionaries
+    const publisher = this.#publisher as Publisher
+    const { dictionary, packer } = publisher.isThere ? known.current : known.none
     this.#packed++
     const payload = packer.pack(value)
-    if (dictionary.name === undefined || !mayHoldRecords(value)) return { payload, structures: undefined }
-    this.#publisher?.used()
+    if (known.current.dictionary.name === undefined || !mayHoldRecords(value)) {
+      return { payload, structures: undefined }
+    }
+    publisher.used()
     return { payload, structures: dictionary.name }
   }
 
@@ -156,7 +159,7 @@ export class SharedStructures {
     const publisher = this.#publisher
     if (publisher === undefined || publisher.isFull) return
     const shape = this.#candidates.note(names, this.#packed)
-    if (shape !== undefined && !publisher.isPending(shapeText(shape))) publisher.learn(shape)
+    if (shape !== undefined) publisher.learn(shape)
   }
 }
 
