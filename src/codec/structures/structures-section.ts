@@ -18,9 +18,3 @@ export function writeStructuresSection(
 ): void {
   target.set(digest, target.writeUInt16BE(count, offset))
 }
-
-/** The name that stands in the section at `offset`; its digest is a view. */
-export function readStructuresSection(bytes: Buffer, offset: number): StructuresName {
-  const digestAt = offset + 2
-  return { count: bytes.readUInt16BE(offset), digest: bytes.subarray(digestAt, digestAt + DIGEST_BYTES) }
-}
