@@ -1,5 +1,4 @@
 import { SharedStructures } from '../codec/structures/shared-structures.ts'
-import type { StructureStore } from '../codec/structures/structure-store.ts'
 import { ValueCodec } from '../codec/value-codec.ts'
 import type {
   CacheBackend,
@@ -10,7 +9,7 @@ import type {
 } from '../contract/cache-backend.ts'
 import type { CacheEvents } from '../contract/cache-events.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import { assertCacheKey, assertMember, isCacheKey, RESERVED } from '../foundation/cache-key.ts'
+import { assertCacheKey, assertMember, isCacheKey } from '../foundation/cache-key.ts'
 import { chunks } from '../foundation/chunks.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
@@ -18,7 +17,7 @@ import { escapeGlob } from '../foundation/glob.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'
 import { type BackendParts, PARTS } from './backend-parts.ts'
 import { encodeAll, partialWrite } from './batch-write.ts'
-import { type CacheStore, type Expiry, RAW } from './cache-store.ts'
+import type { CacheStore, Expiry } from './cache-store.ts'
 import { FailurePolicy } from './failure-policy.ts'
 import { Lifecycle } from './lifecycle.ts'
 import {
@@ -31,6 +30,7 @@ import {
   negated,
   safeIntegerText,
 } from './operation-arguments.ts'
+import { structuresBeside } from './structures-beside.ts'
 import { ValueReader } from './value-reader.ts'
 import { WitnessedStore } from './witnessed-store.ts'
 
@@ -76,7 +76,10 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     this.#defaultTtlMs = options.defaultTtlMs
     this.#structures =
       shared?.structures ??
-      new SharedStructures({ store: this.#structureStore(), encryption: options.codec.encryption })
+      new SharedStructures({
+        store: structuresBeside(options.prefix, () => this.#store),
+        encryption: options.codec.encryption,
+      })
     this.#codec = shared?.codec ?? new ValueCodec(options.codec, this.#structures)
     this.#policy = shared?.policy ?? new FailurePolicy(options.errors, options.logger)
     this.#store = createStore(this.#policy)
@@ -374,16 +377,6 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     this.#policy.events.emit('invalidate', { pattern, removed })
     if (pattern === undefined) this.#structures.removed()
     return removed
-  }
-
-  /** Beside the data, wherever that lies by then: the store may yet get another in front of it. */
-  #structureStore(): StructureStore {
-    const storedKey = `${this.#prefix}${RESERVED}structures`
-    return {
-      storedKey,
-      load: () => this.#store.read(storedKey, storedKey, RAW),
-      replace: (expected, bytes, ttlMs) => this.#store.compareAndSet(storedKey, expected, bytes, ttlMs),
-    }
   }
 }
 

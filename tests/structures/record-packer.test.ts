@@ -137,6 +137,16 @@ describe('records of which both sides know the shapes', () => {
   })
 })
 
+it('a payload that is empty throws, whatever was read before it', () => {
+  const packer = packerOf([])
+  for (const value of [1, 'text', { a: 1 }]) {
+    const bytes = Buffer.from(packer.pack(value))
+    assert.deepEqual(packer.unpack(bytes, 0), value)
+    assert.throws(() => packer.unpack(Buffer.alloc(0), 0))
+    assert.throws(() => packer.unpack(bytes, bytes.length))
+  }
+})
+
 describe('what is read shares no memory', () => {
   const bytes = () => Buffer.from([1, 2, 3, 4, 5, 6, 7, 8])
   const samples: readonly [string, unknown][] = [
