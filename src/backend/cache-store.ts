@@ -47,6 +47,16 @@ export interface CacheStore {
   /** How many of the keys were there. */
   remove(storedKeys: readonly string[]): Promise<number>
   exists(storedKey: string): Promise<boolean>
+  /**
+   * Stores bytes where nothing lies, or exactly those that are expected; one that is there already stays.
+   * @returns `null` where they lie there now, else the bytes that do
+   */
+  compareAndSet(
+    storedKey: string,
+    expected: Buffer | null,
+    bytes: Buffer,
+    ttlMs: number,
+  ): Promise<Buffer | null>
   /** Milliseconds, `Infinity`, or `undefined` where there is no such key. */
   ttlMs(storedKey: string): Promise<number | undefined>
   /** The new count as decimal text. */

@@ -1,3 +1,4 @@
+import { SharedStructures } from '../codec/structures/shared-structures.ts'
 import { ValueCodec } from '../codec/value-codec.ts'
 import type {
   CacheBackend,
@@ -29,6 +30,7 @@ import {
   negated,
   safeIntegerText,
 } from './operation-arguments.ts'
+import { structuresBeside } from './structures-beside.ts'
 import { ValueReader } from './value-reader.ts'
 import { WitnessedStore } from './witnessed-store.ts'
 
@@ -38,6 +40,7 @@ const KEYS_PER_BATCH = 2_048
 /** What a backend has in common with its views. */
 interface SharedParts {
   readonly codec: ValueCodec
+  readonly structures: SharedStructures
   readonly policy: FailurePolicy
   readonly lifecycle: Lifecycle
 }
@@ -50,6 +53,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   readonly #prefix: string
   readonly #defaultTtlMs: number
   readonly #codec: ValueCodec
+  readonly #structures: SharedStructures
   readonly #options: ResolvedBackendOptions
   #store: CacheStore
   #isShared = false
@@ -70,7 +74,13 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     this.#options = options
     this.#prefix = options.prefix
     this.#defaultTtlMs = options.defaultTtlMs
-    this.#codec = shared?.codec ?? new ValueCodec(options.codec)
+    this.#structures =
+      shared?.structures ??
+      new SharedStructures({
+        store: structuresBeside(options.prefix, () => this.#store),
+        encryption: options.codec.encryption,
+      })
+    this.#codec = shared?.codec ?? new ValueCodec(options.codec, this.#structures)
     this.#policy = shared?.policy ?? new FailurePolicy(options.errors, options.logger)
     this.#store = createStore(this.#policy)
     this.#lifecycle =
@@ -79,8 +89,13 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
         async () => {
           await this.#codec.prepare()
           await this.#store.open()
+          await this.#structures.open()
         },
-        () => this.#store.close(),
+        async () => {
+          const stopped = this.#structures.close()
+          await this.#store.close()
+          await stopped
+        },
       )
     this.#reader = new ValueReader('get', this.#codec, this.#policy)
     this.#manyReader = new ValueReader('getMany', this.#codec, this.#policy)
@@ -282,6 +297,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       within: (prefix) =>
         new BackendView({ ...this.#options, prefix }, this.#store, {
           codec: this.#codec,
+          structures: this.#structures,
           policy: this.#policy,
           lifecycle: this.#lifecycle,
         }),
@@ -359,6 +375,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       pattern === undefined,
     )
     this.#policy.events.emit('invalidate', { pattern, removed })
+    if (pattern === undefined) this.#structures.removed()
     return removed
   }
 }

@@ -57,6 +57,16 @@ export class WitnessedStore implements CacheStore {
     return this.#store.exists(storedKey)
   }
 
+  /** Nobody keeps copies of what is stored so. */
+  compareAndSet(
+    storedKey: string,
+    expected: Buffer | null,
+    bytes: Buffer,
+    ttlMs: number,
+  ): Promise<Buffer | null> {
+    return this.#store.compareAndSet(storedKey, expected, bytes, ttlMs)
+  }
+
   ttlMs(storedKey: string): Promise<number | undefined> {
     return this.#store.ttlMs(storedKey)
   }

@@ -128,7 +128,7 @@ export class Writes {
     try {
       // A value that cannot be stored is a mistake, whether or not Redis is there; opening loads the serializer.
       await opened()?.catch(() => {})
-      const payload = codec.serialize(value)
+      const serialized = codec.serialize(value)
       const times = timesOf(policies, random)
       for (let rewrites = 0; ; rewrites++) {
         const bound = await captures.all(generationKeys, storedTtlMs(times))
@@ -139,7 +139,7 @@ export class Writes {
           loadCostMs: 0,
           generations: bound,
         }
-        const bytes = codec.sealEntry(storedKey, payload, meta)
+        const bytes = codec.sealEntry(storedKey, serialized, meta)
         await tier.write(storedKey, bytes, storedTtlMs(times))
         counts.add('bytesWritten', bytes.length, clock.monotonicMs())
         // A generation that was renewed while the write was under way has made it invalid.

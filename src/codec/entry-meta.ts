@@ -116,9 +116,9 @@ function isEntry(bytes: Buffer): boolean {
   )
 }
 
-/** Bytes of both sections. */
-export function entrySectionsBytes({ generations }: EntryMeta): number {
-  let bytes = ENTRY_SECTION_BYTES + 2
+/** Bytes of the section `generations`. */
+export function generationsBytes({ generations }: EntryMeta): number {
+  let bytes = 2
   for (const { storedKey } of generations) bytes += 2 + Buffer.byteLength(storedKey) + GENERATION_BYTES
   return bytes
 }

@@ -1,5 +1,5 @@
-import { crc32 } from 'node:zlib'
 import { CacheError } from '../foundation/cache-error.ts'
+import { checksumOf } from './checksum.ts'
 import {
   encryptionSectionBytes,
   type PlacedEncryptionSection,
@@ -10,13 +10,15 @@ import {
 import {
   ENTRY_SECTION_BYTES,
   type EntryMeta,
-  entrySectionsBytes,
+  generationsBytes,
   LEASE_BYTES,
   readEntryMeta,
   writeEntrySection,
   writeGenerations,
 } from './entry-meta.ts'
 import type { KeyRing } from './key-ring.ts'
+import type { StructuresName } from './structures/dictionary.ts'
+import { STRUCTURES_SECTION_BYTES, writeStructuresSection } from './structures/structures-section.ts'
 import { unreadable } from './unreadable.ts'
 
 /**
@@ -33,11 +35,13 @@ import { unreadable } from './unreadable.ts'
  *       12..   sections; then the payload
  * section 1    entry: the lease and freshness of a cache entry; comes first, for scripts to find it
  * section 0    serializer name: one length byte, then ASCII
+ * section 4    structures: the dictionary of record structures that the payload refers to
  * section 3    encryption: how the payload was encrypted, after it was compressed
  * section 2    generations that a cache entry depends on; present where section 1 is
  * ```
  *
- * What sections 1 and 2 hold is told at {@link EntryMeta}, and section 3 at {@link PlacedEncryptionSection}.
+ * What sections 1 and 2 hold is told at {@link EntryMeta}, section 3 at {@link PlacedEncryptionSection}, and section 4
+ * at {@link STRUCTURES_SECTION_BYTES}.
  *
  * The checksum binds an entry to its key: a flipped bit, a truncation and another key's bytes all read as a miss.
  * It finds accidents. What whoever can write to the store does is found by the tag of an encrypted payload, which
@@ -52,7 +56,8 @@ const LONGEST_HEADER = 0xffff
 const SECTION_SERIALIZER_NAME = 0b001
 const SECTIONS_OF_ENTRY = 0b110
 const SECTION_ENCRYPTION = 0b1000
-const KNOWN_SECTIONS = SECTION_SERIALIZER_NAME | SECTION_ENCRYPTION
+const SECTION_STRUCTURES = 0b10000
+const KNOWN_SECTIONS = SECTION_SERIALIZER_NAME | SECTION_ENCRYPTION | SECTION_STRUCTURES
 
 const SERIALIZER_CODES: ReadonlyMap<string, number> = new Map([
   ['json', 1],
@@ -60,7 +65,8 @@ const SERIALIZER_CODES: ReadonlyMap<string, number> = new Map([
   ['msgpack', 3],
   ['pickle', 4],
 ])
-const SERIALIZER_IDS: ReadonlyMap<number, string> = inverse(SERIALIZER_CODES)
+const SERIALIZER_IDS: readonly string[] = inverse(SERIALIZER_CODES)
+const MSGPACK = SERIALIZER_CODES.get('msgpack')
 
 /** Ways to compress a payload, and the code of each in the header. */
 const COMPRESSION_CODES: ReadonlyMap<string, number> = new Map([
@@ -71,7 +77,8 @@ const COMPRESSION_CODES: ReadonlyMap<string, number> = new Map([
   ['lz4', 4],
   ['snappy', 5],
 ])
-const COMPRESSION_IDS: ReadonlyMap<number, string> = inverse(COMPRESSION_CODES)
+const COMPRESSION_IDS: readonly string[] = inverse(COMPRESSION_CODES)
+const NO_COMPRESSION = 0
 
 /** How the payload of an envelope is to be read. */
 export interface EnvelopeHeader {
@@ -80,13 +87,17 @@ export interface EnvelopeHeader {
   readonly compressionId: string
   /** Present where the envelope is a cache entry. */
   readonly entry?: EntryMeta | undefined
+  /** Present where the payload refers to record structures that lie elsewhere. */
+  readonly structures?: StructuresName | undefined
 }
 
 /** An envelope that has been opened: header checked, payload still encoded. */
-export interface OpenedEnvelope extends EnvelopeHeader {
+export interface OpenedEnvelope extends Omit<EnvelopeHeader, 'structures'> {
   /** A view into the bytes that were opened; still encrypted where `encryption` is present. */
   readonly payload: Buffer
   readonly encryption: PlacedEncryptionSection | undefined
+  /** Where section 4 stands in the bytes that were opened; 0 where there is none. */
+  readonly structuresAt: number
 }
 
 /** Whether the bytes claim to be an envelope. */
@@ -104,13 +115,14 @@ export function sealEnvelope(
   payload: Uint8Array,
   ring?: KeyRing,
 ): Buffer {
-  const { entry } = header
+  const { entry, structures } = header
   const code = SERIALIZER_CODES.get(header.serializerId) ?? 0
   const name = code === 0 ? Buffer.from(header.serializerId, 'latin1') : undefined
-  const nameBytes = name === undefined ? 0 : 1 + name.length
-  const encryptionBytes = ring === undefined ? 0 : encryptionSectionBytes(ring.keyId)
-  const headerBytes =
-    FIXED_BYTES + nameBytes + encryptionBytes + (entry === undefined ? 0 : entrySectionsBytes(entry))
+  const nameAt = entry === undefined ? FIXED_BYTES : FIXED_BYTES + ENTRY_SECTION_BYTES
+  const structuresAt = name === undefined ? nameAt : nameAt + 1 + name.length
+  const encryptionAt = structures === undefined ? structuresAt : structuresAt + STRUCTURES_SECTION_BYTES
+  const generationsAt = ring === undefined ? encryptionAt : encryptionAt + encryptionSectionBytes(ring.keyId)
+  const headerBytes = entry === undefined ? generationsAt : generationsAt + generationsBytes(entry)
   if (headerBytes > LONGEST_HEADER)
     throw new CacheError('CACHE_INVALID_ARGUMENT', 'The tags take more than 64 KiB')
   const sealed = Buffer.allocUnsafe(headerBytes + payload.length)
@@ -122,24 +134,25 @@ export function sealEnvelope(
   sealed.writeUInt16BE(
     (name === undefined ? 0 : SECTION_SERIALIZER_NAME) |
       (entry === undefined ? 0 : SECTIONS_OF_ENTRY) |
+      (structures === undefined ? 0 : SECTION_STRUCTURES) |
       (ring === undefined ? 0 : SECTION_ENCRYPTION),
     6,
   )
-  const nameAt = entry === undefined ? FIXED_BYTES : FIXED_BYTES + ENTRY_SECTION_BYTES
   if (name !== undefined) {
     sealed[nameAt] = name.length
     sealed.set(name, nameAt + 1)
   }
+  if (structures !== undefined) writeStructuresSection(sealed, structuresAt, structures)
   if (entry !== undefined) {
     writeEntrySection(sealed, FIXED_BYTES, entry)
-    writeGenerations(sealed, nameAt + nameBytes + encryptionBytes, entry.generations)
+    writeGenerations(sealed, generationsAt, entry.generations)
   }
   if (ring === undefined) {
     sealed.set(payload, headerBytes)
   } else {
     let tagAt = 0
     const { ciphertext, tag } = ring.encrypt(payload, (start) => {
-      tagAt = writeEncryptionSection(sealed, nameAt + nameBytes, start)
+      tagAt = writeEncryptionSection(sealed, encryptionAt, start)
       return additionalData(storedKey, sealed.subarray(0, headerBytes), tagAt, entry !== undefined)
     })
     sealed.set(tag, tagAt)
@@ -149,30 +162,77 @@ export function sealEnvelope(
   return sealed
 }
 
-/** @throws CacheError `CACHE_UNDECODABLE` where the bytes are corrupt, truncated, of another version, or belong to another key */
-export function openEnvelope(storedKey: string, bytes: Buffer): OpenedEnvelope {
+/**
+ * Checks an envelope, and tells where its payload begins if that needs no look into its sections: msgpack that is
+ * neither compressed nor encrypted, of no cache entry. Then {@link PLAIN_STRUCTURES_AT} is where section 4 stands, and
+ * {@link hasStructures} whether it does. 0 for any other, which {@link openChecked} opens.
+ * @throws CacheError as {@link openEnvelope}
+ */
+export function checkEnvelope(storedKey: string, bytes: Buffer): number {
   if (bytes.length < FIXED_BYTES) throw unreadable('the envelope is truncated')
   if (bytes[1] !== VERSION) throw unreadable(`unknown envelope version ${bytes[1]}`)
   const headerBytes = bytes.readUInt16BE(4)
   const sections = bytes.readUInt16BE(6)
   const isEntry = (sections & SECTIONS_OF_ENTRY) === SECTIONS_OF_ENTRY
-  const leastBytes = isEntry ? FIXED_BYTES + ENTRY_SECTION_BYTES : FIXED_BYTES
+  const hasOwnStructures = (sections & SECTION_STRUCTURES) !== 0
+  const leastBytes =
+    FIXED_BYTES + (isEntry ? ENTRY_SECTION_BYTES : 0) + (hasOwnStructures ? STRUCTURES_SECTION_BYTES : 0)
   if (headerBytes < leastBytes || headerBytes > bytes.length) throw unreadable('the envelope is truncated')
   if (bytes.readUInt32BE(8) !== checksum(storedKey, bytes, isEntry))
     throw unreadable('the checksum does not match')
   const known = isEntry ? KNOWN_SECTIONS | SECTIONS_OF_ENTRY : KNOWN_SECTIONS
   if ((sections & ~known) !== 0) throw unreadable('the envelope has sections of a later version')
-  const compressionId = COMPRESSION_IDS.get(bytes[3] as number)
+  const isPlain =
+    (sections & ~SECTION_STRUCTURES) === 0 && bytes[2] === MSGPACK && bytes[3] === NO_COMPRESSION
+  return isPlain ? headerBytes : 0
+}
+
+/** Where section 4 stands in an envelope that {@link checkEnvelope} found plain. */
+export const PLAIN_STRUCTURES_AT: number = FIXED_BYTES
+
+/** Whether an envelope that has been checked has the section 4. */
+export function hasStructures(bytes: Buffer): boolean {
+  return ((bytes[7] as number) & SECTION_STRUCTURES) !== 0
+}
+
+/** Whether an envelope says that its payload is encrypted. */
+export function isEncrypted(bytes: Buffer): boolean {
+  return ((bytes[7] as number) & SECTION_ENCRYPTION) !== 0
+}
+
+/** @throws CacheError `CACHE_UNDECODABLE` where the bytes are corrupt, truncated, of another version, or belong to another key */
+export function openEnvelope(storedKey: string, bytes: Buffer): OpenedEnvelope {
+  checkEnvelope(storedKey, bytes)
+  return openChecked(bytes)
+}
+
+/** As {@link openEnvelope}, for bytes that {@link checkEnvelope} has checked. */
+export function openChecked(bytes: Buffer): OpenedEnvelope {
+  const headerBytes = bytes.readUInt16BE(4)
+  const sections = bytes.readUInt16BE(6)
+  const isEntry = (sections & SECTIONS_OF_ENTRY) === SECTIONS_OF_ENTRY
+  const compressionId = COMPRESSION_IDS[bytes[3] as number]
   if (compressionId === undefined) throw unreadable(`unknown compression ${bytes[3]}`)
+  const nameAt = isEntry ? FIXED_BYTES + ENTRY_SECTION_BYTES : FIXED_BYTES
   const isNamed = (sections & SECTION_SERIALIZER_NAME) !== 0
-  const nameEnd = isNamed ? leastBytes + 1 + (bytes[leastBytes] as number) : leastBytes
+  const structuresAt = isNamed ? nameAt + 1 + (bytes[nameAt] as number) : nameAt
+  const serializerId = isNamed
+    ? bytes.toString('latin1', nameAt + 1, structuresAt)
+    : knownSerializer(bytes[2])
+  const isShared = hasStructures(bytes)
+  const encryptionAt = isShared ? structuresAt + STRUCTURES_SECTION_BYTES : structuresAt
+  if (isShared && (encryptionAt > headerBytes || serializerId !== 'msgpack'))
+    throw unreadable('the section on structures is malformed')
   const encryption =
-    (sections & SECTION_ENCRYPTION) === 0 ? undefined : readEncryptionSection(bytes, nameEnd, headerBytes)
+    (sections & SECTION_ENCRYPTION) === 0
+      ? undefined
+      : readEncryptionSection(bytes, encryptionAt, headerBytes)
   return {
-    serializerId: isNamed ? bytes.toString('latin1', leastBytes + 1, nameEnd) : knownSerializer(bytes[2]),
+    serializerId,
     compressionId,
-    entry: isEntry ? readEntryMeta(bytes, FIXED_BYTES, encryption?.end ?? nameEnd) : undefined,
+    entry: isEntry ? readEntryMeta(bytes, FIXED_BYTES, encryption?.end ?? encryptionAt) : undefined,
     encryption,
+    structuresAt: isShared ? structuresAt : 0,
     payload: bytes.subarray(headerBytes),
   }
 }
@@ -208,17 +268,19 @@ function additionalData(storedKey: string, header: Buffer, tagAt: number, isEntr
 }
 
 function knownSerializer(code: number | undefined): string {
-  const id = SERIALIZER_IDS.get(code as number)
+  const id = SERIALIZER_IDS[code as number]
   if (id === undefined) throw unreadable(`unknown serializer ${code}`)
   return id
 }
 
 /** The lease of an entry is left out, since scripts write it in place. */
 function checksum(storedKey: string, sealed: Buffer, isEntry: boolean): number {
-  const start = isEntry ? FIXED_BYTES + LEASE_BYTES : FIXED_BYTES
-  return crc32(sealed.subarray(start), crc32(sealed.subarray(0, 8), crc32(storedKey)))
+  return checksumOf(storedKey, sealed, 8, isEntry ? FIXED_BYTES + LEASE_BYTES : FIXED_BYTES)
 }
 
-function inverse<Key, Value>(map: ReadonlyMap<Key, Value>): ReadonlyMap<Value, Key> {
-  return new Map([...map].map(([key, value]) => [value, key]))
+/** Names by their code. */
+function inverse(codes: ReadonlyMap<string, number>): readonly string[] {
+  const names: string[] = []
+  for (const [name, code] of codes) names[code] = name
+  return names
 }

@@ -1,16 +1,14 @@
 import type { Serializer, SerializerName } from '../contract/serializer.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import { loadPeer } from './optional-peer.ts'
 import { jsonSerializer } from './serializers/json.ts'
-import { createMsgpackSerializer } from './serializers/msgpack.ts'
+import { createMsgpackSerializer, loadMsgpackr } from './serializers/msgpack.ts'
 import { createPickleSerializer } from './serializers/pickle.ts'
 import { v8Serializer } from './serializers/v8.ts'
 
 const LOADERS: Readonly<Record<SerializerName, () => Promise<Serializer>>> = {
   json: async () => jsonSerializer,
   v8: async () => v8Serializer,
-  msgpack: async () =>
-    createMsgpackSerializer(await loadPeer('msgpackr', 'The msgpack serializer', () => import('msgpackr'))),
+  msgpack: async () => createMsgpackSerializer(await loadMsgpackr()),
   pickle: async () => createPickleSerializer(),
 }
 

@@ -3,11 +3,22 @@ import { CacheError } from '../foundation/cache-error.ts'
 import { type CompressionName, type Compressor, loadCompressor } from './compression.ts'
 import type { ResolvedEncryption } from './encryption.ts'
 import { type EntryMeta, isPlaceholder } from './entry-meta.ts'
-import { decryptPayload, isEnvelope, type OpenedEnvelope, openEnvelope, sealEnvelope } from './envelope.ts'
-import { SerializerRegistry } from './serializer-registry.ts'
+import {
+  checkEnvelope,
+  decryptPayload,
+  hasStructures,
+  isEnvelope,
+  type OpenedEnvelope,
+  openChecked,
+  openEnvelope,
+  PLAIN_STRUCTURES_AT,
+  sealEnvelope,
+} from './envelope.ts'
+import { PayloadCodec, type SerializedValue } from './payload-codec.ts'
 import { jsonSerializer } from './serializers/json.ts'
 import { isPickle } from './serializers/pickle-detection.ts'
-import { unreadable } from './unreadable.ts'
+import type { SharedStructures } from './structures/shared-structures.ts'
+import { rethrowUndecodable, undecodable, unreadable } from './unreadable.ts'
 
 /** Compression options with nothing left to default. */
 export interface ResolvedCompression {
@@ -52,26 +63,21 @@ export interface OpenedValue {
  */
 export class ValueCodec {
   readonly #options: ValueCodecOptions
-  readonly #serializers: SerializerRegistry
+  readonly #payloads: PayloadCodec
   readonly #compressors = new Map<CompressionName, Compressor>()
-  readonly #serializerId: string
   readonly #refusesUnencrypted: boolean
-  #serializer: Serializer | undefined
   #compressor: Compressor | undefined
 
-  constructor(options: ValueCodecOptions) {
-    const { serializer, readers } = options
+  /** @param structures what 'msgpack' shares its record structures through; without them, each payload brings its own */
+  constructor(options: ValueCodecOptions, structures?: SharedStructures) {
     this.#options = options
-    this.#serializers = new SerializerRegistry(
-      typeof serializer === 'string' ? readers : [serializer, ...readers],
-    )
-    this.#serializerId = typeof serializer === 'string' ? serializer : serializer.id
+    this.#payloads = new PayloadCodec(options.serializer, options.readers, structures)
     this.#refusesUnencrypted = options.encryption?.refusesUnencrypted ?? false
   }
 
   /** Loads what the configuration names. @throws CacheError `CACHE_MISSING_PEER` */
   async prepare(): Promise<void> {
-    this.#serializer = await this.#serializers.load(this.#serializerId)
+    await this.#payloads.prepare()
     if (this.#options.compression !== undefined) {
       this.#compressor = await this.#loadCompressor(this.#options.compression.algorithm)
     }
@@ -93,12 +99,13 @@ export class ValueCodec {
   }
 
   /** What {@link serialize} made, as a cache entry. */
-  sealEntry(storedKey: string, payload: string | Uint8Array, entry: EntryMeta): Buffer {
+  sealEntry(storedKey: string, { payload, structures }: SerializedValue, entry: EntryMeta): Buffer {
     const compressed = this.#compress(payload)
     const header = {
-      serializerId: this.#serializerId,
+      serializerId: this.#payloads.serializerId,
       compressionId: compressed === undefined ? 'none' : (this.#compressor as Compressor).id,
       entry,
+      structures,
     }
     return sealEnvelope(
       storedKey,
@@ -142,31 +149,25 @@ export class ValueCodec {
   }
 
   /**
-   * The value, or a promise of it where a serializer has to be loaded first.
+   * The value, or a promise of it where a serializer or a dictionary of structures has to be loaded first.
    * @throws CacheError `CACHE_UNDECODABLE`, `CACHE_MISSING_PEER` (or the promise rejects with it)
    */
   decode(storedKey: string, bytes: Buffer): unknown {
     try {
-      if (isEnvelope(bytes)) return this.#decodeEnvelope(storedKey, bytes, openEnvelope(storedKey, bytes))
+      if (isEnvelope(bytes)) return this.#decodeBytes(storedKey, bytes)
       if (this.#refusesUnencrypted) throw notEncrypted()
-      if (isPickle(bytes)) return this.#decodePayload('pickle', bytes)
+      if (isPickle(bytes)) return this.#payloads.deserialize('pickle', bytes)
       return jsonSerializer.decode(bytes)
     } catch (cause) {
       throw undecodable(cause)
     }
   }
 
-  /** The payload of a value, before it belongs to a key. @throws CacheError as {@link encode} */
-  serialize(value: unknown): string | Uint8Array {
-    if (value === undefined) {
-      throw new CacheError(
-        'CACHE_INVALID_VALUE',
-        'undefined cannot be stored: it is how a miss reads. Store null instead',
-      )
-    }
-    const payload = this.#serialize(value)
-    this.#assertSize(payload)
-    return payload
+  /** @throws CacheError as {@link encode} */
+  serialize(value: unknown): SerializedValue {
+    const serialized = this.#payloads.serialize(value)
+    this.#assertSize(serialized.payload)
+    return serialized
   }
 
   /** A UTF-16 unit takes at most three bytes of UTF-8, so most text needs no counting. */
@@ -181,32 +182,28 @@ export class ValueCodec {
     )
   }
 
-  #serialize(value: unknown): string | Uint8Array {
-    if (this.#serializer === undefined) {
-      throw new CacheError('CACHE_UNAVAILABLE', `The serializer '${this.#serializerId}' has not been loaded`)
-    }
-    try {
-      return this.#serializer.encode(value)
-    } catch (cause) {
-      throw new CacheError(
-        'CACHE_INVALID_VALUE',
-        `The serializer '${this.#serializerId}' cannot store this value (${typeof value}): ${reasonOf(cause)}`,
-      )
-    }
-  }
-
-  #enclose(storedKey: string, payload: string | Uint8Array): string | Buffer {
-    const serializerId = this.#serializerId
+  #enclose(storedKey: string, { payload, structures }: SerializedValue): string | Buffer {
+    const { serializerId } = this.#payloads
     const { encryption } = this.#options
     const compressed = this.#compress(payload)
     if (compressed !== undefined) {
       const compressionId = (this.#compressor as Compressor).id
-      return sealEnvelope(storedKey, { serializerId, compressionId }, compressed, encryption?.ring)
+      return sealEnvelope(
+        storedKey,
+        { serializerId, compressionId, structures },
+        compressed,
+        encryption?.ring,
+      )
     }
     if (serializerId === 'json' && encryption === undefined) return payload as string
     const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
     if (serializerId === 'pickle' && encryption === undefined) return bytes as Buffer
-    return sealEnvelope(storedKey, { serializerId, compressionId: 'none' }, bytes, encryption?.ring)
+    return sealEnvelope(
+      storedKey,
+      { serializerId, compressionId: 'none', structures },
+      bytes,
+      encryption?.ring,
+    )
   }
 
   /** The compressed payload, if compression is on, the payload long enough, and the result smaller. */
@@ -218,19 +215,27 @@ export class ValueCodec {
     return compressed.length < bytes.length ? compressed : undefined
   }
 
-  #decodeEnvelope(storedKey: string, bytes: Buffer, opened: OpenedEnvelope): unknown {
-    const { compressionId, serializerId } = opened
-    const payload = this.#payloadOf(storedKey, bytes, opened)
-    if (compressionId === 'none') return this.#decodePayload(serializerId, payload)
-    const compressor = this.#compressors.get(compressionId as CompressionName)
-    if (compressor === undefined) {
-      return this.#loadCompressor(compressionId as CompressionName)
-        .then((loaded) =>
-          this.#decodePayload(serializerId, loaded.decompress(payload, this.#options.maxValueBytes)),
-        )
-        .catch(rethrowUndecodable)
+  /** What is read most takes the shortest way: a plain value in the form that reads fastest. */
+  #decodeBytes(storedKey: string, bytes: Buffer): unknown {
+    const start = checkEnvelope(storedKey, bytes)
+    if (start > 0 && hasStructures(bytes) && !this.#refusesUnencrypted) {
+      return this.#payloads.deserializeShared(bytes, PLAIN_STRUCTURES_AT, bytes, start)
     }
-    return this.#decodePayload(serializerId, compressor.decompress(payload, this.#options.maxValueBytes))
+    return this.#decodeEnvelope(storedKey, bytes, openChecked(bytes))
+  }
+
+  #decodeEnvelope(storedKey: string, bytes: Buffer, opened: OpenedEnvelope): unknown {
+    const { compressionId } = opened
+    const payload = this.#payloadOf(storedKey, bytes, opened)
+    if (compressionId === 'none') return this.#decodePayload(bytes, opened, payload)
+    const { maxValueBytes } = this.#options
+    const compressor = this.#compressors.get(compressionId as CompressionName)
+    if (compressor !== undefined) {
+      return this.#decodePayload(bytes, opened, compressor.decompress(payload, maxValueBytes))
+    }
+    return this.#loadCompressor(compressionId as CompressionName)
+      .then((loaded) => this.#decodePayload(bytes, opened, loaded.decompress(payload, maxValueBytes)))
+      .catch(rethrowUndecodable)
   }
 
   /** The payload in the clear. Nothing looks into it before its tag has been found right. */
@@ -246,13 +251,10 @@ export class ValueCodec {
     )
   }
 
-  #decodePayload(serializerId: string, payload: Buffer): unknown {
-    const serializer = this.#serializers.peek(serializerId)
-    if (serializer !== undefined) return serializer.decode(payload)
-    return this.#serializers
-      .load(serializerId)
-      .then((loaded) => loaded.decode(payload))
-      .catch(rethrowUndecodable)
+  #decodePayload(bytes: Buffer, { serializerId, structuresAt }: OpenedEnvelope, payload: Buffer): unknown {
+    return structuresAt === 0
+      ? this.#payloads.deserialize(serializerId, payload)
+      : this.#payloads.deserializeShared(bytes, structuresAt, payload, 0)
   }
 
   async #loadCompressor(name: CompressionName): Promise<Compressor> {
@@ -273,18 +275,4 @@ function opening(storedKey: string, bytes: Buffer): OpenedEnvelope {
 
 function notEncrypted(): CacheError {
   return unreadable("they are not encrypted, and encryption.unencrypted is 'refuse'")
-}
-
-function rethrowUndecodable(cause: unknown): never {
-  throw undecodable(cause)
-}
-
-/** The cause is told by its class alone: a parser's message quotes the bytes it stumbled over. */
-function undecodable(cause: unknown): CacheError {
-  if (cause instanceof CacheError) return cause
-  return new CacheError('CACHE_UNDECODABLE', `The stored bytes cannot be decoded (${reasonOf(cause)})`)
-}
-
-function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.name : typeof cause
 }

@@ -86,6 +86,18 @@ export class MemoryStore implements CacheStore {
     return this.#isThere(storedKey)
   }
 
+  async compareAndSet(
+    storedKey: string,
+    expected: Buffer | null,
+    bytes: Buffer,
+    ttlMs: number,
+  ): Promise<Buffer | null> {
+    const current = this.#bytes(storedKey, true)
+    if (current !== null && !current.equals(bytes) && !(expected?.equals(current) ?? false)) return current
+    this.#put(storedKey, { kind: 'string', bytes }, ttlMs)
+    return null
+  }
+
   async ttlMs(storedKey: string): Promise<number | undefined> {
     return this.#isThere(storedKey) ? this.#entries.getRemainingTTL(storedKey) : undefined
   }

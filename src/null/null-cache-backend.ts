@@ -41,6 +41,7 @@ const NULL_STORE: CacheStore = Object.freeze({
   writeMany: async () => new Map(),
   remove: async () => 0,
   exists: async () => false,
+  compareAndSet: async () => null,
   ttlMs: async () => undefined,
   count: async (_storedKey: string, { start, amount }: CounterChange) =>
     String(BigInt(start) + BigInt(amount)),

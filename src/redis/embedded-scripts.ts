@@ -91,6 +91,26 @@ redis.call('PEXPIRE', key, ARGV[2])
 end
 return redis.call('GET', key)`
 
+/** scripts/compare-and-set.lua */
+export const COMPARE_AND_SET: string = `local key, expected, value, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local current = redis.pcall('GET', key)
+if type(current) == 'table' then
+return current
+end
+if current and current ~= '' then
+if current == value then
+if redis.call('PTTL', key) < tonumber(ttl) / 2 then
+redis.call('PEXPIRE', key, ttl)
+end
+return ''
+end
+if redis.sha1hex(current) ~= expected then
+return current
+end
+end
+redis.call('SET', key, value, 'PX', ttl)
+return ''`
+
 /** scripts/exists-key.lua */
 export const EXISTS_KEY: string = `local key = KEYS[1]
 local head = redis.pcall('GETRANGE', key, 0, 42)

@@ -1,10 +1,18 @@
+import { createHash } from 'node:crypto'
 import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } from '../backend/cache-store.ts'
 import type { ReadOutcome } from '../backend/read-outcome.ts'
 import type { SharedTier } from '../backend/shared-tier.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import { chunks } from '../foundation/chunks.ts'
-import { ADD_TO_SET, EXISTS_KEY, INCREMENT_COUNTER, KEY_TTL, REMOVE_KEYS } from './embedded-scripts.ts'
+import {
+  ADD_TO_SET,
+  COMPARE_AND_SET,
+  EXISTS_KEY,
+  INCREMENT_COUNTER,
+  KEY_TTL,
+  REMOVE_KEYS,
+} from './embedded-scripts.ts'
 import { removeMatching } from './key-scanner.ts'
 import { MAX_KEYS_PER_READ, ReadBatcher, readMany } from './read-batcher.ts'
 import { isReply } from './redis-errors.ts'
@@ -23,6 +31,7 @@ const MEMBERS_PER_COMMAND = 1_000
 const incrementCounter = new RedisScript(INCREMENT_COUNTER)
 const addToSet = new RedisScript(ADD_TO_SET)
 const removeKeys = new RedisScript(REMOVE_KEYS)
+const compareAndSet = new RedisScript(COMPARE_AND_SET)
 const existsKey = new RedisScript(EXISTS_KEY)
 const keyTtl = new RedisScript(KEY_TTL)
 
@@ -111,6 +120,19 @@ export class RedisStore implements CacheStore {
 
   async exists(storedKey: string): Promise<boolean> {
     return (await existsKey.run(this.#port, storedKey, [], 'text')) === 1
+  }
+
+  /** One script, one round trip. */
+  async compareAndSet(
+    storedKey: string,
+    expected: Buffer | null,
+    bytes: Buffer,
+    ttlMs: number,
+  ): Promise<Buffer | null> {
+    const digest = expected === null ? '' : createHash('sha1').update(expected).digest('hex')
+    const args = [digest, bytes, String(ttlMs)]
+    const there = (await compareAndSet.run(this.#port, storedKey, args, 'bytes')) as Buffer
+    return there.length === 0 ? null : there
   }
 
   async ttlMs(storedKey: string): Promise<number | undefined> {

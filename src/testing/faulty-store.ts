@@ -61,6 +61,15 @@ export class FaultyStore implements CacheStore {
     return this.#line.send('reads', () => this.#store.exists(storedKey))
   }
 
+  compareAndSet(
+    storedKey: string,
+    expected: Buffer | null,
+    bytes: Buffer,
+    ttlMs: number,
+  ): Promise<Buffer | null> {
+    return this.#line.send('writes', () => this.#store.compareAndSet(storedKey, expected, bytes, ttlMs))
+  }
+
   ttlMs(storedKey: string): Promise<number | undefined> {
     return this.#line.send('reads', () => this.#store.ttlMs(storedKey))
   }

@@ -49,6 +49,15 @@ export class SimulatedStore implements CacheStore {
     return this.#shared.exists(storedKey)
   }
 
+  compareAndSet(
+    storedKey: string,
+    expected: Buffer | null,
+    bytes: Buffer,
+    ttlMs: number,
+  ): Promise<Buffer | null> {
+    return this.#telling([storedKey], this.#shared.compareAndSet(storedKey, expected, bytes, ttlMs))
+  }
+
   ttlMs(storedKey: string): Promise<number | undefined> {
     return this.#shared.ttlMs(storedKey)
   }

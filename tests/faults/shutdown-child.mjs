@@ -46,6 +46,21 @@ switch (when) {
     while (performance.now() < endMs) await backend.set('value', 1)
     break
   }
+  case 'learning': {
+    await backend.initialize()
+    for (let times = 0; times < 3; times++) await backend.set('value', { id: times })
+    break
+  }
+  case 'learning in silence': {
+    await backend.initialize()
+    const paused = told('paused')
+    tell('ready')
+    await paused
+    for (let times = 0; times < 3; times++) quietly(backend.set('value', { id: times }))
+    // Long enough for the publication to be under way.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    break
+  }
   case 'redialling': {
     await backend.initialize()
     const lost = new Promise((resolve) => backend.on('disconnect', resolve))

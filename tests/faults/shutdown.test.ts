@@ -125,6 +125,19 @@ describe('P43 shutdown() leaves no handle or timer, and the process exits', () =
       )
     })
 
+    test(`${kind}: while record structures are to be published, and while they are`, async () => {
+      const learning = { ...options(), serializer: 'msgpack' }
+      await expectToExit(startChild(kind, learning, 'learning'))
+      const child = startChild(kind, learning, 'learning in silence')
+      await messageOf(child)
+      for (const server of servers()) {
+        server.pause()
+        healers.push(() => server.resume())
+      }
+      child.process.send('paused')
+      await expectToExit(child)
+    })
+
     test(`${kind}: while Redis hangs, for a moment and for long, with calls in flight`, async () => {
       const hanging = ['silent', 'silent for long'].map((when) => startChild(kind, options(), when))
       await Promise.all(hanging.map(messageOf))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'vitest'
 import { type EncryptionKey, resolveEncryption } from '../../src/codec/encryption.ts'
+import { SharedStructures } from '../../src/codec/structures/shared-structures.ts'
 import { ValueCodec } from '../../src/codec/value-codec.ts'
 import type { Serializer } from '../../src/contract/serializer.ts'
 
@@ -9,6 +10,8 @@ import type { Serializer } from '../../src/contract/serializer.ts'
 interface GoldenFile {
   readonly key: string
   readonly value: unknown
+  /** The dictionary that the entries refer to, as it is stored, where they do. */
+  readonly structures?: string
   /** The keys that the entries are encrypted with, where they are. */
   readonly keys?: readonly EncryptionKey[]
   readonly entries: readonly {
@@ -30,13 +33,19 @@ describe.each(files)('%s', (name) => {
   const golden = JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')) as GoldenFile
 
   it.each(golden.entries)('$serializer with $compression stays readable for ever', async ({ stored }) => {
-    const codec = new ValueCodec({
-      serializer: 'json',
-      readers: [base64],
-      compression: undefined,
-      maxValueBytes: 1_000_000,
-      encryption: golden.keys && resolveEncryption({ keys: golden.keys }),
+    const encryption = golden.keys && resolveEncryption({ keys: golden.keys })
+    const structures = new SharedStructures({
+      store: {
+        storedKey: 'cache:\0structures',
+        load: async () => Buffer.from(golden.structures ?? '', 'base64'),
+        replace: async () => null,
+      },
+      encryption,
     })
+    const codec = new ValueCodec(
+      { serializer: 'json', readers: [base64], compression: undefined, maxValueBytes: 1_000_000, encryption },
+      structures,
+    )
     await codec.prepare()
     assert.deepEqual(await codec.decode(golden.key, Buffer.from(stored, 'base64')), golden.value)
   })

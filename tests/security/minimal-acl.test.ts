@@ -34,6 +34,30 @@ describeCacheBackend({
   createBackend: (options) => new RedisCacheBackend({ ...options, url: redis.url }),
 })
 
+describe('shared record structures', () => {
+  it('need no more rights either', async () => {
+    await using backend = new RedisCacheBackend<{ id: number }>({
+      url: redis.url,
+      prefix: 'contract-structures:',
+      serializer: 'msgpack',
+      errors: 'throw',
+    })
+    await backend.initialize()
+    const sizes: number[] = []
+    backend.on('set', ({ bytes }) => sizes.push(bytes))
+    await waitUntil(
+      async () => {
+        await backend.setMany([0, 1, 2, 3].map((id) => [`key:${id}`, { id }]))
+        await backend.set('key', { id: 1 })
+        return new Set(sizes).size > 1
+      },
+      { what: 'the structures to be shared' },
+    )
+    assert.deepEqual(await backend.get('key'), { id: 1 })
+    assert.equal(await backend.clear(), true)
+  })
+})
+
 describe('P42 a read-through cache with no more rights than the documentation gives', () => {
   for (const coherence of ['tracking', 'bus'] as const) {
     it(`does all it does, by ${coherence}`, async () => {

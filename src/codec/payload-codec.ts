@@ -1,0 +1,87 @@
+import type { Serializer, SerializerName } from '../contract/serializer.ts'
+import { CacheError } from '../foundation/cache-error.ts'
+import { SerializerRegistry } from './serializer-registry.ts'
+import type { StructuresName } from './structures/dictionary.ts'
+import type { SharedStructures } from './structures/shared-structures.ts'
+import { reasonOf, rethrowUndecodable, unreadable } from './unreadable.ts'
+
+/** A value in the form of its serializer, before it belongs to a key. */
+export interface SerializedValue {
+  readonly payload: string | Uint8Array
+  /** The dictionary that the payload refers to; `undefined` where it needs none. */
+  readonly structures: StructuresName | undefined
+}
+
+/** Between a value and its payload: the serializers, and the structures that payloads of msgpack may share. */
+export class PayloadCodec {
+  /** What values are written with. */
+  readonly serializerId: string
+  readonly #serializers: SerializerRegistry
+  readonly #structures: SharedStructures | undefined
+  #serializer: Serializer | undefined
+
+  /** @param readers further serializers whose values can be read */
+  constructor(
+    serializer: SerializerName | Serializer,
+    readers: readonly Serializer[],
+    structures: SharedStructures | undefined,
+  ) {
+    this.serializerId = typeof serializer === 'string' ? serializer : serializer.id
+    this.#serializers = new SerializerRegistry(
+      typeof serializer === 'string' ? readers : [serializer, ...readers],
+    )
+    this.#structures = structures
+  }
+
+  /** @throws CacheError `CACHE_MISSING_PEER` */
+  async prepare(): Promise<void> {
+    if (this.serializerId === 'msgpack') await this.#structures?.prepareToPack()
+    this.#serializer = await this.#serializers.load(this.serializerId)
+  }
+
+  /** @throws CacheError `CACHE_INVALID_VALUE` */
+  serialize(value: unknown): SerializedValue {
+    if (value === undefined) {
+      throw new CacheError(
+        'CACHE_INVALID_VALUE',
+        'undefined cannot be stored: it is how a miss reads. Store null instead',
+      )
+    }
+    if (this.#serializer === undefined) {
+      throw new CacheError('CACHE_UNAVAILABLE', `The serializer '${this.serializerId}' has not been loaded`)
+    }
+    try {
+      if (this.#structures?.canPack) return this.#structures.pack(value)
+      return { payload: this.#serializer.encode(value), structures: undefined }
+    } catch (cause) {
+      throw new CacheError(
+        'CACHE_INVALID_VALUE',
+        `The serializer '${this.serializerId}' cannot store this value (${typeof value}): ${reasonOf(cause)}`,
+      )
+    }
+  }
+
+  /**
+   * The value, or a promise of it where its serializer has to be loaded first.
+   * @throws any error where the payload is malformed; the promise rejects with a CacheError
+   */
+  deserialize(serializerId: string, payload: Buffer): unknown {
+    const serializer = this.#serializers.peek(serializerId)
+    if (serializer !== undefined) return serializer.decode(payload)
+    return this.#serializers
+      .load(serializerId)
+      .then((loaded) => loaded.decode(payload))
+      .catch(rethrowUndecodable)
+  }
+
+  /**
+   * As {@link deserialize}, for a payload of msgpack that refers to a dictionary, which may have to be loaded.
+   * @param header holds the section 4 at `sectionAt`
+   * @param bytes hold the payload from `start` on
+   */
+  deserializeShared(header: Buffer, sectionAt: number, bytes: Buffer, start: number): unknown {
+    if (this.#structures === undefined) throw unreadable('they refer to structures that lie elsewhere')
+    const value = this.#structures.unpack(header, sectionAt, bytes, start)
+    return value instanceof Promise ? value.catch(rethrowUndecodable) : value
+  }
+}

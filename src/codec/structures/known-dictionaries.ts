@@ -1,0 +1,60 @@
+import { Dictionary } from './dictionary.ts'
+import { type MsgpackrModule, RecordPacker } from './record-packer.ts'
+
+/** A dictionary and what reads and writes with it. */
+export interface KnownDictionary {
+  readonly dictionary: Dictionary
+  readonly packer: RecordPacker
+}
+
+/** Dictionaries that are kept for reading, beside the current one. */
+const MOST_OTHERS = 7
+
+/**
+ * The dictionaries that a process can read with: the current one, with which it writes, and those it had before
+ * another process's took its place. One that another extends is no longer needed.
+ */
+export class KnownDictionaries {
+  readonly #msgpackr: MsgpackrModule
+  readonly #note: (names: readonly string[]) => void
+  /** For payloads that refer to nothing. */
+  readonly none: KnownDictionary
+  #current: KnownDictionary
+  /** The last used first. */
+  #others: readonly KnownDictionary[] = []
+
+  /** @param note as {@link RecordPacker} has it */
+  constructor(msgpackr: MsgpackrModule, note: (names: readonly string[]) => void) {
+    this.#msgpackr = msgpackr
+    this.#note = note
+    this.none = { dictionary: Dictionary.EMPTY, packer: new RecordPacker(msgpackr, [], note) }
+    this.#current = this.none
+  }
+
+  get current(): KnownDictionary {
+    return this.#current
+  }
+
+  /** Makes a dictionary that lies in the store the current one, unless it is a beginning of it. */
+  meet(dictionary: Dictionary): void {
+    const before = this.#current
+    if (before.dictionary.extends(dictionary)) return
+    const isLonger = dictionary.extends(before.dictionary)
+    const shorter = isLonger ? before.packer : undefined
+    const packer = new RecordPacker(this.#msgpackr, dictionary.shapes, this.#note, shorter)
+    const others = isLonger ? this.#others : [before, ...this.#others]
+    this.#others = others.filter((one) => !dictionary.extends(one.dictionary)).slice(0, MOST_OTHERS)
+    this.#current = { dictionary, packer }
+  }
+
+  /** What reads the payload of an entry whose section 4 stands in `bytes` at `offset`. */
+  find(bytes: Buffer, offset: number): RecordPacker | undefined {
+    const count = (bytes[offset] as number) * 256 + (bytes[offset + 1] as number)
+    const { dictionary, packer } = this.#current
+    if (dictionary.isNamed(count, bytes, offset + 2)) return packer
+    const other = this.#others.find((one) => one.dictionary.isNamed(count, bytes, offset + 2))
+    if (other === undefined) return undefined
+    this.#others = [other, ...this.#others.filter((one) => one !== other)]
+    return other.packer
+  }
+}

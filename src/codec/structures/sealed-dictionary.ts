@@ -1,0 +1,41 @@
+import type { ResolvedEncryption } from '../encryption.ts'
+import { decryptPayload, isEnvelope, openEnvelope, sealEnvelope } from '../envelope.ts'
+import { Dictionary, MOST_DICTIONARY_BYTES } from './dictionary.ts'
+
+/**
+ * A dictionary as it is stored: JSON text in an envelope, so that its checksum binds it to its key, and encrypted where
+ * values are, since names of properties are data, too.
+ */
+export function sealDictionary(
+  storedKey: string,
+  dictionary: Dictionary,
+  encryption: ResolvedEncryption | undefined,
+): Buffer {
+  const header = { serializerId: 'json', compressionId: 'none' }
+  return sealEnvelope(storedKey, header, Buffer.from(dictionary.toText()), encryption?.ring)
+}
+
+/** The dictionary in stored bytes; `undefined` where they hold none that may be trusted. */
+export function openDictionary(
+  storedKey: string,
+  bytes: Buffer,
+  encryption: ResolvedEncryption | undefined,
+): Dictionary | undefined {
+  try {
+    if (!isEnvelope(bytes)) return undefined
+    const opened = openEnvelope(storedKey, bytes)
+    const isOurs =
+      opened.serializerId === 'json' &&
+      opened.compressionId === 'none' &&
+      opened.entry === undefined &&
+      opened.payload.length <= MOST_DICTIONARY_BYTES
+    if (!isOurs) return undefined
+    if (encryption === undefined) {
+      return opened.encryption === undefined ? Dictionary.parse(opened.payload.toString()) : undefined
+    }
+    if (opened.encryption === undefined && encryption.refusesUnencrypted) return undefined
+    return Dictionary.parse(decryptPayload(storedKey, bytes, opened, encryption.ring).toString())
+  } catch {
+    return undefined
+  }
+}

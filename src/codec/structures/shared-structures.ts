@@ -1,0 +1,173 @@
+import type { CacheError } from '../../foundation/cache-error.ts'
+import { type Clock, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers, TurnClock } from '../../foundation/clock.ts'
+import type { ResolvedEncryption } from '../encryption.ts'
+import { loadMsgpackr } from '../serializers/msgpack.ts'
+import { unreadable } from '../unreadable.ts'
+import type { StructuresName } from './dictionary.ts'
+import { KnownDictionaries } from './known-dictionaries.ts'
+import { mayHoldRecords } from './may-hold-records.ts'
+import { Publisher } from './publisher.ts'
+import type { RecordPacker } from './record-packer.ts'
+import { openDictionary } from './sealed-dictionary.ts'
+import { ShapeCandidates } from './shape-candidates.ts'
+import type { StructureStore } from './structure-store.ts'
+import { UnknownNames } from './unknown-names.ts'
+
+/** A packed value, and the dictionary that it refers to. */
+export interface PackedValue {
+  readonly payload: Uint8Array
+  /** `undefined` where it refers to none: any reader can unpack it. */
+  readonly structures: StructuresName | undefined
+}
+
+/** What {@link SharedStructures} are made of. */
+export interface SharedStructuresParts {
+  readonly store: StructureStore
+  readonly encryption: ResolvedEncryption | undefined
+  /** @default the system's */
+  readonly clock?: Clock | undefined
+  /** @default the system's */
+  readonly timers?: Timers | undefined
+}
+
+/**
+ * Records whose shapes (lists of property names) lie once beside the data in place of once in each value.
+ *
+ * **Writing** never waits: shapes that the store has acknowledged are written as ids, any other is told within the
+ * payload. What comes again and again is appended to the dictionary in the background, see {@link Publisher}, and is
+ * used from when that was acknowledged: so an entry refers to nothing that was not in the store before it.
+ *
+ * **Reading** compares the name in the entry with that of the dictionary at hand. Only a name that is not known costs a
+ * round trip, which all who wait share. One that the store does not know either is a miss, and is not asked for again
+ * for a while: the dictionary was lost. Writers assert it now and then, which is how a loss heals.
+ */
+export class SharedStructures {
+  readonly #parts: SharedStructuresParts
+  readonly #clock: Clock
+  readonly #candidates = new ShapeCandidates()
+  readonly #unknown: UnknownNames
+  #known: KnownDictionaries | undefined
+  #publisher: Publisher | undefined
+  #loading: Promise<void> | undefined
+  /** Values packed, so that a candidate can tell one from another. */
+  #packed = 0
+
+  constructor(parts: SharedStructuresParts) {
+    this.#parts = parts
+    this.#clock = parts.clock ?? new TurnClock(SYSTEM_CLOCK)
+    this.#unknown = new UnknownNames(this.#clock)
+  }
+
+  /** Makes {@link pack} possible. @throws CacheError `CACHE_MISSING_PEER` */
+  async prepareToPack(): Promise<void> {
+    const known = await this.#prepare()
+    this.#publisher ??= new Publisher({
+      ...this.#parts,
+      known,
+      clock: this.#clock,
+      timers: this.#parts.timers ?? SYSTEM_TIMERS,
+    })
+  }
+
+  /** To be called when the store has been opened: loads the dictionary, if values are written here. Never rejects. */
+  async open(): Promise<void> {
+    if (this.#publisher === undefined) return
+    this.#publisher.start()
+    await this.#load().catch(() => {})
+  }
+
+  /** Ends what goes on in the background. To be called before the store is closed. */
+  close(): Promise<void> {
+    return this.#publisher?.stop() ?? Promise.resolve()
+  }
+
+  /** What lay in the store was removed: the next write brings the dictionary back. */
+  removed(): void {
+    this.#publisher?.removed()
+  }
+
+  /** Whether {@link prepareToPack} has resolved. */
+  get canPack(): boolean {
+    return this.#publisher !== undefined
+  }
+
+  /** @throws any error where the value cannot be represented */
+  pack(value: unknown): PackedValue {
+    const known = this.#known as KnownDictionaries
+    const publisher = this.#publisher as Publisher
+    const { dictionary, packer } = publisher.isThere ? known.current : known.none
+    this.#packed++
+    const payload = packer.pack(value)
+    if (known.current.dictionary.name === undefined || !mayHoldRecords(value)) {
+      return { payload, structures: undefined }
+    }
+    publisher.used()
+    return { payload, structures: dictionary.name }
+  }
+
+  /**
+   * The value in `bytes` from `start` on, or a promise of it where its dictionary has to be loaded.
+   * @param header holds the section 4 at `sectionAt`
+   * @throws CacheError `CACHE_UNDECODABLE` where no such dictionary is to be had (or the promise rejects with it)
+   */
+  unpack(header: Buffer, sectionAt: number, bytes: Buffer, start: number): unknown {
+    const packer = this.#known?.find(header, sectionAt)
+    if (packer !== undefined) return packer.unpack(bytes, start)
+    return this.#loadFor(header, sectionAt).then((loaded) => loaded.unpack(bytes, start))
+  }
+
+  async #loadFor(header: Buffer, sectionAt: number): Promise<RecordPacker> {
+    const known = await this.#prepare()
+    if (this.#unknown.has(header, sectionAt)) throw lost()
+    // An answer that was under way already may be older than the entry: then it is asked for once more.
+    for (let isFresh = this.#loading === undefined; ; isFresh = true) {
+      await this.#load().catch(refuse)
+      const packer = known.find(header, sectionAt)
+      if (packer !== undefined) return packer
+      if (isFresh) break
+    }
+    this.#unknown.add(header, sectionAt)
+    throw lost()
+  }
+
+  async #prepare(): Promise<KnownDictionaries> {
+    if (this.#known === undefined) {
+      const msgpackr = await loadMsgpackr()
+      this.#known ??= new KnownDictionaries(msgpackr, (names) => this.#note(names))
+    }
+    return this.#known
+  }
+
+  /** One at a time, shared by all who ask meanwhile. */
+  #load(): Promise<void> {
+    this.#loading ??= this.#loadNow().finally(() => {
+      this.#loading = undefined
+    })
+    return this.#loading
+  }
+
+  async #loadNow(): Promise<void> {
+    const { encryption, store } = this.#parts
+    const bytes = await store.load()
+    const found = bytes === null ? undefined : openDictionary(store.storedKey, bytes, encryption)
+    if (this.#publisher !== undefined) this.#publisher.met(bytes, found)
+    else if (found !== undefined) this.#known?.meet(found)
+  }
+
+  /** Called while a value is being packed. */
+  #note(names: readonly string[]): void {
+    const publisher = this.#publisher
+    if (publisher === undefined || publisher.isFull) return
+    const shape = this.#candidates.note(names, this.#packed)
+    if (shape !== undefined) publisher.learn(shape)
+  }
+}
+
+function lost(): CacheError {
+  return unreadable('the dictionary of record structures that they refer to is not to be found')
+}
+
+/** The store's own failure is told where it is met otherwise: to the reader it is a value that cannot be decoded. */
+function refuse(): never {
+  throw unreadable('the dictionary of record structures that they refer to cannot be loaded')
+}

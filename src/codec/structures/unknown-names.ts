@@ -1,0 +1,30 @@
+import { LRUCache } from 'lru-cache'
+import type { Clock } from '../../foundation/clock.ts'
+import { STRUCTURES_SECTION_BYTES } from './structures-section.ts'
+
+/** How long a name that the store did not know is not asked for again. */
+const REMEMBERED_MS = 1_000
+const MOST_NAMES = 256
+
+/** Names of dictionaries that were not found a moment ago: many entries of one that was lost ask once. */
+export class UnknownNames {
+  readonly #clock: Clock
+  readonly #untilMs = new LRUCache<string, number>({ max: MOST_NAMES })
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** Whether the name in the section 4 at `offset` is one. */
+  has(bytes: Buffer, offset: number): boolean {
+    return this.#clock.monotonicMs() < (this.#untilMs.get(nameAt(bytes, offset)) ?? 0)
+  }
+
+  add(bytes: Buffer, offset: number): void {
+    this.#untilMs.set(nameAt(bytes, offset), this.#clock.monotonicMs() + REMEMBERED_MS)
+  }
+}
+
+function nameAt(bytes: Buffer, offset: number): string {
+  return bytes.toString('latin1', offset, offset + STRUCTURES_SECTION_BYTES)
+}
