@@ -312,6 +312,22 @@ describe('a read-through cache', () => {
       await backend.set('user', USER)
       assert.deepEqual(await backend.get('user'), USER)
     }
+    const third = simulated.backend({ serializer: 'msgpack', prefix: 'third:' })
+    const fourth = simulated.backend({ serializer: 'msgpack', prefix: 'third:' })
+    opened.push(third, fourth)
+    await Promise.all([third.initialize(), fourth.initialize()])
+    const sizes: number[] = []
+    third.on('set', ({ bytes }) => sizes.push(bytes))
+    await waitUntil(
+      async () => {
+        await Promise.all([third.set('user', USER), fourth.set('order', ORDER)])
+        await third.set('both', [USER, ORDER, { third: 1 }])
+        return (sizes.at(-1) as number) < (sizes[1] as number) - 40
+      },
+      { what: 'two processes to share one dictionary' },
+    )
+    assert.deepEqual(await fourth.get('both'), [USER, ORDER, { third: 1 }])
+
     const other = createCache({ backend: simulated.backend() })
     opened.push(other)
     assert.deepEqual(await other.getOrSet('user', () => assert.fail('it is there')), USER)

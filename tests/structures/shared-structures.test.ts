@@ -4,7 +4,7 @@ import { describe, it } from 'vitest'
 import type { EntryMeta } from '../../src/codec/entry-meta.ts'
 import { sealEnvelope } from '../../src/codec/envelope.ts'
 import { CacheError } from '../../src/foundation/cache-error.ts'
-import { KEY_1, KEY_2 } from '../codec/encrypted-codec.ts'
+import { KEY_1, KEY_2, withChecksum } from '../codec/encrypted-codec.ts'
 import { trials } from '../trials.ts'
 import { richValue } from './rich-value.ts'
 import { Process, SharedPlace, structuresIn } from './shared-codec.ts'
@@ -199,6 +199,32 @@ describe('reading', () => {
         for (let length = 2; length < entry.length; length++)
           await assertMiss(reader, entry.subarray(0, length))
       }
+    }
+  })
+
+  it('a section that does not belong to its serializer, or does not fit into the header, is a miss', async () => {
+    const one = await Process.start(new SharedPlace())
+    await one.learn(USER)
+    const name = { count: 2, digest: one.encode(KEY, USER).subarray(14, 30) }
+    const payload = Buffer.from(one.encode(KEY, USER).subarray(30))
+    const header = { compressionId: 'none', structures: name }
+    for (const serializerId of ['json', 'v8', 'pickle', 'acme/orders']) {
+      await assertMiss(one, sealEnvelope(KEY, { ...header, serializerId }, payload))
+    }
+    const sound = sealEnvelope(KEY, { ...header, serializerId: 'msgpack' }, payload)
+    assert.deepEqual(one.codec.decode(KEY, sound), USER)
+    for (const count of [0, 1, 3, 512, 65_535]) {
+      const other = sealEnvelope(
+        KEY,
+        { ...header, serializerId: 'msgpack', structures: { ...name, count } },
+        payload,
+      )
+      await assertMiss(one, other)
+    }
+    for (let headerBytes = 0; headerBytes < 30; headerBytes++) {
+      const short = Buffer.from(sound)
+      short.writeUInt16BE(headerBytes, 4)
+      await assertMiss(one, withChecksum(KEY, short))
     }
   })
 
