@@ -1,20 +1,17 @@
 import { startStandalone } from '../testbed/redis-standalone.ts'
-import { median } from './measure/statistics.ts'
+import { CONTENDERS } from './contenders/contenders.ts'
+import { formatSection } from './report/markdown.ts'
 import { redisHit } from './scenarios/redis-hit.ts'
-
+import { localHit } from './scenarios/local-hit.ts'
+import { policies } from './scenarios/policies.ts'
+import { getMany, getOrSetMany } from './scenarios/batches.ts'
+import { set, deletion } from './scenarios/writes.ts'
 const redis = await startStandalone({ args: ['--slowlog-log-slower-than', '5000'] })
 try {
-  const s = await redisHit.measure({ redis, rounds: 3, turnMs: 60, isQuick: true, progress: console.log })
-  for (const x of s) {
-    console.log(x.title)
-    for (const r of x.rows)
-      console.log(
-        r.contender,
-        Object.entries(r.samples)
-          .map(([k, v]) => `${k}=${median(v).toFixed(2)}`)
-          .join(' '),
-      )
+  for (const one of [localHit, policies, getMany, getOrSetMany, set, deletion]) {
+  const t = performance.now()
+  const s = await one.measure({ redis, rounds: 2, turnMs: 50, isQuick: true, progress: console.log, contenders: CONTENDERS })
+  for (const x of s) console.log(formatSection(x, []))
+  console.log(performance.now() - t)
   }
-} finally {
-  await redis.stop()
-}
+} finally { await redis.stop() }

@@ -19,7 +19,6 @@ export const FIGURES = {
   importMs: { title: 'import, ms', better: 'less', digits: 1 },
   importBytes: { title: 'bytes of source', better: 'less', digits: 0 },
   peakMib: { title: 'peak over start, MiB', better: 'less', digits: 0 },
-  hits: { title: 'hits in the process, %', better: 'more', digits: 1 },
   nodeMicros: { title: 'Node CPU, µs/op', better: 'less', digits: 2 },
   redisMicros: { title: 'Redis CPU, µs/op', better: 'less', digits: 2 },
   commands: { title: 'commands/op', better: 'less', digits: 3 },

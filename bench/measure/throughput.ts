@@ -11,6 +11,8 @@ export interface Task {
   readonly kind: Kind
   /** One operation; `index` counts up, for choosing a key. Awaited unless `isSync`. */
   run(index: number): unknown
+  /** Brings about what so many operations need, before their time is taken. */
+  prepare?(operations: number): Promise<void>
 }
 
 /** How the speed of tasks is measured. */
@@ -61,6 +63,7 @@ export async function throughput(
 async function calibrate(task: Task, options: ThroughputOptions): Promise<number> {
   let operations = options.inFlight
   for (;;) {
+    await task.prepare?.(operations)
     const startMs = performance.now()
     await perform(task, operations, options)
     const tookMs = performance.now() - startMs
@@ -70,6 +73,7 @@ async function calibrate(task: Task, options: ThroughputOptions): Promise<number
 }
 
 async function measureTurn(task: Task, operations: number, options: ThroughputOptions): Promise<Measured> {
+  await task.prepare?.(operations)
   // Nobody pays for what the one before left behind.
   globalThis.gc?.()
   const before = await redisLoad(options.redis)
