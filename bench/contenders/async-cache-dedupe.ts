@@ -7,6 +7,7 @@ export const asyncCacheDedupe: Contender = {
   name: 'async-cache-dedupe',
   kind: 'peer',
   imports: ['async-cache-dedupe', 'ioredis'],
+  loadsMissing: true,
   hasTags: true,
   openShared: async (setting) => {
     const client = new Redis(setting.url)

@@ -12,6 +12,7 @@ function bentocacheOf(name: string, serialize: boolean): Contender {
     name,
     kind: 'peer',
     imports: ['bentocache', 'bentocache/drivers/memory', 'bentocache/drivers/redis'],
+    loadsMissing: true,
     hasTags: true,
     isTiered: true,
     ...(serialize && { openShared: async (setting: Setting) => open(setting, bentostore()) }),

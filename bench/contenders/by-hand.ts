@@ -6,6 +6,7 @@ export const tunedByHand: Contender = {
   name: '@redis/client by hand, timeout off',
   kind: 'by hand',
   imports: ['@redis/client'],
+  loadsMissing: true,
   openShared: (setting) => open(setting, { commandOptions: { timeout: 0 } }),
 }
 
@@ -13,6 +14,7 @@ export const byHandAsItComes: Contender = {
   name: '@redis/client by hand, as it comes',
   kind: 'by hand',
   imports: ['@redis/client'],
+  loadsMissing: true,
   openShared: (setting) => open(setting, {}),
 }
 
@@ -21,6 +23,7 @@ export const clientSideCache: Contender = {
   name: '@redis/client client-side cache',
   kind: 'peer',
   imports: ['@redis/client'],
+  loadsMissing: true,
   isTiered: true,
   openLocal: (setting) =>
     open(setting, {

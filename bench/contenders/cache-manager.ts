@@ -8,6 +8,7 @@ export const cacheManager: Contender = {
   name: 'cache-manager + @keyv/redis',
   kind: 'peer',
   imports: ['cache-manager', '@keyv/redis'],
+  loadsMissing: true,
   isTiered: true,
   openShared: async (setting) => open(setting, [redis(setting)]),
   openLocal: async (setting) =>

@@ -8,6 +8,7 @@ export const cacheable: Contender = {
   name: 'cacheable',
   kind: 'peer',
   imports: ['cacheable', '@keyv/redis'],
+  loadsMissing: true,
   hasTags: true,
   isTiered: true,
   openShared: async (setting) => {

@@ -9,6 +9,7 @@ export const cachifiedLibrary: Contender = {
   name: '@epic-web/cachified',
   kind: 'peer',
   imports: ['@epic-web/cachified', 'cachified-redis-adapter', '@redis/client'],
+  loadsMissing: true,
   openShared: async (setting) => {
     const client = createClient({ url: setting.url })
     client.on('error', () => {}) // the command that fails tells the same

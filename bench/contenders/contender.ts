@@ -46,6 +46,8 @@ export interface Contender {
   openLocal?(setting: Setting): Promise<Store>
   /** Whether it has tags. */
   readonly hasTags?: boolean
+  /** Whether its `get` loads and stores what is missing. */
+  readonly loadsMissing?: boolean
   /** Whether its local tier stands over Redis, so that processes share what they load. @default false */
   readonly isTiered?: boolean
   /** Whether its format improves with what it has seen, so that what it wrote first is written once more. @default false */

@@ -6,6 +6,7 @@ export const layeredLoader: Contender = {
   name: 'layered-loader',
   kind: 'peer',
   imports: ['layered-loader', 'ioredis'],
+  loadsMissing: true,
   isTiered: true,
   openShared: async (setting) => open(setting, {}, async () => {}),
   openLocal: async (setting) => {

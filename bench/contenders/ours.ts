@@ -39,6 +39,7 @@ function cacheOf(name: string, options: CreateCacheOptions): Contender {
     name,
     kind: 'ours',
     imports: ['cachewright'],
+    loadsMissing: true,
     hasTags: true,
     isTiered: true,
     learns: options.serializer === 'msgpack',

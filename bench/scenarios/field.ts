@@ -14,6 +14,8 @@ const CHECKED = 20
 export interface Player {
   readonly contender: Contender
   readonly store: Store
+  /** How often it has loaded a value. */
+  loads(): number
 }
 
 /** How contenders are opened. */
@@ -60,12 +62,26 @@ export async function withField<Result>(
     for (const contender of contenders) {
       const open = options.tier === 'shared' ? contender.openShared : contender.openLocal
       if (open === undefined || (options.tags?.length && !contender.hasTags)) continue
-      players.push({ contender, store: await open(settingOf(contender.name, options)) })
+      players.push(await enter(contender, open, options))
     }
     return await use(players)
   } finally {
     for (const { store } of players) await store.close()
   }
+}
+
+async function enter(
+  contender: Contender,
+  open: (setting: Setting) => Promise<Store>,
+  options: FieldOptions,
+): Promise<Player> {
+  let loads = 0
+  const setting = settingOf(contender.name, options)
+  const load = (key: string) => {
+    loads++
+    return setting.load(key)
+  }
+  return { contender, store: await open({ ...setting, load }), loads: () => loads }
 }
 
 /** Reads every key twice, so that a tier in the process holds them all. */
@@ -75,7 +91,8 @@ export async function warmUp({ store }: Player, payload: Payload): Promise<void>
 }
 
 /** Stores every value of a payload through the contender's own door, and checks that it answers them. */
-export async function fill({ contender, store }: Player, payload: Payload): Promise<void> {
+export async function fill(player: Player, payload: Payload): Promise<void> {
+  const { contender, store } = player
   const keys = Array.from({ length: payload.keys }, (_, id) => keyOf(id))
   for (let times = contender.learns ? 2 : 1; times > 0; times--) {
     await inParallel(keys, (key) =>
@@ -83,7 +100,7 @@ export async function fill({ contender, store }: Player, payload: Payload): Prom
     )
     if (contender.learns) await pause(LEARNING_MS)
   }
-  await check({ contender, store }, payload)
+  await check(player, payload)
 }
 
 /** @throws AssertionError where it answers anything but the values of the payload */

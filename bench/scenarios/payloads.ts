@@ -51,10 +51,11 @@ function records(id: number, count: number): object {
   }
 }
 
+export const OBJECT_100B: Payload = { name: '100 B', bytes: 100, keys: 2_000, valueOf: smallObject }
 export const OBJECT_1K: Payload = { name: '1 KB', bytes: 1_000, keys: 2_000, valueOf: sampleObject }
 
 export const OBJECTS: readonly Payload[] = [
-  { name: '100 B', bytes: 100, keys: 2_000, valueOf: smallObject },
+  OBJECT_100B,
   OBJECT_1K,
   { name: '10 KB', bytes: 10_000, keys: 1_000, valueOf: (id) => records(id, 95) },
   { name: '100 KB', bytes: 100_000, keys: 200, valueOf: (id) => records(id, 930) },

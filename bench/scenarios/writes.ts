@@ -2,7 +2,7 @@ import { tunedByHand } from '../contenders/by-hand.ts'
 import type { Section } from '../measure/section.ts'
 import { type Task, throughput } from '../measure/throughput.ts'
 import { type FieldOptions, fill, inParallel, type Player, withField } from './field.ts'
-import { keyOf, OBJECT_1K, OBJECTS, type Payload } from './payloads.ts'
+import { keyOf, OBJECT_1K, OBJECT_100B, OBJECTS, type Payload } from './payloads.ts'
 import type { Run, Scenario } from './scenario.ts'
 
 const IN_FLIGHT = 128
@@ -36,11 +36,11 @@ export const deletion: Scenario = {
   about: 'removal of single keys, 128 in flight',
   measure: async (run) => [
     {
-      id: 'delete/1 KB',
+      id: 'delete/100 B',
       title: `delete, ${IN_FLIGHT} in flight`,
       figure: 'perSecond',
       baseline: tunedByHand.name,
-      rows: await measureWrites(run, 'delete', OBJECT_1K, deleteTask),
+      rows: await measureWrites(run, 'delete', OBJECT_100B, deleteTask),
     },
   ],
 }
@@ -91,7 +91,7 @@ function deleteTask({ contender, store }: Player): Task | undefined {
       inParallel(
         Array.from({ length: operations }, (_, id) => id),
         (id) =>
-          store.set === undefined ? store.get(keyOf(id)) : store.set(keyOf(id), OBJECT_1K.valueOf(id)),
+          store.set === undefined ? store.get(keyOf(id)) : store.set(keyOf(id), OBJECT_100B.valueOf(id)),
       ),
     run: (index) => remove(keyOf(index)),
   }
