@@ -3,32 +3,40 @@ import { memoryDriver } from 'bentocache/drivers/memory'
 import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis'
 import type { Contender, Setting, Store } from './contender.ts'
 
-export const bentocache = bentocacheOf('bentocache', true)
-/** As its documentation advises where values are not changed by those who read them. */
-export const bentocacheUnserialized = bentocacheOf('bentocache, L1 unserialized', false)
+const IMPORTS = ['bentocache', 'bentocache/drivers/memory', 'bentocache/drivers/redis']
 
-function bentocacheOf(name: string, serialize: boolean): Contender {
-  return {
-    name,
-    kind: 'peer',
-    imports: ['bentocache', 'bentocache/drivers/memory', 'bentocache/drivers/redis'],
-    loadsMissing: true,
-    hasTags: true,
-    isTiered: true,
-    ...(serialize && { openShared: async (setting: Setting) => open(setting, bentostore()) }),
-    openLocal: async (setting) =>
-      open(
-        setting,
-        bentostore()
-          .useL1Layer(memoryDriver({ maxItems: setting.localEntries, serialize }))
-          .useBus(redisBusDriver({ connection: connectionOf(setting) })),
-      ),
-  }
+export const bentocache: Contender = {
+  name: 'bentocache',
+  kind: 'peer',
+  imports: IMPORTS,
+  hasTags: true,
+  loadsMissing: true,
+  isTiered: true,
+  keepsInvalidated: true,
+  openShared: async (setting) => open(setting, bentostore().useL2Layer(redis(setting))),
+  openLocal: async (setting) =>
+    open(
+      setting,
+      bentostore()
+        .useL1Layer(memoryDriver({ maxItems: setting.localEntries }))
+        .useL2Layer(redis(setting))
+        .useBus(redisBusDriver({ connection: connectionOf(setting) })),
+    ),
 }
 
-function open(setting: Setting, layers: ReturnType<typeof bentostore>): Store {
-  const { load, prefix, tags, ttlMs } = setting
-  const store = layers.useL2Layer(redisDriver({ connection: connectionOf(setting) }))
+/** The fastest that its local tier can be had; over Redis it then fails on what it reads from there. */
+export const bentocacheUnserialized: Contender = {
+  name: 'bentocache, L1 alone, unserialized',
+  kind: 'peer',
+  imports: IMPORTS,
+  openLocal: async (setting) =>
+    open(
+      setting,
+      bentostore().useL1Layer(memoryDriver({ maxItems: setting.localEntries, serialize: false })),
+    ),
+}
+
+function open({ load, prefix, tags, ttlMs }: Setting, store: ReturnType<typeof bentostore>): Store {
   const bento = new BentoCache({ default: 'main', prefix, stores: { main: store } })
   const entry = tags.length === 0 ? { ttl: ttlMs } : { ttl: ttlMs, tags: [...tags] }
   return {
@@ -39,6 +47,10 @@ function open(setting: Setting, layers: ReturnType<typeof bentostore>): Store {
     invalidateTag: (tag) => bento.deleteByTag({ tags: [tag] }),
     close: () => bento.disconnectAll(),
   }
+}
+
+function redis(setting: Setting): ReturnType<typeof redisDriver> {
+  return redisDriver({ connection: connectionOf(setting) })
 }
 
 function connectionOf({ url }: Setting): { readonly host: string; readonly port: number } {

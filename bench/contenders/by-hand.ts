@@ -14,7 +14,6 @@ export const byHandAsItComes: Contender = {
   name: '@redis/client by hand, as it comes',
   kind: 'by hand',
   imports: ['@redis/client'],
-  loadsMissing: true,
   openShared: (setting) => open(setting, {}),
 }
 

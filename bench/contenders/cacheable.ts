@@ -10,6 +10,7 @@ export const cacheable: Contender = {
   imports: ['cacheable', '@keyv/redis'],
   loadsMissing: true,
   hasTags: true,
+  keepsInvalidated: true,
   isTiered: true,
   openShared: async (setting) => {
     const { prefix, tags, ttlMs, url } = setting

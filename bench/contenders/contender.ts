@@ -50,6 +50,8 @@ export interface Contender {
   readonly loadsMissing?: boolean
   /** Whether its local tier stands over Redis, so that processes share what they load. @default false */
   readonly isTiered?: boolean
+  /** Whether invalidating a tag leaves its entries where they are, so that another time is the same work. @default false */
+  readonly keepsInvalidated?: boolean
   /** Whether its format improves with what it has seen, so that what it wrote first is written once more. @default false */
   readonly learns?: boolean
 }

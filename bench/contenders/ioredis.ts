@@ -5,7 +5,6 @@ export const ioredisByHand: Contender = {
   name: 'ioredis by hand',
   kind: 'by hand',
   imports: ['ioredis'],
-  loadsMissing: true,
   openShared: async ({ format, load, prefix, ttlMs, url }) => {
     const client = new Redis(url)
     const isText = format === 'text'

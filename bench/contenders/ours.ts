@@ -12,6 +12,16 @@ export const backendMsgpack = backendOf('cachewright backend, msgpack', 'msgpack
 export const cache = cacheOf('cachewright cache', { serializer: 'json' })
 export const cacheMsgpack = cacheOf('cachewright cache, msgpack', { serializer: 'msgpack' })
 
+/** The read-through cache where nothing tells it of changes. */
+export const cacheUntracked: Contender = {
+  name: 'cachewright cache, without tracking',
+  kind: 'ours',
+  imports: ['cachewright'],
+  hasTags: true,
+  isTiered: true,
+  openLocal: (setting) => openCache(setting, { coherence: 'ttl' }),
+}
+
 function backendOf(name: string, serializer: SerializerOption): Contender {
   return {
     name,
@@ -41,6 +51,7 @@ function cacheOf(name: string, options: CreateCacheOptions): Contender {
     imports: ['cachewright'],
     loadsMissing: true,
     hasTags: true,
+    keepsInvalidated: true,
     isTiered: true,
     learns: options.serializer === 'msgpack',
     openShared: (setting) => openCache(setting, { ...options, local: false }),

@@ -4,6 +4,7 @@ import type { Kind } from '../contenders/contender.ts'
 import { redisLoad } from './redis-load.ts'
 import { interleave } from './rounds.ts'
 import type { Measured, Row } from './section.ts'
+import { median } from './statistics.ts'
 
 /** One way to do the work whose speed is compared. */
 export interface Task {
@@ -21,7 +22,7 @@ export interface ThroughputOptions {
   readonly rounds: number
   /** Operations under way at a time. */
   readonly inFlight: number
-  /** How long the fastest contender's turn takes. */
+  /** How long the turn of a contender of middling speed takes at least. */
   readonly turnMs: number
   /** Operations make no promise. @default false */
   readonly isSync?: boolean
@@ -29,13 +30,15 @@ export interface ThroughputOptions {
   readonly isLocal?: boolean
 }
 
-/** Nobody's turn takes longer than this many times the fastest's: who is slower does fewer operations. */
-const SLOWEST = 5
+/** The fastest contender's turn is not shorter than this part of `turnMs`: a moment would measure the clock. */
+const FASTEST = 0.4
+/** Whose turn would take longer than this many times `turnMs` does fewer operations. */
+const SLOWEST = 2.5
 const CALIBRATION_MS = 60
 
 /**
- * Compares the speed of tasks that do the same work: as many operations each, chosen so that the fastest takes
- * `turnMs` for them.
+ * Compares the speed of tasks that do the same work: as many operations each, as
+ * many as take about `turnMs`.
  */
 export async function throughput(
   tasks: readonly Task[],
@@ -43,7 +46,8 @@ export async function throughput(
 ): Promise<readonly Row[]> {
   const speeds: number[] = []
   for (const task of tasks) speeds.push(await calibrate(task, options))
-  const common = Math.max((Math.max(...speeds) * options.turnMs) / 1_000, options.inFlight)
+  const pace = Math.max(median(speeds), Math.max(...speeds) * FASTEST)
+  const common = Math.max((pace * options.turnMs) / 1_000, options.inFlight)
   const turns = tasks.map((task, position) => {
     const affordable = ((speeds[position] as number) * options.turnMs * SLOWEST) / 1_000
     const operations = Math.ceil(

@@ -63,7 +63,11 @@ function ratioCells(row: Row, baseline: Row | undefined, figure: FigureName): re
 
 function shortVerdict(verdict: Verdict): string {
   const whom = verdict.against === '' ? '' : ` of ${verdict.against}`
-  return `${verdict.isMet ? 'met' : 'MISSED'}: ${reachedIn(verdict)} (${verdict.bound})${whom}`
+  return `${wordFor(verdict)}: ${reachedIn(verdict)} (${verdict.bound})${whom}`
+}
+
+function wordFor({ isAside, isMet }: Verdict): string {
+  return `${isAside ? 'beside: ' : ''}${isMet ? 'met' : 'MISSED'}`
 }
 
 function reachedIn({ against, figure, reached }: Verdict): string {
@@ -75,19 +79,11 @@ export function formatVerdicts(verdicts: readonly Verdict[]): string {
   return formatTable(
     ['what', 'contender', 'against', 'target', 'reached', 'spread', 'verdict'],
     verdicts.map((verdict) => {
-      const { against, bound, contender, figure, isMet, reached, title } = verdict
+      const { against, bound, contender, figure, reached, title } = verdict
       const about = figure === undefined || against !== '' ? title : `${title}: ${FIGURES[figure].title}`
       const show = (value: number) => reachedIn({ ...verdict, reached: { ...reached, median: value } })
       const spread = `${show(reached.lowest)} – ${show(reached.highest)}`
-      return [
-        about,
-        contender,
-        against || '—',
-        bound,
-        show(reached.median),
-        spread,
-        isMet ? 'met' : 'MISSED',
-      ]
+      return [about, contender, against || '—', bound, show(reached.median), spread, wordFor(verdict)]
     }),
   )
 }

@@ -15,6 +15,8 @@ interface RatioTarget {
   /** @default the section's */
   readonly figure?: FigureName
   readonly atLeast: number
+  /** Shown beside what decides. @default false */
+  readonly isAside?: boolean
 }
 
 interface FigureTarget {
@@ -43,6 +45,7 @@ export interface Verdict {
   readonly reached: Spread
   readonly bound: string
   readonly isMet: boolean
+  readonly isAside: boolean
 }
 
 /** The verdict on each target that was measured. */
@@ -60,18 +63,16 @@ export function verdictsOn(
 }
 
 function ratioVerdict(target: RatioTarget, section: Section): readonly Verdict[] {
-  const { against, atLeast, contender, figure = section.figure } = target
+  const { against, atLeast, contender, figure = section.figure, isAside = false } = target
   const row = rowOf(section, contender)
   const other =
-    typeof against === 'string'
-      ? rowOf(section, against)
-      : bestPeer(section, figure, against.bestPeerExcept)
+    typeof against === 'string' ? rowOf(section, against) : bestPeer(section, figure, against.bestPeerExcept)
   const reached = row && other && ratioOf(row, other, figure)
   if (reached === undefined) return []
   return [
     {
       ...{ of: section.id, title: section.title, contender, against: other?.contender ?? '', figure },
-      ...{ reached, bound: `≥ ${atLeast}x`, isMet: reached.median >= atLeast },
+      ...{ reached, bound: `≥ ${atLeast}x`, isMet: reached.median >= atLeast, isAside },
     },
   ]
 }
@@ -84,7 +85,7 @@ function figureVerdict(target: FigureTarget, section: Section): readonly Verdict
   return [
     {
       ...{ of: section.id, title: section.title, contender, against: '', figure },
-      ...{ reached, bound: `≤ ${atMost}`, isMet: reached.median <= atMost },
+      ...{ reached, bound: `≤ ${atMost}`, isMet: reached.median <= atMost, isAside: false },
     },
   ]
 }
@@ -99,6 +100,7 @@ function growthVerdict(target: GrowthTarget, growths: readonly Growth[]): readon
       reached: spreadOf([growth.exponent]),
       bound: `${exponent} ± ${tolerance}`,
       isMet: Math.abs(growth.exponent - exponent) <= tolerance,
+      isAside: false,
     },
   ]
 }

@@ -1,7 +1,7 @@
 import { bareLru } from '../contenders/bare-lru.ts'
 import { tunedByHand } from '../contenders/by-hand.ts'
-import { interleave } from '../measure/rounds.ts'
 import { parseInfo } from '../measure/redis-load.ts'
+import { interleave } from '../measure/rounds.ts'
 import type { Section } from '../measure/section.ts'
 import { Fleet } from '../workers/fleet.ts'
 import { inParallel, withField } from './field.ts'
@@ -10,8 +10,8 @@ import type { Run, Scenario } from './scenario.ts'
 
 const BUDGET_BYTES = 20_000_000
 const MOST_ENTRIES = 20_000
-/** Bytes do not depend on the moment: two rounds tell as much as many. */
-const ROUNDS = 2
+/** Bytes do not depend on the moment: one round tells as much as many. */
+const ROUNDS = 1
 
 /** What an entry takes, in the process and in Redis. */
 export const memory: Scenario = {

@@ -2,10 +2,10 @@ import { tunedByHand } from '../contenders/by-hand.ts'
 import { redisLoad } from '../measure/redis-load.ts'
 import { interleave } from '../measure/rounds.ts'
 import type { Measured, Section } from '../measure/section.ts'
-import { Fleet } from '../workers/fleet.ts'
-import type { ZipfJob } from '../workers/job.ts'
+import type { Fleet } from '../workers/fleet.ts'
+import type { Outcome, ZipfJob } from '../workers/job.ts'
 import { type FieldOptions, inParallel, withField } from './field.ts'
-import { type FleetMember, fleetMembers } from './fleets.ts'
+import { type FleetMember, fleetMembers, withFleets } from './fleets.ts'
 import { keyOf, OBJECT_1K } from './payloads.ts'
 import type { Run, Scenario } from './scenario.ts'
 
@@ -15,8 +15,8 @@ const LOCAL_ENTRIES = 100_000
 const PREFILLED = 100_000
 const IN_FLIGHT = 16
 const PROCESSES = [1, 2, 4]
-const WARM_UP_MS = 1_000
-const MEASURED_MS = 800
+const WARM_UP_MS = 2_500
+const MEASURED_MS = 600
 
 /** Traffic as a service has it, on one to four processes. */
 export const zipf: Scenario = {
@@ -32,23 +32,21 @@ export const zipf: Scenario = {
     for (const processes of isQuick ? PROCESSES.slice(-1) : PROCESSES) {
       const title = `Zipf mix, ${processes} ${processes === 1 ? 'process' : 'processes'}`
       progress(title)
-      let seed = 1
-      const turns = members.map(({ contender: { kind, name: contender }, tier }) => ({
-        contender,
-        kind,
-        take: () =>
-          takeTurn(
-            run,
-            Array.from({ length: processes }, (_, process) => ({
-              kind: 'zipf',
-              url: redis.url,
-              ...{ contender, tier, keys: KEYS, localEntries: LOCAL_ENTRIES, inFlight: IN_FLIGHT },
-              seed: seed + process * 1_000,
-            })),
-          ),
-      }))
-      const rows = await interleave(turns, rounds)
-      seed++
+      const jobOf = ({ contender, tier }: FleetMember, process: number): ZipfJob => ({
+        kind: 'zipf',
+        url: redis.url,
+        ...{ contender: contender.name, tier, keys: KEYS, localEntries: LOCAL_ENTRIES },
+        ...{ inFlight: IN_FLIGHT, seed: 1 + process * 1_000 },
+      })
+      const rows = await withFleets(members, processes, jobOf, async (fleets) => {
+        for (const { fleet } of fleets) await fleet.turn(WARM_UP_MS)
+        const turns = fleets.map(({ contender: { kind, name: contender }, fleet }) => ({
+          contender,
+          kind,
+          take: () => takeTurn(run, fleet),
+        }))
+        return interleave(turns, rounds)
+      })
       sections.push({
         id: `zipf/${processes}`,
         title,
@@ -73,27 +71,19 @@ async function prefill({ redis }: Run, { contender, tier }: FleetMember): Promis
   })
 }
 
-async function takeTurn({ redis }: Run, jobs: readonly ZipfJob[]): Promise<Measured> {
-  const fleet = await Fleet.start(jobs)
-  try {
-    await fleet.turn(WARM_UP_MS)
-    const before = await redisLoad(redis)
-    const outcomes = await fleet.turn(MEASURED_MS)
-    const after = await redisLoad(redis)
-    const sum = (name: string) => outcomes.reduce((total, outcome) => total + (outcome[name] ?? 0), 0)
-    const operations = sum('operations')
-    return {
-      perSecond: outcomes.reduce(
-        (total, { operations = 0, tookMs = 1 }) => total + (operations * 1_000) / tookMs,
-        0,
-      ),
-      nodeMicros: sum('cpuMicros') / operations,
-      redisMicros: (after.cpuMicros - before.cpuMicros) / operations,
-      commands: (after.commands - before.commands) / operations,
-      bytesSent: (after.bytesReceived - before.bytesReceived) / operations,
-      bytesReceived: (after.bytesSent - before.bytesSent) / operations,
-    }
-  } finally {
-    await fleet.end()
+async function takeTurn({ redis }: Run, fleet: Fleet): Promise<Measured> {
+  const before = await redisLoad(redis)
+  const outcomes = await fleet.turn(MEASURED_MS)
+  const after = await redisLoad(redis)
+  const sum = (name: string) => outcomes.reduce((total, outcome) => total + (outcome[name] ?? 0), 0)
+  const operations = sum('operations')
+  const speedOf = ({ operations = 0, tookMs = Number.NaN }: Outcome) => (operations * 1_000) / tookMs
+  return {
+    perSecond: outcomes.reduce((total, outcome) => total + speedOf(outcome), 0),
+    nodeMicros: sum('cpuMicros') / operations,
+    redisMicros: (after.cpuMicros - before.cpuMicros) / operations,
+    commands: (after.commands - before.commands) / operations,
+    bytesSent: (after.bytesReceived - before.bytesReceived) / operations,
+    bytesReceived: (after.bytesSent - before.bytesSent) / operations,
   }
 }

@@ -19,7 +19,10 @@ export class Fleet {
   /** Resolves when all are ready. */
   static async start(jobs: readonly Job[]): Promise<Fleet> {
     const workers = jobs.map((job) =>
-      fork(SCRIPT, [JSON.stringify(job)], { execArgv: ['--expose-gc'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+      fork(SCRIPT, [JSON.stringify(job)], {
+        execArgv: ['--expose-gc'],
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      }),
     )
     const fleet = new Fleet(workers)
     try {
@@ -75,7 +78,9 @@ function heard(worker: ChildProcess): Promise<Exclude<Message, { readonly state:
     }
     const onMessage = (message: Message) =>
       settle(() =>
-        message.state === 'failed' ? reject(new Error(`A worker failed: ${message.reason}`)) : resolve(message),
+        message.state === 'failed'
+          ? reject(new Error(`A worker failed: ${message.reason}`))
+          : resolve(message),
       )
     const onExit = () => settle(() => reject(new Error('A worker ended before it answered')))
     const patience = setTimeout(

@@ -19,7 +19,7 @@ export interface ZipfJob {
   readonly seed: number
 }
 
-/** Asks for one cold key so many times at once. */
+/** Asks for one cold key so many times at once; each turn for the next. */
 export interface StampedeJob {
   readonly kind: 'stampede'
   readonly url: string
@@ -27,7 +27,7 @@ export interface StampedeJob {
   readonly tier: 'shared' | 'local'
   readonly callers: number
   readonly loadMs: number
-  readonly id: number
+  readonly firstId: number
 }
 
 /** Keeps entries in the process. */

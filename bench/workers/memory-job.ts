@@ -1,4 +1,4 @@
-import { settingOf } from '../scenarios/field.ts'
+import { inParallel, settingOf } from '../scenarios/field.ts'
 import { keyOf, OBJECTS } from '../scenarios/payloads.ts'
 import type { MemoryJob, Outcome, PreparedJob } from './job.ts'
 import { openStore } from './open-store.ts'
@@ -18,9 +18,10 @@ export async function prepareMemory(job: MemoryJob): Promise<PreparedJob> {
   for (let id = 0; id < 1_000; id++) await store.get(keyOf(entries + id))
   return {
     async turn(): Promise<Outcome> {
+      const keys = Array.from({ length: entries }, (_, id) => keyOf(id))
       const before = weigh()
       for (let times = 0; times < 2; times++) {
-        for (let id = 0; id < entries; id++) await store.get(keyOf(id))
+        await inParallel(keys, (key) => store.get(key))
       }
       await store.idle?.()
       return { bytes: weigh() - before }

@@ -6,8 +6,9 @@ import { openStore } from './open-store.ts'
 
 /** Everybody asks at once for what nobody has. */
 export async function prepareStampede(job: StampedeJob): Promise<PreparedJob> {
-  const { callers, contender, id, loadMs, tier, url } = job
+  const { callers, contender, firstId, loadMs, tier, url } = job
   let loads = 0
+  let id = firstId
   const setting = settingOf(contender, { url, payload: OBJECT_1K, tier })
   const store = await openStore(contender, tier, {
     ...setting,
@@ -18,13 +19,14 @@ export async function prepareStampede(job: StampedeJob): Promise<PreparedJob> {
     },
   })
   // Connections that are made with the first operation are made by now.
-  await store.get(keyOf(id + 1_000_000 + process.pid))
+  await store.get(keyOf(1_000_000 + process.pid))
   return {
     async turn(): Promise<Outcome> {
       loads = 0
+      const key = keyOf(id++)
       const startCpu = process.cpuUsage()
       const startMs = performance.now()
-      await Promise.all(Array.from({ length: callers }, () => store.get(keyOf(id))))
+      await Promise.all(Array.from({ length: callers }, () => store.get(key)))
       const { system, user } = process.cpuUsage(startCpu)
       return { loads, tookMs: performance.now() - startMs, cpuMicros: system + user }
     },
