@@ -4,14 +4,16 @@ import type { Spread } from '../measure/statistics.ts'
 import { formatRatio } from './format.ts'
 import { ratioOf, rowOf } from './ratios.ts'
 
-const COLUMNS = 2
-const PANEL_WIDTH = 620
+const COLUMNS = 3
+const PANEL_WIDTH = 580
 const NAME_WIDTH = 235
 const VALUE_WIDTH = 65
 const BAR_WIDTH = PANEL_WIDTH - NAME_WIDTH - VALUE_WIDTH
 const ROW_HEIGHT = 20
 const TITLE_HEIGHT = 46
 const GAP = 28
+/** Where the best is so many times the worst, equal steps are equal factors. */
+const WIDE = 30
 
 /** The file stands for itself, wherever it is shown: dark where its reader's system is. */
 const STYLE = `
@@ -61,24 +63,40 @@ function barsOf(section: Section): readonly Bar[] {
   if (baseline === undefined) return []
   return section.rows.flatMap((row) => {
     const ratio = ratioOf(row, baseline, section.figure)
-    if (ratio === undefined || !Number.isFinite(ratio.median)) return []
+    if (ratio === undefined || !(ratio.median > 0 && ratio.median < Number.POSITIVE_INFINITY)) return []
     return [{ name: row.contender, kind: row.kind, ratio }]
   })
 }
 
 function drawPanel(section: Section, bars: readonly Bar[], left: number, top: number): string {
-  const widest = Math.max(...bars.map(({ ratio }) => ratio.median * 1.15))
-  const x = (ratio: number) => NAME_WIDTH + (Math.min(ratio, widest) / widest) * BAR_WIDTH
+  const x = scaleOf(bars)
   const bottom = TITLE_HEIGHT + bars.length * ROW_HEIGHT
   const figure = FIGURES[section.figure].title
+  const note = `${figure}, times as good as ${section.baseline}${isWide(bars) ? ', by factors' : ''}`
   return [
     `<g transform="translate(${left} ${top})">`,
     `<text class="title" y="14">${escapeText(section.title)}</text>`,
-    `<text class="quiet" y="31">${escapeText(`${figure}, times as good as ${section.baseline}; longer is better`)}</text>`,
+    `<text class="quiet" y="31">${escapeText(note)}</text>`,
     `<line class="one" x1="${x(1).toFixed(1)}" x2="${x(1).toFixed(1)}" y1="${TITLE_HEIGHT - 6}" y2="${bottom}"/>`,
     ...bars.map((bar, position) => drawBar(bar, x, TITLE_HEIGHT + position * ROW_HEIGHT)),
     '</g>',
   ].join('\n')
+}
+
+function isWide(bars: readonly Bar[]): boolean {
+  const medians = bars.map(({ ratio }) => ratio.median)
+  return Math.max(...medians) > WIDE * Math.min(...medians)
+}
+
+/** Where a ratio lies, from the left edge of the panel. */
+function scaleOf(bars: readonly Bar[]): (ratio: number) => number {
+  const medians = bars.map(({ ratio }) => ratio.median)
+  const widest = Math.max(1, ...medians) * 1.15
+  const least = Math.min(1, ...medians) / 2
+  const share = isWide(bars)
+    ? (ratio: number) => Math.log(ratio / least) / Math.log(widest / least)
+    : (ratio: number) => ratio / widest
+  return (ratio) => NAME_WIDTH + Math.min(Math.max(share(ratio), 0), 1) * BAR_WIDTH
 }
 
 function drawBar({ kind, name, ratio }: Bar, x: (ratio: number) => number, top: number): string {

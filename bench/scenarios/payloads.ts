@@ -13,7 +13,7 @@ function smallObject(id: number): object {
 }
 
 /** A nested object of about 1 KB, of the kind that services cache. */
-export function sampleObject(id: number): object {
+function sampleObject(id: number): object {
   return {
     id,
     name: 'Ada Lovelace',
