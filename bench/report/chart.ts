@@ -5,13 +5,20 @@ import { formatRatio } from './format.ts'
 import { ratioOf, rowOf } from './ratios.ts'
 
 const COLUMNS = 3
-const PANEL_WIDTH = 580
-const NAME_WIDTH = 235
+const PANEL_WIDTH = 650
+const NAME_WIDTH = 305
 const VALUE_WIDTH = 65
 const BAR_WIDTH = PANEL_WIDTH - NAME_WIDTH - VALUE_WIDTH
 const ROW_HEIGHT = 20
 const TITLE_HEIGHT = 46
 const GAP = 28
+const LEGEND_HEIGHT = 30
+const LEGEND: readonly (readonly [Kind, string])[] = [
+  ['ours', 'cachewright'],
+  ['peer', 'other libraries'],
+  ['by hand', 'hand-written code'],
+  ['limit', 'limits: what does less'],
+]
 /** Where the best is so many times the worst, equal steps are equal factors. */
 const WIDE = 30
 
@@ -38,7 +45,7 @@ interface Bar {
 
 /** Ratios as bars with whiskers from the lowest to the highest round: a panel a section, for a web page. */
 export function drawChart(sections: readonly Section[]): string {
-  const columnHeights = new Array<number>(COLUMNS).fill(GAP)
+  const columnHeights = new Array<number>(COLUMNS).fill(GAP + LEGEND_HEIGHT)
   const panels = sections.flatMap((section) => {
     const bars = barsOf(section)
     if (bars.length < 2) return []
@@ -53,9 +60,15 @@ export function drawChart(sections: readonly Section[]): string {
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">`,
     `<style>${STYLE}\n</style>`,
     `<rect class="ground" width="${width}" height="${height}"/>`,
+    ...LEGEND.map(([kind, text], position) => drawLegend(kind, text, GAP + position * 190)),
     ...panels,
     '</svg>\n',
   ].join('\n')
+}
+
+function drawLegend(kind: Kind, text: string, left: number): string {
+  const swatch = `<rect class="${kind.replace(' ', '-')}" x="${left}" y="18" width="14" height="14" rx="2"/>`
+  return `${swatch}<text x="${left + 20}" y="29">${text}</text>`
 }
 
 function barsOf(section: Section): readonly Bar[] {

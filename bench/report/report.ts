@@ -51,7 +51,7 @@ export function reportOn(
 export function writeReport(report: Report, directory: string): readonly string[] {
   mkdirSync(directory, { recursive: true })
   const files = [
-    ['json', `${JSON.stringify(report, roundedNumbers, 1)}\n`],
+    ['json', formatJson(report)],
     ['md', formatReport(report)],
     ['svg', drawChart(report.sections)],
   ] as const
@@ -60,6 +60,12 @@ export function writeReport(report: Report, directory: string): readonly string[
     writeFileSync(path, text)
     return path
   })
+}
+
+/** The samples of a figure stand on one line. */
+function formatJson(report: Report): string {
+  const text = JSON.stringify(report, roundedNumbers, 1)
+  return `${text.replaceAll(/\[[\d\s.,e+-]*\]/g, (list) => list.replaceAll(/\s+/g, ''))}\n`
 }
 
 /** Five digits: a file that is kept need not tell the noise. */

@@ -134,7 +134,7 @@ describe('a table', () => {
 describe('a chart', () => {
   it('has a bar for each contender, and escapes what is markup', () => {
     const svg = drawChart([section])
-    expect(svg.match(/<rect class="(ours|by-hand|peer|limit)"/g)).toHaveLength(4)
+    expect(svg.match(/<rect class="(ours|by-hand|peer|limit)"/g)).toHaveLength(8) // with the legend
     expect(svg).toContain('slow &lt;peer&gt;')
     expect(svg).not.toContain('NaN')
   })
