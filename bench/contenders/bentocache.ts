@@ -5,6 +5,7 @@ import type { Contender, Setting, Store } from './contender.ts'
 
 const IMPORTS = ['bentocache', 'bentocache/drivers/memory', 'bentocache/drivers/redis']
 
+/** It asks for ioredis 5, and has the same one as the others here: see the overrides of `bench/package.json`. */
 export const bentocache: Contender = {
   name: 'bentocache',
   kind: 'peer',

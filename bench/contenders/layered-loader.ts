@@ -2,6 +2,7 @@ import { Redis } from 'ioredis'
 import { createNotificationPair, Loader, type LoaderConfig, RedisCache } from 'layered-loader'
 import type { Contender, Setting, Store } from './contender.ts'
 
+/** It asks for Node 22, and does here all the same on Node 20. */
 export const layeredLoader: Contender = {
   name: 'layered-loader',
   kind: 'peer',
