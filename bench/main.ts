@@ -48,7 +48,7 @@ interface RunOptions {
 
 async function run({ only, quick = false, rounds }: RunOptions): Promise<void> {
   const unknown = only?.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name)) ?? []
-  if (unknown.length > 0) throw new Error(`No scenario is named ${unknown.join(', ')}: see --list`)
+  if (unknown.length > 0) program.error(`No scenario is named ${unknown.join(', ')}: see --list`)
   const scenarios = SCENARIOS.filter(({ name }) => only === undefined || only.includes(name))
   const startMs = performance.now()
   const redis = await startStandalone({ args: ['--slowlog-log-slower-than', '5000'] })
