@@ -59,6 +59,7 @@ async function run({ only, quick = false, rounds }: RunOptions): Promise<void> {
     const report = reportOn(sections, TARGETS, { rounds, tookMs, redis: version })
     for (const section of sections) console.log(`\n${formatSection(section, report.verdicts)}`)
     if (report.verdicts.length > 0) console.log(`\n${formatVerdicts(report.verdicts)}`)
+    if (report.verdicts.some(({ isAside, isMet }) => !isMet && !isAside)) process.exitCode = 1
     if (only === undefined && !quick) console.log(`\n${writeReport(report, RESULTS).join('\n')}`)
   } finally {
     await redis.stop()

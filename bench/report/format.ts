@@ -27,5 +27,5 @@ export function formatFigure(value: number, figure: FigureName): string {
 
 /** With as many digits as tell something. */
 export function formatRatio(ratio: number): string {
-  return `${ratio.toFixed(ratio < 9.95 ? 2 : ratio < 99.5 ? 1 : 0)}x`
+  return `${ratio.toFixed(ratio < 0.0995 ? 3 : ratio < 9.95 ? 2 : ratio < 99.5 ? 1 : 0)}x`
 }

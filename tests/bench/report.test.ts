@@ -127,7 +127,7 @@ describe('a table', () => {
   it('writes numbers for people', () => {
     expect(formatNumber(1_234_567.8)).toBe('1,234,568')
     expect(formatNumber(0.5, 2)).toBe('0.50')
-    expect([formatRatio(0.333), formatRatio(12.34), formatRatio(1_234)]).toEqual(['0.33x', '12.3x', '1234x'])
+    expect([0.0123, 0.333, 12.34, 1_234].map(formatRatio)).toEqual(['0.012x', '0.33x', '12.3x', '1234x'])
   })
 })
 
