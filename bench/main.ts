@@ -1,64 +1,67 @@
+import { fileURLToPath } from 'node:url'
 import { Command } from 'commander'
 import { startStandalone } from '../testbed/redis-standalone.ts'
-import { benchMemory } from './backend/memory.ts'
-import { benchRemoval } from './backend/removal.ts'
-import { benchSpeed } from './backend/speed.ts'
-import { benchLocalHit } from './cache/local-hit.ts'
-import { benchPolicies } from './cache/policies.ts'
-import { benchTags } from './cache/tags.ts'
+import { measureAll } from './measure-all.ts'
+import { checkRegression } from './regression.ts'
+import { formatSection, formatVerdicts } from './report/markdown.ts'
+import { reportOn, writeReport } from './report/report.ts'
+import { SCENARIOS } from './scenarios/scenarios.ts'
+import { TARGETS } from './targets.ts'
+
+/** From where this file is emitted to `bench/results`. */
+const RESULTS = fileURLToPath(new URL('../../results', import.meta.url))
 
 const program = new Command('bench')
-  .description(
-    'Measures cachewright against hand-written code, in one process run, on a redis-server of its own.',
-  )
+  .description('Measures cachewright, other libraries and hand-written code, on a redis-server of its own.')
   .showHelpAfterError()
 
 program
-  .command('backend', { isDefault: true })
-  .description('reads, writes, removal and memory of the Redis backend')
-  .option('--rounds <n>', 'interleaved rounds that count', Number, 7)
-  .option('--only <part>', 'speed, removal or memory')
-  .action(async ({ only, rounds }: { readonly only?: string; readonly rounds: number }) => {
-    const redis = await startStandalone({ args: ['--slowlog-log-slower-than', '5000'] })
-    try {
-      let met = true
-      if (only === undefined || only === 'speed') met = (await benchSpeed(redis.url, rounds)) && met
-      if (only === undefined || only === 'removal') met = (await benchRemoval(redis.url)) && met
-      if (only === undefined || only === 'memory') met = (await benchMemory(redis.url)) && met
-      if (!met) process.exitCode = 1
-    } finally {
-      await redis.stop()
+  .command('run', { isDefault: true })
+  .description('all scenarios; writes bench/results/<date>.json, .md and .svg')
+  .option('--only <scenario...>', 'these scenarios, and writes nothing')
+  .option('--rounds <n>', 'interleaved rounds that count', Number, 5)
+  .option('--quick', 'short turns, and the sizes that targets are about; writes nothing')
+  .option('--list', 'tells what scenarios there are')
+  .action(async (options: RunOptions) => {
+    if (options.list) {
+      for (const { about, name } of SCENARIOS) console.log(`${name.padEnd(18)}${about}`)
+      return
     }
+    await run(options)
   })
 
 program
-  .command('cache')
-  .description('local hits and tag invalidation of the read-through cache')
-  .option('--rounds <n>', 'interleaved rounds that count', Number, 7)
-  .option('--only <part>', 'local-hit or tags')
-  .action(async ({ only, rounds }: { readonly only?: string; readonly rounds: number }) => {
-    const redis = await startStandalone()
-    try {
-      let met = true
-      if (only === undefined || only === 'local-hit') met = (await benchLocalHit(redis.url, rounds)) && met
-      if (only === undefined || only === 'tags') met = (await benchTags(redis.url, rounds)) && met
-      if (!met) process.exitCode = 1
-    } finally {
-      await redis.stop()
-    }
-  })
-
-program
-  .command('policies')
-  .description('what policies cost a local hit')
-  .option('--rounds <n>', 'interleaved rounds that count', Number, 7)
-  .action(async ({ rounds }: { readonly rounds: number }) => {
-    const redis = await startStandalone()
-    try {
-      if (!(await benchPolicies(redis.url, rounds))) process.exitCode = 1
-    } finally {
-      await redis.stop()
-    }
+  .command('regression')
+  .description('a short run against hand-written code that fails where a ratio is far below its target')
+  .action(async () => {
+    if (!(await checkRegression())) process.exitCode = 1
   })
 
 await program.parseAsync()
+
+interface RunOptions {
+  readonly only?: readonly string[]
+  readonly rounds: number
+  readonly quick?: boolean
+  readonly list?: boolean
+}
+
+async function run({ only, quick = false, rounds }: RunOptions): Promise<void> {
+  const unknown = only?.filter((name) => !SCENARIOS.some((scenario) => scenario.name === name)) ?? []
+  if (unknown.length > 0) program.error(`No scenario is named ${unknown.join(', ')}: see --list`)
+  const scenarios = SCENARIOS.filter(({ name }) => only === undefined || only.includes(name))
+  const startMs = performance.now()
+  const redis = await startStandalone({ args: ['--slowlog-log-slower-than', '5000'] })
+  try {
+    const version = /redis_version:(\S+)/.exec(String(await redis.ask('INFO', 'server')))?.[1] ?? 'unknown'
+    const sections = await measureAll(scenarios, { redis, rounds, isQuick: quick })
+    const tookMs = performance.now() - startMs
+    const report = reportOn(sections, TARGETS, { rounds, tookMs, redis: version })
+    for (const section of sections) console.log(`\n${formatSection(section, report.verdicts)}`)
+    if (report.verdicts.length > 0) console.log(`\n${formatVerdicts(report.verdicts)}`)
+    if (report.verdicts.some(({ isAside, isMet }) => !isMet && !isAside)) process.exitCode = 1
+    if (only === undefined && !quick) console.log(`\n${writeReport(report, RESULTS).join('\n')}`)
+  } finally {
+    await redis.stop()
+  }
+}

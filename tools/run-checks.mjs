@@ -7,10 +7,12 @@ const STEPS = [
   ['lint', 'format and lint', 'npx', ['biome', 'check', '--error-on-warnings', '.']],
   ['scripts', 'the Lua scripts are embedded as they are', 'node', ['tools/embed-lua.mjs', '--check']],
   ['types', 'types of sources, tests, examples and type tests', 'npx', ['tsc', '--noEmit']],
+  ['types-bench', 'types of the bench', 'npm', ['run', '--silent', 'types:bench']],
   ['floors', 'imports point down, no cycles', 'npx', ['depcruise', 'src']],
   ['dead-code', 'no dead code', 'npx', ['knip']],
   ['docs', 'the API reference has no warnings', 'npx', ['typedoc', '--emit', 'none']],
   ['unit', 'unit, contract, property, fault and package tests', 'npx', ['vitest', 'run']],
+  ['bench', 'no ratio is far below its target', 'npm', ['run', '--silent', 'bench', '--', 'regression']],
 ]
 
 const wanted = process.argv.slice(2)
