@@ -100,22 +100,30 @@ async function walk(
   return removed
 }
 
+/**
+ * No more keys are on their way at a time than one command may have: a server that finds several commands in its
+ * buffer runs them all before it turns to anybody else.
+ */
 async function removeBatch(
   port: RedisPort,
   master: RedisNode,
   removal: Removal,
   storedKeys: readonly Buffer[],
 ): Promise<number> {
-  const counts: Promise<number>[] = []
-  for (const group of sameSlotGroups(
-    storedKeys,
-    port.isCluster,
-    removal.keysPerCommand,
-    (storedKey) => storedKey,
-  )) {
-    counts.push(removeGroup(port, master, removal, group))
+  const { keysPerCommand } = removal
+  let removed = 0
+  let keysUnderWay = 0
+  let underWay: Promise<number>[] = []
+  for (const group of sameSlotGroups(storedKeys, port.isCluster, keysPerCommand, (key) => key)) {
+    if (keysUnderWay + group.length > keysPerCommand) {
+      removed += sum(await Promise.all(underWay))
+      underWay = []
+      keysUnderWay = 0
+    }
+    underWay.push(removeGroup(port, master, removal, group))
+    keysUnderWay += group.length
   }
-  return sum(await Promise.all(counts))
+  return removed + sum(await Promise.all(underWay))
 }
 
 /** Sent to the node that was scanned; a slot that is on the move is followed to where it went, key by key. */
