@@ -65,8 +65,11 @@ export interface SharedTier {
   stop(): Promise<void>
   /** Stands for the connection that commands on this key travel on; another one after a reconnect. */
   connectionOf(storedKey: string): unknown
-  /** The clock of the server that owns the key, in milliseconds; `undefined` while it is not known. */
-  serverNowMs(storedKey: string): number | undefined
+  /**
+   * The clock of the server that owns the key, in milliseconds; `undefined` while it is not known.
+   * @param nowMs the moment by this process's clock, where that has been looked at
+   */
+  serverNowMs(storedKey: string, nowMs?: number): number | undefined
   /** The same, asked of the server. */
   serverTimeMs(storedKey: string): Promise<number>
 

@@ -17,11 +17,12 @@ import { handOut } from './isolation.ts'
 import type { KeySpace } from './key-space.ts'
 import type { BatchLoader } from './load-batch.ts'
 import type { Loader } from './load-context.ts'
-import { Lookup, NO_TAGS } from './lookup.ts'
+import { Lookup } from './lookup.ts'
 import { memoize, namesOf, type WrapOptions, type Wrapped } from './memoize.ts'
 import {
   type EntryOptions,
   type GetOrSetOptions,
+  NO_TAGS,
   type Policies,
   type PolicyOptions,
   resolvePolicies,

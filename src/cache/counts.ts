@@ -46,6 +46,12 @@ export class Counts {
     this.#totals[name] += amount
   }
 
+  /** As {@link localHit}. */
+  sharedHit(nowMs: number): void {
+    if (nowMs >= this.#stepEndsMs) this.#mark(nowMs)
+    this.#totals.sharedHits++
+  }
+
   /** The one that happens millions of times a second. */
   localHit(nowMs: number): void {
     if (nowMs >= this.#stepEndsMs) this.#mark(nowMs)

@@ -2,11 +2,15 @@ import { RAW } from '../backend/read-outcome.ts'
 import type { SharedTier } from '../backend/shared-tier.ts'
 import {
   type BoundGeneration,
+  type EntryFacts,
   type EntryMeta,
   GENERATION_BYTES,
   leaseDeadlineMs,
+  readEntryFacts,
+  readGenerations,
   stampIn,
 } from '../codec/entry-meta.ts'
+import type { PlainEntry } from '../codec/envelope.ts'
 import type { OpenedValue, ValueCodec } from '../codec/value-codec.ts'
 import type { Clock } from '../foundation/clock.ts'
 import { type Dependence, INDEPENDENT } from './dependence.ts'
@@ -48,6 +52,7 @@ interface Question {
 }
 
 const NONE: Question['fetched'] = new Map()
+const NO_SECTION: Buffer = Buffer.alloc(0)
 const ABSENT: Judgement = Object.freeze({ state: 'absent', stamp: '' })
 
 /** What an {@link EntryReader} is made of. */
@@ -72,6 +77,9 @@ export class EntryReader {
   readonly #parts: ReaderParts
   /** Generations that are being read. */
   readonly #fetching = new SharedAnswers<KnownGeneration | undefined>()
+  /** The section `generations` of the last entry that was judged at a glance, and what it means. */
+  #lastSection: Buffer = NO_SECTION
+  #lastDependence: Dependence = INDEPENDENT
 
   constructor(parts: ReaderParts) {
     this.#parts = parts
@@ -137,13 +145,21 @@ export class EntryReader {
     accepts: Accepts | undefined,
     nowMs: number,
   ): LocalEntry | undefined {
-    const { codec, generations, local } = this.#parts
-    let opened: OpenedValue | undefined
+    const { codec, isolation, local } = this.#parts
+    let dependence: Dependence | undefined
+    let facts: EntryFacts
+    let times: LocalTimes
     let value: unknown
     try {
-      opened = codec.open(storedKey, bytes)
-      if (opened?.entry === undefined) return undefined
-      value = opened.decode()
+      const found = codec.openPlainEntry(storedKey, bytes)
+      if (found === undefined) return undefined
+      dependence = this.#dependenceIn(bytes, found)
+      if (dependence === undefined) return undefined
+      facts = readEntryFacts(bytes)
+      times = this.#timesOf(storedKey, facts, leaseDeadlineMs(bytes), nowMs)
+      // What no clock can have written is not fresh either.
+      if (!(nowMs < times.freshUntilMs)) return undefined
+      value = codec.decodePlainEntry(bytes, found)
     } catch {
       // It is told when it is judged.
       return undefined
@@ -152,13 +168,8 @@ export class EntryReader {
       value.catch(() => {})
       return undefined
     }
-    const meta = opened.entry
-    const dependence = generations.dependenceOn(meta.generations)
-    if (dependence === undefined || !mayBeServed(value, accepts)) return undefined
-    const times = this.#timesOf(storedKey, meta, leaseDeadlineMs(bytes), nowMs)
-    // What no clock can have written is not fresh either.
-    if (!(nowMs < times.freshUntilMs)) return undefined
-    const entry = new LocalEntry(isolate(value, this.#parts.isolation), meta, times, dependence, local.epoch)
+    if (!mayBeServed(value, accepts)) return undefined
+    const entry = new LocalEntry(isolate(value, isolation), facts, times, dependence, local.epoch)
     local.keep(storedKey, pending, entry, bytes.length)
     return entry
   }
@@ -255,11 +266,35 @@ export class EntryReader {
     return new LocalEntry(isolate(value, isolation), meta, times, dependence, local.epoch)
   }
 
-  #timesOf(storedKey: string, { createdAtMs, ttlMs }: EntryMeta, leaseMs: number, nowMs: number): LocalTimes {
+  /** What an entry depends on, where all of that is known here; the same as the entry before it, as a rule. */
+  #dependenceIn(bytes: Buffer, { generationsAt, payloadAt }: PlainEntry): Dependence | undefined {
+    const { generations, tier } = this.#parts
+    const isLasting = tier.localTtlMs === Number.POSITIVE_INFINITY
+    if (
+      isLasting &&
+      this.#lastDependence.isValid &&
+      isAt(bytes, generationsAt, payloadAt, this.#lastSection)
+    ) {
+      return this.#lastDependence
+    }
+    const dependence = generations.dependenceOn(readGenerations(bytes, generationsAt))
+    if (dependence !== undefined) {
+      this.#lastSection = Buffer.from(bytes.subarray(generationsAt, payloadAt))
+      this.#lastDependence = dependence
+    }
+    return dependence
+  }
+
+  #timesOf(
+    storedKey: string,
+    { createdAtMs, ttlMs }: EntryFacts,
+    leaseMs: number,
+    nowMs: number,
+  ): LocalTimes {
     const { tier } = this.#parts
     const { localTtlMs } = tier
     const keptUntilMs = localTtlMs === Number.POSITIVE_INFINITY ? undefined : nowMs + localTtlMs
-    const serverNowMs = tier.serverNowMs(storedKey)
+    const serverNowMs = tier.serverNowMs(storedKey, nowMs)
     // Whose server's clock is not known is taken for stale.
     if (serverNowMs === undefined) {
       return { bornMs: undefined, freshUntilMs: nowMs, keptUntilMs, leasedUntilMs: 0 }
@@ -328,4 +363,13 @@ export class EntryReader {
     const current = isSure ? undefined : await this.fetch(storedKey)
     return current?.generation === generation ? current : undefined
   }
+}
+
+/** Whether these bytes stand there; they are too few for a call to pay. */
+function isAt(bytes: Buffer, start: number, end: number, wanted: Buffer): boolean {
+  if (end - start !== wanted.length) return false
+  for (let index = 0; index < wanted.length; index++) {
+    if (bytes[start + index] !== wanted[index]) return false
+  }
+  return true
 }

@@ -1,4 +1,4 @@
-import type { EntryMeta } from '../codec/entry-meta.ts'
+import type { EntryFacts } from '../codec/entry-meta.ts'
 import type { Dependence } from './dependence.ts'
 import { isDueEarly, LONGEST_DRAW, type Random } from './freshness.ts'
 import { handOut, type IsolatedValue } from './isolation.ts'
@@ -47,7 +47,7 @@ export class LocalEntry implements IsolatedValue {
   /** @param meta `undefined` for a plain value */
   constructor(
     { isCloned, value }: IsolatedValue,
-    meta: EntryMeta | undefined,
+    meta: EntryFacts | undefined,
     { bornMs, freshUntilMs, keptUntilMs, leasedUntilMs }: LocalTimes,
     dependence: Dependence,
     epoch: number,

@@ -8,12 +8,17 @@ import type { KeySpace } from './key-space.ts'
 import type { Loader } from './load-context.ts'
 import { isAccepted, type LoadRequest } from './load-request.ts'
 import type { LocalEntry } from './local-entry.ts'
-import { checkedTags, type GetOrSetOptions, isBounded, type Policies, resolvePolicies } from './policies.ts'
+import {
+  checkedTags,
+  type GetOrSetOptions,
+  isBounded,
+  NO_TAGS,
+  type Policies,
+  resolvePolicies,
+} from './policies.ts'
 import type { ReadThrough } from './read-through.ts'
 import { Sampler } from './sampler.ts'
 import type { Verification } from './verification.ts'
-
-export const NO_TAGS: readonly string[] = []
 
 /** What a {@link Lookup} is made of. */
 export interface LookupParts {
@@ -136,7 +141,7 @@ export class Lookup {
     try {
       const request = this.request(key, loader, options, extras)
       options.signal?.throwIfAborted()
-      const stale = this.#servableStale(request, options.tags)
+      const stale = extras?.replaces === undefined ? this.#servableStale(request, options.tags) : undefined
       if (stale !== undefined) return stale.handOut<T>()
       // Who may go before the answer has come is looked after by a flight.
       const isPatient = options.signal === undefined && !isBounded(request.policies)
@@ -151,8 +156,8 @@ export class Lookup {
   /** What is kept locally past its time to live, and may be served while it is loaded anew. */
   #servableStale(request: LoadRequest, tags: readonly string[] | undefined): LocalEntry | undefined {
     const { clock, counts, policy } = this.#core
-    const stale = this.#core.localEntry(request.storedKey)
-    if (stale === undefined || request.replaces !== undefined) return undefined
+    const stale = this.#core.local.get(this.#localPrefix + request.key)
+    if (stale === undefined) return undefined
     const nowMs = clock.monotonicMs()
     if (!stale.isStaleServable(nowMs) || !this.#core.isCoherent(stale, nowMs)) return undefined
     if (!this.#bears(stale, tags) || !isAccepted(stale, request)) return undefined
@@ -194,7 +199,7 @@ export class Lookup {
 
   #sharedHit<T>(key: string, entry: LocalEntry, nowMs: number): T {
     const { counts, policy } = this.#core
-    counts.add('sharedHits', 1, nowMs)
+    counts.sharedHit(nowMs)
     if (policy.events.has('hit')) policy.events.emit('hit', { key })
     return handOut<T>(entry)
   }
@@ -228,7 +233,9 @@ export class Lookup {
       generationKeys: this.#space.generationKeysWith(checkedTags(options.tags)),
       policies: resolvePolicies(options, this.#policies),
       loader,
-      ...extras,
+      accepts: extras?.accepts,
+      shared: extras?.shared,
+      replaces: extras?.replaces,
     }
   }
 

@@ -110,6 +110,7 @@ export function defaultPolicies(ttlMs: number): Policies {
 }
 
 const MOST_TAGS = 64
+export const NO_TAGS: readonly string[] = []
 
 /**
  * What a call, a namespace or a cache says, over what holds around it.
@@ -149,7 +150,7 @@ function saysNothing(options: PolicyOptions): boolean {
 
 /** @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT` */
 export function checkedTags(tags: readonly string[] | undefined): readonly string[] {
-  if (tags === undefined || tags.length === 0) return []
+  if (tags === undefined || tags.length === 0) return NO_TAGS
   if (!Array.isArray(tags)) throw new CacheError('CACHE_INVALID_ARGUMENT', 'tags must be an array of strings')
   for (const tag of tags) assertCacheKey(tag, 'tag')
   const distinct = [...new Set(tags)]

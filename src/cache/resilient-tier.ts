@@ -74,8 +74,8 @@ export class ResilientTier implements SharedTier {
     return this.#tier.connectionOf(storedKey)
   }
 
-  serverNowMs(storedKey: string): number | undefined {
-    return this.#tier.serverNowMs(storedKey)
+  serverNowMs(storedKey: string, nowMs?: number): number | undefined {
+    return this.#tier.serverNowMs(storedKey, nowMs)
   }
 
   serverTimeMs(storedKey: string): Promise<number> {

@@ -29,6 +29,9 @@ export interface EntryMeta {
   readonly generations: readonly BoundGeneration[]
 }
 
+/** What an entry says of itself alone. */
+export type EntryFacts = Omit<EntryMeta, 'generations'>
+
 /** A generation that an entry was bound to. */
 export interface BoundGeneration {
   /** The stored key under which the generation lies. */
@@ -43,6 +46,7 @@ const DEADLINE_BYTES = 14
 export const LEASE_BYTES: number = TOKEN_BYTES + DEADLINE_BYTES
 const STAMP_OFFSET = LEASE_OFFSET + LEASE_BYTES
 const STAMP_BYTES = 8
+const TIMES_OFFSET = STAMP_OFFSET + STAMP_BYTES
 /** Bytes of the section `entry`, which comes first. */
 export const ENTRY_SECTION_BYTES: number = LEASE_BYTES + STAMP_BYTES + 5 * 8
 export const GENERATION_BYTES = 16
@@ -155,21 +159,24 @@ export function writeGenerations(
 }
 
 /** Reads both sections, which have been found whole by their checksum. */
-export function readEntryMeta(bytes: Buffer, entryAt: number, generationsAt: number): EntryMeta {
-  const stampAt = entryAt + LEASE_BYTES
-  const doubleAt = (index: number) => bytes.readDoubleBE(stampAt + STAMP_BYTES + 8 * index)
+export function readEntryMeta(bytes: Buffer, generationsAt: number): EntryMeta {
+  return { ...readEntryFacts(bytes), generations: readGenerations(bytes, generationsAt) }
+}
+
+/** What the section `entry` says. */
+export function readEntryFacts(bytes: Buffer): EntryFacts {
   return {
-    stamp: bytes.toString('latin1', stampAt, stampAt + STAMP_BYTES),
-    createdAtMs: doubleAt(0),
-    ttlMs: doubleAt(1),
-    staleWhileRevalidateMs: doubleAt(2),
-    staleIfErrorMs: doubleAt(3),
-    loadCostMs: doubleAt(4),
-    generations: readGenerations(bytes, generationsAt),
+    stamp: bytes.toString('latin1', STAMP_OFFSET, TIMES_OFFSET),
+    createdAtMs: bytes.readDoubleBE(TIMES_OFFSET),
+    ttlMs: bytes.readDoubleBE(TIMES_OFFSET + 8),
+    staleWhileRevalidateMs: bytes.readDoubleBE(TIMES_OFFSET + 16),
+    staleIfErrorMs: bytes.readDoubleBE(TIMES_OFFSET + 24),
+    loadCostMs: bytes.readDoubleBE(TIMES_OFFSET + 32),
   }
 }
 
-function readGenerations(bytes: Buffer, offset: number): BoundGeneration[] {
+/** What the section `generations` at `offset` says. */
+export function readGenerations(bytes: Buffer, offset: number): BoundGeneration[] {
   const generations: BoundGeneration[] = []
   let at = offset + 2
   for (let left = bytes.readUInt16BE(offset); left > 0; left--) {

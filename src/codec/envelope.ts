@@ -195,6 +195,35 @@ export function hasStructures(bytes: Buffer): boolean {
   return ((bytes[7] as number) & SECTION_STRUCTURES) !== 0
 }
 
+/** A cache entry whose sections say nothing beyond its times, its generations, and perhaps its structures. */
+export interface PlainEntry {
+  readonly serializerId: string
+  /** Where section 2 begins; it ends where the payload begins. */
+  readonly generationsAt: number
+  readonly payloadAt: number
+  /** Where section 4 stands; 0 where there is none. */
+  readonly structuresAt: number
+}
+
+/**
+ * What a checked envelope is, if it is a cache entry that is neither compressed nor encrypted: the form that is read
+ * most, told without a look at its sections. `undefined` for any other, which {@link openChecked} opens.
+ */
+export function plainEntryIn(bytes: Buffer): PlainEntry | undefined {
+  const sections = ((bytes[6] as number) << 8) | (bytes[7] as number)
+  if ((sections & ~SECTION_STRUCTURES) !== SECTIONS_OF_ENTRY || bytes[3] !== NO_COMPRESSION) return undefined
+  const serializerId = SERIALIZER_IDS[bytes[2] as number]
+  const isShared = (sections & SECTION_STRUCTURES) !== 0
+  if (serializerId === undefined || (isShared && bytes[2] !== MSGPACK)) return undefined
+  const sectionsEnd = FIXED_BYTES + ENTRY_SECTION_BYTES
+  return {
+    serializerId,
+    generationsAt: isShared ? sectionsEnd + STRUCTURES_SECTION_BYTES : sectionsEnd,
+    payloadAt: ((bytes[4] as number) << 8) | (bytes[5] as number),
+    structuresAt: isShared ? sectionsEnd : 0,
+  }
+}
+
 /** Whether an envelope says that its payload is encrypted. */
 export function isEncrypted(bytes: Buffer): boolean {
   return ((bytes[7] as number) & SECTION_ENCRYPTION) !== 0
@@ -230,7 +259,7 @@ export function openChecked(bytes: Buffer): OpenedEnvelope {
   return {
     serializerId,
     compressionId,
-    entry: isEntry ? readEntryMeta(bytes, FIXED_BYTES, encryption?.end ?? encryptionAt) : undefined,
+    entry: isEntry ? readEntryMeta(bytes, encryption?.end ?? encryptionAt) : undefined,
     encryption,
     structuresAt: isShared ? structuresAt : 0,
     payload: bytes.subarray(headerBytes),

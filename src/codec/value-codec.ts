@@ -12,6 +12,8 @@ import {
   openChecked,
   openEnvelope,
   PLAIN_STRUCTURES_AT,
+  type PlainEntry,
+  plainEntryIn,
   sealEnvelope,
 } from './envelope.ts'
 import { PayloadCodec, type SerializedValue } from './payload-codec.ts'
@@ -145,6 +147,27 @@ export class ValueCodec {
           throw undecodable(cause)
         }
       },
+    }
+  }
+
+  /**
+   * A cache entry in the form that is read most, found whole; `undefined` for anything else, which {@link open} opens.
+   * @throws CacheError `CACHE_UNDECODABLE`
+   */
+  openPlainEntry(storedKey: string, bytes: Buffer): PlainEntry | undefined {
+    if (!isEnvelope(bytes) || this.#refusesUnencrypted) return undefined
+    checkEnvelope(storedKey, bytes)
+    return plainEntryIn(bytes)
+  }
+
+  /** As {@link decode}, for what {@link openPlainEntry} has found. */
+  decodePlainEntry(bytes: Buffer, { payloadAt, serializerId, structuresAt }: PlainEntry): unknown {
+    try {
+      return structuresAt === 0
+        ? this.#payloads.deserialize(serializerId, bytes.subarray(payloadAt))
+        : this.#payloads.deserializeShared(bytes, structuresAt, bytes, payloadAt)
+    } catch (cause) {
+      throw undecodable(cause)
     }
   }
 

@@ -96,8 +96,8 @@ export class RedisTier implements SharedTier {
     return this.#port.connectionOf(storedKey)
   }
 
-  serverNowMs(storedKey: string): number | undefined {
-    return this.#coherence.clockOf(storedKey)?.nowMs()
+  serverNowMs(storedKey: string, nowMs?: number): number | undefined {
+    return this.#coherence.clockOf(storedKey)?.nowMs(nowMs)
   }
 
   async serverTimeMs(storedKey: string): Promise<number> {

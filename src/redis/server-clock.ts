@@ -19,19 +19,16 @@ interface Sample {
 export class ServerClock {
   readonly #clock: Clock
   #samples: readonly Sample[] = []
+  /** All samples age at the same pace, so the most exact of them stays that until another one comes. */
+  #best: Sample | undefined
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
   /** Milliseconds since 1970 on the server; `undefined` before the first sample. */
-  nowMs(): number | undefined {
-    const nowMs = this.#clock.monotonicMs()
-    let best: Sample | undefined
-    for (const sample of this.#samples) {
-      if (best === undefined || uncertainty(sample, nowMs) < uncertainty(best, nowMs)) best = sample
-    }
-    return best && nowMs + best.offsetMs
+  nowMs(nowMs: number = this.#clock.monotonicMs()): number | undefined {
+    return this.#best && nowMs + this.#best.offsetMs
   }
 
   /** @param time the reply to `TIME`, which was asked for at `sentMs` and has just arrived */
@@ -41,6 +38,9 @@ export class ServerClock {
     const roundTripMs = nowMs - sentMs
     const sample = { offsetMs: serverMs - sentMs - roundTripMs / 2, roundTripMs, takenAtMs: nowMs }
     this.#samples = [sample, ...this.#samples].slice(0, SAMPLES)
+    this.#best = this.#samples.reduce((best, other) =>
+      uncertainty(other, nowMs) < uncertainty(best, nowMs) ? other : best,
+    )
   }
 }
 

@@ -89,8 +89,8 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return standIn
   }
 
-  serverNowMs(storedKey: string): number | undefined {
-    return this.#isLost ? undefined : this.#tier.serverNowMs(storedKey)
+  serverNowMs(storedKey: string, nowMs?: number): number | undefined {
+    return this.#isLost ? undefined : this.#tier.serverNowMs(storedKey, nowMs)
   }
 
   serverTimeMs(storedKey: string): Promise<number> {
