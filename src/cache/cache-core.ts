@@ -101,7 +101,7 @@ export class CacheCore implements TierListener, StoreWitness {
 
   /** What is kept of a key, fresh or not. */
   localEntry(storedKey: string): LocalEntry | undefined {
-    return this.local.get(storedKey.slice(this.#rootPrefix.length))
+    return this.local.peek(storedKey.slice(this.#rootPrefix.length))
   }
 
   /** Whether what is kept of a key may be served: nothing is known against it, and news of it would have come. */

@@ -40,6 +40,8 @@ export class LocalEntry implements IsolatedValue {
   readonly leasedUntilMs: number
   readonly dependence: Dependence
   readonly epoch: number
+  /** Until when the local tier takes it for used lately. */
+  recentUntilMs = 0
   readonly #keptUntilMs: number | undefined
   /** What every caller gets, where all get the same: a promise that has long been settled. */
   #answer: Promise<unknown> | undefined

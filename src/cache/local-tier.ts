@@ -5,6 +5,12 @@ import { ReadsUnderWay } from './reads-under-way.ts'
 /** What an entry costs beside its encoded size: map slot, list links, objects. An estimate. */
 const ENTRY_OVERHEAD_BYTES = 200
 
+/**
+ * How exactly the order of eviction follows use. To move an entry to the end of it costs as much as to find it, and
+ * what is hit a thousand times in this time need not be moved a thousand times.
+ */
+const RECENCY_MS = 16
+
 /** Bounds of the {@link LocalTier}. */
 export interface LocalBounds {
   readonly maxEntries: number
@@ -54,16 +60,18 @@ export class LocalTier {
   }
 
   /**
-   * Also an entry that is stale, invalid or of an older epoch.
+   * Also an entry that is stale, invalid or of an older epoch. Leaves the order of eviction as it is.
    * @param name the stored key without the root prefix
    */
-  get(name: string): LocalEntry | undefined {
-    return this.#entries?.get(name)
-  }
-
-  /** As {@link get}, and leaves the order of eviction as it is. */
   peek(name: string): LocalEntry | undefined {
     return this.#entries?.peek(name)
+  }
+
+  /** An entry has been used; the order of eviction is kept to {@link RECENCY_MS}. */
+  used(name: string, entry: LocalEntry, nowMs: number): void {
+    if (nowMs < entry.recentUntilMs) return
+    entry.recentUntilMs = Math.floor(nowMs) + RECENCY_MS
+    this.#entries?.get(name)
   }
 
   /** Called before a key is read; the object stands for that read. */

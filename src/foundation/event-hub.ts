@@ -6,7 +6,8 @@ export type Unsubscribe = () => void
  * others nor the operation that emitted: its error goes to `onListenerError`.
  */
 export class EventHub<Events extends object> {
-  readonly #listeners = new Map<keyof Events, ReadonlySet<(payload: never) => void>>()
+  /** An object, where a Map would do: whether anybody listens is asked at every hit. */
+  readonly #listeners: { [Name in keyof Events]?: ReadonlySet<(payload: Events[Name]) => void> } = {}
   readonly #onListenerError: (error: unknown, event: keyof Events) => void
 
   constructor(onListenerError: (error: unknown, event: keyof Events) => void) {
@@ -14,22 +15,22 @@ export class EventHub<Events extends object> {
   }
 
   on<Name extends keyof Events>(event: Name, listener: (payload: Events[Name]) => void): Unsubscribe {
-    this.#listeners.set(event, new Set(this.#listeners.get(event)).add(listener))
+    this.#listeners[event] = new Set(this.#listeners[event]).add(listener)
     return () => {
-      const remaining = new Set(this.#listeners.get(event))
+      const remaining = new Set(this.#listeners[event])
       remaining.delete(listener)
-      if (remaining.size > 0) this.#listeners.set(event, remaining)
-      else this.#listeners.delete(event)
+      if (remaining.size > 0) this.#listeners[event] = remaining
+      else delete this.#listeners[event]
     }
   }
 
   /** Whether anybody listens: ask before building a payload on a hot path. */
   has(event: keyof Events): boolean {
-    return this.#listeners.has(event)
+    return this.#listeners[event] !== undefined
   }
 
   emit<Name extends keyof Events>(event: Name, payload: Events[Name]): void {
-    const listeners = this.#listeners.get(event) as ReadonlySet<(payload: Events[Name]) => void> | undefined
+    const listeners = this.#listeners[event]
     if (listeners === undefined) return
     for (const listener of listeners) {
       try {
