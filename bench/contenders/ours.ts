@@ -65,8 +65,10 @@ async function openCache(setting: Setting, options: CreateCacheOptions): Promise
   const cache = createCache({ redis: url, prefix, ttl: `${ttlMs}ms`, errors: 'throw', ...options })
   await cache.initialize()
   const entry = tags.length === 0 ? undefined : { tags }
+  // One loader for all keys, as the other libraries are given: it is told which is wanted.
+  const loader = ({ key }: { readonly key: string }) => load(key)
   return {
-    get: (key) => cache.getOrSet(key, () => load(key), entry),
+    get: (key) => cache.getOrSet(key, loader, entry),
     set: (key, value) => cache.set(key, value, entry),
     delete: (key) => cache.delete(key),
     getMany: (keys) => cache.getMany(keys),

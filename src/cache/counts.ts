@@ -39,7 +39,7 @@ interface Mark {
 export class Counts {
   readonly #totals: { -readonly [name in Name]: number } = zero()
   readonly #marks: Mark[] = []
-  #stepEndsMs = Number.NEGATIVE_INFINITY
+  #stepEndsMs = 0
 
   add(name: Name, amount: number, nowMs: number): void {
     if (nowMs >= this.#stepEndsMs) this.#mark(nowMs)
@@ -73,7 +73,7 @@ export class Counts {
   }
 
   #mark(nowMs: number): void {
-    this.#stepEndsMs = nowMs + STEP_MS
+    this.#stepEndsMs = Math.floor(nowMs) + STEP_MS
     this.#marks.push({ atMs: nowMs, totals: this.totals })
     if (this.#marks.length > STEPS_PER_MINUTE) this.#marks.shift()
   }

@@ -48,7 +48,7 @@ export class Dependence {
   bearsAll(space: KeySpace, tags: readonly string[] | undefined): boolean {
     if (this.#space !== space) this.#lookAt(space)
     if (!this.#isOfSpace) return false
-    if (tags === undefined) return true
+    if (tags === undefined || tags.length === 0) return true
     for (const tag of tags) if (!this.#tags.includes(tag)) return false
     return true
   }

@@ -48,6 +48,7 @@ export class Lookup {
   readonly #sampler: Sampler
   /** What the names in the local tier begin with: nothing, or the namespace. */
   readonly #localPrefix: string
+  readonly #isRoot: boolean
   /** When the last hit was found. */
   #hitMs = 0
 
@@ -59,6 +60,7 @@ export class Lookup {
     this.#policies = policies
     this.#sampler = new Sampler(policies.verifySample, core.random)
     this.#localPrefix = space.namePrefix
+    this.#isRoot = space.namePrefix === ''
   }
 
   /** What is kept locally and may be served now. */
@@ -77,7 +79,7 @@ export class Lookup {
 
   /** The name of a key in the local tier; even to put nothing before it would cost a hit a twentieth of its time. */
   #nameOf(key: string): string {
-    return this.#localPrefix === '' ? key : this.#localPrefix + key
+    return this.#isRoot ? key : this.#localPrefix + key
   }
 
   /** Whether an entry depends on this namespace and on these tags; a plain value depends on nothing. */

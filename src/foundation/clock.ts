@@ -14,13 +14,14 @@ const BURST_MS = 0.1
 const READINGS_OF_BURST = 4
 
 /**
- * A clock for what happens millions of times a second, where reading the real one (70 ns and more) would cost as much
+ * A clock of whole milliseconds, rounded down, for what happens millions of times a second, where reading the real one (70 ns and more) would cost as much
  * as the work. In a burst of calls one reading serves sixteen of them, and none beyond the callback of the event loop
  * (with the microtasks it leads to) in which it was taken; whoever asks now and then gets the time itself.
  */
 export class TurnClock implements Clock {
   readonly #clock: Clock
   #nowMs = 0
+  #readMs = 0
   #callsLeft = 0
   /** Readings in a row that followed one another fast. */
   #streak = 0
@@ -35,8 +36,11 @@ export class TurnClock implements Clock {
   }
 
   #read(): number {
-    const nowMs = this.#clock.monotonicMs()
-    this.#streak = nowMs - this.#nowMs < BURST_MS ? this.#streak + 1 : 0
+    const readMs = this.#clock.monotonicMs()
+    this.#streak = readMs - this.#readMs < BURST_MS ? this.#streak + 1 : 0
+    this.#readMs = readMs
+    // A small integer to V8, which is handed about and compared in place.
+    const nowMs = Math.floor(readMs)
     this.#nowMs = nowMs
     const isBurst = this.#streak >= READINGS_OF_BURST
     this.#callsLeft = isBurst ? CALLS_PER_READING - 1 : 0
