@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import type { AcquireReply } from '../backend/shared-tier.ts'
+import { randomText } from '../foundation/random-text.ts'
 import type { CacheCore } from './cache-core.ts'
 import type { EarlierRead } from './earlier-read.ts'
 import { type Judgement, LONGEST_LEASE_MS } from './entry-reader.ts'
@@ -128,7 +128,7 @@ export class FlightCourse {
   async #acquire(flight: Flight, request: LoadRequest, judgement: Judgement): Promise<Attempt | undefined> {
     const { captures, clock, options, policy, tier, timers } = this.#core
     const { key, storedKey } = request
-    const token = randomBytes(16).toString('latin1')
+    const token = randomText(16)
     const connection = tier.connectionOf(storedKey)
     flight.isAcquiring = true
     const [acquired, captured] = await Promise.allSettled([

@@ -65,6 +65,7 @@ export class Flight {
   #loadingSinceMs: number = Number.POSITIVE_INFINITY
   #lease: Lease | undefined
   readonly #onDecision: (() => void)[] = []
+  readonly #onAbandoned: (() => void)[] = []
   #isDecided = false
   #result: Promise<Outcome> | undefined
   #isClaimed = false
@@ -105,6 +106,12 @@ export class Flight {
       if (this.#isAbandoned) this.#abort()
     }
     return this.#controller.signal
+  }
+
+  /** Calls back when every caller has gone; at once where they have. Costs less than to listen to {@link signal}. */
+  onAbandoned(callback: () => void): void {
+    if (this.#isAbandoned) callback()
+    else this.#onAbandoned.push(callback)
   }
 
   /** Whether every caller has gone. */
@@ -239,6 +246,7 @@ export class Flight {
     this.close()
     this.#isAbandoned = true
     this.#abort()
+    for (const tell of this.#onAbandoned.splice(0)) tell()
   }
 
   #abort(): void {

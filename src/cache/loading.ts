@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { type BoundGeneration, type EntryMeta, NO_TOKEN, placeholder } from '../codec/entry-meta.ts'
 import { isProgrammingMistake } from '../foundation/cache-error.ts'
+import { randomText } from '../foundation/random-text.ts'
 import type { CacheCore } from './cache-core.ts'
 import { Dependence } from './dependence.ts'
 import type { Flight, LateTagKey, Outcome } from './flight.ts'
@@ -73,8 +73,7 @@ export class Loading {
   ): Promise<Outcome> {
     const loaderBeganAt = this.#core.generations.now
     // When all have gone, nobody else should wait for a loader that goes on regardless.
-    const abandon = () => void lease.release()
-    flight.signal.addEventListener('abort', abandon)
+    flight.onAbandoned(() => void lease.release())
     let loaded: Loaded
     try {
       loaded = await this.#load(flight, request, stale)
@@ -289,5 +288,5 @@ function distinct(generations: readonly BoundGeneration[]): BoundGeneration[] {
 
 /** Tells this write from every other. */
 export function newStamp(): string {
-  return randomBytes(8).toString('latin1')
+  return randomText(8)
 }

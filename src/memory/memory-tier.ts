@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { ReadOutcome } from '../backend/read-outcome.ts'
 import type {
   AcquireReply,
@@ -11,6 +10,7 @@ import { isPlaceholder } from '../codec/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { isReserved } from '../foundation/cache-key.ts'
 import type { Clock } from '../foundation/clock.ts'
+import { randomText } from '../foundation/random-text.ts'
 import {
   acquireLease,
   captureGeneration,
@@ -125,5 +125,5 @@ export class MemoryTier implements SharedTier {
 }
 
 function newGeneration(): string {
-  return randomBytes(16).toString('latin1')
+  return randomText(16)
 }
