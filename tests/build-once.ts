@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 
-/** Builds the package, the demo and the bench before the tests run, for those that run what ships. */
+/** Builds the package and the demo before the tests run, for those that run what ships. */
 export default function buildOnce(): void {
   execFileSync('npm', ['run', '--silent', 'build:tools'], { stdio: 'inherit' })
 }
