@@ -62,6 +62,8 @@ export class CacheCore implements TierListener, StoreWitness {
   readonly flights: Map<string, Flight> = new Map()
   readonly #stopping = new AbortController()
   readonly #rootPrefix: string
+  /** The last moment at which the tier was found to be trusted. */
+  #trustedAtMs = -1
 
   constructor({ clock, codec, isOpen, opened, options, policy, random, root, tier, timers }: CoreParts) {
     this.#rootPrefix = root.prefix
@@ -106,7 +108,15 @@ export class CacheCore implements TierListener, StoreWitness {
 
   /** Whether what is kept of a key may be served: nothing is known against it, and news of it would have come. */
   isCoherent(entry: LocalEntry, nowMs: number): boolean {
-    return entry.epoch === this.local.epoch && nowMs < this.tier.trustedUntilMs && entry.dependence.isValid
+    return entry.epoch === this.local.epoch && this.#isTrusted(nowMs) && entry.dependence.isValid
+  }
+
+  /** Whether news of a change would have come; hits of one moment need to ask the tier but once. */
+  #isTrusted(nowMs: number): boolean {
+    if (nowMs === this.#trustedAtMs) return true
+    if (nowMs >= this.tier.trustedUntilMs) return false
+    this.#trustedAtMs = nowMs
+    return true
   }
 
   invalidated(storedKey: string): void {
@@ -119,6 +129,7 @@ export class CacheCore implements TierListener, StoreWitness {
   }
 
   epochBegan(reason: string): void {
+    this.#trustedAtMs = -1
     this.local.epochBegan()
     this.generations.epochBegan()
     this.reader.refetchAll()

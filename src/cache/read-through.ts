@@ -34,19 +34,21 @@ export class ReadThrough {
     earlier?: EarlierRead,
   ): Promise<Answer<T>> {
     const caller = this.#callerOf(request, signal)
-    for (;;) {
+    for (let read = earlier; ; read = undefined) {
       signal?.throwIfAborted()
-      const flight = await this.#flightFor(request, earlier)
+      const flight = await this.#flightFor(request, read)
       // Its last caller may have gone since it was found.
       if (flight.isAbandoned) continue
       const meanwhile = flight.found && (await this.#servedMeanwhile(flight.found, request))
       if (meanwhile !== undefined) return this.#serve(request, meanwhile)
       // Or while what is there was validated.
       if (flight.isAbandoned) continue
-      const isLate = !flight.claim() && flight.isLoading
+      const hasJoined = !flight.claim()
+      const isLate = hasJoined && flight.isLoading
       const outcome = await this.#outcomeFor(caller, flight, request)
-      const isOfFlight = outcome.origin !== 'timeout'
-      if (!isLate || !isOfFlight || this.#mayServeLate(flight, outcome)) return this.#serve(request, outcome)
+      if (outcome.origin === 'timeout') return this.#serve(request, outcome)
+      const mayBeServed = isLate ? this.#mayServeLate(flight, outcome) : !hasJoined || isUndoubted(outcome)
+      if (mayBeServed) return this.#serve(request, outcome)
     }
   }
 
@@ -247,6 +249,14 @@ interface Answer<T> {
   readonly value: T
   /** The fresh entry that it came from. */
   readonly entry: LocalEntry | undefined
+}
+
+/**
+ * Whether what was found may go to somebody who came after the flight had begun: a tag that only the entry names may
+ * have been invalidated in between, and its generation may have been read before that (L4).
+ */
+function isUndoubted({ entry }: Outcome): boolean {
+  return entry === undefined || entry.dependence.isValid
 }
 
 function throwError(outcome: Outcome | undefined): void {
