@@ -106,6 +106,27 @@ describe('reads that begin without a flight', () => {
     })
   })
 
+  it('L4 who comes after a tag was invalidated is not served what was judged by a generation read before', async () => {
+    await withHeld(async (cache, proxy) => {
+      const other = await scene.open()
+      await other.set('key', 'old', { tags: ['tag'] })
+      await cache.invalidateTags(['another tag']) // The server knows the script from here on.
+      scene.redis.pause()
+      const early = cache.getOrSet('key', unwanted)
+      // The key has been asked for; what its tag is worth is yet to be asked, and will be held.
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      proxy.holdRequests()
+      scene.redis.resume()
+      await waitUntil(() => proxy.heldRequestBytes > 0, { what: 'the question about the tag' })
+      const late = cache.invalidateTags(['tag']).then(() => cache.getOrSet('key', () => 'new'))
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      // Both are answered in one chunk.
+      proxy.release()
+      assert.equal(await early, 'old')
+      assert.equal(await late, 'new')
+    })
+  })
+
   it('a read past the lag of news joins no other: a change that was acknowledged elsewhere is seen', async () => {
     await withHeld(async (cache, proxy) => {
       const other = await scene.open()
