@@ -14,6 +14,7 @@ import { EntryReader } from './entry-reader.ts'
 import type { Flight } from './flight.ts'
 import type { Random } from './freshness.ts'
 import { Generations } from './generations.ts'
+import { InstantReader } from './instant-reader.ts'
 import type { KeySpace } from './key-space.ts'
 import type { LocalEntry } from './local-entry.ts'
 import { LocalTier } from './local-tier.ts'
@@ -50,6 +51,7 @@ export class CacheCore implements TierListener, StoreWitness {
   readonly local: LocalTier
   readonly generations: Generations
   readonly reader: EntryReader
+  readonly instantReader: InstantReader
   readonly arrivals: Arrivals
   readonly captures: Captures
   readonly breaker: CircuitBreaker
@@ -88,7 +90,7 @@ export class CacheCore implements TierListener, StoreWitness {
     this.generations = new Generations(clock, () => tier.localTtlMs)
     this.captures = new Captures(this.tier, this.generations, clock)
     this.arrivals = new Arrivals(timers)
-    this.reader = new EntryReader({
+    const readerParts = {
       tier: this.tier,
       codec,
       local: this.local,
@@ -96,8 +98,11 @@ export class CacheCore implements TierListener, StoreWitness {
       isolation: options.isolation,
       clock,
       opened,
-      onUndecodable: (storedKey, error) => policy.tellUndecodable('getOrSet', storedKey, error),
-    })
+      onUndecodable: (storedKey: string, error: unknown) =>
+        policy.tellUndecodable('getOrSet', storedKey, error),
+    }
+    this.reader = new EntryReader(readerParts)
+    this.instantReader = new InstantReader(readerParts)
     tier.watch(this)
   }
 

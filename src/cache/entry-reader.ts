@@ -2,25 +2,22 @@ import { RAW } from '../backend/read-outcome.ts'
 import type { SharedTier } from '../backend/shared-tier.ts'
 import {
   type BoundGeneration,
-  type EntryFacts,
   type EntryMeta,
   GENERATION_BYTES,
   leaseDeadlineMs,
-  readEntryFacts,
-  readGenerations,
   stampIn,
 } from '../codec/entry-meta.ts'
-import type { PlainEntry } from '../codec/envelope.ts'
 import type { OpenedValue, ValueCodec } from '../codec/value-codec.ts'
 import type { Clock } from '../foundation/clock.ts'
 import { type Dependence, INDEPENDENT } from './dependence.ts'
 import type { EarlierRead } from './earlier-read.ts'
+import { localTimesOf } from './entry-times.ts'
 import type { Generations } from './generations.ts'
 import { type Isolation, isolate } from './isolation.ts'
 import { KeySpace } from './key-space.ts'
 import type { KnownGeneration } from './known-generation.ts'
-import { type Accepts, mayBeServed } from './load-request.ts'
-import { LocalEntry, type LocalTimes } from './local-entry.ts'
+import type { Accepts } from './load-request.ts'
+import { LocalEntry } from './local-entry.ts'
 import type { LocalTier } from './local-tier.ts'
 import { SharedAnswers } from './shared-answers.ts'
 
@@ -32,12 +29,6 @@ export type Judgement =
   | { readonly state: 'unusable'; readonly stamp: string; readonly error: unknown }
   /** A valid value; how fresh it is, its times tell. */
   | { readonly state: 'usable'; readonly stamp: string; readonly entry: LocalEntry }
-
-/** An entry whose creation lies further ahead than this on its server's clock counts as stale (another clock wrote it). */
-const FUTURE_TOLERANCE_MS = 1_000
-
-/** A deadline further off than this stems from another clock. */
-export const LONGEST_LEASE_MS = 60_000
 
 /** One read under way. */
 interface Question {
@@ -52,7 +43,6 @@ interface Question {
 }
 
 const NONE: Question['fetched'] = new Map()
-const NO_SECTION: Buffer = Buffer.alloc(0)
 const ABSENT: Judgement = Object.freeze({ state: 'absent', stamp: '' })
 
 /** What an {@link EntryReader} is made of. */
@@ -77,9 +67,6 @@ export class EntryReader {
   readonly #parts: ReaderParts
   /** Generations that are being read. */
   readonly #fetching = new SharedAnswers<KnownGeneration | undefined>()
-  /** The section `generations` of the last entry that was judged at a glance, and what it means. */
-  #lastSection: Buffer = NO_SECTION
-  #lastDependence: Dependence = INDEPENDENT
 
   constructor(parts: ReaderParts) {
     this.#parts = parts
@@ -132,46 +119,6 @@ export class EntryReader {
     } finally {
       local.forget(storedKey, pending)
     }
-  }
-
-  /**
-   * The fresh value in these bytes, where that can be told at once: its generations are known here, and nothing has to
-   * be loaded to decode it. Kept as what {@link read} finds is.
-   */
-  freshIn(
-    storedKey: string,
-    bytes: Buffer,
-    pending: object,
-    accepts: Accepts | undefined,
-    nowMs: number,
-  ): LocalEntry | undefined {
-    const { codec, isolation, local } = this.#parts
-    let dependence: Dependence | undefined
-    let facts: EntryFacts
-    let times: LocalTimes
-    let value: unknown
-    try {
-      const found = codec.openPlainEntry(storedKey, bytes)
-      if (found === undefined) return undefined
-      dependence = this.#dependenceIn(bytes, found)
-      if (dependence === undefined) return undefined
-      facts = readEntryFacts(bytes)
-      times = this.#timesOf(storedKey, facts, leaseDeadlineMs(bytes), nowMs)
-      // What no clock can have written is not fresh either.
-      if (!(nowMs < times.freshUntilMs)) return undefined
-      value = codec.decodePlainEntry(bytes, found)
-    } catch {
-      // It is told when it is judged.
-      return undefined
-    }
-    if (value instanceof Promise) {
-      value.catch(() => {})
-      return undefined
-    }
-    if (!mayBeServed(value, accepts)) return undefined
-    const entry = new LocalEntry(isolate(value, isolation), facts, times, dependence, local.epoch)
-    local.keep(storedKey, pending, entry, bytes.length)
-    return entry
   }
 
   async #ask(question: Question): Promise<Judgement> {
@@ -261,50 +208,9 @@ export class EntryReader {
     dependence: Dependence,
     leaseMs: number,
   ): LocalEntry {
-    const { isolation, local } = this.#parts
-    const times = this.#timesOf(storedKey, meta, leaseMs, this.#parts.clock.monotonicMs())
+    const { clock, isolation, local, tier } = this.#parts
+    const times = localTimesOf(tier, storedKey, meta, leaseMs, clock.monotonicMs())
     return new LocalEntry(isolate(value, isolation), meta, times, dependence, local.epoch)
-  }
-
-  /** What an entry depends on, where all of that is known here; the same as the entry before it, as a rule. */
-  #dependenceIn(bytes: Buffer, { generationsAt, payloadAt }: PlainEntry): Dependence | undefined {
-    const { generations, tier } = this.#parts
-    const isLasting = tier.localTtlMs === Number.POSITIVE_INFINITY
-    if (
-      isLasting &&
-      this.#lastDependence.isValid &&
-      isAt(bytes, generationsAt, payloadAt, this.#lastSection)
-    ) {
-      return this.#lastDependence
-    }
-    const dependence = generations.dependenceOn(readGenerations(bytes, generationsAt))
-    if (dependence !== undefined) {
-      this.#lastSection = Buffer.from(bytes.subarray(generationsAt, payloadAt))
-      this.#lastDependence = dependence
-    }
-    return dependence
-  }
-
-  #timesOf(
-    storedKey: string,
-    { createdAtMs, ttlMs }: EntryFacts,
-    leaseMs: number,
-    nowMs: number,
-  ): LocalTimes {
-    const { tier } = this.#parts
-    const { localTtlMs } = tier
-    const keptUntilMs = localTtlMs === Number.POSITIVE_INFINITY ? undefined : nowMs + localTtlMs
-    const serverNowMs = tier.serverNowMs(storedKey, nowMs)
-    // Whose server's clock is not known is taken for stale.
-    if (serverNowMs === undefined) {
-      return { bornMs: undefined, freshUntilMs: nowMs, keptUntilMs, leasedUntilMs: 0 }
-    }
-    const ageMs = serverNowMs - createdAtMs
-    const leftMs = ageMs < -FUTURE_TOLERANCE_MS ? 0 : ttlMs - ageMs
-    const leaseLeftMs = leaseMs - serverNowMs
-    // T7.
-    const leasedUntilMs = leaseLeftMs > LONGEST_LEASE_MS ? 0 : nowMs + leaseLeftMs
-    return { bornMs: nowMs - ageMs, freshUntilMs: nowMs + leftMs, keptUntilMs, leasedUntilMs }
   }
 
   /** Plain values carry no time to live: it is asked for, and the value is kept only for that long. */
@@ -363,13 +269,4 @@ export class EntryReader {
     const current = isSure ? undefined : await this.fetch(storedKey)
     return current?.generation === generation ? current : undefined
   }
-}
-
-/** Whether these bytes stand there; they are too few for a call to pay. */
-function isAt(bytes: Buffer, start: number, end: number, wanted: Buffer): boolean {
-  if (end - start !== wanted.length) return false
-  for (let index = 0; index < wanted.length; index++) {
-    if (bytes[start + index] !== wanted[index]) return false
-  }
-  return true
 }

@@ -97,13 +97,13 @@ export class Glance<Asked extends Question, Answer> implements ReadOutcome<Answe
   }
 
   found(_key: string, _storedKey: string, bytes: Buffer | null): Answer | Promise<Answer> {
-    const { clock, local, reader, tier } = this.#core
+    const { clock, instantReader, local, tier } = this.#core
     const { accepts, storedKey } = this.#asked
     tier.answered()
     this.#isUnderWay = false
     this.bytes = bytes
     const nowMs = clock.monotonicMs()
-    const entry = bytes === null ? undefined : reader.freshIn(storedKey, bytes, this, accepts, nowMs)
+    const entry = bytes === null ? undefined : instantReader.freshIn(storedKey, bytes, this, accepts, nowMs)
     if (entry !== undefined) local.forget(storedKey, this)
     return this.#answerAll(entry, nowMs)
   }
