@@ -1,28 +1,95 @@
 /**
- * The floors: imports point down only. A rule for each floor names what it may not reach.
- * @type {import('dependency-cruiser').IConfiguration}
+ * The floors, bottom up: what each may import. Imports point down only.
  */
-const FLOORS = [
-  ['foundation', []],
-  ['contract', ['foundation']],
-  ['codec', ['foundation', 'contract']],
-  ['backend', ['foundation', 'contract', 'codec']],
-  ['memory', ['foundation', 'contract', 'codec', 'backend']],
-  ['null', ['foundation', 'contract', 'backend']],
-  ['redis', ['foundation', 'contract', 'backend']],
-  ['cache', ['foundation', 'contract', 'codec', 'backend', 'memory', 'redis']],
-  ['testing', ['foundation', 'contract', 'codec', 'backend', 'memory']],
-]
+const FLOORS = {
+  foundation: [],
+  contract: ['foundation'],
+  codec: ['foundation', 'contract'],
+  backend: ['foundation', 'contract', 'codec'],
+  memory: ['foundation', 'contract', 'codec', 'backend'],
+  null: ['foundation', 'contract', 'backend'],
+  redis: ['foundation', 'contract', 'backend'],
+  cache: ['foundation', 'contract', 'codec', 'backend', 'memory', 'redis'],
+  testing: ['foundation', 'contract', 'codec', 'backend', 'memory'],
+}
 
+/**
+ * The rooms of the large floors, bottom up: which other rooms of the same floor each may import. Files at the root of
+ * a floor are its doors: they may import every room, and no room imports them.
+ */
+const ROOMS = {
+  codec: {
+    envelope: [],
+    msgpack: [],
+    pickle: [],
+    serializers: ['msgpack', 'pickle'],
+    structures: ['envelope', 'msgpack'],
+  },
+  redis: {
+    port: [],
+    slots: ['port'],
+    scripts: ['port'],
+    coherence: ['port'],
+    store: ['port', 'slots', 'scripts', 'coherence'],
+    'node-redis': ['port', 'slots'],
+    cluster: ['port', 'slots', 'node-redis'],
+    ioredis: ['port', 'slots'],
+  },
+  cache: {
+    keys: [],
+    freshness: [],
+    memoize: ['keys', 'freshness'],
+    tags: ['keys'],
+    outage: [],
+    local: ['keys', 'freshness', 'tags'],
+    entries: ['keys', 'tags', 'local'],
+    core: ['keys', 'freshness', 'tags', 'outage', 'local', 'entries'],
+    loading: ['keys', 'freshness', 'tags', 'local', 'entries', 'core'],
+    writing: ['keys', 'freshness', 'core'],
+    monitoring: ['outage', 'local', 'core', 'loading'],
+    explain: ['keys', 'freshness', 'tags', 'outage', 'local', 'core', 'loading'],
+    reading: ['keys', 'freshness', 'local', 'entries', 'core', 'loading', 'monitoring'],
+    batches: ['freshness', 'loading', 'reading'],
+    collections: ['freshness', 'local', 'loading', 'writing', 'reading', 'batches'],
+  },
+  testing: {
+    contract: [],
+    faults: [],
+    simulated: ['faults'],
+  },
+}
+
+const floorRules = Object.entries(FLOORS).map(([floor, below]) => ({
+  name: `floor-${floor}`,
+  comment:
+    below.length === 0 ? `${floor} imports nothing of ours` : `${floor} may import ${below.join(', ')}`,
+  severity: 'error',
+  from: { path: `^src/${floor}/` },
+  to: { path: '^src/', pathNot: `^src/(${[floor, ...below].join('|')})/` },
+}))
+
+const roomRules = Object.entries(ROOMS).flatMap(([floor, rooms]) => [
+  ...Object.entries(rooms).map(([room, below]) => ({
+    name: `room-${floor}-${room}`,
+    comment: `${floor}/${room} may import ${below.length === 0 ? 'no other room' : below.join(', ')}`,
+    severity: 'error',
+    from: { path: `^src/${floor}/${room}/` },
+    to: { path: `^src/${floor}/`, pathNot: `^src/${floor}/(${[room, ...below].join('|')})/` },
+  })),
+  {
+    name: `rooms-of-${floor}`,
+    comment: `Every folder of ${floor} has to stand in the table of rooms.`,
+    severity: 'error',
+    from: { path: `^src/${floor}/[^/]+/`, pathNot: `^src/${floor}/(${Object.keys(rooms).join('|')})/` },
+    to: {},
+  },
+])
+
+/** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
     { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
-    {
-      name: 'no-unresolvable',
-      severity: 'error',
-      from: {},
-      to: { couldNotResolve: true },
-    },
+    { name: 'no-unresolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
       name: 'not-to-dev-dep',
       comment: 'What ships may import only dependencies and optional peers.',
@@ -31,20 +98,21 @@ module.exports = {
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['npm-peer', 'npm-optional', 'type-only'] },
     },
     {
-      name: 'client-stays-in-its-adapter',
-      comment: 'Only the adapters of @redis/client may know it; the ioredis door must not load it.',
+      name: 'client-stays-in-its-rooms',
+      comment: 'Only node-redis/ and cluster/ may know @redis/client.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/redis/(node-redis-[a-z-]+|sentinel-locator)\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/redis/(node-redis|cluster)/' },
       to: { path: 'node_modules/@redis/client' },
     },
-    ...FLOORS.map(([floor, below]) => ({
-      name: `floor-${floor}`,
-      comment:
-        below.length === 0 ? `${floor} imports nothing of ours` : `${floor} may import ${below.join(', ')}`,
+    {
+      name: 'ioredis-loads-no-other-client',
+      comment: 'The ioredis door must not load @redis/client.',
       severity: 'error',
-      from: { path: `^src/${floor}/` },
-      to: { path: '^src/', pathNot: `^src/(${[floor, ...below].join('|')})/` },
-    })),
+      from: { path: '^src/redis/(ioredis/|ioredis-cache-backend)' },
+      to: { path: '^src/redis/(node-redis|cluster)/' },
+    },
+    ...floorRules,
+    ...roomRules,
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

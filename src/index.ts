@@ -1,16 +1,15 @@
 export type { BackendOptions, FailureMode } from './backend/backend-options.ts'
 export type { Coherence } from './backend/shared-tier.ts'
-export type { GetOrSetManyOptions } from './cache/batch-reads.ts'
+export type { GetOrSetManyOptions } from './cache/batches/batch-reads.ts'
+export type {
+  BatchEntryContext,
+  BatchLoadContext,
+  BatchLoader,
+  BatchResult,
+} from './cache/batches/load-batch.ts'
+export { PartialLoadError } from './cache/batches/partial-load-error.ts'
 export type { Cache } from './cache/cache.ts'
-export type { LocalOptions, ReadThroughOptions } from './cache/cache-options.ts'
-export {
-  type CachedDecorator,
-  type CachedOptions,
-  type CacheSource,
-  cached,
-} from './cache/cached-decorator.ts'
-export type { CircuitState } from './cache/circuit-breaker.ts'
-export type { Collection, CollectionReadOptions } from './cache/collection.ts'
+export type { Collection, CollectionReadOptions } from './cache/collections/collection.ts'
 export type {
   CollectionBatch,
   CollectionBatchContext,
@@ -21,10 +20,12 @@ export type {
   CollectionOptions,
   CollectionSource,
   PlainId,
-} from './cache/collection-options.ts'
-export type { CacheTotals } from './cache/counts.ts'
+} from './cache/collections/collection-options.ts'
+export { type SchemaMismatch, SchemaMismatchError } from './cache/collections/schema-mismatch-error.ts'
+export type { CacheTotals } from './cache/core/metrics.ts'
+export type { LocalOptions, ReadThroughOptions } from './cache/core/read-through-options.ts'
 export { type CreateCacheOptions, createCache } from './cache/create-cache.ts'
-export type { ExplainOptions } from './cache/explain.ts'
+export type { ExplainOptions } from './cache/explain/explain.ts'
 export type {
   ExplainedCache,
   ExplainedGeneration,
@@ -37,26 +38,27 @@ export type {
   ExplainedTimes,
   Explanation,
   LocalRefusal,
-} from './cache/explanation.ts'
-export type { Isolation } from './cache/isolation.ts'
-export type {
-  BatchEntryContext,
-  BatchLoadContext,
-  BatchLoader,
-  BatchResult,
-} from './cache/load-batch.ts'
-export type { LoadContext, Loader, StaleValue } from './cache/load-context.ts'
-export type { MemoizingCache, WrapOptions, Wrapped } from './cache/memoize.ts'
+} from './cache/explain/explanation.ts'
 export type {
   EntryOptions,
   FreshnessOptions,
   GetOrSetOptions,
   LoadOptions,
   PolicyOptions,
-} from './cache/policies.ts'
-export type { CacheStats } from './cache/stats.ts'
+} from './cache/freshness/policies.ts'
+export type { LoadContext, Loader, StaleValue } from './cache/loading/load-context.ts'
+export type { Isolation } from './cache/local/isolation.ts'
+export {
+  type CachedDecorator,
+  type CachedOptions,
+  type CacheSource,
+  cached,
+} from './cache/memoize/cached-decorator.ts'
+export type { MemoizingCache, WrapOptions, Wrapped } from './cache/memoize/memoize.ts'
+export type { CacheStats } from './cache/monitoring/stats.ts'
+export type { CircuitState } from './cache/outage/circuit-breaker.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'
-export type { EncryptionKey, EncryptionOptions } from './codec/encryption.ts'
+export type { EncryptionKey, EncryptionOptions } from './codec/envelope/encryption.ts'
 export type {
   CacheBackend,
   CacheEntries,
@@ -78,5 +80,3 @@ export { CacheError, type CacheErrorCode, type CacheErrorContext } from './found
 export type { Duration } from './foundation/duration.ts'
 export type { Unsubscribe } from './foundation/event-hub.ts'
 export { escapeGlob, glob } from './foundation/glob.ts'
-export { PartialLoadError } from './foundation/partial-load-error.ts'
-export { type SchemaMismatch, SchemaMismatchError } from './foundation/schema-mismatch-error.ts'

@@ -14,12 +14,13 @@ import { chunks } from '../foundation/chunks.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
 import { escapeGlob } from '../foundation/glob.ts'
+import { type BackendInternals, INTERNALS } from './backend-internals.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'
-import { type BackendParts, PARTS } from './backend-parts.ts'
 import { encodeAll, partialWrite } from './batch-write.ts'
 import type { CacheStore, Expiry } from './cache-store.ts'
 import { FailurePolicy } from './failure-policy.ts'
 import { Lifecycle } from './lifecycle.ts'
+import { ObservedStore } from './observed-store.ts'
 import {
   assertPattern,
   checkedKeys,
@@ -32,7 +33,6 @@ import {
 } from './operation-arguments.ts'
 import { structuresBeside } from './structures-beside.ts'
 import { ValueReader } from './value-reader.ts'
-import { WitnessedStore } from './witnessed-store.ts'
 
 /** Keys of a batch that are in memory at a time, beside the caller's own. */
 const KEYS_PER_BATCH = 2_048
@@ -276,7 +276,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
    * What a read-through cache is built on. Its witness is told of every write through this backend.
    * @internal
    */
-  [PARTS](): BackendParts {
+  [INTERNALS](): BackendInternals {
     return {
       codec: this.#codec,
       policy: this.#policy,
@@ -292,7 +292,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
         this.#store = decorate(this.#store)
       },
       witness: (witness) => {
-        this.#store = new WitnessedStore(this.#store, witness)
+        this.#store = new ObservedStore(this.#store, witness)
       },
       within: (prefix) =>
         new BackendView({ ...this.#options, prefix }, this.#store, {

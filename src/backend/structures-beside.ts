@@ -1,5 +1,5 @@
 import type { StructureStore } from '../codec/structures/structure-store.ts'
-import { RESERVED } from '../foundation/cache-key.ts'
+import { structuresKey } from '../foundation/reserved-keys.ts'
 import type { CacheStore } from './cache-store.ts'
 import { RAW } from './read-outcome.ts'
 
@@ -8,7 +8,7 @@ import { RAW } from './read-outcome.ts'
  * @param store asked for each time, as a backend may yet get another one in front of its own
  */
 export function structuresBeside(prefix: string, store: () => CacheStore): StructureStore {
-  const storedKey = `${prefix}${RESERVED}structures`
+  const storedKey = structuresKey(prefix)
   return {
     storedKey,
     load: () => store().read(storedKey, storedKey, RAW),

@@ -1,4 +1,4 @@
-import { isPlaceholder } from '../codec/entry-meta.ts'
+import { isPlaceholder } from '../codec/envelope/entry-meta.ts'
 import type { ValueCodec } from '../codec/value-codec.ts'
 import type { MissReason } from '../contract/cache-events.ts'
 import { CacheError } from '../foundation/cache-error.ts'

@@ -1,22 +1,23 @@
-import type { BackendParts } from '../backend/backend-parts.ts'
+import type { BackendInternals } from '../backend/backend-internals.ts'
 import type { SharedTier } from '../backend/shared-tier.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import type { Clock, Timers } from '../foundation/clock.ts'
 import { Cache } from './cache.ts'
-import { CacheCore } from './cache-core.ts'
-import type { ResolvedReadThrough } from './cache-options.ts'
-import type { Random } from './freshness.ts'
-import { KeySpace } from './key-space.ts'
-import { Opening } from './opening.ts'
-import { ReadThrough } from './read-through.ts'
-import { Verification } from './verification.ts'
-import { Writes } from './writes.ts'
+import { CacheCore } from './core/cache-core.ts'
+import type { ResolvedReadThrough } from './core/read-through-options.ts'
+import type { Random } from './freshness/early-refresh.ts'
+import { KeySpace } from './keys/key-space.ts'
+import { Flights } from './loading/flights.ts'
+import { SingleFlight } from './loading/single-flight.ts'
+import { ShadowVerification } from './monitoring/shadow-verification.ts'
+import { LazyConnection } from './outage/lazy-connection.ts'
+import { WritePath } from './writing/write-path.ts'
 
 /** What a cache is put together from. */
 export interface Assembly {
   readonly backend: CacheBackend
-  readonly parts: BackendParts
-  /** What {@link BackendParts.share} made. */
+  readonly parts: BackendInternals
+  /** What {@link BackendInternals.share} made. */
   readonly tier: SharedTier
   readonly options: ResolvedReadThrough
   /** Whether the backend is to be closed with the cache. */
@@ -31,20 +32,22 @@ export interface Assembly {
 export function assembleCache(assembly: Assembly): Cache {
   const { backend, clock, isOwnBackend, options, parts, random = Math.random, tier, timers } = assembly
   const root = new KeySpace(parts.options.prefix)
-  const opening = new Opening(backend, tier, isOwnBackend, timers)
+  const opening = new LazyConnection(backend, tier, isOwnBackend, timers)
+  const flights = new Flights()
   const core = new CacheCore({
     ...{ clock, options, random, root, tier, timers },
     codec: parts.codec,
     policy: parts.policy,
+    loads: flights,
     opened: () => opening.opened(),
     isOpen: () => opening.isOpen,
   })
   parts.witness(core)
-  const reads = new ReadThrough(core)
-  const writes = new Writes(core)
+  const reads = new SingleFlight(core, flights)
+  const writes = new WritePath(core)
   return new Cache({
-    ...{ core, reads, writes },
-    verification: new Verification(core),
+    ...{ core, flights, reads, writes },
+    verification: new ShadowVerification(core),
     space: root,
     policies: options.policies,
     lifecycle: {

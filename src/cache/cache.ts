@@ -5,20 +5,13 @@ import type { InferInput, InferOutput, StandardSchema } from '../contract/standa
 import { assertCacheKey } from '../foundation/cache-key.ts'
 import type { Duration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
-import { type GetOrSetManyOptions, getOrLoadMany, readMany } from './batch-reads.ts'
-import type { CacheCore } from './cache-core.ts'
-import { Changes } from './changes.ts'
-import type { CircuitState } from './circuit-breaker.ts'
-import { type Collection, createCollection } from './collection.ts'
-import type { CollectionOptions } from './collection-options.ts'
-import { type ExplainOptions, explain } from './explain.ts'
-import type { Explanation } from './explanation.ts'
-import { handOut } from './isolation.ts'
-import type { KeySpace } from './key-space.ts'
-import type { BatchLoader } from './load-batch.ts'
-import type { Loader } from './load-context.ts'
-import { Lookup } from './lookup.ts'
-import { memoize, namesOf, type WrapOptions, type Wrapped } from './memoize.ts'
+import { type GetOrSetManyOptions, getOrLoadMany, readMany } from './batches/batch-reads.ts'
+import type { BatchLoader } from './batches/load-batch.ts'
+import { type Collection, createCollection } from './collections/collection.ts'
+import type { CollectionOptions } from './collections/collection-options.ts'
+import type { CacheCore } from './core/cache-core.ts'
+import { type ExplainOptions, explain } from './explain/explain.ts'
+import type { Explanation } from './explain/explanation.ts'
 import {
   type EntryOptions,
   type GetOrSetOptions,
@@ -26,11 +19,19 @@ import {
   type Policies,
   type PolicyOptions,
   resolvePolicies,
-} from './policies.ts'
-import type { ReadThrough } from './read-through.ts'
-import { type CacheStats, statsOf } from './stats.ts'
-import type { Verification } from './verification.ts'
-import type { Writes } from './writes.ts'
+} from './freshness/policies.ts'
+import type { KeySpace } from './keys/key-space.ts'
+import type { Flights } from './loading/flights.ts'
+import type { Loader } from './loading/load-context.ts'
+import type { SingleFlight } from './loading/single-flight.ts'
+import { handOut } from './local/isolation.ts'
+import { memoize, namesOf, type WrapOptions, type Wrapped } from './memoize/memoize.ts'
+import type { ShadowVerification } from './monitoring/shadow-verification.ts'
+import { type CacheStats, statsOf } from './monitoring/stats.ts'
+import type { CircuitState } from './outage/circuit-breaker.ts'
+import { NamespaceReads } from './reading/namespace-reads.ts'
+import { NamespaceWrites } from './writing/namespace-writes.ts'
+import type { WritePath } from './writing/write-path.ts'
 
 /** Opens and closes what a cache stands on. */
 interface CacheLifecycle {
@@ -41,9 +42,10 @@ interface CacheLifecycle {
 /** What a {@link Cache} is made of. */
 export interface CacheParts {
   readonly core: CacheCore
-  readonly reads: ReadThrough
-  readonly writes: Writes
-  readonly verification: Verification
+  readonly flights: Flights
+  readonly reads: SingleFlight
+  readonly writes: WritePath
+  readonly verification: ShadowVerification
   readonly space: KeySpace
   /** What holds where a call says nothing. */
   readonly policies: Policies
@@ -64,8 +66,8 @@ export class Cache {
   readonly #parts: CacheParts
   readonly #core: CacheCore
   readonly #space: KeySpace
-  readonly #lookup: Lookup
-  readonly #changes: Changes
+  readonly #lookup: NamespaceReads
+  readonly #changes: NamespaceWrites
   #backend: CacheBackend | undefined
 
   /** @internal */
@@ -73,8 +75,8 @@ export class Cache {
     this.#parts = parts
     this.#core = parts.core
     this.#space = parts.space
-    this.#lookup = new Lookup(parts)
-    this.#changes = new Changes(parts)
+    this.#lookup = new NamespaceReads(parts)
+    this.#changes = new NamespaceWrites(parts)
   }
 
   /** Counters, sets and plain values under the same prefix. What is written here is dropped from local tiers too. */
@@ -219,7 +221,7 @@ export class Cache {
 
   /** What has happened in this cache and its namespaces, and how they are doing. No round trip. */
   stats(): CacheStats {
-    return statsOf(this.#core, this.#parts.verification)
+    return statsOf(this.#core, this.#parts.flights, this.#parts.verification)
   }
 
   /** Resolves when no work is going on in the background: refreshes, verifications, the reclaim of what was cleared. */

@@ -1,4 +1,4 @@
-import { partsOf } from '../backend/backend-parts.ts'
+import { internalsOf } from '../backend/backend-internals.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import { type Clock, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from '../foundation/clock.ts'
@@ -7,7 +7,7 @@ import { MemoryCacheBackend } from '../memory/memory-cache-backend.ts'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from '../redis/redis-cache-backend.ts'
 import { assembleCache } from './assemble-cache.ts'
 import type { Cache } from './cache.ts'
-import { type ReadThroughOptions, resolveReadThrough } from './cache-options.ts'
+import { type ReadThroughOptions, resolveReadThrough } from './core/read-through-options.ts'
 
 /** Options of {@link createCache}. At most one of `redis`, `client` and `backend` may be given. */
 export interface CreateCacheOptions extends ReadThroughOptions {
@@ -57,7 +57,7 @@ export function createCache(options: CreateCacheOptions = {}): Cache {
     throw new CacheError('CACHE_INVALID_OPTIONS', 'Give encryption to the backend: it is what encrypts')
   }
   const backend = given ?? createBackend(options)
-  const parts = partsOf(backend)
+  const parts = internalsOf(backend)
   if (parts === undefined) {
     throw new CacheError('CACHE_INVALID_OPTIONS', 'backend must be one of the backends of this library')
   }

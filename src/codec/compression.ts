@@ -1,6 +1,6 @@
 import zlib from 'node:zlib'
 import { CacheError } from '../foundation/cache-error.ts'
-import { loadPeer } from './optional-peer.ts'
+import { loadPeer } from '../foundation/optional-peer.ts'
 
 /**
  * `gzip` and `brotli` come with Node, `zstd` with Node 22.15 and later; `lz4` and `snappy` need the packages
@@ -17,6 +17,12 @@ export interface CompressionOptions {
    * @default 2048
    */
   readonly minBytes?: number | undefined
+}
+
+/** Compression options with nothing left to default. */
+export interface ResolvedCompression {
+  readonly algorithm: CompressionName
+  readonly minBytes: number
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { Serializer, SerializerName } from '../contract/serializer.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import { SerializerRegistry } from './serializer-registry.ts'
-import type { StructuresName } from './structures/dictionary.ts'
+import type { StructuresName } from './envelope/structures-section.ts'
+import { reasonOf, rethrowUndecodable, unreadable } from './envelope/unreadable.ts'
+import { SerializerRegistry } from './serializers/serializer-registry.ts'
 import type { SharedStructures } from './structures/shared-structures.ts'
-import { reasonOf, rethrowUndecodable, unreadable } from './unreadable.ts'
 
 /** A value in the form of its serializer, before it belongs to a key. */
 export interface SerializedValue {

@@ -1,8 +1,13 @@
 import type { Serializer, SerializerName } from '../contract/serializer.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import { type CompressionName, type Compressor, loadCompressor } from './compression.ts'
-import type { ResolvedEncryption } from './encryption.ts'
-import { type EntryMeta, isPlaceholder } from './entry-meta.ts'
+import {
+  type CompressionName,
+  type Compressor,
+  loadCompressor,
+  type ResolvedCompression,
+} from './compression.ts'
+import type { ResolvedEncryption } from './envelope/encryption.ts'
+import { type EntryMeta, isPlaceholder } from './envelope/entry-meta.ts'
 import {
   checkEnvelope,
   decryptPayload,
@@ -15,18 +20,12 @@ import {
   type PlainEntry,
   plainEntryIn,
   sealEnvelope,
-} from './envelope.ts'
+} from './envelope/envelope.ts'
+import { rethrowUndecodable, undecodable, unreadable } from './envelope/unreadable.ts'
 import { PayloadCodec, type SerializedValue } from './payload-codec.ts'
+import { isPickle } from './pickle/pickle-detection.ts'
 import { jsonSerializer } from './serializers/json.ts'
-import { isPickle } from './serializers/pickle-detection.ts'
 import type { SharedStructures } from './structures/shared-structures.ts'
-import { rethrowUndecodable, undecodable, unreadable } from './unreadable.ts'
-
-/** Compression options with nothing left to default. */
-export interface ResolvedCompression {
-  readonly algorithm: CompressionName
-  readonly minBytes: number
-}
 
 /** What a {@link ValueCodec} needs to know. */
 export interface ValueCodecOptions {

@@ -120,6 +120,25 @@ export function isProgrammingMistake(error: unknown): boolean {
   return error instanceof CacheError && MISTAKES.has(error.code)
 }
 
+/** Codes that say that Redis did not answer. Any other error is an answer. */
+const SILENCE: ReadonlySet<string> = new Set<CacheErrorCode>([
+  'CACHE_TIMEOUT',
+  'CACHE_UNAVAILABLE',
+  'CACHE_DISCONNECTED',
+])
+
+/** Whether this is the code of an error that says that Redis could not be reached or did not answer. */
+export function isSilence(code: string): boolean {
+  return SILENCE.has(code)
+}
+
+/** Whether the reply to a command was lost, so that the command may have been executed all the same. */
+export function isLostReply(error: unknown): error is CacheError {
+  return (
+    error instanceof CacheError && (error.code === 'CACHE_TIMEOUT' || error.code === 'CACHE_DISCONNECTED')
+  )
+}
+
 /** At most 100 characters of `text`, with an ellipsis where it was cut. */
 export function abbreviate(text: string): string {
   return text.length <= 100 ? text : `${text.slice(0, 99)}…`

@@ -1,17 +1,10 @@
 import { CacheError } from './cache-error.ts'
+import { RESERVED } from './reserved-keys.ts'
 
 /** Longest key, member or prefix, in bytes of UTF-8. */
 const MAX_KEY_BYTES = 65_536
 /** A UTF-16 unit takes at most three bytes of UTF-8, so a key this short needs no counting. */
 const SURELY_SHORT = Math.floor(MAX_KEY_BYTES / 3)
-
-/** Keys that hold this are the library's own: generations of tags and namespaces, and record structures. */
-export const RESERVED = '\u0000'
-
-/** Whether a stored key is one of the library's own, of whatever namespace. */
-export function isReserved(storedKey: string | Buffer): boolean {
-  return storedKey.includes(RESERVED)
-}
 
 /** Whether `key` is a non-empty, well-formed string of at most 64 KiB without a NUL. */
 export function isCacheKey(key: unknown): key is string {

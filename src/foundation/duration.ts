@@ -24,6 +24,16 @@ export function parseDuration(duration: Duration): number {
   return Math.ceil(ms)
 }
 
+/**
+ * As {@link parseDuration}, for a duration that has to end.
+ * @throws CacheError `CACHE_INVALID_DURATION` also for `Infinity`
+ */
+export function parseFiniteDuration(duration: Duration): number {
+  const ms = parseDuration(duration)
+  if (ms !== Number.POSITIVE_INFINITY) return ms
+  throw new CacheError('CACHE_INVALID_DURATION', 'Invalid duration: Infinity is not allowed here')
+}
+
 /** A program writes few different durations, and writes them with every `set`. */
 const parsed = new Map<string, number>()
 const MOST_PARSED = 100

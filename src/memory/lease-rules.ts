@@ -8,7 +8,7 @@ import {
   readLease,
   stampIn,
   withLease,
-} from '../codec/entry-meta.ts'
+} from '../codec/envelope/entry-meta.ts'
 
 /** Strings under keys, and when they expire. */
 export interface Keyspace {

@@ -1,7 +1,7 @@
 import { type BackendOptions, resolveBackendOptions } from '../backend/backend-options.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
-import { CacheError } from '../foundation/cache-error.ts'
 import { type Clock, SYSTEM_CLOCK } from '../foundation/clock.ts'
+import { positiveInteger } from '../foundation/option-checks.ts'
 import { MemoryStore } from './memory-store.ts'
 
 export type { Clock } from '../foundation/clock.ts'
@@ -34,14 +34,9 @@ export class MemoryCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
   constructor(options: MemoryCacheBackendOptions = {}) {
     const bounds = {
-      maxEntries: positive('maxEntries', options.maxEntries ?? 10_000),
-      maxBytes: positive('maxBytes', options.maxBytes ?? 64 * 1024 * 1024),
+      maxEntries: positiveInteger('maxEntries', options.maxEntries ?? 10_000),
+      maxBytes: positiveInteger('maxBytes', options.maxBytes ?? 64 * 1024 * 1024),
     }
     super(resolveBackendOptions(options), () => new MemoryStore(bounds, options.clock ?? SYSTEM_CLOCK))
   }
-}
-
-function positive(name: string, value: number): number {
-  if (Number.isSafeInteger(value) && value > 0) return value
-  throw new CacheError('CACHE_INVALID_OPTIONS', `${name} must be a positive whole number`)
 }

@@ -6,11 +6,11 @@ import type {
   SharedTier,
   TierListener,
 } from '../backend/shared-tier.ts'
-import { isPlaceholder } from '../codec/entry-meta.ts'
+import { isPlaceholder } from '../codec/envelope/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
-import { isReserved } from '../foundation/cache-key.ts'
 import type { Clock } from '../foundation/clock.ts'
 import { randomText } from '../foundation/random-text.ts'
+import { isReserved } from '../foundation/reserved-keys.ts'
 import {
   acquireLease,
   captureGeneration,

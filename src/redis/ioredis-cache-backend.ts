@@ -3,14 +3,14 @@ import { StoreBackend } from '../backend/store-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import type { Duration } from '../foundation/duration.ts'
 import { readEnvironment } from '../foundation/environment.ts'
-import { DeadlinePort } from './deadline-port.ts'
-import { type IoredisClient, type IoredisCluster, isIoredis } from './ioredis-client.ts'
-import { IoredisPort } from './ioredis-port.ts'
-import { RedisStore } from './redis-store.ts'
-import { resolveTimeouts } from './redis-timeouts.ts'
+import { type IoredisClient, type IoredisCluster, isIoredis } from './ioredis/client.ts'
+import { IoredisPort } from './ioredis/port.ts'
+import { DeadlinePort } from './port/deadline-port.ts'
+import { resolveTimeouts } from './port/redis-timeouts.ts'
+import { RedisStore } from './store/redis-store.ts'
 
-export type { IoredisClient, IoredisCluster, IoredisConnection, IoredisNatMap } from './ioredis-client.ts'
-export type { RedisArgument } from './redis-port.ts'
+export type { IoredisClient, IoredisCluster, IoredisConnection, IoredisNatMap } from './ioredis/client.ts'
+export type { RedisArgument } from './port/redis-port.ts'
 
 /** Options of {@link IoredisCacheBackend}. */
 export interface IoredisCacheBackendOptions extends BackendOptions {

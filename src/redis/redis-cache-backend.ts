@@ -4,28 +4,32 @@ import { StoreBackend } from '../backend/store-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import type { Duration } from '../foundation/duration.ts'
 import { readEnvironment } from '../foundation/environment.ts'
-import { DeadlinePort } from './deadline-port.ts'
-import { type IoredisClient, type IoredisCluster, isIoredis } from './ioredis-client.ts'
-import { IoredisPort } from './ioredis-port.ts'
-import { BorrowedNodeRedis, type NodeRedisClient, type NodeRedisClusterClient } from './node-redis-client.ts'
-import { type ClusterOptions, NodeRedisCluster } from './node-redis-cluster.ts'
-import { NodeRedisConnection } from './node-redis-connection.ts'
-import type { NodeRedisOptions } from './node-redis-options.ts'
-import { parseRedisUrl } from './redis-address.ts'
-import type { RedisPort, RedisPortListener } from './redis-port.ts'
-import { RedisStore } from './redis-store.ts'
-import { portListener, type ResolvedTimeouts, resolveTimeouts } from './redis-timeouts.ts'
-import { type SentinelOptions, sentinelLocator } from './sentinel-locator.ts'
+import { type ClusterOptions, NodeRedisCluster } from './cluster/cluster.ts'
+import { type IoredisClient, type IoredisCluster, isIoredis } from './ioredis/client.ts'
+import { IoredisPort } from './ioredis/port.ts'
+import {
+  BorrowedNodeRedisClient,
+  type NodeRedisClient,
+  type NodeRedisClusterClient,
+} from './node-redis/borrowed-client.ts'
+import { NodeRedisConnection } from './node-redis/connection.ts'
+import type { NodeRedisOptions } from './node-redis/options.ts'
+import { parseRedisUrl } from './node-redis/redis-address.ts'
+import { type SentinelOptions, sentinelLocator } from './node-redis/sentinel-locator.ts'
+import { DeadlinePort } from './port/deadline-port.ts'
+import type { RedisPort, RedisPortListener } from './port/redis-port.ts'
+import { portListener, type ResolvedTimeouts, resolveTimeouts } from './port/redis-timeouts.ts'
+import { RedisStore } from './store/redis-store.ts'
 
-export type { NodeAddress, NodeAddressMap } from './cluster-slots.ts'
-export type { IoredisClient, IoredisCluster, IoredisConnection, IoredisNatMap } from './ioredis-client.ts'
-export type { NodeRedisClient, NodeRedisClusterClient } from './node-redis-client.ts'
-export type { ClusterOptions } from './node-redis-cluster.ts'
-export type { NodeRedisOptions } from './node-redis-options.ts'
-export type { NodeRedisCommandOptions } from './node-redis-replies.ts'
-export type { NodeRedisSubscriber } from './node-redis-subscription.ts'
-export type { RedisArgument } from './redis-port.ts'
-export type { SentinelOptions } from './sentinel-locator.ts'
+export type { ClusterOptions } from './cluster/cluster.ts'
+export type { IoredisClient, IoredisCluster, IoredisConnection, IoredisNatMap } from './ioredis/client.ts'
+export type { NodeRedisClient, NodeRedisClusterClient } from './node-redis/borrowed-client.ts'
+export type { NodeRedisOptions } from './node-redis/options.ts'
+export type { NodeRedisCommandOptions } from './node-redis/replies.ts'
+export type { SentinelOptions } from './node-redis/sentinel-locator.ts'
+export type { NodeRedisSubscriber } from './node-redis/subscription.ts'
+export type { RedisArgument } from './port/redis-port.ts'
+export type { NodeAddress, NodeAddressMap } from './slots/slot-map.ts'
 
 /** A ready client of the caller's: of `@redis/client` (or `redis`) or of `ioredis`, single or cluster. */
 export type RedisClient = NodeRedisClient | NodeRedisClusterClient | IoredisClient | IoredisCluster
@@ -117,7 +121,7 @@ function portOpener(
 function borrowedPort(client: RedisClient): RedisPort {
   if (typeof client === 'object' && client !== null) {
     if (isIoredis(client)) return new IoredisPort(client)
-    if ('sendCommand' in client && 'isOpen' in client) return new BorrowedNodeRedis(client)
+    if ('sendCommand' in client && 'isOpen' in client) return new BorrowedNodeRedisClient(client)
   }
   throw new CacheError(
     'CACHE_INVALID_OPTIONS',

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
-import { argumentKey } from '../../src/cache/argument-key.ts'
+import { argumentKey } from '../../src/cache/memoize/argument-key.ts'
 import { CacheError } from '../../src/foundation/cache-error.ts'
 import { trials } from '../trials.ts'
 

@@ -5,9 +5,9 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, it } from 'vitest'
-import { cached } from '../../src/cache/cached-decorator.ts'
-import type { MemoizingCache } from '../../src/cache/memoize.ts'
-import type { GetOrSetOptions } from '../../src/cache/policies.ts'
+import type { GetOrSetOptions } from '../../src/cache/freshness/policies.ts'
+import { cached } from '../../src/cache/memoize/cached-decorator.ts'
+import type { MemoizingCache } from '../../src/cache/memoize/memoize.ts'
 
 /** A cache in a Map, in which concurrent calls share one load. */
 class MapCache implements MemoizingCache {

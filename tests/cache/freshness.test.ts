@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isDueEarly, storedTtlMs, timesOf } from '../../src/cache/freshness.ts'
-import { defaultPolicies, resolvePolicies } from '../../src/cache/policies.ts'
+import { isDueEarly } from '../../src/cache/freshness/early-refresh.ts'
+import { lifetimesOf, storedTtlMs } from '../../src/cache/freshness/entry-lifetimes.ts'
+import { defaultPolicies, resolvePolicies } from '../../src/cache/freshness/policies.ts'
 
 const DRAWS = 200_000
 const base = defaultPolicies(60_000)
@@ -11,7 +12,7 @@ describe('P15 jitter stays in its bounds', () => {
     const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
     fc.assert(
       fc.property(unit, unit, fc.integer({ min: 1, max: 1e12 }), (jitter, drawn, ttlMs) => {
-        const { ttlMs: spreadMs } = timesOf({ ...base, jitter, ttlMs }, () => drawn)
+        const { ttlMs: spreadMs } = lifetimesOf({ ...base, jitter, ttlMs }, () => drawn)
         expect(Number.isInteger(spreadMs)).toBe(true)
         expect(spreadMs).toBeLessThanOrEqual(ttlMs)
         expect(spreadMs).toBeGreaterThanOrEqual(Math.max(1, Math.floor(ttlMs * (1 - jitter))))
@@ -23,7 +24,7 @@ describe('P15 jitter stays in its bounds', () => {
   test('and evenly: each tenth of the range gets a tenth of the entries', () => {
     const buckets = new Array<number>(10).fill(0)
     for (let draw = 0; draw < DRAWS; draw++) {
-      const { ttlMs } = timesOf({ ...base, ttlMs: 1_000_000, jitter: 0.2 }, Math.random)
+      const { ttlMs } = lifetimesOf({ ...base, ttlMs: 1_000_000, jitter: 0.2 }, Math.random)
       const bucket = Math.min(9, Math.floor((ttlMs - 800_000) / 20_000))
       buckets[bucket] = (buckets[bucket] as number) + 1
     }
@@ -36,10 +37,10 @@ describe('P15 jitter stays in its bounds', () => {
     const never = () => {
       throw new Error('drawn')
     }
-    expect(timesOf({ ...base, ttlMs: Number.POSITIVE_INFINITY, jitter: 0.5 }, never).ttlMs).toBe(
+    expect(lifetimesOf({ ...base, ttlMs: Number.POSITIVE_INFINITY, jitter: 0.5 }, never).ttlMs).toBe(
       Number.POSITIVE_INFINITY,
     )
-    expect(timesOf(base, never).ttlMs).toBe(60_000)
+    expect(lifetimesOf(base, never).ttlMs).toBe(60_000)
   })
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { type MemoizingCache, memoize, namesOf } from '../../src/cache/memoize.ts'
-import type { GetOrSetOptions } from '../../src/cache/policies.ts'
+import type { GetOrSetOptions } from '../../src/cache/freshness/policies.ts'
+import { type MemoizingCache, memoize, namesOf } from '../../src/cache/memoize/memoize.ts'
 
 /** A cache in a Map, in which concurrent calls share one load. */
 class MapCache implements MemoizingCache {

@@ -1,7 +1,7 @@
 import { createCache } from 'cachewright'
 import { ManualClock, SimulatedRedis } from 'cachewright/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Counts } from '../../src/cache/counts.ts'
+import { Metrics } from '../../src/cache/core/metrics.ts'
 
 describe('stats()', () => {
   function open() {
@@ -93,7 +93,7 @@ describe('stats()', () => {
 
 describe('the last minute', () => {
   test('forgets what is older, to the second', () => {
-    const counts = new Counts()
+    const counts = new Metrics()
     counts.add('loads', 1, 0)
     for (let second = 0; second < 120; second++) counts.localHit(second * 1_000 + 500)
     expect(counts.totals).toMatchObject({ loads: 1, localHits: 120 })
@@ -106,14 +106,14 @@ describe('the last minute', () => {
   })
 
   test('a burst is one second of it, however much it holds', () => {
-    const counts = new Counts()
+    const counts = new Metrics()
     for (let hit = 0; hit < 100_000; hit++) counts.localHit(hit / 100)
     expect(counts.lastMinute(1_000).localHits).toBe(100_000)
     expect(counts.lastMinute(60_900).localHits).toBe(0)
   })
 
   test('seldom calls are told, too', () => {
-    const counts = new Counts()
+    const counts = new Metrics()
     counts.add('misses', 1, 0)
     counts.add('misses', 1, 30_000)
     counts.add('misses', 1, 70_000)

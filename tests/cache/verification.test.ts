@@ -1,7 +1,7 @@
 import { type CreateCacheOptions, createCache, type ReadThroughEvents } from 'cachewright'
 import { ManualClock, SimulatedRedis } from 'cachewright/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { Sampler } from '../../src/cache/sampler.ts'
+import { Sampler } from '../../src/cache/freshness/sampler.ts'
 
 function open(options: CreateCacheOptions = {}) {
   const clock = new ManualClock()

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import zlib from 'node:zlib'
 import { describe, it } from 'vitest'
 import { type CompressionName, loadCompressor } from '../../src/codec/compression.ts'
-import { sealEnvelope } from '../../src/codec/envelope.ts'
+import { sealEnvelope } from '../../src/codec/envelope/envelope.ts'
 import { ValueCodec } from '../../src/codec/value-codec.ts'
 import { CacheError, type CacheErrorCode } from '../../src/foundation/cache-error.ts'
 

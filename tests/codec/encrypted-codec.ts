@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib'
 import type { CompressionName } from '../../src/codec/compression.ts'
-import { type EncryptionOptions, resolveEncryption } from '../../src/codec/encryption.ts'
-import type { EntryMeta } from '../../src/codec/entry-meta.ts'
+import { type EncryptionOptions, resolveEncryption } from '../../src/codec/envelope/encryption.ts'
+import type { EntryMeta } from '../../src/codec/envelope/entry-meta.ts'
 import { ValueCodec } from '../../src/codec/value-codec.ts'
 import type { Serializer, SerializerName } from '../../src/contract/serializer.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { openEnvelope, sealEnvelope } from '../../src/codec/envelope.ts'
+import { openEnvelope, sealEnvelope } from '../../src/codec/envelope/envelope.ts'
 import { ValueCodec, type ValueCodecOptions } from '../../src/codec/value-codec.ts'
 import { CacheError } from '../../src/foundation/cache-error.ts'
 

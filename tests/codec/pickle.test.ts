@@ -3,10 +3,10 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { createPickleSerializer } from '../../src/codec/serializers/pickle.ts'
-import { isPickle } from '../../src/codec/serializers/pickle-detection.ts'
-import { decodePickle } from '../../src/codec/serializers/pickle-reader.ts'
-import { encodePickle } from '../../src/codec/serializers/pickle-writer.ts'
+import { createPickleSerializer } from '../../src/codec/pickle/pickle.ts'
+import { isPickle } from '../../src/codec/pickle/pickle-detection.ts'
+import { decodePickle } from '../../src/codec/pickle/pickle-reader.ts'
+import { encodePickle } from '../../src/codec/pickle/pickle-writer.ts'
 
 /**
  * Answers a line of JSON, `[operation, argument]`, with a line of JSON. Of a damaged pickle it reads only plain

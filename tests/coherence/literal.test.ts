@@ -14,7 +14,7 @@ afterEach(() => opened.close())
 afterAll(() => redis.stop())
 
 /** What means something to somebody: to globs, to Redis, to Lua, to JSON, to JavaScript. */
-const PARTS = [
+const INTERNALS = [
   ...['*', '?', '[a-z]', '[^a]', '\\', '\\*', '[', ']', '-', '{tag}', '{}', 'a b', '\n', '\r\n', '"', "'"],
   ...['%s', '%', '$1', '__proto__', 'constructor', 'toString', 'ü', '日本', '😀'],
   ...['a:b', ':', '::', 'é', 'e\u0301', '\u2028', ' ', '0', 'null', 'x'.repeat(5_000)],
@@ -23,7 +23,7 @@ const NEIGHBOURS = ['plain', 'a', 'ab', 'xyz', 'x', 'A', 'user:1']
 
 test('P36 every key is literal, and no other one is touched', async () => {
   const cache = opened.cache({ redis: redis.url })
-  const keys = [...PARTS, ...NEIGHBOURS]
+  const keys = [...INTERNALS, ...NEIGHBOURS]
   for (const key of keys) expect(await cache.getOrSet(key, () => `of ${key}`)).toBe(`of ${key}`)
   expect([...(await cache.getMany(keys))]).toEqual(keys.map((key) => [key, `of ${key}`]))
   expect(Number(await redis.ask('DBSIZE'))).toBe(keys.length + 1)
@@ -39,12 +39,12 @@ test('P36 every key is literal, and no other one is touched', async () => {
 
 test('P36 a change of every key, by another program, reaches the local tier', async () => {
   const cache = opened.cache({ redis: redis.url })
-  for (const key of PARTS) {
+  for (const key of INTERNALS) {
     await cache.getOrSet(key, () => 'old')
     expect([key, cache.peek(key)]).toEqual([key, 'old'])
     await redis.ask('SET', `p:${key}`, '"new"')
   }
-  for (const key of PARTS) {
+  for (const key of INTERNALS) {
     await waitUntil(async () => (await cache.get(key)) === 'new', {
       what: `the change of ${key}`,
       timeoutMs: 2_000,
@@ -54,7 +54,7 @@ test('P36 a change of every key, by another program, reaches the local tier', as
 
 test('P36 every tag is literal, and invalidates its own entries alone', async () => {
   const cache = opened.cache({ redis: redis.url })
-  const tags = [...PARTS, ...NEIGHBOURS]
+  const tags = [...INTERNALS, ...NEIGHBOURS]
   const ask = (tag: string, number: number) => cache.getOrSet(`key:${number}`, () => tag, { tags: [tag] })
   for (const [number, tag] of tags.entries()) await ask(tag, number)
   for (const [number, tag] of tags.entries()) {
@@ -67,7 +67,7 @@ test('P36 every tag is literal, and invalidates its own entries alone', async ()
 
 test('P36 every namespace is literal, and is cleared alone', async () => {
   const root = opened.cache({ redis: redis.url })
-  const names = [...PARTS.filter((name) => name.length < 100), ...NEIGHBOURS].filter(
+  const names = [...INTERNALS.filter((name) => name.length < 100), ...NEIGHBOURS].filter(
     (name) => !name.includes(':'),
   )
   const spaces = new Map(names.map((name) => [name, root.namespace(name)]))
@@ -87,7 +87,7 @@ test('P36 every namespace is literal, and is cleared alone', async () => {
 
 describe('P36 every prefix is literal', () => {
   test('what it holds is removed, and what only a glob would find stays', async () => {
-    for (const [number, part] of PARTS.filter((name) => name.length < 100).entries()) {
+    for (const [number, part] of INTERNALS.filter((name) => name.length < 100).entries()) {
       await redis.ask('FLUSHALL')
       const prefix = `${part}:`
       const cache = opened.cache({ redis: redis.url, prefix })

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type EntryMeta, placeholder, withLease } from '../../src/codec/entry-meta.ts'
+import { type EntryMeta, placeholder, withLease } from '../../src/codec/envelope/entry-meta.ts'
 import { ValueCodec } from '../../src/codec/value-codec.ts'
 import { askRedis } from '../../testbed/redis-command.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'

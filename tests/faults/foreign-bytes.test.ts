@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { isPlaceholder } from '../../src/codec/entry-meta.ts'
+import { isPlaceholder } from '../../src/codec/envelope/entry-meta.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 
 const ENVELOPE_MARK = 0x01

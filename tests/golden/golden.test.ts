@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, it } from 'vitest'
-import { type EncryptionKey, resolveEncryption } from '../../src/codec/encryption.ts'
+import { type EncryptionKey, resolveEncryption } from '../../src/codec/envelope/encryption.ts'
 import { SharedStructures } from '../../src/codec/structures/shared-structures.ts'
 import { ValueCodec } from '../../src/codec/value-codec.ts'
 import type { Serializer } from '../../src/contract/serializer.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { describe, it } from 'vitest'
-import { partsOf } from '../../src/backend/backend-parts.ts'
+import { internalsOf } from '../../src/backend/backend-internals.ts'
 import type { SharedTier } from '../../src/backend/shared-tier.ts'
 import { SYSTEM_CLOCK } from '../../src/foundation/clock.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
@@ -108,7 +108,7 @@ describe('leases', () => {
     const backends = [new MemoryCacheBackend(), new RedisCacheBackend({ url: scene.redis.url })]
     for (const backend of backends) {
       await using _opened = backend
-      const tier = partsOf(backend)?.share({
+      const tier = internalsOf(backend)?.share({
         ...{ coherence: 'ttl', prefix: 'cache:', localTtlMs: 1_000, trustMs: 1_000, clock: SYSTEM_CLOCK },
       }) as SharedTier
       await backend.initialize()

@@ -64,7 +64,7 @@ interface StampedeOutcome {
 }
 
 /** What has happened to a participant so far. */
-interface Counts {
+interface Metrics {
   readonly loads: number
   /** Fills that were refused since the lease had been lost. */
   readonly defeated: number
@@ -84,7 +84,7 @@ export interface Participant {
   stampede(stampede: Stampede): Promise<StampedeOutcome>
   disturb(noise: { keys: string[]; tags: string[]; options: EntryOptions }): Promise<void>
   rest(): Promise<void>
-  counts(): Promise<Counts>
+  counts(): Promise<Metrics>
   end(): Promise<void>
 }
 

@@ -2,10 +2,10 @@ import { createClient, createCluster } from '@redis/client'
 import { Cluster, Redis } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { DeadlinePort } from '../../src/redis/deadline-port.ts'
-import { IoredisPort } from '../../src/redis/ioredis-port.ts'
-import { BorrowedNodeRedis } from '../../src/redis/node-redis-client.ts'
-import type { RedisPort } from '../../src/redis/redis-port.ts'
+import { IoredisPort } from '../../src/redis/ioredis/port.ts'
+import { BorrowedNodeRedisClient } from '../../src/redis/node-redis/borrowed-client.ts'
+import { DeadlinePort } from '../../src/redis/port/deadline-port.ts'
+import type { RedisPort } from '../../src/redis/port/redis-port.ts'
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import type { RedisProcess } from '../../testbed/redis-process.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
@@ -63,7 +63,7 @@ const CLIENTS: readonly (readonly [name: string, isCluster: boolean, open: () =>
       await client.connect()
       closers.push(() => client.destroy())
       return {
-        port: new BorrowedNodeRedis(client),
+        port: new BorrowedNodeRedisClient(client),
         listenerCount: () => count([client]),
         use: () => client.set(KEY, 'used'),
       }
@@ -78,7 +78,7 @@ const CLIENTS: readonly (readonly [name: string, isCluster: boolean, open: () =>
       await client.connect()
       closers.push(() => client.destroy())
       return {
-        port: new BorrowedNodeRedis(client),
+        port: new BorrowedNodeRedisClient(client),
         listenerCount: () => count([client]),
         use: () => client.set(KEY, 'used'),
       }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { ClientOfflineError, SimpleError } from '@redis/client'
 import { describe, it } from 'vitest'
-import { fromNodeRedis } from '../../src/redis/node-redis-replies.ts'
+import { fromNodeRedis } from '../../src/redis/node-redis/replies.ts'
 
 /** Classes of the same names, as another copy of the client would bring them. */
 const foreign = {

@@ -1,4 +1,4 @@
-import type { PortConnection, PortWatch } from '../../src/redis/redis-port.ts'
+import type { PortConnection, PortWatch } from '../../src/redis/port/redis-port.ts'
 
 /** A watch that remembers what it was told. */
 export class RecordedWatch implements PortWatch {

@@ -5,7 +5,7 @@ import { type Place, ROOT, TAGS } from './setting.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 
 /** Writes and invalidations, those of other programs too: each makes older values old. */
-export class Changes {
+export class NamespaceWrites {
   readonly #fleet: Fleet
   readonly #places: readonly Place[]
 

@@ -9,7 +9,7 @@ export interface Request {
 }
 
 /** What comes back: replies and pushes in one order. */
-export type Arrival =
+export type KeyWaiter =
   | { readonly kind: 'reply'; readonly request: Request; readonly reply: unknown }
   | { readonly kind: 'push'; readonly storedKey: string }
   | { readonly kind: 'flush' }
@@ -18,7 +18,7 @@ export type Arrival =
 export class Link {
   readonly name: string
   readonly requests: Request[] = []
-  readonly inbound: Arrival[] = []
+  readonly inbound: KeyWaiter[] = []
   /** How much was put on its way back, and how much of it has arrived. */
   sent = 0
   arrived = 0
@@ -37,7 +37,7 @@ export class Link {
     this.requests.push(request)
   }
 
-  arrive(arrival: Arrival): void {
+  arrive(arrival: KeyWaiter): void {
     if (this.isCut) return
     this.sent++
     this.inbound.push(arrival)

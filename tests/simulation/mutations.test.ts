@@ -1,12 +1,12 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Cache } from '../../src/cache/cache.ts'
-import { CacheCore } from '../../src/cache/cache-core.ts'
-import { Dependence } from '../../src/cache/dependence.ts'
-import { Flight } from '../../src/cache/flight.ts'
-import { Generations } from '../../src/cache/generations.ts'
-import { LocalTier } from '../../src/cache/local-tier.ts'
-import { Outbox } from '../../src/cache/outbox.ts'
-import { ReadThrough } from '../../src/cache/read-through.ts'
+import { CacheCore } from '../../src/cache/core/cache-core.ts'
+import { Flight } from '../../src/cache/loading/flight.ts'
+import { SingleFlight } from '../../src/cache/loading/single-flight.ts'
+import { LocalTier } from '../../src/cache/local/local-tier.ts'
+import { InvalidationOutbox } from '../../src/cache/outage/invalidation-outbox.ts'
+import { GenerationSet } from '../../src/cache/tags/generation-set.ts'
+import { GenerationTable } from '../../src/cache/tags/generation-table.ts'
 import { searchSchedules } from './run-schedules.ts'
 import type { Setting } from './setting.ts'
 import type { Defect } from './simulated-redis.ts'
@@ -62,18 +62,22 @@ describe('the simulation finds what is wrong', () => {
     [
       'G3 tags that only the value told bind to anything',
       CALM,
-      () => vi.spyOn(Generations.prototype, 'wasInvalidatedSince').mockReturnValue(false),
+      () => vi.spyOn(GenerationTable.prototype, 'wasInvalidatedSince').mockReturnValue(false),
     ],
-    ['O1 nothing is replayed', FAULTS, () => vi.spyOn(Outbox.prototype, 'add').mockImplementation(nothing)],
+    [
+      'O1 nothing is replayed',
+      FAULTS,
+      () => vi.spyOn(InvalidationOutbox.prototype, 'add').mockImplementation(nothing),
+    ],
     [
       'T2 a restart is ignored',
       FAULTS,
-      () => vi.spyOn(Outbox.prototype, 'repeatRecent').mockImplementation(nothing),
+      () => vi.spyOn(InvalidationOutbox.prototype, 'repeatRecent').mockImplementation(nothing),
     ],
     [
       'T4 what was invalidated stands in for a slow or failed load',
       STALE,
-      () => vi.spyOn(Dependence.prototype, 'isUnrefuted', 'get').mockReturnValue(true),
+      () => vi.spyOn(GenerationSet.prototype, 'isUnrefuted', 'get').mockReturnValue(true),
     ],
     [
       'L4 a value that is being replaced is served whatever has happened to it',
@@ -147,7 +151,11 @@ function breakBatch(): void {
 }
 
 function breakReload(): void {
-  vi.spyOn(ReadThrough.prototype, 'reload').mockImplementation(function (this: ReadThrough, request, signal) {
+  vi.spyOn(SingleFlight.prototype, 'reload').mockImplementation(function (
+    this: SingleFlight,
+    request,
+    signal,
+  ) {
     return this.getOrLoad({ ...request, replaces: undefined }, signal) as never
   })
 }

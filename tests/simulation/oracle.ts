@@ -1,5 +1,5 @@
-import type { BoundGeneration } from '../../src/codec/entry-meta.ts'
-import { openEnvelope } from '../../src/codec/envelope.ts'
+import type { BoundGeneration } from '../../src/codec/envelope/entry-meta.ts'
+import { openEnvelope } from '../../src/codec/envelope/envelope.ts'
 import type { SimulatedRedis } from './simulated-redis.ts'
 
 /** A value that was loaded or written, and what would make it old. */

@@ -1,4 +1,4 @@
-import { Changes } from './changes.ts'
+import { NamespaceWrites } from './changes.ts'
 import { Choices } from './choices.ts'
 import { Faults } from './faults.ts'
 import { Fleet, type Tally, told } from './fleet.ts'
@@ -21,7 +21,7 @@ export class Schedule {
   readonly #faults: Faults
   readonly #loads: Loads
   readonly #reads: Reads
-  readonly #changes: Changes
+  readonly #changes: NamespaceWrites
   readonly #places: readonly Place[]
   readonly #loaderWeight: number
   readonly #faultWeight: number
@@ -38,7 +38,7 @@ export class Schedule {
     this.#favoured = choices.of([...FAVOURITES, undefined, undefined])
     this.#faults = new Faults(this.#fleet, this.#loads)
     this.#reads = new Reads(this.#fleet, this.#loads, this.#places)
-    this.#changes = new Changes(this.#fleet, this.#places)
+    this.#changes = new NamespaceWrites(this.#fleet, this.#places)
     const processes = Math.min(choices.of([2, 2, 3, 1]), setting.processes)
     for (let id = 1; id <= processes; id++) this.#fleet.addProcess()
   }

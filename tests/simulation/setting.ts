@@ -1,4 +1,4 @@
-import { KeySpace } from '../../src/cache/key-space.ts'
+import { KeySpace } from '../../src/cache/keys/key-space.ts'
 import { PREFIX } from './simulated-process.ts'
 import type { Defect } from './simulated-redis.ts'
 

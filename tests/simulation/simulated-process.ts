@@ -1,7 +1,7 @@
-import { partsOf } from '../../src/backend/backend-parts.ts'
+import { internalsOf } from '../../src/backend/backend-internals.ts'
 import { assembleCache } from '../../src/cache/assemble-cache.ts'
 import type { Cache } from '../../src/cache/cache.ts'
-import { type ReadThroughOptions, resolveReadThrough } from '../../src/cache/cache-options.ts'
+import { type ReadThroughOptions, resolveReadThrough } from '../../src/cache/core/read-through-options.ts'
 import { MemoryCacheBackend } from '../../src/memory/memory-cache-backend.ts'
 import type { SimulatedRedis } from './simulated-redis.ts'
 import { SimulatedTier } from './simulated-tier.ts'
@@ -38,7 +38,7 @@ export class SimulatedProcess {
     const timers = time.timers(() => this.isAlive)
     this.tier = new SimulatedTier(`${id}`, redis, time, timers)
     const backend = new SimulatedBackend(this.tier)
-    const parts = partsOf(backend)
+    const parts = internalsOf(backend)
     if (parts === undefined) throw new Error('The backend has no parts')
     this.cache = assembleCache({
       ...{ backend, parts, timers, clock: time, tier: this.tier, isOwnBackend: false },

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import type { AcquireReply, AcquireRequest } from '../../src/backend/shared-tier.ts'
-import { GENERATION_BYTES, hasLease, isPlaceholder, readLease } from '../../src/codec/entry-meta.ts'
-import { openEnvelope, sealEnvelope } from '../../src/codec/envelope.ts'
-import { isReserved } from '../../src/foundation/cache-key.ts'
+import { GENERATION_BYTES, hasLease, isPlaceholder, readLease } from '../../src/codec/envelope/entry-meta.ts'
+import { openEnvelope, sealEnvelope } from '../../src/codec/envelope/envelope.ts'
 import type { Clock } from '../../src/foundation/clock.ts'
 import { globMatcher } from '../../src/foundation/glob.ts'
+import { isReserved } from '../../src/foundation/reserved-keys.ts'
 import {
   acquireLease,
   captureGeneration,

@@ -10,8 +10,8 @@ import type { RemovalOptions } from '../../src/contract/cache-backend.ts'
 import { CacheError } from '../../src/foundation/cache-error.ts'
 import type { Clock, Timers } from '../../src/foundation/clock.ts'
 import { escapeGlob } from '../../src/foundation/glob.ts'
-import { ServerClock } from '../../src/redis/server-clock.ts'
-import { type Arrival, Link } from './link.ts'
+import { ServerClock } from '../../src/redis/coherence/server-clock.ts'
+import { type KeyWaiter, Link } from './link.ts'
 import type { SimulatedRedis } from './simulated-redis.ts'
 
 const TIMEOUT_MS = 1_000
@@ -265,7 +265,7 @@ export class SimulatedTier implements SharedTier {
     })
   }
 
-  #arrived(link: Link, arrival: Arrival): void {
+  #arrived(link: Link, arrival: KeyWaiter): void {
     switch (arrival.kind) {
       case 'reply':
         link.answered(arrival.request)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'vitest'
+import { isShape, MOST_SHAPES, type Shape } from '../../src/codec/msgpack/shape.ts'
 import { Dictionary, MOST_DICTIONARY_BYTES } from '../../src/codec/structures/dictionary.ts'
-import { isShape, MOST_SHAPES, type Shape } from '../../src/codec/structures/shape.ts'
 
 const SHAPES: Shape[] = [['id', 'name'], ['lat', 'lon'], []]
 

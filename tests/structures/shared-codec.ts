@@ -1,8 +1,8 @@
-import { type EncryptionOptions, resolveEncryption } from '../../src/codec/encryption.ts'
+import { type EncryptionOptions, resolveEncryption } from '../../src/codec/envelope/encryption.ts'
 import { SharedStructures } from '../../src/codec/structures/shared-structures.ts'
 import type { StructureStore } from '../../src/codec/structures/structure-store.ts'
 import { ValueCodec, type ValueCodecOptions } from '../../src/codec/value-codec.ts'
-import { ManualClock } from '../../src/testing/manual-clock.ts'
+import { ManualClock } from '../../src/testing/simulated/manual-clock.ts'
 
 /** Where several codecs of a test find the same dictionary, and how often they were here. */
 export class SharedPlace {

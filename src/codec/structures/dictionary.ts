@@ -1,15 +1,7 @@
 import { createHash } from 'node:crypto'
-import { isShape, MOST_SHAPES, type Shape, shapeText } from './shape.ts'
+import { DIGEST_BYTES, type StructuresName } from '../envelope/structures-section.ts'
+import { isShape, MOST_SHAPES, type Shape, shapeText } from '../msgpack/shape.ts'
 
-/** Which dictionary a payload refers to: the first `count` shapes, told by what they are. */
-export interface StructuresName {
-  /** At least 1. */
-  readonly count: number
-  /** {@link DIGEST_BYTES} bytes. */
-  readonly digest: Buffer
-}
-
-export const DIGEST_BYTES = 16
 /** Where no more than this is left of a dictionary, nothing is learned any more. */
 const SMALL_SHAPE_BYTES = 64
 /** Most bytes of a dictionary as text. */

@@ -1,5 +1,5 @@
+import { type MsgpackrModule, RecordPacker } from '../msgpack/record-packer.ts'
 import { Dictionary } from './dictionary.ts'
-import { type MsgpackrModule, RecordPacker } from './record-packer.ts'
 
 /** A dictionary and what reads and writes with it. */
 export interface KnownDictionary {

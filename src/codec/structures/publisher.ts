@@ -1,10 +1,10 @@
 import type { Clock, Timers } from '../../foundation/clock.ts'
-import type { ResolvedEncryption } from '../encryption.ts'
-import { isEncrypted } from '../envelope.ts'
+import type { ResolvedEncryption } from '../envelope/encryption.ts'
+import { isEncrypted } from '../envelope/envelope.ts'
+import { MOST_SHAPES, type Shape, shapeText } from '../msgpack/shape.ts'
 import type { Dictionary } from './dictionary.ts'
 import type { KnownDictionaries } from './known-dictionaries.ts'
 import { openDictionary, sealDictionary } from './sealed-dictionary.ts'
-import { MOST_SHAPES, type Shape, shapeText } from './shape.ts'
 import type { StructureStore } from './structure-store.ts'
 
 /** What is learned within this time is published together. */

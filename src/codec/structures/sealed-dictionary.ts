@@ -1,5 +1,5 @@
-import type { ResolvedEncryption } from '../encryption.ts'
-import { decryptPayload, isEnvelope, openEnvelope, sealEnvelope } from '../envelope.ts'
+import type { ResolvedEncryption } from '../envelope/encryption.ts'
+import { decryptPayload, isEnvelope, openEnvelope, sealEnvelope } from '../envelope/envelope.ts'
 import { Dictionary, MOST_DICTIONARY_BYTES } from './dictionary.ts'
 
 /**

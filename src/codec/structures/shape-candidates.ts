@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { isShape, type Shape, shapeText } from './shape.ts'
+import { isShape, type Shape, shapeText } from '../msgpack/shape.ts'
 
 /** A shape is worth an id when this many values have had it. */
 const VALUES_TO_ADMIT = 3

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../foundation/clock.ts'
-import { STRUCTURES_SECTION_BYTES } from './structures-section.ts'
+import { STRUCTURES_SECTION_BYTES } from '../envelope/structures-section.ts'
 
 /** How long a name that the store did not know is not asked for again. */
 const REMEMBERED_MS = 1_000

@@ -1,0 +1,113 @@
+import type { RemovalOptions } from '../contract/cache-backend.ts'
+import { globMatcher } from '../foundation/glob.ts'
+import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } from './cache-store.ts'
+import type { ReadOutcome } from './read-outcome.ts'
+import type { SharedTier } from './shared-tier.ts'
+
+/** Is told of every write to a store, before it is sent and after it has settled. */
+export interface StoreObserver {
+  writeBegan(storedKeys: readonly string[]): void
+  writeSettled(storedKeys: readonly string[]): void
+  /** Called at the beginning and at the end of a removal by pattern. */
+  removing(matches: (storedKey: string) => boolean): void
+  /** Tells other processes, where they do not learn of it by themselves. */
+  announce(storedKeys: readonly string[]): Promise<void>
+}
+
+/** A store above which somebody keeps copies of what is in it. */
+export class ObservedStore implements CacheStore {
+  readonly #store: CacheStore
+  readonly #witness: StoreObserver
+
+  constructor(store: CacheStore, witness: StoreObserver) {
+    this.#store = store
+    this.#witness = witness
+  }
+
+  open(): Promise<void> {
+    return this.#store.open()
+  }
+
+  close(): Promise<void> {
+    return this.#store.close()
+  }
+
+  read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+    return this.#store.read(key, storedKey, outcome)
+  }
+
+  readMany(storedKeys: readonly string[]): ReturnType<CacheStore['readMany']> {
+    return this.#store.readMany(storedKeys)
+  }
+
+  write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<unknown> {
+    return this.#witnessed([storedKey], () => this.#store.write(storedKey, encoded, ttlMs))
+  }
+
+  writeMany(entries: readonly StoredEntry[], ttlMs: number): ReturnType<CacheStore['writeMany']> {
+    const storedKeys = entries.map(({ storedKey }) => storedKey)
+    return this.#witnessed(storedKeys, () => this.#store.writeMany(entries, ttlMs))
+  }
+
+  remove(storedKeys: readonly string[]): Promise<number> {
+    return this.#witnessed(storedKeys, () => this.#store.remove(storedKeys))
+  }
+
+  exists(storedKey: string): Promise<boolean> {
+    return this.#store.exists(storedKey)
+  }
+
+  /** Nobody keeps copies of what is stored so. */
+  compareAndSet(
+    storedKey: string,
+    expected: Buffer | null,
+    bytes: Buffer,
+    ttlMs: number,
+  ): Promise<Buffer | null> {
+    return this.#store.compareAndSet(storedKey, expected, bytes, ttlMs)
+  }
+
+  ttlMs(storedKey: string): Promise<number | undefined> {
+    return this.#store.ttlMs(storedKey)
+  }
+
+  count(storedKey: string, change: CounterChange): Promise<string> {
+    return this.#witnessed([storedKey], () => this.#store.count(storedKey, change))
+  }
+
+  async removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number> {
+    const matches = globMatcher(pattern)
+    this.#witness.removing(matches)
+    try {
+      return await this.#store.removeMatching(pattern, options, isWhole)
+    } finally {
+      this.#witness.removing(matches)
+    }
+  }
+
+  addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number> {
+    return this.#witnessed([storedKey], () => this.#store.addMembers(storedKey, members, expiry))
+  }
+
+  members(storedKey: string): Promise<string[]> {
+    return this.#store.members(storedKey)
+  }
+
+  removeMember(storedKey: string, member: string): Promise<boolean> {
+    return this.#witnessed([storedKey], () => this.#store.removeMember(storedKey, member))
+  }
+
+  share(settings: TierSettings): SharedTier {
+    return this.#store.share(settings)
+  }
+
+  async #witnessed<Result>(storedKeys: readonly string[], write: () => Promise<Result>): Promise<Result> {
+    this.#witness.writeBegan(storedKeys)
+    try {
+      return await write()
+    } finally {
+      this.#witness.writeSettled(storedKeys)
+      this.#witness.announce(storedKeys).catch(() => {})
+    }
+  }
+}

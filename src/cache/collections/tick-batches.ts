@@ -1,0 +1,102 @@
+import { CacheError } from '../../foundation/cache-error.ts'
+import type { Timers } from '../../foundation/clock.ts'
+import { type BatchEntryContext, type BatchLoadContext, LoadBatch, valuesIn } from '../batches/load-batch.ts'
+import type { Loader } from '../loading/load-context.ts'
+import type { SharedLoad } from '../loading/load-request.ts'
+import type { CollectionBatchContext, CollectionBatchLoader } from './collection-options.ts'
+
+/** Ids that are loaded by one call at most. */
+const MOST_IDS = 2_048
+
+/** How one id comes to be loaded. */
+export interface IdLoad {
+  readonly loader: Loader<unknown>
+  readonly shared: SharedLoad | undefined
+}
+
+/** Loads of several ids that share calls of their loader. */
+class IdBatch<Id> implements IdLoad {
+  readonly loader: Loader<unknown>
+  readonly shared: LoadBatch<unknown>
+  readonly #ids = new Map<string, Id>()
+
+  constructor(
+    loadMany: CollectionBatchLoader<Id, unknown>,
+    timers: Timers,
+    checked: (loader: Loader<unknown>) => Loader<unknown>,
+  ) {
+    this.shared = new LoadBatch<unknown>(async (keys, context) => {
+      const idsByKey = new Map(keys.map((key) => [key, this.#ids.get(key) as Id]))
+      const ids = [...idsByKey.values()]
+      const valueFor = valuesIn(await loadMany(ids, new IdContext(idsByKey, context)), ids)
+      return new Map(Array.from(idsByKey, ([key, id], index) => [key, valueFor(id, index)]))
+    }, timers)
+    this.loader = checked(this.shared.load)
+  }
+
+  get isFull(): boolean {
+    return this.#ids.size >= MOST_IDS
+  }
+
+  add(key: string, id: Id): void {
+    this.#ids.set(key, id)
+  }
+}
+
+/**
+ * Gathers the ids that are asked for in one tick: what of them has to be loaded, is loaded by one call. As the reads
+ * of a tick are, they are closed once all promise callbacks of the tick have had their turn.
+ */
+export class TickBatches<Id> {
+  readonly #begin: () => IdBatch<Id>
+  #open: IdBatch<Id> | undefined
+
+  /** @param checked a loader that also looks at what the given one returns */
+  constructor(
+    loadMany: CollectionBatchLoader<Id, unknown>,
+    timers: Timers,
+    checked: (loader: Loader<unknown>) => Loader<unknown>,
+  ) {
+    this.#begin = () => new IdBatch(loadMany, timers, checked)
+  }
+
+  loadOf(key: string, id: Id): IdLoad {
+    // From within a promise callback, the next tick comes when there are no more of them.
+    if (this.#open === undefined) queueMicrotask(() => process.nextTick(this.#close))
+    if (this.#open === undefined || this.#open.isFull) this.#open = this.#begin()
+    this.#open.add(key, id)
+    return this.#open
+  }
+
+  readonly #close = (): void => {
+    this.#open = undefined
+  }
+}
+
+class IdContext<Id> implements CollectionBatchContext<Id> {
+  readonly #context: BatchLoadContext
+  readonly #keys: ReadonlyMap<Id, string>
+
+  constructor(idsByKey: ReadonlyMap<string, Id>, context: BatchLoadContext) {
+    this.#context = context
+    this.#keys = new Map(Array.from(idsByKey, ([key, id]) => [id, key]))
+  }
+
+  get signal(): AbortSignal {
+    return this.#context.signal
+  }
+
+  of(id: Id): BatchEntryContext {
+    return this.#context.of(this.#keyOf(id))
+  }
+
+  notModified(id: Id): void {
+    this.#context.notModified(this.#keyOf(id))
+  }
+
+  #keyOf(id: Id): string {
+    const key = this.#keys.get(id)
+    if (key !== undefined) return key
+    throw new CacheError('CACHE_INVALID_ARGUMENT', 'The context was asked for an id that is not being loaded')
+  }
+}

@@ -1,0 +1,49 @@
+import type { ReadThroughEvents } from '../../contract/cache-events.ts'
+import type { Timers } from '../../foundation/clock.ts'
+
+/** What goes on without anybody waiting for it. */
+export type BackgroundTask = ReadThroughEvents['background-error']['task']
+
+/** Work that nobody waits for: counted, awaited when the cache is closed, and heard of where it fails. */
+export class Background {
+  readonly #working = new Set<Promise<void>>()
+  readonly #onError: (failure: ReadThroughEvents['background-error']) => void
+
+  constructor(onError: (failure: ReadThroughEvents['background-error']) => void) {
+    this.#onError = onError
+  }
+
+  /** Pieces of work under way. */
+  get size(): number {
+    return this.#working.size
+  }
+
+  /** Follows a piece of work to its end; its failure is told. */
+  follow(task: BackgroundTask, key: string | undefined, work: Promise<unknown>): void {
+    const followed = work.then(
+      () => {},
+      (error: unknown) => this.failed(task, key, error),
+    )
+    this.#working.add(followed)
+    void followed.finally(() => this.#working.delete(followed))
+  }
+
+  failed(task: BackgroundTask, key: string | undefined, error: unknown): void {
+    this.#onError({ task, key, error })
+  }
+
+  /** Resolves when nothing is under way, and nothing has come of what was. Never rejects. */
+  async idle(): Promise<void> {
+    while (this.#working.size > 0) await Promise.all(this.#working)
+  }
+
+  /** As {@link idle}, but no longer than this; `false` where something is still under way. */
+  async idleWithin(boundMs: number, timers: Timers): Promise<boolean> {
+    if (this.#working.size === 0) return true
+    let cancel = () => {}
+    const tooLate = new Promise<false>((resolve) => {
+      cancel = timers.after(boundMs, () => resolve(false))
+    })
+    return Promise.race([this.idle().then(() => true), tooLate]).finally(() => cancel())
+  }
+}

@@ -1,0 +1,197 @@
+import { setMaxListeners } from 'node:events'
+import type { FailurePolicy } from '../../backend/failure-policy.ts'
+import type { StoreObserver } from '../../backend/observed-store.ts'
+import type { SharedTier, TierListener } from '../../backend/shared-tier.ts'
+import type { ValueCodec } from '../../codec/value-codec.ts'
+import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../../foundation/clock.ts'
+import { InstantReader } from '../entries/entry-judge.ts'
+import { EntryReader } from '../entries/entry-reader.ts'
+import type { Random } from '../freshness/early-refresh.ts'
+import type { ChangeListener } from '../keys/change-listener.ts'
+import type { KeySpace } from '../keys/key-space.ts'
+import { KeyWaiters } from '../keys/key-waiters.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
+import { LocalTier } from '../local/local-tier.ts'
+import { CircuitBreaker } from '../outage/circuit-breaker.ts'
+import { InvalidationOutbox } from '../outage/invalidation-outbox.ts'
+import { ResilientTier } from '../outage/resilient-tier.ts'
+import { Captures } from '../tags/captures.ts'
+import { GenerationTable } from '../tags/generation-table.ts'
+import { Background } from './background.ts'
+import { Metrics } from './metrics.ts'
+import type { ResolvedReadThrough } from './read-through-options.ts'
+
+/** What a {@link CacheCore} is made of. */
+export interface CoreParts {
+  readonly tier: SharedTier
+  readonly codec: ValueCodec
+  readonly policy: FailurePolicy
+  readonly root: KeySpace
+  readonly options: ResolvedReadThrough
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly random: Random
+  /** What is being loaded. */
+  readonly loads: ChangeListener
+  readonly opened: () => Promise<void> | undefined
+  readonly isOpen: () => boolean
+}
+
+/**
+ * The state that a cache and its namespaces share, and the one place where news of a change arrives: what a change
+ * touches is dropped, and who waits for it is woken.
+ */
+export class CacheCore implements TierListener, StoreObserver {
+  readonly tier: ResilientTier
+  readonly codec: ValueCodec
+  readonly policy: FailurePolicy
+  readonly options: ResolvedReadThrough
+  readonly clock: Clock
+  /** For hits alone. */
+  readonly hitClock: Clock
+  readonly timers: Timers
+  readonly local: LocalTier
+  readonly generations: GenerationTable
+  readonly reader: EntryReader
+  readonly instantReader: InstantReader
+  readonly waiters: KeyWaiters
+  readonly captures: Captures
+  readonly breaker: CircuitBreaker
+  readonly outbox: InvalidationOutbox
+  readonly background: Background
+  readonly metrics: Metrics = new Metrics()
+  readonly random: Random
+  /** Resolves when the tier is open; `undefined` where it is. */
+  readonly opened: () => Promise<void> | undefined
+  readonly #stopping = new AbortController()
+  readonly #rootPrefix: string
+  /**
+   * In this order: first nothing old is kept or believed, then nobody joins a load of it, then those are woken who
+   * will look again.
+   */
+  readonly #listeners: readonly ChangeListener[]
+  /** The last moment at which the tier was found to be trusted. */
+  #trustedAtMs = -1
+
+  constructor({
+    clock,
+    codec,
+    isOpen,
+    loads,
+    opened,
+    options,
+    policy,
+    random,
+    root,
+    tier,
+    timers,
+  }: CoreParts) {
+    this.#rootPrefix = root.prefix
+    this.opened = opened
+    this.codec = codec
+    this.policy = policy
+    this.options = options
+    this.clock = clock
+    this.hitClock = clock === SYSTEM_CLOCK ? new TurnClock(clock) : clock
+    this.timers = timers
+    this.random = random
+    this.background = new Background((failure) => policy.events.emit('background-error', failure))
+    setMaxListeners(0, this.#stopping.signal)
+    this.breaker = new CircuitBreaker(clock, (state) => policy.events.emit('circuit', { state }))
+    this.outbox = new InvalidationOutbox(root.ownGenerationKey, () => this.captures.generationTtlMs, clock)
+    this.tier = new ResilientTier({
+      ...{ tier, breaker: this.breaker, outbox: this.outbox, isOpen, opened, timers },
+    })
+    this.local = new LocalTier(root.prefix, options.local, () =>
+      this.metrics.add('evictions', 1, clock.monotonicMs()),
+    )
+    this.generations = new GenerationTable(clock, () => tier.localTtlMs)
+    this.captures = new Captures(this.tier, this.generations, clock)
+    this.waiters = new KeyWaiters(timers)
+    const readerParts = {
+      tier: this.tier,
+      codec,
+      local: this.local,
+      generations: this.generations,
+      isolation: options.isolation,
+      clock,
+      opened,
+      onUndecodable: (storedKey: string, error: unknown) =>
+        policy.tellUndecodable('getOrSet', storedKey, error),
+    }
+    this.reader = new EntryReader(readerParts)
+    this.instantReader = new InstantReader(readerParts)
+    const { captures, generations, local, reader, waiters } = this
+    this.#listeners = [local, generations, reader, captures, loads, waiters]
+    tier.watch(this)
+  }
+
+  /** What is kept of a key, fresh or not. */
+  localEntry(storedKey: string): LocalEntry | undefined {
+    return this.local.peek(storedKey.slice(this.#rootPrefix.length))
+  }
+
+  /** Whether what is kept of a key may be served: nothing is known against it, and news of it would have come. */
+  isCoherent(entry: LocalEntry, nowMs: number): boolean {
+    return entry.epoch === this.local.epoch && this.#isTrusted(nowMs) && entry.generationSet.isValid
+  }
+
+  /** Whether news of a change would have come; hits of one moment need to ask the tier but once. */
+  #isTrusted(nowMs: number): boolean {
+    if (nowMs === this.#trustedAtMs) return true
+    if (nowMs >= this.tier.trustedUntilMs) return false
+    this.#trustedAtMs = nowMs
+    return true
+  }
+
+  invalidated(storedKey: string): void {
+    for (const listener of this.#listeners) listener.invalidated(storedKey)
+  }
+
+  epochBegan(reason: string): void {
+    this.#trustedAtMs = -1
+    for (const listener of this.#listeners) listener.epochBegan()
+    this.breaker.connected()
+    this.policy.events.emit('epoch', { reason, coherence: this.tier.coherence })
+  }
+
+  restarted(): void {
+    this.outbox.repeatRecent()
+    if (this.options.onRestart === 'bump') this.outbox.addEverything()
+    this.tier.deliver()
+  }
+
+  /** An own write is about to be sent. */
+  writeBegan(storedKeys: readonly string[]): void {
+    for (const storedKey of storedKeys) {
+      for (const listener of this.#listeners) listener.writeBegan(storedKey)
+    }
+  }
+
+  /** It has been acknowledged, or has failed. */
+  writeSettled(storedKeys: readonly string[]): void {
+    for (const storedKey of storedKeys) {
+      for (const listener of this.#listeners) listener.writeSettled(storedKey)
+    }
+  }
+
+  /** A removal by pattern begins, goes on, or ends. */
+  removing(matches: (storedKey: string) => boolean): void {
+    for (const listener of this.#listeners) listener.removing(matches)
+  }
+
+  /** Aborts when the cache is closed and has waited long enough for what goes on in the background. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal
+  }
+
+  /** Ends what goes on in the background. */
+  stop(): void {
+    this.#stopping.abort(new DOMException('The cache has been shut down', 'AbortError'))
+    this.local.clear()
+  }
+
+  announce(storedKeys: readonly string[]): Promise<void> {
+    return this.tier.announce(storedKeys)
+  }
+}

@@ -1,0 +1,95 @@
+/** What has happened in a cache and its namespaces. */
+export interface CacheTotals {
+  /** Calls that were answered with a fresh value of this process, without a round trip. */
+  readonly localHits: number
+  /** Calls that were answered with a fresh value out of Redis. */
+  readonly sharedHits: number
+  /** Calls that found nothing to serve: they waited for a load, or got `undefined`. */
+  readonly misses: number
+  /** Calls that were answered past the time to live: while the value was loaded anew, or as that failed or was slow. */
+  readonly staleServes: number
+  /** Loader calls that have ended, those that failed included. */
+  readonly loads: number
+  readonly loadErrors: number
+  /** Seconds that all these took, together. */
+  readonly loadSeconds: number
+  /** Values that were loaded anew before they expired, since XFetch asked for it. */
+  readonly earlyRefreshes: number
+  /** Entries that the local tier gave up for want of room. */
+  readonly evictions: number
+  /** Bytes that were stored in Redis. */
+  readonly bytesWritten: number
+}
+
+type Name = keyof CacheTotals
+
+const STEP_MS = 1_000
+const STEPS_PER_MINUTE = 60
+
+/** The totals as they were when a step of time began. */
+interface Mark {
+  readonly atMs: number
+  readonly totals: CacheTotals
+}
+
+/**
+ * Counts what happens, and remembers for a minute how far it had come, to the second. Marks are set by what happens,
+ * not by a timer: an idle cache does nothing.
+ */
+export class Metrics {
+  readonly #totals: { -readonly [name in Name]: number } = zero()
+  readonly #marks: Mark[] = []
+  #stepEndsMs = 0
+
+  add(name: Name, amount: number, nowMs: number): void {
+    if (nowMs >= this.#stepEndsMs) this.#mark(nowMs)
+    this.#totals[name] += amount
+  }
+
+  /** As {@link localHit}. */
+  sharedHit(nowMs: number): void {
+    if (nowMs >= this.#stepEndsMs) this.#mark(nowMs)
+    this.#totals.sharedHits++
+  }
+
+  /** The one that happens millions of times a second. */
+  localHit(nowMs: number): void {
+    if (nowMs >= this.#stepEndsMs) this.#mark(nowMs)
+    this.#totals.localHits++
+  }
+
+  /** Since the cache was made. */
+  get totals(): CacheTotals {
+    return { ...this.#totals }
+  }
+
+  /** In the last sixty seconds, to the second. */
+  lastMinute(nowMs: number): CacheTotals {
+    const sinceMs = nowMs - STEPS_PER_MINUTE * STEP_MS
+    const before = this.#marks.find(({ atMs }) => atMs >= sinceMs)?.totals ?? this.#totals
+    const recent = zero()
+    for (const name of Object.keys(recent) as Name[]) recent[name] = this.#totals[name] - before[name]
+    return recent
+  }
+
+  #mark(nowMs: number): void {
+    this.#stepEndsMs = Math.floor(nowMs) + STEP_MS
+    this.#marks.push({ atMs: nowMs, totals: this.totals })
+    if (this.#marks.length > STEPS_PER_MINUTE) this.#marks.shift()
+  }
+}
+
+function zero(): { -readonly [name in Name]: number } {
+  return {
+    localHits: 0,
+    sharedHits: 0,
+    misses: 0,
+    staleServes: 0,
+    loads: 0,
+    loadErrors: 0,
+    loadSeconds: 0,
+    earlyRefreshes: 0,
+    evictions: 0,
+    bytesWritten: 0,
+  }
+}

@@ -1,0 +1,98 @@
+import type { BackendOptions } from '../../backend/backend-options.ts'
+import type { Coherence } from '../../backend/shared-tier.ts'
+import { CacheError } from '../../foundation/cache-error.ts'
+import { type Duration, parseDuration } from '../../foundation/duration.ts'
+import { positiveInteger, timerDuration } from '../../foundation/option-checks.ts'
+import { defaultPolicies, type Policies, type PolicyOptions, resolvePolicies } from '../freshness/policies.ts'
+import type { Isolation } from '../local/isolation.ts'
+import type { LocalBounds } from '../local/local-tier.ts'
+
+/** The tier of decoded values in this process. */
+export interface LocalOptions {
+  /** The least recently used entries beyond this number are evicted. @default 10_000 */
+  readonly maxEntries?: number | undefined
+  /** Likewise beyond this size, by the encoded size of values. @default 64 MiB */
+  readonly maxBytes?: number | undefined
+  /**
+   * How long a copy may live where neither tracking nor a bus tells of changes.
+   * @default '1s'
+   */
+  readonly ttl?: Duration | undefined
+}
+
+/** Options of a read-through cache, wherever its data lies. */
+export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, PolicyOptions {
+  /** `false` keeps nothing in this process. */
+  readonly local?: LocalOptions | false | undefined
+  /** @default 'freeze' */
+  readonly isolate?: Isolation | undefined
+  /** The mode to be in, where another than the best that can be had is wanted. @default 'auto' */
+  readonly coherence?: Exclude<Coherence, 'process'> | 'auto' | undefined
+  /**
+   * How long a lost connection may go unnoticed before nothing local is served: the longest that a value can be
+   * served after it was changed, where the network swallows everything.
+   * @default '3s'
+   */
+  readonly trust?: Duration | undefined
+  /** How long the right to load a key outlives a process that died with it. @default '5s' */
+  readonly lease?: Duration | undefined
+  /** How long a loader may keep others from loading the same key, by renewing its lease. @default '1m' */
+  readonly longestLoad?: Duration | undefined
+  /**
+   * What is done when a server has been restarted, or another took its place, which may have forgotten what it had
+   * acknowledged: `'replay'` delivers this process's invalidations of the last ten seconds again; `'bump'` also
+   * invalidates the whole cache.
+   * @default 'replay'
+   */
+  readonly onRestart?: 'replay' | 'bump' | undefined
+  /** How long `shutdown()` waits for work in the background before it aborts that. @default '5s' */
+  readonly drain?: Duration | undefined
+}
+
+/** {@link ReadThroughOptions} resolved once; times in milliseconds. */
+export interface ResolvedReadThrough {
+  readonly policies: Policies
+  readonly local: LocalBounds | undefined
+  readonly localTtlMs: number
+  readonly isolation: Isolation
+  readonly coherence: Coherence | 'auto'
+  readonly trustMs: number
+  readonly leaseMs: number
+  readonly longestLoadMs: number
+  readonly onRestart: 'replay' | 'bump'
+  readonly drainMs: number
+}
+
+const ISOLATIONS: readonly Isolation[] = ['freeze', 'clone', 'share']
+const COHERENCES: readonly (Coherence | 'auto')[] = ['auto', 'tracking', 'bus', 'ttl']
+
+/** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
+export function resolveReadThrough(options: ReadThroughOptions, defaultTtlMs: number): ResolvedReadThrough {
+  const { isolate = 'freeze', coherence = 'auto', local = {}, onRestart = 'replay' } = options
+  oneOf('isolate', isolate, ISOLATIONS)
+  oneOf('coherence', coherence, COHERENCES)
+  oneOf('onRestart', onRestart, ['replay', 'bump'])
+  return Object.freeze({
+    policies: resolvePolicies(options, defaultPolicies(defaultTtlMs)),
+    local:
+      local === false
+        ? undefined
+        : {
+            maxEntries: positiveInteger('local.maxEntries', local.maxEntries ?? 10_000),
+            maxBytes: positiveInteger('local.maxBytes', local.maxBytes ?? 64 * 1024 * 1024),
+          },
+    localTtlMs: parseDuration((local !== false && local.ttl) || '1s'),
+    isolation: isolate,
+    coherence,
+    trustMs: timerDuration('trust', options.trust ?? '3s'),
+    leaseMs: timerDuration('lease', options.lease ?? '5s'),
+    longestLoadMs: timerDuration('longestLoad', options.longestLoad ?? '1m'),
+    onRestart,
+    drainMs: timerDuration('drain', options.drain ?? '5s'),
+  })
+}
+
+function oneOf(name: string, value: unknown, choices: readonly string[]): void {
+  if (choices.includes(value as string)) return
+  throw new CacheError('CACHE_INVALID_OPTIONS', `${name} must be one of ${choices.join(', ')}`)
+}

@@ -1,0 +1,183 @@
+import { hasLease, leaseDeadlineMs, readLease } from '../../codec/envelope/entry-meta.ts'
+import { abbreviate } from '../../foundation/cache-error.ts'
+import { assertCacheKey } from '../../foundation/cache-key.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import { checkedTags, type GetOrSetOptions, type Policies, resolvePolicies } from '../freshness/policies.ts'
+import type { KeySpace } from '../keys/key-space.ts'
+import type { Flight } from '../loading/flight.ts'
+import type { Flights } from '../loading/flights.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
+import { LONGEST_LEASE_MS } from '../local/local-times.ts'
+import { type Asked, explainLocal, explainShared, type SharedFinding, secondsOf } from './explained-tiers.ts'
+import type { ExplainedLease, ExplainedLoad, Explanation } from './explanation.ts'
+import { explanationNotes } from './explanation-notes.ts'
+import { explanationOf } from './explanation-text.ts'
+import { inspectShared, type SharedInspection } from './inspect-shared.ts'
+import { nextOf, type SharedProspect } from './prediction.ts'
+
+/** What an explanation is made of. */
+export interface ExplainParts {
+  readonly core: CacheCore
+  readonly flights: Flights
+  readonly space: KeySpace
+  readonly policies: Policies
+}
+
+/** The options of the `getOrSet` that is asked about; `tags` and `earlyRefresh` matter most. */
+export type ExplainOptions = Omit<GetOrSetOptions, 'signal'>
+
+/** As `Cache.explain`. */
+export async function explain(
+  { core, flights, policies: around, space }: ExplainParts,
+  key: string,
+  options: ExplainOptions,
+): Promise<Explanation> {
+  assertCacheKey(key)
+  const tags = checkedTags(options.tags)
+  const policies = resolvePolicies(options, around)
+  const storedKey = space.storedKey(key)
+  const generationKeys = space.generationKeysWith(tags)
+  const kept = () => core.local.peek(space.namePrefix + key)
+  const look = await inspectShared(core, storedKey, [
+    ...generationKeys,
+    ...(kept()?.generationSet.bound.map((one) => one.storedKey) ?? []),
+    ...(flights.get(storedKey)?.generationKeys ?? []),
+  ])
+  // Nothing is awaited from here on: all that follows is true at one moment.
+  const asked: Asked = { space, storedKey, tags, generationKeys, nowMs: core.clock.monotonicMs() }
+  const entry = kept()
+  const flight = flights.get(storedKey)
+  const local = explainLocal(core, asked, entry, look)
+  const shared = explainShared(core, asked, look)
+  const isUndelivered = [
+    storedKey,
+    ...(look.opened?.entry?.generations ?? []).map((one) => one.storedKey),
+  ].some((one) => core.outbox.has(one))
+  const standing = standingOf(core, asked, flight, look)
+  const lease = leaseOf(core, storedKey, flight, look)
+  const isReleased = standing === 'replaced' && lease.isOwn && flight?.lease?.isValid === true
+  const next = nextOf({
+    nowMs: asked.nowMs,
+    local: local.serves === 'nothing' ? undefined : entry,
+    flight: standing === 'replaced' ? 'closed' : standing,
+    meanwhile: meanwhileOf(core, asked, flight, shared),
+    isAdmitting: core.breaker.isAdmitting,
+    shared: prospectOf(shared, isUndelivered),
+    leaseLeftMs: isReleased || isUndelivered ? 0 : lease.leftMs,
+    isOwnLease: lease.isOwn,
+    earlyBeta: policies.earlyBeta,
+  })
+  const facts = {
+    key: abbreviate(key),
+    storedKey: abbreviate(storedKey),
+    next,
+    local,
+    shared: shared.explained,
+    lease: lease.explained,
+    load: loadOf(flight),
+    cache: {
+      coherence: core.tier.coherence,
+      circuit: core.breaker.state,
+      undelivered: core.outbox.size,
+      epoch: core.local.epoch,
+    },
+  }
+  const asksForTtlMs = options.ttl === undefined ? undefined : policies.ttlMs
+  const isClockKnown = core.tier.serverNowMs(storedKey) !== undefined
+  return explanationOf({
+    ...facts,
+    notes: explanationNotes(facts, { asksForTtlMs, isClockKnown, isUndelivered }),
+  })
+}
+
+/** What waits to be delivered goes before the next read. */
+function prospectOf(
+  { entry, explained, isUnsure, why }: SharedFinding,
+  isUndelivered: boolean,
+): SharedProspect {
+  const { error, state } = explained
+  if (state === 'unreachable') return { state: 'unreachable', why: error?.code ?? '' }
+  if (isUndelivered) {
+    const isThere = state !== 'absent' && state !== 'placeholder'
+    return isThere
+      ? {
+          state: 'unusable',
+          why: 'this process has invalidated it; Redis does not know yet, and is told first',
+        }
+      : { state: 'absent' }
+  }
+  if (state === 'foreign-type') return { state: 'foreign' }
+  if (why !== undefined) return { state: 'unusable', why }
+  if (isUnsure) return { state: 'unreachable', why: 'a generation that it depends on could not be read' }
+  return entry === undefined ? { state: 'absent' } : { state: 'usable', entry }
+}
+
+/** Whether a `getOrSet` would join the flight: as `SingleFlight` decides it, with what Redis has just told. */
+function standingOf(
+  { generations, local, options }: CacheCore,
+  { generationKeys, nowMs }: Asked,
+  flight: Flight | undefined,
+  { bytes, generations: present }: SharedInspection,
+): 'none' | 'open' | 'closed' | 'replaced' {
+  // Nobody joins one that all have left, and it keeps nobody from loading.
+  if (flight === undefined || flight.isAbandoned) return 'none'
+  if (flight.epoch !== local.epoch) return 'replaced'
+  if (flight.isOverdue(nowMs, options.longestLoadMs)) return 'none'
+  if (flight.isDeciding) return 'open'
+  if (flight.isPassedBy(nowMs)) return 'closed'
+  if (!generationKeys.every((key) => flight.generationKeys.includes(key))) return 'closed'
+  const isOutdated = flight.generationKeys.some((key) => {
+    if (!generations.wasInvalidatedSince(key, flight.isCurrentAt)) return false
+    const today = present.get(key) ?? undefined
+    return today === undefined || today !== flight.boundTo(key)
+  })
+  if (isOutdated) return 'replaced'
+  if (flight.standing !== 'doubted') return flight.standing
+  const isHeld = bytes !== null && hasLease(bytes) && readLease(bytes).token === flight.lease?.token
+  return isHeld && flight.lease?.isValid ? 'open' : 'closed'
+}
+
+/** What is served to who comes while it is being replaced: what the flight has found, or is about to find. */
+function meanwhileOf(
+  core: CacheCore,
+  { nowMs }: Asked,
+  flight: Flight | undefined,
+  shared: SharedFinding,
+): LocalEntry | undefined {
+  if (flight?.isDeciding) return shared.entry
+  const found = flight?.found
+  return found?.isStaleServable(nowMs) && core.isCoherent(found, nowMs) ? found : undefined
+}
+
+interface LeaseFinding {
+  readonly explained: ExplainedLease
+  readonly leftMs: number
+  readonly isOwn: boolean
+}
+
+function leaseOf(
+  { options, tier }: CacheCore,
+  storedKey: string,
+  flight: Flight | undefined,
+  { bytes, failure }: SharedInspection,
+): LeaseFinding {
+  const serverNowMs = tier.serverNowMs(storedKey)
+  if (failure !== undefined || (bytes !== null && hasLease(bytes) && serverNowMs === undefined)) {
+    return { explained: { holder: 'unknown' }, leftMs: 0, isOwn: false }
+  }
+  const isLeasable = bytes !== null && hasLease(bytes)
+  const leftMs = isLeasable ? leaseDeadlineMs(bytes) - (serverNowMs ?? 0) : 0
+  // A deadline further off stems from another clock (T7).
+  if (!isLeasable || leftMs <= 0 || leftMs > Math.max(options.leaseMs, LONGEST_LEASE_MS)) {
+    return { explained: { holder: 'nobody' }, leftMs: 0, isOwn: false }
+  }
+  const isOwn = readLease(bytes).token === flight?.lease?.token
+  const holder = isOwn ? 'this-process' : 'another-process'
+  return { explained: { holder, remaining: secondsOf(leftMs) ?? 0 }, leftMs, isOwn }
+}
+
+function loadOf(flight: Flight | undefined): ExplainedLoad {
+  if (flight === undefined) return { state: 'none', callers: 0 }
+  const state = flight.isLoading ? 'loading' : flight.isWaiting ? 'waiting' : 'reading'
+  return { state, callers: flight.callers }
+}

@@ -1,0 +1,82 @@
+import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import { abbreviate } from '../../foundation/cache-error.ts'
+import { generationName } from '../../foundation/reserved-keys.ts'
+import type { ExplainedGeneration } from './explanation.ts'
+import type { SharedInspection } from './inspect-shared.ts'
+
+/** A generation that was looked at, and what it stands for. */
+export interface JudgedGeneration {
+  readonly kind: 'tag' | 'namespace'
+  readonly explained: ExplainedGeneration
+}
+
+/** What an entry is bound to, and what it lacks of what is expected of it. */
+export function explainGenerations(
+  bound: readonly BoundGeneration[],
+  expected: readonly string[],
+  { generations }: SharedInspection,
+  isBelieved: (one: BoundGeneration) => boolean,
+): JudgedGeneration[] {
+  const judged = (storedKey: string, verdict: ExplainedGeneration['verdict'], isBelievedHere: boolean) => {
+    const { kind, name } = generationName(storedKey)
+    return { kind, explained: { name: abbreviate(name), verdict, isBelieved: isBelievedHere } }
+  }
+  const lacking = expected.filter((key) => !bound.some(({ storedKey }) => storedKey === key))
+  return [
+    ...bound.map((one) =>
+      judged(one.storedKey, verdictOf(one, generations.get(one.storedKey)), isBelieved(one)),
+    ),
+    ...lacking.map((storedKey) => judged(storedKey, 'lacking', false)),
+  ]
+}
+
+function verdictOf(
+  { generation }: BoundGeneration,
+  present: string | null | undefined,
+): ExplainedGeneration['verdict'] {
+  if (present === undefined) return 'unknown'
+  if (present === null) return 'missing'
+  return present === generation ? 'valid' : 'renewed'
+}
+
+/** Those of one kind. */
+export function generationsOf(
+  generations: readonly JudgedGeneration[],
+  kind: JudgedGeneration['kind'],
+): ExplainedGeneration[] {
+  return generations.filter((one) => one.kind === kind).map(({ explained }) => explained)
+}
+
+/** What ends an entry, for people; `undefined` where nothing does. */
+export function whyInvalid(generations: readonly JudgedGeneration[]): string | undefined {
+  const reasons = generations.filter(isRefuted).map(reasonOf)
+  if (reasons.length <= MOST_REASONS) return reasons.length === 0 ? undefined : reasons.join('; ')
+  return `${reasons.slice(0, MOST_REASONS).join('; ')}; and ${reasons.length - MOST_REASONS} more`
+}
+
+const MOST_REASONS = 3
+
+/** As `EntryReader` decides it: what this process believes metrics before what Redis has. */
+function isRefuted({ explained: { isBelieved, verdict } }: JudgedGeneration): boolean {
+  return verdict === 'lacking' || (!isBelieved && (verdict === 'renewed' || verdict === 'missing'))
+}
+
+function reasonOf({ explained, kind }: JudgedGeneration): string {
+  const name = `the ${kind} '${explained.name}'`
+  const isTag = kind === 'tag'
+  switch (explained.verdict) {
+    case 'lacking':
+      return isTag
+        ? `it does not bear ${name}, which this call asks for`
+        : `it was stored without ${name}, by way of another namespace`
+    case 'missing':
+      return `${name} has no generation in Redis any more (evicted, expired or deleted), so it metrics as invalidated`
+    default:
+      return `${name} was ${isTag ? 'invalidated' : 'cleared'} after it was stored`
+  }
+}
+
+/** Whether it cannot be told if the entry is valid. */
+export function isUnknown({ explained: { isBelieved, verdict } }: JudgedGeneration): boolean {
+  return verdict === 'unknown' && !isBelieved
+}

@@ -1,0 +1,211 @@
+import { type BoundGeneration, type EntryMeta, leaseDeadlineMs } from '../../codec/envelope/entry-meta.ts'
+import type { CacheError } from '../../foundation/cache-error.ts'
+import { isTagKey } from '../../foundation/reserved-keys.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import type { KeySpace } from '../keys/key-space.ts'
+import { LocalEntry } from '../local/local-entry.ts'
+import { GenerationSet, NO_GENERATIONS } from '../tags/generation-set.ts'
+import {
+  explainGenerations,
+  generationsOf,
+  isUnknown,
+  type JudgedGeneration,
+  whyInvalid,
+} from './explained-generations.ts'
+import type { ExplainedLocal, ExplainedShared, ExplainedTimes, LocalRefusal } from './explanation.ts'
+import type { SharedInspection } from './inspect-shared.ts'
+
+/** What is asked for: a key by way of a namespace, with the tags that its entry must bear. */
+export interface Asked {
+  readonly space: KeySpace
+  readonly storedKey: string
+  readonly tags: readonly string[]
+  /** Stored keys of the generations that the entry must depend on. */
+  readonly generationKeys: readonly string[]
+  readonly nowMs: number
+}
+
+/** Milliseconds as seconds, `null` where there is no end. */
+export function secondsOf(ms: number): number | null {
+  return ms === Number.POSITIVE_INFINITY ? null : Math.round(ms) / 1_000
+}
+
+/** The copy of this process, beside what was found in the shared tier. */
+export function explainLocal(
+  core: CacheCore,
+  asked: Asked,
+  entry: LocalEntry | undefined,
+  look: SharedInspection,
+): ExplainedLocal {
+  const { generationKeys, nowMs, space, tags } = asked
+  if (entry === undefined) {
+    const state = core.options.local === undefined ? 'off' : 'absent'
+    return { state, serves: 'nothing', refusals: [], tags: [], namespaces: [] }
+  }
+  const isGood = core.isCoherent(entry, nowMs) && entry.answersTo(space, tags)
+  const isFresh = isGood && nowMs < entry.servableUntilMs
+  const isStale = isGood && !isFresh && entry.isStaleServable(nowMs)
+  const { believed, bound } = entry.generationSet
+  const expected = generationKeysFor(entry.isPlain, generationKeys)
+  const generations = explainGenerations(bound, expected, look, (one) => believed.includes(one))
+  const inRedis = compare(entry, look)
+  return {
+    state: 'kept',
+    serves: isFresh ? 'fresh' : isStale ? 'stale' : 'nothing',
+    refusals: refusalsOf(core, entry, generations, nowMs),
+    servableFor: secondsOf(entry.servableUntilMs - nowMs),
+    ...(!entry.isPlain && { times: timesOf(asked, entry) }),
+    tags: generationsOf(generations, 'tag'),
+    namespaces: generationsOf(generations, 'namespace'),
+    ...(inRedis && { inRedis }),
+  }
+}
+
+function refusalsOf(
+  { local, tier }: CacheCore,
+  entry: LocalEntry,
+  generations: readonly JudgedGeneration[],
+  nowMs: number,
+): LocalRefusal[] {
+  const refusals: LocalRefusal[] = []
+  const isOld = entry.epoch !== local.epoch
+  const isLacking = (kind: JudgedGeneration['kind']) =>
+    generations.some((one) => one.kind === kind && one.explained.verdict === 'lacking')
+  if (nowMs >= entry.freshUntilMs) refusals.push('expired')
+  else if (nowMs >= entry.servableUntilMs) refusals.push('copy-expired')
+  if (isOld) refusals.push('older-epoch')
+  if (nowMs >= tier.trustedUntilMs) refusals.push('untrusted')
+  // What is no longer known may have been renewed: whether it was, Redis has told.
+  const isConfirmed = generations.every(
+    ({ explained: { verdict } }) => verdict === 'valid' || verdict === 'lacking',
+  )
+  if (!entry.generationSet.isUnrefuted && !isConfirmed) refusals.push('generation-renewed')
+  // With an epoch ends what was known of generations, too.
+  else if (!entry.generationSet.isValid && !isOld) refusals.push('generation-unconfirmed')
+  if (isLacking('tag')) refusals.push('lacks-tag')
+  if (isLacking('namespace')) refusals.push('other-namespace')
+  return refusals
+}
+
+function compare(
+  { generationSet, isPlain, stamp }: LocalEntry,
+  { failure, generations, opened, undecodable }: SharedInspection,
+): ExplainedLocal['inRedis'] {
+  if (failure !== undefined) return undefined
+  if (opened === undefined) return undecodable === undefined ? 'gone' : 'replaced'
+  // Plain values bear nothing to tell them apart by.
+  if (isPlain) return opened.entry === undefined ? undefined : 'replaced'
+  if (opened.entry?.stamp !== stamp) return 'replaced'
+  const isInvalidated = generationSet.bound.some(({ generation, storedKey }) => {
+    const present = generations.get(storedKey)
+    return present !== undefined && present !== generation
+  })
+  return isInvalidated ? 'invalidated' : 'same'
+}
+
+/** What lies in the shared tier, and the entry that it makes. */
+export interface SharedFinding {
+  readonly explained: ExplainedShared
+  /** A value that may be served if its times allow it, without the value itself. */
+  readonly entry: LocalEntry | undefined
+  /** Why what is there is of no use, for people. */
+  readonly why: string | undefined
+  /** Whether it could not be told if it is of use. */
+  readonly isUnsure: boolean
+}
+
+/** What was found in the shared tier, as this process judges it. */
+export function explainShared(core: CacheCore, asked: Asked, look: SharedInspection): SharedFinding {
+  const { bytes, failure, opened, ttlMs, undecodable } = look
+  const nothing = { tags: [], namespaces: [], isUsable: false }
+  const found = (explained: ExplainedShared, why?: string): SharedFinding => ({
+    ...{ explained, why },
+    entry: undefined,
+    isUnsure: false,
+  })
+  if (failure !== undefined) return found({ ...nothing, state: 'unreachable', error: told(failure) })
+  const expiry = ttlMs === undefined ? {} : { expiresIn: secondsOf(ttlMs) }
+  if (bytes === null) {
+    return found({ ...nothing, state: ttlMs === undefined ? 'absent' : 'foreign-type', ...expiry })
+  }
+  if (opened === undefined && undecodable === undefined) return found({ ...nothing, state: 'placeholder' })
+  const meta = opened?.entry
+  const bound = meta?.generations ?? []
+  const believed = (one: BoundGeneration) =>
+    core.generations.peek(one.storedKey)?.generation === one.generation
+  const expected = opened === undefined ? [] : generationKeysFor(meta === undefined, asked.generationKeys)
+  const generations = explainGenerations(bound, expected, look, believed)
+  const entry = opened && entryOf(core, asked.storedKey, meta, bytes)
+  const why = undecodable ? `what Redis has cannot be read (${undecodable.code})` : whyInvalid(generations)
+  const isUnsure = why === undefined && generations.some(isUnknown)
+  const isUsable = why === undefined && !isUnsure
+  const explained: ExplainedShared = {
+    state: undecodable !== undefined ? 'undecodable' : meta === undefined ? 'plain' : 'entry',
+    isUsable,
+    ...(undecodable && { error: told(undecodable) }),
+    ...(meta && entry && { times: timesOf(asked, entry) }),
+    ...expiry,
+    bytes: bytes.length,
+    ...(opened && {
+      payloadBytes: opened.payloadBytes,
+      serializer: opened.serializerId,
+      compression: opened.compressionId,
+      ...(opened.encryptionKeyId !== undefined && { encryptionKeyId: opened.encryptionKeyId }),
+    }),
+    tags: generationsOf(generations, 'tag'),
+    namespaces: generationsOf(generations, 'namespace'),
+  }
+  return { explained, why, isUnsure, entry: isUsable ? entry : undefined }
+}
+
+/** An entry with the times of what was found; a plain value bears none, and is fresh as long as it is there. */
+function entryOf(
+  { local, reader }: CacheCore,
+  storedKey: string,
+  meta: EntryMeta | undefined,
+  bytes: Buffer,
+): LocalEntry {
+  const nobodys = { value: undefined, isCloned: false }
+  const never = Number.POSITIVE_INFINITY
+  const forEver = { bornMs: undefined, freshUntilMs: never, keptUntilMs: undefined, leasedUntilMs: 0 }
+  return meta === undefined
+    ? new LocalEntry(nobodys, undefined, forEver, NO_GENERATIONS, local.epoch)
+    : reader.entry(
+        storedKey,
+        undefined,
+        meta,
+        new GenerationSet(meta.generations, []),
+        leaseDeadlineMs(bytes),
+      )
+}
+
+/** What is expected of it: a plain value depends on nothing, so of what a call asks for it can lack tags alone. */
+function generationKeysFor(isPlain: boolean, generationKeys: readonly string[]): readonly string[] {
+  return isPlain ? generationKeys.filter(isTagKey) : generationKeys
+}
+
+function timesOf({ nowMs }: Asked, entry: LocalEntry): ExplainedTimes {
+  const bornMs = entry.bornMs ?? entry.freshUntilMs - entry.ttlMs
+  const ageMs = nowMs - bornMs
+  return {
+    freshness:
+      nowMs < entry.freshUntilMs
+        ? 'fresh'
+        : nowMs < Math.max(entry.staleWhileRevalidateUntilMs, entry.staleIfErrorUntilMs)
+          ? 'stale'
+          : 'expired',
+    ...(Number.isFinite(ageMs) && { age: secondsOf(ageMs) ?? 0 }),
+    ttl: secondsOf(entry.ttlMs),
+    freshFor: secondsOf(entry.freshUntilMs - nowMs),
+    staleWhileRevalidateFor: secondsOf(entry.staleWhileRevalidateUntilMs - nowMs),
+    staleIfErrorFor: secondsOf(entry.staleIfErrorUntilMs - nowMs),
+    loadCost: secondsOf(entry.loadCostMs) ?? 0,
+  }
+}
+
+function told({ code, message }: CacheError): {
+  readonly code: CacheError['code']
+  readonly message: string
+} {
+  return { code, message }
+}

@@ -1,0 +1,221 @@
+import type {
+  ExplainedGeneration,
+  ExplainedLocal,
+  ExplainedShared,
+  ExplainedTimes,
+  Explanation,
+} from './explanation.ts'
+
+/** The facts of an explanation. */
+type Facts = Omit<Explanation, 'toString'>
+
+/** Facts that tell themselves. */
+export function explanationOf(facts: Facts): Explanation {
+  // Not enumerable: the facts stay plain data for whoever compares or copies them.
+  return Object.defineProperty({ ...facts }, 'toString', { value: () => explanationText(facts) })
+}
+
+/** Seconds for people; `null` is without end. */
+export function spanText(seconds: number | null): string {
+  if (seconds === null) return 'for ever'
+  const s = Math.abs(seconds)
+  if (s < 1) return `${Math.round(s * 1_000)} ms`
+  if (s < 10) return `${Number(s.toFixed(1))} s`
+  if (s < 120) return `${Math.round(s)} s`
+  const [size, unit] = s < 3_600 ? [60, 'min'] : s < 172_800 ? [3_600, 'h'] : [86_400, 'd']
+  return `${Number((s / size).toFixed(1))} ${unit}`
+}
+
+function explanationText(facts: Facts): string {
+  const { cache, key, lease, load, local, notes, shared, storedKey } = facts
+  const times = shared.times ?? local.times
+  const generations = shared.state === 'entry' || shared.state === 'undecodable' ? shared : local
+  const lines: (readonly [label: string, text: string] | undefined)[] = [
+    ['key', key === storedKey ? key : `${key}, in Redis ${storedKey}`],
+    ['next', nextText(facts)],
+    ['here', localText(local)],
+    ['redis', sharedText(shared)],
+    times && ['times', timesText(times)],
+    // What is invalid is never served as stale.
+    ...(times && (shared.isUsable || shared.state === 'unreachable') ? windowsText(times) : []).map(
+      (window) => ['', window] as const,
+    ),
+    generations.tags.length > 0 || times ? ['tags', generationsText(generations.tags)] : undefined,
+    generations.namespaces.length > 0 ? ['within', generationsText(generations.namespaces)] : undefined,
+    ['lease', leaseText(lease)],
+    ['loading', loadText(load)],
+    ['cache', cacheText(cache)],
+    ...notes.map((note) => ['note', note] as const),
+  ]
+  return lines
+    .filter((line) => line !== undefined)
+    .map(([label, text]) => label.padEnd(9) + printable(text))
+    .join('\n')
+}
+
+function nextText({ next }: Facts): string {
+  const { earlyRefreshChance, reason, step } = next
+  const chance =
+    earlyRefreshChance === undefined
+      ? ''
+      : `; refreshed early with a chance of ${percentText(earlyRefreshChance)}`
+  return `${step}: ${reason}${chance}`
+}
+
+function percentText(part: number): string {
+  const percent = 100 * part
+  return percent > 0 && percent < 0.01 ? 'less than 0.01 %' : `${Number(percent.toPrecision(2))} %`
+}
+
+const REFUSALS = {
+  expired: 'it is past its time to live',
+  'copy-expired': 'the short time that a copy may live has passed',
+  'older-epoch': 'a connection or channel was lost since it was read, so changes may have been missed',
+  untrusted: 'Redis has been silent for too long to rely on its news',
+  'generation-renewed': 'a tag or namespace was invalidated',
+  'generation-unconfirmed': 'a tag or namespace is no longer known to be the same',
+  'lacks-tag': 'it does not bear a tag that this call asks for',
+  'other-namespace': 'it was stored by way of another namespace',
+} as const
+
+const COMPARISONS = {
+  same: 'the same as in Redis',
+  replaced: 'Redis has another one',
+  gone: 'Redis has none',
+  invalidated: 'invalidated in Redis',
+} as const
+
+function localText({ inRedis, refusals, servableFor, serves, state }: ExplainedLocal): string {
+  if (state === 'off') return 'nothing is kept in this process'
+  if (state === 'absent') return 'not kept'
+  const use =
+    serves === 'fresh'
+      ? `served${servableFor === null ? '' : ` for another ${spanText(servableFor ?? 0)}`}`
+      : serves === 'stale'
+        ? 'served as stale'
+        : 'not served'
+  const why = refusals.length > 0 ? `: ${refusals.map((refusal) => REFUSALS[refusal]).join('; ')}` : ''
+  return `kept, ${use}${why}${inRedis === undefined ? '' : ` (${COMPARISONS[inRedis]})`}`
+}
+
+function sharedText(shared: ExplainedShared): string {
+  const { error, expiresIn, isUsable, namespaces, state, tags, times } = shared
+  const isRefuted = [...tags, ...namespaces].some(
+    ({ verdict }) => verdict !== 'valid' && verdict !== 'unknown',
+  )
+  const validity = !isUsable ? 'not valid' : isRefuted ? 'invalidated' : times?.freshness
+  switch (state) {
+    case 'absent':
+      return 'nothing'
+    case 'placeholder':
+      return 'nothing yet: its first value is being loaded'
+    case 'foreign-type':
+      return `a list, set or other type that is no string${expiryText(expiresIn)}`
+    case 'unreachable':
+      return `cannot be asked: ${error?.code} (${error?.message})`
+    case 'undecodable':
+      return `cannot be read: ${error?.code} (${error?.message}); ${sizeText(shared)}`
+    case 'plain':
+      return `a plain value${isUsable ? '' : ', not served'}; ${sizeText(shared)}`
+    case 'entry':
+      return `an entry, ${validity}; ${sizeText(shared)}`
+  }
+}
+
+function sizeText(shared: ExplainedShared): string {
+  const { bytes, compression, encryptionKeyId, expiresIn, payloadBytes, serializer } = shared
+  const parts = [`${bytes} bytes`]
+  if (serializer !== undefined) parts.push(`${payloadBytes} of them ${serializer}`)
+  if (compression !== undefined && compression !== 'none') parts.push(compression)
+  if (encryptionKeyId !== undefined) parts.push(`encrypted with '${encryptionKeyId}'`)
+  return parts.join(', ') + expiryText(expiresIn)
+}
+
+function expiryText(expiresIn: number | null | undefined): string {
+  if (expiresIn === undefined) return ''
+  return expiresIn === null ? '; never removed' : `; removed in ${spanText(expiresIn)}`
+}
+
+function timesText({ age, freshFor, freshness, loadCost, ttl }: ExplainedTimes): string {
+  const isFresh = freshness === 'fresh'
+  const parts = [
+    `ttl ${ttl === null ? 'without end' : spanText(ttl)}`,
+    isFresh
+      ? `over ${freshFor === null ? 'never' : `in ${spanText(freshFor)}`}`
+      : `over since ${spanText(freshFor)}`,
+    `took ${spanText(loadCost)} to load`,
+  ]
+  if (age !== undefined) parts.unshift(`${spanText(age)} old`)
+  return parts.join(', ')
+}
+
+/** How long it may be served past its time to live, where it may. */
+function windowsText({ freshFor, staleIfErrorFor, staleWhileRevalidateFor }: ExplainedTimes): string[] {
+  const windows = [
+    ['while a new one is loaded', staleWhileRevalidateFor],
+    ['where its loader fails', staleIfErrorFor],
+  ] as const
+  return windows
+    .filter(([, seconds]) => seconds !== freshFor)
+    .map(([when, seconds]) => {
+      const isOver = seconds !== null && seconds <= 0
+      return `served stale ${when}: ${isOver ? `over since ${spanText(seconds)}` : `for another ${spanText(seconds)}`}`
+    })
+}
+
+function generationsText(generations: readonly ExplainedGeneration[]): string {
+  if (generations.length === 0) return 'none'
+  return generations
+    .map(({ isBelieved, name, verdict }) => {
+      const differs = isBelieved && verdict !== 'valid' && verdict !== 'unknown'
+      return `'${name}' ${VERDICTS[verdict]}${differs ? ', which this process has not heard of yet' : ''}`
+    })
+    .join(', ')
+}
+
+const VERDICTS = {
+  valid: 'valid',
+  renewed: 'INVALIDATED since it was stored',
+  missing: 'MISSING in Redis, which metrics as invalidated',
+  lacking: 'NOT BORNE, and asked for by this call',
+  unknown: 'that could not be read',
+} as const
+
+const HOLDERS = {
+  nobody: 'nobody holds it',
+  'this-process': 'held by this process',
+  'another-process': 'held by another process',
+  unknown: 'not known',
+} as const
+
+function leaseText({ holder, remaining }: Facts['lease']): string {
+  return (
+    HOLDERS[holder] + (remaining === undefined ? '' : `, ${spanText(remaining)} left unless it is renewed`)
+  )
+}
+
+const LOADS = {
+  none: 'not in this process',
+  reading: 'this process is looking for a value',
+  waiting: 'this process waits for the load of another',
+  loading: 'this process is loading it',
+} as const
+
+function loadText({ callers, state }: Facts['load']): string {
+  return (
+    LOADS[state] + (state === 'none' ? '' : `, ${callers} ${callers === 1 ? 'caller waits' : 'callers wait'}`)
+  )
+}
+
+function cacheText({ circuit, coherence, epoch, undelivered }: Facts['cache']): string {
+  const waiting =
+    undelivered === 0
+      ? 'nothing undelivered'
+      : `${undelivered} ${undelivered === 1 ? 'invalidation' : 'invalidations'} UNDELIVERED`
+  return `coherence ${coherence}; circuit ${circuit}; ${waiting}; epoch ${epoch}`
+}
+
+/** A name in it cannot begin a line of its own. */
+function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`)
+}

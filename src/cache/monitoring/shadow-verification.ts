@@ -1,0 +1,137 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { ReadThroughEvents } from '../../contract/cache-events.ts'
+import { CacheError } from '../../foundation/cache-error.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import { LoadContext } from '../loading/load-context.ts'
+import type { LoadRequest } from '../loading/load-request.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
+
+/** Verifications under way; samples beyond that are let go. */
+const MOST_AT_A_TIME = 8
+
+/**
+ * Shadow verification: loads what was served once more, stores nothing, and tells whether the two differ. It measures
+ * what no test can: how often the invalidations of a program miss something.
+ *
+ * A value that has just been changed at its source differs until its invalidation arrives, which is no defect. So a
+ * difference metrics only where the very same entry is still served after a grace.
+ */
+export class ShadowVerification {
+  readonly #core: CacheCore
+  #underWay = 0
+  #verified = 0
+  #stale = 0
+
+  constructor(core: CacheCore) {
+    this.#core = core
+  }
+
+  /** Entries that were compared, and those of them that were stale. */
+  get totals(): { readonly verified: number; readonly stale: number } {
+    return { verified: this.#verified, stale: this.#stale }
+  }
+
+  /** Compares in the background what was served with its source. */
+  verify(request: LoadRequest, entry: LocalEntry): void {
+    if (this.#underWay >= MOST_AT_A_TIME) return
+    this.#underWay++
+    const verifying = this.#verify(request, entry).finally(() => this.#underWay--)
+    this.#core.background.follow('verify', request.key, verifying)
+  }
+
+  async #verify(request: LoadRequest, entry: LocalEntry): Promise<void> {
+    const { options, stopping } = this.#core
+    const { key, loader, storedKey } = request
+    try {
+      const { context, loaded } = await this.#bounded(key, async (signal) => {
+        // Without a stale value: what is to be verified must not have a say in it.
+        const context = new LoadContext({ key, signal: () => signal, stale: undefined })
+        return { context, loaded: await loader(context) }
+      })
+      if (context.isSkipped) return
+      const source = await this.#asRead(storedKey, loaded)
+      const served = entry.value
+      const isEqual =
+        isDeepStrictEqual(source, served) ||
+        // The loader's own value is shared as it is.
+        (options.isolation === 'share' && isDeepStrictEqual(source, await this.#asRead(storedKey, served)))
+      if (isEqual) this.#tell(key, 'fresh')
+      else this.#tell(key, (await this.#isStillServed(request, entry)) ? 'stale' : 'overtaken')
+    } catch (error) {
+      if (!stopping.aborted) throw error
+    }
+  }
+
+  /** What takes longer than a load may, or goes on when the cache is closed, is given up. */
+  async #bounded<Result>(key: string, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+    const { options, stopping, timers } = this.#core
+    stopping.throwIfAborted()
+    // Not the cache's own, on which what a loader leaves behind would stay as long as the cache lives.
+    const controller = new AbortController()
+    const stop = () => controller.abort(stopping.reason)
+    stopping.addEventListener('abort', stop, { once: true })
+    const cancel = timers.after(options.longestLoadMs, () => {
+      const message = 'The value was not loaded within longestLoad'
+      controller.abort(new CacheError('CACHE_LOADER_TIMEOUT', message, { operation: 'verify', key }))
+    })
+    try {
+      return await Promise.race([work(controller.signal), whenAborted(controller.signal)])
+    } finally {
+      cancel()
+      stopping.removeEventListener('abort', stop)
+    }
+  }
+
+  /** The value as it would be if it had been stored and read. */
+  async #asRead(storedKey: string, value: unknown): Promise<unknown> {
+    if (value === undefined) return undefined
+    const { codec } = this.#core
+    return codec.decode(storedKey, Buffer.from(codec.encode(storedKey, value) as string))
+  }
+
+  /** Whether others would still be served this very entry, after a grace for an invalidation that is on its way. */
+  async #isStillServed(request: LoadRequest, { stamp }: LocalEntry): Promise<boolean> {
+    const { clock, reader } = this.#core
+    const { generationKeys, policies, storedKey } = request
+    await this.#pause(policies.verifyGraceMs)
+    const judgement = await reader.read(storedKey, generationKeys)
+    if (judgement.state !== 'usable') return false
+    const isFresh = clock.monotonicMs() < judgement.entry.freshUntilMs
+    return isFresh && judgement.entry.stamp === stamp
+  }
+
+  /** @throws what the cache is closed with */
+  async #pause(durationMs: number): Promise<void> {
+    const { stopping, timers } = this.#core
+    stopping.throwIfAborted()
+    let end = () => {}
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const cancel = timers.after(durationMs, resolve)
+        const stop = () => reject(stopping.reason)
+        stopping.addEventListener('abort', stop, { once: true })
+        end = () => {
+          cancel()
+          stopping.removeEventListener('abort', stop)
+        }
+      })
+    } finally {
+      end()
+    }
+  }
+
+  #tell(key: string, verdict: ReadThroughEvents['verify']['verdict']): void {
+    if (verdict !== 'overtaken') this.#verified++
+    if (verdict === 'stale') this.#stale++
+    const [verified, stale] = [this.#verified, this.#stale]
+    const staleRate = verified === 0 ? 0 : stale / verified
+    this.#core.policy.events.emit('verify', { key, verdict, verified, stale, staleRate })
+  }
+}
+
+/** Rejects with the signal's reason. */
+function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}

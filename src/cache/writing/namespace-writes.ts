@@ -1,0 +1,91 @@
+import { partialWrite } from '../../backend/batch-write.ts'
+import { assertPattern, checkedKeys, distinctEntries } from '../../backend/operation-arguments.ts'
+import type { CacheEntries, RemovalOptions } from '../../contract/cache-backend.ts'
+import { CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
+import { assertCacheKey } from '../../foundation/cache-key.ts'
+import type { Duration } from '../../foundation/duration.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import { checkedTags, type EntryOptions, type Policies, resolvePolicies } from '../freshness/policies.ts'
+import type { KeySpace } from '../keys/key-space.ts'
+import type { WritePath } from './write-path.ts'
+
+/** What {@link NamespaceWrites} are made of. */
+export interface NamespaceWritesParts {
+  readonly core: CacheCore
+  readonly writes: WritePath
+  readonly space: KeySpace
+  readonly policies: Policies
+}
+
+/** Changes the entries of one namespace: checks what it is given, and tells what was acknowledged. */
+export class NamespaceWrites {
+  readonly #core: CacheCore
+  readonly #writes: WritePath
+  readonly #space: KeySpace
+  readonly #policies: Policies
+
+  constructor({ core, policies, space, writes }: NamespaceWritesParts) {
+    this.#core = core
+    this.#writes = writes
+    this.#space = space
+    this.#policies = policies
+  }
+
+  /** @throws CacheError where it was not acknowledged */
+  async set(key: string, value: unknown, options: EntryOptions | Duration): Promise<void> {
+    assertCacheKey(key)
+    const asked = typeof options === 'object' ? options : { ttl: options }
+    const generationKeys = this.#space.generationKeysWith(checkedTags(asked.tags))
+    const policies = resolvePolicies(asked, this.#policies)
+    const bytes = await this.#writes.write({
+      storedKey: this.#space.storedKey(key),
+      value,
+      generationKeys,
+      policies,
+    })
+    const { events } = this.#core.policy
+    if (events.has('set')) events.emit('set', { key, ttlMs: policies.ttlMs, bytes })
+  }
+
+  /** @throws CacheError `CACHE_PARTIAL_WRITE` where some were not acknowledged */
+  async setMany<T>(entries: CacheEntries<T>, options: EntryOptions | Duration): Promise<void> {
+    const failures = new Map<string, CacheError>()
+    await Promise.all(
+      Array.from(distinctEntries(entries), async ([key, value]) => {
+        try {
+          await this.set(key, value, options)
+        } catch (error) {
+          if (!(error instanceof CacheError) || isProgrammingMistake(error)) throw error
+          failures.set(key, error.within('setMany', key))
+        }
+      }),
+    )
+    if (failures.size > 0) throw partialWrite(failures)
+  }
+
+  /** How many of the keys were there. @throws CacheError */
+  async remove(keys: Iterable<string>): Promise<number> {
+    const asked = [...new Set(checkedKeys(keys))]
+    const removed = await this.#writes.remove(asked.map((key) => this.#space.storedKey(key)))
+    this.#core.policy.events.emit('delete', { keys: asked, removed })
+    return removed
+  }
+
+  /** @throws CacheError */
+  async invalidateTags(tags: readonly string[]): Promise<void> {
+    await this.#writes.renew(checkedTags(tags).map((tag) => this.#space.tagKey(tag)))
+  }
+
+  /** How many keys were removed. @throws CacheError */
+  async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
+    assertPattern(pattern)
+    const removed = await this.#writes.removeMatching(this.#space, pattern, options)
+    this.#core.policy.events.emit('invalidate', { pattern, removed })
+    return removed
+  }
+
+  /** @throws CacheError */
+  clear(): Promise<void> {
+    return this.#writes.clear(this.#space)
+  }
+}

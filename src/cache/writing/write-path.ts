@@ -1,0 +1,182 @@
+import type { EntryMeta } from '../../codec/envelope/entry-meta.ts'
+import type { RemovalOptions } from '../../contract/cache-backend.ts'
+import { CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
+import { chunks } from '../../foundation/chunks.ts'
+import { escapeGlob, globMatcher } from '../../foundation/glob.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import { newStamp } from '../core/stamp.ts'
+import { lifetimesOf, storedTtlMs } from '../freshness/entry-lifetimes.ts'
+import type { Policies } from '../freshness/policies.ts'
+import type { KeySpace } from '../keys/key-space.ts'
+
+/** Keys of one removal. */
+const KEYS_PER_REMOVAL = 2_048
+/** A write whose generations are renewed while it is under way is written again at most this often. */
+const MOST_REWRITES = 3
+
+/** A value on its way to the shared tier. */
+export interface WriteRequest {
+  readonly storedKey: string
+  readonly value: unknown
+  /** Stored keys of what the entry depends on. */
+  readonly generationKeys: readonly string[]
+  readonly policies: Policies
+}
+
+/**
+ * Writes and invalidations. Each drops what this process holds when it is sent and again when it has settled (L3); what
+ * Redis does not acknowledge is kept and delivered later (O1).
+ */
+export class WritePath {
+  readonly #core: CacheCore
+  /** Writes that are still to be sent, by key: one that is asked for later is sent later. */
+  readonly #queue = new Map<string, Promise<unknown>>()
+
+  constructor(core: CacheCore) {
+    this.#core = core
+  }
+
+  /**
+   * @returns the bytes that the entry takes
+   * @throws CacheError where it was not acknowledged; what was under the key is then invalidated
+   */
+  async write(request: WriteRequest): Promise<number> {
+    const { storedKey } = request
+    return this.#inOrder(storedKey, () => this.#send(request))
+  }
+
+  /** How many of the keys were there. @throws CacheError */
+  async remove(storedKeys: readonly string[]): Promise<number> {
+    let removed = 0
+    for (const chunk of chunks(storedKeys, KEYS_PER_REMOVAL)) {
+      for (const storedKey of chunk) {
+        // Where nothing is queued, what is asked in the same breath comes after this.
+        const queued = this.#queue.get(storedKey)
+        if (queued !== undefined) await queued
+      }
+      removed += await this.#witnessed(chunk, () => this.#core.tier.remove(chunk))
+    }
+    return removed
+  }
+
+  /** One command a generation, whatever depends on it. @throws CacheError */
+  async renew(generationKeys: readonly string[]): Promise<readonly string[]> {
+    const { captures, tier } = this.#core
+    return this.#witnessed(generationKeys, async () => {
+      const renewals = await Promise.allSettled(
+        generationKeys.map((key) => tier.bump(key, captures.generationTtlMs)),
+      )
+      return renewals.map((renewal) => {
+        if (renewal.status === 'rejected') throw renewal.reason
+        return renewal.value
+      })
+    })
+  }
+
+  /** @throws CacheError; what could not be removed is then invalidated together with everything else */
+  async removeMatching(space: KeySpace, pattern: string, options: RemovalOptions): Promise<number> {
+    const stored = escapeGlob(space.prefix) + pattern
+    const matches = globMatcher(stored)
+    this.#core.removing(matches)
+    try {
+      return await this.#core.tier.removeMatching(stored, options)
+    } finally {
+      this.#core.removing(matches)
+    }
+  }
+
+  /** Invalidates a namespace at once, and removes what it held in the background. @throws CacheError */
+  async clear(space: KeySpace): Promise<void> {
+    if (space.prefix === '') {
+      throw new CacheError(
+        'CACHE_INVALID_ARGUMENT',
+        'clear() needs a prefix: with none it would remove every key of the database',
+      )
+    }
+    const matches = (storedKey: string) => storedKey.startsWith(space.prefix)
+    this.#core.removing(matches)
+    try {
+      const [generation] = await this.renew([space.ownGenerationKey])
+      const reclaim = this.#reclaim(space, generation as string, matches)
+      this.#core.background.follow('reclaim', undefined, reclaim)
+    } finally {
+      this.#core.removing(matches)
+    }
+  }
+
+  async #reclaim(
+    space: KeySpace,
+    generation: string,
+    matches: (storedKey: string) => boolean,
+  ): Promise<void> {
+    const { policy, stopping, tier } = this.#core
+    try {
+      const removed = await tier.reclaim(space.prefix, generation, stopping)
+      policy.events.emit('invalidate', { pattern: undefined, removed })
+    } catch (error) {
+      if (stopping.aborted) return
+      policy.tell('clear', undefined, error)
+      throw error
+    } finally {
+      this.#core.removing(matches)
+    }
+  }
+
+  async #send({ generationKeys, policies, storedKey, value }: WriteRequest): Promise<number> {
+    const { captures, clock, codec, metrics, generations, opened, outbox, random, tier } = this.#core
+    this.#core.writeBegan([storedKey])
+    try {
+      // A value that cannot be stored is a mistake, whether or not Redis is there; opening loads the serializer.
+      await opened()?.catch(() => {})
+      const serialized = codec.serialize(value)
+      const times = lifetimesOf(policies, random)
+      for (let rewrites = 0; ; rewrites++) {
+        const bound = await captures.all(generationKeys, storedTtlMs(times))
+        const meta: EntryMeta = {
+          ...times,
+          stamp: newStamp(),
+          createdAtMs: tier.serverNowMs(storedKey) ?? (await tier.serverTimeMs(storedKey)),
+          loadCostMs: 0,
+          generations: bound,
+        }
+        const bytes = codec.sealEntry(storedKey, serialized, meta)
+        await tier.write(storedKey, bytes, storedTtlMs(times))
+        metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
+        // A generation that was renewed while the write was under way has made it invalid.
+        const isCurrent = bound.every(
+          (one) => generations.known(one.storedKey)?.generation === one.generation,
+        )
+        if (isCurrent || rewrites === MOST_REWRITES || tier.coherence !== 'tracking') return bytes.length
+      }
+    } catch (error) {
+      if (!isProgrammingMistake(error)) {
+        outbox.add('key', [storedKey])
+        tier.deliver()
+      }
+      throw error
+    } finally {
+      this.#core.writeSettled([storedKey])
+    }
+  }
+
+  async #inOrder<Result>(storedKey: string, work: () => Promise<Result>): Promise<Result> {
+    const before = this.#queue.get(storedKey)
+    const after = before === undefined ? work() : before.then(work, work)
+    const queued = after.catch(() => {})
+    this.#queue.set(storedKey, queued)
+    try {
+      return await after
+    } finally {
+      if (this.#queue.get(storedKey) === queued) this.#queue.delete(storedKey)
+    }
+  }
+
+  async #witnessed<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
+    this.#core.writeBegan(storedKeys)
+    try {
+      return await work()
+    } finally {
+      this.#core.writeSettled(storedKeys)
+    }
+  }
+}

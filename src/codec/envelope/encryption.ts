@@ -1,0 +1,88 @@
+import { createSecretKey, type KeyObject } from 'node:crypto'
+import { types } from 'node:util'
+import { CacheError } from '../../foundation/cache-error.ts'
+import { isKeyId } from './encryption-section.ts'
+import { KeyRing, type RingKey } from './key-ring.ts'
+
+/** A secret and its name. */
+export interface EncryptionKey {
+  /** 1 to 64 visible ASCII characters, written beside every value. Never give another secret the same id. */
+  readonly id: string
+  /** 32 random bytes, or their base64 or base64url text. A pass phrase is none. */
+  readonly secret: Uint8Array | string
+}
+
+/** Encrypts values with AES-256-GCM, bound to their key and header. */
+export interface EncryptionOptions {
+  /** The first encrypts, all decrypt. */
+  readonly keys: readonly EncryptionKey[]
+  /**
+   * What becomes of values that are not encrypted: `'refuse'` reads them as undecodable, so that whoever can write to
+   * the store still cannot make up values; `'read'` takes them, while a store is being moved to encryption.
+   * @default 'refuse'
+   */
+  readonly unencrypted?: 'refuse' | 'read' | undefined
+}
+
+/** {@link EncryptionOptions} resolved. Shows no secret, however it is printed. */
+export interface ResolvedEncryption {
+  readonly ring: KeyRing
+  readonly refusesUnencrypted: boolean
+}
+
+const SECRET_BYTES = 32
+/** No message quotes an id or a secret: they may have been mistaken for one another. */
+const EXPECTED_SECRET = 'must be 32 bytes, or the base64 or base64url text of 32 bytes'
+
+/** @throws CacheError `CACHE_INVALID_OPTIONS`; its message holds nothing of what was given */
+export function resolveEncryption(options: EncryptionOptions | undefined): ResolvedEncryption | undefined {
+  if (options === undefined) return undefined
+  // Anything else that is falsy or malformed must not leave values in the clear.
+  if (typeof options !== 'object' || options === null) throw invalid('encryption must be an object')
+  const { keys, unencrypted = 'refuse' } = options
+  if (unencrypted !== 'refuse' && unencrypted !== 'read') {
+    throw invalid("encryption.unencrypted must be 'refuse' or 'read'")
+  }
+  if (!Array.isArray(keys)) throw invalid('encryption.keys must be an array')
+  const [first, ...others] = keys.map(resolveKey)
+  if (first === undefined) throw invalid('encryption.keys must have at least one key')
+  const ids = new Set([first.id])
+  for (const [index, { id }] of others.entries()) {
+    if (ids.has(id)) throw invalid(`encryption.keys[${index + 1}].id is that of an earlier key`)
+    ids.add(id)
+  }
+  return Object.freeze({
+    ring: new KeyRing([first, ...others]),
+    refusesUnencrypted: unencrypted === 'refuse',
+  })
+}
+
+function resolveKey(key: EncryptionKey | null | undefined, index: number): RingKey {
+  const name = `encryption.keys[${index}]`
+  if (typeof key !== 'object' || key === null) throw invalid(`${name} must be an object with id and secret`)
+  if (!isKeyId(key.id)) throw invalid(`${name}.id must be 1 to 64 visible ASCII characters`)
+  const secret = typeof key.secret === 'string' ? parseSecret(key.secret) : key.secret
+  if (!types.isUint8Array(secret) || secret.length !== SECRET_BYTES) {
+    throw invalid(`${name}.secret ${EXPECTED_SECRET}`)
+  }
+  return { id: key.id, secret: toKeyObject(secret) }
+}
+
+/** Node decodes leniently, so what was decoded must encode to the same text. */
+function parseSecret(text: string): Buffer | undefined {
+  for (const encoding of ['base64', 'base64url'] as const) {
+    const bytes = Buffer.from(text, encoding)
+    const again = bytes.toString(encoding)
+    if (again === text || (encoding === 'base64url' && `${again}=` === text)) return bytes
+  }
+  return undefined
+}
+
+/** A copy that inspection and JSON do not show, and that later changes of the caller's bytes do not reach. */
+function toKeyObject(secret: Uint8Array): KeyObject {
+  return createSecretKey(secret)
+}
+
+function invalid(message: string): CacheError {
+  return new CacheError('CACHE_INVALID_OPTIONS', message)
+}

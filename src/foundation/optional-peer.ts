@@ -1,0 +1,20 @@
+import { CacheError } from './cache-error.ts'
+
+/**
+ * Loads an optional peer dependency.
+ * @param load `() => import('name')`, with the literal name so that bundlers see it
+ * @throws CacheError `CACHE_MISSING_PEER` with the command that installs it
+ */
+export async function loadPeer<Module>(
+  name: string,
+  purpose: string,
+  load: () => Promise<Module>,
+): Promise<Module> {
+  try {
+    return await load()
+  } catch (cause) {
+    throw new CacheError('CACHE_MISSING_PEER', `${purpose} needs the package ${name}: npm install ${name}`, {
+      cause,
+    })
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * The keys and channels that belong to the library. Each contains a NUL, which no caller's key may contain, so the two
+ * can never collide.
+ */
+export const RESERVED = '\u0000'
+
+const TAG = `${RESERVED}tag:`
+
+/** Whether a stored key is one of the library's own, in any namespace. */
+export function isReserved(storedKey: string | Buffer): boolean {
+  return storedKey.includes(RESERVED)
+}
+
+/** The generation of the namespace with this prefix: `clear()` replaces it. */
+export function namespaceKey(prefix: string): string {
+  return `${prefix}${RESERVED}namespace`
+}
+
+/** The generation of a tag in the namespace with this prefix: `invalidateTags()` replaces it. */
+export function tagKey(prefix: string, tag: string): string {
+  return `${prefix}${TAG}${tag}`
+}
+
+/** Whether a stored key holds the generation of a tag, in any namespace. */
+export function isTagKey(storedKey: string): boolean {
+  return storedKey.includes(TAG)
+}
+
+/** What a generation key stands for: a tag, by its name, or a namespace, by its prefix. */
+export function generationName(storedKey: string): {
+  readonly kind: 'tag' | 'namespace'
+  readonly name: string
+} {
+  const end = storedKey.indexOf(RESERVED)
+  return isTagKey(storedKey)
+    ? { kind: 'tag', name: storedKey.slice(end + TAG.length) }
+    : { kind: 'namespace', name: storedKey.slice(0, end) }
+}
+
+/** The record structures that the payloads under this prefix share. */
+export function structuresKey(prefix: string): string {
+  return `${prefix}${RESERVED}structures`
+}
+
+/** The key that exists while some process listens to the invalidation bus. */
+export function busPresenceKey(prefix: string): string {
+  return `${prefix}${RESERVED}bus`
+}
+
+/** The pub/sub channel of the invalidation bus. */
+export function busChannel(prefix: string): string {
+  return `${prefix}${RESERVED}bus`
+}

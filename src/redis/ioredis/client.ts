@@ -1,0 +1,76 @@
+import { CacheError } from '../../foundation/cache-error.ts'
+import { detailOf, disconnected, fromErrorReply } from '../port/redis-errors.ts'
+import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
+
+/** The part of an `ioredis` connection (5 or 6) that is used. */
+export interface IoredisConnection {
+  readonly status: string
+  readonly options: {
+    readonly host?: string | undefined
+    readonly port?: number | undefined
+    readonly keyPrefix?: string | undefined
+  }
+  call(command: string, args: RedisArgument[]): Promise<unknown>
+  callBuffer(command: string, args: RedisArgument[]): Promise<unknown>
+  connect(): Promise<void>
+  disconnect(reconnect?: boolean): void
+  duplicate(override: object): IoredisConnection
+  on(event: string, listener: (...details: unknown[]) => void): unknown
+  off(event: string, listener: (...details: unknown[]) => void): unknown
+}
+
+/** The part of `new Redis()` of `ioredis` that is used. */
+export interface IoredisClient extends IoredisConnection {}
+
+/** Where `ioredis` reaches a node instead of where it says it is. */
+export type IoredisNatMap =
+  | Readonly<Record<string, { readonly host: string; readonly port: number }>>
+  | ((address: string) => { readonly host: string; readonly port: number } | null)
+
+/** The part of `new Cluster()` of `ioredis` that is used. */
+export interface IoredisCluster {
+  readonly status: string
+  readonly slots: readonly (readonly string[])[]
+  refreshSlotsCache(callback: () => void): void
+  call(command: string, args: RedisArgument[]): Promise<unknown>
+  callBuffer(command: string, args: RedisArgument[]): Promise<unknown>
+  readonly options: { readonly keyPrefix?: string | undefined; readonly natMap?: IoredisNatMap | undefined }
+  readonly isCluster: boolean
+  nodes(role: 'master'): IoredisConnection[]
+  on(event: string, listener: (...details: unknown[]) => void): unknown
+  off(event: string, listener: (...details: unknown[]) => void): unknown
+}
+
+/** Whether `client` is a `Redis` or a `Cluster` of `ioredis`. */
+export function isIoredis(client: object): client is IoredisClient | IoredisCluster {
+  return 'callBuffer' in client && 'status' in client
+}
+
+/** Whether `client` is a `Cluster`. */
+export function isIoredisCluster(client: IoredisClient | IoredisCluster): client is IoredisCluster {
+  return 'isCluster' in client && client.isCluster === true
+}
+
+/** Sends a command on one connection. */
+export function callIoredis(
+  connection: IoredisConnection,
+  [name, ...args]: readonly RedisArgument[],
+  form: ReplyForm,
+): Promise<RedisReply> {
+  const commandName = String(name)
+  const reply =
+    form === 'bytes' ? connection.callBuffer(commandName, args) : connection.call(commandName, args)
+  return reply as Promise<RedisReply>
+}
+
+/** `ioredis` hangs the whole command, values included, on its errors: nothing of them is passed on. */
+export function fromIoredis(error: unknown): CacheError {
+  if (error instanceof CacheError) return error
+  const isReplyError = error instanceof Error && error.name === 'ReplyError'
+  return isReplyError ? fromErrorReply(error.message) : disconnected(detailOf(error))
+}
+
+/** `host:port` where a connection leads to. */
+export function ioredisEndpoint({ options }: IoredisConnection): string {
+  return `${options.host}:${options.port}`
+}

@@ -1,0 +1,78 @@
+import { createClient } from '@redis/client'
+import { CacheError } from '../../foundation/cache-error.ts'
+import { detailOf, unavailable } from '../port/redis-errors.ts'
+import { parseRedisUrl, type RedisAddress } from './redis-address.ts'
+import { commandOptions } from './replies.ts'
+
+/** Sentinels that watch one primary. */
+export interface SentinelOptions {
+  /** The name under which the sentinels know the primary (`sentinel monitor NAME …`). */
+  readonly name: string
+  /** URLs of the sentinels; credentials in them are for the sentinels themselves. */
+  readonly nodes: readonly string[]
+}
+
+const SENTINEL_TIMEOUT_MS = 1_000
+
+/**
+ * Asks the sentinels, one after the other, where the primary is (`SENTINEL GET-MASTER-ADDR-BY-NAME`), as the
+ * Sentinel client specification describes. The one that answered is asked first the next time.
+ */
+export function sentinelLocator({
+  name,
+  nodes,
+}: SentinelOptions): (signal: AbortSignal) => Promise<RedisAddress> {
+  let sentinels = nodes.map(parseRedisUrl)
+  if (sentinels.length === 0) throw new CacheError('CACHE_INVALID_OPTIONS', 'sentinel.nodes is empty')
+  return async (signal) => {
+    const refusals: string[] = []
+    for (const sentinel of sentinels) {
+      if (signal.aborted) break
+      try {
+        const primary = await askSentinel(sentinel, name, signal)
+        sentinels = [sentinel, ...sentinels.filter((other) => other !== sentinel)]
+        return primary
+      } catch (error) {
+        refusals.push(`${sentinel.endpoint}: ${detailOf(error)}`)
+      }
+    }
+    throw unavailable(`no sentinel knows the primary; ${refusals.join(', ')}`)
+  }
+}
+
+async function askSentinel(sentinel: RedisAddress, name: string, signal: AbortSignal): Promise<RedisAddress> {
+  const client = createClient({
+    ...(sentinel.username === undefined ? {} : { username: sentinel.username }),
+    ...(sentinel.password === undefined ? {} : { password: sentinel.password }),
+    disableClientInfo: true,
+    maintNotifications: 'disabled',
+    socket: {
+      ...sentinel.socket,
+      connectTimeout: SENTINEL_TIMEOUT_MS,
+      socketTimeout: SENTINEL_TIMEOUT_MS,
+      reconnectStrategy: false,
+    } as never,
+  })
+  client.on('error', () => {})
+  const abort = () => client.destroy()
+  signal.addEventListener('abort', abort)
+  try {
+    await client.connect()
+    const command = ['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name]
+    const reply = (await client.sendCommand(command, commandOptions('text'))) as unknown as
+      | readonly [string, string]
+      | null
+    if (reply === null) throw unavailable('the sentinel does not know this name')
+    const [host, port] = reply
+    return {
+      socket: { host, port: Number(port), tls: false },
+      username: undefined,
+      password: undefined,
+      database: 0,
+      endpoint: `${host}:${port}`,
+    }
+  } finally {
+    signal.removeEventListener('abort', abort)
+    client.destroy()
+  }
+}

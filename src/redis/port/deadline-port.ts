@@ -1,0 +1,164 @@
+import { CacheError } from '../../foundation/cache-error.ts'
+import { Deadlines, type DeadlineWatch } from '../../foundation/deadlines.ts'
+import { disconnected } from './redis-errors.ts'
+import type {
+  ChannelListener,
+  ChannelSubscription,
+  PortConnection,
+  PortWatch,
+  RedisArgument,
+  RedisNode,
+  RedisPort,
+  RedisReply,
+  ReplyForm,
+} from './redis-port.ts'
+import { isReplyTo } from './reply-shape.ts'
+
+/** A command on its way. */
+interface Sent {
+  readonly command: readonly RedisArgument[]
+  readonly epoch: number
+  /** Where it was sent: the key whose owner got it, or the node. */
+  readonly to: string | RedisNode
+}
+
+/**
+ * Any port, with a deadline over every command: whatever Redis, the network or the client does, the call
+ * settles. A reply is checked to be one that the command can have, and errors are translated here, once.
+ */
+export class DeadlinePort implements RedisPort {
+  readonly #port: RedisPort
+  readonly #deadlines: Deadlines
+  readonly #connectDeadlines: Deadlines
+  /** Counts the times that replies have come out of step; what was sent before the last is not believed. */
+  #epoch = 0
+  readonly #connections = new WeakMap<PortConnection, PortConnection>()
+
+  constructor(port: RedisPort, timeoutMs: number, connectTimeoutMs: number) {
+    this.#port = port
+    this.#deadlines = new Deadlines(timeoutMs)
+    this.#connectDeadlines = new Deadlines(connectTimeoutMs)
+  }
+
+  get isCluster(): boolean {
+    return this.#port.isCluster
+  }
+
+  async connect(): Promise<void> {
+    try {
+      await this.#connectDeadlines.guard(this.#port.connect(), undefined, {
+        expired: () => timeout('connect', this.#connectDeadlines.timeoutMs),
+      })
+    } catch (error) {
+      this.#port.drop()
+      throw this.#port.translate(error)
+    }
+  }
+
+  async close(): Promise<void> {
+    const closed = this.#deadlines.guard(this.#port.close(), undefined, {
+      expired: () => timeout('close', this.#deadlines.timeoutMs),
+    })
+    await closed.catch(() => this.#port.drop())
+  }
+
+  drop(): void {
+    this.#port.drop()
+  }
+
+  suspect(storedKey: string): void {
+    this.#port.suspect(storedKey)
+  }
+
+  send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
+    return this.#guard(this.#port.send(storedKey, command, form), command, storedKey)
+  }
+
+  async masters(): Promise<readonly RedisNode[]> {
+    const masters = await this.#deadlines.guard(this.#port.masters(), undefined, {
+      expired: () => timeout('connect', this.#deadlines.timeoutMs),
+      rejected: (error) => this.#port.translate(error),
+    })
+    return masters.map((master) => ({
+      send: (command, form) => this.#guard(master.send(command, form), command, master),
+      suspect: () => master.suspect(),
+    }))
+  }
+
+  watch(watch: PortWatch): void {
+    this.#port.watch({
+      wantsTracking: watch.wantsTracking,
+      opened: (connection) => watch.opened(this.#guarded(connection)),
+      closed: (connection, reason) => watch.closed(this.#guarded(connection), reason),
+      invalidated: (storedKey) => watch.invalidated(storedKey),
+      rerouted: () => watch.rerouted(),
+    })
+  }
+
+  connectionOf(storedKey: string): PortConnection | undefined {
+    const connection = this.#port.connectionOf(storedKey)
+    return connection && this.#guarded(connection)
+  }
+
+  subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
+    const subscribing = this.#port.subscribe(channel, listener)
+    return this.#connectDeadlines.guard(subscribing, undefined, {
+      expired: () => {
+        // One that is made all the same is wanted by nobody.
+        subscribing.then((late) => late.close()).catch(() => {})
+        return timeout('subscribe', this.#connectDeadlines.timeoutMs)
+      },
+      rejected: (error) => this.#port.translate(error),
+    })
+  }
+
+  translate(error: unknown): CacheError {
+    return this.#port.translate(error)
+  }
+
+  outOfStep(): void {
+    this.#epoch++
+    this.#port.outOfStep()
+  }
+
+  /** The same object for the same connection, so that it can stand for it. */
+  #guarded(connection: PortConnection): PortConnection {
+    let guarded = this.#connections.get(connection)
+    if (guarded === undefined) {
+      const { endpoint, isTracked, runId, version } = connection
+      guarded = {
+        ...{ endpoint, isTracked, runId, version },
+        send: (command, form) => this.#guard(connection.send(command, form), command, connection),
+        suspect: () => connection.suspect(),
+      }
+      this.#connections.set(connection, guarded)
+    }
+    return guarded
+  }
+
+  #guard<Result>(
+    work: Promise<Result>,
+    command: readonly RedisArgument[],
+    to: string | RedisNode,
+  ): Promise<Result> {
+    return this.#deadlines.guard(work, { command, epoch: this.#epoch, to }, this.#watch)
+  }
+
+  readonly #watch: DeadlineWatch<Sent> = {
+    resolved: ({ command, epoch }, reply) => {
+      if (epoch === this.#epoch && isReplyTo(command, reply as RedisReply)) return undefined
+      if (epoch === this.#epoch) this.outOfStep()
+      return disconnected('its replies came out of step')
+    },
+    rejected: (error) => this.#port.translate(error),
+    expired: ({ command, to }) => {
+      if (typeof to === 'string') this.#port.suspect(to)
+      else to.suspect()
+      return timeout(String(command[0]), this.#deadlines.timeoutMs)
+    },
+  }
+}
+
+function timeout(what: string, timeoutMs: number): CacheError {
+  return new CacheError('CACHE_TIMEOUT', `No reply from Redis to ${what} within ${timeoutMs} ms`)
+}

@@ -1,0 +1,264 @@
+// Made by `npm run embed:lua` from the files in lua/, which hold the comments.
+
+/** lua/acquire-lease.lua */
+export const ACQUIRE_LEASE: string = `if redis.replicate_commands then
+redis.replicate_commands()
+end
+local key, token, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local clock = string.format('%.0f', now)
+local head = redis.pcall('GETRANGE', key, 0, 49)
+if type(head) == 'table' then
+return { 'foreign', clock, '0' }
+end
+local deadline = string.format('%014.0f', now + lease)
+local first = string.byte(head, 1)
+local isPlaceholder = first == 2 and #head == 42
+local isEntry = first == 1 and #head == 50 and string.byte(head, 2) == 1 and math.floor(string.byte(head, 8) / 2) % 4 == 3
+local remaining = 0
+if isPlaceholder or isEntry then
+remaining = (tonumber(string.sub(head, 29, 42)) or 0) - now
+if remaining > tonumber(ARGV[3]) then
+remaining = 0
+end
+end
+if isPlaceholder and remaining > 0 then
+return { 'held', clock, string.format('%.0f', remaining) }
+end
+if isPlaceholder or redis.call('EXISTS', key) == 0 then
+if ARGV[4] ~= '' then
+return { 'changed', clock, '0' }
+end
+else
+local stamp = isEntry and string.sub(head, 43, 50) or redis.sha1hex(redis.call('GET', key))
+if stamp ~= ARGV[4] then
+return { 'changed', clock, '0' }
+end
+if ARGV[5] == 'refresh' and isEntry then
+if remaining > 0 then
+return { 'held', clock, string.format('%.0f', remaining) }
+end
+redis.call('SETRANGE', key, 12, token .. deadline)
+return { 'acquired', clock, '0' }
+end
+end
+redis.call('SET', key, '\\2\\1' .. string.rep('\\0', 10) .. token .. deadline, 'PX', lease)
+return { 'acquired', clock, '0' }`
+
+/** lua/add-to-set.lua */
+export const ADD_TO_SET: string = `local set, ttl = KEYS[1], ARGV[1]
+local head = redis.pcall('GETRANGE', set, 0, 42)
+if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
+redis.call('UNLINK', set)
+end
+local created = redis.call('EXISTS', set) == 0
+local added = redis.pcall('SADD', set, unpack(ARGV, 3))
+if type(added) == 'table' then
+return added
+end
+if ttl ~= '' and (created or ARGV[2] == '1') then
+redis.call('PEXPIRE', set, ttl)
+end
+if ttl == '' and not created and ARGV[2] == '1' then
+redis.call('PERSIST', set)
+end
+return added`
+
+/** lua/bump-generation.lua */
+export const BUMP_GENERATION: string = `if redis.replicate_commands then
+redis.replicate_commands()
+end
+local time = redis.call('TIME')
+local generation = struct.pack('>I4I4', time[1], time[2]) .. ARGV[1]
+redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
+if ARGV[3] ~= '' then
+redis.pcall('PUBLISH', ARGV[3], ARGV[4])
+end
+return generation`
+
+/** lua/capture-generation.lua */
+export const CAPTURE_GENERATION: string = `if redis.replicate_commands then
+redis.replicate_commands()
+end
+local key = KEYS[1]
+local current = redis.pcall('GETEX', key)
+if type(current) ~= 'string' or #current ~= 16 then
+local time = redis.call('TIME')
+redis.call('SET', key, struct.pack('>I4I4', time[1], time[2]) .. ARGV[1], 'PX', ARGV[2])
+elseif redis.call('PTTL', key) < tonumber(ARGV[2]) / 2 then
+redis.call('PEXPIRE', key, ARGV[2])
+end
+return redis.call('GET', key)`
+
+/** lua/compare-and-set.lua */
+export const COMPARE_AND_SET: string = `local key, expected, value, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local current = redis.pcall('GET', key)
+if type(current) == 'table' then
+return current
+end
+if current and current ~= '' then
+if current == value then
+if redis.call('PTTL', key) < tonumber(ttl) / 2 then
+redis.call('PEXPIRE', key, ttl)
+end
+return ''
+end
+if redis.sha1hex(current) ~= expected then
+return current
+end
+end
+redis.call('SET', key, value, 'PX', ttl)
+return ''`
+
+/** lua/exists-key.lua */
+export const EXISTS_KEY: string = `local key = KEYS[1]
+local head = redis.pcall('GETRANGE', key, 0, 42)
+if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
+return 0
+end
+return redis.call('EXISTS', key)`
+
+/** lua/fill-entry.lua */
+export const FILL_ENTRY: string = `if redis.replicate_commands then
+redis.replicate_commands()
+end
+local key = KEYS[1]
+local current = redis.pcall('GETEX', key)
+if type(current) ~= 'string' or string.sub(current, 13, 28) ~= ARGV[1] then
+return 0
+end
+local time = redis.call('TIME')
+if (tonumber(string.sub(current, 29, 42)) or 0) < time[1] * 1000 + math.floor(time[2] / 1000) then
+return 0
+end
+if ARGV[3] == '' then
+redis.call('SET', key, ARGV[2])
+else
+redis.call('SET', key, ARGV[2], 'PX', ARGV[3])
+end
+if ARGV[4] ~= '' then
+redis.pcall('PUBLISH', ARGV[4], ARGV[5])
+end
+redis.call('STRLEN', key)
+return 1`
+
+/** lua/increment-counter.lua */
+export const INCREMENT_COUNTER: string = `local counter, amount, start, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+local head = redis.pcall('GETRANGE', counter, 0, 42)
+if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
+redis.call('UNLINK', counter)
+end
+local created = redis.call('EXISTS', counter) == 0
+if created then
+redis.call('SET', counter, start)
+end
+local reply = redis.pcall('INCRBY', counter, amount)
+if type(reply) == 'table' then
+local probe = redis.pcall('INCRBY', counter, '0')
+if created then
+redis.call('DEL', counter)
+end
+if type(probe) ~= 'table' then
+return redis.error_reply('OVERFLOW the counter would leave 64 bits')
+end
+if redis.call('TYPE', counter)['ok'] == 'string' then
+return redis.error_reply('NOTACOUNTER the key holds something that is not a 64-bit decimal integer')
+end
+return reply
+end
+local count = redis.call('GET', counter)
+local digits = string.gsub(count, '-', '')
+if ARGV[5] == '1' and (#digits > 16 or (#digits == 16 and digits > '9007199254740991')) then
+if created then
+redis.call('DEL', counter)
+else
+redis.call('DECRBY', counter, amount)
+end
+return redis.error_reply('OVERFLOW the counter would pass 2^53 - 1')
+end
+if ttl ~= '' and (created or ARGV[4] == '1') then
+redis.call('PEXPIRE', counter, ttl)
+end
+if ttl == '' and not created and ARGV[4] == '1' then
+redis.call('PERSIST', counter)
+end
+return count`
+
+/** lua/key-ttl.lua */
+export const KEY_TTL: string = `local key = KEYS[1]
+local head = redis.pcall('GETRANGE', key, 0, 42)
+if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
+return -2
+end
+return redis.call('PTTL', key)`
+
+/** lua/reclaim-entries.lua */
+export const RECLAIM_ENTRIES: string = `local removed = 0
+for _, key in ipairs(KEYS) do
+local head = redis.pcall('GETRANGE', key, 0, 5)
+local keep = type(head) == 'string' and string.byte(head, 1) == 2
+if type(head) == 'string' and string.byte(head, 1) == 1 and #head == 6 then
+local headerBytes = string.byte(head, 5) * 256 + string.byte(head, 6)
+keep = string.find(redis.call('GETRANGE', key, 0, headerBytes - 1), ARGV[1], 1, true) ~= nil
+end
+if not keep then
+removed = removed + redis.call('UNLINK', key)
+end
+end
+return removed`
+
+/** lua/release-lease.lua */
+export const RELEASE_LEASE: string = `local key = KEYS[1]
+local head = redis.pcall('GETRANGE', key, 0, 41)
+if type(head) == 'table' or string.sub(head, 13, 28) ~= ARGV[1] then
+return 0
+end
+if string.byte(head, 1) == 2 then
+redis.call('UNLINK', key)
+else
+redis.call('SETRANGE', key, 12, string.rep('\\0', 30))
+end
+return 1`
+
+/** lua/remove-keys.lua */
+export const REMOVE_KEYS: string = `local removed = 0
+for _, key in ipairs(KEYS) do
+local isPlaceholder = redis.pcall('SETRANGE', key, 0, '') == 42 and string.byte(redis.call('GETRANGE', key, 0, 0)) == 2
+local wasThere = redis.call('UNLINK', key)
+if not isPlaceholder then
+removed = removed + wasThere
+end
+end
+if ARGV[1] ~= '' then
+redis.pcall('PUBLISH', ARGV[1], ARGV[2])
+end
+return removed`
+
+/** lua/renew-lease.lua */
+export const RENEW_LEASE: string = `if redis.replicate_commands then
+redis.replicate_commands()
+end
+local key, lease = KEYS[1], tonumber(ARGV[2])
+local head = redis.pcall('GETRANGE', key, 0, 41)
+if type(head) == 'table' or string.sub(head, 13, 28) ~= ARGV[1] then
+return 0
+end
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+if (tonumber(string.sub(head, 29, 42)) or 0) - now < lease / 2 then
+redis.call('SETRANGE', key, 28, string.format('%014.0f', now + lease))
+if string.byte(head, 1) == 2 then
+redis.call('PEXPIRE', key, lease)
+end
+end
+return 1`
+
+/** lua/write-entry.lua */
+export const WRITE_ENTRY: string = `if ARGV[2] == '' then
+redis.call('SET', KEYS[1], ARGV[1])
+else
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+end
+redis.pcall('PUBLISH', ARGV[3], ARGV[4])
+return 1`

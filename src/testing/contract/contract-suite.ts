@@ -1,0 +1,57 @@
+import { argumentChecks } from './argument-checks.ts'
+import { type Check, type ContractSuiteOptions, sleep } from './check.ts'
+import { counterChecks } from './counter-checks.ts'
+import { eventChecks, forgetfulChecks } from './event-checks.ts'
+import { lifecycleChecks } from './lifecycle-checks.ts'
+import { removalChecks } from './removal-checks.ts'
+import { setChecks } from './set-checks.ts'
+import { batchChecks, expiryChecks, valueChecks } from './value-checks.ts'
+
+/**
+ * Registers the tests that every `CacheBackend` has to pass. Each test has a backend and a prefix of its own.
+ *
+ * @example
+ * ```ts
+ * import { describeCacheBackend } from 'cachewright/testing'
+ * import { MemoryCacheBackend } from 'cachewright/memory'
+ * import { describe, it } from 'vitest'
+ *
+ * describeCacheBackend({ name: 'memory', describe, it, createBackend: (options) => new MemoryCacheBackend(options) })
+ * ```
+ */
+export function describeCacheBackend(options: ContractSuiteOptions): void {
+  const { describe, elapse = sleep, it, keepsValues = true, name } = options
+
+  const check = (title: string, body: Check, errors: 'absorb' | 'throw' = 'absorb') => {
+    it(title, async () => {
+      const prefix = `contract-${process.pid}-${Math.random().toString(36).slice(2)}:`
+      const backend = await options.createBackend({ prefix, errors })
+      try {
+        await backend.initialize()
+        await body(backend, prefix)
+      } finally {
+        await backend.initialize().then(
+          () => backend.clear(),
+          () => {},
+        )
+        await backend.shutdown()
+      }
+    })
+  }
+
+  describe(`${name} fulfils the contract`, () => {
+    describe('lifecycle', () => lifecycleChecks(check, options))
+    describe('arguments', () => argumentChecks(check))
+    if (!keepsValues) {
+      describe('a cache that keeps nothing', () => forgetfulChecks(check))
+      return
+    }
+    describe('values', () => valueChecks(check))
+    describe('expiry', () => expiryChecks(check, elapse))
+    describe('batches', () => batchChecks(check))
+    describe('counters', () => counterChecks(check, elapse))
+    describe('removal', () => removalChecks(check, options))
+    describe('sets', () => setChecks(check, elapse))
+    describe('failures and events', () => eventChecks(check))
+  })
+}

@@ -1,0 +1,152 @@
+import type { TierSettings } from '../../backend/cache-store.ts'
+import { RAW, type ReadOutcome, readAs } from '../../backend/read-outcome.ts'
+import type {
+  AcquireReply,
+  AcquireRequest,
+  Coherence,
+  SharedTier,
+  TierListener,
+} from '../../backend/shared-tier.ts'
+import type { RemovalOptions } from '../../contract/cache-backend.ts'
+import type { FaultState, FaultWatch } from './fault-state.ts'
+import type { FaultyLine } from './faulty-line.ts'
+
+/**
+ * A shared tier on whose connection faults strike. It notices them as a real one does: a lost connection begins an
+ * epoch, and one that answers nothing vouches for local copies no longer than `trust`.
+ */
+export class FaultyTier implements SharedTier, FaultWatch {
+  readonly #tier: SharedTier
+  readonly #line: FaultyLine
+  readonly #faults: FaultState
+  readonly #settings: TierSettings
+  #listener: TierListener | undefined
+  #silentSinceMs: number | undefined
+  #isLost = false
+  /** What stands for connections since one was last lost; before that they stand for themselves. */
+  #connections: Map<unknown, object> | undefined
+
+  constructor(tier: SharedTier, line: FaultyLine, faults: FaultState, settings: TierSettings) {
+    this.#tier = tier
+    this.#line = line
+    this.#faults = faults
+    this.#settings = settings
+    faults.watch(this)
+    this.changed()
+  }
+
+  get coherence(): Coherence {
+    return this.#tier.coherence
+  }
+
+  get trustedUntilMs(): number {
+    if (this.#isLost) return Number.NEGATIVE_INFINITY
+    const provenMs = this.#silentSinceMs ?? Number.POSITIVE_INFINITY
+    return Math.min(this.#tier.trustedUntilMs, provenMs + this.#settings.trustMs)
+  }
+
+  get localTtlMs(): number {
+    return this.#tier.localTtlMs
+  }
+
+  watch(listener: TierListener): void {
+    this.#listener = listener
+    this.#tier.watch({
+      invalidated: (storedKey) => this.#line.tell(() => listener.invalidated(storedKey)),
+      epochBegan: (reason) => listener.epochBegan(reason),
+      restarted: () => listener.restarted(),
+    })
+  }
+
+  start(): void {
+    this.#tier.start()
+  }
+
+  stop(): Promise<void> {
+    this.#listener = undefined
+    return this.#tier.stop()
+  }
+
+  disconnected(): void {
+    this.#isLost = true
+    this.#connections = new Map()
+    this.#listener?.epochBegan('connection lost (a fault is injected)')
+  }
+
+  changed(): void {
+    if (!this.#faults.isSilent) this.#silentSinceMs = undefined
+    else this.#silentSinceMs ??= this.#settings.clock.monotonicMs()
+    if (!this.#isLost || this.#faults.isAway) return
+    this.#isLost = false
+    this.#listener?.epochBegan('connected again')
+  }
+
+  connectionOf(storedKey: string): unknown {
+    const connection = this.#tier.connectionOf(storedKey)
+    if (this.#connections === undefined) return connection
+    const standIn = this.#connections.get(connection) ?? {}
+    this.#connections.set(connection, standIn)
+    return standIn
+  }
+
+  serverNowMs(storedKey: string, nowMs?: number): number | undefined {
+    return this.#isLost ? undefined : this.#tier.serverNowMs(storedKey, nowMs)
+  }
+
+  serverTimeMs(storedKey: string): Promise<number> {
+    return this.#line.send('reads', () => this.#tier.serverTimeMs(storedKey))
+  }
+
+  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+    const reading = this.#line.send('reads', () => this.#tier.read(storedKey, RAW))
+    return readAs(reading, storedKey, storedKey, outcome)
+  }
+
+  acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
+    return this.#line.send('writes', () => this.#tier.acquire(storedKey, request))
+  }
+
+  renew(storedKey: string, token: string, leaseMs: number): Promise<boolean> {
+    return this.#line.send('writes', () => this.#tier.renew(storedKey, token, leaseMs))
+  }
+
+  fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
+    return this.#line.send('writes', () => this.#tier.fill(storedKey, token, entry, ttlMs))
+  }
+
+  release(storedKey: string, token: string): Promise<void> {
+    return this.#line.send('writes', () => this.#tier.release(storedKey, token))
+  }
+
+  write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {
+    return this.#line.send('writes', () => this.#tier.write(storedKey, entry, ttlMs))
+  }
+
+  remove(storedKeys: readonly string[]): Promise<number> {
+    return this.#line.send('writes', () => this.#tier.remove(storedKeys))
+  }
+
+  removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
+    return this.#line.send('writes', () => this.#tier.removeMatching(pattern, options))
+  }
+
+  ttlMs(storedKey: string): Promise<number | undefined> {
+    return this.#line.send('reads', () => this.#tier.ttlMs(storedKey))
+  }
+
+  announce(storedKeys: readonly string[]): Promise<void> {
+    return this.#line.send('writes', () => this.#tier.announce(storedKeys))
+  }
+
+  capture(storedKey: string, ttlMs: number): Promise<string> {
+    return this.#line.send('writes', () => this.#tier.capture(storedKey, ttlMs))
+  }
+
+  bump(storedKey: string, ttlMs: number): Promise<string> {
+    return this.#line.send('writes', () => this.#tier.bump(storedKey, ttlMs))
+  }
+
+  reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number> {
+    return this.#line.send('writes', () => this.#tier.reclaim(prefix, generation, signal))
+  }
+}

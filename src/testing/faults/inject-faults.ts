@@ -1,0 +1,32 @@
+import { internalsOf } from '../../backend/backend-internals.ts'
+import type { CacheBackend } from '../../contract/cache-backend.ts'
+import { CacheError } from '../../foundation/cache-error.ts'
+import { type Faults, STATE } from './faults.ts'
+import { FaultyStore } from './faulty-store.ts'
+
+/**
+ * Has faults strike a backend of this library, over a real Redis too, and returns that same backend. One object of
+ * faults may strike several backends; a backend that has faults of its own is struck alone.
+ *
+ * @param backend one that has not been given to a cache yet
+ * @throws CacheError `CACHE_INVALID_OPTIONS` where it has, or is none of this library's
+ * @example
+ * ```ts
+ * import { RedisCacheBackend } from 'cachewright/redis'
+ * import { Faults, injectFaults } from 'cachewright/testing'
+ *
+ * const faults = new Faults({ timeout: '200ms' })
+ * const backend = injectFaults(new RedisCacheBackend({ url: 'redis://localhost:6379' }), faults)
+ * await backend.initialize()
+ * faults.hang()
+ * await backend.get('user:1') // undefined, after 200 ms
+ * ```
+ */
+export function injectFaults<Backend extends CacheBackend>(backend: Backend, faults: Faults): Backend {
+  const parts = internalsOf(backend)
+  if (parts === undefined) {
+    throw new CacheError('CACHE_INVALID_OPTIONS', 'backend must be one of the backends of this library')
+  }
+  parts.decorate((store) => new FaultyStore(store, faults[STATE]))
+  return backend
+}

@@ -1,0 +1,68 @@
+import { type BackendOptions, resolveBackendOptions } from '../../backend/backend-options.ts'
+import type { CacheStore } from '../../backend/cache-store.ts'
+import { StoreBackend } from '../../backend/store-backend.ts'
+import type { CacheBackend } from '../../contract/cache-backend.ts'
+import { SYSTEM_CLOCK } from '../../foundation/clock.ts'
+import { MemoryStore } from '../../memory/memory-store.ts'
+import { Faults, type FaultsOptions } from '../faults/faults.ts'
+import { injectFaults } from '../faults/inject-faults.ts'
+import { SimulatedStore } from './simulated-store.ts'
+import { TrackingTable } from './tracking-table.ts'
+
+/** Far more than a test stores. */
+const BOUNDS = { maxEntries: 50_000, maxBytes: 256 * 1024 * 1024 }
+
+/**
+ * A Redis in this process's memory that several caches of a test share, as processes share a real one: each is told
+ * at once of what the others change (`coherence` is `'tracking'`), leases and generations hold between them, and
+ * {@link Faults} strike the way to it.
+ *
+ * It is the rules of this library that are simulated, not Redis: there is no cluster, no eviction that anybody is
+ * told of (it holds 50,000 keys and 256 MiB), and a cache that asks for `coherence: 'bus'` is tracked. What rests on
+ * Redis itself is tested against a real one; `injectFaults` works there too.
+ *
+ * @example
+ * ```ts
+ * import { createCache } from 'cachewright'
+ * import { ManualClock, SimulatedRedis } from 'cachewright/testing'
+ *
+ * const clock = new ManualClock()
+ * const redis = new SimulatedRedis({ clock })
+ * const one = createCache({ backend: redis.backend({ prefix: 'shop:' }), clock })
+ * const two = createCache({ backend: redis.backend({ prefix: 'shop:' }), clock })
+ * await one.getOrSet('price', () => 9)
+ * await two.delete('price')
+ * one.peek('price') // undefined
+ * redis.faults.hang()
+ * ```
+ */
+export class SimulatedRedis {
+  /** Strike every backend of this Redis. */
+  readonly faults: Faults
+  readonly #store: MemoryStore
+  readonly #tracking = new TrackingTable()
+
+  /**
+   * @param options the clock by which keys expire and faults last, and the deadline of commands
+   * @throws CacheError `CACHE_INVALID_DURATION`
+   */
+  constructor(options: FaultsOptions = {}) {
+    this.faults = new Faults(options)
+    this.#store = new MemoryStore(BOUNDS, options.clock ?? SYSTEM_CLOCK)
+  }
+
+  /**
+   * A connection to it, as one process has it: for one cache, or to be used by itself as any backend.
+   * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`
+   */
+  backend<T = unknown>(options: BackendOptions = {}): CacheBackend<T> {
+    const store = new SimulatedStore(this.#store, this.#tracking)
+    return injectFaults(new SimulatedRedisBackend<T>(options, store), this.faults)
+  }
+}
+
+class SimulatedRedisBackend<T> extends StoreBackend<T> {
+  constructor(options: BackendOptions, store: CacheStore) {
+    super(resolveBackendOptions(options), () => store)
+  }
+}

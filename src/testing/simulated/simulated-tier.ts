@@ -1,0 +1,84 @@
+import type { TierSettings } from '../../backend/cache-store.ts'
+import type { ReadOutcome } from '../../backend/read-outcome.ts'
+import type { AcquireReply, AcquireRequest, Coherence, TierListener } from '../../backend/shared-tier.ts'
+import type { Keyspace } from '../../memory/lease-rules.ts'
+import { MemoryTier, type MemoryTierStore } from '../../memory/memory-tier.ts'
+import type { TrackedConnection, TrackingTable } from './tracking-table.ts'
+
+/** What a {@link SimulatedTier} is made of. */
+export interface SimulatedTierParts {
+  /** Tells of every change that is made through it. */
+  readonly keyspace: Keyspace
+  readonly store: MemoryTierStore
+  readonly tracking: TrackingTable
+}
+
+/**
+ * The memory tier with several processes around it: what one of them reads is tracked, in leases, fills and captured
+ * generations wherever the scripts of the Redis tier have it tracked. Where `coherence` is `'ttl'` nothing is.
+ */
+export class SimulatedTier extends MemoryTier implements TrackedConnection {
+  override readonly coherence: Coherence
+  override readonly localTtlMs: number
+  readonly #tracking: TrackingTable
+  #listener: TierListener | undefined
+
+  constructor({ keyspace, store, tracking }: SimulatedTierParts, settings: TierSettings) {
+    super(keyspace, store, settings.clock)
+    const isTold = settings.coherence !== 'ttl'
+    this.coherence = isTold ? 'tracking' : 'ttl'
+    this.localTtlMs = isTold ? Number.POSITIVE_INFINITY : settings.localTtlMs
+    this.#tracking = tracking
+  }
+
+  override watch(listener: TierListener): void {
+    this.#listener = listener
+  }
+
+  override async stop(): Promise<void> {
+    this.#listener = undefined
+    this.#tracking.forget(this)
+  }
+
+  invalidated(storedKey: string): void {
+    this.#listener?.invalidated(storedKey)
+  }
+
+  override read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+    this.#track(storedKey)
+    return super.read(storedKey, outcome)
+  }
+
+  override acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
+    this.#track(storedKey)
+    return super.acquire(storedKey, request)
+  }
+
+  override renew(storedKey: string, token: string, leaseMs: number): Promise<boolean> {
+    this.#track(storedKey)
+    return super.renew(storedKey, token, leaseMs)
+  }
+
+  /** Looks for the token without being tracked, and reads what it has stored; in one step, lest a change slip between. */
+  override fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
+    const filling = super.fill(storedKey, token, entry, ttlMs)
+    this.#track(storedKey)
+    return filling
+  }
+
+  override release(storedKey: string, token: string): Promise<void> {
+    this.#track(storedKey)
+    return super.release(storedKey, token)
+  }
+
+  /** Reads the generation last. */
+  override capture(storedKey: string, ttlMs: number): Promise<string> {
+    const capturing = super.capture(storedKey, ttlMs)
+    this.#track(storedKey)
+    return capturing
+  }
+
+  #track(storedKey: string): void {
+    if (this.coherence === 'tracking') this.#tracking.read(storedKey, this)
+  }
+}
