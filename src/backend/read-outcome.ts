@@ -1,7 +1,19 @@
+/** The clock of the server that sent a reply. */
+export interface ReplyClock {
+  /**
+   * Milliseconds since 1970 on the server; `undefined` while its clock is not known.
+   * @param nowMs the moment on this process's monotonic clock
+   */
+  nowMs(nowMs: number): number | undefined
+}
+
 /** What a read comes to. One object serves all reads of a backend, so that a read allocates no closure. */
 export interface ReadOutcome<Result> {
-  /** @param bytes what stands under the key; `null` where there is nothing, or another Redis type */
-  found(key: string, storedKey: string, bytes: Buffer | null): Result | Promise<Result>
+  /**
+   * @param bytes what stands under the key; `null` where there is nothing, or another Redis type
+   * @param server the clock of the server that sent them, where the store knows it
+   */
+  found(key: string, storedKey: string, bytes: Buffer | null, server?: ReplyClock): Result | Promise<Result>
   /** May throw: the read then rejects. */
   failed(key: string, error: unknown): Result | Promise<Result>
 }

@@ -66,6 +66,11 @@ export interface SharedTier {
   /** Stands for the connection that commands on this key travel on; another one after a reconnect. */
   connectionOf(storedKey: string): unknown
   /**
+   * Whether news of a change of `otherKey`, acknowledged before a read of `storedKey` is sent, has arrived when the reply
+   * comes: the push travels ahead of the reply, on the same connection.
+   */
+  pushesInOrder(storedKey: string, otherKey: string): boolean
+  /**
    * The clock of the server that owns the key, in milliseconds; `undefined` while it is not known.
    * @param nowMs the moment by this process's clock, where that has been looked at
    */

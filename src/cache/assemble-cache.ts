@@ -11,6 +11,7 @@ import { Flights } from './loading/flights.ts'
 import { SingleFlight } from './loading/single-flight.ts'
 import { ShadowVerification } from './monitoring/shadow-verification.ts'
 import { LazyConnection } from './outage/lazy-connection.ts'
+import { SlowReads } from './reading/slow-reads.ts'
 import { WritePath } from './writing/write-path.ts'
 
 /** What a cache is put together from. */
@@ -47,6 +48,7 @@ export function assembleCache(assembly: Assembly): Cache {
   const writes = new WritePath(core)
   return new Cache({
     ...{ core, flights, reads, writes },
+    slowReads: new SlowReads(clock, timers),
     verification: new ShadowVerification(core),
     space: root,
     policies: options.policies,

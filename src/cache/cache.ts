@@ -30,6 +30,7 @@ import type { ShadowVerification } from './monitoring/shadow-verification.ts'
 import { type CacheStats, statsOf } from './monitoring/stats.ts'
 import type { CircuitState } from './outage/circuit-breaker.ts'
 import { NamespaceReads } from './reading/namespace-reads.ts'
+import type { SlowReads } from './reading/slow-reads.ts'
 import { NamespaceWrites } from './writing/namespace-writes.ts'
 import type { WritePath } from './writing/write-path.ts'
 
@@ -44,6 +45,7 @@ export interface CacheParts {
   readonly core: CacheCore
   readonly flights: Flights
   readonly reads: SingleFlight
+  readonly slowReads: SlowReads
   readonly writes: WritePath
   readonly verification: ShadowVerification
   readonly space: KeySpace
@@ -66,7 +68,7 @@ export class Cache {
   readonly #parts: CacheParts
   readonly #core: CacheCore
   readonly #space: KeySpace
-  readonly #lookup: NamespaceReads
+  readonly #reads: NamespaceReads
   readonly #changes: NamespaceWrites
   #backend: CacheBackend | undefined
 
@@ -75,7 +77,7 @@ export class Cache {
     this.#parts = parts
     this.#core = parts.core
     this.#space = parts.space
-    this.#lookup = new NamespaceReads(parts)
+    this.#reads = new NamespaceReads(parts)
     this.#changes = new NamespaceWrites(parts)
   }
 
@@ -123,12 +125,12 @@ export class Cache {
   /** The fresh value in this process, without any round trip or promise; `undefined` where there is none. */
   peek<T = unknown>(key: string): T | undefined {
     // A key under which something is kept has been looked at before.
-    const entry = typeof key === 'string' ? this.#lookup.fresh(key, NO_TAGS) : undefined
+    const entry = typeof key === 'string' ? this.#reads.hits.fresh(key, NO_TAGS) : undefined
     if (entry === undefined) {
       assertCacheKey(key)
       return undefined
     }
-    this.#lookup.hit(key)
+    this.#reads.hits.count(key)
     return handOut<T>(entry)
   }
 
@@ -139,15 +141,15 @@ export class Cache {
   get<T = unknown>(key: string, options?: { readonly local?: boolean | undefined }): Promise<T | undefined> {
     const isPastLag = options?.local === false
     if (typeof key === 'string' && !isPastLag) {
-      const entry = this.#lookup.fresh(key, NO_TAGS)
-      if (entry !== undefined) return this.#lookup.serve<T>(key, entry)
+      const entry = this.#reads.hits.fresh(key, NO_TAGS)
+      if (entry !== undefined) return this.#reads.hits.serve<T>(key, entry)
     }
-    return this.#lookup.read<T>(key, isPastLag)
+    return this.#reads.read<T>(key, isPastLag)
   }
 
   /** Whether there is a fresh value. No round trip where it is kept locally, else one. */
   has(key: string): Promise<boolean> {
-    return this.#absorb('has', key, false, async () => (await this.#lookup.freshEntry(key)) !== undefined)
+    return this.#absorb('has', key, false, async () => (await this.#reads.freshEntry(key)) !== undefined)
   }
 
   /** Every asked key once, in the order first asked, with its value or `undefined`. Keys that are not kept locally share commands. */
@@ -176,7 +178,7 @@ export class Cache {
    * ```
    */
   getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
-    return this.#lookup.getOrSet<T>(key, loader, options)
+    return this.#reads.getOrSet<T>(key, loader, options)
   }
 
   /**
@@ -207,7 +209,7 @@ export class Cache {
     loadMany: BatchLoader<T>,
     options: GetOrSetManyOptions = {},
   ): Promise<Map<string, T | undefined>> {
-    return getOrLoadMany(this.#lookup, this.#core.timers, keys, loadMany, options)
+    return getOrLoadMany(this.#reads, this.#core.timers, keys, loadMany, options)
   }
 
   /**
@@ -216,7 +218,7 @@ export class Cache {
    * @throws as {@link getOrSet}
    */
   refresh<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<T> {
-    return this.#lookup.refresh<T>(key, loader, options)
+    return this.#reads.refresh<T>(key, loader, options)
   }
 
   /** What has happened in this cache and its namespaces, and how they are doing. No round trip. */
@@ -285,7 +287,7 @@ export class Cache {
 
   /** Seconds that the value stays fresh, `Infinity` where it does not expire, `undefined` where there is none. */
   getTtl(key: string): Promise<number | undefined> {
-    return this.#absorb('getTtl', key, undefined, () => this.#lookup.ttl(key))
+    return this.#absorb('getTtl', key, undefined, () => this.#reads.ttl(key))
   }
 
   /**

@@ -52,6 +52,10 @@ export class MemoryTier implements SharedTier {
     return this
   }
 
+  pushesInOrder(): boolean {
+    return true
+  }
+
   serverNowMs(): number {
     return this.#clock.monotonicMs()
   }

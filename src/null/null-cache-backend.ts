@@ -13,6 +13,7 @@ const NULL_TIER: SharedTier = Object.freeze({
   watch() {},
   start() {},
   async stop() {},
+  pushesInOrder: () => true,
   connectionOf: () => undefined,
   serverNowMs: () => 0,
   serverTimeMs: async () => 0,

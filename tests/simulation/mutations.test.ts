@@ -120,10 +120,10 @@ function breakKeep(): void {
   })
 }
 
-/** One that all have left still admits nobody: whoever it admitted would look for another for ever. */
+/** A flight that all have left still admits nobody: whoever it admitted would look for another for ever. */
 function breakAdmission(): void {
-  vi.spyOn(Flight.prototype, 'admits').mockImplementation(function (this: Flight) {
-    return !this.isAbandoned
+  vi.spyOn(Flight.prototype, 'standing', 'get').mockImplementation(function (this: Flight) {
+    return this.isAbandoned ? 'closed' : 'open'
   })
 }
 
@@ -151,11 +151,7 @@ function breakBatch(): void {
 }
 
 function breakReload(): void {
-  vi.spyOn(SingleFlight.prototype, 'reload').mockImplementation(function (
-    this: SingleFlight,
-    request,
-    signal,
-  ) {
-    return this.getOrLoad({ ...request, replaces: undefined }, signal) as never
+  vi.spyOn(SingleFlight.prototype, 'reload').mockImplementation(function (this: SingleFlight, request) {
+    return this.getOrLoad({ ...request, replaces: undefined }) as never
   })
 }

@@ -142,6 +142,10 @@ export class SimulatedTier implements SharedTier {
     return this.#link
   }
 
+  pushesInOrder(): boolean {
+    return true
+  }
+
   serverNowMs(): number | undefined {
     return this.#link === undefined ? undefined : this.#serverClock?.nowMs()
   }

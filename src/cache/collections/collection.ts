@@ -64,7 +64,7 @@ export interface CollectionReadOptions {
 export class Collection<Id, Input, Output> {
   readonly #resolved: ResolvedCollection<Id>
   readonly #home: CollectionHome
-  readonly #lookup: NamespaceReads
+  readonly #reads: NamespaceReads
   readonly #policies: Policies
   readonly #validation: SchemaValidation
   readonly #batches: TickBatches<Id> | undefined
@@ -82,7 +82,7 @@ export class Collection<Id, Input, Output> {
     this.#resolved = resolved
     this.#policies = policies
     this.#validation = validation
-    this.#lookup = new NamespaceReads({ ...home, policies })
+    this.#reads = new NamespaceReads({ ...home, policies })
     const { loadMany, tagsOf } = resolved
     this.#batches =
       loadMany && new TickBatches(loadMany, home.core.timers, (loader) => this.#checking(loader))
@@ -109,13 +109,15 @@ export class Collection<Id, Input, Output> {
       const key = this.keyOf(id)
       const signal = options?.signal
       const callOptions = this.#optionsOf(id, signal)
-      const entry = signal?.aborted ? undefined : this.#lookup.fresh(key, callOptions.tags)
+      const entry = signal?.aborted ? undefined : this.#reads.hits.fresh(key, callOptions.tags)
       if (entry === undefined) return this.#load(key, id, callOptions)
-      const due = this.#lookup.dueFor(entry, undefined)
-      if (due !== undefined) this.#lookup.attend(entry, due, () => this.#requestOf(key, id, callOptions))
+      const { followUps, hits } = this.#reads
+      const followUp = followUps.of(entry, undefined, hits.hitAtMs)
+      if (followUp !== undefined)
+        followUps.start(entry, followUp, () => this.#requestOf(key, id, callOptions))
       const answer = this.#validation.known(entry)
       if (answer === undefined) return this.#serve(key, id, entry, callOptions)
-      this.#lookup.hit(key)
+      this.#reads.hits.count(key)
       return answer as Promise<Output>
     } catch (error) {
       return Promise.reject(error)
@@ -152,12 +154,7 @@ export class Collection<Id, Input, Output> {
   async refresh(id: Id, options: CollectionReadOptions = {}): Promise<Output | undefined> {
     const key = this.keyOf(id)
     const { extras, loader } = this.#sourceOf(key, id)
-    const value = await this.#lookup.refresh<unknown>(
-      key,
-      loader,
-      this.#optionsOf(id, options.signal),
-      extras,
-    )
+    const value = await this.#reads.refresh<unknown>(key, loader, this.#optionsOf(id, options.signal), extras)
     if (value === undefined) return undefined
     const finding = await this.#validation.of(value)
     if (finding.fits) return finding.output as Output
@@ -223,7 +220,7 @@ export class Collection<Id, Input, Output> {
     const finding = await this.#validation.ofEntry(entry).catch(() => undefined)
     if (!finding?.fits) return this.#load(key, id, options)
     options.signal?.throwIfAborted()
-    this.#lookup.hit(key)
+    this.#reads.hits.count(key)
     return finding.output as Output
   }
 
@@ -231,7 +228,7 @@ export class Collection<Id, Input, Output> {
   async #load(key: string, id: Id, options: GetOrSetOptions): Promise<Output | undefined> {
     const { extras, loader } = this.#sourceOf(key, id)
     for (let attempt = 1; ; attempt++) {
-      const value = await this.#lookup.getOrLoad<unknown>(key, loader, options, extras)
+      const value = await this.#reads.getOrLoad<unknown>(key, loader, options, extras)
       if (value === undefined) return undefined
       const finding = await this.#validation.of(value)
       if (finding.fits) return finding.output as Output
@@ -251,7 +248,7 @@ export class Collection<Id, Input, Output> {
 
   #requestOf(key: string, id: Id, options: GetOrSetOptions): LoadRequest {
     const { extras, loader } = this.#sourceOf(key, id)
-    return this.#lookup.request(key, loader, options, extras)
+    return this.#reads.request(key, loader, options, extras)
   }
 
   /** A loader whose values fit. */

@@ -4,7 +4,7 @@ import type { StoreObserver } from '../../backend/observed-store.ts'
 import type { SharedTier, TierListener } from '../../backend/shared-tier.ts'
 import type { ValueCodec } from '../../codec/value-codec.ts'
 import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../../foundation/clock.ts'
-import { InstantReader } from '../entries/entry-judge.ts'
+import { EntryJudge } from '../entries/entry-judge.ts'
 import { EntryReader } from '../entries/entry-reader.ts'
 import type { Random } from '../freshness/early-refresh.ts'
 import type { ChangeListener } from '../keys/change-listener.ts'
@@ -15,7 +15,6 @@ import { LocalTier } from '../local/local-tier.ts'
 import { CircuitBreaker } from '../outage/circuit-breaker.ts'
 import { InvalidationOutbox } from '../outage/invalidation-outbox.ts'
 import { ResilientTier } from '../outage/resilient-tier.ts'
-import { Captures } from '../tags/captures.ts'
 import { GenerationTable } from '../tags/generation-table.ts'
 import { Background } from './background.ts'
 import { Metrics } from './metrics.ts'
@@ -53,9 +52,8 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly local: LocalTier
   readonly generations: GenerationTable
   readonly reader: EntryReader
-  readonly instantReader: InstantReader
+  readonly judge: EntryJudge
   readonly waiters: KeyWaiters
-  readonly captures: Captures
   readonly breaker: CircuitBreaker
   readonly outbox: InvalidationOutbox
   readonly background: Background
@@ -98,31 +96,28 @@ export class CacheCore implements TierListener, StoreObserver {
     this.background = new Background((failure) => policy.events.emit('background-error', failure))
     setMaxListeners(0, this.#stopping.signal)
     this.breaker = new CircuitBreaker(clock, (state) => policy.events.emit('circuit', { state }))
-    this.outbox = new InvalidationOutbox(root.ownGenerationKey, () => this.captures.generationTtlMs, clock)
+    this.outbox = new InvalidationOutbox(
+      root.ownGenerationKey,
+      () => this.generations.ttlMs,
+      clock,
+      (storedKey) => this.invalidated(storedKey),
+    )
     this.tier = new ResilientTier({
       ...{ tier, breaker: this.breaker, outbox: this.outbox, isOpen, opened, timers },
     })
     this.local = new LocalTier(root.prefix, options.local, () =>
       this.metrics.add('evictions', 1, clock.monotonicMs()),
     )
-    this.generations = new GenerationTable(clock, () => tier.localTtlMs)
-    this.captures = new Captures(this.tier, this.generations, clock)
+    this.generations = new GenerationTable(this.tier, clock)
     this.waiters = new KeyWaiters(timers)
-    const readerParts = {
-      tier: this.tier,
-      codec,
-      local: this.local,
-      generations: this.generations,
+    const { generations, local, waiters } = this
+    this.judge = new EntryJudge({
+      ...{ tier: this.tier, codec, local, generations },
       isolation: options.isolation,
-      clock,
-      opened,
-      onUndecodable: (storedKey: string, error: unknown) =>
-        policy.tellUndecodable('getOrSet', storedKey, error),
-    }
-    this.reader = new EntryReader(readerParts)
-    this.instantReader = new InstantReader(readerParts)
-    const { captures, generations, local, reader, waiters } = this
-    this.#listeners = [local, generations, reader, captures, loads, waiters]
+      onUndecodable: (storedKey, error) => policy.tellUndecodable('getOrSet', storedKey, error),
+    })
+    this.reader = new EntryReader({ tier: this.tier, judge: this.judge, local, generations, clock, opened })
+    this.#listeners = [local, generations, loads, waiters]
     tier.watch(this)
   }
 

@@ -3,7 +3,9 @@ import { abbreviate } from '../../foundation/cache-error.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { checkedTags, type GetOrSetOptions, type Policies, resolvePolicies } from '../freshness/policies.ts'
+import { servable } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
+import { admission } from '../loading/admission.ts'
 import type { Flight } from '../loading/flight.ts'
 import type { Flights } from '../loading/flights.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -112,29 +114,42 @@ function prospectOf(
   return entry === undefined ? { state: 'absent' } : { state: 'usable', entry }
 }
 
-/** Whether a `getOrSet` would join the flight: as `SingleFlight` decides it, with what Redis has just told. */
+/** Whether a `getOrSet` would join the flight, where what Redis has just told settles the doubts that there are. */
 function standingOf(
-  { generations, local, options }: CacheCore,
+  core: CacheCore,
   { generationKeys, nowMs }: Asked,
   flight: Flight | undefined,
-  { bytes, generations: present }: SharedInspection,
+  { bytes, generations }: SharedInspection,
 ): 'none' | 'open' | 'closed' | 'replaced' {
-  // Nobody joins one that all have left, and it keeps nobody from loading.
+  // Nobody joins a flight that all have left or that takes too long, and it keeps nobody from loading.
   if (flight === undefined || flight.isAbandoned) return 'none'
-  if (flight.epoch !== local.epoch) return 'replaced'
-  if (flight.isOverdue(nowMs, options.longestLoadMs)) return 'none'
-  if (flight.isDeciding) return 'open'
-  if (flight.isPassedBy(nowMs)) return 'closed'
-  if (!generationKeys.every((key) => flight.generationKeys.includes(key))) return 'closed'
-  const isOutdated = flight.generationKeys.some((key) => {
-    if (!generations.wasInvalidatedSince(key, flight.isCurrentAt)) return false
-    const today = present.get(key) ?? undefined
-    return today === undefined || today !== flight.boundTo(key)
-  })
-  if (isOutdated) return 'replaced'
-  if (flight.standing !== 'doubted') return flight.standing
-  const isHeld = bytes !== null && hasLease(bytes) && readLease(bytes).token === flight.lease?.token
-  return isHeld && flight.lease?.isValid ? 'open' : 'closed'
+  if (flight.isOverdue(nowMs, core.options.longestLoadMs) && flight.epoch === core.local.epoch) return 'none'
+  const admitted = admission(flight, generationKeys, nowMs, core)
+  const isHeld = () =>
+    bytes !== null &&
+    hasLease(bytes) &&
+    readLease(bytes).token === flight.lease?.token &&
+    flight.lease.isValid
+  switch (admitted.step) {
+    case 'join':
+    case 'await-decision':
+      return 'open'
+    case 'start':
+      return 'closed'
+    case 'replace':
+      return 'replaced'
+    case 'check-lease':
+      return isHeld() ? 'open' : 'closed'
+    case 'check-generations': {
+      const areCurrent = admitted.doubtful.every((key) => {
+        const current = generations.get(key) ?? undefined
+        return current !== undefined && current === flight.boundTo(key)
+      })
+      if (!areCurrent) return 'replaced'
+      if (flight.standing !== 'doubted') return flight.standing
+      return isHeld() ? 'open' : 'closed'
+    }
+  }
 }
 
 /** What is served to who comes while it is being replaced: what the flight has found, or is about to find. */
@@ -146,7 +161,9 @@ function meanwhileOf(
 ): LocalEntry | undefined {
   if (flight?.isDeciding) return shared.entry
   const found = flight?.found
-  return found?.isStaleServable(nowMs) && core.isCoherent(found, nowMs) ? found : undefined
+  if (found === undefined || !core.isCoherent(found, nowMs)) return undefined
+  const how = servable(found, nowMs)
+  return how === 'fresh' || how === 'revalidate' ? found : undefined
 }
 
 interface LeaseFinding {
@@ -178,6 +195,7 @@ function leaseOf(
 
 function loadOf(flight: Flight | undefined): ExplainedLoad {
   if (flight === undefined) return { state: 'none', callers: 0 }
-  const state = flight.isLoading ? 'loading' : flight.isWaiting ? 'waiting' : 'reading'
+  const { phase } = flight
+  const state = flight.hasCalledLoader ? 'loading' : phase === 'waiting' ? 'waiting' : 'reading'
   return { state, callers: flight.callers }
 }

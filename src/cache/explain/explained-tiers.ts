@@ -2,6 +2,7 @@ import { type BoundGeneration, type EntryMeta, leaseDeadlineMs } from '../../cod
 import type { CacheError } from '../../foundation/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import { servable, servableAsRead } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import { LocalEntry } from '../local/local-entry.ts'
 import { GenerationSet, NO_GENERATIONS } from '../tags/generation-set.ts'
@@ -42,16 +43,15 @@ export function explainLocal(
     const state = core.options.local === undefined ? 'off' : 'absent'
     return { state, serves: 'nothing', refusals: [], tags: [], namespaces: [] }
   }
-  const isGood = core.isCoherent(entry, nowMs) && entry.answersTo(space, tags)
-  const isFresh = isGood && nowMs < entry.servableUntilMs
-  const isStale = isGood && !isFresh && entry.isStaleServable(nowMs)
+  const isGood = core.isCoherent(entry, nowMs) && entry.covers(space, tags)
+  const how = isGood ? servable(entry, nowMs) : 'no'
   const { believed, bound } = entry.generationSet
   const expected = generationKeysFor(entry.isPlain, generationKeys)
   const generations = explainGenerations(bound, expected, look, (one) => believed.includes(one))
   const inRedis = compare(entry, look)
   return {
     state: 'kept',
-    serves: isFresh ? 'fresh' : isStale ? 'stale' : 'nothing',
+    serves: how === 'fresh' ? 'fresh' : how === 'revalidate' ? 'stale' : 'nothing',
     refusals: refusalsOf(core, entry, generations, nowMs),
     servableFor: secondsOf(entry.servableUntilMs - nowMs),
     ...(!entry.isPlain && { times: timesOf(asked, entry) }),
@@ -160,23 +160,20 @@ export function explainShared(core: CacheCore, asked: Asked, look: SharedInspect
 
 /** An entry with the times of what was found; a plain value bears none, and is fresh as long as it is there. */
 function entryOf(
-  { local, reader }: CacheCore,
+  { clock, judge, local, tier }: CacheCore,
   storedKey: string,
   meta: EntryMeta | undefined,
   bytes: Buffer,
 ): LocalEntry {
-  const nobodys = { value: undefined, isCloned: false }
-  const never = Number.POSITIVE_INFINITY
-  const forEver = { bornMs: undefined, freshUntilMs: never, keptUntilMs: undefined, leasedUntilMs: 0 }
-  return meta === undefined
-    ? new LocalEntry(nobodys, undefined, forEver, NO_GENERATIONS, local.epoch)
-    : reader.entry(
-        storedKey,
-        undefined,
-        meta,
-        new GenerationSet(meta.generations, []),
-        leaseDeadlineMs(bytes),
-      )
+  if (meta === undefined) {
+    const nobodys = { value: undefined, isCloned: false }
+    const never = Number.POSITIVE_INFINITY
+    const forEver = { bornMs: undefined, freshUntilMs: never, keptUntilMs: undefined, leasedUntilMs: 0 }
+    return new LocalEntry(nobodys, undefined, forEver, NO_GENERATIONS, local.epoch)
+  }
+  const nowMs = clock.monotonicMs()
+  const moment = { nowMs, serverNowMs: tier.serverNowMs(storedKey, nowMs) }
+  return judge.entry(undefined, meta, new GenerationSet(meta.generations, []), leaseDeadlineMs(bytes), moment)
 }
 
 /** What is expected of it: a plain value depends on nothing, so of what a call asks for it can lack tags alone. */
@@ -187,18 +184,14 @@ function generationKeysFor(isPlain: boolean, generationKeys: readonly string[]):
 function timesOf({ nowMs }: Asked, entry: LocalEntry): ExplainedTimes {
   const bornMs = entry.bornMs ?? entry.freshUntilMs - entry.ttlMs
   const ageMs = nowMs - bornMs
+  const how = servableAsRead(entry, nowMs)
   return {
-    freshness:
-      nowMs < entry.freshUntilMs
-        ? 'fresh'
-        : nowMs < Math.max(entry.staleWhileRevalidateUntilMs, entry.staleIfErrorUntilMs)
-          ? 'stale'
-          : 'expired',
+    freshness: how === 'fresh' ? 'fresh' : how === 'no' ? 'expired' : 'stale',
     ...(Number.isFinite(ageMs) && { age: secondsOf(ageMs) ?? 0 }),
     ttl: secondsOf(entry.ttlMs),
     freshFor: secondsOf(entry.freshUntilMs - nowMs),
     staleWhileRevalidateFor: secondsOf(entry.staleWhileRevalidateUntilMs - nowMs),
-    staleIfErrorFor: secondsOf(entry.staleIfErrorUntilMs - nowMs),
+    staleIfErrorFor: secondsOf(entry.freshUntilMs + entry.staleIfErrorMs - nowMs),
     loadCost: secondsOf(entry.loadCostMs) ?? 0,
   }
 }

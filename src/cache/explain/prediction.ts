@@ -1,3 +1,4 @@
+import { servable, servableAsRead } from '../freshness/servable.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ExplainedNext } from './explanation.ts'
 
@@ -34,10 +35,11 @@ export interface Prospect {
 /** What a `getOrSet` does: the way of `NamespaceReads.getOrSet` and `SingleFlight`, without going it. */
 export function nextOf(prospect: Prospect): ExplainedNext {
   const { flight, isAdmitting, local, nowMs, shared } = prospect
-  if (local !== undefined && nowMs < local.servableUntilMs) {
+  const how = local === undefined ? 'no' : servable(local, nowMs)
+  if (local !== undefined && how === 'fresh') {
     return served('serve-local', 'this process keeps it, fresh', local, prospect)
   }
-  if (local?.isStaleServable(nowMs)) return stale(local, prospect)
+  if (local !== undefined && how === 'revalidate') return stale(local, prospect)
   if (flight === 'open') return nextOfNewcomer(prospect)
   if (!isAdmitting) {
     return {
@@ -64,10 +66,11 @@ export function nextOf(prospect: Prospect): ExplainedNext {
 
 function nextOfNewcomer(prospect: Prospect): ExplainedNext {
   const { earlyBeta, meanwhile, nowMs } = prospect
-  if (meanwhile === undefined || !meanwhile.isStaleServable(nowMs)) {
+  const how = meanwhile === undefined ? 'no' : servable(meanwhile, nowMs)
+  if (meanwhile === undefined || (how !== 'fresh' && how !== 'revalidate')) {
     return { step: 'join', reason: 'this process is loading it already' }
   }
-  if (nowMs >= meanwhile.freshUntilMs) return stale(meanwhile, prospect)
+  if (how === 'revalidate') return stale(meanwhile, prospect)
   return {
     step: 'serve-shared',
     reason: 'Redis has it, fresh, while this process is loading it anew already',
@@ -77,8 +80,9 @@ function nextOfNewcomer(prospect: Prospect): ExplainedNext {
 
 function nextOfUsable(entry: LocalEntry, prospect: Prospect): ExplainedNext {
   const { nowMs } = prospect
-  if (nowMs < entry.freshUntilMs) return served('serve-shared', 'Redis has it, fresh', entry, prospect)
-  if (nowMs < entry.staleWhileRevalidateUntilMs) return stale(entry, prospect)
+  const how = servableAsRead(entry, nowMs)
+  if (how === 'fresh') return served('serve-shared', 'Redis has it, fresh', entry, prospect)
+  if (how === 'revalidate') return stale(entry, prospect)
   const isWanted = entry.staleWhileRevalidateMs > 0
   return waitOr(
     prospect,

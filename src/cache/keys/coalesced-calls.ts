@@ -1,23 +1,24 @@
-/** Questions under way by key: those who ask meanwhile share the answer, until it may have become an older one. */
-export class CoalescedCalls<Answer> {
-  readonly #underWay = new Map<string, Promise<Answer>>()
+/** Calls by key: callers share the result of a call that is under way. */
+export class CoalescedCalls<Result> {
+  readonly #underWay = new Map<string, Promise<Result>>()
 
-  ask(key: string, question: () => Promise<Answer>): Promise<Answer> {
+  /** The call under way, or the one that `send` begins. */
+  join(key: string, send: () => Promise<Result>): Promise<Result> {
     const underWay = this.#underWay.get(key)
     if (underWay !== undefined) return underWay
-    const asking = question().finally(() => {
-      if (this.#underWay.get(key) === asking) this.#underWay.delete(key)
+    const call = send().finally(() => {
+      if (this.#underWay.get(key) === call) this.#underWay.delete(key)
     })
-    this.#underWay.set(key, asking)
-    return asking
+    this.#underWay.set(key, call)
+    return call
   }
 
-  /** Who asks from now on must not share an older answer. */
-  askAnew(key: string): void {
+  /** The result may be out of date: nobody joins the call any more. */
+  forget(key: string): void {
     this.#underWay.delete(key)
   }
 
-  askAllAnew(): void {
+  forgetAll(): void {
     this.#underWay.clear()
   }
 }

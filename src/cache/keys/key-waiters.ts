@@ -1,11 +1,11 @@
 import type { Timers } from '../../foundation/clock.ts'
 import type { ChangeListener } from './change-listener.ts'
 
-/** Notices what happens to one key from the moment that it was made. */
+/** Waits for a change of one key. It notices what happens from the moment it was made, also before {@link wait}. */
 export class KeyWaiter {
   readonly #timers: Timers
   readonly #onEnd: (waiter: KeyWaiter) => void
-  #hasHappened = false
+  #hasChanged = false
   #wake: (() => void) | undefined
 
   constructor(timers: Timers, onEnd: (waiter: KeyWaiter) => void) {
@@ -13,14 +13,14 @@ export class KeyWaiter {
     this.#onEnd = onEnd
   }
 
-  happened(): void {
-    this.#hasHappened = true
+  changed(): void {
+    this.#hasChanged = true
     this.#wake?.()
   }
 
-  /** Resolves when something has happened to the key, the time is over, or the signal aborts; never rejects. */
+  /** Resolves when the key has changed, the time is over, or the signal aborts. Never rejects. */
   async wait(longestMs: number, signal: AbortSignal): Promise<void> {
-    if (!this.#hasHappened && !signal.aborted) {
+    if (!this.#hasChanged && !signal.aborted) {
       await new Promise<void>((resolve) => {
         const wake = () => {
           cancel()
@@ -40,30 +40,30 @@ export class KeyWaiter {
   }
 }
 
-/** Who waits for something to happen to a key. */
+/** Those who wait for a change of a key: processes that found its lease held by another one. */
 export class KeyWaiters implements ChangeListener {
   readonly #timers: Timers
-  readonly #expected = new Map<string, Set<KeyWaiter>>()
+  readonly #waiters = new Map<string, Set<KeyWaiter>>()
 
   constructor(timers: Timers) {
     this.#timers = timers
   }
 
-  /** To be ended by whoever asked. */
+  /** A waiter; whoever asks for one has to end it. */
   expect(storedKey: string): KeyWaiter {
-    const waiters = this.#expected.get(storedKey) ?? new Set()
-    this.#expected.set(storedKey, waiters)
+    const waiters = this.#waiters.get(storedKey) ?? new Set()
+    this.#waiters.set(storedKey, waiters)
     const waiter = new KeyWaiter(this.#timers, (ended) => {
       waiters.delete(ended)
-      if (waiters.size === 0 && this.#expected.get(storedKey) === waiters) this.#expected.delete(storedKey)
+      if (waiters.size === 0 && this.#waiters.get(storedKey) === waiters) this.#waiters.delete(storedKey)
     })
     waiters.add(waiter)
     return waiter
   }
 
   invalidated(storedKey: string): void {
-    const waiters = this.#expected.get(storedKey)
-    if (waiters !== undefined) for (const waiter of [...waiters]) waiter.happened()
+    const waiters = this.#waiters.get(storedKey)
+    if (waiters !== undefined) for (const waiter of [...waiters]) waiter.changed()
   }
 
   writeBegan(storedKey: string): void {
@@ -74,10 +74,10 @@ export class KeyWaiters implements ChangeListener {
     this.invalidated(storedKey)
   }
 
-  /** A removal tells of each key that it removes. */
+  /** A removal by pattern tells of each key that it removes. */
   removing(): void {}
 
   epochBegan(): void {
-    for (const storedKey of [...this.#expected.keys()]) this.invalidated(storedKey)
+    for (const storedKey of [...this.#waiters.keys()]) this.invalidated(storedKey)
   }
 }

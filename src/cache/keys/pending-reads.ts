@@ -1,56 +1,56 @@
 /**
- * Reads of keys that are under way, by which it is known whether their answers still hold (L2, L3).
+ * The reads that are under way, by key, so that it is known whether their replies still hold (L2, L3).
  *
- * A question leaves an object that stands for it; whatever touches the key removes that, and the answer holds only if
- * it finds that very object. While an own write of the key is under way, nothing that is asked will hold.
+ * A read leaves an object that stands for it. Whatever touches the key removes that object, and the reply holds only if
+ * it finds the very object of its own read. While an own write of the key is under way, no read holds.
  */
-export class PendingReads<Question extends object> {
-  readonly #questions = new Map<string, Question>()
+export class PendingReads<Read extends object> {
+  readonly #reads = new Map<string, Read>()
   /** Own writes under way, by key. */
-  readonly #writing = new Map<string, number>()
+  readonly #writes = new Map<string, number>()
 
-  begin(storedKey: string, question: Question): Question {
-    if (!this.#writing.has(storedKey)) this.#questions.set(storedKey, question)
-    return question
+  begin(storedKey: string, read: Read): Read {
+    if (!this.#writes.has(storedKey)) this.#reads.set(storedKey, read)
+    return read
   }
 
-  /** The last question about the key, where it still holds. */
-  underWay(storedKey: string): Question | undefined {
-    return this.#questions.get(storedKey)
+  /** The last read of the key, if nothing has touched the key since. */
+  current(storedKey: string): Read | undefined {
+    return this.#reads.get(storedKey)
   }
 
-  /** Whether nothing has happened to the key since it was asked for. */
-  holds(storedKey: string, question: Question): boolean {
-    return this.#questions.get(storedKey) === question
+  /** Whether nothing has touched the key since this read began, and no other read of it has begun. */
+  holds(storedKey: string, read: Read): boolean {
+    return this.#reads.get(storedKey) === read
   }
 
-  /** It has been answered, or nothing comes of it; `false` where the answer does not hold. */
-  end(storedKey: string, question: Question): boolean {
-    return this.holds(storedKey, question) && this.#questions.delete(storedKey)
+  /** The reply has come, or none will. Returns whether it holds. */
+  end(storedKey: string, read: Read): boolean {
+    return this.holds(storedKey, read) && this.#reads.delete(storedKey)
   }
 
-  /** Something may have happened to the key. */
+  /** The key may have been changed. */
   touched(storedKey: string): void {
-    this.#questions.delete(storedKey)
+    this.#reads.delete(storedKey)
   }
 
   touchedWhere(matches: (storedKey: string) => boolean): void {
-    for (const storedKey of this.#questions.keys()) if (matches(storedKey)) this.#questions.delete(storedKey)
+    for (const storedKey of this.#reads.keys()) if (matches(storedKey)) this.#reads.delete(storedKey)
   }
 
   touchedAll(): void {
-    this.#questions.clear()
+    this.#reads.clear()
   }
 
   writeBegan(storedKey: string): void {
-    this.#writing.set(storedKey, (this.#writing.get(storedKey) ?? 0) + 1)
+    this.#writes.set(storedKey, (this.#writes.get(storedKey) ?? 0) + 1)
     this.touched(storedKey)
   }
 
   writeSettled(storedKey: string): void {
     this.touched(storedKey)
-    const left = (this.#writing.get(storedKey) ?? 1) - 1
-    if (left === 0) this.#writing.delete(storedKey)
-    else this.#writing.set(storedKey, left)
+    const left = (this.#writes.get(storedKey) ?? 1) - 1
+    if (left === 0) this.#writes.delete(storedKey)
+    else this.#writes.set(storedKey, left)
   }
 }

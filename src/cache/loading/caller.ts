@@ -1,68 +1,67 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 import { type Clock, LONGEST_TIMER_MS, type Timers } from '../../foundation/clock.ts'
 import { isBounded, type Policies } from '../freshness/policies.ts'
-import type { Flight, Outcome } from './flight.ts'
+import type { Flight } from './flight.ts'
+import type { Outcome } from './outcome.ts'
 
-/** What a {@link Caller} waits by. */
-export interface Patience {
-  /** What it waits for, for an error to name. */
+/** What a {@link Caller} is made of. */
+export interface CallerParts {
+  /** The key it asks for, for an error to name. */
   readonly key: string
   readonly policies: Pick<Policies, 'softTimeoutMs' | 'hardTimeoutMs'>
-  /** How long it stays with a flight at most when it has been served a stand-in. */
-  readonly longestStayMs: number
   readonly signal: AbortSignal | undefined
-  /** Ends what goes on in the background. */
+  /** When it called, in milliseconds of the monotonic clock. @default now */
+  readonly calledAtMs?: number | undefined
+  /** The longest it stays with a flight after it was served a stale value in its place. */
+  readonly longestStayMs: number
+  /** Ends work in the background. */
   readonly stopping: AbortSignal
   readonly clock: Clock
   readonly timers: Timers
 }
 
-/** One caller, and how long it waits. */
+/** One caller, and how long it waits for a load. */
 export class Caller {
-  readonly #key: string
-  readonly #signal: AbortSignal | undefined
-  readonly #stopping: AbortSignal
-  readonly #timers: Timers
-  readonly #clock: Clock
+  readonly #parts: CallerParts
   readonly #softDueMs: number
   readonly #hardDueMs: number
-  readonly #longestStayMs: number
   /** Whether it waits as long as it takes. */
   readonly #isPatient: boolean
 
-  /** Its patience begins to run. */
-  constructor({ clock, key, longestStayMs, policies, signal, stopping, timers }: Patience) {
-    const { hardTimeoutMs, softTimeoutMs } = policies
-    this.#key = key
-    this.#signal = signal
-    this.#stopping = stopping
-    this.#timers = timers
-    this.#clock = clock
-    this.#longestStayMs = longestStayMs
+  constructor(parts: CallerParts) {
+    const { calledAtMs, clock, policies, signal } = parts
+    this.#parts = parts
     const mayTimeOut = isBounded(policies)
     this.#isPatient = signal === undefined && !mayTimeOut
-    const nowMs = mayTimeOut ? clock.monotonicMs() : 0
-    this.#softDueMs = nowMs + softTimeoutMs
-    this.#hardDueMs = nowMs + hardTimeoutMs
+    const startMs = mayTimeOut ? (calledAtMs ?? clock.monotonicMs()) : 0
+    this.#softDueMs = startMs + policies.softTimeoutMs
+    this.#hardDueMs = startMs + policies.hardTimeoutMs
+  }
+
+  /** @throws the signal's reason, where it has aborted */
+  assertWaiting(): void {
+    this.#parts.signal?.throwIfAborted()
   }
 
   /**
-   * What the flight comes to.
+   * What the flight ends with.
    *
-   * A caller that is served by `standIn` when its soft timeout has passed stays with the flight in the background,
-   * until its hard timeout, and not for ever; one that goes, because its signal aborts or its hard timeout has passed, leaves it.
+   * When the soft timeout has passed the caller may be served a stale value; it then stays with the flight in the
+   * background, until its hard timeout, and not for ever. When its signal aborts or its hard timeout has passed, it
+   * leaves the flight.
    *
-   * @param standIn what it may be served in place of a slow load; `undefined` = nothing
-   * @param stays told of the rest of its stay in the background
+   * @param fallback what it may be served in place of a slow load; `undefined` = nothing
+   * @param stays called with the rest of its stay in the background
    * @throws the signal's reason, CacheError `CACHE_LOADER_TIMEOUT`, or what the flight fails with
    */
   waitFor(
     flight: Flight,
-    standIn: () => Outcome | undefined,
+    fallback: () => Outcome | undefined,
     stays: (rest: Promise<Outcome | undefined>) => void,
   ): Promise<Outcome> {
     flight.enter()
     if (this.#isPatient) return flight.result
+    const { clock, longestStayMs, signal, stopping } = this.#parts
     return new Promise((resolve, reject) => {
       const endings: (() => void)[] = []
       const end = () => {
@@ -73,7 +72,6 @@ export class Caller {
         reject(reason)
         flight.leave()
       }
-      const signal = this.#signal
       const abort = () => leave(signal?.reason)
       if (signal?.aborted) {
         abort()
@@ -82,17 +80,16 @@ export class Caller {
       signal?.addEventListener('abort', abort, { once: true })
       endings.push(() => signal?.removeEventListener('abort', abort))
       this.#at(this.#softDueMs, endings, () => {
-        const outcome = standIn()
+        const outcome = fallback()
         if (outcome === undefined) return
         resolve(outcome)
-        // Who has an answer does not end the load when its signal aborts.
+        // A caller that has its answer does not end the load when its signal aborts.
         signal?.removeEventListener('abort', abort)
-        const stop = () => leave(this.#stopping.reason)
-        this.#stopping.addEventListener('abort', stop, { once: true })
-        endings.push(() => this.#stopping.removeEventListener('abort', stop))
-        // Else a loader that hangs would gather all who were served meanwhile.
-        const longestStay = this.#clock.monotonicMs() + this.#longestStayMs
-        this.#at(longestStay, endings, () => leave(this.#outOfPatience()))
+        const stop = () => leave(stopping.reason)
+        stopping.addEventListener('abort', stop, { once: true })
+        endings.push(() => stopping.removeEventListener('abort', stop))
+        // Otherwise a loader that hangs would gather all callers that were served meanwhile.
+        this.#at(clock.monotonicMs() + longestStayMs, endings, () => leave(this.#timeout()))
         stays(
           new Promise((end, fail) => {
             endings.push(() => end(undefined))
@@ -100,20 +97,22 @@ export class Caller {
           }),
         )
       })
-      this.#at(this.#hardDueMs, endings, () => leave(this.#outOfPatience()))
+      this.#at(this.#hardDueMs, endings, () => leave(this.#timeout()))
       flight.result.then(resolve, reject).finally(end)
     })
   }
 
   #at(dueMs: number, endings: (() => void)[], callback: () => void): void {
-    const delayMs = dueMs - this.#clock.monotonicMs()
-    if (delayMs <= LONGEST_TIMER_MS) endings.push(this.#timers.after(Math.max(0, delayMs), callback))
+    const delayMs = dueMs - this.#parts.clock.monotonicMs()
+    if (delayMs <= LONGEST_TIMER_MS) {
+      endings.push(this.#parts.timers.after(Math.max(0, delayMs), callback))
+    }
   }
 
-  #outOfPatience(): CacheError {
+  #timeout(): CacheError {
     return new CacheError('CACHE_LOADER_TIMEOUT', 'The value was not loaded within hardTimeout', {
       operation: 'getOrSet',
-      key: this.#key,
+      key: this.#parts.key,
     })
   }
 }

@@ -1,97 +1,69 @@
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
-import type { IsolatedValue } from '../local/isolation.ts'
+import { servable } from '../freshness/servable.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
+import { FlightCallers } from './flight-callers.ts'
+import { FlightDoubts } from './flight-doubts.ts'
 import type { Lease } from './lease.ts'
 import type { LoadRequest } from './load-request.ts'
+import type { Outcome } from './outcome.ts'
 
 /**
- * Where a value came from: a fresh entry, the loader, or an entry past its time to live, and then why: it is being
- * loaded anew, its loader failed, or was too slow.
- */
-export type Origin = 'hit' | 'load' | 'revalidate' | 'error' | 'timeout'
-
-/** A tag that only the loaded value told, and whether its generation was known before its loader began. */
-export interface LateTagKey {
-  readonly tagKey: string
-  readonly isKnown: boolean
-}
-
-/** What a flight comes to. */
-export interface Outcome {
-  readonly isolated: IsolatedValue
-  readonly origin: Origin
-  /** The entry that it was, where it was not loaded. */
-  readonly entry?: LocalEntry | undefined
-  /** The loader's, where a stale value stands in for it. */
-  readonly error?: unknown
-  readonly lateTagKeys: readonly LateTagKey[]
-}
-
-/** The outcome of a flight that ends with an entry. */
-export function served(entry: LocalEntry, origin: Origin, error?: unknown): Outcome {
-  return { isolated: entry, origin, entry, error, lateTagKeys: [] }
-}
-
-/**
- * One load of one key, and everybody in this process who waits for it.
+ * What a flight is doing:
  *
- * An invalidation closes it to newcomers (L4): who is in it gets its value, who comes after the acknowledgement starts
- * anew. A push cannot be told from the echo of the flight's own lease, so under a lease it only raises a doubt, which
- * the next newcomer settles by asking whether the key still bears the token.
+ * - `'reading'`: it reads the key, or judges what was read
+ * - `'acquiring'`: it asks for the lease
+ * - `'waiting'`: another process holds the lease
+ * - `'loading'`: its loader runs, or what it loaded is being stored
+ * - `'over'`
  */
-export class Flight {
-  /** Stored keys of the generations whose renewal closes it. */
-  readonly generationKeys: readonly string[]
-  /** Moments of this process, as `GenerationTable.now`. */
-  readonly startedAt: number
-  /** Until then no generation that it depends on is known to have been renewed since it began. */
-  isCurrentAt: number
-  epoch: number
-  /** The generations that what it loads will depend on, once they have been captured. */
-  bound: readonly BoundGeneration[] = []
-  /** Set while the lease is being asked for: a push may then be its echo. */
-  isAcquiring = false
-  /** Set where the value will come from a read that is yet to be sent. */
-  isWaiting = false
+export type FlightPhase = 'reading' | 'acquiring' | 'waiting' | 'loading' | 'over'
+
+/** What a flight has found out since it last read the key. */
+interface Attempt {
+  /** A moment of the generation table: what the flight brings was read or loaded after it. */
+  askedAt: number
+  /** That of the local tier when the key was read. */
+  readonly epoch: number
   /** The valid entry that was found, which may be stale. */
   found: LocalEntry | undefined
-  /** Set where it loads what is there already: others may be served that meanwhile. */
+  /** The generations that the loaded value will be bound to, once they have been captured. */
+  bound: readonly BoundGeneration[]
+}
+
+/** One load of one key, and everybody in this process who waits for it. */
+export class Flight {
+  /** Stored keys of the generations that its value will be bound to. */
+  readonly generationKeys: readonly string[]
+  /** When it began: a moment of the generation table. */
+  readonly startedAt: number
+  /** Whether it loads a value that is there already: others may be served that one meanwhile. */
   readonly isRenewal: boolean
-  /** Set where it loads whatever is there. */
+  /** Whether it loads whatever is there. */
   readonly isReload: boolean
   /** Set where it ends with a value that another flight is to renew. */
   successor: LoadRequest | undefined
+  #phase: FlightPhase = 'reading'
   /** When the loader was called. */
   #loadingSinceMs: number = Number.POSITIVE_INFINITY
+  #attempt: Attempt
   #lease: Lease | undefined
-  readonly #onDecision: (() => void)[] = []
-  readonly #onAbandoned: (() => void)[] = []
-  #isDecided = false
   #result: Promise<Outcome> | undefined
-  #isClaimed = false
-  #callers = 0
-  #isOpen = true
-  /** Counts the pushes that may have been more than echoes. */
-  #doubts = 0
-  /** The doubts that have been settled. */
-  #settled = 0
-  #verifying: Promise<boolean> | undefined
-  /** Made when it is first asked for: most flights end with a read. */
-  #controller: AbortController | undefined
-  #isAbandoned = false
+  #isDecided = false
+  readonly #onDecision: (() => void)[] = []
+  readonly #callers = new FlightCallers()
+  readonly #doubts = new FlightDoubts()
 
   constructor({ generationKeys, isBackground, replaces }: LoadRequest, startedAt: number, epoch: number) {
     this.generationKeys = generationKeys
     this.isRenewal = isBackground === true || replaces !== undefined
     this.isReload = replaces === 'any'
     this.startedAt = startedAt
-    this.isCurrentAt = startedAt
-    this.epoch = epoch
+    this.#attempt = { askedAt: startedAt, epoch, found: undefined, bound: [] }
   }
 
   run(work: () => Promise<Outcome>): void {
-    this.#result = work().finally(() => this.decide())
-    // Each caller is told by its own promise; a flight that all have left has nobody to tell.
+    this.#result = work().finally(() => this.#enter('over'))
+    // Each caller is told by its own promise. A flight that all have left has nobody to tell.
     this.#result.catch(() => {})
   }
 
@@ -99,29 +71,77 @@ export class Flight {
     return this.#result as Promise<Outcome>
   }
 
-  /** Aborts when every caller has gone. */
-  get signal(): AbortSignal {
-    if (this.#controller === undefined) {
-      this.#controller = new AbortController()
-      if (this.#isAbandoned) this.#abort()
-    }
-    return this.#controller.signal
+  get phase(): FlightPhase {
+    return this.#phase
   }
 
-  /** Calls back when every caller has gone; at once where they have. Costs less than to listen to {@link signal}. */
-  onAbandoned(callback: () => void): void {
-    if (this.#isAbandoned) callback()
-    else this.#onAbandoned.push(callback)
+  #enter(phase: FlightPhase): void {
+    this.#phase = phase
+    if (phase === 'reading' || phase === 'acquiring') return
+    this.#isDecided = true
+    for (const callback of this.#onDecision.splice(0)) callback()
   }
 
-  /** Whether every caller has gone. */
-  get isAbandoned(): boolean {
-    return this.#isAbandoned
+  /** It reads the key, for the first time or again. What it brings will have been read or loaded after this moment. */
+  beginReading(now: number, epoch: number): void {
+    this.#attempt = { askedAt: now, epoch, found: undefined, bound: [] }
+    this.#enter('reading')
   }
 
-  /** Whether the loader has been called. */
-  get isLoading(): boolean {
+  beginAcquiring(): void {
+    this.#enter('acquiring')
+  }
+
+  beginWaiting(): void {
+    this.#enter('waiting')
+  }
+
+  beginLoading(nowMs: number): void {
+    this.#loadingSinceMs = nowMs
+    this.#enter('loading')
+  }
+
+  /** Whether its loader has been called. */
+  get hasCalledLoader(): boolean {
     return this.#loadingSinceMs !== Number.POSITIVE_INFINITY
+  }
+
+  /** What was read last; a moment and an epoch as {@link beginReading} was told. */
+  get askedAt(): number {
+    return this.#attempt.askedAt
+  }
+
+  get epoch(): number {
+    return this.#attempt.epoch
+  }
+
+  /** No generation that it depends on was replaced before this moment. */
+  confirm(moment: number): void {
+    this.#attempt.askedAt = Math.max(this.#attempt.askedAt, moment)
+  }
+
+  /** The valid entry that it found, which may be stale. */
+  get found(): LocalEntry | undefined {
+    return this.#attempt.found
+  }
+
+  set found(entry: LocalEntry | undefined) {
+    this.#attempt.found = entry
+  }
+
+  get lease(): Lease | undefined {
+    return this.#lease
+  }
+
+  /** It holds the lease, so what it found is still what is there. */
+  leased(lease: Lease, bound: readonly BoundGeneration[]): void {
+    this.#lease = lease
+    this.#attempt.bound = bound
+  }
+
+  /** The generation that its value will be bound to. */
+  boundTo(generationKey: string): string | undefined {
+    return this.#attempt.bound.find(({ storedKey }) => storedKey === generationKey)?.generation
   }
 
   /** Whether its loader has been running for so long that other processes do not wait for it either. */
@@ -129,38 +149,11 @@ export class Flight {
     return nowMs - this.#loadingSinceMs >= longestLoadMs
   }
 
-  /** Whether it waits to replace what may be served meanwhile, and does not hear what happens to that. */
+  /** Whether it waits to replace a value that may be served meanwhile, and does not hear what happens to that value. */
   isPassedBy(nowMs: number): boolean {
-    return this.isWaiting && (this.found?.isStaleServable(nowMs) ?? false)
-  }
-
-  beginLoading(nowMs: number): void {
-    this.#loadingSinceMs = nowMs
-    this.decide()
-  }
-
-  /** What it brings will have been read or loaded after this moment. */
-  beginAttempt(now: number, epoch: number): void {
-    this.isCurrentAt = now
-    this.epoch = epoch
-    this.bound = []
-    this.found = undefined
-  }
-
-  get lease(): Lease | undefined {
-    return this.#lease
-  }
-
-  /** It has the right to load: what was found is still what is there. */
-  leased(lease: Lease): void {
-    this.#lease = lease
-    this.decide()
-  }
-
-  /** How it goes on has been found out: it loads, or waits for another process. */
-  decide(): void {
-    this.#isDecided = true
-    for (const tell of this.#onDecision.splice(0)) tell()
+    if (this.#phase !== 'waiting' || this.found === undefined) return false
+    const how = servable(this.found, nowMs)
+    return how === 'fresh' || how === 'revalidate'
   }
 
   /** Whether it is a renewal that does not know yet how it goes on. */
@@ -168,88 +161,70 @@ export class Flight {
     return this.isRenewal && !this.#isDecided
   }
 
-  /** Resolves when a renewal knows how it goes on, or has come to an end; `undefined` where there is nothing to wait for. */
-  deciding(): Promise<void> | undefined {
-    if (!this.isDeciding) return undefined
+  /** Resolves when a renewal knows how it goes on, or is over. */
+  decided(): Promise<void> {
+    if (!this.isDeciding) return Promise.resolve()
     return new Promise((resolve) => {
       this.#onDecision.push(resolve)
     })
   }
 
-  /** `true` for who began it, and asks first. */
-  claim(): boolean {
-    const isFirst = !this.#isClaimed
-    this.#isClaimed = true
-    return isFirst
-  }
-
-  /** The generation that what it loads will depend on. */
-  boundTo(generationKey: string): string | undefined {
-    return this.bound.find(({ storedKey }) => storedKey === generationKey)?.generation
-  }
-
   close(): void {
-    this.#isOpen = false
+    this.#doubts.close()
   }
 
-  /** A push for its key has come. */
+  /** A push for its key has come. While it waits for another process, that is what it waits for. */
   pushed(): void {
-    if (this.isWaiting) return
-    if (this.lease !== undefined || this.isAcquiring) this.#doubts++
+    if (this.#phase === 'waiting') return
+    if (this.#lease !== undefined || this.#phase === 'acquiring') this.#doubts.raise()
     else this.close()
   }
 
-  /** Callers that wait for it; work in the background metrics as one. */
-  get callers(): number {
-    return this.#callers
-  }
-
-  /** What {@link admits} goes by: `'doubted'` where it has to be asked whether the key still bears the token. */
+  /** `'doubted'` where Redis has to be asked whether the key still holds the token. */
   get standing(): 'open' | 'closed' | 'doubted' {
-    if (!this.#isOpen || this.#isAbandoned) return 'closed'
-    return this.#doubts === this.#settled ? 'open' : 'doubted'
+    return this.#callers.areGone ? 'closed' : this.#doubts.standing
   }
 
-  /** Whether a newcomer may join: at once where nothing has happened, else after the key has been looked at. */
+  /** Whether a newcomer may join: at once where nothing has happened, otherwise after the key was looked at. */
   admits(): boolean | Promise<boolean> {
     const { standing } = this
     if (standing !== 'doubted') return standing === 'open'
-    this.#verifying ??= this.#verify().finally(() => {
-      this.#verifying = undefined
-    })
-    return this.#verifying
+    return this.#doubts.settle(async () => (await this.#lease?.verify().catch(() => false)) ?? false)
   }
 
-  async #verify(): Promise<boolean> {
-    while (this.#isOpen && this.#doubts !== this.#settled) {
-      const doubts = this.#doubts
-      const isHeld = (await this.lease?.verify().catch(() => false)) ?? false
-      if (isHeld) this.#settled = doubts
-      else this.close()
-    }
-    return this.#isOpen
+  /** Callers that wait for it; work in the background counts as one. */
+  get callers(): number {
+    return this.#callers.count
   }
 
-  /** One more caller waits for it. */
+  /** `true` for the caller that began it, which asks first. */
+  claim(): boolean {
+    return this.#callers.claim()
+  }
+
   enter(): void {
-    this.#callers++
+    this.#callers.enter()
   }
 
   /** A caller waits no longer. The last one ends the flight. */
   leave(): void {
-    if (--this.#callers > 0) return
-    this.abandon()
-  }
-
-  /** Nobody wants what it brings. */
-  abandon(): void {
+    if (!this.#callers.leave()) return
     this.close()
-    this.#isAbandoned = true
-    this.#abort()
-    for (const tell of this.#onAbandoned.splice(0)) tell()
+    this.#callers.abandon()
   }
 
-  #abort(): void {
-    this.#controller?.abort(new DOMException('Every caller has gone', 'AbortError'))
+  /** Whether every caller has left. */
+  get isAbandoned(): boolean {
+    return this.#callers.areGone
+  }
+
+  /** Aborts when every caller has left. */
+  get signal(): AbortSignal {
+    return this.#callers.signal
+  }
+
+  /** As {@link FlightCallers.onGone}. */
+  onAbandoned(callback: () => void): void {
+    this.#callers.onGone(callback)
   }
 }

@@ -9,16 +9,21 @@ export interface LeaseParts {
   readonly leaseMs: number
   /** How long it is renewed. */
   readonly longestLoadMs: number
-  /** The lease has been lost while its loader ran. */
+  /** Called when the lease was lost while its loader ran. */
   readonly onLost: () => void
 }
 
-/** A lease is renewed this often within its length. */
-const RENEWALS_PER_LEASE = 3
+/**
+ * When a lease is renewed, as a part of its length. The script writes only when less than half is left (T5), so an
+ * earlier attempt would be wasted.
+ */
+const RENEW_AFTER = 0.55
+/** Pause before a renewal that failed is tried again, as a part of the length: there is time for three more tries. */
+const RETRY_AFTER = 0.125
 
 /**
- * The right to fill one key, held while its loader runs. The token metrics only on the connection that took it (T2):
- * what else may have happened in between, nobody can tell.
+ * The right to fill one key, held while its loader runs. The token counts only on the connection that acquired it (T2):
+ * after another connection was made, nobody can tell what else has happened to the key.
  */
 export class Lease {
   readonly token: string
@@ -30,14 +35,14 @@ export class Lease {
   #isOver = false
   #isLost = false
 
-  /** @param connection what the key's commands travelled on when the lease was asked for */
+  /** @param connection the connection of the key when the lease was asked for */
   constructor(storedKey: string, token: string, connection: unknown, parts: LeaseParts) {
     this.token = token
     this.#storedKey = storedKey
     this.#connection = connection
     this.#parts = parts
     this.#takenAtMs = parts.clock.monotonicMs()
-    this.#renewLater()
+    this.#renewAfter(RENEW_AFTER)
   }
 
   /** Whether a fill under it may succeed. */
@@ -45,20 +50,20 @@ export class Lease {
     return !this.#isLost && this.#parts.tier.connectionOf(this.#storedKey) === this.#connection
   }
 
-  /** Whether the key still bears the token, asked of the server. */
+  /** Asks the server whether the key still holds the token. */
   async verify(): Promise<boolean> {
     if (!this.isValid) return false
     const { leaseMs, tier } = this.#parts
     return tier.renew(this.#storedKey, this.token, leaseMs)
   }
 
-  /** The loader has come to an end. */
+  /** The loader has ended. */
   end(): void {
     this.#isOver = true
     this.#cancelRenewal()
   }
 
-  /** Gives it back, so that others need not wait for it to run out. Never rejects. */
+  /** Gives the lease back, so that others need not wait until it runs out. Never rejects. */
   async release(): Promise<void> {
     this.end()
     const wasValid = this.isValid
@@ -66,21 +71,23 @@ export class Lease {
     if (wasValid) await this.#parts.tier.release(this.#storedKey, this.token).catch(() => {})
   }
 
-  #renewLater(): void {
+  #renewAfter(part: number): void {
     const { leaseMs, timers } = this.#parts
-    this.#cancelRenewal = timers.after(leaseMs / RENEWALS_PER_LEASE, () => void this.#renew())
+    this.#cancelRenewal = timers.after(leaseMs * part, () => void this.#renew())
   }
 
   async #renew(): Promise<void> {
     const { clock, longestLoadMs, onLost } = this.#parts
     if (this.#isOver || clock.monotonicMs() - this.#takenAtMs >= longestLoadMs) return
+    let next = RENEW_AFTER
     try {
       this.#isLost ||= !(await this.verify())
     } catch {
-      // Whether it was renewed, the fill will find out.
+      // Whether it was renewed is not known: the fill will find out.
+      next = RETRY_AFTER
     }
     if (this.#isOver) return
     if (this.#isLost) onLost()
-    else this.#renewLater()
+    else this.#renewAfter(next)
   }
 }

@@ -1,53 +1,55 @@
 import type { CacheCore } from '../core/cache-core.ts'
-import type { EarlierRead } from '../entries/earlier-read.ts'
+import { servable } from '../freshness/servable.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
+import { admission } from './admission.ts'
 import { Caller } from './caller.ts'
-import { Flight, type Outcome, served } from './flight.ts'
+import { Flight } from './flight.ts'
 import { FlightCourse } from './flight-course.ts'
 import type { Flights } from './flights.ts'
-import type { LoadRequest } from './load-request.ts'
-import { Loading } from './load-runner.ts'
+import type { FirstRead, LoadRequest } from './load-request.ts'
+import { LoadRunner } from './load-runner.ts'
+import { type Outcome, served } from './outcome.ts'
 import { StaleFallback } from './stale-fallback.ts'
 
+/** What a caller gets. */
+export interface Answer<T> {
+  readonly value: T
+  /** The fresh entry that the value came from, where it was a hit. */
+  readonly entry: LocalEntry | undefined
+}
+
 /**
- * Get or load, for everybody in the process: one flight a key, which its callers join, wait for and leave. What a
- * flight does is told at {@link FlightCourse}.
+ * Get or load, for everybody in the process: one flight a key, which its callers join, wait for and leave.
+ * {@link FlightCourse} tells what a flight does.
  */
 export class SingleFlight {
   readonly #core: CacheCore
   readonly #flights: Flights
-  readonly #staleFallback: StaleFallback
+  readonly #fallback: StaleFallback
   readonly #course: FlightCourse
 
   constructor(core: CacheCore, flights: Flights) {
     this.#core = core
     this.#flights = flights
-    this.#staleFallback = new StaleFallback(core)
-    this.#course = new FlightCourse(core, new Loading(core, this.#staleFallback))
+    this.#fallback = new StaleFallback(core)
+    this.#course = new FlightCourse(core, new LoadRunner(core, this.#fallback))
   }
 
-  /**
-   * @param earlier what was read of the key already
-   * @returns also the entry, where it was a hit
-   */
-  async getOrLoad<T>(
-    request: LoadRequest,
-    signal: AbortSignal | undefined,
-    earlier?: EarlierRead,
-  ): Promise<Answer<T>> {
-    const caller = this.#callerOf(request, signal)
-    for (let read = earlier; ; read = undefined) {
-      signal?.throwIfAborted()
+  /** @param first a read of the key that was sent already */
+  async getOrLoad<T>(request: LoadRequest, first?: FirstRead): Promise<Answer<T>> {
+    const caller = this.#callerOf(request)
+    for (let read = first; ; read = undefined) {
+      caller.assertWaiting()
       const flight = await this.#flightFor(request, read)
-      // Its last caller may have gone since it was found.
+      // Its last caller may have left since it was found.
       if (flight.isAbandoned) continue
       const meanwhile = flight.found && (await this.#servedMeanwhile(flight.found, request))
       if (meanwhile !== undefined) return this.#serve(request, meanwhile)
-      // Or while what is there was validated.
+      // Or while what it found was validated.
       if (flight.isAbandoned) continue
       const hasJoined = !flight.claim()
-      const isLate = hasJoined && flight.isLoading
+      const isLate = hasJoined && flight.hasCalledLoader
       const outcome = await this.#outcomeFor(caller, flight, request)
       if (outcome.origin === 'timeout') return this.#serve(request, outcome)
       const mayBeServed = isLate ? this.#mayServeLate(flight, outcome) : !hasJoined || isUndoubted(outcome)
@@ -56,21 +58,22 @@ export class SingleFlight {
   }
 
   /**
-   * What is there while it is being replaced: a value that is refreshed is served to all but those who asked for that.
-   * It is no longer kept locally, since the lease was written into it; but the flight has let this caller in, so nothing
-   * else has happened to it.
+   * What is there while it is being replaced: a value that is refreshed is served to all but those who asked for the
+   * refresh. It is no longer in the local tier, since the lease was written into it. But the flight has let this caller
+   * in, so nothing else has happened to it.
    */
   async #servedMeanwhile(found: LocalEntry, { accepts }: LoadRequest): Promise<Outcome | undefined> {
     const nowMs = this.#core.clock.monotonicMs()
-    if (!found.isStaleServable(nowMs) || !this.#core.isCoherent(found, nowMs)) return undefined
+    const how = servable(found, nowMs)
+    if ((how !== 'fresh' && how !== 'revalidate') || !this.#core.isCoherent(found, nowMs)) return undefined
     if (accepts !== undefined && !(await accepts(found.value))) return undefined
-    return served(found, nowMs < found.freshUntilMs ? 'hit' : 'revalidate')
+    return served(found, how === 'fresh' ? 'hit' : 'revalidate')
   }
 
   /** By a load that begins now, whatever is there and whoever is loading it. */
-  async reload<T>(request: LoadRequest, signal: AbortSignal | undefined): Promise<Answer<T>> {
-    signal?.throwIfAborted()
-    const caller = this.#callerOf(request, signal)
+  async reload<T>(request: LoadRequest): Promise<Answer<T>> {
+    const caller = this.#callerOf(request)
+    caller.assertWaiting()
     const flight = this.#reloadNotBegun(request) ?? this.#start(request)
     flight.claim()
     return this.#serve(request, await this.#outcomeFor(caller, flight, request))
@@ -78,25 +81,17 @@ export class SingleFlight {
 
   /** A reload of the same key whose loader is yet to be called. */
   #reloadNotBegun({ generationKeys, storedKey }: LoadRequest): Flight | undefined {
-    const { local } = this.#core
     const flight = this.#flights.get(storedKey)
-    if (flight === undefined || !flight.isReload || flight.isLoading || flight.epoch !== local.epoch)
-      return undefined
-    const bearsAll = generationKeys.every((key) => flight.generationKeys.includes(key))
-    return bearsAll && flight.admits() === true ? flight : undefined
+    if (!flight?.isReload || flight.hasCalledLoader) return undefined
+    const isCurrent = flight.epoch === this.#core.local.epoch && flight.admits() === true
+    const bindsToAll = generationKeys.every((key) => flight.generationKeys.includes(key))
+    return isCurrent && bindsToAll ? flight : undefined
   }
 
-  #callerOf({ key, policies }: LoadRequest, signal: AbortSignal | undefined): Caller {
+  #callerOf({ calledAtMs, key, policies, signal }: LoadRequest): Caller {
     const { clock, options, stopping, timers } = this.#core
-    return new Caller({
-      key,
-      policies,
-      signal,
-      stopping,
-      clock,
-      timers,
-      longestStayMs: options.longestLoadMs,
-    })
+    const longestStayMs = options.longestLoadMs
+    return new Caller({ key, policies, signal, calledAtMs, stopping, clock, timers, longestStayMs })
   }
 
   /** Loads anew in the background, unless that is being done. */
@@ -107,12 +102,12 @@ export class SingleFlight {
     const flight = this.#start({ ...request, isBackground: true })
     flight.claim()
     const longestStayMs = options.longestLoadMs
-    const bounds = {
-      softTimeoutMs: Number.POSITIVE_INFINITY,
-      hardTimeoutMs: Math.min(policies.hardTimeoutMs, longestStayMs),
-    }
     const caller = new Caller({
-      ...{ key, policies: bounds, signal: stopping, stopping, clock, timers, longestStayMs },
+      ...{ key, signal: stopping, stopping, clock, timers, longestStayMs },
+      policies: {
+        softTimeoutMs: Number.POSITIVE_INFINITY,
+        hardTimeoutMs: Math.min(policies.hardTimeoutMs, longestStayMs),
+      },
     })
     background.follow('refresh', key, this.#wait(caller, flight, request).then(throwError))
   }
@@ -127,25 +122,23 @@ export class SingleFlight {
 
   /** Whether something may still come of a flight of this key. */
   #isUnderWay(storedKey: string): boolean {
+    const { clock, options } = this.#core
     const flight = this.#flights.get(storedKey)
-    return flight !== undefined && !flight.isAbandoned && !this.#isOverdue(flight)
+    if (flight === undefined || flight.isAbandoned) return false
+    return !flight.isOverdue(clock.monotonicMs(), options.longestLoadMs)
   }
 
-  #isOverdue(flight: Flight): boolean {
-    return flight.isOverdue(this.#core.clock.monotonicMs(), this.#core.options.longestLoadMs)
-  }
-
-  /** What the flight comes to; a stale value where that takes too long, and the rest goes on in the background. */
+  /** What the flight ends with; a stale value where that takes too long, and the rest goes on in the background. */
   #wait(caller: Caller, flight: Flight, request: LoadRequest): Promise<Outcome> {
     const { background } = this.#core
     return caller.waitFor(
       flight,
-      () => this.#staleFallback.forSlow(flight, request),
+      () => this.#fallback.forSlow(flight, request),
       (rest) => background.follow('refresh', request.key, rest.then(throwError)),
     )
   }
 
-  /** As {@link #wait}; a call that gets nothing is counted. */
+  /** As {@link #wait}. A call that gets nothing counts as a miss. */
   async #outcomeFor(caller: Caller, flight: Flight, request: LoadRequest): Promise<Outcome> {
     try {
       return await this.#wait(caller, flight, request)
@@ -171,28 +164,25 @@ export class SingleFlight {
     return { value: handOut<T>(isolated), entry: origin === 'hit' ? entry : undefined }
   }
 
-  /** The flight of this key, where a newcomer may still join it; a new one otherwise. Synchronous where it can be. */
-  #flightFor(request: LoadRequest, earlier?: EarlierRead): Flight | Promise<Flight> {
-    const { clock, generations, local } = this.#core
+  /** The flight of this key, where a newcomer may join it; otherwise a new one. Synchronous where it can be. */
+  #flightFor(request: LoadRequest, first?: FirstRead): Flight | Promise<Flight> {
     const flight = this.#flights.get(request.storedKey)
-    if (flight === undefined) return this.#start(request, earlier)
-    if (flight.epoch !== local.epoch) return this.#replace(flight, request)
-    if (this.#isOverdue(flight)) return this.#start(request)
-    // What may be served meanwhile, it will know in a moment.
-    const deciding = flight.deciding()
-    if (deciding !== undefined) return deciding.then(() => this.#flightFor(request))
-    if (flight.isPassedBy(clock.monotonicMs())) return this.#start(request)
-    // What it loads could not be invalidated by a tag of this call.
-    const bearsAll = request.generationKeys.every((key) => flight.generationKeys.includes(key))
-    if (!bearsAll) return this.#start(request)
-    const doubtful = flight.generationKeys.filter((key) =>
-      generations.wasInvalidatedSince(key, flight.isCurrentAt),
-    )
-    if (doubtful.length > 0) return this.#settleGenerations(flight, request, doubtful)
-    const admitted = flight.admits()
-    if (admitted === true) return flight
-    if (admitted === false) return this.#start(request)
-    return admitted.then((isAdmitted) => (isAdmitted ? flight : this.#flightFor(request)))
+    if (flight === undefined) return this.#start(request, first)
+    const admitted = admission(flight, request.generationKeys, this.#core.clock.monotonicMs(), this.#core)
+    switch (admitted.step) {
+      case 'join':
+        return flight
+      case 'start':
+        return this.#start(request)
+      case 'replace':
+        return this.#replace(flight, request)
+      case 'await-decision':
+        return flight.decided().then(() => this.#flightFor(request))
+      case 'check-generations':
+        return this.#checkGenerations(flight, request, admitted.doubtful)
+      case 'check-lease':
+        return this.#checkLease(flight, request)
+    }
   }
 
   /** What the flight loads will be of no use to newcomers, and should keep nobody waiting. */
@@ -202,24 +192,27 @@ export class SingleFlight {
     return this.#start(request)
   }
 
-  /** News of a generation may be the echo of its making for this very load: whether it was renewed, the server tells. */
-  async #settleGenerations(
+  async #checkGenerations(
     flight: Flight,
     request: LoadRequest,
     doubtful: readonly string[],
   ): Promise<Flight> {
-    const { generations, reader } = this.#core
+    const { generations } = this.#core
     const asOf = generations.now
-    const current = await Promise.all(doubtful.map((key) => reader.fetch(key).catch(() => undefined)))
-    const isCurrent = doubtful.every(
+    const current = await Promise.all(doubtful.map((key) => generations.fetch(key).catch(() => undefined)))
+    const areCurrent = doubtful.every(
       (key, index) => current[index] !== undefined && current[index].generation === flight.boundTo(key),
     )
-    if (isCurrent) flight.isCurrentAt = Math.max(flight.isCurrentAt, asOf)
+    if (areCurrent) flight.confirm(asOf)
     const isReplaced = this.#flights.get(request.storedKey) !== flight
-    return isCurrent || isReplaced ? this.#flightFor(request) : this.#replace(flight, request)
+    return areCurrent || isReplaced ? this.#flightFor(request) : this.#replace(flight, request)
   }
 
-  /** Who joined while the loader ran must not get what bears a tag that was invalidated before that (L4). */
+  async #checkLease(flight: Flight, request: LoadRequest): Promise<Flight> {
+    return (await flight.admits()) ? flight : this.#flightFor(request)
+  }
+
+  /** A caller that joined while the loader ran must not get a value whose tag was invalidated before that (L4). */
   #mayServeLate(flight: Flight, { lateTagKeys }: Outcome): boolean {
     return lateTagKeys.every(
       ({ isKnown, tagKey }) =>
@@ -227,7 +220,7 @@ export class SingleFlight {
     )
   }
 
-  #start(request: LoadRequest, earlier?: EarlierRead): Flight {
+  #start(request: LoadRequest, first?: FirstRead): Flight {
     const { generations, local } = this.#core
     const { shared, storedKey } = request
     const flight = new Flight(request, generations.now, local.epoch)
@@ -235,7 +228,7 @@ export class SingleFlight {
     shared?.expect(storedKey)
     flight.run(async () => {
       try {
-        return await this.#course.run(flight, request, earlier)
+        return await this.#course.run(flight, request, first)
       } finally {
         shared?.decided(storedKey)
         flight.close()
@@ -247,15 +240,8 @@ export class SingleFlight {
   }
 }
 
-/** What a caller gets. */
-interface Answer<T> {
-  readonly value: T
-  /** The fresh entry that it came from. */
-  readonly entry: LocalEntry | undefined
-}
-
 /**
- * Whether what was found may go to somebody who came after the flight had begun: a tag that only the entry names may
+ * Whether what was found may go to a caller that came after the flight had begun: a tag that only the entry names may
  * have been invalidated in between, and its generation may have been read before that (L4).
  */
 function isUndoubted({ entry }: Outcome): boolean {

@@ -1,10 +1,14 @@
 import type { CacheCore } from '../core/cache-core.ts'
 import { isAccepted } from '../entries/acceptance.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
-import { type Flight, type Outcome, served } from './flight.ts'
+import type { Flight } from './flight.ts'
 import type { LoadRequest } from './load-request.ts'
+import { type Outcome, served } from './outcome.ts'
 
-/** Stale values that are served where a load fails or takes too long: within their window, and with nothing known against them. */
+/**
+ * Stale values that are served where a load fails or takes too long: within `staleIfError`, and only if this process
+ * knows of no invalidation.
+ */
 export class StaleFallback {
   readonly #core: CacheCore
 
@@ -14,14 +18,14 @@ export class StaleFallback {
 
   /** In place of a load that takes too long; `undefined` where there is nothing. */
   forSlow(flight: Flight, request: LoadRequest): Outcome | undefined {
-    const found = flight.found && isAccepted(flight.found.value, request.accepts) ? flight.found : undefined
-    const entry = found ?? this.#unrefuted(request)
-    return entry !== undefined && this.#mayStandIn(entry) ? served(entry, 'timeout') : undefined
+    const { found } = flight
+    const entry = found && isAccepted(found.value, request.accepts) ? found : this.#unrefuted(request)
+    return entry !== undefined && this.#mayBeServed(entry) ? served(entry, 'timeout') : undefined
   }
 
   /** In place of a load that failed under a lease. @throws the load's error where there is nothing */
   forFailed(stale: LocalEntry | undefined, error: unknown): Outcome {
-    if (stale === undefined || !this.#mayStandIn(stale)) throw error
+    if (stale === undefined || !this.#mayBeServed(stale)) throw error
     return served(stale, 'error', error)
   }
 
@@ -30,17 +34,15 @@ export class StaleFallback {
     return this.forFailed(stale ?? this.#unrefuted(request), error)
   }
 
-  /** What this process still holds of an older epoch: nothing is known against it. */
-  #unrefuted(request: LoadRequest): LocalEntry | undefined {
-    const entry = this.#core.localEntry(request.storedKey)
-    return entry?.generationSet.includes(request.generationKeys) && isAccepted(entry.value, request.accepts)
-      ? entry
-      : undefined
+  /** What this process still holds, perhaps of an older epoch. */
+  #unrefuted({ accepts, generationKeys, storedKey }: LoadRequest): LocalEntry | undefined {
+    const entry = this.#core.localEntry(storedKey)
+    if (!entry?.generationSet.includes(generationKeys)) return undefined
+    return isAccepted(entry.value, accepts) ? entry : undefined
   }
 
-  #mayStandIn({ generationSet, staleIfErrorMs, staleIfErrorUntilMs }: LocalEntry): boolean {
-    return (
-      staleIfErrorMs > 0 && generationSet.isUnrefuted && this.#core.clock.monotonicMs() < staleIfErrorUntilMs
-    )
+  /** Until `staleIfError` ends, fresh or not. */
+  #mayBeServed({ generationSet, staleIfErrorUntilMs }: LocalEntry): boolean {
+    return generationSet.isUnrefuted && this.#core.clock.monotonicMs() < staleIfErrorUntilMs
   }
 }

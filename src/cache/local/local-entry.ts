@@ -1,27 +1,19 @@
 import type { EntryFacts } from '../../codec/envelope/entry-meta.ts'
 import { isDueEarly, LONGEST_DRAW, type Random } from '../freshness/early-refresh.ts'
+import type { CopyTimes, EntryTimes } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { GenerationSet } from '../tags/generation-set.ts'
 import { handOut, type IsolatedValue } from './isolation.ts'
-
-/** Times of a {@link LocalEntry}. */
-export interface LocalTimes {
-  /** When its load began; `undefined` where that is not known. */
-  readonly bornMs: number | undefined
-  readonly freshUntilMs: number
-  /** Until when this copy may be served where nobody tells of changes; `undefined` where somebody does. */
-  readonly keptUntilMs: number | undefined
-  readonly leasedUntilMs: number
-}
+import type { LocalTimes } from './local-times.ts'
 
 /**
  * A decoded value that may be served without a round trip. Times are whole milliseconds of this process's monotonic
  * clock, rounded toward a miss.
  *
- * There may be a hundred thousand of them: each is one object beside its value, and its numbers are ones that V8 keeps
- * in place. What many share ({@link GenerationSet}) they point to.
+ * There may be a hundred thousand entries, so each is one object beside its value, its numbers are ones that V8 keeps
+ * in place, and it refers to what many entries share ({@link GenerationSet}).
  */
-export class LocalEntry implements IsolatedValue {
+export class LocalEntry implements IsolatedValue, CopyTimes, EntryTimes {
   readonly value: unknown
   readonly isCloned: boolean
   /** `undefined` for a plain value. */
@@ -30,37 +22,38 @@ export class LocalEntry implements IsolatedValue {
   readonly staleWhileRevalidateMs: number
   readonly staleIfErrorMs: number
   readonly loadCostMs: number
-  /** When its load began, where that is known. */
+  /** When its load began; `undefined` where that is not known. */
   readonly bornMs: number | undefined
   /** When it is no longer fresh. */
   readonly freshUntilMs: number
-  /** Until when this copy may be served: as long as it is fresh, or as news of a change may be missed. */
   readonly servableUntilMs: number
-  /** Until when somebody may be loading a newer one. */
+  /** Until when somebody may be loading a newer value. */
   readonly leasedUntilMs: number
   readonly generationSet: GenerationSet
   readonly epoch: number
-  /** Until when the local tier takes it for used lately. */
+  /** Until when the local tier takes it for recently used. */
   recentUntilMs = 0
+  /** How many removals by pattern it has been compared with. */
+  removalsSeen = 0
   readonly #keptUntilMs: number | undefined
-  /** What every caller gets, where all get the same: a promise that has long been settled. */
+  /** What every caller gets where all get the same: a promise that has long been settled. */
   #answer: Promise<unknown> | undefined
 
-  /** @param meta `undefined` for a plain value */
+  /** @param facts `undefined` for a plain value */
   constructor(
     { isCloned, value }: IsolatedValue,
-    meta: EntryFacts | undefined,
+    facts: EntryFacts | undefined,
     { bornMs, freshUntilMs, keptUntilMs, leasedUntilMs }: LocalTimes,
     generationSet: GenerationSet,
     epoch: number,
   ) {
     this.value = value
     this.isCloned = isCloned
-    this.stamp = meta?.stamp
-    this.ttlMs = meta?.ttlMs ?? 0
-    this.staleWhileRevalidateMs = meta?.staleWhileRevalidateMs ?? 0
-    this.staleIfErrorMs = meta?.staleIfErrorMs ?? 0
-    this.loadCostMs = meta?.loadCostMs ?? 0
+    this.stamp = facts?.stamp
+    this.ttlMs = facts?.ttlMs ?? 0
+    this.staleWhileRevalidateMs = facts?.staleWhileRevalidateMs ?? 0
+    this.staleIfErrorMs = facts?.staleIfErrorMs ?? 0
+    this.loadCostMs = facts?.loadCostMs ?? 0
     this.bornMs = bornMs === undefined ? undefined : Math.round(bornMs)
     this.freshUntilMs = Math.floor(freshUntilMs)
     this.#keptUntilMs = keptUntilMs === undefined ? undefined : Math.floor(keptUntilMs)
@@ -71,25 +64,23 @@ export class LocalEntry implements IsolatedValue {
     this.epoch = epoch
   }
 
-  /** Whether it is a value without an envelope, which depends on nothing. */
+  /** Whether it is a value without an envelope, which is bound to no generation. */
   get isPlain(): boolean {
     return this.stamp === undefined
   }
 
-  /** Until when it may be served while a new one is loaded. */
+  /** Until when it may be served while a new value is loaded, whichever copy of it. */
   get staleWhileRevalidateUntilMs(): number {
     return this.freshUntilMs + this.staleWhileRevalidateMs
   }
 
-  /** Whether this copy may be served while a new one is loaded, without asking whether there is a newer one. */
-  isStaleServable(nowMs: number): boolean {
-    const isKept = this.#keptUntilMs === undefined || nowMs < this.#keptUntilMs
-    return isKept && nowMs < this.staleWhileRevalidateUntilMs
+  get revalidatableUntilMs(): number {
+    const untilMs = this.staleWhileRevalidateUntilMs
+    return this.#keptUntilMs === undefined ? untilMs : Math.min(untilMs, this.#keptUntilMs)
   }
 
-  /** Until when it may be served where its source fails. */
   get staleIfErrorUntilMs(): number {
-    return this.freshUntilMs + this.staleIfErrorMs
+    return this.staleIfErrorMs > 0 ? this.freshUntilMs + this.staleIfErrorMs : 0
   }
 
   /** Whether this request should have it loaded anew although it is fresh (XFetch). */
@@ -106,15 +97,15 @@ export class LocalEntry implements IsolatedValue {
     return Math.exp(-leftMs / (beta * this.loadCostMs))
   }
 
-  /** No draw reaches further, so that most requests need none; nor does one that is being loaded anew already. */
+  /** Most requests need no draw: none reaches further than this, and an entry that is being loaded needs no refresh. */
   #mayRefreshEarly(leftMs: number, beta: number, nowMs: number): boolean {
     return leftMs < beta * this.loadCostMs * LONGEST_DRAW && nowMs >= this.leasedUntilMs
   }
 
-  /** Whether it depends on a namespace and on these tags of it; a plain value depends on nothing. */
-  answersTo(space: KeySpace, tags: readonly string[] | undefined): boolean {
+  /** Whether it depends on a namespace and on these of its tags. A plain value fits any namespace and has no tag. */
+  covers(space: KeySpace, tags: readonly string[] | undefined): boolean {
     if (this.isPlain) return tags === undefined || tags.length === 0
-    return this.generationSet.bearsAll(space, tags)
+    return this.generationSet.covers(space, tags)
   }
 
   handOut<T>(): Promise<T> {

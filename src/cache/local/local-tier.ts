@@ -2,13 +2,14 @@ import { LRUCache } from 'lru-cache'
 import type { ChangeListener } from '../keys/change-listener.ts'
 import { PendingReads } from '../keys/pending-reads.ts'
 import type { LocalEntry } from './local-entry.ts'
+import { PatternRemovals } from './pattern-removals.ts'
 
 /** What an entry costs beside its encoded size: map slot, list links, objects. An estimate. */
 const ENTRY_OVERHEAD_BYTES = 200
 
 /**
- * How exactly the order of eviction follows use. To move an entry to the end of it costs as much as to find it, and
- * what is hit a thousand times in this time need not be moved a thousand times.
+ * How exactly the order of eviction follows use, in milliseconds. Moving an entry to the end of that order costs as
+ * much as finding it, and an entry that is hit a thousand times in this time need not be moved a thousand times.
  */
 const RECENCY_MS = 16
 
@@ -19,24 +20,25 @@ export interface LocalBounds {
 }
 
 /**
- * Decoded values in this process. Which of them may be served follows from what Redis (or the bus) tells:
+ * Decoded values in this process. Redis (or the bus) tells which of them may still be served:
  *
- * - Only the reply to a read enters it, never what was written (L1); and only if nothing was heard of the key between
- *   the question and the answer: see {@link PendingReads} (L2).
- * - While an own write of a key is under way, what is read of it is not kept (L3).
- * - A lost connection or channel begins a new epoch (L5). Entries of an older one stay, to be served where the
- *   source fails and their policy allows it.
+ * - Only the reply to a read enters the tier, never what was written (L1), and only if nothing was heard of the key
+ *   between the command and its reply: see {@link PendingReads} (L2).
+ * - What is read of a key while an own write of it is under way is not kept (L3).
+ * - A lost connection or channel begins a new epoch (L5). Entries of an older epoch stay, to be served where the
+ *   source fails and their policy allows that.
  */
 export class LocalTier implements ChangeListener {
   readonly #entries: LRUCache<string, LocalEntry> | undefined
   readonly #rootPrefix: string
   readonly #reads = new PendingReads<object>()
+  readonly #removals = new PatternRemovals()
   #epoch = 0
 
   /**
-   * @param rootPrefix what every stored key begins with: left out here, so that a lookup makes no new string
+   * @param rootPrefix the prefix of every stored key; it is left out here, so that a lookup makes no new string
    * @param bounds `undefined` = keeps nothing
-   * @param onEvict told of each entry that had to go for want of room
+   * @param onEvict called for each entry that is evicted for want of room
    */
   constructor(rootPrefix: string, bounds: LocalBounds | undefined, onEvict: () => void) {
     this.#rootPrefix = rootPrefix
@@ -61,55 +63,67 @@ export class LocalTier implements ChangeListener {
   }
 
   /**
-   * Also an entry that is stale, invalid or of an older epoch. Leaves the order of eviction as it is.
+   * The entry of a key, also one that is stale, invalid or of an older epoch. The order of eviction stays as it is.
    * @param name the stored key without the root prefix
    */
   peek(name: string): LocalEntry | undefined {
-    return this.#entries?.peek(name)
+    const entry = this.#entries?.peek(name)
+    if (entry === undefined || entry.removalsSeen === this.#removals.count) return entry
+    return this.#isRemoved(name, entry) ? undefined : entry
   }
 
-  /** An entry has been used; the order of eviction is kept to {@link RECENCY_MS}. */
+  /** Whether a removal by pattern that the entry has not been compared with yet removes it. */
+  #isRemoved(name: string, entry: LocalEntry): boolean {
+    if (this.#removals.haveRemoved(this.#rootPrefix + name, entry.removalsSeen)) {
+      this.#entries?.delete(name)
+      return true
+    }
+    entry.removalsSeen = this.#removals.count
+    return false
+  }
+
+  /** An entry has been used. The order of eviction is kept to {@link RECENCY_MS}. */
   used(name: string, entry: LocalEntry, nowMs: number): void {
     if (nowMs < entry.recentUntilMs) return
     entry.recentUntilMs = Math.floor(nowMs) + RECENCY_MS
     this.#entries?.get(name)
   }
 
-  /** Called before a key is read; the object stands for that read. */
+  /** Called before a key is read. The object stands for that read. */
   expect(storedKey: string, read: object = {}): object {
     return this.#reads.begin(storedKey, read)
   }
 
-  /** What stands for the last read of a key that is under way, where nothing has happened to the key since. */
+  /** The last read of a key that is under way, if nothing has touched the key since. */
   expected(storedKey: string): object | undefined {
-    return this.#reads.underWay(storedKey)
+    return this.#reads.current(storedKey)
   }
 
-  /** Whether nothing has happened to the key since it was asked for. */
-  isExpected(storedKey: string, pending: object): boolean {
-    return this.#reads.holds(storedKey, pending)
+  /** Whether nothing has touched the key since this read of it began. */
+  isExpected(storedKey: string, read: object): boolean {
+    return this.#reads.holds(storedKey, read)
   }
 
-  /** Keeps what was read, where nothing has happened to the key since it was asked for. */
-  keep(storedKey: string, pending: object, entry: LocalEntry, bytes: number): boolean {
-    if (!this.#reads.end(storedKey, pending)) return false
+  /** Keeps what was read, if nothing has touched the key since the read began. Returns whether that is so. */
+  keep(storedKey: string, read: object, entry: LocalEntry, bytes: number): boolean {
+    if (!this.#reads.end(storedKey, read)) return false
     if (this.#entries === undefined) return true
+    entry.removalsSeen = this.#removals.count
     const size = ENTRY_OVERHEAD_BYTES + 2 * storedKey.length + bytes
     this.#entries.set(this.#name(storedKey), entry, { size })
     return true
   }
 
-  /** Nothing came of a read. */
-  forget(storedKey: string, pending: object): void {
-    this.#reads.end(storedKey, pending)
+  /** A read has ended, and nothing of it is kept. */
+  forget(storedKey: string, read: object): void {
+    this.#reads.end(storedKey, read)
   }
 
-  /** A read has not found what is kept: it may not even stand in for an error any more. */
+  /** A read has not found the entry that is kept: it may not even be served in place of an error any more. */
   drop(storedKey: string): void {
     this.#entries?.delete(this.#name(storedKey))
   }
 
-  /** The key may have been changed, by anybody. */
   invalidated(storedKey: string): void {
     this.#reads.touched(storedKey)
     this.#entries?.delete(this.#name(storedKey))
@@ -125,12 +139,9 @@ export class LocalTier implements ChangeListener {
     this.#reads.writeSettled(storedKey)
   }
 
-  /** Drops what matches, kept or being read. */
   removing(matches: (storedKey: string) => boolean): void {
     this.#reads.touchedWhere(matches)
-    if (this.#entries === undefined) return
-    for (const name of [...this.#entries.keys()])
-      if (matches(this.#rootPrefix + name)) this.#entries.delete(name)
+    if (this.#entries !== undefined && this.#entries.size > 0) this.#removals.add(matches)
   }
 
   epochBegan(): void {

@@ -1,35 +1,51 @@
-import type { SharedTier } from '../../backend/shared-tier.ts'
 import type { EntryFacts } from '../../codec/envelope/entry-meta.ts'
-import type { LocalTimes } from './local-entry.ts'
 
-/** An entry whose creation lies further ahead than this on its server's clock metrics as stale (another clock wrote it). */
+/** An entry that was created later than this from now, on its server's clock, is stale: another clock wrote it. */
 const FUTURE_TOLERANCE_MS = 1_000
 
-/** A deadline further off than this stems from another clock. */
+/** A lease that ends later than this from now stems from another clock, and counts as free (T7). */
 export const LONGEST_LEASE_MS = 60_000
 
+/** Times of a local entry, in milliseconds of this process's monotonic clock. */
+export interface LocalTimes {
+  /** When its load began; `undefined` where that is not known. */
+  readonly bornMs: number | undefined
+  readonly freshUntilMs: number
+  /** Until when this copy may be served where nobody tells of changes; `undefined` where somebody does. */
+  readonly keptUntilMs: number | undefined
+  /** Until when somebody may be loading a newer value. */
+  readonly leasedUntilMs: number
+}
+
+/** The moment at which an entry was read, on both clocks. */
+export interface ReadMoment {
+  readonly nowMs: number
+  /** On the server's clock; `undefined` where that is not known. */
+  readonly serverNowMs: number | undefined
+}
+
 /**
- * When an entry is served, by this process's clock; its own times are those of its server's.
- * @param leaseMs until when somebody may be loading a newer one, on the server's clock
+ * When an entry may be served, by this process's clock. The times in the entry are those of its server's.
+ * @param leaseMs until when somebody may be loading a newer value, on the server's clock
+ * @param keptUntilMs as {@link LocalTimes.keptUntilMs}
  */
-export function localTimesOf(
-  tier: SharedTier,
-  storedKey: string,
+export function localTimes(
   { createdAtMs, ttlMs }: EntryFacts,
   leaseMs: number,
-  nowMs: number,
+  { nowMs, serverNowMs }: ReadMoment,
+  keptUntilMs: number | undefined,
 ): LocalTimes {
-  const { localTtlMs } = tier
-  const keptUntilMs = localTtlMs === Number.POSITIVE_INFINITY ? undefined : nowMs + localTtlMs
-  const serverNowMs = tier.serverNowMs(storedKey, nowMs)
-  // Whose server's clock is not known is taken for stale.
   if (serverNowMs === undefined) {
     return { bornMs: undefined, freshUntilMs: nowMs, keptUntilMs, leasedUntilMs: 0 }
   }
   const ageMs = serverNowMs - createdAtMs
   const leftMs = ageMs < -FUTURE_TOLERANCE_MS ? 0 : ttlMs - ageMs
   const leaseLeftMs = leaseMs - serverNowMs
-  // T7.
   const leasedUntilMs = leaseLeftMs > LONGEST_LEASE_MS ? 0 : nowMs + leaseLeftMs
   return { bornMs: nowMs - ageMs, freshUntilMs: nowMs + leftMs, keptUntilMs, leasedUntilMs }
+}
+
+/** Until when a copy may be served where nobody tells of changes. */
+export function keptUntil(localTtlMs: number, nowMs: number, believedUntilMs: number): number | undefined {
+  return localTtlMs === Number.POSITIVE_INFINITY ? undefined : Math.min(nowMs + localTtlMs, believedUntilMs)
 }

@@ -94,7 +94,7 @@ export class ShadowVerification {
     const { clock, reader } = this.#core
     const { generationKeys, policies, storedKey } = request
     await this.#pause(policies.verifyGraceMs)
-    const judgement = await reader.read(storedKey, generationKeys)
+    const judgement = await reader.read(storedKey, { generationKeys })
     if (judgement.state !== 'usable') return false
     const isFresh = clock.monotonicMs() < judgement.entry.freshUntilMs
     return isFresh && judgement.entry.stamp === stamp

@@ -1,70 +1,92 @@
 import type { SharedTier } from '../../backend/shared-tier.ts'
 import type { Clock } from '../../foundation/clock.ts'
 
-/** Most keys and generations that wait; past it the whole namespace is invalidated instead. */
+/** Most keys and generations that wait. Past it, the generation of the whole cache takes the place of all of them. */
 const MOST_WAITING = 1_000
-/** Acknowledged invalidations of this long ago are delivered again to a server that may have forgotten them. */
+/** Invalidations that were acknowledged this long ago are sent again to a server that may have forgotten them. */
 const RECENT_MS = 10_000
 const MOST_RECENT = 1_000
 
-/** What may have been invalidated without Redis knowing: keys to remove, and generations to renew. */
+/** What an invalidation does: it removes a key, or replaces a generation. */
 type Kind = 'key' | 'generation'
 
+/** An invalidation that waits. */
+interface Waiting {
+  readonly kind: Kind
+  /** Set while it is being sent. */
+  delivery: Promise<void> | undefined
+}
+
 /**
- * Invalidations that Redis has not acknowledged, or may have forgotten. They are delivered before anything is read:
- * a key as its removal, a tag or namespace as a new generation. Memory is bounded: past a thousand the generation of
- * the whole cache is renewed, which covers them all. What is here dies with the process.
+ * Invalidations that Redis has not acknowledged, or may have forgotten. A key waits to be removed, a tag or a namespace
+ * for a new generation. Whatever depends on something that waits is not read before that has been delivered.
+ *
+ * Memory is bounded: past a thousand, the generation of the whole cache is replaced, which invalidates everything. The
+ * outbox dies with the process.
  */
 export class InvalidationOutbox {
   readonly #rootGenerationKey: string
   readonly #clock: Clock
   readonly #generationTtlMs: () => number
-  readonly #waiting = new Map<string, Kind>()
-  /** In the order of their time. */
+  readonly #onAdd: (storedKey: string) => void
+  readonly #waiting = new Map<string, Waiting>()
+  /** By key, the oldest first. */
   readonly #recent = new Map<string, { readonly kind: Kind; readonly atMs: number }>()
   #hasForgottenRecent = false
-  #delivering: Promise<void> | undefined
 
-  /** @param generationTtlMs time to live of a new generation */
-  constructor(rootGenerationKey: string, generationTtlMs: () => number, clock: Clock) {
+  /**
+   * @param generationTtlMs time to live of a new generation
+   * @param onAdd called for everything that waits from now on: what this process knows of it is out of date
+   */
+  constructor(
+    rootGenerationKey: string,
+    generationTtlMs: () => number,
+    clock: Clock,
+    onAdd: (storedKey: string) => void,
+  ) {
+    this.#onAdd = onAdd
     this.#rootGenerationKey = rootGenerationKey
     this.#generationTtlMs = generationTtlMs
     this.#clock = clock
   }
 
-  /** Whether nothing waits, and nothing is on its way. */
   get isEmpty(): boolean {
-    return this.#waiting.size === 0 && this.#delivering === undefined
+    return this.#waiting.size === 0
   }
 
-  /** What waits. */
+  /** How many invalidations wait. */
   get size(): number {
     return this.#waiting.size
   }
 
-  /** Whether the removal of a key or the renewal of a generation waits. */
+  /** Whether the removal of this key, or a new generation under it, waits. */
   has(storedKey: string): boolean {
     return this.#waiting.has(storedKey)
   }
 
   add(kind: Kind, storedKeys: readonly string[]): void {
-    for (const storedKey of storedKeys) this.#waiting.set(storedKey, kind)
+    for (const storedKey of storedKeys) this.#wait(kind, storedKey)
     if (this.#waiting.size <= MOST_WAITING) return
     this.#waiting.clear()
     this.addEverything()
   }
 
-  /** The generation of the whole cache is to be renewed. */
+  /** The generation of the whole cache is to be replaced. */
   addEverything(): void {
-    this.#waiting.set(this.#rootGenerationKey, 'generation')
+    this.#wait('generation', this.#rootGenerationKey)
   }
 
-  /** Something was removed that cannot be told again but by invalidating everything. */
+  #wait(kind: Kind, storedKey: string): void {
+    this.#waiting.set(storedKey, { kind, delivery: undefined })
+    this.#onAdd(storedKey)
+  }
+
+  /** A removal by pattern was acknowledged. It can only be repeated by invalidating everything. */
   deliveredEverything(): void {
     this.delivered('generation', [this.#rootGenerationKey])
   }
 
-  /** An invalidation has been acknowledged. */
+  /** An invalidation was acknowledged. */
   delivered(kind: Kind, storedKeys: readonly string[]): void {
     const atMs = this.#clock.monotonicMs()
     for (const storedKey of storedKeys) {
@@ -79,9 +101,9 @@ export class InvalidationOutbox {
     }
   }
 
-  /** A server may have forgotten what it acknowledged a moment ago. */
+  /** A server may have forgotten what it acknowledged lately: all of that waits again. */
   repeatRecent(): void {
-    // However long the server was away: what metrics is the time before it went.
+    // However long the server was away: what counts is the time before that.
     for (const [storedKey, { kind }] of this.#recent) this.add(kind, [storedKey])
     if (this.#hasForgottenRecent) this.addEverything()
     this.#hasForgottenRecent = false
@@ -89,35 +111,31 @@ export class InvalidationOutbox {
   }
 
   /**
-   * Delivers what waits; those who ask meanwhile wait for the same attempt.
-   * @throws CacheError where Redis does not acknowledge it; it then goes on waiting
+   * Sends what waits, each by itself: one that fails holds up no other.
+   * @param storedKeys what is waited for; all that waits is sent in any case. @default all
+   * @throws CacheError where one of those that are waited for is not acknowledged; it goes on waiting
    */
-  deliver(tier: SharedTier): Promise<void> {
-    this.#delivering ??= this.#deliver(tier).finally(() => {
-      this.#delivering = undefined
-    })
-    return this.#delivering
+  async deliver(tier: SharedTier, storedKeys?: readonly string[]): Promise<void> {
+    const all = new Map<string, Promise<void>>()
+    for (const [storedKey, waiting] of this.#waiting) {
+      waiting.delivery ??= this.#deliver(tier, storedKey, waiting)
+      all.set(storedKey, waiting.delivery)
+    }
+    const wanted = storedKeys === undefined ? all.values() : storedKeys.map((storedKey) => all.get(storedKey))
+    const outcomes = await Promise.allSettled(wanted)
+    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
 
-  async #deliver(tier: SharedTier): Promise<void> {
-    while (this.#waiting.size > 0) {
-      const batch = [...this.#waiting]
-      const keys = batch.filter(([, kind]) => kind === 'key').map(([storedKey]) => storedKey)
-      const generations = batch.filter(([, kind]) => kind === 'generation').map(([storedKey]) => storedKey)
-      // Out before they are sent: what is added meanwhile is added anew.
-      for (const [storedKey] of batch) this.#waiting.delete(storedKey)
-      try {
-        await Promise.all([
-          keys.length > 0 ? tier.remove(keys) : undefined,
-          ...generations.map((storedKey) => tier.bump(storedKey, this.#generationTtlMs())),
-        ])
-        this.delivered('key', keys)
-        this.delivered('generation', generations)
-      } catch (error) {
-        this.add('key', keys)
-        this.add('generation', generations)
-        throw error
-      }
+  async #deliver(tier: SharedTier, storedKey: string, waiting: Waiting): Promise<void> {
+    try {
+      if (waiting.kind === 'key') await tier.remove([storedKey])
+      else await tier.bump(storedKey, this.#generationTtlMs())
+    } catch (error) {
+      waiting.delivery = undefined
+      throw error
     }
+    // Unless it was added anew meanwhile.
+    if (this.#waiting.get(storedKey) === waiting) this.#waiting.delete(storedKey)
+    this.delivered(waiting.kind, [storedKey])
   }
 }

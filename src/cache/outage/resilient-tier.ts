@@ -12,7 +12,7 @@ import type { Timers } from '../../foundation/clock.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { InvalidationOutbox } from './invalidation-outbox.ts'
 
-/** What waits is delivered this long after a failure, even where nobody asks for anything. */
+/** What waits is sent again this long after a failure, also where nobody asks for anything. */
 const REDELIVERY_MS = 500
 
 /** What a {@link ResilientTier} is made of. */
@@ -27,9 +27,11 @@ export interface ResilientParts {
 }
 
 /**
- * A shared tier that may be away. Nothing is sent while the circuit is open; an invalidation that is not acknowledged
- * is kept, and delivered before anything else is read or stored: so a reader never sees what was invalidated while
- * Redis was away.
+ * A shared tier that may be away.
+ *
+ * Every command passes one gate: the tier is opened, the circuit admits the command, and an own
+ * invalidation of the key that Redis has not acknowledged goes first. So this process never reads or stores a value
+ * that it has invalidated, and an invalidation that cannot be delivered holds up nothing but what it invalidates.
  */
 export class ResilientTier implements SharedTier {
   readonly #parts: ResilientParts
@@ -41,7 +43,7 @@ export class ResilientTier implements SharedTier {
     this.#tier = parts.tier
   }
 
-  /** The tier itself, for who only looks: nothing is delivered before, and no failure metrics. */
+  /** The tier itself, for those who only look: they deliver nothing, and none of their failures counts. */
   get bare(): SharedTier {
     return this.#tier
   }
@@ -74,32 +76,49 @@ export class ResilientTier implements SharedTier {
     return this.#tier.connectionOf(storedKey)
   }
 
+  pushesInOrder(storedKey: string, otherKey: string): boolean {
+    return this.#tier.pushesInOrder(storedKey, otherKey)
+  }
+
   serverNowMs(storedKey: string, nowMs?: number): number | undefined {
     return this.#tier.serverNowMs(storedKey, nowMs)
   }
 
-  serverTimeMs(storedKey: string): Promise<number> {
-    return this.#ask(() => this.#tier.serverTimeMs(storedKey))
+  /**
+   * The gate: `undefined` where a command on these keys may be sent at once, as a rule; otherwise resolves when it may.
+   * @throws CacheError where it may not; the promise rejects with one, too
+   */
+  #ready(storedKeys: readonly string[]): Promise<void> | undefined {
+    const { breaker, isOpen, opened, outbox } = this.#parts
+    if (isOpen()) {
+      breaker.admit()
+      if (outbox.isEmpty) return undefined
+      return this.#deliverFirst(storedKeys)
+    }
+    const opening = opened()
+    return opening === undefined ? undefined : opening.then(() => this.#deliverFirst(storedKeys))
   }
 
-  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
-    return readAs(
-      this.#ask(() => this.#tier.read(storedKey, RAW)),
-      storedKey,
-      storedKey,
-      outcome,
-    )
+  /** Sends all that waits, and waits for what concerns these keys. */
+  #deliverFirst(storedKeys: readonly string[]): Promise<void> | undefined {
+    const { outbox } = this.#parts
+    if (outbox.isEmpty) return undefined
+    const concerned = storedKeys.filter((storedKey) => outbox.has(storedKey))
+    const delivery = outbox.deliver(this.#tier, concerned)
+    if (concerned.length > 0) return delivery
+    delivery.catch(() => {})
+    return undefined
   }
 
-  /** Whether nothing has to be opened, delivered or tried before a read. */
-  get isClear(): boolean {
+  /** Whether a read of this key needs nothing done before: the tier is open, the circuit closed, nothing of it waits. */
+  isClearFor(storedKey: string): boolean {
     const { breaker, isOpen, outbox } = this.#parts
-    return isOpen() && outbox.isEmpty && breaker.state === 'closed'
+    return isOpen() && breaker.state === 'closed' && (outbox.isEmpty || !outbox.has(storedKey))
   }
 
   /**
-   * As {@link read}, where the tier {@link isClear} at this moment: nothing is done before, and no promise is made for
-   * it. What came of it is to be told by {@link answered} or {@link failed}.
+   * As {@link read}, for a key that {@link isClearFor}: no promise is made beside that of the read. The caller tells what
+   * came of it by {@link answered} or {@link failed}.
    */
   readAtOnce<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
     return this.#tier.read(storedKey, outcome)
@@ -113,44 +132,64 @@ export class ResilientTier implements SharedTier {
     this.#parts.breaker.failed(error)
   }
 
+  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+    const reading = this.#send([storedKey], () => this.#tier.read(storedKey, RAW))
+    return readAs(reading, storedKey, storedKey, outcome)
+  }
+
+  serverTimeMs(storedKey: string): Promise<number> {
+    return this.#send([], () => this.#tier.serverTimeMs(storedKey))
+  }
+
   acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
-    return this.#ask(() => this.#tier.acquire(storedKey, request))
+    return this.#send([storedKey], () => this.#tier.acquire(storedKey, request))
   }
 
   renew(storedKey: string, token: string, leaseMs: number): Promise<boolean> {
-    return this.#ask(() => this.#tier.renew(storedKey, token, leaseMs))
+    return this.#send([storedKey], () => this.#tier.renew(storedKey, token, leaseMs))
   }
 
   fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
-    return this.#ask(() => this.#tier.fill(storedKey, token, entry, ttlMs))
+    return this.#send([storedKey], () => this.#tier.fill(storedKey, token, entry, ttlMs))
   }
 
   release(storedKey: string, token: string): Promise<void> {
-    return this.#ask(() => this.#tier.release(storedKey, token))
+    return this.#send([storedKey], () => this.#tier.release(storedKey, token))
   }
 
-  /** Delivers what waits, where anything does. */
-  deliver(): void {
-    if (!this.#parts.outbox.isEmpty) this.#deliverLater()
+  ttlMs(storedKey: string): Promise<number | undefined> {
+    return this.#send([storedKey], () => this.#tier.ttlMs(storedKey))
   }
 
-  /** A value that was not acknowledged may not be found, and nor may the one before it. */
+  capture(storedKey: string, ttlMs: number): Promise<string> {
+    return this.#send([storedKey], () => this.#tier.capture(storedKey, ttlMs))
+  }
+
+  announce(storedKeys: readonly string[]): Promise<void> {
+    return this.#send([], () => this.#tier.announce(storedKeys))
+  }
+
+  reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number> {
+    return this.#send([], () => this.#tier.reclaim(prefix, generation, signal))
+  }
+
+  /** A value that was not acknowledged must not be found, nor the one before it. */
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {
-    return this.#deliver('key', [storedKey], () => this.#tier.write(storedKey, entry, ttlMs))
+    return this.#change('key', [storedKey], () => this.#tier.write(storedKey, entry, ttlMs))
   }
 
   remove(storedKeys: readonly string[]): Promise<number> {
-    return this.#deliver('key', storedKeys, () => this.#tier.remove(storedKeys))
+    return this.#change('key', storedKeys, () => this.#tier.remove(storedKeys))
   }
 
   bump(storedKey: string, ttlMs: number): Promise<string> {
-    return this.#deliver('generation', [storedKey], () => this.#tier.bump(storedKey, ttlMs))
+    return this.#change('generation', [storedKey], () => this.#tier.bump(storedKey, ttlMs))
   }
 
   /** A pattern cannot be kept: where it fails, everything is invalidated. */
   async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
     try {
-      const removed = await this.#ask(() => this.#tier.removeMatching(pattern, options))
+      const removed = await this.#send([], () => this.#tier.removeMatching(pattern, options))
       this.#parts.outbox.deliveredEverything()
       return removed
     } catch (error) {
@@ -162,30 +201,20 @@ export class ResilientTier implements SharedTier {
     }
   }
 
-  ttlMs(storedKey: string): Promise<number | undefined> {
-    return this.#ask(() => this.#tier.ttlMs(storedKey))
+  /** Sends what waits, if anything does. */
+  deliver(): void {
+    if (!this.#parts.outbox.isEmpty) this.#deliverLater()
   }
 
-  announce(storedKeys: readonly string[]): Promise<void> {
-    return this.#ask(() => this.#tier.announce(storedKeys))
-  }
-
-  capture(storedKey: string, ttlMs: number): Promise<string> {
-    return this.#ask(() => this.#tier.capture(storedKey, ttlMs))
-  }
-
-  reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number> {
-    return this.#ask(() => this.#tier.reclaim(prefix, generation, signal))
-  }
-
-  async #deliver<Result>(
+  /** A change that is not acknowledged goes to the outbox. */
+  async #change<Result>(
     kind: 'key' | 'generation',
     storedKeys: readonly string[],
     work: () => Promise<Result>,
   ): Promise<Result> {
     const { outbox } = this.#parts
     try {
-      const result = await this.#ask(work)
+      const result = await this.#send(storedKeys, work)
       outbox.delivered(kind, storedKeys)
       return result
     } catch (error) {
@@ -195,26 +224,25 @@ export class ResilientTier implements SharedTier {
     }
   }
 
-  /** Whatever this process does next, what waits is delivered: other processes may be reading it. */
+  /** Whatever this process does next, what waits is sent: other processes may be reading it. */
   #deliverLater(): void {
     if (this.#isDeliveryDue) return
     this.#isDeliveryDue = true
     this.#parts.timers.after(REDELIVERY_MS, () => {
       this.#isDeliveryDue = false
       if (this.#parts.outbox.isEmpty) return
-      this.#ask(async () => {}).catch((error) => {
+      this.#send([], () => this.#parts.outbox.deliver(this.#tier)).catch((error) => {
         if (!(error instanceof CacheError && error.code === 'CACHE_CLOSED')) this.#deliverLater()
       })
     })
   }
 
-  async #ask<Result>(work: () => Promise<Result>): Promise<Result> {
-    const { breaker, opened, outbox } = this.#parts
-    const opening = opened()
-    if (opening === undefined) breaker.admit()
+  async #send<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
+    const { breaker } = this.#parts
+    // A command that the open circuit refuses tells nothing of Redis, and so does not count.
+    const waiting = this.#ready(storedKeys)
     try {
-      if (opening !== undefined) await opening
-      if (!outbox.isEmpty) await outbox.deliver(this.#tier)
+      if (waiting !== undefined) await waiting
       const result = await work()
       breaker.answered()
       return result

@@ -1,166 +1,250 @@
-import type { ReadOutcome } from '../../backend/read-outcome.ts'
+import type { ReadOutcome, ReplyClock } from '../../backend/read-outcome.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import { type Accepts, isAccepted } from '../entries/acceptance.ts'
-import type { EarlierRead } from '../entries/earlier-read.ts'
-import type { Flights } from '../loading/flights.ts'
+import { isAccepted } from '../entries/acceptance.ts'
+import type { KeyRead } from '../entries/entry-judge.ts'
+import { isBoundToAll, type Judgement, type Wants } from '../entries/judgement.ts'
+import { servableAsRead } from '../freshness/servable.ts'
+import type { FirstRead } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
+import type { ImpatientRead, SlowReads } from './slow-reads.ts'
 
-/** What a caller wants to know. */
-export interface Question {
+/** What a caller asks for. */
+export interface Question extends Wants {
   readonly key: string
   readonly storedKey: string
-  /** Stored keys of the generations that the entry must bear, all of them known here. */
-  readonly generationKeys: readonly string[]
-  /** Whether a value may be served. @default any may */
-  readonly accepts?: Accepts | undefined
-}
-
-/** What becomes of a {@link PendingRead}; one object answers all questions of its kind. May throw: the caller's promise rejects. */
-export interface Answers<Asked extends Question, Answer> {
-  /** A fresh value was found. */
-  fresh(asked: Asked, entry: LocalEntry, nowMs: number): Answer
-  /** Something else was found, or something that cannot be judged at once; or the read has failed. */
-  other(asked: Asked, found: EarlierRead): Answer | Promise<Answer>
-}
-
-/** Another caller who came while the answer was on its way. */
-interface Joined {
-  readonly asked: Question
-  readonly answers: Answers<Question, unknown>
-  readonly resolve: (answer: unknown) => void
-  readonly reject: (error: unknown) => void
 }
 
 /**
- * The read with which all begins that the local tier cannot answer.
- *
- * Most reads find a fresh value, and need nothing of what a load does: no flight, no lease, nobody's patience. So they
- * are spared it. A glance is one object that asks, stands for its read in the local tier (L2), and is answered within the
- * callback that brings the reply; the caller's promise is that of the read itself. Only what it finds to be absent,
- * stale, unusable or in need of another question goes on to a flight, which takes up what was read.
- *
- * Who asks for the same key meanwhile joins it, as long as nothing has happened to the key (L4): whatever touches the key
- * removes the glance from the reads under way, and it is found there or not at all. What happens to a generation needs
- * no such care, since the reply is judged by what is known when it comes.
+ * What becomes of a {@link PendingRead}. One object answers all questions of its kind. What it throws rejects the
+ * caller's promise.
  */
-export class PendingRead<Asked extends Question, Answer> implements ReadOutcome<Answer>, EarlierRead {
-  readonly askedAt: number
-  readonly epoch: number
-  bytes: Buffer | null = null
-  failure: unknown
-  readonly #core: CacheCore
-  readonly #asked: Asked
-  readonly #answers: Answers<Asked, Answer>
-  #joined: Joined[] | undefined
-  #isUnderWay = true
+export interface Answers<Asked extends Question, Answer> {
+  /** A fresh entry was found that the caller may be served. */
+  fresh(asked: Asked, entry: LocalEntry, nowMs: number): Answer
+  /** Something else was found, or it is still being found out, or the read has failed. */
+  other(asked: Asked, read: FirstRead): Answer | Promise<Answer>
+}
 
-  private constructor(core: CacheCore, asked: Asked, answers: Answers<Asked, Answer>) {
-    this.#core = core
-    this.#asked = asked
-    this.#answers = answers
-    this.askedAt = core.generations.now
-    this.epoch = core.local.epoch
-  }
+/** A caller with a promise of its own. */
+class Waiting<Asked extends Question, Answer> implements ImpatientRead {
+  readonly asked: Asked
+  readonly answers: Answers<Asked, Answer>
+  readonly promise: Promise<Answer>
+  readonly #read: PendingRead
+  #isAnswered = false
+  #slowReads: SlowReads | undefined
+  #resolve!: (answer: Answer | Promise<Answer>) => void
+  #reject!: (error: unknown) => void
 
-  /** Whether it takes no more than a read to find out, as far as is known. */
-  static isEnough(
-    { generations, tier }: CacheCore,
-    flights: Flights,
-    { generationKeys, storedKey }: Question,
-  ): boolean {
-    if (!tier.isClear || flights.has(storedKey)) return false
-    for (const generationKey of generationKeys)
-      if (generations.known(generationKey) === undefined) return false
-    return true
-  }
-
-  /** As {@link anew}, or with a glance at the same key that is under way. */
-  static at<Asked extends Question, Answer>(
-    core: CacheCore,
-    asked: Asked,
-    answers: Answers<Asked, Answer>,
-  ): Promise<Answer> {
-    const underWay = core.local.expected(asked.storedKey)
-    if (underWay instanceof PendingRead && underWay.#isUnderWay) return underWay.#join(asked, answers)
-    return PendingRead.anew(core, asked, answers)
-  }
-
-  /** One round trip, shared with the other reads of the tick. Where it {@link isEnough}. */
-  static anew<Asked extends Question, Answer>(
-    core: CacheCore,
-    asked: Asked,
-    answers: Answers<Asked, Answer>,
-  ): Promise<Answer> {
-    const { local, tier } = core
-    const { storedKey } = asked
-    const glance = new PendingRead(core, asked, answers)
-    local.expect(storedKey, glance)
-    return tier.readAtOnce(storedKey, glance)
-  }
-
-  found(_key: string, _storedKey: string, bytes: Buffer | null): Answer | Promise<Answer> {
-    const { clock, instantReader, local, tier } = this.#core
-    const { accepts, storedKey } = this.#asked
-    tier.answered()
-    this.#isUnderWay = false
-    this.bytes = bytes
-    const nowMs = clock.monotonicMs()
-    const entry = bytes === null ? undefined : instantReader.freshIn(storedKey, bytes, this, accepts, nowMs)
-    if (entry !== undefined) local.forget(storedKey, this)
-    return this.#answerAll(entry, nowMs)
-  }
-
-  failed(_key: string, error: unknown): Answer | Promise<Answer> {
-    const { local, tier } = this.#core
-    tier.failed(error)
-    this.#isUnderWay = false
-    this.failure = error
-    local.forget(this.#asked.storedKey, this)
-    return this.#answerAll(undefined, 0)
-  }
-
-  #join<Other extends Question, OtherAnswer>(
-    asked: Other,
-    answers: Answers<Other, OtherAnswer>,
-  ): Promise<OtherAnswer> {
-    return new Promise<OtherAnswer>((resolve, reject) => {
-      this.#joined ??= []
-      this.#joined.push({ asked, answers, resolve, reject } as unknown as Joined)
+  constructor(read: PendingRead, asked: Asked, answers: Answers<Asked, Answer>) {
+    this.#read = read
+    this.asked = asked
+    this.answers = answers
+    this.promise = new Promise<Answer>((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
     })
   }
 
-  /** The first caller's answer goes back with the read; the others are given theirs. */
-  #answerAll(entry: LocalEntry | undefined, nowMs: number): Answer | Promise<Answer> {
+  watchedBy(slowReads: SlowReads, nowMs: number, longestMs: number): void {
+    this.#slowReads = slowReads
+    slowReads.watch(this, nowMs, longestMs)
+  }
+
+  /** The caller does not wait for the reply any longer: the rest is a matter of patience, which flights attend to. */
+  slow(): void {
+    this.#isAnswered = true
     try {
-      return this.#answer(this.#asked, this.#answers, entry, nowMs)
-    } finally {
-      if (this.#joined !== undefined) this.#answerJoined(this.#joined, entry, nowMs)
+      this.#resolve(this.answers.other(this.asked, this.#read))
+    } catch (error) {
+      this.#reject(error)
     }
   }
 
-  #answerJoined(joined: readonly Joined[], entry: LocalEntry | undefined, nowMs: number): void {
-    for (const { answers, asked, reject, resolve } of joined) {
-      try {
-        resolve(this.#answer(asked, answers, entry, nowMs))
-      } catch (error) {
-        reject(error)
-      }
+  answer(entry: LocalEntry | undefined, nowMs: number): void {
+    if (this.#isAnswered) return
+    this.#slowReads?.answered(this)
+    try {
+      this.#resolve(answerOf(this.asked, this.answers, this.#read, entry, nowMs))
+    } catch (error) {
+      this.#reject(error)
     }
-  }
-
-  #answer<Someone extends Question, Something>(
-    asked: Someone,
-    answers: Answers<Someone, Something>,
-    entry: LocalEntry | undefined,
-    nowMs: number,
-  ): Something | Promise<Something> {
-    return entry !== undefined && suits(entry, asked)
-      ? answers.fresh(asked, entry, nowMs)
-      : answers.other(asked, this)
   }
 }
 
-/** Whether what one caller may be served may be served to another one, who asks for other tags or with another schema. */
-function suits(entry: LocalEntry, { accepts, generationKeys }: Question): boolean {
-  return entry.generationSet.includes(generationKeys) && isAccepted(entry.value, accepts)
+/**
+ * The read with which everything begins that the local tier cannot answer.
+ *
+ * Most reads find a fresh value, and need nothing of what a load needs: no flight, no lease, no timer. So a pending read
+ * is one object that asks, stands for its read in the local tier (L2), and is judged in the callback that brings the
+ * reply; the caller's promise is that of the read itself. Only what is absent, stale, unusable or in need of another
+ * round trip goes on to a flight, which begins with this read.
+ *
+ * Callers of the same key join it as long as nothing has touched the key (L4): whatever touches the key removes the read
+ * from the local tier's pending reads, where newcomers look for it. Generations need no such care, since the reply is
+ * judged by what is known when it comes.
+ */
+export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
+  readonly storedKey: string
+  readonly askedAt: number
+  readonly epoch: number
+  readonly asked: KeyRead['asked']
+  readonly #core: CacheCore
+  #first: { readonly asked: Question; readonly answers: Answers<Question, unknown> } | undefined
+  #others: Waiting<Question, unknown>[] | undefined
+  #isUnderWay = true
+  /** Whether nothing had touched the key when the reply came. */
+  #wasCurrent = true
+  #judgement: Judgement | Promise<Judgement> | undefined
+  #failure: unknown
+  #onJudged: ((judging: Promise<Judgement>) => void)[] | undefined
+
+  private constructor(core: CacheCore, { generationKeys, storedKey }: Question, isPastLag: boolean) {
+    const { generations, judge, local } = core
+    this.#core = core
+    this.storedKey = storedKey
+    this.askedAt = generations.now
+    this.epoch = local.epoch
+    if (isPastLag) this.asked = judge.askAnew(storedKey, generationKeys)
+    generations.fetchAll(generationKeys)
+  }
+
+  /**
+   * Sends a read, or joins the one of the same key that is under way. One round trip, shared with the other reads of the
+   * tick, and with those of the caller's generations that are not known. Only where the tier is clear for the key.
+   */
+  static of<Asked extends Question, Answer>(
+    core: CacheCore,
+    asked: Asked,
+    answers: Answers<Asked, Answer>,
+  ): Promise<Answer> {
+    const current = core.local.expected(asked.storedKey)
+    return current instanceof PendingRead && current.#isUnderWay
+      ? current.#join(asked, answers).promise
+      : PendingRead.#send(core, asked, answers, false)
+  }
+
+  /** As {@link of}, for a caller that may lose its patience. */
+  static watched<Asked extends Question, Answer>(
+    core: CacheCore,
+    asked: Asked,
+    answers: Answers<Asked, Answer>,
+    slowReads: SlowReads,
+    nowMs: number,
+    longestMs: number,
+  ): Promise<Answer> {
+    const current = core.local.expected(asked.storedKey)
+    const isUnderWay = current instanceof PendingRead && current.#isUnderWay
+    const read = isUnderWay ? current : new PendingRead(core, asked, false)
+    const waiting = read.#join(asked, answers)
+    waiting.watchedBy(slowReads, nowMs, longestMs)
+    if (!isUnderWay) read.#begin()
+    return waiting.promise
+  }
+
+  /**
+   * A read that joins no other, and believes no generation whose push may still be on its way: what it finds is not
+   * older than an invalidation that was acknowledged anywhere before it began.
+   */
+  static pastLag<Asked extends Question, Answer>(
+    core: CacheCore,
+    asked: Asked,
+    answers: Answers<Asked, Answer>,
+  ): Promise<Answer> {
+    return PendingRead.#send(core, asked, answers, true)
+  }
+
+  static #send<Asked extends Question, Answer>(
+    core: CacheCore,
+    asked: Asked,
+    answers: Answers<Asked, Answer>,
+    isPastLag: boolean,
+  ): Promise<Answer> {
+    const read = new PendingRead(core, asked, isPastLag)
+    read.#first = { asked, answers: answers as unknown as Answers<Question, unknown> }
+    return read.#begin() as Promise<Answer>
+  }
+
+  #begin(): Promise<unknown> {
+    const { local, tier } = this.#core
+    local.expect(this.storedKey, this)
+    return tier.readAtOnce(this.storedKey, this)
+  }
+
+  #join<Asked extends Question, Answer>(
+    asked: Asked,
+    answers: Answers<Asked, Answer>,
+  ): Waiting<Asked, Answer> {
+    const waiting = new Waiting(this, asked, answers)
+    this.#others ??= []
+    this.#others.push(waiting as unknown as Waiting<Question, unknown>)
+    return waiting
+  }
+
+  get isCurrent(): boolean {
+    return this.#isUnderWay ? this.#core.local.isExpected(this.storedKey, this) : this.#wasCurrent
+  }
+
+  judged(): Judgement | Promise<Judgement> {
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#judgement !== undefined) return this.#judgement
+    return new Promise((resolve) => {
+      this.#onJudged ??= []
+      this.#onJudged.push(resolve)
+    })
+  }
+
+  found(_key: string, _storedKey: string, bytes: Buffer | null, server?: ReplyClock): unknown {
+    const { clock, judge, tier } = this.#core
+    tier.answered()
+    this.#wasCurrent = this.isCurrent
+    this.#isUnderWay = false
+    const nowMs = clock.monotonicMs()
+    const judgement = judge.judge(this, bytes, nowMs, server)
+    this.#judgement = judgement
+    if (judgement instanceof Promise) judgement.catch(() => {})
+    if (this.#onJudged !== undefined) this.#tellJudged(Promise.resolve(judgement))
+    const isFresh =
+      !(judgement instanceof Promise) &&
+      judgement.state === 'usable' &&
+      servableAsRead(judgement.entry, nowMs) === 'fresh'
+    return this.#answerAll(isFresh ? judgement.entry : undefined, nowMs)
+  }
+
+  failed(_key: string, error: unknown): unknown {
+    const { local, tier } = this.#core
+    tier.failed(error)
+    this.#isUnderWay = false
+    this.#failure = error
+    local.forget(this.storedKey, this)
+    if (this.#onJudged !== undefined) this.#tellJudged(Promise.reject(error))
+    return this.#answerAll(undefined, 0)
+  }
+
+  #tellJudged(judging: Promise<Judgement>): void {
+    for (const resolve of this.#onJudged ?? []) resolve(judging)
+  }
+
+  /** The first caller's answer goes back with the read. The others have promises of their own. */
+  #answerAll(entry: LocalEntry | undefined, nowMs: number): unknown {
+    try {
+      if (this.#first === undefined) return undefined
+      return answerOf(this.#first.asked, this.#first.answers, this, entry, nowMs)
+    } finally {
+      if (this.#others !== undefined) for (const waiting of this.#others) waiting.answer(entry, nowMs)
+    }
+  }
+}
+
+/** A fresh entry that suits one caller may not suit another, who asks for other tags or with another schema. */
+function answerOf<Asked extends Question, Answer>(
+  asked: Asked,
+  answers: Answers<Asked, Answer>,
+  read: FirstRead,
+  entry: LocalEntry | undefined,
+  nowMs: number,
+): Answer | Promise<Answer> {
+  const suits =
+    entry !== undefined && isBoundToAll(entry, asked.generationKeys) && isAccepted(entry.value, asked.accepts)
+  return suits ? answers.fresh(asked, entry, nowMs) : answers.other(asked, read)
 }

@@ -3,58 +3,65 @@ import type { KeySpace } from '../keys/key-space.ts'
 import type { KnownGeneration } from './known-generation.ts'
 
 /**
- * The generations that an entry was bound to. All entries of a process that are bound to the same ones share one such
- * object: what it finds out for one of them holds for all, and an entry takes no more room for its tags than without.
+ * The generations that an entry is bound to. All entries with the same generations share one such object, so tags cost
+ * an entry no memory, and what is worked out for one entry holds for all.
  */
 export class GenerationSet {
   readonly bound: readonly BoundGeneration[]
-  readonly #generations: readonly KnownGeneration[]
+  readonly #known: readonly KnownGeneration[]
   #space: KeySpace | undefined
   #isOfSpace = false
   #tags: readonly string[] = []
 
-  /** @param generations what this process knows of each, in the same order; none where that is of no account */
-  constructor(bound: readonly BoundGeneration[], generations: readonly KnownGeneration[]) {
+  /** @param known what this process knows of each, in the same order; empty where nothing is known of any */
+  constructor(bound: readonly BoundGeneration[], known: readonly KnownGeneration[]) {
     this.bound = bound
-    this.#generations = generations
+    this.#known = known
   }
 
-  /** Whether none of them has been renewed, as far as is known here. */
+  /** Whether every generation is the current one, as far as this process knows. */
   get isValid(): boolean {
-    const generations = this.#generations
+    const known = this.#known
     // By index: this is asked at every hit.
-    for (let index = 0; index < generations.length; index++) {
-      if (!(generations[index] as KnownGeneration).isLive) return false
+    for (let index = 0; index < known.length; index++) {
+      if (!(known[index] as KnownGeneration).isLive) return false
     }
     return true
   }
 
-  /** Whether nothing is known against any, though they may not be known to be the present ones. */
+  /** Whether this process knows of no replaced generation. It may not know the current ones either. */
   get isUnrefuted(): boolean {
-    return !this.#generations.some(({ isDead }) => isDead)
+    return !this.#known.some(({ isDead }) => isDead)
   }
 
-  /** Those that are known to be the present ones. */
+  /** The generations that this process holds to be the current ones. */
   get believed(): readonly BoundGeneration[] {
-    return this.bound.filter((_one, index) => this.#generations[index]?.isLive)
+    return this.bound.filter((_one, index) => this.#known[index]?.isLive)
   }
 
-  /** Whether it stands on these very objects. */
-  isOf(generations: readonly KnownGeneration[]): boolean {
-    return generations.every((generation, index) => generation === this.#generations[index])
+  /** The earliest moment at which one of them may no longer be believed, in milliseconds of the monotonic clock. */
+  get believedUntilMs(): number {
+    let untilMs = Number.POSITIVE_INFINITY
+    for (const { believedUntilMs } of this.#known) untilMs = Math.min(untilMs, believedUntilMs)
+    return untilMs
   }
 
-  /** Whether a namespace and these tags of it are among them. */
-  bearsAll(space: KeySpace, tags: readonly string[] | undefined): boolean {
-    if (this.#space !== space) this.#inspectShared(space)
+  /** Whether it consists of these very objects. */
+  isOf(known: readonly KnownGeneration[]): boolean {
+    return known.every((generation, index) => generation === this.#known[index])
+  }
+
+  /** Whether a namespace and these of its tags are among them. */
+  covers(space: KeySpace, tags: readonly string[] | undefined): boolean {
+    if (this.#space !== space) this.#workOut(space)
     if (!this.#isOfSpace) return false
     if (tags === undefined || tags.length === 0) return true
     for (const tag of tags) if (!this.#tags.includes(tag)) return false
     return true
   }
 
-  /** Entries are asked for through one namespace as a rule, so what they mean there is worked out once. */
-  #inspectShared(space: KeySpace): void {
+  /** An entry is usually read through one namespace, so what the set means there is worked out once. */
+  #workOut(space: KeySpace): void {
     this.#space = space
     this.#isOfSpace = this.includes(space.generationKeys)
     this.#tags = this.tagsOf(space)
@@ -68,7 +75,7 @@ export class GenerationSet {
       .map(({ storedKey }) => storedKey.slice(tagPrefix.length))
   }
 
-  /** Whether the renewal of each of these generations would end it. */
+  /** Whether all of these generation keys are among them. */
   includes(generationKeys: readonly string[]): boolean {
     for (const generationKey of generationKeys) {
       if (!this.bound.some(({ storedKey }) => storedKey === generationKey)) return false
@@ -77,5 +84,31 @@ export class GenerationSet {
   }
 }
 
-/** What depends on nothing: a plain value. */
+/** The set of a plain value, which is bound to nothing. */
 export const NO_GENERATIONS: GenerationSet = new GenerationSet([], [])
+
+/** Most sets that are shared at a time. */
+const MOST_SETS = 10_000
+
+/** Hands out one {@link GenerationSet} for all entries with the same generations. */
+export class SharedGenerationSets {
+  readonly #sets = new Map<string, GenerationSet>()
+
+  /** @param known what this process knows of each, in the same order */
+  of(bound: readonly BoundGeneration[], known: readonly KnownGeneration[]): GenerationSet {
+    const name = bound.length === 1 ? (bound[0] as BoundGeneration).generation : nameOf(bound)
+    const shared = this.#sets.get(name)
+    if (shared?.isOf(known)) return shared
+    if (this.#sets.size >= MOST_SETS) this.#sets.clear()
+    const set = new GenerationSet(bound, known)
+    this.#sets.set(name, set)
+    return set
+  }
+}
+
+/** A generation is never used twice, so generations alone identify their set. */
+function nameOf(bound: readonly BoundGeneration[]): string {
+  let name = ''
+  for (const { generation } of bound) name += generation
+  return name
+}

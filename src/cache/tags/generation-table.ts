@@ -1,188 +1,274 @@
 import { LRUCache } from 'lru-cache'
-import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import { RAW } from '../../backend/read-outcome.ts'
+import type { SharedTier } from '../../backend/shared-tier.ts'
+import { type BoundGeneration, GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
 import type { Clock } from '../../foundation/clock.ts'
 import { isReserved } from '../../foundation/reserved-keys.ts'
+import type { ChangeListener } from '../keys/change-listener.ts'
+import { CoalescedCalls } from '../keys/coalesced-calls.ts'
 import { PendingReads } from '../keys/pending-reads.ts'
-import { GenerationSet } from './generation-set.ts'
+import { type GenerationSet, SharedGenerationSets } from './generation-set.ts'
+import { InvalidationLog } from './invalidation-log.ts'
 import { KnownGeneration } from './known-generation.ts'
 
-/** Most generations that are known at a time, and most invalidations that are remembered. */
+/** Most generations that are known at a time, and most whose time to live is remembered. */
 const MOST_GENERATIONS = 50_000
+const SHORTEST_TTL_MS = 30 * 86_400_000
+/** Where entries never expire. */
+const LONGEST_TTL_MS = 400 * 86_400_000
 
-/** Combinations of generations that are shared at a time. */
-const MOST_DEPENDENCES = 10_000
-
-/** Bounded by size, so that nothing is allocated before it is used. */
-const one = () => 1
-
-/** Stands for one read. */
-export interface Pending {
-  /** When it was asked for: a count of this process's events. */
+/** Stands for one read of a generation. */
+interface PendingGeneration {
+  /** A moment of the log before it was sent. */
   readonly askedAt: number
 }
 
-/**
- * The generations of tags and namespaces that were read, until they are known or suspected to have changed.
- *
- * Time is counted in events of this process (`now`), so that it can be said what was invalidated between two of
- * them.
- */
-export class GenerationTable {
-  readonly #known: LRUCache<string, KnownGeneration>
-  readonly #reads = new PendingReads<Pending>()
-  readonly #invalidatedAt: LRUCache<string, number>
-  readonly #dependences = new Map<string, GenerationSet>()
-  readonly #clock: Clock
-  readonly #localTtlMs: () => number
-  #now = 1
-  /** Invalidations up to here are no longer told apart: everything metrics as invalidated. */
-  #floor = 0
+/** A generation whose time to live this process has seen to. */
+interface Renewal {
+  readonly atMs: number
+  readonly ttlMs: number
+}
 
-  /** @param localTtlMs how long a generation may be believed without being told that it is still so */
-  constructor(clock: Clock, localTtlMs: () => number) {
+const countsOne = () => 1
+
+/**
+ * The generations of tags and namespaces: what this process knows of them, and how it learns more.
+ *
+ * - A **fetch** reads a generation. There may be none: what is bound to it is then invalid.
+ * - A **capture** reads one before a load or a write that is to be bound to it, and creates it where there is none (G2).
+ *
+ * Callers share a fetch or a capture that is under way, unless the generation was invalidated since it was sent.
+ */
+export class GenerationTable implements ChangeListener {
+  readonly #tier: SharedTier
+  readonly #clock: Clock
+  readonly #log = new InvalidationLog()
+  readonly #sets = new SharedGenerationSets()
+  readonly #known: LRUCache<string, KnownGeneration>
+  readonly #pending = new PendingReads<PendingGeneration>()
+  readonly #fetches = new CoalescedCalls<KnownGeneration | undefined>()
+  readonly #captures = new CoalescedCalls<string>()
+  readonly #renewals = new LRUCache<string, Renewal>({
+    maxSize: MOST_GENERATIONS,
+    sizeCalculation: countsOne,
+  })
+  #ttlMs = SHORTEST_TTL_MS
+
+  constructor(tier: SharedTier, clock: Clock) {
+    this.#tier = tier
     this.#clock = clock
-    this.#localTtlMs = localTtlMs
     this.#known = new LRUCache({
+      // Bounded by size: with `max`, lru-cache would allocate all of it at once.
       maxSize: MOST_GENERATIONS,
-      sizeCalculation: one,
-      ttlResolution: 0,
-      perf: { now: () => clock.monotonicMs() },
+      sizeCalculation: countsOne,
+      // Whoever holds it would not be told of the next invalidation.
       dispose: (known) => {
         known.isLive = false
         known.isDead = true
-      },
-    })
-    this.#invalidatedAt = new LRUCache({
-      maxSize: MOST_GENERATIONS,
-      sizeCalculation: one,
-      dispose: (at, _storedKey, reason) => {
-        if (reason === 'evict') this.#floor = Math.max(this.#floor, at)
       },
     })
   }
 
   /** The present moment, as {@link wasInvalidatedSince} understands it. */
   get now(): number {
-    return this.#now
+    return this.#log.now
   }
 
+  /** Time to live of a generation, in milliseconds: twice that of the longest entry met so far (G4). */
+  get ttlMs(): number {
+    return this.#ttlMs
+  }
+
+  /** The current generation, as far as this process knows; `undefined` where it does not. */
   known(storedKey: string): KnownGeneration | undefined {
-    const generation = this.#known.get(storedKey)
-    return generation?.isLive ? generation : undefined
+    return this.#believed(this.#known.get(storedKey))
   }
 
-  /** What an entry depends on, if all of it is known here, and still what the entry is bound to. */
-  generationSetOf(bound: readonly BoundGeneration[]): GenerationSet | undefined {
+  /** As {@link known}, without an effect on the order of eviction. */
+  peek(storedKey: string): KnownGeneration | undefined {
+    return this.#believed(this.#known.peek(storedKey))
+  }
+
+  #believed(known: KnownGeneration | undefined): KnownGeneration | undefined {
+    if (!known?.isLive) return undefined
+    if (known.believedUntilMs === Number.POSITIVE_INFINITY) return known
+    return this.#clock.monotonicMs() < known.believedUntilMs ? known : undefined
+  }
+
+  /** The set of these generations, if all of them are known here to be the current ones. */
+  resolve(bound: readonly BoundGeneration[]): GenerationSet | undefined {
     const all: KnownGeneration[] = []
     for (const { generation, storedKey } of bound) {
       const known = this.known(storedKey)
       if (known?.generation !== generation) return undefined
       all.push(known)
     }
-    return this.generationSet(bound, all)
+    return this.#sets.of(bound, all)
   }
 
-  /** The same object for all that are bound to the same generations, of which the same is known. */
-  generationSet(bound: readonly BoundGeneration[], generations: readonly KnownGeneration[]): GenerationSet {
-    const name = bound.length === 1 ? (bound[0] as BoundGeneration).generation : nameOf(bound)
-    const shared = this.#dependences.get(name)
-    if (shared?.isOf(generations)) return shared
-    if (this.#dependences.size >= MOST_DEPENDENCES) this.#dependences.clear()
-    const generationSet = new GenerationSet(bound, generations)
-    this.#dependences.set(name, generationSet)
-    return generationSet
-  }
-
-  /** As {@link known}, and leaves the order of eviction as it is. */
-  peek(storedKey: string): KnownGeneration | undefined {
-    const generation = this.#known.peek(storedKey)
-    return generation?.isLive ? generation : undefined
-  }
-
-  /** Called before a generation is read; the object stands for that read. */
-  expect(storedKey: string): Pending {
-    return this.#reads.begin(storedKey, { askedAt: this.#now })
+  /** The set of these generations, of which `known` was found out, in the same order. */
+  setOf(bound: readonly BoundGeneration[], known: readonly KnownGeneration[]): GenerationSet {
+    return this.#sets.of(bound, known)
   }
 
   /**
-   * What was read, kept where nothing has happened to it since it was asked for. Whatever is handed out is told of the
-   * next renewal, though it may not be believed any more: so one that is read again stays the same object, and one that
-   * came too late stands here as well.
+   * Reads a generation; `undefined` where there is none. One round trip.
+   * @throws CacheError where it cannot be read
    */
-  learn(storedKey: string, pending: Pending, generation: string): KnownGeneration {
-    const isCurrent = this.#reads.end(storedKey, pending)
-    const before = this.#known.get(storedKey)
-    if (before?.generation === generation) {
-      if (isCurrent) this.#believe(storedKey, before)
-      return before
+  fetch(storedKey: string): Promise<KnownGeneration | undefined> {
+    return this.#fetches.join(storedKey, () => this.#fetch(storedKey))
+  }
+
+  /** As {@link fetch}, and never shares a read that was sent before. */
+  fetchAnew(storedKey: string): Promise<KnownGeneration | undefined> {
+    this.#fetches.forget(storedKey)
+    return this.fetch(storedKey)
+  }
+
+  /**
+   * Reads those that are not known, in one tick; whoever needs one of them joins its read. Never rejects: a failure is
+   * told to those who join. `undefined` where all are known.
+   */
+  fetchAll(storedKeys: readonly string[]): Promise<unknown> | undefined {
+    let fetching: Promise<unknown>[] | undefined
+    for (const storedKey of storedKeys) {
+      if (this.known(storedKey) !== undefined) continue
+      fetching ??= []
+      fetching.push(this.fetch(storedKey).catch(() => {}))
     }
-    const learned = new KnownGeneration(generation, ++this.#now, isCurrent)
-    if (isCurrent) this.#believe(storedKey, learned)
-    else if (before?.isLive || this.#wasRenewedSince(storedKey, pending.askedAt)) learned.isDead = true
-    else this.#keep(storedKey, learned)
-    return learned
+    return fetching && Promise.all(fetching)
   }
 
-  #believe(storedKey: string, known: KnownGeneration): void {
-    if (!known.isLive) known.learnedAt = ++this.#now
-    known.isLive = true
-    this.#keep(storedKey, known)
+  async #fetch(storedKey: string): Promise<KnownGeneration | undefined> {
+    const pending = this.#expect(storedKey)
+    try {
+      const bytes = await this.#tier.read(storedKey, RAW)
+      if (bytes?.length !== GENERATION_BYTES) return undefined
+      return this.#learn(storedKey, pending, bytes.toString('latin1'))
+    } finally {
+      this.#pending.end(storedKey, pending)
+    }
   }
 
-  #keep(storedKey: string, known: KnownGeneration): void {
-    const localTtlMs = this.#localTtlMs()
-    this.#known.set(storedKey, known, {
-      ttl: localTtlMs === Number.POSITIVE_INFINITY ? 0 : localTtlMs,
-      start: this.#clock.monotonicMs(),
+  /**
+   * The generations that an entry is to be bound to: as this process knows them, else as the server has them, created
+   * there where it has none. One round trip for those that are not known.
+   * @param entryTtlMs how long the entry may be stored
+   * @throws CacheError
+   */
+  capture(storedKeys: readonly string[], entryTtlMs: number): Promise<readonly BoundGeneration[]> {
+    this.#ttlMs = Math.min(Math.max(this.#ttlMs, 2 * entryTtlMs), LONGEST_TTL_MS)
+    return Promise.all(storedKeys.map((storedKey) => this.#captureOne(storedKey)))
+  }
+
+  async #captureOne(storedKey: string): Promise<BoundGeneration> {
+    const known = this.known(storedKey)
+    if (known === undefined) return { storedKey, generation: await this.#sendCapture(storedKey) }
+    // Redis is seldom asked for one that is known, and would let it expire. Nobody waits for its renewal.
+    if (!this.#isRenewed(storedKey)) this.#sendCapture(storedKey).catch(() => {})
+    return { storedKey, generation: known.generation }
+  }
+
+  #sendCapture(storedKey: string): Promise<string> {
+    return this.#captures.join(storedKey, async () => {
+      const pending = this.#expect(storedKey)
+      const ttlMs = this.#ttlMs
+      this.#renewals.set(storedKey, { atMs: this.#clock.monotonicMs(), ttlMs })
+      try {
+        const generation = await this.#tier.capture(storedKey, ttlMs)
+        this.#learn(storedKey, pending, generation)
+        return generation
+      } catch (error) {
+        this.#renewals.delete(storedKey)
+        throw error
+      } finally {
+        this.#pending.end(storedKey, pending)
+      }
     })
   }
 
-  /** Nothing came of a read. */
-  forget(storedKey: string, pending: Pending): void {
-    this.#reads.end(storedKey, pending)
+  /** Whether this process has seen to it that the generation outlives the entries that are bound to it. */
+  #isRenewed(storedKey: string): boolean {
+    const renewal = this.#renewals.get(storedKey)
+    if (renewal === undefined || renewal.ttlMs < this.#ttlMs) return false
+    return this.#clock.monotonicMs() - renewal.atMs < renewal.ttlMs / 4
   }
 
-  /** The generation may have been renewed, by anybody. */
+  #expect(storedKey: string): PendingGeneration {
+    return this.#pending.begin(storedKey, { askedAt: this.#log.now })
+  }
+
+  /**
+   * Takes in what was read. It is believed only if nothing happened to the generation since the read was sent.
+   *
+   * Whatever is handed out stays in the table, live or not, so that it hears of the next invalidation: a generation
+   * that is read again is the same object again.
+   */
+  #learn(storedKey: string, pending: PendingGeneration, generation: string): KnownGeneration {
+    const { askedAt } = pending
+    const isCurrent = this.#pending.end(storedKey, pending)
+    const before = this.#known.get(storedKey)
+    if (before?.generation === generation) {
+      if (isCurrent) this.#believe(before, askedAt)
+      return before
+    }
+    const learned = new KnownGeneration(generation, this.#log.advance(), askedAt)
+    if (!isCurrent && (before?.isLive || this.#log.heardSince(storedKey, askedAt))) {
+      learned.isDead = true
+      return learned
+    }
+    if (isCurrent) this.#believe(learned, askedAt)
+    this.#known.set(storedKey, learned)
+    return learned
+  }
+
+  #believe(known: KnownGeneration, askedAt: number): void {
+    // Every confirmation is a moment of its own, so that later reads are told from earlier ones.
+    const moment = this.#log.advance()
+    if (!known.isLive) known.learnedAt = moment
+    known.isLive = true
+    known.confirmedAt = Math.max(known.confirmedAt, askedAt)
+    const { localTtlMs } = this.#tier
+    known.believedUntilMs =
+      localTtlMs === Number.POSITIVE_INFINITY ? localTtlMs : this.#clock.monotonicMs() + localTtlMs
+  }
+
+  /** Whether the generation was invalidated after that moment; `true` where this process cannot tell. */
+  wasInvalidatedSince(storedKey: string, moment: number): boolean {
+    return this.#log.mayHaveBeenSince(storedKey, moment)
+  }
+
   invalidated(storedKey: string): void {
-    this.#reads.touched(storedKey)
+    this.#pending.touched(storedKey)
+    this.#forgetCalls(storedKey)
     this.#known.delete(storedKey)
-    // Also where it is not known: it may be that it was being read.
-    if (isReserved(storedKey)) this.#invalidatedAt.set(storedKey, ++this.#now)
+    // Also where it is not known: it may be that it is being read.
+    if (isReserved(storedKey)) this.#log.invalidated(storedKey)
   }
 
   writeBegan(storedKey: string): void {
-    this.#reads.writeBegan(storedKey)
+    this.#pending.writeBegan(storedKey)
     this.invalidated(storedKey)
   }
 
   writeSettled(storedKey: string): void {
     this.invalidated(storedKey)
-    this.#reads.writeSettled(storedKey)
+    this.#pending.writeSettled(storedKey)
   }
 
-  /** Generations are spared by removals. */
+  /** A removal by pattern spares generations. */
   removing(): void {}
 
-  /** Nothing that was read may be believed any more. */
   epochBegan(): void {
-    this.#floor = ++this.#now
-    this.#reads.touchedAll()
+    this.#log.epochBegan()
+    this.#pending.touchedAll()
+    this.#fetches.forgetAll()
+    this.#captures.forgetAll()
     for (const known of this.#known.values()) known.isLive = false
   }
 
-  /** Whether this process made or heard of an invalidation after that moment; `true` where it cannot tell. */
-  wasInvalidatedSince(storedKey: string, moment: number): boolean {
-    return this.#floor > moment || this.#wasRenewedSince(storedKey, moment)
+  #forgetCalls(storedKey: string): void {
+    this.#fetches.forget(storedKey)
+    this.#captures.forget(storedKey)
   }
-
-  #wasRenewedSince(storedKey: string, moment: number): boolean {
-    return (this.#invalidatedAt.peek(storedKey) ?? 0) > moment
-  }
-}
-
-/** Generations are never used twice, so they name what they are generations of. */
-function nameOf(bound: readonly BoundGeneration[]): string {
-  let name = ''
-  for (const { generation } of bound) name += generation
-  return name
 }

@@ -61,10 +61,10 @@ export class WritePath {
 
   /** One command a generation, whatever depends on it. @throws CacheError */
   async renew(generationKeys: readonly string[]): Promise<readonly string[]> {
-    const { captures, tier } = this.#core
+    const { generations, tier } = this.#core
     return this.#witnessed(generationKeys, async () => {
       const renewals = await Promise.allSettled(
-        generationKeys.map((key) => tier.bump(key, captures.generationTtlMs)),
+        generationKeys.map((key) => tier.bump(key, generations.ttlMs)),
       )
       return renewals.map((renewal) => {
         if (renewal.status === 'rejected') throw renewal.reason
@@ -123,7 +123,7 @@ export class WritePath {
   }
 
   async #send({ generationKeys, policies, storedKey, value }: WriteRequest): Promise<number> {
-    const { captures, clock, codec, metrics, generations, opened, outbox, random, tier } = this.#core
+    const { clock, codec, metrics, generations, opened, outbox, random, tier } = this.#core
     this.#core.writeBegan([storedKey])
     try {
       // A value that cannot be stored is a mistake, whether or not Redis is there; opening loads the serializer.
@@ -131,7 +131,7 @@ export class WritePath {
       const serialized = codec.serialize(value)
       const times = lifetimesOf(policies, random)
       for (let rewrites = 0; ; rewrites++) {
-        const bound = await captures.all(generationKeys, storedTtlMs(times))
+        const bound = await generations.capture(generationKeys, storedTtlMs(times))
         const meta: EntryMeta = {
           ...times,
           stamp: newStamp(),

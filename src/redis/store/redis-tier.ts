@@ -96,6 +96,11 @@ export class RedisTier implements SharedTier {
     return this.#port.connectionOf(storedKey)
   }
 
+  pushesInOrder(storedKey: string, otherKey: string): boolean {
+    if (this.#coherence.mode !== 'tracking') return false
+    return this.#port.connectionOf(storedKey) === this.#port.connectionOf(otherKey)
+  }
+
   serverNowMs(storedKey: string, nowMs?: number): number | undefined {
     return this.#coherence.clockOf(storedKey)?.nowMs(nowMs)
   }

@@ -89,6 +89,10 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return standIn
   }
 
+  pushesInOrder(storedKey: string, otherKey: string): boolean {
+    return !this.#faults.isSilent && this.#tier.pushesInOrder(storedKey, otherKey)
+  }
+
   serverNowMs(storedKey: string, nowMs?: number): number | undefined {
     return this.#isLost ? undefined : this.#tier.serverNowMs(storedKey, nowMs)
   }

@@ -35,6 +35,10 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
     this.#listener = listener
   }
 
+  override pushesInOrder(): boolean {
+    return this.coherence === 'tracking'
+  }
+
   override async stop(): Promise<void> {
     this.#listener = undefined
     this.#tracking.forget(this)

@@ -1,0 +1,38 @@
+import { isTagKey } from '../../foundation/reserved-keys.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
+import type { Accepts } from './acceptance.ts'
+
+/** What Redis holds under a key, and whether it may be served. */
+export type Judgement =
+  /** Nothing, or the placeholder of a value that is being loaded. `stamp` is empty. */
+  | { readonly state: 'absent'; readonly stamp: '' }
+  /** Something that must not be served: one of its generations was replaced, or it cannot be decoded. */
+  | { readonly state: 'unusable'; readonly stamp: string }
+  /** A valid value. Its times tell how fresh it is. */
+  | { readonly state: 'usable'; readonly stamp: string; readonly entry: LocalEntry }
+
+export const ABSENT: Judgement = Object.freeze({ state: 'absent', stamp: '' })
+
+/** What a caller asks of an entry, beyond its being valid. */
+export interface Wants {
+  /** Stored keys of the generations that the entry has to be bound to. */
+  readonly generationKeys: readonly string[]
+  /** Whether its value may be served. @default any may */
+  readonly accepts?: Accepts | undefined
+}
+
+/** Whether an entry is bound to all that a caller asks for. A plain value fits any namespace, and has no tag. */
+export function isBoundToAll(
+  { generationSet, isPlain }: LocalEntry,
+  generationKeys: readonly string[],
+): boolean {
+  return isPlain ? !generationKeys.some(isTagKey) : generationSet.includes(generationKeys)
+}
+
+/** The judgement for one caller: an entry that lacks one of its tags, or that its schema refuses, is unusable to it. */
+export async function fit(judgement: Judgement, { accepts, generationKeys }: Wants): Promise<Judgement> {
+  if (judgement.state !== 'usable') return judgement
+  const { entry, stamp } = judgement
+  if (!isBoundToAll(entry, generationKeys)) return { state: 'unusable', stamp }
+  return accepts === undefined || (await accepts(entry.value)) ? judgement : { state: 'unusable', stamp }
+}

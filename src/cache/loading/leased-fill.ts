@@ -1,0 +1,83 @@
+import { type EntryMeta, NO_TOKEN, placeholder } from '../../codec/envelope/entry-meta.ts'
+import { isProgrammingMistake } from '../../foundation/cache-error.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
+import { copyOf, type IsolatedValue, isolate } from '../local/isolation.ts'
+import { GenerationSet } from '../tags/generation-set.ts'
+import type { Lease } from './lease.ts'
+import type { LoadRequest } from './load-request.ts'
+
+/** Reads as "nothing there", and keeps nobody from loading. */
+const NOTHING: Buffer = placeholder(NO_TOKEN, 0)
+const SHORTEST_TTL_MS = 1
+
+/** Stores loaded values under the token of a lease. */
+export class LeasedFill {
+  readonly #core: CacheCore
+
+  constructor(core: CacheCore) {
+    this.#core = core
+  }
+
+  /**
+   * Stores an entry if the key still holds the token, and keeps it here: the script has read what it stored (L1). One
+   * round trip.
+   * @returns what callers get, stored or not
+   * @throws CacheError where the value cannot be encoded
+   */
+  async store(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<IsolatedValue> {
+    const { clock, codec, generations, judge, local, metrics, options, policy, tier } = this.#core
+    const { key, storedKey } = request
+    const bytes = codec.encodeEntry(storedKey, value, meta)
+    const own = options.isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
+    const read = local.expect(storedKey)
+    try {
+      const filling = lease.isValid
+        ? tier.fill(storedKey, lease.token, bytes, storedTtlMs(meta))
+        : Promise.resolve(false)
+      // A generation that was created for this load was not read since: that travels with the fill.
+      const fetching = generations.fetchAll(meta.generations.map((one) => one.storedKey))
+      const [isStored] = await Promise.all([filling, fetching])
+      if (isStored) metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
+      else policy.events.emit('lease-lost', { key })
+      const set = generations.resolve(meta.generations)
+      const nowMs = clock.monotonicMs()
+      const moment = { nowMs, serverNowMs: tier.serverNowMs(storedKey, nowMs) }
+      const entry = judge.entry(own, meta, set ?? new GenerationSet(meta.generations, []), 0, moment)
+      if (isStored && set !== undefined) local.keep(storedKey, read, entry, bytes.length)
+      return entry
+    } catch (error) {
+      policy.tell('getOrSet', key, error)
+      return isolate(own, options.isolation)
+    } finally {
+      local.forget(storedKey, read)
+    }
+  }
+
+  /** The source has nothing any more: the key is emptied, if it still holds the token. */
+  async retire({ key, storedKey }: LoadRequest, lease: Lease): Promise<void> {
+    const { local, policy, tier } = this.#core
+    try {
+      if (lease.isValid) await tier.fill(storedKey, lease.token, NOTHING, SHORTEST_TTL_MS)
+    } catch (error) {
+      void lease.release()
+      policy.tell('getOrSet', key, error)
+    } finally {
+      local.invalidated(storedKey)
+    }
+  }
+
+  /** A value of the loader's own making, as if it had been stored and read. */
+  async isolated({ storedKey }: LoadRequest, value: unknown): Promise<IsolatedValue> {
+    const { codec, options } = this.#core
+    if (options.isolation === 'share') return { value, isCloned: false }
+    try {
+      const encoded = codec.encode(storedKey, value)
+      return isolate(await codec.decode(storedKey, Buffer.from(encoded as string)), options.isolation)
+    } catch (error) {
+      if (isProgrammingMistake(error)) throw error
+      // It is too large for the cache, and yet it can be handed out.
+      return isolate(copyOf(value), options.isolation)
+    }
+  }
+}

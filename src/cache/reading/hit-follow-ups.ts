@@ -1,0 +1,56 @@
+import type { CacheCore } from '../core/cache-core.ts'
+import type { GetOrSetOptions, Policies } from '../freshness/policies.ts'
+import { Sampler } from '../freshness/sampler.ts'
+import type { LoadRequest } from '../loading/load-request.ts'
+import type { SingleFlight } from '../loading/single-flight.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
+import type { ShadowVerification } from '../monitoring/shadow-verification.ts'
+
+/** What follows a hit: an early refresh, a verification, or both. */
+export interface FollowUp {
+  readonly isRefresh: boolean
+  readonly isVerification: boolean
+}
+
+/** Work that a hit starts in the background. Most hits start none. */
+export class HitFollowUps {
+  readonly #core: CacheCore
+  readonly #flights: SingleFlight
+  readonly #verification: ShadowVerification
+  readonly #policies: Policies
+  readonly #sampler: Sampler
+
+  constructor(core: CacheCore, flights: SingleFlight, verification: ShadowVerification, policies: Policies) {
+    this.#core = core
+    this.#flights = flights
+    this.#verification = verification
+    this.#policies = policies
+    this.#sampler = new Sampler(policies.verifySample, core.random)
+  }
+
+  /** @param early what the call says of early refresh, over the namespace's policy */
+  of(entry: LocalEntry, early: GetOrSetOptions['earlyRefresh'], nowMs: number): FollowUp | undefined {
+    return this.ofBeta(entry, early === undefined ? this.#policies.earlyBeta : early ? early.beta : 0, nowMs)
+  }
+
+  ofBeta(entry: LocalEntry, beta: number, nowMs: number): FollowUp | undefined {
+    const isRefresh = beta !== 0 && entry.wantsEarlyRefresh(beta, nowMs, this.#core.random)
+    const isVerification = this.#sampler.takes()
+    return isRefresh || isVerification ? { isRefresh, isVerification } : undefined
+  }
+
+  /** Starts what follows. A failure is told by the event `background-error`. */
+  start(entry: LocalEntry, { isRefresh, isVerification }: FollowUp, request: () => LoadRequest): void {
+    try {
+      if (isRefresh) this.#flights.refreshEarly(request(), entry)
+      if (isVerification) this.#verification.verify(request(), entry)
+    } catch (error) {
+      this.#core.background.failed(isRefresh ? 'refresh' : 'verify', undefined, error)
+    }
+  }
+
+  /** A flight ended with a hit: what is due early, its course has seen to. */
+  afterFlight(entry: LocalEntry, request: LoadRequest): void {
+    if (this.#sampler.takes()) this.#verification.verify(request, entry)
+  }
+}

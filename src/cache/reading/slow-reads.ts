@@ -1,0 +1,60 @@
+import type { Clock, Timers } from '../../foundation/clock.ts'
+
+/**
+ * How long a read may take before its caller's signal and timeouts are attended to, in milliseconds. Redis usually
+ * answers sooner, and timers and listeners for each call would cost more than the read.
+ */
+const GRACE_MS = 20
+
+/** A read whose caller may lose its patience. */
+export interface ImpatientRead {
+  /** Called when the grace is over, or the earliest timeout of the caller. */
+  slow(): void
+}
+
+/** Watches reads that have to be attended to if they are slow, with one timer for all of them. */
+export class SlowReads {
+  readonly #clock: Clock
+  readonly #timers: Timers
+  readonly #dueMs = new Map<ImpatientRead, number>()
+  #nextMs: number = Number.POSITIVE_INFINITY
+  #cancel: () => void = () => {}
+
+  constructor(clock: Clock, timers: Timers) {
+    this.#clock = clock
+    this.#timers = timers
+  }
+
+  /** @param longestMs the earliest timeout of the caller */
+  watch(read: ImpatientRead, nowMs: number, longestMs: number): void {
+    const dueMs = nowMs + Math.min(GRACE_MS, longestMs)
+    this.#dueMs.set(read, dueMs)
+    if (dueMs < this.#nextMs) this.#wakeAt(dueMs, nowMs)
+  }
+
+  /** The read has been answered. */
+  answered(read: ImpatientRead): void {
+    this.#dueMs.delete(read)
+  }
+
+  #wakeAt(dueMs: number, nowMs: number): void {
+    this.#cancel()
+    this.#nextMs = dueMs
+    this.#cancel = this.#timers.after(Math.max(0, dueMs - nowMs), this.#wake)
+  }
+
+  readonly #wake = (): void => {
+    const nowMs = this.#clock.monotonicMs()
+    this.#nextMs = Number.POSITIVE_INFINITY
+    let nextMs = Number.POSITIVE_INFINITY
+    for (const [read, dueMs] of this.#dueMs) {
+      if (dueMs <= nowMs) {
+        this.#dueMs.delete(read)
+        read.slow()
+      } else {
+        nextMs = Math.min(nextMs, dueMs)
+      }
+    }
+    if (nextMs < this.#nextMs) this.#wakeAt(nextMs, nowMs)
+  }
+}
