@@ -118,7 +118,11 @@ export class InvalidationOutbox {
   async deliver(tier: SharedTier, storedKeys?: readonly string[]): Promise<void> {
     const all = new Map<string, Promise<void>>()
     for (const [storedKey, waiting] of this.#waiting) {
-      waiting.delivery ??= this.#deliver(tier, storedKey, waiting)
+      if (waiting.delivery === undefined) {
+        waiting.delivery = this.#deliver(tier, storedKey, waiting)
+        // Not all of them are waited for.
+        waiting.delivery.catch(() => {})
+      }
       all.set(storedKey, waiting.delivery)
     }
     const wanted = storedKeys === undefined ? all.values() : storedKeys.map((storedKey) => all.get(storedKey))
