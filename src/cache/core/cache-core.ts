@@ -6,6 +6,7 @@ import type { ValueCodec } from '../../codec/value-codec.ts'
 import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../../foundation/clock.ts'
 import { EntryJudge } from '../entries/entry-judge.ts'
 import { EntryReader } from '../entries/entry-reader.ts'
+import { GenerationCheck } from '../entries/generation-check.ts'
 import type { Random } from '../freshness/early-refresh.ts'
 import type { ChangeListener } from '../keys/change-listener.ts'
 import type { KeySpace } from '../keys/key-space.ts'
@@ -52,6 +53,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly local: LocalTier
   readonly generations: GenerationTable
   readonly reader: EntryReader
+  readonly check: GenerationCheck
   readonly judge: EntryJudge
   readonly waiters: KeyWaiters
   readonly breaker: CircuitBreaker
@@ -111,12 +113,14 @@ export class CacheCore implements TierListener, StoreObserver {
     this.generations = new GenerationTable(this.tier, clock)
     this.waiters = new KeyWaiters(timers)
     const { generations, local, waiters } = this
+    this.check = new GenerationCheck(generations, this.tier)
     this.judge = new EntryJudge({
-      ...{ tier: this.tier, codec, local, generations },
+      ...{ tier: this.tier, check: this.check, codec, local },
       isolation: options.isolation,
       onUndecodable: (storedKey, error) => policy.tellUndecodable('getOrSet', storedKey, error),
     })
-    this.reader = new EntryReader({ tier: this.tier, judge: this.judge, local, generations, clock, opened })
+    const { check, judge } = this
+    this.reader = new EntryReader({ tier: this.tier, judge, check, local, generations, clock, opened })
     this.#listeners = [local, generations, loads, waiters]
     tier.watch(this)
   }

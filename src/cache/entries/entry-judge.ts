@@ -1,42 +1,22 @@
 import type { ReplyClock } from '../../backend/read-outcome.ts'
 import type { SharedTier } from '../../backend/shared-tier.ts'
-import {
-  type BoundGeneration,
-  type EntryFacts,
-  leaseDeadlineMs,
-  readEntryFacts,
-  readGenerations,
-  stampIn,
-} from '../../codec/envelope/entry-meta.ts'
-import type { PlainEntry } from '../../codec/envelope/envelope.ts'
+import { type EntryFacts, leaseDeadlineMs, readEntryFacts, stampIn } from '../../codec/envelope/entry-meta.ts'
 import type { OpenedValue, ValueCodec } from '../../codec/value-codec.ts'
 import { type Isolation, isolate } from '../local/isolation.ts'
 import { LocalEntry } from '../local/local-entry.ts'
 import type { LocalTier } from '../local/local-tier.ts'
 import { keptUntil, localTimes, type ReadMoment } from '../local/local-times.ts'
 import { type GenerationSet, NO_GENERATIONS } from '../tags/generation-set.ts'
-import type { GenerationTable } from '../tags/generation-table.ts'
-import type { KnownGeneration } from '../tags/known-generation.ts'
+import type { CheckedSet, GenerationCheck } from './generation-check.ts'
 import { ABSENT, type Judgement } from './judgement.ts'
-
-/** Stands for one read of a key, in the local tier too. */
-export interface KeyRead {
-  readonly storedKey: string
-  /** A moment of the generation table before it was sent. */
-  readonly askedAt: number
-  /**
-   * Set where the read must not be older than a change that was acknowledged anywhere before it began: the generations
-   * that were asked for together with the key. No other is believed whose push might still be on its way.
-   */
-  readonly asked?: ReadonlyMap<string, Promise<KnownGeneration | undefined>> | undefined
-}
+import type { KeyRead } from './key-read.ts'
 
 /** What an {@link EntryJudge} is made of. */
 export interface JudgeParts {
   readonly tier: SharedTier
   readonly codec: ValueCodec
   readonly local: LocalTier
-  readonly generations: GenerationTable
+  readonly check: GenerationCheck
   readonly isolation: Isolation
   /** Told of bytes that cannot be decoded. */
   readonly onUndecodable: (storedKey: string, error: unknown) => void
@@ -46,7 +26,7 @@ export interface JudgeParts {
 interface Opened {
   /** `undefined` for a plain value. */
   readonly facts: EntryFacts | undefined
-  readonly set: GenerationSet | undefined | Promise<GenerationSet | undefined>
+  readonly set: CheckedSet
   decode(): unknown
 }
 
@@ -59,9 +39,6 @@ interface Opened {
  */
 export class EntryJudge {
   readonly #parts: JudgeParts
-  /** The section `generations` of the last entry, and what it means: most entries have the same one. */
-  #lastSection: Buffer = Buffer.alloc(0)
-  #lastSet: GenerationSet = NO_GENERATIONS
 
   constructor(parts: JudgeParts) {
     this.#parts = parts
@@ -89,23 +66,6 @@ export class EntryJudge {
         throw error
       },
     )
-  }
-
-  /**
-   * Asks for the generations of a read that must not be older than a change that was acknowledged anywhere: for those
-   * whose pushes may arrive later than the reply.
-   */
-  askAnew(storedKey: string, generationKeys: readonly string[]): NonNullable<KeyRead['asked']> {
-    const { generations, tier } = this.#parts
-    const asked = new Map<string, Promise<KnownGeneration | undefined>>()
-    for (const generationKey of generationKeys) {
-      if (tier.pushesInOrder(storedKey, generationKey)) continue
-      const fetching = generations.fetchAnew(generationKey)
-      // A failure is told to the judgement that needs it.
-      fetching.catch(() => {})
-      asked.set(generationKey, fetching)
-    }
-    return asked
   }
 
   #concluded(read: KeyRead, judgement: Judgement): Judgement {
@@ -143,7 +103,7 @@ export class EntryJudge {
     if (plain !== undefined) {
       return {
         facts: readEntryFacts(bytes),
-        set: this.#setIn(read, bytes, plain),
+        set: this.#parts.check.setIn(read, bytes, plain),
         decode: () => codec.decodePlainEntry(bytes, plain),
       }
     }
@@ -152,7 +112,7 @@ export class EntryJudge {
     const { entry } = opened
     return {
       facts: entry,
-      set: entry === undefined ? NO_GENERATIONS : this.#currentSet(read, entry.generations),
+      set: entry === undefined ? NO_GENERATIONS : this.#parts.check.currentSet(read, entry.generations),
       decode: () => opened.decode(),
     }
   }
@@ -239,69 +199,4 @@ export class EntryJudge {
     }
     return { state: 'usable', stamp: stampIn(bytes), entry: untilMs(Number.POSITIVE_INFINITY) }
   }
-
-  /** The set of an entry in the form that is read most; usually the same as that of the entry before it. */
-  #setIn(read: KeyRead, bytes: Buffer, { generationsAt, payloadAt }: PlainEntry): Opened['set'] {
-    const isLasting = read.asked === undefined && this.#parts.tier.localTtlMs === Number.POSITIVE_INFINITY
-    if (isLasting && this.#lastSet.isValid && isAt(bytes, generationsAt, payloadAt, this.#lastSection)) {
-      return this.#lastSet
-    }
-    const set = this.#currentSet(read, readGenerations(bytes, generationsAt))
-    if (isLasting && set !== undefined && !(set instanceof Promise)) {
-      this.#lastSection = Buffer.from(bytes.subarray(generationsAt, payloadAt))
-      this.#lastSet = set
-    }
-    return set
-  }
-
-  /** The set of these generations if all are the current ones; `undefined` where one is not. */
-  #currentSet(read: KeyRead, bound: readonly BoundGeneration[]): Opened['set'] {
-    const isBelieved = bound.every(({ storedKey }) => this.#isBelieved(read, storedKey))
-    const set = isBelieved ? this.#parts.generations.resolve(bound) : undefined
-    return set ?? this.#askFor(read, bound)
-  }
-
-  /** Whether what is known of a generation may be believed, since news of a change would have come before the reply. */
-  #isBelieved({ asked, storedKey }: KeyRead, generationKey: string): boolean {
-    return asked === undefined || this.#parts.tier.pushesInOrder(storedKey, generationKey)
-  }
-
-  async #askFor(read: KeyRead, bound: readonly BoundGeneration[]): Promise<GenerationSet | undefined> {
-    // All in one tick, so in one round trip.
-    const current = await Promise.all(bound.map((one) => this.#current(read, one)))
-    const known: KnownGeneration[] = []
-    for (const one of current) {
-      if (one === undefined) return undefined
-      known.push(one)
-    }
-    return this.#parts.generations.setOf(bound, known)
-  }
-
-  /** What is known of a generation, if it is still the one that the entry is bound to. */
-  async #current(
-    read: KeyRead,
-    { generation, storedKey }: BoundGeneration,
-  ): Promise<KnownGeneration | undefined> {
-    const { generations } = this.#parts
-    let current: KnownGeneration | undefined
-    if (this.#isBelieved(read, storedKey)) {
-      const known = generations.known(storedKey)
-      if (known?.generation === generation) return known
-      // One that was read before this read began may be older than the entry, so it is read once more (T4).
-      const isSure = known !== undefined && known.confirmedAt >= read.askedAt
-      current = isSure ? undefined : await generations.fetch(storedKey)
-    } else {
-      current = await (read.asked?.get(storedKey) ?? generations.fetchAnew(storedKey))
-    }
-    return current?.generation === generation ? current : undefined
-  }
-}
-
-/** Whether these bytes stand there. They are too few for a native call to pay. */
-function isAt(bytes: Buffer, start: number, end: number, wanted: Buffer): boolean {
-  if (end - start !== wanted.length) return false
-  for (let index = 0; index < wanted.length; index++) {
-    if (bytes[start + index] !== wanted[index]) return false
-  }
-  return true
 }

@@ -3,13 +3,16 @@ import type { SharedTier } from '../../backend/shared-tier.ts'
 import type { Clock } from '../../foundation/clock.ts'
 import type { LocalTier } from '../local/local-tier.ts'
 import type { GenerationTable } from '../tags/generation-table.ts'
-import type { EntryJudge, KeyRead } from './entry-judge.ts'
-import { fit, type Judgement, type Wants } from './judgement.ts'
+import type { EntryJudge } from './entry-judge.ts'
+import type { GenerationCheck } from './generation-check.ts'
+import { type Judgement, judgementFor, type Wants } from './judgement.ts'
+import type { KeyRead } from './key-read.ts'
 
 /** What an {@link EntryReader} is made of. */
 export interface ReaderParts {
   readonly tier: SharedTier
   readonly judge: EntryJudge
+  readonly check: GenerationCheck
   readonly local: LocalTier
   readonly generations: GenerationTable
   readonly clock: Clock
@@ -33,14 +36,14 @@ export class EntryReader {
    * @throws CacheError where Redis cannot be read
    */
   async read(storedKey: string, wants: Wants, isPastLag = false): Promise<Judgement> {
-    const { generations, judge, local, opened, tier } = this.#parts
+    const { check, generations, local, opened, tier } = this.#parts
     // A new connection begins an epoch, which ends all reads that began before it.
     await opened()
-    const asked = isPastLag ? judge.askAnew(storedKey, wants.generationKeys) : undefined
+    const asked = isPastLag ? check.askAnew(storedKey, wants.generationKeys) : undefined
     const read = new SingleRead(storedKey, generations.now, asked, this.#parts)
     local.expect(storedKey, read)
     generations.fetchAll(wants.generationKeys)
-    return fit(await tier.read(storedKey, read), wants)
+    return judgementFor(await tier.read(storedKey, read), wants)
   }
 }
 

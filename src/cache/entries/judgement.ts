@@ -30,7 +30,10 @@ export function isBoundToAll(
 }
 
 /** The judgement for one caller: an entry that lacks one of its tags, or that its schema refuses, is unusable to it. */
-export async function fit(judgement: Judgement, { accepts, generationKeys }: Wants): Promise<Judgement> {
+export async function judgementFor(
+  judgement: Judgement,
+  { accepts, generationKeys }: Wants,
+): Promise<Judgement> {
   if (judgement.state !== 'usable') return judgement
   const { entry, stamp } = judgement
   if (!isBoundToAll(entry, generationKeys)) return { state: 'unusable', stamp }

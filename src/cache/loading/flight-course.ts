@@ -1,7 +1,7 @@
 import type { AcquireReply } from '../../backend/shared-tier.ts'
 import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import { fit, type Judgement } from '../entries/judgement.ts'
+import { type Judgement, judgementFor } from '../entries/judgement.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -115,7 +115,7 @@ export class FlightCourse {
     const { generations, local, opened, reader } = this.#core
     if (first?.isCurrent) {
       flight.beginReading(first.askedAt, first.epoch)
-      return fit(await first.judged(), request)
+      return judgementFor(await first.judged(), request)
     }
     await opened()
     // What is read or loaded from here on is newer than whatever was invalidated before this moment.

@@ -2,7 +2,7 @@ import { CacheError } from '../../foundation/cache-error.ts'
 import { assertCacheKey, isCacheKey } from '../../foundation/cache-key.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { isAccepted } from '../entries/acceptance.ts'
-import { fit } from '../entries/judgement.ts'
+import { judgementFor } from '../entries/judgement.ts'
 import {
   checkedTags,
   type GetOrSetOptions,
@@ -237,7 +237,7 @@ export class NamespaceReads {
   }
 
   async #entryIn(question: Question, read: FirstRead): Promise<LocalEntry | undefined> {
-    const judgement = await fit(await read.judged(), question)
+    const judgement = await judgementFor(await read.judged(), question)
     return judgement.state === 'usable' && this.#isFresh(judgement.entry) ? judgement.entry : undefined
   }
 

@@ -1,8 +1,8 @@
 import type { ReadOutcome, ReplyClock } from '../../backend/read-outcome.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { isAccepted } from '../entries/acceptance.ts'
-import type { KeyRead } from '../entries/entry-judge.ts'
 import { isBoundToAll, type Judgement, type Wants } from '../entries/judgement.ts'
+import type { KeyRead } from '../entries/key-read.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { FirstRead } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -100,12 +100,12 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
   #onJudged: ((judging: Promise<Judgement>) => void)[] | undefined
 
   private constructor(core: CacheCore, { generationKeys, storedKey }: Question, isPastLag: boolean) {
-    const { generations, judge, local } = core
+    const { check, generations, local } = core
     this.#core = core
     this.storedKey = storedKey
     this.askedAt = generations.now
     this.epoch = local.epoch
-    if (isPastLag) this.asked = judge.askAnew(storedKey, generationKeys)
+    if (isPastLag) this.asked = check.askAnew(storedKey, generationKeys)
     generations.fetchAll(generationKeys)
   }
 
