@@ -14,18 +14,21 @@ export type { RedisArgument } from './port/redis-port.ts'
 
 /** Options of {@link IoredisCacheBackend}. */
 export interface IoredisCacheBackendOptions extends BackendOptions {
-  /** A `Redis` or `Cluster` of `ioredis` 5 or 6; used as it is and never closed. It must have no `keyPrefix`. */
+  /** A `Redis` or `Cluster` of `ioredis` 5 or 6 without a `keyPrefix`. It is used as it is and never closed. */
   readonly client: IoredisClient | IoredisCluster
   /**
-   * How long a command may take; when it is over the call settles, whatever Redis does.
+   * The deadline of a command. The call settles by then, whatever Redis does.
    * @default CACHEWRIGHT_TIMEOUT, then `'1s'`
    */
   readonly timeout?: Duration | undefined
 }
 
 /**
- * The cache over a caller's own `ioredis`, for a program that has one already: this door does not load
- * `@redis/client`. Counters use a second connection, which never resends and is closed by `shutdown()`.
+ * A cache backend over a caller's own `ioredis` client, for a program that has one already. This entry point does not
+ * load `@redis/client`.
+ *
+ * On a single server, operations that run as scripts use a second connection, which never resends a command.
+ * `shutdown()` closes it.
  *
  * @example
  * ```ts

@@ -31,40 +31,42 @@ export type { NodeRedisSubscriber } from './node-redis/subscription.ts'
 export type { RedisArgument } from './port/redis-port.ts'
 export type { NodeAddress, NodeAddressMap } from './slots/slot-map.ts'
 
-/** A ready client of the caller's: of `@redis/client` (or `redis`) or of `ioredis`, single or cluster. */
+/** A caller's own client or cluster: of `@redis/client` (or `redis`), connected, or of `ioredis`. */
 export type RedisClient = NodeRedisClient | NodeRedisClusterClient | IoredisClient | IoredisCluster
 
-/** Options of {@link RedisCacheBackend}. At most one of `url`, `cluster`, `sentinel` and `client` may be given. */
+/** Options of {@link RedisCacheBackend}. Give at most one of `url`, `cluster`, `sentinel` and `client`. */
 export interface RedisCacheBackendOptions extends BackendOptions {
   /**
-   * `redis://`, `rediss://` (TLS) or `unix://`.
+   * The URL of a single server: `redis://`, `rediss://` (TLS) or `unix://`.
    * @default REDIS_URL, then `'redis://127.0.0.1:6379'`
    */
   readonly url?: string | undefined
+  /** A Redis Cluster. */
   readonly cluster?: ClusterOptions | undefined
+  /** A primary that Sentinels monitor. */
   readonly sentinel?: SentinelOptions | undefined
-  /** Used as it is and never closed. */
+  /** A client of the caller's, which is used as it is and never closed. */
   readonly client?: RedisClient | undefined
   /** Passed on to `@redis/client` for every connection that this backend opens (`socket: { ca }`, `username`, …). */
   readonly clientOptions?: NodeRedisOptions | undefined
   /**
-   * How long a command may take; when it is over the call settles, whatever Redis does.
+   * The deadline of a command. The call settles by then, whatever Redis does.
    * @default CACHEWRIGHT_TIMEOUT, then `'1s'`
    */
   readonly timeout?: Duration | undefined
   /**
-   * How long `initialize()` may take to connect.
+   * The deadline for connecting in `initialize()`.
    * @default '5s'
    */
   readonly connectTimeout?: Duration | undefined
 }
 
 /**
- * The cache in Redis or Valkey (6.2 and later): a single server by URL, a Cluster, a primary behind Sentinels,
- * or a client of the caller's.
+ * A cache backend in Redis or Valkey (6.2 and later): a single server by URL, a Cluster, a primary behind Sentinels, or
+ * a client of the caller's.
  *
- * A read or a write is one round trip. The `get`s of one tick travel as one MGET (one a hash slot on a cluster).
- * On a cluster every operation works across slots.
+ * A read or a write is one round trip. The `get`s of one tick share one MGET (one for each hash slot on a cluster). On
+ * a cluster every operation works across slots.
  *
  * @example
  * ```ts
@@ -95,7 +97,7 @@ export class RedisCacheBackend<T = unknown> extends StoreBackend<T> {
 
 type PortOpener = (listener: RedisPortListener) => RedisPort
 
-/** Checks at once what was asked for; the port that comes of it needs a listener first. */
+/** Checks the options at once, and returns a function that makes the port, which needs a listener. */
 function portOpener(
   { client, clientOptions = {}, cluster, sentinel, url }: RedisCacheBackendOptions,
   environmentUrl: string | undefined,

@@ -5,7 +5,7 @@ import { unavailable } from '../port/redis-errors.ts'
 import type { RedisPortListener } from '../port/redis-port.ts'
 import type { ResolvedTimeouts } from '../port/redis-timeouts.ts'
 
-/** What all connections to the nodes of a cluster have in common. */
+/** Settings that all nodes of a cluster share. */
 export interface NodeSettings {
   readonly options: NodeRedisOptions
   readonly timeouts: ResolvedTimeouts
@@ -14,11 +14,11 @@ export interface NodeSettings {
   readonly onLost: () => void
 }
 
-/** A node of a cluster, and the one connection to it, which dials itself anew once it has been there. */
+/** A node of a cluster, and the one connection to it. A connection that was made once is redialled when it is lost. */
 export class ClusterNode {
-  /** `host:port` by which the cluster names it. */
+  /** The `host:port` that the cluster reports for it. */
   readonly name: string
-  /** Where it is reached. */
+  /** The host at which it is reached. */
   readonly host: string
   readonly connection: NodeRedisConnection
   readonly #timeouts: ResolvedTimeouts
@@ -56,7 +56,7 @@ export class ClusterNode {
     return this.#isConnected
   }
 
-  /** Resolves once commands can be sent. A connection that was lost is being dialled: that is not waited for. */
+  /** Resolves when commands can be sent. Rejects at once while a lost connection is being redialled. */
   open(): Promise<void> {
     if (this.#isConnected) return Promise.resolve()
     if (this.#wasConnected) return Promise.reject(unavailable('not connected'))
@@ -64,7 +64,7 @@ export class ClusterNode {
     return this.#dialling
   }
 
-  /** Waits for replies that are due, but no longer than a command may take. Never rejects. */
+  /** Waits for outstanding replies, at most for the deadline of a command, and closes. Never rejects. */
   async close(): Promise<void> {
     this.#isConnected = false
     await within(this.connection.close(), this.#timeouts.timeoutMs, () => this.connection.drop()).catch(
@@ -86,7 +86,7 @@ export class ClusterNode {
   }
 }
 
-/** Settles as `work` does, or rejects when the bound is over. */
+/** Settles as `work` does, or rejects after `boundMs` and calls `giveUp`. */
 export function within<Result>(
   work: Promise<Result>,
   boundMs: number,

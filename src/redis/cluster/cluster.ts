@@ -16,57 +16,44 @@ import type {
   ReplyForm,
 } from '../port/redis-port.ts'
 import type { ResolvedTimeouts } from '../port/redis-timeouts.ts'
+import { followRedirects, type RedirectingClient } from '../slots/follow-redirects.ts'
 import { keySlot } from '../slots/key-slot.ts'
-import {
-  mappedAddress,
-  type NodeAddressMap,
-  ownersIn,
-  parseRedirect,
-  type SlotMap,
-} from '../slots/slot-map.ts'
+import { mappedAddress, type NodeAddressMap, parseRedirect } from '../slots/slot-map.ts'
+import { ClusterMembers } from './cluster-members.ts'
 import { ClusterNode, type NodeSettings, within } from './cluster-node.ts'
 import { SlotMapSurvey } from './slot-map-survey.ts'
 import { SlotMapWatch } from './slot-map-watch.ts'
 
 /** A Redis Cluster. */
 export interface ClusterOptions {
-  /** URLs of some of its nodes, to discover the others from; credentials and TLS are those of the first. */
+  /** URLs of some nodes, to discover the others from. The credentials and TLS of the first apply to all nodes. */
   readonly nodes: readonly string[]
-  /** Where to reach a node instead of where it says it is, for a cluster behind a tunnel or in containers. */
+  /** Where to reach nodes that cannot be reached at the address they report, as behind a tunnel or in containers. */
   readonly nodeAddressMap?: NodeAddressMap | undefined
 }
 
-/** How often a command follows a slot that moves. */
-const MAX_REDIRECTS = 5
-
 /**
- * A cluster: one connection to each master, and the map of who owns which slot.
+ * A port over a Redis Cluster, with one connection to each master and a slot map.
  *
- * A command goes straight to the owner of its slot. One that is sent elsewhere (MOVED, ASK) has not been executed
- * and follows; nothing else is sent again. The map is looked at anew after a MOVED, after a lost connection until
- * all is whole again, and every few seconds where somebody watches: a process that only reads what it keeps would
- * never meet a MOVED, and not hear of changes to keys that have moved.
+ * A command is sent to the owner of its slot. A node that answers with MOVED or ASK has not executed the command, so it
+ * is sent again to the node that the reply names; nothing else is sent twice.
+ *
+ * The slot map is refreshed after a MOVED, and after a lost connection until every slot has a connected owner. With a
+ * watch it is also polled every few seconds: a process whose reads are all local would never get a MOVED, nor the
+ * invalidations of keys that have moved.
  */
 export class NodeRedisCluster implements RedisPort {
   readonly isCluster = true
   readonly #locate: (address: string) => RedisAddress
   readonly #settings: NodeSettings
   readonly #survey: SlotMapSurvey
-  readonly #lookout: SlotMapWatch = new SlotMapWatch(() => this.#lookAround())
-  /** By the address that the cluster knows them by. */
-  readonly #nodes = new Map<string, ClusterNode>()
-  /** Are not needed any more, and still answer what they were asked; with the end of that. */
-  readonly #retired = new Map<ClusterNode, Promise<void>>()
-  /** Those that a command was sent on to since the last look, which owners of slots may not have been yet. */
-  readonly #newcomers = new Set<ClusterNode>()
-  /** By slot. */
-  #owners: (ClusterNode | undefined)[] = []
-  /** From `connect` to `close`. */
-  #life: AbortController | undefined
+  readonly #slotMapWatch: SlotMapWatch = new SlotMapWatch(() => this.#refreshSlotMap())
+  readonly #members: ClusterMembers = new ClusterMembers((address) => this.#createNode(address))
+  /** From `connect` until `close` or `drop`, which abort it. */
+  #session: AbortController | undefined
   #watch: PortWatch | undefined
-  /** Knows of a change, and so is asked first. */
-  #witness: ClusterNode | undefined
-  #turn = 0
+  /** The node that answered with the last MOVED: its slot map is new, so it is asked first. */
+  #movedBy: ClusterNode | undefined
 
   constructor(
     { nodeAddressMap, nodes }: ClusterOptions,
@@ -83,50 +70,50 @@ export class NodeRedisCluster implements RedisPort {
       const { host, port } = mappedAddress(address, nodeAddressMap)
       return { ...common, socket: { host, port, tls: socket.tls }, endpoint: `${host}:${port}` }
     }
-    this.#settings = { options, timeouts, listener, onLost: () => this.#lookout.soon() }
+    this.#settings = { options, timeouts, listener, onLost: () => this.#slotMapWatch.refreshSoon() }
     this.#survey = new SlotMapSurvey(seeds, this.#settings)
   }
 
   async connect(): Promise<void> {
-    if (this.#life !== undefined) return
-    const life = new AbortController()
-    this.#life = life
+    if (this.#session !== undefined) return
+    const session = new AbortController()
+    this.#session = session
     try {
-      const map = await this.#survey.look([], life.signal)
-      if (life.signal.aborted) throw unavailable('closed while connecting')
-      this.#install(map)
-      await Promise.all(this.#masters().map((node) => node.open()))
-      if (life.signal.aborted) throw unavailable('closed while connecting')
-      this.#lookout.start()
-      if (!this.#isWhole()) this.#lookout.soon()
+      const map = await this.#survey.fetch([], session.signal)
+      if (session.signal.aborted) throw unavailable('closed while connecting')
+      if (this.#members.install(map)) this.#watch?.rerouted()
+      await Promise.all(this.#members.masters().map((node) => node.open()))
+      if (session.signal.aborted) throw unavailable('closed while connecting')
+      this.#slotMapWatch.start()
+      if (!this.#members.isComplete()) this.#slotMapWatch.refreshSoon()
     } catch (error) {
-      if (this.#life === life) this.drop()
-      throw handshakeError(error)
+      if (this.#session === session) this.drop()
+      throw connectError(error)
     }
   }
 
   async close(): Promise<void> {
-    for (const node of this.#end()) this.#retire(node)
-    await Promise.all(this.#retired.values())
+    this.#endSession()
+    await this.#members.close()
   }
 
   drop(): void {
-    for (const node of [...this.#end(), ...this.#retired.keys()]) node.drop()
-    this.#retired.clear()
+    this.#endSession()
+    this.#members.drop()
   }
 
-  outOfStep(): void {
-    for (const node of this.#retired.keys()) node.drop()
-    for (const { connection } of this.#nodes.values()) connection.outOfStep()
+  desynchronized(): void {
+    this.#members.dropRetired()
+    for (const { connection } of this.#members.all()) connection.desynchronized()
   }
 
   suspect(storedKey: string): void {
-    this.#owners[keySlot(storedKey)]?.connection.suspect()
-    this.#lookout.soon()
+    this.#members.ownerOf(keySlot(storedKey))?.connection.suspect()
+    this.#slotMapWatch.refreshSoon()
   }
 
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
-    const owner = this.#owners[keySlot(storedKey)]
+    const owner = this.#members.ownerOf(keySlot(storedKey))
     if (owner === undefined) return Promise.reject(unavailable('not connected to an owner of this slot'))
     return owner.connection
       .send(storedKey, command, form)
@@ -138,7 +125,7 @@ export class NodeRedisCluster implements RedisPort {
   }
 
   async masters(): Promise<readonly RedisNode[]> {
-    const masters = this.#masters()
+    const masters = this.#members.masters()
     if (masters.length === 0) throw unavailable('not connected')
     return masters.map(({ connection }) => ({
       send: (command, form) => connection.send('', command, form),
@@ -148,18 +135,18 @@ export class NodeRedisCluster implements RedisPort {
 
   watch(watch: PortWatch): void {
     this.#watch = watch
-    for (const { connection } of this.#nodes.values()) connection.watch(watch)
-    this.#lookout.beVigilant()
+    for (const { connection } of this.#members.all()) connection.watch(watch)
+    this.#slotMapWatch.poll()
   }
 
   connectionOf(storedKey: string): PortConnection | undefined {
-    return this.#owners[keySlot(storedKey)]?.connection.connectionOf()
+    return this.#members.ownerOf(keySlot(storedKey))?.connection.connectionOf()
   }
 
-  /** At any node: what is published at one is heard at all. */
+  /** Subscribes at any node: a cluster broadcasts what is published at one node to all of them. */
   async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
     let failure: unknown = unavailable('not connected')
-    for (const { connection } of this.#connected()) {
+    for (const { connection } of this.#members.connected()) {
       try {
         return await connection.subscribe(channel, listener)
       } catch (error) {
@@ -169,120 +156,71 @@ export class NodeRedisCluster implements RedisPort {
     throw failure
   }
 
-  /** Sends a command on to where its refusal says that it belongs. Any other failure is passed on. */
   async #follow(
     error: unknown,
-    refusedBy: ClusterNode,
+    owner: ClusterNode,
     storedKey: string,
     command: readonly RedisArgument[],
     form: ReplyForm,
   ): Promise<RedisReply> {
-    let refusal = error
-    let node = refusedBy
-    for (let redirects = 0; redirects < MAX_REDIRECTS; redirects++) {
-      const redirect = isErrorReply(refusal) ? parseRedirect(refusal.message, node.host) : undefined
-      if (redirect === undefined || this.#life === undefined) break
-      const target = this.#nodeAt(redirect.address)
-      this.#newcomers.add(target)
-      if (redirect.isPermanent) this.#moved(keySlot(storedKey), target, node)
-      node = target
-      await within(node.open(), this.#settings.timeouts.timeoutMs)
-      try {
-        // Both are written in this tick, so nothing comes between them.
-        if (!redirect.isPermanent) node.connection.send(storedKey, ['ASKING'], 'text').catch(() => {})
-        return await node.connection.send(storedKey, command, form)
-      } catch (next) {
-        refusal = next
-      }
+    try {
+      return await followRedirects(this.#redirecting(storedKey), error, owner, command, form)
+    } catch (failure) {
+      // A node that cannot reach the majority of the others answers CLUSTERDOWN to every command.
+      if (isReply(fromNodeRedis(failure), 'CLUSTERDOWN')) this.#slotMapWatch.refreshSoon()
+      throw failure
     }
-    // A node that has lost sight of the others says so to every command.
-    if (isReply(fromNodeRedis(refusal), 'CLUSTERDOWN')) this.#lookout.soon()
-    throw refusal
   }
 
-  #moved(slot: number, owner: ClusterNode, witness: ClusterNode): void {
-    if (this.#owners[slot] === owner) return
-    this.#owners[slot] = owner
+  #redirecting(storedKey: string): RedirectingClient<ClusterNode> {
+    return {
+      redirectIn: (error, { host }) =>
+        isErrorReply(error) && this.#session !== undefined ? parseRedirect(error.message, host) : undefined,
+      nodeFor: async ({ address, isPermanent }, from) => {
+        const target = this.#members.redirectTarget(address)
+        if (isPermanent) this.#learnOwner(keySlot(storedKey), target, from)
+        await within(target.open(), this.#settings.timeouts.timeoutMs)
+        return target
+      },
+      send: ({ connection }, words, replyForm) => connection.send(storedKey, words, replyForm),
+    }
+  }
+
+  #learnOwner(slot: number, owner: ClusterNode, from: ClusterNode): void {
+    if (!this.#members.setOwner(slot, owner)) return
     this.#watch?.rerouted()
-    this.#witness = witness
-    this.#lookout.soon()
+    this.#movedBy = from
+    this.#slotMapWatch.refreshSoon()
   }
 
-  /** @returns whether all is well */
-  async #lookAround(): Promise<boolean> {
-    const { signal } = this.#life as AbortController
-    const witness = this.#witness
-    this.#witness = undefined
-    const nodes = this.#connected().filter((node) => node !== witness)
-    const map = await this.#survey.look(witness?.isConnected ? [witness, ...nodes] : nodes, signal)
+  /** @returns whether every slot has a connected owner */
+  async #refreshSlotMap(): Promise<boolean> {
+    const { signal } = this.#session as AbortController
+    const movedBy = this.#movedBy
+    this.#movedBy = undefined
+    const nodes = this.#members.connected().filter((node) => node !== movedBy)
+    const map = await this.#survey.fetch(movedBy?.isConnected ? [movedBy, ...nodes] : nodes, signal)
     if (signal.aborted) return true
-    this.#install(map)
-    for (const master of this.#masters()) master.open().catch(() => {})
-    return this.#isWhole()
+    if (this.#members.install(map)) this.#watch?.rerouted()
+    for (const master of this.#members.masters()) master.open().catch(() => {})
+    return this.#members.isComplete()
   }
 
-  #install(map: SlotMap): void {
-    const before = this.#owners
-    this.#owners = map.map((address) => (address === undefined ? undefined : this.#nodeAt(address)))
-    const named = ownersIn(map)
-    for (const [address, node] of this.#nodes) {
-      if (named.has(address) || this.#newcomers.has(node)) continue
-      this.#nodes.delete(address)
-      this.#retire(node)
-    }
-    this.#newcomers.clear()
-    const hasChanged = this.#owners.some((owner, slot) => owner !== before[slot])
-    if (before.length > 0 && hasChanged) this.#watch?.rerouted()
-  }
-
-  #nodeAt(address: string): ClusterNode {
-    let node = this.#nodes.get(address)
-    if (node === undefined) {
-      node = new ClusterNode(address, () => this.#locate(address), this.#settings)
-      this.#nodes.set(address, node)
-      if (this.#watch !== undefined) node.connection.watch(this.#watch)
-    }
+  #createNode(address: string): ClusterNode {
+    const node = new ClusterNode(address, () => this.#locate(address), this.#settings)
+    if (this.#watch !== undefined) node.connection.watch(this.#watch)
     return node
   }
 
-  #retire(node: ClusterNode): void {
-    this.#retired.set(
-      node,
-      node.close().finally(() => this.#retired.delete(node)),
-    )
-  }
-
-  /** Forgets all nodes, and returns them. */
-  #end(): readonly ClusterNode[] {
-    this.#life?.abort()
-    this.#life = undefined
-    this.#lookout.stop()
-    const nodes = [...this.#nodes.values()]
-    this.#nodes.clear()
-    this.#newcomers.clear()
-    this.#owners = []
-    return nodes
-  }
-
-  /** Those that own slots. */
-  #masters(): readonly ClusterNode[] {
-    return [...new Set(this.#owners)].filter((owner) => owner !== undefined)
-  }
-
-  /** Whether every slot has an owner that is connected. */
-  #isWhole(): boolean {
-    return !this.#owners.includes(undefined) && this.#masters().every(({ isConnected }) => isConnected)
-  }
-
-  /** Those that may be asked, beginning with another each time. */
-  #connected(): readonly ClusterNode[] {
-    const nodes = [...this.#nodes.values()].filter(({ isConnected }) => isConnected)
-    const first = this.#turn++ % Math.max(nodes.length, 1)
-    return [...nodes.slice(first), ...nodes.slice(0, first)]
+  #endSession(): void {
+    this.#session?.abort()
+    this.#session = undefined
+    this.#slotMapWatch.stop()
   }
 }
 
-function handshakeError(error: unknown): CacheError {
+/** A connection that is lost during the handshake was never made, so no command was lost with it. */
+function connectError(error: unknown): CacheError {
   const failure = fromNodeRedis(error)
   return failure.code === 'CACHE_DISCONNECTED' ? unavailable(detailOf(error)) : failure
 }

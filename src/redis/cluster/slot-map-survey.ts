@@ -5,67 +5,70 @@ import { disconnected, unavailable } from '../port/redis-errors.ts'
 import { parseSlotMap, type SlotMap } from '../slots/slot-map.ts'
 import { ClusterNode, type NodeSettings, within } from './cluster-node.ts'
 
-/** Longest wait for one node while there are others to ask. */
-const ANSWER_MS = 1_000
+/** Longest wait for the reply of one node. */
+const REPLY_MS = 1_000
 
-/** The slot map in the eyes of one node. */
-interface View {
+/** The slot map as one node reports it. */
+interface ReportedMap {
   readonly map: SlotMap
-  /** The cluster's clock as far as this node has heard of it; `NaN` where it may not be asked. */
+  /** The `cluster_current_epoch` that the node knows; `NaN` where the user may not ask for it. */
   readonly epoch: number
 }
 
 /**
- * Finds out who owns which slot: asks one node after the other until one answers (`CLUSTER SLOTS`).
+ * Fetches the slot map of a cluster: asks one node after the other until one replies (`CLUSTER SLOTS`, `CLUSTER INFO`).
  *
- * A failover or a moved slot begins a new epoch, of which some nodes hear late, and one that is cut off from the
- * others never. So a node that is behind what was known already is believed only where all that answer are.
+ * A failover or a moved slot begins a new configuration epoch. Some nodes learn of it late, and a node that is
+ * partitioned from the others does not learn of it. So a map of an older epoch than one fetched before is accepted only
+ * if no node has a newer one.
  */
 export class SlotMapSurvey {
   readonly #seeds: readonly RedisAddress[]
   readonly #settings: NodeSettings
+  /** Longest time for connecting to one seed and its reply. */
   readonly #seedMs: number
+  /** The epoch of the last accepted map. */
   #epoch = Number.NEGATIVE_INFINITY
 
   constructor(seeds: readonly RedisAddress[], settings: NodeSettings) {
     const { connectTimeoutMs } = settings.timeouts
     this.#seeds = seeds
     this.#settings = { ...settings, listener: { connected() {}, disconnected() {} }, onLost() {} }
-    this.#seedMs = Math.max(connectTimeoutMs / seeds.length, Math.min(connectTimeoutMs, ANSWER_MS))
+    this.#seedMs = Math.max(connectTimeoutMs / seeds.length, Math.min(connectTimeoutMs, REPLY_MS))
   }
 
   /**
-   * @param nodes those that are connected, in the order to be asked; the seeds come after them
-   * @throws CacheError what a server said where one said something, else why the first could not be reached
+   * @param nodes connected nodes, in the order in which to ask them; the seeds are asked after them
+   * @throws CacheError the first error reply, if some server sent one; else why the first node could not be reached
    */
-  async look(nodes: readonly ClusterNode[], signal: AbortSignal): Promise<SlotMap> {
-    const questions = [
+  async fetch(nodes: readonly ClusterNode[], signal: AbortSignal): Promise<SlotMap> {
+    const requests = [
       ...nodes.map((node) => () => askNode(node)),
       ...this.#seeds.map((seed) => () => this.#askSeed(seed, signal)),
     ]
-    let behind: View | undefined
-    let refusal: CacheError | undefined
-    for (const question of questions) {
+    let newestOutdated: ReportedMap | undefined
+    let failure: CacheError | undefined
+    for (const request of requests) {
       if (signal.aborted) break
       try {
-        const view = await question()
-        if (!(view.epoch < this.#epoch)) return this.#believe(view)
-        if (behind === undefined || view.epoch > behind.epoch) behind = view
+        const reported = await request()
+        if (!(reported.epoch < this.#epoch)) return this.#accept(reported)
+        if (newestOutdated === undefined || reported.epoch > newestOutdated.epoch) newestOutdated = reported
       } catch (error) {
-        const failure = fromNodeRedis(error)
-        if (refusal === undefined || (!isAnswer(refusal) && isAnswer(failure))) refusal = failure
+        const next = fromNodeRedis(error)
+        if (failure === undefined || (!isRefusal(failure) && isRefusal(next))) failure = next
       }
     }
-    if (behind !== undefined) return this.#believe(behind)
-    throw refusal ?? unavailable('closed while connecting')
+    if (newestOutdated !== undefined) return this.#accept(newestOutdated)
+    throw failure ?? unavailable('closed while connecting')
   }
 
-  #believe({ epoch, map }: View): SlotMap {
+  #accept({ epoch, map }: ReportedMap): SlotMap {
     if (!Number.isNaN(epoch)) this.#epoch = epoch
     return map
   }
 
-  async #askSeed(seed: RedisAddress, signal: AbortSignal): Promise<View> {
+  async #askSeed(seed: RedisAddress, signal: AbortSignal): Promise<ReportedMap> {
     const node = new ClusterNode(seed.endpoint, () => seed, this.#settings)
     const drop = () => node.drop()
     signal.addEventListener('abort', drop)
@@ -81,19 +84,19 @@ export class SlotMapSurvey {
   }
 }
 
-function isAnswer({ replyCode }: CacheError): boolean {
+function isRefusal({ replyCode }: CacheError): boolean {
   return replyCode !== undefined
 }
 
-async function askNode({ connection, host }: ClusterNode): Promise<View> {
-  const questions = Promise.all([
+async function askNode({ connection, host }: ClusterNode): Promise<ReportedMap> {
+  const replies = Promise.all([
     connection.send('', ['CLUSTER', 'SLOTS'], 'text'),
     connection.send('', ['CLUSTER', 'INFO'], 'text').catch(() => ''),
   ])
-  const [slots, info] = await within(questions, ANSWER_MS, () => connection.suspect())
+  const [slots, info] = await within(replies, REPLY_MS, () => connection.suspect())
   const map = parseSlotMap(slots, host)
   if (map === undefined) {
-    connection.outOfStep()
+    connection.desynchronized()
     throw disconnected('its replies came out of step')
   }
   if (map.every((owner) => owner === undefined)) throw unavailable('the node knows of no slots')

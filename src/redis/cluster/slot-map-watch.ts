@@ -1,72 +1,75 @@
 import { LONGEST_REDIAL_MS } from '../node-redis/options.ts'
 
-/** Lets a burst of signs that something has changed come to one look. */
+/** Delay of a refresh, so that a burst of requests leads to a single one. */
 const SOON_MS = 50
-/** How often a process looks that meets no sign. */
-const QUIET_MS = 5_000
+/** Time between two polls. */
+const POLL_MS = 5_000
 
-/** Decides when to look at the slot map of a cluster again. */
+/** Schedules the refreshes of a cluster's slot map: soon after a request, after failures with backoff, and by polling. */
 export class SlotMapWatch {
-  readonly #look: () => Promise<boolean>
+  readonly #refresh: () => Promise<boolean>
   #timer: NodeJS.Timeout | undefined
-  /** Counts the looks in a row that were in vain. */
-  #vainLooks = 0
-  #isSoon = false
-  #isLooking = false
-  #isVigilant = false
+  /** Refreshes in a row that failed. */
+  #failures = 0
+  #isRequested = false
+  #isRefreshing = false
+  #isPolling = false
   #isStopped = true
 
-  /** @param look answers whether all is well; where it is not, or where it rejects, it is called again after a pause */
-  constructor(look: () => Promise<boolean>) {
-    this.#look = look
+  /**
+   * @param refresh resolves to whether the cluster is complete; if it is not, or if `refresh` rejects, the refresh counts
+   * as failed and is repeated
+   */
+  constructor(refresh: () => Promise<boolean>) {
+    this.#refresh = refresh
   }
 
-  /** From now on it looks. */
   start(): void {
     this.#isStopped = false
-    this.#vainLooks = 0
-    this.#next()
+    this.#failures = 0
+    this.#schedule()
   }
 
   stop(): void {
     this.#isStopped = true
-    this.#isSoon = false
+    this.#isRequested = false
     clearTimeout(this.#timer)
   }
 
-  /** From now on it looks also without a sign: a quiet process meets none. */
-  beVigilant(): void {
-    this.#isVigilant = true
-    if (!this.#isStopped && !this.#isSoon && !this.#isLooking) this.#next()
+  /** From now on, also refreshes every five seconds without a request. */
+  poll(): void {
+    this.#isPolling = true
+    if (!this.#isStopped && !this.#isRequested && !this.#isRefreshing) this.#schedule()
   }
 
-  /** There is a sign that something has changed. */
-  soon(): void {
-    if (this.#isStopped || this.#isSoon) return
-    this.#isSoon = true
-    if (!this.#isLooking) this.#next()
+  /** Requests a refresh, since the slot map may have changed. */
+  refreshSoon(): void {
+    if (this.#isStopped || this.#isRequested) return
+    this.#isRequested = true
+    if (!this.#isRefreshing) this.#schedule()
   }
 
-  async #watch(): Promise<void> {
-    this.#isSoon = false
-    this.#isLooking = true
-    const isWell = await this.#look().catch(() => false)
-    this.#isLooking = false
-    this.#vainLooks = isWell ? 0 : this.#vainLooks + 1
-    if (!this.#isStopped) this.#next()
+  async #run(): Promise<void> {
+    this.#isRequested = false
+    this.#isRefreshing = true
+    const isComplete = await this.#refresh().catch(() => false)
+    this.#isRefreshing = false
+    this.#failures = isComplete ? 0 : this.#failures + 1
+    if (!this.#isStopped) this.#schedule()
   }
 
-  #next(): void {
+  #schedule(): void {
     clearTimeout(this.#timer)
-    const pauseMs = this.#pauseMs()
-    if (pauseMs !== undefined) this.#timer = setTimeout(() => this.#watch(), pauseMs).unref()
+    const delayMs = this.#delayMs()
+    if (delayMs !== undefined) this.#timer = setTimeout(() => this.#run(), delayMs).unref()
   }
 
-  #pauseMs(): number | undefined {
-    if (this.#isSoon) return SOON_MS
-    if (this.#vainLooks > 0) {
-      return Math.min(SOON_MS * 2 ** this.#vainLooks, LONGEST_REDIAL_MS) * (0.8 + 0.2 * Math.random())
+  /** `undefined` while there is no reason to refresh. */
+  #delayMs(): number | undefined {
+    if (this.#isRequested) return SOON_MS
+    if (this.#failures > 0) {
+      return Math.min(SOON_MS * 2 ** this.#failures, LONGEST_REDIAL_MS) * (0.8 + 0.2 * Math.random())
     }
-    return this.#isVigilant ? QUIET_MS : undefined
+    return this.#isPolling ? POLL_MS : undefined
   }
 }

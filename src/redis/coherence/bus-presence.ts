@@ -2,36 +2,37 @@ import type { Clock } from '../../foundation/clock.ts'
 import { busPresenceKey } from '../../foundation/reserved-keys.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 
-/** How long the sign stands without being renewed. */
-const SIGN_TTL_MS = 60_000
-/** How often it is renewed. Each time pushes it to everybody who reads it. */
+/** Lifetime of the presence key without a renewal. */
+const PRESENCE_TTL_MS = 60_000
+/** Time between two renewals. Each renewal pushes an invalidation to every process that has read the key. */
 const RENEWAL_MS = 20_000
-/** How long those who read it are given to learn of it. */
+/** Time that processes which have read the key are given to learn that it exists now. */
 const GRACE_MS = 500
 
-/** What a {@link BusPresence} tells. */
+/** Receives the events of a {@link BusPresence}. */
 export interface PresenceListener {
-  /** Everybody knows by now that somebody listens. */
+  /** Called when every process knows that the bus has a subscriber. */
   established(): void
-  /** The sign was not there though it should have been: what changed meanwhile may not have been told. */
+  /** Called when the key was missing though it should exist: changes made meanwhile may not have been published. */
   wasMissing(): void
 }
 
 /**
- * The sign that somebody listens to the bus: a key that listeners keep alive. Caches that are tracked have no need of
- * the bus and would publish to nobody; they read the sign, tracked, and publish while it stands or may stand.
+ * The presence key, which exists while some process is subscribed to the bus. Subscribers renew it.
+ *
+ * Processes with tracked connections do not need the bus themselves, and without a subscriber nobody needs their
+ * messages. They read the key on a tracked connection, and publish while it exists or may exist.
  */
 export class BusPresence {
   readonly storedKey: string
   readonly #port: RedisPort
   readonly #clock: Clock
   readonly #listener: PresenceListener
-  /** Whether somebody may be listening, as far as this process knows. */
-  #isPossible = true
-  /** Counts the looks, since only the last one tells the present. */
-  #looks = 0
-  /** The look that was answered last. */
-  #answered = 0
+  #mayHaveSubscribers = true
+  /** Numbers the reads of the key: only the last one tells its present state. */
+  #lastRead = 0
+  /** The highest number of a read that was answered. */
+  #lastAnswered = 0
   #renewedAtMs = Number.NEGATIVE_INFINITY
   #isEstablished = false
 
@@ -42,49 +43,50 @@ export class BusPresence {
     this.storedKey = busPresenceKey(prefix)
   }
 
-  get isPossible(): boolean {
-    return this.#isPossible
+  /** Whether some process may be subscribed to the bus, as far as this process knows. */
+  get mayHaveSubscribers(): boolean {
+    return this.#mayHaveSubscribers
   }
 
-  /** Reads the sign; until that is done, somebody may be listening. */
-  look(): void {
-    this.#isPossible = true
-    const look = ++this.#looks
+  /** Reads the key. Until the reply arrives, the bus may have subscribers. */
+  read(): void {
+    this.#mayHaveSubscribers = true
+    const read = ++this.#lastRead
     this.#port.send(this.storedKey, ['MGET', this.storedKey], 'bytes').then(
       (reply) => {
-        this.#answered = Math.max(this.#answered, look)
-        if (look === this.#looks) this.#isPossible = (reply as readonly unknown[])[0] !== null
+        this.#lastAnswered = Math.max(this.#lastAnswered, read)
+        if (read === this.#lastRead) this.#mayHaveSubscribers = (reply as readonly unknown[])[0] !== null
       },
       () => {},
     )
   }
 
-  /** Looks again where the last look was in vain. */
-  lookAgain(): void {
-    if (this.#answered !== this.#looks) this.look()
+  /** Reads the key again if the last read was not answered. */
+  retryRead(): void {
+    if (this.#lastAnswered !== this.#lastRead) this.read()
   }
 
-  /** This process listens from now on. */
-  appear(): void {
+  /** Called when this process has subscribed to the bus. */
+  establish(): void {
     this.#isEstablished = false
-    this.#sign()
+    this.#createIfMissing()
   }
 
-  /** Keeps the sign alive, and notices where it was lost. */
-  beat(): void {
+  /** Renews the key when it is time to, and checks at every other call that it still exists. */
+  heartbeat(): void {
     const nowMs = this.#clock.monotonicMs()
     if (nowMs - this.#renewedAtMs < RENEWAL_MS) {
-      this.#sign()
+      this.#createIfMissing()
       return
     }
     this.#renewedAtMs = nowMs
     this.#port
-      .send(this.storedKey, ['SET', this.storedKey, '1', 'PX', String(SIGN_TTL_MS)], 'text')
+      .send(this.storedKey, ['SET', this.storedKey, '1', 'PX', String(PRESENCE_TTL_MS)], 'text')
       .catch(() => {})
   }
 
-  #sign(): void {
-    const command = ['SET', this.storedKey, '1', 'NX', 'PX', String(SIGN_TTL_MS)]
+  #createIfMissing(): void {
+    const command = ['SET', this.storedKey, '1', 'NX', 'PX', String(PRESENCE_TTL_MS)]
     this.#port.send(this.storedKey, command, 'text').then(
       (reply) => {
         const wasMissing = reply !== null

@@ -2,40 +2,50 @@ import { randomBytes } from 'node:crypto'
 import type { Clock } from '../../foundation/clock.ts'
 import type { ChannelSubscription, RedisPort } from '../port/redis-port.ts'
 
-/** What a {@link InvalidationBus} tells. */
+/** Receives the events of an {@link InvalidationBus}. */
 export interface BusListener {
   /** Other processes have changed these keys. */
   changed(storedKeys: readonly string[]): void
-  /** The channel delivers from now on. */
+  /** The subscription has been made: messages arrive from now on. */
   joined(): void
-  /** A message was missed; the channel goes on delivering. */
+  /** A message was lost; the subscription goes on. */
   missed(): void
-  /** The channel delivers nothing any more, until it is joined again. */
+  /** The subscription was lost. No message arrives until it is made again. */
   lost(reason: string): void
 }
 
-/** What is known of another publisher. */
-interface Publisher {
-  /** The number that its next message bears. */
-  next: number
-  /** Numbers beyond `next` that have arrived already. */
-  readonly early: Set<number>
-  /** Since when `next` has been awaited though later ones arrived. */
-  gapSinceMs: number | undefined
-  heardAtMs: number
+/** An own message of an {@link InvalidationBus}. */
+export interface BusMessage {
+  readonly number: number
+  /** The keys that a change concerns; none in a heartbeat. */
+  readonly storedKeys: readonly string[]
 }
 
-/** Pause before a lost channel is joined again. */
+/** What has been received from another publisher. */
+interface Publisher {
+  /** The number of the next message in order. */
+  next: number
+  /** Numbers greater than `next` that have arrived out of order. */
+  readonly early: Set<number>
+  /** When the first message after the missing `next` arrived; `undefined` while none is missing. */
+  gapSinceMs: number | undefined
+  lastMessageAtMs: number
+}
+
+/** Pause before a lost subscription is made again. */
 const REJOIN_MS = 250
-/** A publisher that says nothing for this many bounds is forgotten. */
+/** A publisher is forgotten when nothing has come from it for this many times the trust. */
 const FORGOTTEN_AFTER = 20
+/** Most own heartbeats whose time is remembered. */
+const MAX_HEARTBEATS = 100
 
 /**
- * Where Redis cannot track what was read, the caches tell one another over pub/sub.
+ * A pub/sub channel on which processes tell one another which keys they changed. It is used where Redis cannot track
+ * what was read.
  *
- * A write and its PUBLISH share one script, write first, so that a reader who is told reads the new value.
- * Messages are numbered by their publisher: a number that stays away means a lost message. Each process beats on
- * the channel and hears its own beats: one that comes back proves that everything published before it has come.
+ * A write and its PUBLISH share one script, write first, so a process that receives the message reads the new value.
+ * Publishers number their messages, so a missing number means a lost message. Each process also publishes heartbeats
+ * and receives its own: one that arrives proves that everything published before it has arrived.
  */
 export class InvalidationBus {
   readonly #port: RedisPort
@@ -43,15 +53,18 @@ export class InvalidationBus {
   readonly #trustMs: number
   readonly #clock: Clock
   readonly #listener: BusListener
+  /** Names this publisher. */
   readonly #id: string = randomBytes(9).toString('base64url')
   readonly #publishers = new Map<string, Publisher>()
-  /** When each of our beats that has not come back was sent. */
-  readonly #beats = new Map<number, number>()
-  #published = 0
+  /** When each own heartbeat that has not arrived yet was sent, by its number. */
+  readonly #heartbeatsSentAtMs = new Map<number, number>()
+  /** The number of the last own message. */
+  #lastNumber = 0
   #subscription: ChannelSubscription | undefined
   #rejoinTimer: NodeJS.Timeout | undefined
   #isWanted = false
-  #provenAtMs = Number.NEGATIVE_INFINITY
+  /** Everything that was published before this moment has arrived. */
+  #completeUntilMs = Number.NEGATIVE_INFINITY
 
   constructor(port: RedisPort, channel: string, trustMs: number, clock: Clock, listener: BusListener) {
     this.#port = port
@@ -69,11 +82,12 @@ export class InvalidationBus {
     return this.#subscription !== undefined
   }
 
-  /** Until when nothing can have been missed. */
+  /** Until when, on the monotonic clock, the subscription is trusted without another heartbeat. */
   get trustedUntilMs(): number {
-    return this.isJoined ? this.#provenAtMs + this.#trustMs : Number.NEGATIVE_INFINITY
+    return this.isJoined ? this.#completeUntilMs + this.#trustMs : Number.NEGATIVE_INFINITY
   }
 
+  /** Subscribes, and subscribes again whenever the subscription is lost. */
   join(): void {
     if (this.#isWanted) return
     this.#isWanted = true
@@ -88,23 +102,29 @@ export class InvalidationBus {
     await subscription?.close()
   }
 
-  /** The next message, to be published by the script that makes the change. */
-  message(storedKeys: readonly string[]): string {
-    return JSON.stringify([this.#id, ++this.#published, storedKeys])
+  /** A numbered message, which must be published, be it without its keys: subscribers take a missing number for a loss. */
+  message(storedKeys: readonly string[]): BusMessage {
+    return { number: ++this.#lastNumber, storedKeys }
   }
 
-  /** Publishes a message again that may not have left: its number must not be missed by anybody. */
-  async publish(message: string): Promise<void> {
-    await this.#port.send(this.#channel, ['PUBLISH', this.#channel, message], 'text')
+  /** The form in which a message is published. */
+  encode({ number, storedKeys }: BusMessage): string {
+    return JSON.stringify([this.#id, number, storedKeys])
   }
 
-  /** Sends a sign of life, and looks whether anything is missing. */
-  beat(): void {
+  /** Publishes a message on its own, which may be one that a script has published already. */
+  async publish(message: BusMessage): Promise<void> {
+    await this.#port.send(this.#channel, ['PUBLISH', this.#channel, this.encode(message)], 'text')
+  }
+
+  /** Publishes a heartbeat, and checks whether a message of another publisher is missing. */
+  heartbeat(): void {
     if (!this.isJoined) return
-    this.#lookForGaps()
+    this.#detectLosses()
     const message = this.message([])
-    this.#beats.set(this.#published, this.#clock.monotonicMs())
-    if (this.#beats.size > 100) this.#beats.delete(this.#beats.keys().next().value as number)
+    const sentAtMs = this.#heartbeatsSentAtMs
+    sentAtMs.set(message.number, this.#clock.monotonicMs())
+    if (sentAtMs.size > MAX_HEARTBEATS) sentAtMs.delete(sentAtMs.keys().next().value as number)
     this.publish(message).catch(() => {})
   }
 
@@ -122,9 +142,9 @@ export class InvalidationBus {
         }
         this.#subscription = subscription
         this.#publishers.clear()
-        this.#provenAtMs = joinedAtMs
+        this.#completeUntilMs = joinedAtMs
         this.#listener.joined()
-        this.beat()
+        this.heartbeat()
       },
       () => this.#rejoinLater(),
     )
@@ -147,48 +167,52 @@ export class InvalidationBus {
     if (message === undefined) return
     const [id, number, storedKeys] = message
     if (id === this.#id) {
-      this.#provenAtMs = Math.max(this.#provenAtMs, this.#beats.get(number) ?? this.#provenAtMs)
-      this.#beats.delete(number)
+      const sentAtMs = this.#heartbeatsSentAtMs.get(number) ?? Number.NEGATIVE_INFINITY
+      this.#completeUntilMs = Math.max(this.#completeUntilMs, sentAtMs)
+      this.#heartbeatsSentAtMs.delete(number)
       return
     }
-    this.#count(id, number)
+    this.#recordNumber(id, number)
     if (storedKeys.length > 0) this.#listener.changed(storedKeys)
   }
 
-  #count(id: string, number: number): void {
+  #recordNumber(id: string, number: number): void {
     const nowMs = this.#clock.monotonicMs()
     const publisher = this.#publishers.get(id) ?? {
       next: number,
       early: new Set<number>(),
       gapSinceMs: undefined,
-      heardAtMs: nowMs,
+      lastMessageAtMs: nowMs,
     }
     this.#publishers.set(id, publisher)
-    publisher.heardAtMs = nowMs
+    publisher.lastMessageAtMs = nowMs
     if (number >= publisher.next) publisher.early.add(number)
     while (publisher.early.delete(publisher.next)) publisher.next++
     publisher.gapSinceMs = publisher.early.size === 0 ? undefined : (publisher.gapSinceMs ?? nowMs)
   }
 
-  /** On a cluster messages of one publisher may overtake one another; what stays away is lost. */
-  #lookForGaps(): void {
+  /**
+   * On a cluster, messages of one publisher may overtake one another. So a missing one counts as lost only after half
+   * of the trust.
+   */
+  #detectLosses(): void {
     const nowMs = this.#clock.monotonicMs()
     for (const [id, publisher] of this.#publishers) {
-      const { gapSinceMs, heardAtMs } = publisher
+      const { gapSinceMs, lastMessageAtMs } = publisher
       if (gapSinceMs !== undefined && nowMs - gapSinceMs > this.#trustMs / 2) {
         this.#publishers.delete(id)
         this.#listener.missed()
-      } else if (nowMs - heardAtMs > FORGOTTEN_AFTER * this.#trustMs) {
+      } else if (nowMs - lastMessageAtMs > FORGOTTEN_AFTER * this.#trustMs) {
         this.#publishers.delete(id)
       }
     }
   }
 }
 
-type Message = readonly [id: string, number: number, storedKeys: readonly string[]]
+type ReceivedMessage = readonly [id: string, number: number, storedKeys: readonly string[]]
 
-/** What others publish on the channel is none of ours, and ignored. */
-function parseMessage(text: string): Message | undefined {
+/** @returns `undefined` for what other programs publish on the channel, which is ignored */
+function parseMessage(text: string): ReceivedMessage | undefined {
   try {
     const parsed: unknown = JSON.parse(text)
     if (!Array.isArray(parsed) || parsed.length !== 3) return undefined

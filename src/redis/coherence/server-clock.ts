@@ -1,25 +1,25 @@
 import type { Clock } from '../../foundation/clock.ts'
 
-/** Samples that the best is chosen from. */
+/** Samples that are kept, to choose the best from. */
 const SAMPLES = 8
-/** How much a clock may run apart from ours before an older sample counts for less: 200 parts in a million. */
+/** The assumed drift between two clocks, by which older samples grow less exact: 200 parts in a million. */
 const DRIFT = 0.0002
 
 interface Sample {
-  /** The server's clock less ours. */
+  /** The server's clock less this process's monotonic clock. */
   readonly offsetMs: number
   readonly roundTripMs: number
   readonly takenAtMs: number
 }
 
 /**
- * The clock of one server, as this process's monotonic clock tells it. The sample with the least round trip is
- * the most exact (Cristian 1989); jumps of the local wall clock change nothing.
+ * An estimate of one server's clock, as an offset to this process's monotonic clock. The sample with the shortest
+ * round trip is the most exact (Cristian 1989). Jumps of the local wall clock have no effect.
  */
 export class ServerClock {
   readonly #clock: Clock
   #samples: readonly Sample[] = []
-  /** All samples age at the same pace, so the most exact of them stays that until another one comes. */
+  /** All samples lose precision at the same rate, so the most exact one stays the best until the next sample. */
   #best: Sample | undefined
 
   constructor(clock: Clock) {
@@ -31,7 +31,7 @@ export class ServerClock {
     return this.#best && nowMs + this.#best.offsetMs
   }
 
-  /** @param time the reply to `TIME`, which was asked for at `sentMs` and has just arrived */
+  /** @param time the reply to a `TIME` that was sent at `sentMs`; the reply has just arrived */
   learn(time: readonly string[], sentMs: number): void {
     const nowMs = this.#clock.monotonicMs()
     const serverMs = Number(time[0]) * 1_000 + Number(time[1]) / 1_000

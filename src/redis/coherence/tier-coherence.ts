@@ -6,34 +6,35 @@ import { BusPresence } from './bus-presence.ts'
 import { InvalidationBus } from './invalidation-bus.ts'
 import { ServerClock } from './server-clock.ts'
 
-/** Signs of life are asked for this often within the time that a connection is trusted without one. */
-const BEATS_PER_TRUST = 3
+/** Heartbeats within the time that a connection is trusted without a reply. */
+const HEARTBEATS_PER_TRUST = 3
 
-/** What is kept of a connection. */
-interface Contact {
+/** What is known of an open connection. */
+interface ConnectionState {
   readonly clock: ServerClock
-  /** When the last question was asked that it has answered: all pushes from before that have arrived. */
-  provenAtMs: number
+  /** Every invalidation that was pushed before this moment has arrived. */
+  completeUntilMs: number
 }
 
 /**
  * Keeps the local tiers of processes coherent, in the best mode that client and server allow, and knows until when
- * it can vouch for that.
+ * the local copies may be trusted.
  *
- * With tracking, a key's invalidation travels on the connection that read the key, so a reply to a question
- * (`TIME`, which also keeps the clock) proves that every push from before the question has arrived. A connection
- * that proves nothing for `trustMs` vouches for nothing: a half-open one is noticed by then at the latest.
+ * With tracking, the invalidation of a key arrives on the connection that read the key. So the reply to a `TIME` proves
+ * that every invalidation from before it was sent has arrived; the same reply also feeds the server clock. Copies are
+ * not trusted longer than `trustMs` after the last such proof, by which a half-open connection is detected at the
+ * latest.
  */
 export class TierCoherence implements PortWatch {
   readonly wantsTracking: boolean
   readonly #port: RedisPort
   readonly #settings: TierSettings
-  readonly #contacts = new Map<PortConnection, Contact>()
+  readonly #connections = new Map<PortConnection, ConnectionState>()
   readonly #bus: InvalidationBus
-  /** Lives of servers that have been met. */
+  /** The `run_id` of each server that this process has been connected to. */
   readonly #runIds = new Set<string | undefined>()
   #listener: TierListener | undefined
-  #beatTimer: NodeJS.Timeout | undefined
+  #heartbeatTimer: NodeJS.Timeout | undefined
   #mode: Coherence
   #isOpen = false
   #isStopped = false
@@ -50,13 +51,13 @@ export class TierCoherence implements PortWatch {
       changed: (storedKeys) => {
         for (const storedKey of storedKeys) this.#listener?.invalidated(storedKey)
       },
-      joined: () => this.#presence.appear(),
+      joined: () => this.#presence.establish(),
       missed: () => this.#listener?.epochBegan('a message on the bus stayed away'),
       lost: (reason) => this.#enter('ttl', `the bus was lost (${reason})`),
     })
     this.#presence = new BusPresence(port, settings.prefix, settings.clock, {
       established: () => this.#bus.isJoined && this.#enter('bus', 'the bus delivers'),
-      wasMissing: () => this.#enter('ttl', 'others did not know that somebody listens to the bus'),
+      wasMissing: () => this.#enter('ttl', 'the key that marks the bus as in use was missing'),
     })
   }
 
@@ -64,9 +65,9 @@ export class TierCoherence implements PortWatch {
     return this.#mode
   }
 
-  /** The bus that changes are to be told on; `undefined` where nobody listens to it. */
+  /** The bus on which changes have to be published; `undefined` while it surely has no subscribers. */
   get bus(): InvalidationBus | undefined {
-    return this.#mode === 'tracking' && !this.#presence.isPossible ? undefined : this.#bus
+    return this.#mode === 'tracking' && !this.#presence.mayHaveSubscribers ? undefined : this.#bus
   }
 
   get trustedUntilMs(): number {
@@ -88,55 +89,55 @@ export class TierCoherence implements PortWatch {
     this.#isOpen = true
     this.#isStopped = false
     if (this.#settings.coherence === 'bus') this.#bus.join()
-    const beatMs = this.#settings.trustMs / BEATS_PER_TRUST
-    this.#beatTimer ??= setInterval(() => this.#beat(), beatMs).unref()
+    const intervalMs = this.#settings.trustMs / HEARTBEATS_PER_TRUST
+    this.#heartbeatTimer ??= setInterval(() => this.#heartbeat(), intervalMs).unref()
   }
 
   async stop(): Promise<void> {
     this.#isOpen = false
     this.#isStopped = true
-    clearInterval(this.#beatTimer)
-    this.#beatTimer = undefined
+    clearInterval(this.#heartbeatTimer)
+    this.#heartbeatTimer = undefined
     await this.#bus.leave()
   }
 
   opened(connection: PortConnection): void {
-    const isNewLife = connection.runId === undefined || !this.#runIds.has(connection.runId)
+    const mayBeRestarted = connection.runId === undefined || !this.#runIds.has(connection.runId)
     this.#runIds.add(connection.runId)
     const { clock } = this.#settings
-    this.#contacts.set(connection, { clock: new ServerClock(clock), provenAtMs: clock.monotonicMs() })
+    this.#connections.set(connection, { clock: new ServerClock(clock), completeUntilMs: clock.monotonicMs() })
     this.#listener?.epochBegan(`connected to ${connection.endpoint}`)
-    if (this.#isOpen && isNewLife) this.#listener?.restarted()
+    if (this.#isOpen && mayBeRestarted) this.#listener?.restarted()
     this.#updateTrust()
-    this.#ask(connection)
-    if (connection.isTracked) this.#presence.look()
-    if (!connection.isTracked && this.#mode === 'tracking') this.#fallBack()
+    this.#probe(connection)
+    if (connection.isTracked) this.#presence.read()
+    if (!connection.isTracked && this.#mode === 'tracking') this.#leaveTracking()
   }
 
   closed(connection: PortConnection, reason: string): void {
-    this.#contacts.delete(connection)
+    this.#connections.delete(connection)
     this.#listener?.epochBegan(`connection to ${connection.endpoint} lost (${reason})`)
     this.#updateTrust()
   }
 
   invalidated(storedKey: string | null): void {
-    if (storedKey === null || storedKey === this.#presence.storedKey) this.#presence.look()
+    if (storedKey === null || storedKey === this.#presence.storedKey) this.#presence.read()
     if (storedKey === null) this.#listener?.epochBegan('the server was flushed')
     else this.#listener?.invalidated(storedKey)
   }
 
   rerouted(): void {
-    this.#presence.look()
+    this.#presence.read()
     this.#listener?.epochBegan('slots have moved')
   }
 
   clockOf(storedKey: string): ServerClock | undefined {
     const connection = this.#port.connectionOf(storedKey)
-    return connection && this.#contacts.get(connection)?.clock
+    return connection && this.#connections.get(connection)?.clock
   }
 
-  /** Some connection cannot be tracked, so none is relied on. */
-  #fallBack(): void {
+  /** A single untracked connection suffices: what is read on it would go stale without notice. */
+  #leaveTracking(): void {
     this.#enter('ttl', 'what is read cannot be tracked')
     if (this.#settings.coherence !== 'ttl' && !this.#isStopped) this.#bus.join()
   }
@@ -146,31 +147,34 @@ export class TierCoherence implements PortWatch {
     this.#listener?.epochBegan(reason)
   }
 
-  #beat(): void {
-    for (const connection of this.#contacts.keys()) this.#ask(connection)
-    this.#bus.beat()
-    if (this.#bus.isJoined) this.#presence.beat()
-    else if (this.#mode === 'tracking') this.#presence.lookAgain()
+  #heartbeat(): void {
+    for (const connection of this.#connections.keys()) this.#probe(connection)
+    this.#bus.heartbeat()
+    if (this.#bus.isJoined) this.#presence.heartbeat()
+    else if (this.#mode === 'tracking') this.#presence.retryRead()
   }
 
-  #ask(connection: PortConnection): void {
+  #probe(connection: PortConnection): void {
     const sentMs = this.#settings.clock.monotonicMs()
     connection.send(['TIME'], 'text').then(
       (time) => {
-        const contact = this.#contacts.get(connection)
-        if (contact === undefined) return
-        contact.clock.learn(time as readonly string[], sentMs)
-        contact.provenAtMs = Math.max(contact.provenAtMs, sentMs)
+        const state = this.#connections.get(connection)
+        if (state === undefined) return
+        state.clock.learn(time as readonly string[], sentMs)
+        state.completeUntilMs = Math.max(state.completeUntilMs, sentMs)
         this.#updateTrust()
       },
       () => {},
     )
   }
 
+  /** Copies come from any connection, so the one whose last proof is oldest decides. */
   #updateTrust(): void {
-    let provenAtMs = Number.POSITIVE_INFINITY
-    for (const contact of this.#contacts.values()) provenAtMs = Math.min(provenAtMs, contact.provenAtMs)
+    let completeUntilMs = Number.POSITIVE_INFINITY
+    for (const state of this.#connections.values()) {
+      completeUntilMs = Math.min(completeUntilMs, state.completeUntilMs)
+    }
     this.#trackedUntilMs =
-      this.#contacts.size === 0 ? Number.NEGATIVE_INFINITY : provenAtMs + this.#settings.trustMs
+      this.#connections.size === 0 ? Number.NEGATIVE_INFINITY : completeUntilMs + this.#settings.trustMs
   }
 }

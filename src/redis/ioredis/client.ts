@@ -2,7 +2,7 @@ import { CacheError } from '../../foundation/cache-error.ts'
 import { detailOf, disconnected, fromErrorReply } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
 
-/** The part of an `ioredis` connection (5 or 6) that is used. */
+/** The part of an `ioredis` connection (5 or 6) that this library uses. */
 export interface IoredisConnection {
   readonly status: string
   readonly options: {
@@ -19,15 +19,15 @@ export interface IoredisConnection {
   off(event: string, listener: (...details: unknown[]) => void): unknown
 }
 
-/** The part of `new Redis()` of `ioredis` that is used. */
+/** The part of `new Redis()` of `ioredis` that this library uses. */
 export interface IoredisClient extends IoredisConnection {}
 
-/** Where `ioredis` reaches a node instead of where it says it is. */
+/** The address at which `ioredis` reaches a node, by the `host:port` that the cluster reports for it. */
 export type IoredisNatMap =
   | Readonly<Record<string, { readonly host: string; readonly port: number }>>
   | ((address: string) => { readonly host: string; readonly port: number } | null)
 
-/** The part of `new Cluster()` of `ioredis` that is used. */
+/** The part of `new Cluster()` of `ioredis` that this library uses. */
 export interface IoredisCluster {
   readonly status: string
   readonly slots: readonly (readonly string[])[]
@@ -46,7 +46,7 @@ export function isIoredis(client: object): client is IoredisClient | IoredisClus
   return 'callBuffer' in client && 'status' in client
 }
 
-/** Whether `client` is a `Cluster`. */
+/** Whether `client` is a `Cluster` of `ioredis`. */
 export function isIoredisCluster(client: IoredisClient | IoredisCluster): client is IoredisCluster {
   return 'isCluster' in client && client.isCluster === true
 }
@@ -63,14 +63,17 @@ export function callIoredis(
   return reply as Promise<RedisReply>
 }
 
-/** `ioredis` hangs the whole command, values included, on its errors: nothing of them is passed on. */
+/**
+ * An error of `ioredis` as a {@link CacheError}. `ioredis` attaches the whole command to its errors, values included,
+ * so the error itself is not kept as a cause.
+ */
 export function fromIoredis(error: unknown): CacheError {
   if (error instanceof CacheError) return error
   const isReplyError = error instanceof Error && error.name === 'ReplyError'
   return isReplyError ? fromErrorReply(error.message) : disconnected(detailOf(error))
 }
 
-/** `host:port` where a connection leads to. */
+/** The `host:port` of a connection. */
 export function ioredisEndpoint({ options }: IoredisConnection): string {
   return `${options.host}:${options.port}`
 }

@@ -1,6 +1,7 @@
 import type { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type { PortConnection, PortWatch, RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
+import { followRedirects, type RedirectingClient } from '../slots/follow-redirects.ts'
 import { keySlot } from '../slots/key-slot.ts'
 import { parseRedirect, type Redirect } from '../slots/slot-map.ts'
 import {
@@ -10,22 +11,20 @@ import {
   type IoredisConnection,
   ioredisEndpoint,
 } from './client.ts'
-import { IoredisLife, type IoredisRoute, ioredisLives } from './routes.ts'
+import { type IoredisRoute, IoredisSessionEvents, ioredisSessions } from './routes.ts'
 
-/** How often a command follows a slot that has moved. */
-const MAX_REDIRECTS = 5
-/** Events of a cluster after which other nodes may own the slots. */
-const CHANGES = ['+node', '-node', 'refresh'] as const
+/** Events of a cluster after which slots may have other owners. */
+const CLUSTER_EVENTS = ['+node', '-node', 'refresh'] as const
 
-/** A cluster: straight to the node that owns the slot. */
+/** The route on a cluster: each command is sent on the connection to the owner of its slot. */
 export class ClusterRoute implements IoredisRoute {
   readonly #cluster: IoredisCluster
-  /** `host:port` of the owner of a slot, where MOVED has taught another than the cluster knows. */
+  /** The `host:port` of slots whose owner, as a MOVED reply reported it, differs from that in `cluster.slots`. */
   readonly #moved = new Map<number, string>()
-  readonly #lives: BorrowedSessions<IoredisConnection> = ioredisLives()
-  /** Of the masters. */
-  readonly #followed = new Map<IoredisConnection, IoredisLife>()
-  /** Who owned the slots when that was last compared. */
+  readonly #sessions: BorrowedSessions<IoredisConnection> = ioredisSessions()
+  /** By the connection to a master. */
+  readonly #sessionEvents = new Map<IoredisConnection, IoredisSessionEvents>()
+  /** The owners of the slots at the last comparison. */
   #owners: readonly (string | undefined)[] = []
   #isAttached = false
 
@@ -40,26 +39,17 @@ export class ClusterRoute implements IoredisRoute {
   attach(): void {
     if (this.#isAttached) return
     this.#isAttached = true
-    for (const event of CHANGES) this.#cluster.on(event, this.#compare)
+    for (const event of CLUSTER_EVENTS) this.#cluster.on(event, this.#compare)
     this.#compare()
   }
 
   async send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
     const slot = keySlot(storedKey)
-    let asking: string | undefined
-    for (let redirects = 0; ; redirects++) {
-      const node = await this.#node(asking ?? this.#ownerOf(slot))
-      try {
-        // Both are written in this tick, so nothing comes between them.
-        if (asking !== undefined) callIoredis(node, ['ASKING'], 'text').catch(() => {})
-        return await callIoredis(node, command, form)
-      } catch (error) {
-        const redirect = redirectOf(error, node)
-        if (redirects === MAX_REDIRECTS || redirect === undefined) throw error
-        const address = this.#mapped(redirect.address)
-        asking = redirect.isPermanent ? undefined : address
-        if (redirect.isPermanent) this.#learn(slot, address)
-      }
+    const owner = await this.#node(this.#ownerOf(slot))
+    try {
+      return await callIoredis(owner, command, form)
+    } catch (error) {
+      return followRedirects(this.#redirecting(slot), error, owner, command, form)
     }
   }
 
@@ -68,12 +58,12 @@ export class ClusterRoute implements IoredisRoute {
   }
 
   watch(watch: PortWatch): void {
-    this.#lives.watch(watch)
+    this.#sessions.watch(watch)
   }
 
   connectionOf(storedKey: string): PortConnection | undefined {
     const owner = this.#nodeAt(this.#ownerOf(keySlot(storedKey)))
-    return owner && this.#lives.of(owner)
+    return owner && this.#sessions.of(owner)
   }
 
   reconnect(): void {
@@ -82,36 +72,49 @@ export class ClusterRoute implements IoredisRoute {
 
   close(): void {
     this.#isAttached = false
-    for (const event of CHANGES) this.#cluster.off(event, this.#compare)
-    for (const life of this.#followed.values()) life.detach()
-    this.#followed.clear()
+    for (const event of CLUSTER_EVENTS) this.#cluster.off(event, this.#compare)
+    for (const events of this.#sessionEvents.values()) events.detach()
+    this.#sessionEvents.clear()
     this.#moved.clear()
     this.#owners = []
-    this.#lives.closeAll('closed')
+    this.#sessions.closeAll('closed')
   }
 
-  /** Follows the masters that are there now, and tells where slots have other owners than before. */
+  #redirecting(slot: number): RedirectingClient<IoredisConnection> {
+    return {
+      redirectIn,
+      nodeFor: (redirect) => {
+        const address = this.#mapped(redirect.address)
+        if (redirect.isPermanent) this.#learnOwner(slot, address)
+        return this.#node(address)
+      },
+      send: callIoredis,
+    }
+  }
+
+  /** Follows the sessions of the present masters, and reports it if some slots have another owner than before. */
   readonly #compare = (): void => {
     const masters = new Set(this.connections())
-    for (const [node, life] of this.#followed) {
+    for (const [node, events] of this.#sessionEvents) {
       if (masters.has(node)) continue
-      life.detach()
-      this.#followed.delete(node)
-      this.#lives.close(node, 'no longer a master')
+      events.detach()
+      this.#sessionEvents.delete(node)
+      this.#sessions.close(node, 'no longer a master')
     }
     for (const node of masters) {
-      if (!this.#followed.has(node)) this.#followed.set(node, new IoredisLife(node, this.#lives))
+      if (this.#sessionEvents.has(node)) continue
+      this.#sessionEvents.set(node, new IoredisSessionEvents(node, this.#sessions))
     }
     const before = this.#owners
     this.#owners = this.#cluster.slots.map((nodes) => nodes?.[0])
     const hasChanged = this.#owners.some((owner, slot) => owner !== before[slot])
-    if (before.length > 0 && hasChanged) this.#lives.rerouted()
+    if (before.length > 0 && hasChanged) this.#sessions.rerouted()
   }
 
-  #learn(slot: number, address: string): void {
+  #learnOwner(slot: number, address: string): void {
     if (this.#ownerOf(slot) === address) return
     this.#moved.set(slot, address)
-    this.#lives.rerouted()
+    this.#sessions.rerouted()
   }
 
   #ownerOf(slot: number): string | undefined {
@@ -124,7 +127,7 @@ export class ClusterRoute implements IoredisRoute {
     return mapped ? `${mapped.host}:${mapped.port}` : address
   }
 
-  /** The node at an address; where `ioredis` has lost it, it is told to look around. */
+  /** The connection to the node at an address. If `ioredis` has none, it refreshes its slots first. */
   async #node(address: string | undefined): Promise<IoredisConnection> {
     const known = this.#nodeAt(address)
     if (known !== undefined) return known
@@ -139,8 +142,7 @@ export class ClusterRoute implements IoredisRoute {
   }
 }
 
-/** Where MOVED (for good) or ASK (this once) sends a command, which then has not been executed. */
-function redirectOf(error: unknown, { options }: IoredisConnection): Redirect | undefined {
+function redirectIn(error: unknown, { options }: IoredisConnection): Redirect | undefined {
   return fromIoredis(error).replyCode === undefined
     ? undefined
     : parseRedirect((error as Error).message, options.host ?? '')

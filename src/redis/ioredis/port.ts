@@ -23,12 +23,12 @@ import { ClientRoute, type IoredisRoute } from './routes.ts'
 import { subscribeLike } from './subscription.ts'
 
 /**
- * A caller's own `ioredis` client or cluster: used as it is, and never closed.
+ * A port over a caller's own `ioredis` client or cluster, which it uses as it is and never closes.
  *
- * `ioredis` sends a command again whose reply was lost, so an INCR may count twice. What must not be executed
- * twice (EVALSHA) therefore travels on a connection of its own with resending off. On a cluster everything goes
- * straight to the node that owns the slot, since only the cluster above the nodes resends, and it also keeps
- * TRYAGAIN to itself until a deadline has passed.
+ * `ioredis` resends a command whose reply was lost, so an INCR may count twice. Scripts (EVALSHA, EVAL) must not be
+ * executed twice, so they are sent on a second connection without resending. On a cluster, every command is sent
+ * directly on the connection to the owner of its slot: only the cluster object resends, and it also retries TRYAGAIN
+ * until a deadline has passed.
  */
 export class IoredisPort implements RedisPort {
   readonly isCluster: boolean
@@ -61,7 +61,7 @@ export class IoredisPort implements RedisPort {
 
   suspect(): void {}
 
-  outOfStep(): void {
+  desynchronized(): void {
     this.#route.reconnect()
   }
 

@@ -2,35 +2,35 @@ import { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import type { PortConnection, PortWatch, RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
 import { callIoredis, type IoredisClient, type IoredisConnection, ioredisEndpoint } from './client.ts'
 
-/** The way of a command to the server that has to answer it. */
+/** Chooses the connection of a caller's client on which a command is sent. */
 export interface IoredisRoute {
   readonly isClosed: boolean
-  /** Begins to follow what becomes of the connections. Idempotent. */
+  /** Begins to follow the events of the connections. Idempotent. */
   attach(): void
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
   /** A connection to each server that owns keys. */
   connections(): readonly IoredisConnection[]
   watch(watch: PortWatch): void
   connectionOf(storedKey: string): PortConnection | undefined
-  /** Has every connection dialled anew. */
+  /** Makes the client reconnect every connection. */
   reconnect(): void
-  /** Closes what the route has opened, and leaves no listener behind. */
+  /** Closes what the route has opened, and removes its listeners. */
   close(): void
 }
 
-/** Ends and begins the lives of one connection as its events tell. */
-export class IoredisLife {
+/** Opens and closes the sessions of one connection when its events say so. */
+export class IoredisSessionEvents {
   readonly #connection: IoredisConnection
   readonly #onReady: () => void
   readonly #onClose: () => void
 
-  constructor(connection: IoredisConnection, lives: BorrowedSessions<IoredisConnection>) {
+  constructor(connection: IoredisConnection, sessions: BorrowedSessions<IoredisConnection>) {
     this.#connection = connection
-    this.#onReady = () => lives.open(connection)
-    this.#onClose = () => lives.close(connection, 'closed')
+    this.#onReady = () => sessions.open(connection)
+    this.#onClose = () => sessions.close(connection, 'closed')
     connection.on('ready', this.#onReady)
     connection.on('close', this.#onClose)
-    if (connection.status === 'ready') lives.open(connection)
+    if (connection.status === 'ready') sessions.open(connection)
   }
 
   detach(): void {
@@ -39,18 +39,18 @@ export class IoredisLife {
   }
 }
 
-/** The lives of `ioredis` connections. */
-export function ioredisLives(): BorrowedSessions<IoredisConnection> {
+/** The sessions of `ioredis` connections. */
+export function ioredisSessions(): BorrowedSessions<IoredisConnection> {
   return new BorrowedSessions<IoredisConnection>(callIoredis, ioredisEndpoint)
 }
 
-/** A single server: by the caller's connection, and one beside it for what must not be sent twice. */
+/** The route to a single server: the caller's connection, and a second one for scripts, which must not run twice. */
 export class ClientRoute implements IoredisRoute {
   readonly #client: IoredisClient
-  readonly #lives: BorrowedSessions<IoredisConnection> = ioredisLives()
-  #life: IoredisLife | undefined
-  /** Opened with the first use; fails what is in flight when it is lost. */
-  #once: IoredisConnection | undefined
+  readonly #sessions: BorrowedSessions<IoredisConnection> = ioredisSessions()
+  #sessionEvents: IoredisSessionEvents | undefined
+  /** Does not resend: commands in flight fail when it is lost. Opened at its first use. */
+  #scriptConnection: IoredisConnection | undefined
 
   constructor(client: IoredisClient) {
     this.#client = client
@@ -61,14 +61,14 @@ export class ClientRoute implements IoredisRoute {
   }
 
   attach(): void {
-    this.#life ??= new IoredisLife(this.#client, this.#lives)
+    this.#sessionEvents ??= new IoredisSessionEvents(this.#client, this.#sessions)
   }
 
   send(_storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
     const mayRunTwice = command[0] !== 'EVALSHA' && command[0] !== 'EVAL'
     if (mayRunTwice) return callIoredis(this.#client, command, form)
-    this.#once ??= this.#openOnce()
-    return callIoredis(this.#once, command, form)
+    this.#scriptConnection ??= this.#openScriptConnection()
+    return callIoredis(this.#scriptConnection, command, form)
   }
 
   connections(): readonly IoredisConnection[] {
@@ -76,40 +76,41 @@ export class ClientRoute implements IoredisRoute {
   }
 
   watch(watch: PortWatch): void {
-    this.#lives.watch(watch)
+    this.#sessions.watch(watch)
   }
 
   connectionOf(): PortConnection | undefined {
-    return this.#lives.of(this.#client)
+    return this.#sessions.of(this.#client)
   }
 
   reconnect(): void {
     this.#client.disconnect(true)
-    this.#closeOnce()
+    this.#closeScriptConnection()
   }
 
   close(): void {
-    this.#life?.detach()
-    this.#life = undefined
-    this.#closeOnce()
-    this.#lives.closeAll('closed')
+    this.#sessionEvents?.detach()
+    this.#sessionEvents = undefined
+    this.#closeScriptConnection()
+    this.#sessions.closeAll('closed')
   }
 
-  #closeOnce(): void {
-    this.#once?.disconnect()
-    this.#once = undefined
+  #closeScriptConnection(): void {
+    this.#scriptConnection?.disconnect()
+    this.#scriptConnection = undefined
   }
 
-  #openOnce(): IoredisConnection {
+  #openScriptConnection(): IoredisConnection {
     const connection = this.#client.duplicate({
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
       lazyConnect: false,
     })
     connection.on('error', () => {})
-    // To those outside the two are one connection: what was acquired on either is void with the other.
+    // A watch sees the two as one connection, so the loss of either ends the session.
     connection.on('close', () => {
-      if (this.#life !== undefined && this.#client.status === 'ready') this.#lives.open(this.#client)
+      if (this.#sessionEvents !== undefined && this.#client.status === 'ready')
+        this.#sessions.open(this.#client)
     })
     return connection
   }

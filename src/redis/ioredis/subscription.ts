@@ -2,7 +2,10 @@ import { detailOf, unavailable } from '../port/redis-errors.ts'
 import type { ChannelListener, ChannelSubscription } from '../port/redis-port.ts'
 import type { IoredisConnection } from './client.ts'
 
-/** Listens on a connection of its own like `origin`; it is given up at the first sign that a message may have been missed. */
+/**
+ * Subscribes to a channel (`SUBSCRIBE`) on a new connection with the options of `origin`. The subscription ends at the
+ * first event after which a message may have been missed; the connection does not reconnect.
+ */
 export async function subscribeLike(
   origin: IoredisConnection,
   channel: string,

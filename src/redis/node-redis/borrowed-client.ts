@@ -45,21 +45,24 @@ export interface NodeRedisClusterClient {
   once(event: 'node-ready', listener: () => void): unknown
 }
 
-/** Events after which a client is not connected any more. There is none for errors: that is the caller's to hear. */
-const LOSSES = ['reconnecting', 'terminated', 'end'] as const
-/** Events of a cluster after which some connection is another than before. */
-const CHANGES = ['node-ready', 'node-error', 'node-reconnecting', 'node-disconnect'] as const
+/** Events after which a client is not connected. `error` is not among them: handling it is up to the caller. */
+const LOST_EVENTS = ['reconnecting', 'terminated', 'end'] as const
+/** Events of a cluster after which some connection may be a new one. */
+const CLUSTER_EVENTS = ['node-ready', 'node-error', 'node-reconnecting', 'node-disconnect'] as const
 
-/** A caller's own connected client or cluster of `@redis/client`: used as it is, and never closed. */
+/** A port over a caller's own connected client or cluster of `@redis/client`, which it uses as it is and never closes. */
 export class BorrowedNodeRedisClient implements RedisPort {
   readonly isCluster: boolean
   readonly #client: NodeRedisClient | NodeRedisClusterClient
-  /** Of the client, or of the masters of a cluster: they begin anew together, since events do not say which it is. */
-  readonly #lives: BorrowedSessions<object> = new BorrowedSessions<object>(
-    async (line, command, form) => sendTo(await this.#clientAt(line), command, form),
+  /**
+   * The sessions of the client, or of the masters of a cluster. Those of a cluster all begin anew together, since its
+   * events do not tell which connection they concern.
+   */
+  readonly #sessions: BorrowedSessions<object> = new BorrowedSessions<object>(
+    async (handle, command, form) => sendTo(await this.#clientOf(handle), command, form),
     endpointOf,
   )
-  #isOutOfStep = false
+  #isDesynchronized = false
   #isAttached = false
 
   constructor(client: NodeRedisClient | NodeRedisClusterClient) {
@@ -73,7 +76,7 @@ export class BorrowedNodeRedisClient implements RedisPort {
     if (this.#isAttached) return
     this.#isAttached = true
     for (const [event, listener] of this.#listeners()) this.#client.on(event, listener)
-    this.#begin()
+    this.#openSessions()
   }
 
   async close(): Promise<void> {
@@ -83,26 +86,27 @@ export class BorrowedNodeRedisClient implements RedisPort {
   drop(): void {
     this.#isAttached = false
     for (const [event, listener] of this.#listeners()) this.#client.off(event, listener)
-    this.#lives.closeAll('closed')
+    this.#sessions.closeAll('closed')
   }
 
   suspect(): void {}
 
-  /** Reconnecting is its owner's business; until that has happened, it is not used. */
-  outOfStep(): void {
-    if (this.#isOutOfStep) return
-    this.#isOutOfStep = true
-    this.#lives.closeAll('out of step')
+  /** Reconnecting is up to the owner of the client. Until that has happened, the client is not used. */
+  desynchronized(): void {
+    if (this.#isDesynchronized) return
+    this.#isDesynchronized = true
+    this.#sessions.closeAll('out of step')
     const listener = () => {
-      this.#isOutOfStep = false
-      if (this.#isAttached) this.#begin()
+      this.#isDesynchronized = false
+      if (this.#isAttached) this.#openSessions()
     }
     if ('masters' in this.#client) this.#client.once('node-ready', listener)
     else this.#client.once('ready', listener)
   }
 
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
-    if (this.#isOutOfStep) return Promise.reject(unavailable('its replies came out of step; reconnect it'))
+    if (this.#isDesynchronized)
+      return Promise.reject(unavailable('its replies came out of step; reconnect it'))
     const words = command as RedisArgument[]
     const reply =
       'masters' in this.#client
@@ -116,7 +120,7 @@ export class BorrowedNodeRedisClient implements RedisPort {
   }
 
   async masters(): Promise<readonly RedisNode[]> {
-    const nodes = await Promise.all(this.#lines().map((line) => this.#clientAt(line)))
+    const nodes = await Promise.all(this.#handles().map((handle) => this.#clientOf(handle)))
     return nodes.map((node) => ({
       send: (command, form) => sendTo(node, command, form),
       suspect() {},
@@ -124,60 +128,61 @@ export class BorrowedNodeRedisClient implements RedisPort {
   }
 
   watch(watch: PortWatch): void {
-    this.#lives.watch(watch)
+    this.#sessions.watch(watch)
   }
 
   connectionOf(storedKey: string): PortConnection | undefined {
     const client = this.#client
-    if (!('masters' in client)) return client.isReady ? this.#lives.of(client) : undefined
+    if (!('masters' in client)) return client.isReady ? this.#sessions.of(client) : undefined
     const master = client.slots[keySlot(storedKey)]?.master
-    const life = master && this.#lives.of(master)
-    // A cluster says nothing of a slot map that has changed; a master that is new in it is a sign.
-    if (master !== undefined && life === undefined && this.#isAttached) setImmediate(this.#meet)
-    return life
+    const session = master && this.#sessions.of(master)
+    // A cluster emits no event when its slot map changes, so an unknown master is how the change is noticed.
+    if (master !== undefined && session === undefined && this.#isAttached) setImmediate(this.#openNewMasters)
+    return session
   }
 
   async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
-    const [line] = this.#lines()
-    if (line === undefined) throw unavailable('the cluster is not connected')
-    const client = await this.#clientAt(line)
+    const [handle] = this.#handles()
+    if (handle === undefined) throw unavailable('the cluster is not connected')
+    const client = await this.#clientOf(handle)
     const socket = { ...client.options?.socket, reconnectStrategy: false }
     return subscribeWith(client.duplicate({ socket }), channel, listener)
   }
 
-  /** What has a connection of its own. */
-  #lines(): readonly object[] {
+  /** The objects that stand for connections: the client itself, or the masters of a cluster. */
+  #handles(): readonly object[] {
     return 'masters' in this.#client ? this.#client.masters : [this.#client]
   }
 
-  async #clientAt(line: object): Promise<NodeRedisClient> {
-    return 'masters' in this.#client ? this.#client.nodeClient(line as never) : this.#client
+  async #clientOf(handle: object): Promise<NodeRedisClient> {
+    return 'masters' in this.#client ? this.#client.nodeClient(handle as never) : this.#client
   }
 
   #listeners(): readonly (readonly [event: string, listener: () => void])[] {
-    if (this.isCluster) return CHANGES.map((event) => [event, this.#begin] as const)
-    return [['ready', this.#begin], ...LOSSES.map((event) => [event, this.#lost] as const)]
+    if (this.isCluster) return CLUSTER_EVENTS.map((event) => [event, this.#openSessions] as const)
+    return [['ready', this.#openSessions], ...LOST_EVENTS.map((event) => [event, this.#lost] as const)]
   }
 
-  readonly #begin = (): void => {
-    this.#lives.closeAll('some connection is another')
+  readonly #openSessions = (): void => {
+    this.#sessions.closeAll('a connection of the client changed')
     const isReady = 'masters' in this.#client ? this.#client.isOpen : this.#client.isReady
-    if (isReady && !this.#isOutOfStep) for (const line of this.#lines()) this.#lives.open(line)
+    if (isReady && !this.#isDesynchronized) for (const handle of this.#handles()) this.#sessions.open(handle)
   }
 
   readonly #lost = (): void => {
-    this.#lives.closeAll('lost')
+    this.#sessions.closeAll('lost')
   }
 
-  readonly #meet = (): void => {
+  /** Opens all sessions anew if the cluster has a master without one. */
+  readonly #openNewMasters = (): void => {
     if (
       !this.#isAttached ||
-      this.#isOutOfStep ||
-      this.#lines().every((line) => this.#lives.of(line) !== undefined)
+      this.#isDesynchronized ||
+      this.#handles().every((handle) => this.#sessions.of(handle) !== undefined)
     )
       return
-    this.#begin()
-    this.#lives.rerouted()
+    this.#openSessions()
+    this.#sessions.rerouted()
   }
 }
 
@@ -189,9 +194,9 @@ function sendTo(
   return client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>
 }
 
-/** Nodes of a cluster bear their address; a client has it among its options. */
-function endpointOf(line: object): string {
-  if ('address' in line && typeof line.address === 'string') return line.address
-  const { host, path, port } = ((line as NodeRedisClient).options?.socket ?? {}) as Record<string, unknown>
+/** A node of a cluster has an `address`; a client has it among its options. */
+function endpointOf(handle: object): string {
+  if ('address' in handle && typeof handle.address === 'string') return handle.address
+  const { host, path, port } = ((handle as NodeRedisClient).options?.socket ?? {}) as Record<string, unknown>
   return path === undefined ? `${host}:${port}` : String(path)
 }

@@ -1,6 +1,5 @@
-import { createClient, type RedisClientOptions } from '@redis/client'
-import { CacheError } from '../../foundation/cache-error.ts'
-import { detailOf, isReply, unavailable } from '../port/redis-errors.ts'
+import type { CacheError } from '../../foundation/cache-error.ts'
+import { isReply, unavailable } from '../port/redis-errors.ts'
 import type {
   ChannelListener,
   ChannelSubscription,
@@ -13,74 +12,51 @@ import type {
   RedisReply,
   ReplyForm,
 } from '../port/redis-port.ts'
-import {
-  assertPrimary,
-  type Dialect,
-  type Greeting,
-  greet,
-  isTrackable,
-  simplerDialect,
-} from './handshake.ts'
+import { Dialer, type DialerSettings, type DialledClient, type NodeRedisConnectionClient } from './dialer.ts'
+import type { ServerIdentity } from './handshake.ts'
 import { LivenessProbe } from './liveness-probe.ts'
-import { connectionOptions, LONGEST_REDIAL_MS, type NodeRedisOptions, socketBounds } from './options.ts'
-import type { RedisAddress } from './redis-address.ts'
-import { commandOptions, fromNodeRedis, isErrorReply } from './replies.ts'
+import { LONGEST_REDIAL_MS } from './options.ts'
+import { commandOptions, fromNodeRedis } from './replies.ts'
 import { subscribeWith } from './subscription.ts'
 
-/** What a {@link NodeRedisConnection} needs to know. */
-export interface ConnectionSettings {
-  /** Where to connect; asked before every attempt. */
-  readonly locate: (signal: AbortSignal) => Promise<RedisAddress>
-  /** Whether a server that turns out to be a replica is to be left, and `locate` asked again. */
-  readonly mustBePrimary: boolean
-  readonly options: NodeRedisOptions
-  readonly connectTimeoutMs: number
+/** Settings of a {@link NodeRedisConnection}. */
+export interface ConnectionSettings extends DialerSettings {
   /** The deadline of a command, in milliseconds. */
   readonly timeoutMs: number
 }
 
-type Client = ReturnType<typeof createClient>
-
-/** First pause before dialling again, doubled until the longest; a fifth is random, so that a fleet spreads. */
+/** Pause before the first redial. It doubles up to the longest; a fifth is random, to spread the redials of a fleet. */
 const FIRST_REDIAL_MS = 50
 
 /**
- * One connection of `@redis/client` to one server, which is dialled anew whenever it is lost. The address is
- * asked for each time, so the same class follows a Sentinel. The client's own reconnecting is off: a client
- * lives as long as its connection, and a new connection is a new client.
+ * One connection of `@redis/client` to one server. It is dialled again whenever it is lost; the {@link Dialer} asks for
+ * the address each time, so the same class follows a Sentinel.
+ *
+ * The client's own reconnecting is off: each connection is a new client, so that a command cannot end up on another
+ * connection than the one it was sent on.
  */
 export class NodeRedisConnection implements RedisPort {
   readonly isCluster = false
-  readonly #locate: (signal: AbortSignal) => Promise<RedisAddress>
-  readonly #options: NodeRedisOptions
+  readonly #dialer: Dialer
   readonly #listener: RedisPortListener
-  readonly #connectTimeoutMs: number
   readonly #mustBePrimary: boolean
   readonly #probe: LivenessProbe
-  /** The client that commands go to: set once its handshake has succeeded, cleared when its connection is lost. */
-  #client: Client | undefined
-  /** A client that waits for its last replies. */
-  #closing: Client | undefined
-  /** Ends the attempt to connect that is under way. */
-  #attempt: AbortController | undefined
+  /** The client that commands are sent to: set when its handshake has succeeded, cleared when it is lost. */
+  #client: NodeRedisConnectionClient | undefined
+  /** A client that is closing and waits for its last replies. */
+  #closing: NodeRedisConnectionClient | undefined
   #endpoint = ''
   #watch: PortWatch | undefined
-  /** Tells of {@link #client} to the watch. */
+  /** Stands for {@link #client}; reported to the watch. */
   #connection: PortConnection | undefined
-  #greeting: Greeting | undefined
-  #dialect: Dialect = 'resp3'
   #redialTimer: NodeJS.Timeout | undefined
+  /** Whether a lost connection is dialled again: from `connect` to `close` or `drop`. */
   #isWanted = false
 
-  constructor(
-    { connectTimeoutMs, locate, mustBePrimary, options, timeoutMs }: ConnectionSettings,
-    listener: RedisPortListener,
-  ) {
-    this.#locate = locate
-    this.#options = options
-    this.#connectTimeoutMs = connectTimeoutMs
-    this.#mustBePrimary = mustBePrimary
-    this.#probe = new LivenessProbe(timeoutMs)
+  constructor(settings: ConnectionSettings, listener: RedisPortListener) {
+    this.#dialer = new Dialer(settings, (client, reason) => this.#lost(client, reason))
+    this.#mustBePrimary = settings.mustBePrimary
+    this.#probe = new LivenessProbe(settings.timeoutMs)
     this.#listener = listener
   }
 
@@ -93,7 +69,7 @@ export class NodeRedisConnection implements RedisPort {
     this.#stopDialling()
     this.#closing = this.#client
     this.#client = undefined
-    this.#farewell('closed')
+    this.#reportClosed('closed')
     if (this.#closing?.isOpen) await this.#closing.close().catch(() => {})
     this.#closing = undefined
   }
@@ -103,10 +79,10 @@ export class NodeRedisConnection implements RedisPort {
     for (const client of [this.#client, this.#closing]) client?.destroy()
     this.#client = undefined
     this.#closing = undefined
-    this.#farewell('closed')
+    this.#reportClosed('closed')
   }
 
-  outOfStep(): void {
+  desynchronized(): void {
     this.#giveUp('out of step')
   }
 
@@ -133,9 +109,10 @@ export class NodeRedisConnection implements RedisPort {
     return fromNodeRedis(error)
   }
 
+  /** A connection that exists already is replaced: it was not tracked, and its server was not identified. */
   watch(watch: PortWatch): void {
     this.#watch = watch
-    if (watch.wantsTracking) this.#dialect = 'tracked'
+    this.#dialer.identifyServers(watch.wantsTracking)
     this.#giveUp('to be watched from now on')
   }
 
@@ -144,9 +121,7 @@ export class NodeRedisConnection implements RedisPort {
   }
 
   async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
-    const address = await this.#locate(new AbortController().signal)
-    const dialect = this.#dialect === 'resp2' ? 'resp2' : 'resp3'
-    return subscribeWith(createClient(this.#clientOptions(address, dialect)), channel, listener)
+    return subscribeWith(await this.#dialer.subscriber(), channel, listener)
   }
 
   async masters(): Promise<readonly RedisNode[]> {
@@ -154,64 +129,24 @@ export class NodeRedisConnection implements RedisPort {
   }
 
   async #dial(): Promise<void> {
-    const attempt = new AbortController()
-    this.#attempt = attempt
-    const address = await this.#locate(attempt.signal)
-    const { client, greeting } = await this.#shakeHands(address, attempt.signal)
-    this.#attempt = undefined
-    this.#client = client
-    this.#endpoint = address.endpoint
-    if (greeting !== undefined) this.#introduce(client, greeting)
-    this.#listener.connected(address.endpoint)
-    if (greeting === undefined && this.#watch !== undefined) this.#giveUp('to be watched from now on')
-  }
-
-  /** In the richest dialect that the server speaks. */
-  async #shakeHands(
-    address: RedisAddress,
-    signal: AbortSignal,
-  ): Promise<{ readonly client: Client; readonly greeting: Greeting | undefined }> {
-    for (;;) {
-      const dialect = this.#dialect
-      const client = createClient(this.#clientOptions(address, dialect))
-      let failure: unknown
-      client.on('error', (error) => {
-        failure ??= error
-        this.#lost(client, detailOf(error))
-      })
-      const abort = () => client.destroy()
-      signal.addEventListener('abort', abort)
-      try {
-        if (signal.aborted) throw unavailable('closed while connecting')
-        await client.connect()
-        if (this.#mustBePrimary) await assertPrimary(client)
-        const greeting = this.#watch && (await greet(client, this.#greeting))
-        if (signal.aborted) throw unavailable('closed while connecting')
-        const isUsable = dialect !== 'tracked' || greeting === undefined || isTrackable(greeting)
-        // The watch may have begun meanwhile, and asks for another dialect than this client speaks.
-        if (isUsable && dialect === this.#dialect) return { client, greeting }
-        if (!isUsable) this.#dialect = 'resp3'
-        client.destroy()
-      } catch (error) {
-        client.destroy()
-        const simpler = signal.aborted ? undefined : simplerDialect(dialect, failure ?? error)
-        if (simpler === undefined) throw handshakeError(failure ?? error, address.endpoint)
-        this.#dialect = simpler
-      } finally {
-        signal.removeEventListener('abort', abort)
-      }
+    const dialled = await this.#dialer.dial()
+    const { client, endpoint, identity } = dialled
+    if (!this.#isWanted) {
+      client.destroy()
+      throw unavailable('closed while connecting')
     }
+    this.#client = client
+    this.#endpoint = endpoint
+    if (identity !== undefined) this.#reportOpened(dialled, identity)
+    this.#listener.connected(endpoint)
+    if (identity === undefined && this.#watch !== undefined) this.#giveUp('to be watched from now on')
   }
 
-  /** Tells of the new connection before any command can be sent on it. */
-  #introduce(client: Client, greeting: Greeting): void {
-    this.#greeting = greeting
+  /** Called before any command can be sent on the new connection. */
+  #reportOpened({ client, endpoint, isTracked }: DialledClient, { runId, version }: ServerIdentity): void {
     const watch = this.#watch as PortWatch
     const connection: PortConnection = {
-      endpoint: this.#endpoint,
-      isTracked: this.#dialect === 'tracked',
-      runId: greeting.runId,
-      version: greeting.version,
+      ...{ endpoint, isTracked, runId, version },
       send: (command, form) =>
         client === this.#client
           ? (client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>)
@@ -225,42 +160,27 @@ export class NodeRedisConnection implements RedisPort {
     watch.opened(connection)
   }
 
-  #clientOptions(address: RedisAddress, dialect: Dialect): RedisClientOptions {
-    return {
-      ...connectionOptions(this.#options, address),
-      ...(address.database === 0 ? {} : { database: address.database }),
-      ...((dialect === 'resp2' ? { RESP: 2 } : {}) as object),
-      ...(dialect === 'tracked' ? { emitInvalidate: true } : {}),
-      commandOptions: commandOptions('text'),
-      socket: {
-        ...socketBounds(this.#connectTimeoutMs),
-        ...this.#options.socket,
-        ...withoutFalseTls(address.socket),
-        reconnectStrategy: false,
-      } as NonNullable<RedisClientOptions['socket']>,
-    }
-  }
-
-  /** Also after an error in the middle of a reply: what follows on such a connection could belong to another key. */
-  #lost(client: Client, reason: string): void {
-    if (this.#client !== client) return
-    this.#client = undefined
-    client.destroy()
-    this.#farewell(reason)
-    this.#listener.disconnected(this.#endpoint, reason)
-    if (this.#isWanted) this.#redialLater(0)
-  }
-
-  #farewell(reason: string): void {
+  #reportClosed(reason: string): void {
     const connection = this.#connection
     this.#connection = undefined
     if (connection !== undefined) this.#watch?.closed(connection, reason)
+  }
+
+  /** Destroys the client even after an error within a reply: replies that follow it could belong to other keys. */
+  #lost(client: NodeRedisConnectionClient, reason: string): void {
+    if (this.#client !== client) return
+    this.#client = undefined
+    client.destroy()
+    this.#reportClosed(reason)
+    this.#listener.disconnected(this.#endpoint, reason)
+    if (this.#isWanted) this.#redialLater(0)
   }
 
   #giveUp(reason: string): void {
     if (this.#client !== undefined) this.#lost(this.#client, reason)
   }
 
+  /** A primary that has become a replica refuses writes: the next dial asks where the primary is. */
   readonly #leaveReplica = (error: unknown): never => {
     if (isReply(fromNodeRedis(error), 'READONLY')) this.#giveUp('no longer the primary')
     throw error
@@ -281,19 +201,6 @@ export class NodeRedisConnection implements RedisPort {
     this.#isWanted = false
     clearTimeout(this.#redialTimer)
     this.#redialTimer = undefined
-    this.#attempt?.abort()
-    this.#attempt = undefined
+    this.#dialer.abort()
   }
-}
-
-/** A `redis:` URL says nothing of TLS; the caller's own socket options may. */
-function withoutFalseTls(socket: RedisAddress['socket']): object {
-  const { tls, ...rest } = socket
-  return tls ? socket : rest
-}
-
-/** A server that refuses a handshake has answered; with one that breaks in it there was never a connection. */
-function handshakeError(error: unknown, endpoint: string): CacheError {
-  if (error instanceof CacheError) return error
-  return isErrorReply(error) ? fromNodeRedis(error) : unavailable(`${detailOf(error)} at ${endpoint}`)
 }

@@ -4,39 +4,45 @@ import { commandOptions, fromNodeRedis, isErrorReply } from './replies.ts'
 
 type Client = ReturnType<typeof createClient>
 
-/** What a connection speaks: RESP3 with pushes for keys that change (`CLIENT TRACKING`), RESP3, or RESP2. */
+/** The protocol of a connection: RESP3 with `CLIENT TRACKING`, RESP3, or RESP2. */
 export type Dialect = 'tracked' | 'resp3' | 'resp2'
 
-/** What a server says of itself and of the connection to it. */
-export interface Greeting {
+/** The identity of a server, and of one connection on it. */
+export interface ServerIdentity {
+  /** The id of the connection (`CLIENT ID`); 0 where the user may not ask for it. */
   readonly clientId: number
+  /** The server's `run_id`; `undefined` where the user may not ask for it. */
   readonly runId: string | undefined
-  /** `''` where it may not be asked. */
+  /** The server's version; `''` where the user may not ask for it. */
   readonly version: string
 }
 
-/** From this version on a push never comes in the middle of another reply (redis/redis#11038). */
+/** The first version that never sends a push within another reply (redis/redis#11038). */
 const FIRST_TRACKABLE_VERSION = [7, 0, 5] as const
 
 /**
- * Asks who the server is, and ends the connection that went before on it: a command that was sent on that one
- * may still wait to be executed, and would come after newer ones of this.
+ * Asks for the identity of a server (`CLIENT ID`, `INFO`), and ends the previous connection if it was on the same server
+ * process (`CLIENT KILL`): a command that was sent on it may not have been executed yet, and would run after newer
+ * commands of the new connection.
  */
-export async function greet(client: Client, previous: Greeting | undefined): Promise<Greeting> {
+export async function identifyServer(
+  client: Client,
+  previous: ServerIdentity | undefined,
+): Promise<ServerIdentity> {
   const [clientId, info] = await Promise.all([ask(client, ['CLIENT', 'ID']), ask(client, ['INFO', 'server'])])
-  const greeting: Greeting = {
+  const identity: ServerIdentity = {
     clientId: Number(clientId ?? 0),
     runId: /^run_id:(\S+)/m.exec(String(info))?.[1],
     version: /^redis_version:(\S+)/m.exec(String(info))?.[1] ?? '',
   }
-  if (previous !== undefined && previous.runId !== undefined && previous.runId === greeting.runId) {
+  if (previous !== undefined && previous.runId !== undefined && previous.runId === identity.runId) {
     await ask(client, ['CLIENT', 'KILL', 'ID', String(previous.clientId)])
   }
-  return greeting
+  return identity
 }
 
-/** Whether what is read on this server can be tracked; one that may not be asked is taken at its word. */
-export function isTrackable({ version }: Greeting): boolean {
+/** Whether this server's tracking can be used. A server whose version is not known is taken to be recent. */
+export function isTrackable({ version }: ServerIdentity): boolean {
   const numbers = version.split('.').map(Number)
   for (const [index, least] of FIRST_TRACKABLE_VERSION.entries()) {
     const number = numbers[index] ?? 0
@@ -46,23 +52,23 @@ export function isTrackable({ version }: Greeting): boolean {
   return true
 }
 
-/** The dialect to try after a handshake in `dialect` was refused; `undefined` where that was not for its sake. */
+/** The dialect to try after a handshake in `dialect` failed; `undefined` if the dialect was not the reason. */
 export function simplerDialect(dialect: Dialect, error: unknown): Dialect | undefined {
   if (!isErrorReply(error)) return undefined
   const failure = fromNodeRedis(error)
   if (['NOAUTH', 'WRONGPASS', 'LOADING'].some((code) => isReply(failure, code))) return undefined
-  const knowsNoHello = isReply(failure, 'NOPROTO') || /unknown command.*hello/i.test(error.message)
-  if (knowsNoHello) return dialect === 'resp2' ? undefined : 'resp2'
+  const lacksHello = isReply(failure, 'NOPROTO') || /unknown command.*hello/i.test(error.message)
+  if (lacksHello) return dialect === 'resp2' ? undefined : 'resp2'
   return dialect === 'tracked' ? 'resp3' : undefined
 }
 
-/** @throws CacheError where the server is a replica */
+/** @throws CacheError `CACHE_UNAVAILABLE` if the server is a replica (`ROLE`) */
 export async function assertPrimary(client: Client): Promise<void> {
   const [role] = (await client.sendCommand(['ROLE'], commandOptions('text'))) as unknown as readonly string[]
   if (role !== 'master') throw unavailable('the server is a replica')
 }
 
-/** What a user may not ask is not known. */
+/** `undefined` where the server answers with an error: the user may lack the permission. */
 async function ask(client: Client, command: string[]): Promise<unknown> {
   try {
     return await client.sendCommand(command, commandOptions('text'))

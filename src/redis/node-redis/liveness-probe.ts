@@ -1,31 +1,31 @@
-/** How many deadlines a connection has for answering a PING before it is given up. */
-const PATIENCE_DEADLINES = 5
+/** Time that a PING may take, as a multiple of a command's deadline. */
+const DEADLINES_PER_PROBE = 5
 
 /**
- * Finds connections that are dead and do not know it. TCP notices a half-open connection after a quarter of an
- * hour; here a command that has met its deadline has a PING sent after it, and where that is not answered
- * either, the connection is given up. A server that is only slow answers it in the end.
+ * Detects half-open connections, for which TCP takes about a quarter of an hour. After a command has met its deadline,
+ * the probe sends a PING on the same connection; if that gets no reply within five deadlines, the connection is given
+ * up. A server that is merely slow answers in time.
  */
 export class LivenessProbe {
-  readonly #patienceMs: number
-  readonly #probed = new Set<object>()
+  readonly #boundMs: number
+  readonly #inProgress = new Set<object>()
 
   /** @param timeoutMs the deadline of a command */
   constructor(timeoutMs: number) {
-    this.#patienceMs = PATIENCE_DEADLINES * timeoutMs
+    this.#boundMs = DEADLINES_PER_PROBE * timeoutMs
   }
 
-  /** Asks on `connection`, unless that has been asked already and has time left to answer. */
+  /** Probes a connection, unless a probe of it is in progress. */
   check(connection: object, ping: () => Promise<unknown>, giveUp: () => void): void {
-    if (this.#probed.has(connection)) return
-    this.#probed.add(connection)
+    if (this.#inProgress.has(connection)) return
+    this.#inProgress.add(connection)
     let isOver = false
     const end = () => {
       isOver = true
       clearTimeout(timer)
-      this.#probed.delete(connection)
+      this.#inProgress.delete(connection)
     }
-    // What has arrived is read before the verdict.
+    // setImmediate lets the event loop first read a reply that has arrived, should this process have been stalled.
     const timer = setTimeout(
       () =>
         setImmediate(() => {
@@ -33,9 +33,9 @@ export class LivenessProbe {
           end()
           giveUp()
         }),
-      this.#patienceMs,
+      this.#boundMs,
     ).unref()
-    // Any answer is a sign of life, and a connection that fails by itself needs no verdict.
+    // Any reply shows that the connection works, error replies included. One that failed has been reported already.
     ping().then(end, end)
   }
 }

@@ -1,7 +1,7 @@
 import type { RedisClientOptions } from '@redis/client'
 import type { RedisAddress } from './redis-address.ts'
 
-/** Options of `@redis/client` that a caller may set; what these adapters decide themselves is not among them. */
+/** Options of `@redis/client` that a caller may set: all but those that this library decides. */
 export type NodeRedisOptions = Omit<
   RedisClientOptions,
   | 'url'
@@ -17,11 +17,11 @@ export type NodeRedisOptions = Omit<
 /** Longest pause before a lost connection is dialled again. */
 export const LONGEST_REDIAL_MS = 2_000
 
-/** A connection that hears nothing for this long, not even the answer to its own pings, is dead. */
-const SILENT_SOCKET_MS = 15_000
+/** A socket that receives nothing for this long, not even the replies to the pings, is closed. */
+const SOCKET_TIMEOUT_MS = 15_000
 const PING_INTERVAL_MS = 5_000
 
-/** What every connection that is opened here has in common, beneath and above what the caller asks for. */
+/** The options of every connection: defaults, then the caller's options, then what this library decides. */
 export function connectionOptions(
   options: NodeRedisOptions,
   { password, username }: Pick<RedisAddress, 'password' | 'username'>,
@@ -36,10 +36,10 @@ export function connectionOptions(
   }
 }
 
-/** The bounds of a connection's socket, beneath what the caller asks for. */
+/** The default timeouts of a socket, which the caller's options may override. */
 export function socketBounds(connectTimeoutMs: number): {
   readonly connectTimeout: number
   readonly socketTimeout: number
 } {
-  return { connectTimeout: connectTimeoutMs, socketTimeout: SILENT_SOCKET_MS }
+  return { connectTimeout: connectTimeoutMs, socketTimeout: SOCKET_TIMEOUT_MS }
 }

@@ -1,6 +1,6 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 
-/** Where a Redis server listens and how to log in, taken from a URL. */
+/** The address of a Redis server and the credentials for it, as parsed from a URL. */
 export interface RedisAddress {
   readonly socket:
     | { readonly host: string; readonly port: number; readonly tls: boolean }
@@ -8,7 +8,7 @@ export interface RedisAddress {
   readonly username: string | undefined
   readonly password: string | undefined
   readonly database: number
-  /** `host:port` or the path of a socket, for people; without credentials. */
+  /** `host:port` or the path of a socket, to be shown in events and errors; without credentials. */
   readonly endpoint: string
 }
 
@@ -47,7 +47,7 @@ export function parseRedisUrl(url: string): RedisAddress {
   }
 }
 
-/** A `unix:` URL with credentials and no host is one that the WHATWG parser refuses: lend it a host. */
+/** The WHATWG parser refuses a `unix:` URL with credentials and no host, so such a URL gets a host first. */
 function tryParse(url: string): URL | undefined {
   try {
     return new URL(url.replace(/^(unix:\/\/[^/]*@)\//, '$1localhost/'))

@@ -4,15 +4,15 @@ import { detailOf, disconnected, fromErrorReply, unavailable } from '../port/red
 import type { ReplyForm } from '../port/redis-port.ts'
 
 /**
- * How a command is sent. The client's own timeout is off: it covers only commands that are not yet written,
- * and costs more than the command does.
+ * Command options by reply form. The client's own timeout is off: it covers only commands that have not been written
+ * yet, and costs more than the command itself.
  */
 const COMMAND_OPTIONS: Readonly<Record<ReplyForm, NodeRedisCommandOptions>> = {
   bytes: { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
   text: { timeout: 0, typeMapping: {} },
 }
 
-/** Options of one command, as `@redis/client` takes them. */
+/** The options of one command of `@redis/client` that are used. */
 export interface NodeRedisCommandOptions {
   readonly timeout: 0
   readonly typeMapping: { readonly [RESP_TYPES.BLOB_STRING]?: typeof Buffer }
@@ -22,7 +22,10 @@ export function commandOptions(form: ReplyForm): NodeRedisCommandOptions {
   return COMMAND_OPTIONS[form]
 }
 
-/** What the client threw, as a `CacheError`: an error reply, a command that was never sent, or one that got lost. */
+/**
+ * An error of `@redis/client` as a {@link CacheError}: an error reply, a command that was never sent
+ * (`CACHE_UNAVAILABLE`), or one whose reply was lost (`CACHE_DISCONNECTED`).
+ */
 export function fromNodeRedis(error: unknown): CacheError {
   if (error instanceof CacheError) return error
   if (isErrorReply(error)) return fromErrorReply(error.message)
@@ -31,12 +34,12 @@ export function fromNodeRedis(error: unknown): CacheError {
     : disconnected(detailOf(error))
 }
 
-/** Whether `error` is what the server answered, not a failure to reach it. */
+/** Whether `error` is an error reply of the server, not a failure to reach it. */
 export function isErrorReply(error: unknown): error is Error {
   return error instanceof ErrorReply || isKind(error, 'ErrorReply')
 }
 
-/** By name, since a caller's own client may come from another copy of `@redis/client`, with classes of its own. */
+/** Compares class names: a caller's client may come from another copy of `@redis/client`, with other classes. */
 function isKind(error: unknown, className: string): boolean {
   for (
     let kind: unknown = error;

@@ -4,19 +4,23 @@ import { detailOf, unavailable } from '../port/redis-errors.ts'
 import { parseRedisUrl, type RedisAddress } from './redis-address.ts'
 import { commandOptions } from './replies.ts'
 
-/** Sentinels that watch one primary. */
+/** A primary that Sentinels monitor. */
 export interface SentinelOptions {
   /** The name under which the sentinels know the primary (`sentinel monitor NAME …`). */
   readonly name: string
-  /** URLs of the sentinels; credentials in them are for the sentinels themselves. */
+  /** URLs of the sentinels. Credentials in them are used for the sentinels only. */
   readonly nodes: readonly string[]
 }
 
+/** Bounds the connect and the silence of one sentinel. */
 const SENTINEL_TIMEOUT_MS = 1_000
 
 /**
- * Asks the sentinels, one after the other, where the primary is (`SENTINEL GET-MASTER-ADDR-BY-NAME`), as the
- * Sentinel client specification describes. The one that answered is asked first the next time.
+ * A function that asks the sentinels, one after the other, for the address of the primary
+ * (`SENTINEL GET-MASTER-ADDR-BY-NAME`), as the Sentinel client specification describes. The sentinel that answered is
+ * asked first the next time.
+ * @throws CacheError `CACHE_INVALID_OPTIONS`; the function rejects with `CACHE_UNAVAILABLE` if no sentinel knows the
+ * primary
  */
 export function sentinelLocator({
   name,
@@ -25,7 +29,7 @@ export function sentinelLocator({
   let sentinels = nodes.map(parseRedisUrl)
   if (sentinels.length === 0) throw new CacheError('CACHE_INVALID_OPTIONS', 'sentinel.nodes is empty')
   return async (signal) => {
-    const refusals: string[] = []
+    const failures: string[] = []
     for (const sentinel of sentinels) {
       if (signal.aborted) break
       try {
@@ -33,10 +37,10 @@ export function sentinelLocator({
         sentinels = [sentinel, ...sentinels.filter((other) => other !== sentinel)]
         return primary
       } catch (error) {
-        refusals.push(`${sentinel.endpoint}: ${detailOf(error)}`)
+        failures.push(`${sentinel.endpoint}: ${detailOf(error)}`)
       }
     }
-    throw unavailable(`no sentinel knows the primary; ${refusals.join(', ')}`)
+    throw unavailable(`no sentinel knows the primary; ${failures.join(', ')}`)
   }
 }
 

@@ -1,7 +1,7 @@
 import { detailOf, unavailable } from '../port/redis-errors.ts'
 import type { ChannelListener, ChannelSubscription } from '../port/redis-port.ts'
 
-/** The part of an unconnected client of `@redis/client` that is used. */
+/** The part of an unconnected client of `@redis/client` that a subscription uses. */
 export interface NodeRedisSubscriber {
   on(event: 'error' | 'end' | 'reconnecting', listener: (error?: unknown) => void): unknown
   connect(): Promise<unknown>
@@ -9,7 +9,10 @@ export interface NodeRedisSubscriber {
   destroy(): void
 }
 
-/** Connects a client of its own and listens; it is given up at the first sign that a message may have been missed. */
+/**
+ * Connects `client` and subscribes it to a channel (`SUBSCRIBE`). The subscription ends at the first event after which a
+ * message may have been missed; the client does not reconnect.
+ */
 export async function subscribeWith(
   client: NodeRedisSubscriber,
   channel: string,
@@ -21,7 +24,7 @@ export async function subscribeWith(
     try {
       client.destroy()
     } catch {
-      // It was closed already.
+      // The client was closed already.
     }
   }
   const lost = (error?: unknown) => {

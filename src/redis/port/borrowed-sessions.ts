@@ -1,61 +1,68 @@
 import { unavailable } from './redis-errors.ts'
 import type { PortConnection, PortWatch, RedisArgument, RedisReply, ReplyForm } from './redis-port.ts'
 
+/** Sends a command on the connection that a handle stands for. */
+type SendOn<Handle> = (
+  handle: Handle,
+  command: readonly RedisArgument[],
+  form: ReplyForm,
+) => Promise<RedisReply>
+
 /**
- * The connections of a client that belongs to the caller, as far as its events tell of them. A connection is known
- * by what the client keeps for as long as it exists, here called a line; each time that it is connected anew is a
- * life of its own. Nothing that is read on them can be tracked, since the caller chose how they shook hands.
+ * The sessions of a client that belongs to the caller, as reported by the client's events.
+ *
+ * A handle is the client's own object for a connection; it survives reconnects. Each time the connection is
+ * established, a new session begins, which is a {@link PortConnection} of its own. Sessions are never tracked: the
+ * caller chose the options of the handshake.
  */
-export class BorrowedSessions<Line extends object> {
-  readonly #send: (line: Line, command: readonly RedisArgument[], form: ReplyForm) => Promise<RedisReply>
-  readonly #endpointOf: (line: Line) => string
-  readonly #lives = new Map<Line, PortConnection>()
+export class BorrowedSessions<Handle extends object> {
+  readonly #send: SendOn<Handle>
+  readonly #endpointOf: (handle: Handle) => string
+  readonly #sessions = new Map<Handle, PortConnection>()
   #watch: PortWatch | undefined
 
-  constructor(
-    send: (line: Line, command: readonly RedisArgument[], form: ReplyForm) => Promise<RedisReply>,
-    endpointOf: (line: Line) => string,
-  ) {
+  constructor(send: SendOn<Handle>, endpointOf: (handle: Handle) => string) {
     this.#send = send
     this.#endpointOf = endpointOf
   }
 
   watch(watch: PortWatch): void {
     this.#watch = watch
-    for (const life of this.#lives.values()) watch.opened(life)
+    for (const session of this.#sessions.values()) watch.opened(session)
   }
 
-  of(line: Line): PortConnection | undefined {
-    return this.#lives.get(line)
+  /** The current session of a handle; `undefined` while it is not connected. */
+  of(handle: Handle): PortConnection | undefined {
+    return this.#sessions.get(handle)
   }
 
-  /** Begins a life, and ends the one before. */
-  open(line: Line): void {
-    this.close(line, 'connected anew')
-    const life: PortConnection = {
-      endpoint: this.#endpointOf(line),
+  /** Begins a session, after closing the handle's previous one. */
+  open(handle: Handle): void {
+    this.close(handle, 'connected anew')
+    const session: PortConnection = {
+      endpoint: this.#endpointOf(handle),
       isTracked: false,
       runId: undefined,
       version: '',
       send: (command, form) =>
-        this.#lives.get(line) === life
-          ? this.#send(line, command, form)
+        this.#sessions.get(handle) === session
+          ? this.#send(handle, command, form)
           : Promise.reject(unavailable('not connected')),
       suspect() {},
     }
-    this.#lives.set(line, life)
-    this.#watch?.opened(life)
+    this.#sessions.set(handle, session)
+    this.#watch?.opened(session)
   }
 
-  close(line: Line, reason: string): void {
-    const life = this.#lives.get(line)
-    if (life === undefined) return
-    this.#lives.delete(line)
-    this.#watch?.closed(life, reason)
+  close(handle: Handle, reason: string): void {
+    const session = this.#sessions.get(handle)
+    if (session === undefined) return
+    this.#sessions.delete(handle)
+    this.#watch?.closed(session, reason)
   }
 
   closeAll(reason: string): void {
-    for (const line of this.#lives.keys()) this.close(line, reason)
+    for (const handle of this.#sessions.keys()) this.close(handle, reason)
   }
 
   rerouted(): void {

@@ -14,23 +14,25 @@ import type {
 } from './redis-port.ts'
 import { isReplyTo } from './reply-shape.ts'
 
-/** A command on its way. */
-interface Sent {
+/** A command that waits for its reply. */
+interface SentCommand {
   readonly command: readonly RedisArgument[]
   readonly epoch: number
-  /** Where it was sent: the key whose owner got it, or the node. */
+  /** The key whose owner received the command, or the node that did. */
   readonly to: string | RedisNode
 }
 
 /**
- * Any port, with a deadline over every command: whatever Redis, the network or the client does, the call
- * settles. A reply is checked to be one that the command can have, and errors are translated here, once.
+ * A port that puts a deadline on every command of another port, so that each call settles whatever Redis, the
+ * network or the client does.
+ *
+ * It also checks that each reply has a shape that its command can have, and translates errors. Both happen only here.
  */
 export class DeadlinePort implements RedisPort {
   readonly #port: RedisPort
   readonly #deadlines: Deadlines
   readonly #connectDeadlines: Deadlines
-  /** Counts the times that replies have come out of step; what was sent before the last is not believed. */
+  /** Counts protocol desyncs. Replies to commands that were sent before the last one are rejected. */
   #epoch = 0
   readonly #connections = new WeakMap<PortConnection, PortConnection>()
 
@@ -104,7 +106,7 @@ export class DeadlinePort implements RedisPort {
     const subscribing = this.#port.subscribe(channel, listener)
     return this.#connectDeadlines.guard(subscribing, undefined, {
       expired: () => {
-        // One that is made all the same is wanted by nobody.
+        // A subscription that is made after the deadline has no owner, so it is closed.
         subscribing.then((late) => late.close()).catch(() => {})
         return timeout('subscribe', this.#connectDeadlines.timeoutMs)
       },
@@ -116,12 +118,12 @@ export class DeadlinePort implements RedisPort {
     return this.#port.translate(error)
   }
 
-  outOfStep(): void {
+  desynchronized(): void {
     this.#epoch++
-    this.#port.outOfStep()
+    this.#port.desynchronized()
   }
 
-  /** The same object for the same connection, so that it can stand for it. */
+  /** Returns the same wrapper for the same connection: callers compare connections by identity. */
   #guarded(connection: PortConnection): PortConnection {
     let guarded = this.#connections.get(connection)
     if (guarded === undefined) {
@@ -144,10 +146,10 @@ export class DeadlinePort implements RedisPort {
     return this.#deadlines.guard(work, { command, epoch: this.#epoch, to }, this.#watch)
   }
 
-  readonly #watch: DeadlineWatch<Sent> = {
+  readonly #watch: DeadlineWatch<SentCommand> = {
     resolved: ({ command, epoch }, reply) => {
       if (epoch === this.#epoch && isReplyTo(command, reply as RedisReply)) return undefined
-      if (epoch === this.#epoch) this.outOfStep()
+      if (epoch === this.#epoch) this.desynchronized()
       return disconnected('its replies came out of step')
     },
     rejected: (error) => this.#port.translate(error),

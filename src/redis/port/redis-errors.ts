@@ -10,8 +10,10 @@ const CODES: ReadonlyMap<string, CacheErrorCode> = new Map([
 ])
 
 /**
- * An error reply as a {@link CacheError}. The first word of a reply is its code (RESP: "simple errors"). The
- * rest is kept for people, less everything in it that quotes what was sent.
+ * An error reply of Redis as a {@link CacheError}.
+ *
+ * The first word of the reply becomes `replyCode` (RESP: "simple errors"). The rest goes into the message, without
+ * the parts that quote the command, since those may hold keys and values.
  */
 export function fromErrorReply(reply: string): CacheError {
   const replyCode = /^-?([A-Z][A-Z0-9]*)/.exec(reply)?.[1] ?? 'ERR'
@@ -22,9 +24,17 @@ export function fromErrorReply(reply: string): CacheError {
   )
 }
 
-/** Whether `error` is a reply with this code: the command reached Redis and was refused. */
+/** Whether `error` is an error reply with this code: the command reached Redis, which refused it. */
 export function isReply(error: unknown, replyCode: string): boolean {
   return error instanceof CacheError && error.replyCode === replyCode
+}
+
+/**
+ * Whether `error` says that a command over one key was surely not executed: it was never sent, or Redis refused it
+ * with an error reply. A timeout or a lost connection leaves that open.
+ */
+export function wasNotExecuted(error: unknown): boolean {
+  return error instanceof CacheError && (error.replyCode !== undefined || error.code === 'CACHE_UNAVAILABLE')
 }
 
 function withoutQuotations(reply: string): string {
@@ -34,17 +44,24 @@ function withoutQuotations(reply: string): string {
     .slice(0, 200)
 }
 
-/** A failure to reach Redis. `detail` is an error code of the operating system or a class name, never a message. */
+/**
+ * The error of a command that was not sent, since Redis cannot be reached.
+ * @param detail an error code of the operating system, a class name or a text of this library; never another
+ * library's message, which may quote secrets
+ */
 export function unavailable(detail: string): CacheError {
   return new CacheError('CACHE_UNAVAILABLE', `Redis is not available (${detail})`)
 }
 
-/** The connection broke while a command was on its way. */
+/** The error of a command whose connection was lost before the reply: it may or may not have been executed. */
 export function disconnected(detail: string): CacheError {
   return new CacheError('CACHE_DISCONNECTED', `The connection to Redis was lost before the reply (${detail})`)
 }
 
-/** What is safe to say of a client's or the operating system's error: its code, else its class. */
+/**
+ * The part of a client's or the operating system's error that is safe to report: its `code`, else its class name.
+ * Messages are left out, since they may quote commands.
+ */
 export function detailOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error
   if ('code' in error && typeof error.code === 'string') return error.code

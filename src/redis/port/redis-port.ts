@@ -3,106 +3,107 @@ import type { CacheError } from '../../foundation/cache-error.ts'
 /** A word of a command. */
 export type RedisArgument = string | Buffer
 
-/** How blob strings in a reply arrive: as bytes, or as text where they are known to be UTF-8. */
+/** How bulk strings in a reply are delivered: as bytes, or as text where they are known to be UTF-8. */
 export type ReplyForm = 'bytes' | 'text'
 
-/** What Redis answers; errors reject instead. */
+/** A reply of Redis. Error replies are not among them: they reject. */
 export type RedisReply = null | number | string | Buffer | readonly RedisReply[]
 
-/** One server that holds keys. */
+/** A server that holds keys. */
 export interface RedisNode {
   send(command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
   /** As {@link RedisPort.suspect}, for this node. */
   suspect(): void
 }
 
-/** Receives what a connection has to tell. */
+/** Receives the connection events of a port. */
 export interface RedisPortListener {
   connected(endpoint: string): void
   disconnected(endpoint: string, reason: string): void
 }
 
-/** One connection to one server, from its handshake until it is lost; the next one is another object. */
+/** One connection to one server, from its handshake until it is lost. A reconnect makes a new object. */
 export interface PortConnection {
   readonly endpoint: string
-  /** Whether its pushes tell of every change to a key that was read on it. */
+  /** Whether the server pushes an invalidation for every key that was read on this connection. */
   readonly isTracked: boolean
-  /** The version of the server, `''` where it may not be asked. */
+  /** The version of the server; `''` where the user may not ask for it. */
   readonly version: string
-  /** Tells one life of a server from the next; `undefined` where it may not be asked. */
+  /** The server's `run_id`, which changes with every restart; `undefined` where the user may not ask for it. */
   readonly runId: string | undefined
-  /** Without a deadline. */
+  /** Sends a command without a deadline. */
   send(command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
   /** As {@link RedisPort.suspect}, for this connection. */
   suspect(): void
 }
 
-/** Receives what the connections of a port have to tell to a cache that keeps copies of what it read on them. */
+/** Observes the connections of a port, for a cache that keeps copies of what it read on them. */
 export interface PortWatch {
-  /** Whether connections are to be tracked, where client and server can. */
+  /** Whether to track connections, where both the client and the server can. */
   readonly wantsTracking: boolean
-  /** Called before any command can be sent on it. */
+  /** Called before any command can be sent on the connection. */
   opened(connection: PortConnection): void
-  /** Nothing more will be heard of it. */
+  /** Called when the connection is lost or closed: no more invalidations arrive on it. */
   closed(connection: PortConnection, reason: string): void
-  /** A key that was read has been changed; `null`: all have. */
+  /** Called when a key that was read has been changed; `null` means every key. */
   invalidated(storedKey: string | null): void
-  /** Some keys have another owner than before. */
+  /** Called when some slots have a new owner. */
   rerouted(): void
 }
 
-/** Receives what arrives on a channel. */
+/** Receives the messages of a pub/sub channel. */
 export interface ChannelListener {
   message(text: string): void
-  /** Messages may have been missed; nothing more will arrive. */
+  /** Called when messages may have been missed. The subscription is over. */
   lost(reason: string): void
 }
 
-/** A connection that listens to a channel. */
+/** A connection that is subscribed to one pub/sub channel. */
 export interface ChannelSubscription {
-  /** Never rejects; `lost` is not called for it. */
+  /** Never rejects, and does not call `lost`. */
   close(): Promise<void>
 }
 
 /**
- * What a client library has to offer: send one command to the node that owns a key. Adapters keep the habits of
- * a library (timeouts, offline queues, resending) out of sight. They set no deadline and reject with whatever
- * the library rejects with, which `translate` turns into a {@link CacheError}: both are done once, in
- * {@link DeadlinePort}, since a promise for each would cost more than the command.
+ * What a client library has to provide: send one command to the node that owns a key.
+ *
+ * Adapters hide the defaults of a library (timeouts, offline queues, resending). They set no deadline and reject with
+ * whatever the library rejects with; `translate` turns that into a {@link CacheError}. {@link DeadlinePort} does both
+ * for all of them, since a promise for each would cost more than the command.
  */
 export interface RedisPort {
-  /** Whether keys of different hash slots may not meet in one command. */
+  /** Whether all keys of a command have to be in the same hash slot. */
   readonly isCluster: boolean
-  /** Resolves once commands can be sent; rejects where the handshake fails. May be called again after either. */
+  /** Resolves when commands can be sent; rejects if the handshake fails. May be called again after either. */
   connect(): Promise<void>
-  /** Waits for replies that are due, then closes what the adapter opened. Never rejects. */
+  /** Waits for outstanding replies, then closes what the adapter opened. Never rejects. */
   close(): Promise<void>
-  /** Closes at once what the adapter opened, failing what is in flight and any attempt to connect. */
+  /** Closes what the adapter opened at once: commands in flight and attempts to connect fail. */
   drop(): void
-  /** A command to the owner of this key has met its deadline: its connection may be dead, and is to be looked after. */
+  /** Reports that a command to the owner of this key met its deadline, so that its connection gets probed. */
   suspect(storedKey: string): void
   /**
-   * Replies came that answer no command that was sent: the connections they came on must not be read any
-   * further. What the adapter opened is closed and dialled anew; a caller's client is made to reconnect, or not
+   * Reports a protocol desync: a reply came that cannot answer its command, so no further reply may be read from the
+   * present connections. The adapter reconnects what it opened. A caller's client is made to reconnect, or is not
    * used until it has.
    */
-  outOfStep(): void
+  desynchronized(): void
   /**
-   * Sends a command to the node that owns `storedKey`, following redirects of a cluster. Never sends it twice
-   * where the first may have been executed.
+   * Sends a command to the node that owns `storedKey`, and follows the redirects of a cluster. Never sends a command
+   * twice if the first may have been executed.
    */
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
-  /** Every node that owns keys: one, or the masters of a cluster. */
+  /** Every node that owns keys: the single server, or the masters of a cluster. */
   masters(): Promise<readonly RedisNode[]>
   /**
-   * Has every connection that is made from now on tell of itself, and tracked where client and server can; one
-   * that is there is told at once, or replaced by one that is tracked.
+   * Reports every connection to `watch` from now on, tracked where client and server can. A connection that exists
+   * already is either reported at once or replaced by a new one.
    */
   watch(watch: PortWatch): void
-  /** The connection that a command on this key would travel on; `undefined` where there is none. */
+  /** The connection that a command on this key would be sent on; `undefined` where there is none. */
   connectionOf(storedKey: string): PortConnection | undefined
-  /** Opens a connection of its own that listens to a channel. */
+  /** Subscribes to a channel, on a connection of its own. */
   subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription>
-  /** What an error of this client says, without anything of the command that it may quote. */
+  /** An error of this client as a {@link CacheError}, without any part of the command that the error may quote. */
   translate(error: unknown): CacheError
 }

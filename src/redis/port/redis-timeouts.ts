@@ -4,13 +4,18 @@ import { type Duration, parseDuration } from '../../foundation/duration.ts'
 import type { EnvironmentSettings } from '../../foundation/environment.ts'
 import type { RedisPortListener } from './redis-port.ts'
 
-/** The two bounds on waiting for Redis, in milliseconds. */
+/** The two limits on waiting for Redis, in milliseconds. */
 export interface ResolvedTimeouts {
+  /** For one command. */
   readonly timeoutMs: number
+  /** For connecting, handshake included. */
   readonly connectTimeoutMs: number
 }
 
-/** @throws CacheError `CACHE_INVALID_DURATION` */
+/**
+ * Parses the two timeouts: the option, else the environment (`timeout` only), else one second and five seconds.
+ * @throws CacheError `CACHE_INVALID_DURATION`
+ */
 export function resolveTimeouts(
   {
     connectTimeout,
@@ -24,7 +29,7 @@ export function resolveTimeouts(
   }
 }
 
-/** Passes connection events on to those who listen to the backend. */
+/** A listener that emits connection events as the `connect` and `disconnect` events of the backend. */
 export function portListener({ events }: FailurePolicy): RedisPortListener {
   return {
     connected: (endpoint) => events.emit('connect', { endpoint }),

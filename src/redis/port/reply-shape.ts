@@ -6,12 +6,12 @@ const isCount: Shape = (reply) => typeof reply === 'number'
 const isPage: Shape = (reply) => Array.isArray(reply) && reply.length === 2 && Array.isArray(reply[1])
 const isScriptResult: Shape = (reply) =>
   typeof reply === 'number' || typeof reply === 'string' || Buffer.isBuffer(reply) || isStatus(reply)
-/** What acquire-lease.lua answers: a status and two numbers. */
+/** The reply of acquire-lease.lua: a status and two numbers as text. */
 const isStatus = (reply: RedisReply) =>
   Array.isArray(reply) && reply.length === 3 && reply.every((part) => typeof part === 'string')
 const isTime: Shape = (reply) => Array.isArray(reply) && reply.length === 2 && typeof reply[1] === 'string'
 
-/** What each command that is sent answers, errors aside. */
+/** The shape of the reply to each command that this library sends, error replies aside. */
 const SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
   [
     'MGET',
@@ -30,8 +30,10 @@ const SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
 ])
 
 /**
- * Whether a reply can be the answer to a command. A connection on which it cannot is out of step: each answer
- * on it belongs to another question, and a value that came of it would be another key's.
+ * Whether a reply can be the answer to a command.
+ *
+ * If it cannot, the connection is desynchronized: each of its replies answers another command, so a value that is
+ * read on it could belong to another key.
  */
 export function isReplyTo(command: readonly RedisArgument[], reply: RedisReply): boolean {
   return SHAPES.get(command[0] as string)?.(reply, command) ?? true

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { isReply } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisPort, RedisReply, ReplyForm } from '../port/redis-port.ts'
 
-/** Sends a command to the owner of a key. */
+/** Sends a command to the node that is to run the script. */
 type Send = (command: readonly RedisArgument[], form: ReplyForm) => Promise<RedisReply>
 
-/** A Lua script: sent by its digest (EVALSHA), and in full where the server does not know it yet. */
+/** A Lua script, sent by its digest (`EVALSHA`), and in full (`EVAL`) if the server does not know it yet. */
 export class RedisScript {
   readonly #source: string
   readonly #digest: string
@@ -15,7 +15,7 @@ export class RedisScript {
     this.#digest = createHash('sha1').update(source).digest('hex')
   }
 
-  /** Over one key. One round trip, two where the server has lost (or never seen) the script. */
+  /** Runs the script over one key, at its owner. One round trip; two if the server does not know the script. */
   run(
     port: RedisPort,
     storedKey: string,
@@ -30,7 +30,7 @@ export class RedisScript {
     )
   }
 
-  /** Over keys of one slot, sent to whom `send` says. */
+  /** Runs the script over keys of one slot, at the node that `send` sends to. */
   async runWith(
     send: Send,
     storedKeys: readonly RedisArgument[],

@@ -2,8 +2,8 @@ import { chunks } from '../../foundation/chunks.ts'
 import { keySlot } from './key-slot.ts'
 
 /**
- * Groups of at most `limit` items that may travel in one command: any items on a single server, items of one
- * hash slot on a cluster. Keeps the order within a group.
+ * Groups of at most `limit` items that may share one command: any items on a single server, items of one hash slot on
+ * a cluster. Items keep their order within a group.
  */
 export function* sameSlotGroups<Item>(
   items: readonly Item[],

@@ -1,4 +1,5 @@
 import type { RedisReply } from '../port/redis-port.ts'
+import { SLOT_COUNT } from './key-slot.ts'
 
 /** Where a node listens. */
 export interface NodeAddress {
@@ -6,32 +7,33 @@ export interface NodeAddress {
   readonly port: number
 }
 
-/** Where to reach a node instead of where it says it is: by its `host:port`. What is not in it is left as it is. */
+/**
+ * The address at which to reach a node, by the `host:port` that the cluster reports for it. Nodes that are not in the map
+ * are reached at the address they report.
+ */
 export type NodeAddressMap =
   | Readonly<Record<string, NodeAddress>>
   | ((address: string) => NodeAddress | undefined)
 
-/** The owner of each slot as one node sees it: its `host:port`, `undefined` where nobody owns the slot. */
+/** The owner of each slot by its `host:port`, as one node reports it; `undefined` where a slot has no owner. */
 export type SlotMap = readonly (string | undefined)[]
 
-/** Where a node sends a command to that it has not executed. */
+/** A MOVED or ASK reply: the node did not execute the command, and names the node that will. */
 export interface Redirect {
-  /** MOVED: from now on; else ASK: this once. */
+  /** `true` for MOVED: the slot has a new owner. `false` for ASK: only this command goes there. */
   readonly isPermanent: boolean
   /** `host:port` */
   readonly address: string
 }
 
-const SLOTS = 16_384
-
 /**
- * Reads the reply to `CLUSTER SLOTS`: `[first, last, [host, port, …] of the master, …replicas]` a range. A node that
- * does not know its own address leaves the host out: then it is the one that was asked.
- * @returns `undefined` where it is no such reply
+ * Parses the reply to `CLUSTER SLOTS`: `[first, last, [host, port, …] of the master, …replicas]` for each range.
+ * @param askedHost the host of the node that was asked, which leaves out its own where it does not know it
+ * @returns `undefined` if it is no such reply
  */
 export function parseSlotMap(reply: RedisReply, askedHost: string): SlotMap | undefined {
   if (!Array.isArray(reply)) return undefined
-  const map = new Array<string | undefined>(SLOTS).fill(undefined)
+  const map = new Array<string | undefined>(SLOT_COUNT).fill(undefined)
   for (const range of reply) {
     if (!Array.isArray(range) || !Array.isArray(range[2])) return undefined
     const [first, last, [host, port]] = range
@@ -42,12 +44,12 @@ export function parseSlotMap(reply: RedisReply, askedHost: string): SlotMap | un
   return map
 }
 
-/** The addresses of those who own slots. */
+/** The addresses of the nodes that own slots. */
 export function ownersIn(map: SlotMap): Set<string> {
   return new Set(map.filter((owner) => owner !== undefined))
 }
 
-/** Reads the text of an error reply (`MOVED 3999 127.0.0.1:6381`); `undefined` where it sends nobody elsewhere. */
+/** Parses the text of an error reply (`MOVED 3999 127.0.0.1:6381`); `undefined` if it is no redirect. */
 export function parseRedirect(text: string, askedHost: string): Redirect | undefined {
   const [, kind, host, port] = /^(MOVED|ASK) \d+ (.*):(\d+)$/.exec(text) ?? []
   return kind === undefined
@@ -55,7 +57,7 @@ export function parseRedirect(text: string, askedHost: string): Redirect | undef
     : { isPermanent: kind === 'MOVED', address: `${host || askedHost}:${port}` }
 }
 
-/** Where a node is to be reached. */
+/** The address at which to reach a node that the cluster reports as `address`. */
 export function mappedAddress(address: string, map: NodeAddressMap | undefined): NodeAddress {
   const mapped = typeof map === 'function' ? map(address) : map?.[address]
   if (mapped) return mapped
@@ -64,5 +66,5 @@ export function mappedAddress(address: string, map: NodeAddressMap | undefined):
 }
 
 function isSlot(word: unknown): word is number {
-  return Number.isInteger(word) && (word as number) >= 0 && (word as number) < SLOTS
+  return Number.isInteger(word) && (word as number) >= 0 && (word as number) < SLOT_COUNT
 }

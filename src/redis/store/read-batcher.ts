@@ -1,10 +1,9 @@
 import type { ReadOutcome } from '../../backend/read-outcome.ts'
-import { isReply } from '../port/redis-errors.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
-import { sendSplittable } from './send-splittable.ts'
+import { mustSplit, sendSplittable } from './send-splittable.ts'
 
-/** Most keys of one MGET: past this the reply gains nothing more, and a slow one delays too many readers. */
+/** Most keys of one MGET. More would gain no throughput, and one slow reply would delay too many readers. */
 export const MAX_KEYS_PER_READ = 256
 
 /** A `get` that waits for its batch. */
@@ -17,13 +16,12 @@ interface BatchedRead {
 }
 
 /**
- * Turns the `get`s of one tick into one MGET (one a hash slot on a cluster).
+ * Turns the `get`s of one tick into one MGET (one for each hash slot on a cluster).
  *
- * A client's cost per command (objects, promises, a slot in its queue) is several times what Redis needs to
- * answer it, so this is where the speed of a busy process comes from. The batch is closed by
- * `process.nextTick`, which runs once all promise callbacks of the current tick have had their turn: whatever
- * they ask for still joins. A lone `get` waits for nothing that it would not have waited for anyway, since the
- * client writes in the next phase of the event loop.
+ * A client spends several times as long on a command (objects, promises, a place in its queue) as Redis needs to
+ * answer it. So batching is what makes a busy process fast. `process.nextTick` closes the batch: it runs when all
+ * promise callbacks of the current tick have run, so the `get`s that those make still join. A single `get` is not
+ * delayed by this, since the client writes to its socket only in the next phase of the event loop.
  */
 export class ReadBatcher {
   readonly #port: RedisPort
@@ -33,16 +31,17 @@ export class ReadBatcher {
     this.#port = port
   }
 
+  /** Reads the bytes under a key, and settles as `outcome` decides. */
   read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
-      const waiting = this.#pending.push({
+      const count = this.#pending.push({
         key,
         storedKey,
         outcome,
         resolve: resolve as (result: unknown) => void,
         reject,
       })
-      if (waiting === 1) process.nextTick(this.#flush)
+      if (count === 1) process.nextTick(this.#flush)
     })
   }
 
@@ -62,26 +61,30 @@ export class ReadBatcher {
     for (const { storedKey } of reads) command.push(storedKey)
     this.#port.send(command[1] as string, command, 'bytes').then(
       (replies) => settle(reads, replies as readonly (Buffer | null)[]),
-      (error: unknown) => this.#sendAgainOrFail(reads, error),
+      (error: unknown) => this.#splitOrFail(reads, error),
     )
   }
 
-  /** While their slot is on the move, keys have to be asked for one by one. */
-  #sendAgainOrFail(reads: readonly BatchedRead[], error: unknown): void {
-    if (reads.length > 1 && isReply(error, 'TRYAGAIN')) for (const read of reads) this.#send([read])
+  /** Not by `sendSplittable`: each read settles with its own reply, and a command should cost no further promise. */
+  #splitOrFail(reads: readonly BatchedRead[], error: unknown): void {
+    if (mustSplit(error, reads.length)) for (const read of reads) this.#send([read])
     else fail(reads, error)
   }
 }
 
 /**
- * The bytes under keys of one hash slot, `null` where there is no string. One round trip; while the slot is
- * being moved, two.
+ * The bytes under keys of one hash slot, `null` where there is no string (`MGET`). One round trip; two while the slot
+ * moves.
  */
 export async function readMany(
   port: RedisPort,
   storedKeys: readonly string[],
 ): Promise<readonly (Buffer | null)[]> {
-  const replies = await sendSplittable(port, 'MGET', storedKeys, 'bytes')
+  const [first] = storedKeys
+  if (first === undefined) return []
+  const replies = await sendSplittable(storedKeys, (keys) =>
+    port.send(keys[0] as string, ['MGET', ...keys], 'bytes'),
+  )
   return (replies.length === 1 ? replies[0] : replies.flat()) as readonly (Buffer | null)[]
 }
 

@@ -9,33 +9,26 @@ import type {
 import type { ReadOutcome } from '../../backend/read-outcome.ts'
 import type { SharedTier } from '../../backend/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import { CacheError, isLostReply } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/cache-error.ts'
 import { chunks } from '../../foundation/chunks.ts'
-import { isReply } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisPort } from '../port/redis-port.ts'
-import {
-  ADD_TO_SET,
-  COMPARE_AND_SET,
-  EXISTS_KEY,
-  INCREMENT_COUNTER,
-  KEY_TTL,
-  REMOVE_KEYS,
-} from '../scripts/embedded-scripts.ts'
+import { COMPARE_AND_SET, EXISTS_KEY, KEY_TTL, REMOVE_KEYS } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
+import { NO_PUBLICATION, type Publication } from '../scripts/script-arguments.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
 import { MAX_KEYS_PER_READ, ReadBatcher, readMany } from './read-batcher.ts'
+import { RedisCounters } from './redis-counters.ts'
+import { RedisSets } from './redis-sets.ts'
 import { RedisTier } from './redis-tier.ts'
 import { removeMatching } from './remove-matching.ts'
+import { sendSplittable } from './send-splittable.ts'
+import { sum } from './sum.ts'
 
-/** Commands of one batch operation that are on their way at a time; bounds the memory and the wait of others. */
+/** Most keys of a batch operation that are in flight; bounds the memory, and the wait of other commands. */
 const WINDOW = 1_000
-/** Most keys that a walk removes with one command, which holds the server for well under a millisecond. */
+/** Most keys that a scan removes with one command, which holds the server for well under a millisecond. */
 const KEYS_PER_REMOVAL = 500
-/** Members that Redis looks at for one SSCAN, and most members of one SADD. */
-const MEMBERS_PER_COMMAND = 1_000
 
-const incrementCounter = new RedisScript(INCREMENT_COUNTER)
-const addToSet = new RedisScript(ADD_TO_SET)
 const removeKeys = new RedisScript(REMOVE_KEYS)
 const compareAndSet = new RedisScript(COMPARE_AND_SET)
 const existsKey = new RedisScript(EXISTS_KEY)
@@ -45,13 +38,17 @@ const keyTtl = new RedisScript(KEY_TTL)
 export class RedisStore implements CacheStore {
   readonly #port: RedisPort
   readonly #reads: ReadBatcher
+  readonly #counters: RedisCounters
+  readonly #sets: RedisSets
 
   constructor(port: RedisPort) {
     this.#port = port
     this.#reads = new ReadBatcher(port)
+    this.#counters = new RedisCounters(port)
+    this.#sets = new RedisSets(port, (storedKey) => this.exists(storedKey))
   }
 
-  /** Connects and pings. */
+  /** Connects, and sends a PING to every master. */
   async open(): Promise<void> {
     await this.#port.connect()
     try {
@@ -66,11 +63,15 @@ export class RedisStore implements CacheStore {
     return this.#port.close()
   }
 
+  share(settings: TierSettings): SharedTier {
+    return new RedisTier(this.#port, this.#reads, this, settings)
+  }
+
   read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
     return this.#reads.read(key, storedKey, outcome)
   }
 
-  /** What one node cannot answer costs the keys of the others nothing. */
+  /** One `MGET` for each hash slot and 256 keys. A failure of one node affects only the keys it owns. */
   async readMany(storedKeys: readonly string[]): Promise<readonly (Buffer | CacheError | null)[]> {
     if (!this.#port.isCluster && storedKeys.length <= MAX_KEYS_PER_READ) return this.#readGroup(storedKeys)
     const results = new Array<Buffer | CacheError | null>(storedKeys.length).fill(null)
@@ -111,80 +112,16 @@ export class RedisStore implements CacheStore {
   }
 
   remove(storedKeys: readonly string[]): Promise<number> {
-    return this.removeTelling(storedKeys, ['', ''])
+    return this.removeAndPublish(storedKeys, NO_PUBLICATION)
   }
 
-  /** Removes keys, and publishes that in the same step. */
-  async removeTelling(
-    storedKeys: readonly string[],
-    news: readonly [channel: string, message: string],
-  ): Promise<number> {
+  /** Removes keys; the script of each hash slot publishes the message in the same step. */
+  async removeAndPublish(storedKeys: readonly string[], publication: Publication): Promise<number> {
     const groups = sameSlotGroups(storedKeys, this.#port.isCluster, WINDOW, (storedKey) => storedKey)
-    const counts = await Promise.all(Array.from(groups, (group) => this.#removeGroup(group, news)))
-    return counts.reduce((sum, count) => sum + count, 0)
+    return sum(await Promise.all(Array.from(groups, (group) => this.#removeGroup(group, publication))))
   }
 
-  async exists(storedKey: string): Promise<boolean> {
-    return (await existsKey.run(this.#port, storedKey, [], 'text')) === 1
-  }
-
-  /** One script, one round trip. */
-  async compareAndSet(
-    storedKey: string,
-    expected: Buffer | null,
-    bytes: Buffer,
-    ttlMs: number,
-  ): Promise<Buffer | null> {
-    const digest = expected === null ? '' : createHash('sha1').update(expected).digest('hex')
-    const args = [digest, bytes, String(ttlMs)]
-    const there = (await compareAndSet.run(this.#port, storedKey, args, 'bytes')) as Buffer
-    return there.length === 0 ? null : there
-  }
-
-  async ttlMs(storedKey: string): Promise<number | undefined> {
-    const ttlMs = await keyTtl.run(this.#port, storedKey, [], 'text')
-    if (ttlMs === -2) return undefined
-    return ttlMs === -1 ? Number.POSITIVE_INFINITY : Number(ttlMs)
-  }
-
-  /** While their slot is on the move, keys have to be removed one by one. */
-  async #removeGroup(group: readonly string[], news: readonly string[]): Promise<number> {
-    const send = (storedKeys: readonly string[]) =>
-      removeKeys.runWith(
-        (command, form) => this.#port.send(storedKeys[0] as string, command, form),
-        storedKeys,
-        news,
-        'text',
-      )
-    try {
-      return Number(await send(group))
-    } catch (error) {
-      if (group.length === 1 || !isReply(error, 'TRYAGAIN')) throw error
-      const counts = await Promise.all(group.map((storedKey) => send([storedKey])))
-      return counts.reduce((sum: number, count) => sum + Number(count), 0)
-    }
-  }
-
-  /** Keys of one slot: all their bytes, or the same failure for each. */
-  async #readGroup(storedKeys: readonly string[]): Promise<readonly (Buffer | CacheError | null)[]> {
-    try {
-      return await readMany(this.#port, storedKeys)
-    } catch (error) {
-      const failure = asCacheError(error)
-      return storedKeys.map(() => failure)
-    }
-  }
-
-  /** One script, one round trip. A reply that is lost leaves the outcome unknown, and is told as such. */
-  async count(storedKey: string, { amount, safeOnly, slide, start, ttlMs }: CounterChange): Promise<string> {
-    const args = [amount, start, ttlText(ttlMs), flag(slide), flag(safeOnly)]
-    try {
-      return String(await incrementCounter.run(this.#port, storedKey, args, 'text'))
-    } catch (error) {
-      throw isLostReply(error) ? ambiguous(error) : error
-    }
-  }
-
+  /** Removes the keys that match a glob, and hands each batch to `announce` when it has been removed. */
   removeMatching(
     pattern: string,
     options: RemovalOptions,
@@ -198,11 +135,11 @@ export class RedisStore implements CacheStore {
         sparesGenerations: !isWhole,
         keysPerCommand: KEYS_PER_REMOVAL,
         remove: async (send, storedKeys) => {
-          // A whole prefix is removed as fast as can be; what a pattern found is counted without placeholders.
+          // UNLINK is faster, and nobody asks how many of a whole prefix's keys were placeholders.
           const removed = Number(
             isWhole
               ? await send(['UNLINK', ...storedKeys], 'bytes')
-              : await removeKeys.runWith(send, storedKeys, ['', ''], 'text'),
+              : await removeKeys.runWith(send, storedKeys, NO_PUBLICATION, 'text'),
           )
           await announce?.(storedKeys.map(String))
           return removed
@@ -212,57 +149,65 @@ export class RedisStore implements CacheStore {
     )
   }
 
-  share(settings: TierSettings): SharedTier {
-    return new RedisTier(this.#port, this.#reads, this, settings)
+  async exists(storedKey: string): Promise<boolean> {
+    return (await existsKey.run(this.#port, storedKey, [], 'text')) === 1
   }
 
-  async addMembers(storedKey: string, members: readonly string[], { slide, ttlMs }: Expiry): Promise<number> {
-    let added = 0
-    for (const chunk of chunks(members, MEMBERS_PER_COMMAND)) {
-      added += Number(
-        await addToSet.run(this.#port, storedKey, [ttlText(ttlMs), flag(slide), ...chunk], 'text'),
-      )
-    }
-    return added
+  async ttlMs(storedKey: string): Promise<number | undefined> {
+    const ttlMs = await keyTtl.run(this.#port, storedKey, [], 'text')
+    if (ttlMs === -2) return undefined
+    return ttlMs === -1 ? Number.POSITIVE_INFINITY : Number(ttlMs)
   }
 
-  /**
-   * SSCAN throughout: a small set comes whole in one reply, a set of a million holds the server for a batch at
-   * a time. Members that are there from beginning to end are found; what comes or goes meanwhile may be either.
-   */
+  /** A script, which gets the digest of the expected bytes instead of the bytes. One round trip. */
+  async compareAndSet(
+    storedKey: string,
+    expected: Buffer | null,
+    bytes: Buffer,
+    ttlMs: number,
+  ): Promise<Buffer | null> {
+    const digest = expected === null ? '' : createHash('sha1').update(expected).digest('hex')
+    const args = [digest, bytes, String(ttlMs)]
+    const stored = (await compareAndSet.run(this.#port, storedKey, args, 'bytes')) as Buffer
+    return stored.length === 0 ? null : stored
+  }
+
+  count(storedKey: string, change: CounterChange): Promise<string> {
+    return this.#counters.count(storedKey, change)
+  }
+
+  addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number> {
+    return this.#sets.add(storedKey, members, expiry)
+  }
+
   members(storedKey: string): Promise<string[]> {
-    return this.#ofSet(storedKey, [], () => this.#scanMembers(storedKey))
+    return this.#sets.members(storedKey)
   }
 
   removeMember(storedKey: string, member: string): Promise<boolean> {
-    return this.#ofSet(storedKey, false, async () => {
-      return (await this.#port.send(storedKey, ['SREM', storedKey, member], 'text')) === 1
-    })
+    return this.#sets.remove(storedKey, member)
   }
 
-  /** Where the key only holds the place of a value that is being loaded, there is no set. */
-  async #ofSet<Result>(storedKey: string, none: Result, work: () => Promise<Result>): Promise<Result> {
+  async #removeGroup(group: readonly string[], publication: Publication): Promise<number> {
+    const counts = await sendSplittable(group, (storedKeys) =>
+      removeKeys.runWith(
+        (command, form) => this.#port.send(storedKeys[0] as string, command, form),
+        storedKeys,
+        publication,
+        'text',
+      ),
+    )
+    return sum(counts.map(Number))
+  }
+
+  /** Reads keys of one slot. Each of them gets the same failure where the command fails. */
+  async #readGroup(storedKeys: readonly string[]): Promise<readonly (Buffer | CacheError | null)[]> {
     try {
-      return await work()
+      return await readMany(this.#port, storedKeys)
     } catch (error) {
-      if (isReply(error, 'WRONGTYPE') && !(await this.exists(storedKey))) return none
-      throw error
+      const failure = asCacheError(error)
+      return storedKeys.map(() => failure)
     }
-  }
-
-  async #scanMembers(storedKey: string): Promise<string[]> {
-    const members = new Set<string>()
-    let cursor = '0'
-    do {
-      const command = ['SSCAN', storedKey, cursor, 'COUNT', String(MEMBERS_PER_COMMAND)]
-      const [next, batch] = (await this.#port.send(storedKey, command, 'text')) as readonly [
-        string,
-        readonly string[],
-      ]
-      for (const member of batch) members.add(member)
-      cursor = next
-    } while (cursor !== '0')
-    return [...members]
   }
 }
 
@@ -273,24 +218,8 @@ function setCommand(storedKey: string, encoded: string | Buffer, ttlMs: number):
     : ['SET', storedKey, encoded, 'PX', String(ttlMs)]
 }
 
-function ttlText(ttlMs: number): string {
-  return ttlMs === Number.POSITIVE_INFINITY ? '' : String(ttlMs)
-}
-
-function flag(value: boolean): string {
-  return value ? '1' : '0'
-}
-
-/** @throws the error itself where it is none of ours */
+/** @throws the error itself if it is no CacheError: a defect is not to be reported as a failure of Redis */
 function asCacheError(error: unknown): CacheError {
   if (error instanceof CacheError) return error
   throw error
-}
-
-function ambiguous(cause: CacheError): CacheError {
-  return new CacheError(
-    'CACHE_AMBIGUOUS',
-    'The reply was lost: the counter may or may not have been changed',
-    { cause },
-  )
 }

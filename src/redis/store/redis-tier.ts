@@ -10,8 +10,10 @@ import type {
 } from '../../backend/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { escapeGlob } from '../../foundation/glob.ts'
+import type { BusMessage } from '../coherence/invalidation-bus.ts'
 import { TierCoherence } from '../coherence/tier-coherence.ts'
-import type { RedisArgument, RedisPort, RedisReply } from '../port/redis-port.ts'
+import { wasNotExecuted } from '../port/redis-errors.ts'
+import type { RedisPort, RedisReply } from '../port/redis-port.ts'
 import {
   ACQUIRE_LEASE,
   BUMP_GENERATION,
@@ -23,6 +25,7 @@ import {
   WRITE_ENTRY,
 } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
+import { latin1, NO_PUBLICATION, type Publication, ttlText } from '../scripts/script-arguments.ts'
 import type { ReadBatcher } from './read-batcher.ts'
 import { removeMatching } from './remove-matching.ts'
 
@@ -35,16 +38,13 @@ const captureGeneration = new RedisScript(CAPTURE_GENERATION)
 const bumpGeneration = new RedisScript(BUMP_GENERATION)
 const reclaimEntries = new RedisScript(RECLAIM_ENTRIES)
 
-/** Each is looked at, which takes the square of their number in Redis 7.0. */
+/** Most keys of one reclaim script, which reads each of them: in Redis 7.0 that takes the square of their number. */
 const KEYS_PER_RECLAIM = 50
 
-/** The plain operations of the store that the tier is a view of. */
+/** The operations of the store that the tier uses. */
 export interface TierStore {
   write(storedKey: string, encoded: Buffer, ttlMs: number): Promise<unknown>
-  removeTelling(
-    storedKeys: readonly string[],
-    news: readonly [channel: string, message: string],
-  ): Promise<number>
+  removeAndPublish(storedKeys: readonly string[], publication: Publication): Promise<number>
   removeMatching(
     pattern: string,
     options: RemovalOptions,
@@ -54,7 +54,11 @@ export interface TierStore {
   ttlMs(storedKey: string): Promise<number | undefined>
 }
 
-/** What a read-through cache needs, in Redis: leases and generations are scripts over one key each. */
+/**
+ * The tier that processes share, in Redis. Leases and generations are scripts over one key each.
+ *
+ * While the bus may have subscribers, the script of a change also publishes the keys that it changed.
+ */
 export class RedisTier implements SharedTier {
   readonly #port: RedisPort
   readonly #reads: ReadBatcher
@@ -131,8 +135,8 @@ export class RedisTier implements SharedTier {
   }
 
   fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
-    return this.#telling([storedKey], async (news) => {
-      const args = [latin1(token), entry, ttlText(ttlMs), ...news]
+    return this.#publishing([storedKey], async (publication) => {
+      const args = [latin1(token), entry, ttlText(ttlMs), ...publication]
       return (await fillEntry.run(this.#port, storedKey, args, 'text')) === 1
     })
   }
@@ -146,19 +150,17 @@ export class RedisTier implements SharedTier {
       await this.#store.write(storedKey, entry, ttlMs)
       return
     }
-    await this.#telling([storedKey], async (news) => {
-      await writeEntry.run(this.#port, storedKey, [entry, ttlText(ttlMs), ...news], 'text')
-      return true
-    })
+    await this.#publishing([storedKey], (publication) =>
+      writeEntry.run(this.#port, storedKey, [entry, ttlText(ttlMs), ...publication], 'text'),
+    )
   }
 
   async remove(storedKeys: readonly string[]): Promise<number> {
-    let removed = 0
-    await this.#telling(storedKeys, async ([channel, message]) => {
-      removed = await this.#store.removeTelling(storedKeys, [channel, message])
-      return true
-    })
-    return removed
+    // Without a key there is no script, and the number of its message would be missing.
+    if (storedKeys.length === 0) return 0
+    return this.#publishing(storedKeys, (publication) =>
+      this.#store.removeAndPublish(storedKeys, publication),
+    )
   }
 
   async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
@@ -176,14 +178,11 @@ export class RedisTier implements SharedTier {
     return generationIn(await captureGeneration.run(this.#port, storedKey, args, 'bytes'))
   }
 
-  async bump(storedKey: string, ttlMs: number): Promise<string> {
-    let generation = ''
-    await this.#telling([storedKey], async (news) => {
-      const args = [randomBytes(8), String(ttlMs), ...news]
-      generation = generationIn(await bumpGeneration.run(this.#port, storedKey, args, 'bytes'))
-      return true
+  bump(storedKey: string, ttlMs: number): Promise<string> {
+    return this.#publishing([storedKey], async (publication) => {
+      const args = [randomBytes(8), String(ttlMs), ...publication]
+      return generationIn(await bumpGeneration.run(this.#port, storedKey, args, 'bytes'))
     })
-    return generation
   }
 
   reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number> {
@@ -201,36 +200,43 @@ export class RedisTier implements SharedTier {
     )
   }
 
-  /** Tells the bus, where there is one, of changes that were made without it. */
+  /** Publishes changes that were made without the scripts of this tier, if the bus may have subscribers. */
   async announce(storedKeys: readonly string[]): Promise<void> {
     const { bus } = this.#coherence
     if (bus !== undefined && storedKeys.length > 0) await bus.publish(bus.message(storedKeys))
   }
 
-  /** Runs a change whose script also publishes it. What it does not publish is made up for, lest its number be missed. */
-  async #telling(
+  /**
+   * Runs a change whose script also publishes the message it is given.
+   *
+   * Subscribers take a missing number for a lost message, so a message that the script did not publish is published
+   * here. It names no keys if they surely were not changed: subscribers would drop valid copies. It names them if the
+   * outcome is unknown: a node may crash after the write and before it has passed the script's message on.
+   * @param change resolves to `false` if its script changed nothing and so published nothing
+   */
+  async #publishing<Result>(
     storedKeys: readonly string[],
-    change: (news: readonly [channel: string, message: string]) => Promise<boolean>,
-  ): Promise<boolean> {
+    change: (publication: Publication) => Promise<Result>,
+  ): Promise<Result> {
     const { bus } = this.#coherence
-    if (bus === undefined) return change(['', ''])
+    if (bus === undefined) return change(NO_PUBLICATION)
     const message = bus.message(storedKeys)
-    let isTold = false
     try {
-      isTold = await change([bus.channel, message])
-      return isTold
-    } finally {
-      if (!isTold) bus.publish(message).catch(() => {})
+      const result = await change([bus.channel, bus.encode(message)])
+      if (result === false) bus.publish(withoutKeys(message)).catch(() => {})
+      return result
+    } catch (error) {
+      // A change of several keys is several commands on a cluster, of which some may have been executed.
+      const isUnchanged = storedKeys.length === 1 && wasNotExecuted(error)
+      bus.publish(isUnchanged ? withoutKeys(message) : message).catch(() => {})
+      throw error
     }
   }
 }
 
-function latin1(text: string): Buffer {
-  return Buffer.from(text, 'latin1')
-}
-
-function ttlText(ttlMs: number): RedisArgument {
-  return ttlMs === Number.POSITIVE_INFINITY ? '' : String(ttlMs)
+/** The same number, naming no key. */
+function withoutKeys({ number }: BusMessage): BusMessage {
+  return { number, storedKeys: [] }
 }
 
 function generationIn(reply: RedisReply): string {

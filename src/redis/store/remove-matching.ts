@@ -4,34 +4,37 @@ import { isReserved } from '../../foundation/reserved-keys.ts'
 import { isReply } from '../port/redis-errors.ts'
 import type { RedisNode, RedisPort, RedisReply } from '../port/redis-port.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
+import { sendSplittable } from './send-splittable.ts'
+import { sum } from './sum.ts'
 
 /**
- * Keys that Redis looks at for one SCAN. Measured with 200,000 keys: 1,000 holds the server for well under a
- * millisecond; 10,000 gains a twelfth of the time and makes other clients wait nine times as long.
+ * COUNT of one SCAN. Measured with 200,000 keys: 1,000 holds the server for well under a millisecond; 10,000 is faster
+ * by a twelfth and makes other clients wait nine times as long.
  */
 const SCAN_COUNT = '1000'
-/** What is done with the keys that a walk finds. */
+/** Most scans of one removal. Each but the first is needed only where slots moved during the one before. */
+const MAX_SCANS = 10
+
+/** Which keys {@link removeMatching} finds, and how it removes them. */
 export interface Removal {
   /** A glob over stored keys. */
   readonly pattern: string
   /** Most keys of one command. */
   readonly keysPerCommand: number
-  /** Whether generations stay. */
+  /** Whether the library's own keys (generations) stay. */
   readonly sparesGenerations: boolean
-  /** Removes keys of one slot with one command, given to `send`, and answers how many were removed. */
+  /** Removes keys of one slot by one command, which it passes to `send`; returns how many were removed. */
   remove(send: RedisNode['send'], storedKeys: readonly Buffer[]): Promise<number>
 }
 
-/** Most walks of one removal; each but the first is owed to slots that moved during the one before. */
-const MAX_WALKS = 10
-
 /**
- * Removes the keys that match a glob: SCAN and removal in batches, on every master, never KEYS and never
- * FLUSHDB. Memory is bounded by one batch; the server is held for one batch at a time. Keys that are there from
- * beginning to end are found (the guarantee of SCAN); keys written meanwhile may stay.
+ * Removes the keys that match a glob, by `SCAN` and in batches, on every master; never by `KEYS` or `FLUSHDB`.
  *
- * A key may move from a node that is yet to be walked to one that has been. So where slots of a cluster moved
- * during a walk, it is done again, and where some are on the move, until a walk finds nothing more.
+ * Memory is bounded by one batch, and the server is held for one batch at a time. Keys that exist from beginning to end
+ * are found (the guarantee of SCAN); keys that are written meanwhile may stay.
+ *
+ * On a cluster, a key may move from a node that is yet to be scanned to one that has been. So where slots moved during
+ * a scan, the scan is repeated; where slots are still moving, it is repeated until it removes nothing more.
  * @returns how many keys were removed
  */
 export async function removeMatching(
@@ -40,25 +43,22 @@ export async function removeMatching(
   options: RemovalOptions,
 ): Promise<number> {
   let removed = 0
-  for (let walks = 1; walks <= MAX_WALKS; walks++) {
-    const before = port.isCluster ? await slotMap(port) : undefined
+  for (let scans = 1; scans <= MAX_SCANS; scans++) {
+    const before = port.isCluster ? await ownedSlots(port) : undefined
     const removedBefore = removed
-    removed = await walk(port, removal, options, removed)
+    removed = await scanAll(port, removal, options, removed)
     if (before === undefined) break
-    const hasMoved = before !== (await slotMap(port))
-    const isMoving = before.includes('->-') && (walks === 1 || removed > removedBefore)
-    if (!hasMoved && !isMoving) break
+    const haveMoved = before !== (await ownedSlots(port))
+    const areMoving = before.includes('->-') && (scans === 1 || removed > removedBefore)
+    if (!haveMoved && !areMoving) break
   }
   return removed
 }
 
-/** The slots that each master says it owns, those on the move marked with `->-` or `-<-` (`CLUSTER NODES`). */
-async function slotMap(port: RedisPort): Promise<string> {
-  // A user who may not ask this learns nothing of moving slots, and walks once.
+/** The slots of each master by its own account; `->-` and `-<-` mark those that are moving (`CLUSTER NODES`). */
+async function ownedSlots(port: RedisPort): Promise<string> {
   const tables = await Promise.all(
-    (await port.masters()).map((master) =>
-      master.send(['CLUSTER', 'NODES'], 'text').catch(nothingIfForbidden),
-    ),
+    (await port.masters()).map((master) => master.send(['CLUSTER', 'NODES'], 'text').catch(emptyIfForbidden)),
   )
   return tables
     .map((table) => {
@@ -71,12 +71,13 @@ async function slotMap(port: RedisPort): Promise<string> {
     .join('\n')
 }
 
-function nothingIfForbidden(error: unknown): RedisReply {
+/** A user without the permission does not learn of moving slots, and scans once. */
+function emptyIfForbidden(error: unknown): RedisReply {
   if (isReply(error, 'NOPERM')) return ''
   throw error
 }
 
-async function walk(
+async function scanAll(
   port: RedisPort,
   removal: Removal,
   { onProgress, signal }: RemovalOptions,
@@ -101,8 +102,8 @@ async function walk(
 }
 
 /**
- * No more keys are on their way at a time than one command may have: a server that finds several commands in its
- * buffer runs them all before it turns to anybody else.
+ * Keeps at most `keysPerCommand` keys in flight, over all commands: a server that finds several commands in its buffer
+ * runs all of them before it serves another client.
  */
 async function removeBatch(
   port: RedisPort,
@@ -112,40 +113,34 @@ async function removeBatch(
 ): Promise<number> {
   const { keysPerCommand } = removal
   let removed = 0
-  let keysUnderWay = 0
-  let underWay: Promise<number>[] = []
+  let keysInFlight = 0
+  let inFlight: Promise<number>[] = []
   for (const group of sameSlotGroups(storedKeys, port.isCluster, keysPerCommand, (key) => key)) {
-    if (keysUnderWay + group.length > keysPerCommand) {
-      removed += sum(await Promise.all(underWay))
-      underWay = []
-      keysUnderWay = 0
+    if (keysInFlight + group.length > keysPerCommand) {
+      removed += sum(await Promise.all(inFlight))
+      inFlight = []
+      keysInFlight = 0
     }
-    underWay.push(removeGroup(port, master, removal, group))
-    keysUnderWay += group.length
+    inFlight.push(removeGroup(port, master, removal, group))
+    keysInFlight += group.length
   }
-  return removed + sum(await Promise.all(underWay))
+  return removed + sum(await Promise.all(inFlight))
 }
 
-/** Sent to the node that was scanned; a slot that is on the move is followed to where it went, key by key. */
+/** Removes keys of one slot at the node that was scanned, or at the owner of the slot if the keys have left that node. */
 async function removeGroup(
   port: RedisPort,
   master: RedisNode,
   removal: Removal,
   storedKeys: readonly Buffer[],
 ): Promise<number> {
-  try {
-    return await removal.remove((command, form) => master.send(command, form), storedKeys)
-  } catch (error) {
-    if (!['MOVED', 'ASK', 'TRYAGAIN'].some((code) => isReply(error, code))) throw error
-    const counts = await Promise.all(
-      storedKeys.map((key) =>
-        removal.remove((command, form) => port.send(key.toString(), command, form), [key]),
-      ),
-    )
-    return sum(counts)
-  }
-}
-
-function sum(counts: readonly number[]): number {
-  return counts.reduce((total, count) => total + count, 0)
+  const counts = await sendSplittable(storedKeys, async (keys) => {
+    try {
+      return await removal.remove((command, form) => master.send(command, form), keys)
+    } catch (error) {
+      if (!isReply(error, 'MOVED') && !isReply(error, 'ASK')) throw error
+      return removal.remove((command, form) => port.send(String(keys[0]), command, form), keys)
+    }
+  })
+  return sum(counts)
 }

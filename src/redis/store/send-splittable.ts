@@ -1,23 +1,28 @@
 import { isReply } from '../port/redis-errors.ts'
-import type { RedisPort, RedisReply, ReplyForm } from '../port/redis-port.ts'
 
 /**
- * One command over several keys of the same slot. While that slot moves from one node to another, Redis
- * answers TRYAGAIN to it, since the keys lie on both: then each key is asked for by itself, which the client
- * redirects to where it is. Replies are combined by the caller.
+ * Whether a command over several keys of one slot has to be sent again key by key.
+ *
+ * While a slot moves from one node to another, its keys are on both, and Redis answers TRYAGAIN to a command that
+ * names several of them. It has not executed that command. A command over one key is redirected to where the key is.
  */
-export async function sendSplittable(
-  port: RedisPort,
-  commandName: string,
-  storedKeys: readonly string[],
-  form: ReplyForm,
-): Promise<readonly RedisReply[]> {
-  const [first] = storedKeys
-  if (first === undefined) return []
+export function mustSplit(error: unknown, keyCount: number): boolean {
+  return keyCount > 1 && isReply(error, 'TRYAGAIN')
+}
+
+/**
+ * Sends one command over keys of one slot, and one command for each key while their slot moves.
+ * @param send sends one command over the keys it is given
+ * @returns the replies, which the caller combines: one for all keys, or one for each
+ */
+export async function sendSplittable<Key, Reply>(
+  keys: readonly Key[],
+  send: (keys: readonly Key[]) => Promise<Reply>,
+): Promise<readonly Reply[]> {
   try {
-    return [await port.send(first, [commandName, ...storedKeys], form)]
+    return [await send(keys)]
   } catch (error) {
-    if (storedKeys.length === 1 || !isReply(error, 'TRYAGAIN')) throw error
-    return Promise.all(storedKeys.map((storedKey) => port.send(storedKey, [commandName, storedKey], form)))
+    if (!mustSplit(error, keys.length)) throw error
+    return Promise.all(keys.map((key) => send([key])))
   }
 }

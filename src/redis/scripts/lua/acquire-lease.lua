@@ -1,11 +1,11 @@
--- Takes the lease of a key, which lives in the key itself: whatever removes or overwrites the key revokes it.
+-- Acquires the lease of a key. The lease is stored in the key's value, so removing or overwriting the key revokes it.
 -- KEYS[1]  the entry
 -- ARGV[1]  token, 16 random bytes
--- ARGV[2]  length of the lease in milliseconds
--- ARGV[3]  longest lease that anybody takes, in milliseconds
--- ARGV[4]  stamp of the entry that the caller judged ('' = none was there); it must be there still
--- ARGV[5]  'replace' = that entry is unusable, make it a placeholder; 'refresh' = lease it and leave it readable
--- Returns  status (acquired, held, changed, foreign), server time in ms, what remains of another's lease in ms
+-- ARGV[2]  duration of the lease in milliseconds
+-- ARGV[3]  longest duration that any process uses, in milliseconds; a deadline further off stems from another clock
+-- ARGV[4]  stamp of the entry that the caller judged, '' = there was none; the lease is refused if it has changed
+-- ARGV[5]  'replace' = that entry is unusable, make it a placeholder; 'refresh' = lease it and keep it readable
+-- Returns  status (acquired, held, changed, foreign), server time in ms, remaining ms of another holder's lease
 if redis.replicate_commands then
   redis.replicate_commands()
 end

@@ -1,10 +1,10 @@
--- Sets a new generation: every entry that bears the old one is invalid from now on.
+-- Sets a new generation, which makes every entry with the old one invalid.
 -- KEYS[1]  the generation
 -- ARGV[1]  8 random bytes
 -- ARGV[2]  time to live in milliseconds
--- ARGV[3]  '' = tell nobody, else the channel to tell of the change
--- ARGV[4]  what to tell
--- Returns  the new generation, as capture-generation does
+-- ARGV[3]  channel to publish the change on, '' = publish nothing
+-- ARGV[4]  message to publish
+-- Returns  the new generation, in the form that capture-generation.lua describes
 if redis.replicate_commands then
   redis.replicate_commands()
 end

@@ -1,8 +1,10 @@
--- The generation under a key, made where there is none, and given a new time to live when half of it has gone.
+-- Returns the generation under a key. Creates it where there is none, and renews its time to live when less than half
+-- is left.
 -- KEYS[1]  the generation
 -- ARGV[1]  8 random bytes
 -- ARGV[2]  time to live in milliseconds
--- Returns  the generation: 8 bytes of the server's microseconds, 8 random bytes; read last, so that it is tracked
+-- Returns  the generation: the server's time (seconds, microseconds; 4 bytes each) and 8 random bytes. It is read last,
+--          after all writes, so that the connection tracks it.
 if redis.replicate_commands then
   redis.replicate_commands()
 end

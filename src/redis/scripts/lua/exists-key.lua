@@ -1,4 +1,4 @@
--- Whether a key is there; a placeholder is not.
+-- Whether a key exists. A placeholder counts as absent.
 -- KEYS[1]  the key
 -- Returns  1 or 0
 local key = KEYS[1]

@@ -1,12 +1,13 @@
--- Stores a loaded entry if the key still bears the token of its load.
+-- Stores a loaded entry if the key still holds the lease of its load.
 -- KEYS[1]  the entry
--- ARGV[1]  token
--- ARGV[2]  the entry
+-- ARGV[1]  token of the lease
+-- ARGV[2]  the entry's bytes
 -- ARGV[3]  time to live in milliseconds, '' = none
--- ARGV[4]  '' = tell nobody, else the channel to tell of the change
--- ARGV[5]  what to tell
--- Returns  1, or 0 where the key no longer bears the token, or its lease has run out
--- GETEX reads without being tracked, so that this connection is not told of its own SET; STRLEN then has the key tracked.
+-- ARGV[4]  channel to publish the change on, '' = publish nothing
+-- ARGV[5]  message to publish
+-- Returns  1; or 0, having published nothing, if the key no longer holds the token or its lease has expired
+-- GETEX reads the key without tracking it, so this connection gets no invalidation for its own SET. STRLEN at the end
+-- makes the connection track the new value.
 if redis.replicate_commands then
   redis.replicate_commands()
 end

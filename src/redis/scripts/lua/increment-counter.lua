@@ -1,16 +1,16 @@
--- Adds to a counter, which starts where it is told and gets its time to live in the same step.
+-- Adds to a counter. Creates a missing one with its start value, and sets its time to live in the same step.
 -- KEYS[1]  the counter
 -- ARGV[1]  amount to add, decimal, 64 bits
--- ARGV[2]  where a missing counter starts
+-- ARGV[2]  start value of a missing counter
 -- ARGV[3]  time to live in milliseconds, '' = none
--- ARGV[4]  '1' = renew the time to live of a counter that is there
--- ARGV[5]  '1' = refuse to pass +-(2^53 - 1)
+-- ARGV[4]  '1' = also renew the time to live of a counter that existed
+-- ARGV[5]  '1' = refuse a count beyond +-(2^53 - 1)
 -- Returns  the count as a string, since a Lua number holds only 53 bits
--- Errors   WRONGTYPE, NOTACOUNTER, OVERFLOW; the counter is then as it was
+-- Errors   WRONGTYPE, NOTACOUNTER, OVERFLOW; they leave the counter unchanged
 local counter, amount, start, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local head = redis.pcall('GETRANGE', counter, 0, 42)
 if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
-  -- A value is being loaded here: nothing is there yet, and that load has lost.
+  -- A placeholder counts as absent. Removing it revokes the lease of the load in progress.
   redis.call('UNLINK', counter)
 end
 local created = redis.call('EXISTS', counter) == 0
@@ -19,7 +19,7 @@ if created then
 end
 local reply = redis.pcall('INCRBY', counter, amount)
 if type(reply) == 'table' then
-  -- Adding nothing fails too, unless it was the amount that was too much.
+  -- Adding 0 succeeds only if the key holds a counter: then the amount was too large.
   local probe = redis.pcall('INCRBY', counter, '0')
   if created then
     redis.call('DEL', counter)

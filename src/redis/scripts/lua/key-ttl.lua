@@ -1,6 +1,6 @@
--- The time to live of a key; a placeholder has none, being no value.
+-- The time to live of a key. A placeholder counts as absent.
 -- KEYS[1]  the key
--- Returns  milliseconds; -1 = does not expire, -2 = not there (as PTTL)
+-- Returns  milliseconds; -1 = does not expire, -2 = absent (as PTTL)
 local key = KEYS[1]
 local head = redis.pcall('GETRANGE', key, 0, 42)
 if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then

@@ -1,7 +1,7 @@
--- Removes what does not bear the present generation of its namespace: older entries, counters, sets, plain values.
--- KEYS     at most 50 keys, of one slot; more would take the square of their number, see remove-keys.lua
--- ARGV[1]  the present generation, 16 bytes
--- Returns  how many were removed; placeholders stay, since their lease ends by itself
+-- Removes keys that do not bear the current generation of their namespace: older entries, counters, sets, plain values.
+-- KEYS     at most 50 keys, of one slot; the time grows with the square of their number, see remove-keys.lua
+-- ARGV[1]  the current generation, 16 bytes
+-- Returns  how many were removed; placeholders stay, since they expire with their lease
 local removed = 0
 for _, key in ipairs(KEYS) do
   local head = redis.pcall('GETRANGE', key, 0, 5)

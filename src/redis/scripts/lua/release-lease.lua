@@ -1,7 +1,7 @@
--- Gives a lease back: a placeholder is removed, an entry that was being refreshed is freed.
+-- Releases a lease: removes its placeholder, or clears the lease of an entry that was being refreshed.
 -- KEYS[1]  the entry
 -- ARGV[1]  token
--- Returns  1, or 0 where the key no longer bears the token
+-- Returns  1, or 0 if the key no longer holds the token
 local key = KEYS[1]
 local head = redis.pcall('GETRANGE', key, 0, 41)
 if type(head) == 'table' or string.sub(head, 13, 28) ~= ARGV[1] then

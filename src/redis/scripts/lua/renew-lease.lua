@@ -1,8 +1,9 @@
--- Prolongs a lease that is still held. Writes, and so wakes those who wait, only when less than half is left.
+-- Extends a lease that is still held. Every write invalidates the key and so wakes the waiting processes; therefore it
+-- writes only when less than half of the lease is left.
 -- KEYS[1]  the entry
 -- ARGV[1]  token
--- ARGV[2]  length of the lease in milliseconds
--- Returns  1, or 0 where the key no longer bears the token
+-- ARGV[2]  duration of the lease in milliseconds
+-- Returns  1, or 0 if the key no longer holds the token
 if redis.replicate_commands then
   redis.replicate_commands()
 end

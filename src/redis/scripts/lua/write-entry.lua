@@ -1,9 +1,9 @@
--- Stores an entry and tells of it, in one step.
+-- Stores an entry and publishes the change, in one step.
 -- KEYS[1]  the entry
--- ARGV[1]  the entry
+-- ARGV[1]  the entry's bytes
 -- ARGV[2]  time to live in milliseconds, '' = none
--- ARGV[3]  the channel to tell of the change
--- ARGV[4]  what to tell
+-- ARGV[3]  channel to publish the change on
+-- ARGV[4]  message to publish
 -- Returns  1
 if ARGV[2] == '' then
   redis.call('SET', KEYS[1], ARGV[1])

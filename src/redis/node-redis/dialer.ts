@@ -1,0 +1,161 @@
+import { createClient, type RedisClientOptions } from '@redis/client'
+import { CacheError } from '../../foundation/cache-error.ts'
+import { detailOf, unavailable } from '../port/redis-errors.ts'
+import {
+  assertPrimary,
+  type Dialect,
+  identifyServer,
+  isTrackable,
+  type ServerIdentity,
+  simplerDialect,
+} from './handshake.ts'
+import { connectionOptions, type NodeRedisOptions, socketBounds } from './options.ts'
+import type { RedisAddress } from './redis-address.ts'
+import { commandOptions, fromNodeRedis, isErrorReply } from './replies.ts'
+
+/** A client of `@redis/client` that serves one connection. */
+export type NodeRedisConnectionClient = ReturnType<typeof createClient>
+
+/** Where and how a {@link Dialer} connects. */
+export interface DialerSettings {
+  /** Finds the server; called before every attempt. */
+  readonly locate: (signal: AbortSignal) => Promise<RedisAddress>
+  /** Whether a server that turns out to be a replica is refused, so that `locate` is asked again. */
+  readonly mustBePrimary: boolean
+  readonly options: NodeRedisOptions
+  readonly connectTimeoutMs: number
+}
+
+/** A connected client whose handshake has succeeded. */
+export interface DialledClient {
+  readonly client: NodeRedisConnectionClient
+  readonly endpoint: string
+  readonly isTracked: boolean
+  /** `undefined` unless {@link Dialer.identifyServers} had been called. */
+  readonly identity: ServerIdentity | undefined
+}
+
+/**
+ * Makes connections to one server: finds its address, connects, and shakes hands in the richest dialect that the
+ * server supports. Remembers that dialect, and the connection before, which the next handshake ends on the server.
+ */
+export class Dialer {
+  readonly #settings: DialerSettings
+  readonly #onError: (client: NodeRedisConnectionClient, reason: string) => void
+  #dialect: Dialect = 'resp3'
+  #identifies = false
+  /** Of the last connection that was handed out. */
+  #previous: ServerIdentity | undefined
+  /** Aborts the attempt in progress. */
+  #attempt: AbortController | undefined
+
+  /** @param onError called for every error of a client, from its creation on */
+  constructor(
+    settings: DialerSettings,
+    onError: (client: NodeRedisConnectionClient, reason: string) => void,
+  ) {
+    this.#settings = settings
+    this.#onError = onError
+  }
+
+  /** From the next handshake on, identifies the server and ends the connection before. */
+  identifyServers(wantsTracking: boolean): void {
+    this.#identifies = true
+    if (wantsTracking) this.#dialect = 'tracked'
+  }
+
+  /**
+   * Makes one attempt to connect.
+   * @throws CacheError what the server answered to the handshake, else `CACHE_UNAVAILABLE`
+   */
+  async dial(): Promise<DialledClient> {
+    const attempt = new AbortController()
+    this.#attempt = attempt
+    const address = await this.#settings.locate(attempt.signal)
+    const dialled = await this.#shakeHands(address, attempt.signal)
+    this.#attempt = undefined
+    return dialled
+  }
+
+  /** Ends the attempt in progress, which then rejects. */
+  abort(): void {
+    this.#attempt?.abort()
+    this.#attempt = undefined
+  }
+
+  /** A new client that is not connected yet, without tracking, for a subscription. */
+  async subscriber(): Promise<NodeRedisConnectionClient> {
+    const address = await this.#settings.locate(new AbortController().signal)
+    const dialect = this.#dialect === 'resp2' ? 'resp2' : 'resp3'
+    return createClient(this.#clientOptions(address, dialect))
+  }
+
+  /** Tries dialects from the richest to the simplest. */
+  async #shakeHands(address: RedisAddress, signal: AbortSignal): Promise<DialledClient> {
+    const { endpoint } = address
+    for (;;) {
+      const dialect = this.#dialect
+      const client = createClient(this.#clientOptions(address, dialect))
+      let failure: unknown
+      client.on('error', (error) => {
+        failure ??= error
+        this.#onError(client, detailOf(error))
+      })
+      const abort = () => client.destroy()
+      signal.addEventListener('abort', abort)
+      try {
+        if (signal.aborted) throw unavailable('closed while connecting')
+        await client.connect()
+        if (this.#settings.mustBePrimary) await assertPrimary(client)
+        const identity = this.#identifies ? await identifyServer(client, this.#previous) : undefined
+        if (signal.aborted) throw unavailable('closed while connecting')
+        // A client that failed after its last reply would never report that again.
+        if (failure !== undefined) throw failure
+        const isUsable = dialect !== 'tracked' || identity === undefined || isTrackable(identity)
+        // `identifyServers` may have been called meanwhile, and asks for another dialect than this client uses.
+        if (isUsable && dialect === this.#dialect) {
+          if (identity !== undefined) this.#previous = identity
+          return { client, endpoint, identity, isTracked: dialect === 'tracked' }
+        }
+        if (!isUsable) this.#dialect = 'resp3'
+        client.destroy()
+      } catch (error) {
+        client.destroy()
+        const simpler = signal.aborted ? undefined : simplerDialect(dialect, failure ?? error)
+        if (simpler === undefined) throw handshakeError(failure ?? error, endpoint)
+        this.#dialect = simpler
+      } finally {
+        signal.removeEventListener('abort', abort)
+      }
+    }
+  }
+
+  #clientOptions(address: RedisAddress, dialect: Dialect): RedisClientOptions {
+    const { connectTimeoutMs, options } = this.#settings
+    return {
+      ...connectionOptions(options, address),
+      ...(address.database === 0 ? {} : { database: address.database }),
+      ...((dialect === 'resp2' ? { RESP: 2 } : {}) as object),
+      ...(dialect === 'tracked' ? { emitInvalidate: true } : {}),
+      commandOptions: commandOptions('text'),
+      socket: {
+        ...socketBounds(connectTimeoutMs),
+        ...options.socket,
+        ...withoutFalseTls(address.socket),
+        reconnectStrategy: false,
+      } as NonNullable<RedisClientOptions['socket']>,
+    }
+  }
+}
+
+/** A `redis:` URL does not forbid TLS: the caller's own socket options may ask for it. */
+function withoutFalseTls(socket: RedisAddress['socket']): object {
+  const { tls, ...rest } = socket
+  return tls ? socket : rest
+}
+
+/** A server that refuses a handshake has answered. A handshake that breaks off means that no connection was made. */
+function handshakeError(error: unknown, endpoint: string): CacheError {
+  if (error instanceof CacheError) return error
+  return isErrorReply(error) ? fromNodeRedis(error) : unavailable(`${detailOf(error)} at ${endpoint}`)
+}

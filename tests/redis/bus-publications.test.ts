@@ -1,0 +1,111 @@
+import { createClient } from '@redis/client'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import type { SharedTier } from '../../src/backend/shared-tier.ts'
+import { SYSTEM_CLOCK } from '../../src/foundation/clock.ts'
+import { NodeRedisConnection } from '../../src/redis/node-redis/connection.ts'
+import { parseRedisUrl } from '../../src/redis/node-redis/redis-address.ts'
+import { DeadlinePort } from '../../src/redis/port/deadline-port.ts'
+import { RedisStore } from '../../src/redis/store/redis-store.ts'
+import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { waitUntil } from '../../testbed/wait-until.ts'
+
+const TOKEN = 't'.repeat(16)
+const OTHER_TOKEN = 'o'.repeat(16)
+const ENTRY = Buffer.from('entry')
+
+let redis: Standalone
+const closers: (() => unknown)[] = []
+
+beforeAll(async () => {
+  redis = await startStandalone()
+})
+afterAll(() => redis.stop())
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+/** A tier that is on the bus. */
+async function tierOnBus(): Promise<SharedTier> {
+  const address = parseRedisUrl(redis.url)
+  const timeouts = { timeoutMs: 1_000, connectTimeoutMs: 5_000 }
+  const connection = new NodeRedisConnection(
+    { locate: async () => address, mustBePrimary: false, options: {}, ...timeouts },
+    { connected() {}, disconnected() {} },
+  )
+  const store = new RedisStore(new DeadlinePort(connection, timeouts.timeoutMs, timeouts.connectTimeoutMs))
+  const limits = { localTtlMs: 1_000, trustMs: 30_000 }
+  const tier = store.share({ coherence: 'bus', prefix: 'p:', clock: SYSTEM_CLOCK, ...limits })
+  tier.watch({ invalidated() {}, epochBegan() {}, restarted() {} })
+  await store.open()
+  tier.start()
+  closers.push(async () => {
+    await tier.stop()
+    await store.close()
+  })
+  await waitUntil(() => tier.coherence === 'bus', { what: 'the tier to be on the bus' })
+  return tier
+}
+
+type Message = readonly [publisher: string, number: number, storedKeys: readonly string[]]
+
+/** Collects what is published on the channel of the bus. */
+async function recordedMessages(): Promise<readonly Message[]> {
+  const messages: Message[] = []
+  const subscriber = createClient({ url: redis.url })
+  subscriber.on('error', () => {})
+  await subscriber.connect()
+  closers.push(() => subscriber.destroy())
+  await subscriber.subscribe('p:\0bus', (text) => messages.push(JSON.parse(text)))
+  return messages
+}
+
+describe('what a change publishes on the bus', () => {
+  let tier: SharedTier
+  let messages: readonly Message[]
+
+  beforeEach(async () => {
+    await redis.ask('FLUSHALL')
+    tier = await tierOnBus()
+    messages = await recordedMessages()
+  })
+
+  /** The keys of each message, ended by that of one more change; checks that no number is missing before it. */
+  async function publishedKeys(): Promise<readonly (readonly string[])[]> {
+    await tier.write('p:last', ENTRY, 60_000)
+    await waitUntil(() => messages.some(([, , keys]) => keys.includes('p:last')), {
+      what: 'the last message',
+    })
+    const numbers = messages.map(([, number]) => number)
+    expect(numbers).toEqual(numbers.map((_, index) => Number(numbers[0]) + index))
+    return messages.map(([, , keys]) => keys)
+  }
+
+  const acquire = (storedKey: string, token: string) =>
+    tier.acquire(storedKey, { token, leaseMs: 5_000, longestLeaseMs: 5_000, stamp: '', purpose: 'replace' })
+
+  it('a fill names its key', async () => {
+    await acquire('p:key', TOKEN)
+    expect(await tier.fill('p:key', TOKEN, ENTRY, 60_000)).toBe(true)
+    expect(await publishedKeys()).toEqual([['p:key'], ['p:last']])
+  })
+
+  it('a fill that has lost its lease names no key, and its number is not missed', async () => {
+    await acquire('p:key', OTHER_TOKEN)
+    expect(await tier.fill('p:key', TOKEN, ENTRY, 60_000)).toBe(false)
+    expect(await publishedKeys()).toEqual([[], ['p:last']])
+  })
+
+  it('a change that Redis refused names no key, and its number is not missed', async () => {
+    await redis.ask('SET', 'ballast', 'x'.repeat(100_000))
+    await redis.ask('CONFIG', 'SET', 'maxmemory', '1')
+    try {
+      const refusal = { code: 'CACHE_REPLY', replyCode: 'OOM' }
+      await expect(tier.write('p:key', ENTRY, 60_000)).rejects.toMatchObject(refusal)
+      await expect(tier.bump('p:\0tag:users', 60_000)).rejects.toMatchObject(refusal)
+    } finally {
+      await redis.ask('CONFIG', 'SET', 'maxmemory', '0')
+    }
+    expect(await publishedKeys()).toEqual([[], [], ['p:last']])
+  })
+})
