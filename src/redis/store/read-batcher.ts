@@ -1,4 +1,4 @@
-import type { ReadOutcome } from '../../backend/read-outcome.ts'
+import type { ReadOutcome, ReplyClock } from '../../backend/read-outcome.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
 import { mustSplit, sendSplittable } from './send-splittable.ts'
@@ -25,10 +25,16 @@ interface BatchedRead {
  */
 export class ReadBatcher {
   readonly #port: RedisPort
+  #clockOf: (storedKey: string) => ReplyClock | undefined = () => undefined
   #pending: BatchedRead[] = []
 
   constructor(port: RedisPort) {
     this.#port = port
+  }
+
+  /** @param clockOf the clock of the server that owns a key: looked up once a reply, and handed over with each key */
+  timedBy(clockOf: (storedKey: string) => ReplyClock | undefined): void {
+    this.#clockOf = clockOf
   }
 
   /** Reads the bytes under a key, and settles as `outcome` decides. */
@@ -59,8 +65,10 @@ export class ReadBatcher {
   #send(reads: readonly BatchedRead[]): void {
     const command = ['MGET']
     for (const { storedKey } of reads) command.push(storedKey)
-    this.#port.send(command[1] as string, command, 'bytes').then(
-      (replies) => settle(reads, replies as readonly (Buffer | null)[]),
+    const first = command[1] as string
+    const clock = this.#clockOf(first)
+    this.#port.send(first, command, 'bytes').then(
+      (replies) => settle(reads, replies as readonly (Buffer | null)[], clock),
       (error: unknown) => this.#splitOrFail(reads, error),
     )
   }
@@ -92,11 +100,15 @@ function storedKeyOf(read: BatchedRead): string {
   return read.storedKey
 }
 
-function settle(reads: readonly BatchedRead[], replies: readonly (Buffer | null)[]): void {
+function settle(
+  reads: readonly BatchedRead[],
+  replies: readonly (Buffer | null)[],
+  clock: ReplyClock | undefined,
+): void {
   for (let index = 0; index < reads.length; index++) {
     const read = reads[index] as BatchedRead
     try {
-      read.resolve(read.outcome.found(read.key, read.storedKey, replies[index] ?? null))
+      read.resolve(read.outcome.found(read.key, read.storedKey, replies[index] ?? null, clock))
     } catch (error) {
       read.reject(error)
     }

@@ -70,6 +70,7 @@ export class RedisTier implements SharedTier {
     this.#reads = reads
     this.#store = store
     this.#coherence = new TierCoherence(port, settings)
+    reads.timedBy((storedKey) => this.#coherence.clockOf(storedKey))
   }
 
   get coherence(): Coherence {

@@ -1,0 +1,53 @@
+import { ManualClock } from 'cachewright/testing'
+import { expect, test } from 'vitest'
+import type { SharedTier } from '../../src/backend/shared-tier.ts'
+import { Lease } from '../../src/cache/loading/lease.ts'
+import { CacheError } from '../../src/foundation/cache-error.ts'
+
+const LEASE_MS = 5_000
+
+/** A lease on a server that answers the renewals as told, and when each was asked. */
+function leaseOn(answers: readonly (boolean | Error)[]) {
+  const clock = new ManualClock()
+  const askedAtMs: number[] = []
+  let lost = 0
+  const connection = {}
+  const tier = {
+    connectionOf: () => connection,
+    renew: async () => {
+      const answer = answers[askedAtMs.length] ?? true
+      askedAtMs.push(clock.monotonicMs())
+      if (answer instanceof Error) throw answer
+      return answer
+    },
+    release: async () => {},
+  } as unknown as SharedTier
+  const lease = new Lease('key', 'token', connection, {
+    ...{ tier, clock, timers: clock, leaseMs: LEASE_MS, longestLoadMs: 60_000 },
+    onLost: () => lost++,
+  })
+  return { askedAtMs, clock, lease, lost: () => lost }
+}
+
+test('a lease is renewed when less than half of it is left, once for each half', async () => {
+  const { askedAtMs, clock, lease } = leaseOn([])
+  await clock.advance('10s')
+  lease.end()
+  expect(askedAtMs).toEqual([2_750, 5_500, 8_250])
+})
+
+test('a renewal that fails is tried again three times before the lease runs out', async () => {
+  const timeout = new CacheError('CACHE_TIMEOUT', 'no reply')
+  const { askedAtMs, clock, lease, lost } = leaseOn([timeout, timeout, timeout, true])
+  await clock.advance(4_999 / 1_000)
+  lease.end()
+  expect(askedAtMs).toEqual([2_750, 3_375, 4_000, 4_625])
+  expect(lost()).toBe(0)
+})
+
+test('a lease that another process has taken is told as lost, and renewed no more', async () => {
+  const { askedAtMs, clock, lost } = leaseOn([false])
+  await clock.advance('20s')
+  expect(askedAtMs).toHaveLength(1)
+  expect(lost()).toBe(1)
+})
