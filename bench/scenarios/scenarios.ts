@@ -9,6 +9,7 @@ import { clear, tagInvalidation } from './removals.ts'
 import type { Scenario } from './scenario.ts'
 import { stampede } from './stampede.ts'
 import { tagReads } from './tag-reads.ts'
+import { versions } from './versions.ts'
 import { deletion, set } from './writes.ts'
 import { zipf } from './zipf.ts'
 
@@ -29,6 +30,7 @@ export const SCENARIOS: readonly Scenario[] = [
   stampede,
   memory,
   zipf,
+  versions,
 ]
 
 /** What a regression would show in, in little time. */
