@@ -7,6 +7,7 @@ import { CacheCore } from './core/cache-core.ts'
 import type { ResolvedReadThrough } from './core/read-through-options.ts'
 import type { Random } from './freshness/early-refresh.ts'
 import { KeySpace } from './keys/key-space.ts'
+import { NameRegistry } from './keys/name-registry.ts'
 import { Flights } from './loading/flights.ts'
 import { SingleFlight } from './loading/single-flight.ts'
 import { ShadowVerification } from './monitoring/shadow-verification.ts'
@@ -48,6 +49,7 @@ export function assembleCache(assembly: Assembly): Cache {
   return new Cache({
     ...{ core, flights, reads, writes },
     verification: new ShadowVerification(core),
+    names: new NameRegistry(),
     space: root,
     policies: options.policies,
     lifecycle: {
