@@ -17,11 +17,11 @@ export interface StoreObserver {
 /** A store above which somebody keeps copies of what is in it. */
 export class ObservedStore implements CacheStore {
   readonly #store: CacheStore
-  readonly #witness: StoreObserver
+  readonly #observer: StoreObserver
 
-  constructor(store: CacheStore, witness: StoreObserver) {
+  constructor(store: CacheStore, observer: StoreObserver) {
     this.#store = store
-    this.#witness = witness
+    this.#observer = observer
   }
 
   open(): Promise<void> {
@@ -41,16 +41,16 @@ export class ObservedStore implements CacheStore {
   }
 
   write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<unknown> {
-    return this.#witnessed([storedKey], () => this.#store.write(storedKey, encoded, ttlMs))
+    return this.#observed([storedKey], () => this.#store.write(storedKey, encoded, ttlMs))
   }
 
   writeMany(entries: readonly StoredEntry[], ttlMs: number): ReturnType<CacheStore['writeMany']> {
     const storedKeys = entries.map(({ storedKey }) => storedKey)
-    return this.#witnessed(storedKeys, () => this.#store.writeMany(entries, ttlMs))
+    return this.#observed(storedKeys, () => this.#store.writeMany(entries, ttlMs))
   }
 
   remove(storedKeys: readonly string[]): Promise<number> {
-    return this.#witnessed(storedKeys, () => this.#store.remove(storedKeys))
+    return this.#observed(storedKeys, () => this.#store.remove(storedKeys))
   }
 
   exists(storedKey: string): Promise<boolean> {
@@ -72,21 +72,21 @@ export class ObservedStore implements CacheStore {
   }
 
   count(storedKey: string, change: CounterChange): Promise<string> {
-    return this.#witnessed([storedKey], () => this.#store.count(storedKey, change))
+    return this.#observed([storedKey], () => this.#store.count(storedKey, change))
   }
 
   async removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number> {
     const matches = globMatcher(pattern)
-    this.#witness.removing(matches)
+    this.#observer.removing(matches)
     try {
       return await this.#store.removeMatching(pattern, options, isWhole)
     } finally {
-      this.#witness.removing(matches)
+      this.#observer.removing(matches)
     }
   }
 
   addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number> {
-    return this.#witnessed([storedKey], () => this.#store.addMembers(storedKey, members, expiry))
+    return this.#observed([storedKey], () => this.#store.addMembers(storedKey, members, expiry))
   }
 
   members(storedKey: string): Promise<string[]> {
@@ -94,20 +94,20 @@ export class ObservedStore implements CacheStore {
   }
 
   removeMember(storedKey: string, member: string): Promise<boolean> {
-    return this.#witnessed([storedKey], () => this.#store.removeMember(storedKey, member))
+    return this.#observed([storedKey], () => this.#store.removeMember(storedKey, member))
   }
 
   share(settings: TierSettings): SharedTier {
     return this.#store.share(settings)
   }
 
-  async #witnessed<Result>(storedKeys: readonly string[], write: () => Promise<Result>): Promise<Result> {
-    this.#witness.writeBegan(storedKeys)
+  async #observed<Result>(storedKeys: readonly string[], write: () => Promise<Result>): Promise<Result> {
+    this.#observer.writeBegan(storedKeys)
     try {
       return await write()
     } finally {
-      this.#witness.writeSettled(storedKeys)
-      this.#witness.announce(storedKeys).catch(() => {})
+      this.#observer.writeSettled(storedKeys)
+      this.#observer.announce(storedKeys).catch(() => {})
     }
   }
 }

@@ -43,7 +43,7 @@ export function assembleCache(assembly: Assembly): Cache {
     opened: () => opening.opened(),
     isOpen: () => opening.isOpen,
   })
-  parts.witness(core)
+  parts.observe(core)
   const reads = new SingleFlight(core, flights)
   const writes = new WritePath(core)
   return new Cache({

@@ -110,12 +110,15 @@ export function stampIn(bytes: Buffer): string {
     : createHash('sha1').update(bytes).digest('hex')
 }
 
-/** As the scripts decide it, without the checksum: envelope, version 1, sections 1 and 2. */
-function isEntry(bytes: Buffer): boolean {
+/**
+ * Whether the bytes claim to be a cache entry: an envelope of version 1 with the sections 1 and 2. The scripts decide it
+ * by the same bytes; the checksum is not verified.
+ */
+export function isEntry(bytes: Buffer): boolean {
   return (
-    bytes.length >= STAMP_OFFSET + STAMP_BYTES &&
     bytes[0] === 1 &&
     bytes[1] === 1 &&
+    bytes.length >= STAMP_OFFSET + STAMP_BYTES &&
     ((bytes[7] as number) & 0b110) === 0b110
   )
 }
