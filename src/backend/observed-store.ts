@@ -4,17 +4,17 @@ import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } fro
 import type { ReadOutcome } from './read-outcome.ts'
 import type { SharedTier } from './shared-tier.ts'
 
-/** Is told of every write to a store, before it is sent and after it has settled. */
+/** Observes the writes to a store, before each is sent and after it has settled. */
 export interface StoreObserver {
   writeBegan(storedKeys: readonly string[]): void
   writeSettled(storedKeys: readonly string[]): void
-  /** Called at the beginning and at the end of a removal by pattern. */
+  /** A removal by pattern begins or ends. */
   removing(matches: (storedKey: string) => boolean): void
-  /** Tells other processes, where they do not learn of it by themselves. */
+  /** Announces changed keys to other processes, if the mode does not do so by itself. */
   announce(storedKeys: readonly string[]): Promise<void>
 }
 
-/** A store above which somebody keeps copies of what is in it. */
+/** A store that tells an observer of every write, because that keeps copies of the stored values. */
 export class ObservedStore implements CacheStore {
   readonly #store: CacheStore
   readonly #observer: StoreObserver
@@ -57,7 +57,7 @@ export class ObservedStore implements CacheStore {
     return this.#store.exists(storedKey)
   }
 
-  /** Nobody keeps copies of what is stored so. */
+  /** Not observed: no cache keeps copies of what is stored this way. */
   compareAndSet(
     storedKey: string,
     expected: Buffer | null,
