@@ -46,7 +46,7 @@ export function acquireLease(
     }
   } else {
     if (remainingMs > 0) return reply('held', remainingMs)
-    // The judged entry has gone. The caller must not load on the strength of it, nor serve it as stale.
+    // The judged entry has gone, so the caller must not serve it as a stale value.
     if (stamp !== '') return reply('changed')
   }
   keyspace.put(storedKey, placeholder(token, nowMs + leaseMs), leaseMs)
