@@ -125,7 +125,9 @@ function guarded(logger: Logger): Logger {
   }
 }
 
-/** Any other error is a defect of this library, a serializer or a client; its message is dropped, as it may quote data. */
+/**
+ * Any other error is a defect of this library, a serializer or a client; its message is dropped, as it may quote data.
+ */
 function toCacheError(error: unknown): CacheError {
   if (error instanceof CacheError) return error
   const name = error instanceof Error ? error.name : typeof error

@@ -1,4 +1,6 @@
-/** Turns the reply to a read into its result. One object serves all reads of a backend, so a read allocates no closure. */
+/**
+ * Turns the reply to a read into its result. One object serves all reads of a backend, so a read allocates no closure.
+ */
 export interface ReadOutcome<Result> {
   /** @param bytes the bytes under the key; `null` if there are none, or if it holds another Redis type */
   found(key: string, storedKey: string, bytes: Buffer | null): Result | Promise<Result>

@@ -37,8 +37,8 @@ export interface AcquireRequest {
 /** The answer to an {@link AcquireRequest}. */
 export interface AcquireReply {
   /**
-   * `'acquired'`; `'held'` by another token; `'changed'`: the entry that was judged is no longer there; `'foreign'`: the
-   * key holds another Redis type, and cannot be cached.
+   * `'acquired'`; `'held'` by another token; `'changed'`: the entry that was judged is no longer there; `'foreign'`:
+   * the key holds another Redis type, and cannot be cached.
    */
   readonly status: 'acquired' | 'held' | 'changed' | 'foreign'
   /** The time of the server, in milliseconds. */
@@ -55,8 +55,8 @@ export interface SharedTier {
   /** The mode in force. */
   readonly coherence: Coherence
   /**
-   * The moment, on this process's monotonic clock, up to which every change is known to have been pushed. After it, local
-   * copies are not served.
+   * The moment, on this process's monotonic clock, up to which every change is known to have been pushed. After it,
+   * local copies are not served.
    */
   readonly trustedUntilMs: number
   /** The longest life of a local copy in mode `'ttl'`; `Infinity` in the others. */
@@ -100,8 +100,8 @@ export interface SharedTier {
   /** Sets a new generation, and returns it. */
   bump(storedKey: string, ttlMs: number): Promise<string>
   /**
-   * Removes what lies under a prefix and is not bound to its present generation: older entries, counters, sets and plain
-   * values. Placeholders and generations stay.
+   * Removes what lies under a prefix and is not bound to its present generation: older entries, counters, sets and
+   * plain values. Placeholders and generations stay.
    */
   reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number>
 }

@@ -97,7 +97,9 @@ export class Cache extends EntryOperations {
     return statsOf(this.#core, this.#parts.flights, this.#parts.verification)
   }
 
-  /** Resolves when the work in the background has ended: refreshes, verifications, and the reclaim after a `clear()`. */
+  /**
+   * Resolves when the work in the background has ended: refreshes, verifications, and the reclaim after a `clear()`.
+   */
   idle(): Promise<void> {
     return this.#core.background.idle()
   }
@@ -106,8 +108,8 @@ export class Cache extends EntryOperations {
    * The reason why a key is served, served stale, or loaded: what each tier holds, which tags are still valid, who is
    * loading it, and what a `getOrSet` with these options would do now. `String(explanation)` is a text for people.
    *
-   * It always asks Redis, and changes nothing: no lease, no eviction, no event, no count. At most two round trips, three
-   * if the key changes meanwhile. If Redis cannot be asked, or the circuit is open, the answer says so.
+   * It always asks Redis, and changes nothing: no lease, no eviction, no event, no count. At most two round trips,
+   * three if the key changes meanwhile. If Redis cannot be asked, or the circuit is open, the answer says so.
    *
    * @throws CacheError for a bad key, tag or option; never because of Redis
    */
@@ -129,7 +131,8 @@ export class Cache extends EntryOperations {
 
   /**
    * A function that answers from this cache. The key of a call is the function's name and the arguments.
-   * @throws CacheError `CACHE_INVALID_OPTIONS` if it has no name, or another function has the same one in this namespace
+   * @throws CacheError `CACHE_INVALID_OPTIONS` if it has no name, or another function has the same one in this
+   * namespace
    * @example
    * ```ts
    * import { createCache } from 'cachewright'

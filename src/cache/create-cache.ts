@@ -12,8 +12,8 @@ import { type ReadThroughOptions, resolveReadThrough } from './core/read-through
 /** Options of {@link createCache}. At most one of `redis`, `client` and `backend` may be given. */
 export interface CreateCacheOptions extends ReadThroughOptions {
   /**
-   * The address of Redis: a URL, or the options of {@link RedisCacheBackend} for a cluster or Sentinel. `undefined` keeps
-   * the data in this process alone.
+   * The address of Redis: a URL, or the options of {@link RedisCacheBackend} for a cluster or Sentinel. `undefined`
+   * keeps the data in this process alone.
    */
   readonly redis?:
     | string

@@ -54,7 +54,9 @@ export class EntryOperations {
     return this.#absorb('has', key, false, async () => (await this.#reads.freshEntry(key)) !== undefined)
   }
 
-  /** The value or `undefined` of each distinct key, in the order of the keys. Keys without a local hit share commands. */
+  /**
+   * The value or `undefined` of each distinct key, in the order of the keys. Keys without a local hit share commands.
+   */
   async getMany<T = unknown>(keys: Iterable<string>): Promise<Map<string, T | undefined>> {
     return readMany(keys, (key) => this.get<T>(key))
   }
@@ -66,8 +68,8 @@ export class EntryOperations {
    * Processes share it too, as long as the loading one renews its lease. If the key or a tag is invalidated during a
    * load, the value goes to those who were waiting already, and is not stored.
    *
-   * `null` is cached like any value; `undefined` is returned and not cached. An error of the loader goes to every caller
-   * that waits, and nothing is stored.
+   * `null` is cached like any value; `undefined` is returned and not cached. An error of the loader goes to every
+   * caller that waits, and nothing is stored.
    *
    * @throws the loader's error, the signal's reason, or CacheError for a programming mistake; never because of Redis
    * @example

@@ -96,7 +96,9 @@ function zstd(): Compressor {
   }
 }
 
-/** An algorithm whose output begins with the size of its input, so that a bomb is refused before memory is allocated. */
+/**
+ * An algorithm whose output begins with the size of its input, so that a bomb is refused before memory is allocated.
+ */
 function prefixed(
   id: CompressionName,
   compress: (bytes: Buffer) => Buffer,

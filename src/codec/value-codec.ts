@@ -222,7 +222,9 @@ export class ValueCodec {
     )
   }
 
-  /** Plain values of msgpack with shared structures are the most frequent envelopes, and need no section to be parsed. */
+  /**
+   * Plain values of msgpack with shared structures are the most frequent envelopes, and need no section to be parsed.
+   */
   #decodeBytes(storedKey: string, bytes: Buffer): unknown {
     const start = checkEnvelope(storedKey, bytes)
     if (start > 0 && hasStructures(bytes) && !this.#refusesUnencrypted) {

@@ -46,8 +46,8 @@ export interface RemovalOptions {
  */
 export interface CacheBackend<T = unknown> {
   /**
-   * Connects, and waits for a sign of life (`PING`). Idempotent; concurrent calls share one attempt, and a failed attempt
-   * may be repeated.
+   * Connects, and waits for a sign of life (`PING`). Idempotent; concurrent calls share one attempt, and a failed
+   * attempt may be repeated.
    * @throws CacheError `CACHE_UNAVAILABLE`, `CACHE_TIMEOUT`, `CACHE_AUTH`, `CACHE_REPLY` or `CACHE_MISSING_PEER`
    */
   initialize(): Promise<void>
@@ -108,9 +108,9 @@ export interface CacheBackend<T = unknown> {
    */
   invalidatePattern(pattern: string, options?: RemovalOptions): Promise<number>
   /**
-   * The seconds (with fractions) after which the store removes the key; `Infinity` if it does not expire, `undefined` if
-   * there is no such key. One round trip. For an entry of a read-through cache that includes its stale window, whether
-   * or not the entry is still valid; `cache.getTtl` tells how long it is fresh.
+   * The seconds (with fractions) after which the store removes the key; `Infinity` if it does not expire, `undefined`
+   * if there is no such key. One round trip. For an entry of a read-through cache that includes its stale window,
+   * whether or not the entry is still valid; `cache.getTtl` tells how long it is fresh.
    */
   getTtl(key: string): Promise<number | undefined>
 

@@ -1,6 +1,6 @@
 /**
- * A schema of any library that implements Standard Schema, version 1 (standardschema.dev): Zod from 3.24, Valibot from 1,
- * ArkType from 2, and others. It declares only the part that this library uses.
+ * A schema of any library that implements Standard Schema, version 1 (standardschema.dev): Zod from 3.24, Valibot from
+ * 1, ArkType from 2, and others. It declares only the part that this library uses.
  */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {

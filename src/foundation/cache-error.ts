@@ -48,7 +48,10 @@ export type CacheErrorCode =
   | 'CACHE_PARTIAL_LOAD'
   /** A loader took longer than the caller's `hardTimeout`. */
   | 'CACHE_LOADER_TIMEOUT'
-  /** A value that was loaded for a collection, or passed to its `set`, does not fit the schema: see `SchemaMismatchError`. */
+  /**
+   * A value that was loaded for a collection, or passed to its `set`, does not fit the schema: see
+   * `SchemaMismatchError`.
+   */
   | 'CACHE_SCHEMA_MISMATCH'
 
 /** The context of a {@link CacheError}. */
@@ -65,8 +68,8 @@ export interface CacheErrorContext {
 }
 
 /**
- * The error class of this library; its subclasses have more context. An error contains no value, no password, and no key
- * longer than 100 characters, so it may be logged as it is.
+ * The error class of this library; its subclasses have more context. An error contains no value, no password, and no
+ * key longer than 100 characters, so it may be logged as it is.
  */
 export class CacheError extends Error {
   override readonly name: string = 'CacheError'

@@ -63,7 +63,9 @@ export const LONGEST_TIMER_MS: number = 2 ** 31 - 1
 
 /** A source of timers. A test may pass its own. */
 export interface Timers {
-  /** Calls back once after `delayMs`, and returns a function that cancels it. A timer does not keep the process alive. */
+  /**
+   * Calls back once after `delayMs`, and returns a function that cancels it. A timer does not keep the process alive.
+   */
   after(delayMs: number, callback: () => void): () => void
 }
 

@@ -40,10 +40,10 @@ const STALL_MS = 20
 /**
  * Deadlines of one length for any number of concurrent tasks, on a single timer.
  *
- * Since all deadlines are equally long, they come due in the order in which they began, and a linked list takes the place
- * of a timer wheel. Starting and ending a task is O(1) and creates no timer. When the timer fires, the event loop first
- * reads what has arrived. If the loop was stalled, and could neither send nor read, the tasks get the lost time back, at
- * most once the length of the deadline. So a stalled process does not mistake waiting replies for lost ones.
+ * Since all deadlines are equally long, they come due in the order in which they began, and a linked list takes the
+ * place of a timer wheel. Starting and ending a task is O(1) and creates no timer. When the timer fires, the event loop
+ * first reads what has arrived. If the loop was stalled, and could neither send nor read, the tasks get the lost time
+ * back, at most once the length of the deadline. So a stalled process does not mistake waiting replies for lost ones.
  */
 export class Deadlines {
   readonly timeoutMs: number

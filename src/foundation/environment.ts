@@ -24,7 +24,9 @@ export interface EnvironmentSettings {
   readonly maxValueBytes?: number
 }
 
-/** @throws CacheError `CACHE_INVALID_OPTIONS`, which names the variable but not its value, which may contain a password */
+/**
+ * @throws CacheError `CACHE_INVALID_OPTIONS`, which names the variable but not its value, which may contain a password
+ */
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): EnvironmentSettings {
   return defined({
     url: text(env, 'REDIS_URL'),

@@ -1,6 +1,6 @@
 /**
- * The special characters of Redis globs: `*` matches any bytes, `?` one byte, `[abc]` `[^a]` `[a-z]` a class, and `\x` a
- * literal x. Globs match **bytes**, as `SCAN … MATCH` does, so `?` does not match a whole character outside ASCII.
+ * The special characters of Redis globs: `*` matches any bytes, `?` one byte, `[abc]` `[^a]` `[a-z]` a class, and `\x`
+ * a literal x. Globs match **bytes**, as `SCAN … MATCH` does, so `?` does not match a whole character outside ASCII.
  */
 const SPECIAL = /[*?[\]\\^-]/g
 
@@ -37,8 +37,8 @@ const BACKSLASH = 0x5c
 const DASH = 0x2d
 
 /**
- * Greedy matching, which returns to the last star only on a mismatch. It takes at most pattern × key steps, so no pattern
- * makes it exponential.
+ * Greedy matching, which returns to the last star only on a mismatch. It takes at most pattern × key steps, so no
+ * pattern makes it exponential.
  */
 function matchBytes(pattern: Buffer, key: Buffer): boolean {
   let p = 0

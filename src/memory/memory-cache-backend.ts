@@ -27,8 +27,8 @@ export interface MemoryCacheBackendOptions extends BackendOptions {
 }
 
 /**
- * A backend in the memory of this process, on `lru-cache`. Values are kept as the serializer encodes them: later changes
- * by the caller do not reach them, and a program that moves to Redis finds the same behaviour.
+ * A backend in the memory of this process, on `lru-cache`. Values are kept as the serializer encodes them: later
+ * changes by the caller do not reach them, and a program that moves to Redis finds the same behaviour.
  */
 export class MemoryCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */

@@ -95,7 +95,8 @@ export class LoadBatch<T> implements SharedLoad {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
     const calls: Map<string, Gathered>[] = []
-    // A key that is loaded and verified at the same time takes part in two calls, since its context belongs to one of them.
+    // A key that is loaded and verified at the same time takes part in two calls, since its context belongs to one of
+    // them.
     for (const one of this.#gathered.splice(0)) {
       const { key } = one.context
       const call = calls.find((gathered) => !gathered.has(key))

@@ -112,7 +112,8 @@ export interface ResolvedCollection<Id> {
 
 /**
  * The options of a collection, validated.
- * @throws CacheError `CACHE_INVALID_OPTIONS`; `CACHE_INVALID_KEY` for a name that cannot be a key, and for an invalid tag
+ * @throws CacheError `CACHE_INVALID_OPTIONS`; `CACHE_INVALID_KEY` for a name that cannot be a key, and for an invalid
+ * tag
  */
 export function resolveCollection<Schema extends StandardSchema, Id>(
   options: CollectionOptions<Schema, Id>,

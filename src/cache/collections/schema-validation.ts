@@ -17,7 +17,7 @@ export type Finding =
   | { readonly fits: false; readonly issues: readonly SchemaIssue[] }
 
 /** The result of validating a value once, for all callers. */
-type Verdict =
+type Judgement =
   | { readonly fits: true; readonly outputs: Outputs }
   | { readonly fits: false; readonly issues: readonly SchemaIssue[] }
 
@@ -40,7 +40,7 @@ export class SchemaValidation {
   readonly #schema: StandardSchema['~standard']
   readonly #isolation: Isolation
   /** By the value if it is an object, or else by the local entry that has it. */
-  readonly #verdicts = new WeakMap<object, Verdict | Promise<Verdict>>()
+  readonly #judgements = new WeakMap<object, Judgement | Promise<Judgement>>()
 
   /** @throws CacheError `CACHE_INVALID_OPTIONS` if it is not a Standard Schema */
   constructor(schema: StandardSchema, isolation: Isolation) {
@@ -53,8 +53,8 @@ export class SchemaValidation {
   }
 
   /**
-   * The result of the schema itself. A schema may change its argument, or fail because that is frozen, so it gets a copy
-   * if one can be made.
+   * The result of the schema itself. A schema may change its argument, or fail because that is frozen, so it gets a
+   * copy if one can be made.
    * @throws what the schema throws
    */
   check(value: unknown): SchemaResult<unknown> | Promise<SchemaResult<unknown>> {
@@ -63,9 +63,9 @@ export class SchemaValidation {
 
   /** The output of an entry that is known to fit, for one caller; `undefined` if it has not been validated. */
   known(entry: LocalEntry): Promise<unknown> | undefined {
-    const verdict = this.#verdicts.get(subjectOf(entry))
-    if (verdict === undefined || isPending(verdict) || !verdict.fits) return undefined
-    const { answer, isolated } = verdict.outputs
+    const judgement = this.#judgements.get(subjectOf(entry))
+    if (judgement === undefined || isPending(judgement) || !judgement.fits) return undefined
+    const { answer, isolated } = judgement.outputs
     return answer ?? (isolated && Promise.resolve(handOut(isolated)))
   }
 
@@ -83,9 +83,9 @@ export class SchemaValidation {
   /** Whether a value of the cache, which does not change, fits. A value that makes the schema throw does not. */
   readonly accepts = (value: unknown): boolean | Promise<boolean> => {
     try {
-      const verdict = this.#judge(value, isReference(value) ? value : undefined)
-      if (!isPending(verdict)) return verdict.fits
-      return verdict.then(
+      const judgement = this.#judge(value, isReference(value) ? value : undefined)
+      if (!isPending(judgement)) return judgement.fits
+      return judgement.then(
         ({ fits }) => fits,
         () => false,
       )
@@ -94,9 +94,9 @@ export class SchemaValidation {
     }
   }
 
-  async #given(value: unknown, verdict: Verdict): Promise<Finding> {
-    if (!verdict.fits) return verdict
-    const { isolated } = verdict.outputs
+  async #given(value: unknown, judgement: Judgement): Promise<Finding> {
+    if (!judgement.fits) return judgement
+    const { isolated } = judgement.outputs
     if (isolated !== undefined) return { fits: true, output: handOut(isolated) }
     const result = await this.check(value)
     return result.issues === undefined
@@ -105,26 +105,26 @@ export class SchemaValidation {
   }
 
   /** @param subject the object by which the result is remembered */
-  #judge(value: unknown, subject: object | undefined): Verdict | Promise<Verdict> {
-    const known = subject && this.#verdicts.get(subject)
+  #judge(value: unknown, subject: object | undefined): Judgement | Promise<Judgement> {
+    const known = subject && this.#judgements.get(subject)
     if (known !== undefined) return known
     const result = this.check(value)
     if (!isPending(result)) {
-      const verdict = this.#verdictOf(result)
-      if (subject !== undefined) this.#verdicts.set(subject, verdict)
-      return verdict
+      const judgement = this.#judgementOf(result)
+      if (subject !== undefined) this.#judgements.set(subject, judgement)
+      return judgement
     }
-    const judging = result.then((settled) => this.#verdictOf(settled))
+    const judging = result.then((settled) => this.#judgementOf(settled))
     if (subject === undefined) return judging
-    this.#verdicts.set(subject, judging)
+    this.#judgements.set(subject, judging)
     judging.then(
-      (verdict) => this.#verdicts.set(subject, verdict),
-      () => this.#verdicts.delete(subject),
+      (judgement) => this.#judgements.set(subject, judgement),
+      () => this.#judgements.delete(subject),
     )
     return judging
   }
 
-  #verdictOf(result: SchemaResult<unknown>): Verdict {
+  #judgementOf(result: SchemaResult<unknown>): Judgement {
     if (result.issues !== undefined) return { fits: false, issues: result.issues }
     const isolated = isolate(result.value, this.#isolation)
     if (isolated.isCloned && !isCopyable(isolated.value)) {

@@ -35,9 +35,9 @@ export interface EntryOptions extends FreshnessOptions {
 /** The options that say when a value is loaded, and how long a caller waits for the load. */
 export interface LoadOptions {
   /**
-   * Refreshes a fresh value in the background before it expires. The nearer the expiry and the longer the last load took,
-   * the more likely a hit starts the refresh: XFetch (Vattani, Chierichetti, Lowenstein: "Optimal Probabilistic Cache
-   * Stampede Prevention", VLDB 2015). A `beta` of 1 is that of the paper; 2 begins about twice as early.
+   * Refreshes a fresh value in the background before it expires. The nearer the expiry and the longer the last load
+   * took, the more likely a hit starts the refresh: XFetch (Vattani, Chierichetti, Lowenstein: "Optimal Probabilistic
+   * Cache Stampede Prevention", VLDB 2015). A `beta` of 1 is that of the paper; 2 begins about twice as early.
    * @default the namespace's, then the cache's, then `false`
    */
   readonly earlyRefresh?: { readonly beta: number } | false | undefined
@@ -48,8 +48,8 @@ export interface LoadOptions {
    */
   readonly softTimeout?: Duration | undefined
   /**
-   * The time for which a caller waits for a load before its call rejects with `CACHE_LOADER_TIMEOUT`. If no other caller
-   * waits, the loader's signal aborts.
+   * The time for which a caller waits for a load before its call rejects with `CACHE_LOADER_TIMEOUT`. If no other
+   * caller waits, the loader's signal aborts.
    * @default the namespace's, then the cache's, then no bound
    */
   readonly hardTimeout?: Duration | undefined

@@ -8,8 +8,8 @@ const LONGEST_TEXT = 200
 const DEEPEST = 100
 
 /**
- * The beginning of the key of a text that was too long. The text of no argument begins like this, so a short key is never
- * mistaken for a hash.
+ * The beginning of the key of a text that was too long. The text of no argument begins like this, so a short key is
+ * never mistaken for a hash.
  */
 const HASHED = 'sha256:'
 
@@ -31,9 +31,9 @@ const HASHED = 'sha256:'
  *
  * `f()` and `f(undefined)` have different keys. No accessor, `toJSON` or `valueOf` is called.
  *
- * @throws CacheError `CACHE_INVALID_ARGUMENT` for arguments without comparable content: functions, symbols, instances of
- * classes, `WeakMap`, `Promise`, proxies, cycles, arrays with holes, accessors, properties named by symbols, and objects
- * nested more than 100 deep. The message names the position and the kind of the argument, never its value.
+ * @throws CacheError `CACHE_INVALID_ARGUMENT` for arguments without comparable content: functions, symbols, instances
+ * of classes, `WeakMap`, `Promise`, proxies, cycles, arrays with holes, accessors, properties named by symbols, and
+ * objects nested more than 100 deep. The message names the position and the kind of the argument, never its value.
  */
 export function argumentKey(args: readonly unknown[]): string {
   const texts: string[] = []
@@ -85,9 +85,9 @@ const NUMBER_TYPES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
 /**
  * Writes the text of one argument.
  *
- * The end of every text is unambiguous: a string ends with its closing quote (quotes within are escaped), everything else
- * with a bracket, a comma or the end of the text, none of which occurs in a bare word or number. So a list of texts can
- * be parsed in one way only, and two arguments with the same text are equal.
+ * The end of every text is unambiguous: a string ends with its closing quote (quotes within are escaped), everything
+ * else with a bracket, a comma or the end of the text, none of which occurs in a bare word or number. So a list of
+ * texts can be parsed in one way only, and two arguments with the same text are equal.
  */
 class ArgumentWriter {
   /** The objects that are being written, from the outside in. */

@@ -17,8 +17,8 @@ export interface EncryptionOptions {
   /** The first key encrypts; all keys decrypt. */
   readonly keys: readonly EncryptionKey[]
   /**
-   * How values that are not encrypted are read. `'refuse'` treats them as undecodable, so that an attacker who can write
-   * to the store cannot forge values. `'read'` accepts them, while the values of a store are being encrypted.
+   * How values that are not encrypted are read. `'refuse'` treats them as undecodable, so that an attacker who can
+   * write to the store cannot forge values. `'read'` accepts them, while the values of a store are being encrypted.
    * @default 'refuse'
    */
   readonly unencrypted?: 'refuse' | 'read' | undefined

@@ -111,8 +111,8 @@ export function stampIn(bytes: Buffer): string {
 }
 
 /**
- * Whether the bytes claim to be a cache entry: an envelope of version 1 with the sections 1 and 2. The scripts decide it
- * by the same bytes; the checksum is not verified.
+ * Whether the bytes claim to be a cache entry: an envelope of version 1 with the sections 1 and 2. The scripts decide
+ * it by the same bytes; the checksum is not verified.
  */
 export function isEntry(bytes: Buffer): boolean {
   return (

@@ -20,8 +20,8 @@
  * `EntryMeta` describes the sections 1 and 2, `EncryptionSection` section 3, and `STRUCTURES_SECTION_BYTES` section 4.
  *
  * The checksum binds an envelope to its key: a flipped bit, a truncation and the bytes of another key all read as a
- * miss. It detects accidents, not attacks. An attacker who can write to the store is detected by the tag of an encrypted
- * payload, which covers the whole header and the key, see `additionalData`.
+ * miss. It detects accidents, not attacks. An attacker who can write to the store is detected by the tag of an
+ * encrypted payload, which covers the whole header and the key, see `additionalData`.
  *
  * Golden payloads of each version are kept under `tests/golden/` and stay readable for ever.
  */

@@ -31,11 +31,11 @@ const REMEMBERED_SUBKEYS = 1_000
 /**
  * The keys of encryption. The first key encrypts; all keys decrypt.
  *
- * AES-256-GCM breaks if a nonce is used twice under one key. With random nonces of 12 bytes, a whole fleet may therefore
- * make no more than 2^32 encryptions with one key (NIST SP 800-38D §8.3), which a busy cache does in minutes. So a
- * configured secret encrypts nothing itself. Each ring draws a salt, derives a subkey from the secret by HKDF-SHA256
- * (RFC 5869), and draws another salt long before that bound. The salt is stored beside the nonce, and readers derive the
- * same subkey, once per salt.
+ * AES-256-GCM breaks if a nonce is used twice under one key. With random nonces of 12 bytes, a whole fleet may
+ * therefore make no more than 2^32 encryptions with one key (NIST SP 800-38D §8.3), which a busy cache does in minutes.
+ * So a configured secret encrypts nothing itself. Each ring draws a salt, derives a subkey from the secret by
+ * HKDF-SHA256 (RFC 5869), and draws another salt long before that bound. The salt is stored beside the nonce, and
+ * readers derive the same subkey, once per salt.
  */
 export class KeyRing {
   /** The id of the key that encrypts. */

@@ -10,8 +10,8 @@ export function loadMsgpackr(): Promise<MsgpackrModule> {
 /**
  * MessagePack by `msgpackr` with its structured-clone extensions: Map, Set, Date, BigInt of any size, typed arrays and
  * cycles. As with JSON, -0 becomes 0. A property `__proto__` becomes `__proto_`, since msgpackr protects the prototype.
- * Every payload contains its own record structures, so that any reader can decode it. `SharedStructures` handles payloads
- * that refer to a dictionary.
+ * Every payload contains its own record structures, so that any reader can decode it. `SharedStructures` handles
+ * payloads that refer to a dictionary.
  */
 export function createMsgpackSerializer(msgpackr: MsgpackrModule): Serializer {
   const packer = new RecordPacker(msgpackr, [], () => {})

@@ -4,8 +4,8 @@ import type { Shape } from './shape.ts'
 export type MsgpackrModule = typeof import('msgpackr')
 
 /**
- * The options of every packer: Map, Set, Date, BigInt of any size, typed arrays and cycles. Byte strings are copied when
- * they are read, since their buffer is used again.
+ * The options of every packer: Map, Set, Date, BigInt of any size, typed arrays and cycles. Byte strings are copied
+ * when they are read, since their buffer is used again.
  */
 const OPTIONS = {
   structuredClone: true,
@@ -36,14 +36,14 @@ const WINDOW = { start: 0, end: 0 }
  *
  * It relies on three properties of msgpackr (versions 1.11 to 2.1):
  *
- * - msgpackr calls `shouldShareStructure` for each shape without an id, as long as there is room for one more. The answer
- *   is always no, so that only the given shapes are shared, and there is always room.
- * - If more than 64 ids are possible, those from 32 on take a second byte. A reader detects it by the shape that has the
- *   first byte as its id, so there must be a shape at each place from 32 to 63 (`highByte` 0), even if nothing refers to
- *   it. For the same reason the shapes that a payload contains begin at 64 then; versions before 2.1 could misread lower
- *   ones.
- * - A shape that a payload contains may replace one that the reader has learned. One that is marked `isShared` is restored
- *   when the payload has been read.
+ * - msgpackr calls `shouldShareStructure` for each shape without an id, as long as there is room for one more. The
+ *   answer is always no, so that only the given shapes are shared, and there is always room.
+ * - If more than 64 ids are possible, those from 32 on take a second byte. A reader detects it by the shape that has
+ *   the first byte as its id, so there must be a shape at each place from 32 to 63 (`highByte` 0), even if nothing
+ *   refers to it. For the same reason the shapes that a payload contains begin at 64 then; versions before 2.1 could
+ *   misread lower ones.
+ * - A shape that a payload contains may replace one that the reader has learned. One that is marked `isShared` is
+ *   restored when the payload has been read.
  */
 export class RecordPacker {
   readonly #msgpackr: MsgpackrModule

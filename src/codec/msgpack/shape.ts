@@ -10,7 +10,10 @@ const LONGEST_NAME = 128
 /** Names that msgpackr cannot represent: it reads `__proto__` as `__proto_`, and uses `__keys__` itself. */
 const REFUSED_NAMES: ReadonlySet<string> = new Set(['__proto__', '__keys__'])
 
-/** Whether a dictionary may contain it. A dictionary is untrusted input: anyone who can write to the store can write one. */
+/**
+ * Whether a dictionary may contain it. A dictionary is untrusted input: anyone who can write to the store can write
+ * one.
+ */
 export function isShape(names: unknown): names is Shape {
   return (
     Array.isArray(names) &&

@@ -27,8 +27,8 @@ export const jsonSerializer: Serializer = Object.freeze({
 })
 
 /**
- * The text of a string literal without escapes, by one copy and two searches in place of a parser. It accepts raw control
- * characters, which JSON requires to be escaped; their meaning is clear.
+ * The text of a string literal without escapes, by one copy and two searches in place of a parser. It accepts raw
+ * control characters, which JSON requires to be escaped; their meaning is clear.
  * @returns `undefined` if the literal has escapes, or the bytes are not one literal
  */
 function plainString(bytes: Buffer): string | undefined {

@@ -8,12 +8,12 @@ const SMALL_SHAPE_BYTES = 64
 export const MOST_DICTIONARY_BYTES: number = 64 * 1024
 
 /**
- * An append-only list of shapes. The id of a record is the index of its shape, so a dictionary reads everything that was
- * written with one that it extends.
+ * An append-only list of shapes. The id of a record is the index of its shape, so a dictionary reads everything that
+ * was written with one that it extends.
  *
- * Its name depends on its content: the digest of `n` shapes is the first 16 bytes of SHA-256 over the digest of the first
- * `n - 1` (zeros for none) and the `n`-th as JSON text. It keeps a digest for each length, so that a reader knows whether
- * an entry was written with a prefix of the dictionary.
+ * Its name depends on its content: the digest of `n` shapes is the first 16 bytes of SHA-256 over the digest of the
+ * first `n - 1` (zeros for none) and the `n`-th as JSON text. It keeps a digest for each length, so that a reader knows
+ * whether an entry was written with a prefix of the dictionary.
  */
 export class Dictionary {
   static readonly EMPTY: Dictionary = new Dictionary([], new Set(), Buffer.alloc(0), 1)

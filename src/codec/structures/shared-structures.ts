@@ -38,8 +38,9 @@ export interface SharedStructuresParts {
  * once that was acknowledged. So an entry only refers to shapes that were in the store before it.
  *
  * **Reading** compares the name in the entry with that of the current dictionary. Only an unknown name costs a round
- * trip, which concurrent readers share. If the store does not know the name either, the dictionary was lost: the read is
- * a miss, and the name is not asked for again for a while. Writers assert the dictionary regularly, which repairs a loss.
+ * trip, which concurrent readers share. If the store does not know the name either, the dictionary was lost: the read
+ * is a miss, and the name is not asked for again for a while. Writers assert the dictionary regularly, which repairs a
+ * loss.
  */
 export class SharedStructures {
   readonly #parts: SharedStructuresParts

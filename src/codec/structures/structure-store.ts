@@ -1,4 +1,6 @@
-/** The place of the dictionary of record structures that all readers of the same data share: one string under one key. */
+/**
+ * The place of the dictionary of record structures that all readers of the same data share: one string under one key.
+ */
 export interface StructureStore {
   /** The stored key. */
   readonly storedKey: string
