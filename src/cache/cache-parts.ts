@@ -9,7 +9,7 @@ import type { ShadowVerification } from './monitoring/shadow-verification.ts'
 import type { WritePath } from './writing/write-path.ts'
 
 /** Opens and closes what a cache is built on. */
-export interface CacheLifecycle {
+interface CacheLifecycle {
   initialize(): Promise<void>
   shutdown(): Promise<void>
 }

@@ -110,7 +110,7 @@ export interface SharedFinding {
   readonly entry: LocalEntry | undefined
   /** The reason why the content cannot be served, for people. */
   readonly why: string | undefined
-  /** Whether it could not be told if it is of use. */
+  /** Whether it is unknown if the content can be served. */
   readonly isUnsure: boolean
 }
 
@@ -158,7 +158,7 @@ export function explainShared(core: CacheCore, asked: Asked, look: SharedInspect
   return { explained, why, isUnsure, entry: isUsable ? entry : undefined }
 }
 
-/** An entry with the times of what was found; a plain value bears none, and is fresh as long as it is there. */
+/** A local entry with the times of the found one. A plain value has no times, and is fresh as long as it exists. */
 function entryOf(
   { local, reader }: CacheCore,
   storedKey: string,
@@ -179,7 +179,7 @@ function entryOf(
       )
 }
 
-/** What is expected of it: a plain value depends on nothing, so of what a call asks for it can lack tags alone. */
+/** The generations that are expected of it. A plain value depends on none, so it can only lack the tags of the call. */
 function generationKeysFor(isPlain: boolean, generationKeys: readonly string[]): readonly string[] {
   return isPlain ? generationKeys.filter(isTagKey) : generationKeys
 }
