@@ -50,7 +50,7 @@ const ROOMS = {
     explain: ['keys', 'freshness', 'tags', 'outage', 'local', 'core', 'loading'],
     reading: ['keys', 'freshness', 'local', 'entries', 'core', 'loading', 'monitoring'],
     batches: ['freshness', 'loading', 'reading'],
-    collections: ['freshness', 'local', 'loading', 'writing', 'reading', 'batches'],
+    collections: ['keys', 'freshness', 'local', 'loading', 'writing', 'reading', 'batches'],
   },
   testing: {
     contract: [],

@@ -6,27 +6,27 @@ import type { FailurePolicy } from './failure-policy.ts'
 import type { StoreObserver } from './observed-store.ts'
 import type { SharedTier } from './shared-tier.ts'
 
-/** What a read-through cache is built on: the inner parts of one of this library's backends. */
+/** The inner parts of a backend of this library, on which a read-through cache is built. */
 export interface BackendInternals {
   readonly codec: ValueCodec
   readonly policy: FailurePolicy
   readonly options: ResolvedBackendOptions
-  /** Whether `initialize()` has succeeded and `shutdown()` not been called. */
+  /** Whether the backend is open: `initialize()` has succeeded, and `shutdown()` was not called. */
   readonly isReady: () => boolean
-  /** The same store as a read-through cache needs it; to be asked for once. */
+  /** Lends the store to a read-through cache. May be called once. */
   readonly share: (settings: TierSettings) => SharedTier
-  /** Puts a store in front of the one that is there; to be called before {@link share}. */
+  /** Puts another store in front of the present one. Must be called before {@link share}. */
   readonly decorate: (decorate: (store: CacheStore) => CacheStore) => void
-  /** Has every write through the backend told. */
-  readonly witness: (witness: StoreObserver) => void
+  /** Tells an observer of every write through the backend. */
+  readonly observe: (observer: StoreObserver) => void
   /** The same backend under another prefix. */
   readonly within: (prefix: string) => CacheBackend
 }
 
-/** Under this name a backend of this library offers its {@link BackendInternals}. */
+/** A backend of this library offers its {@link BackendInternals} under this name. */
 export const INTERNALS: unique symbol = Symbol('parts')
 
-/** The parts of a backend; `undefined` where it is none of this library's. */
+/** The internals of a backend; `undefined` if it is not one of this library's. */
 export function internalsOf(backend: CacheBackend): BackendInternals | undefined {
   return (backend as { readonly [INTERNALS]?: () => BackendInternals })[INTERNALS]?.()
 }

@@ -14,44 +14,44 @@ export type FailureMode = 'absorb' | 'throw'
 /** Options that every backend takes. */
 export interface BackendOptions {
   /**
-   * Stands before every key, set and counter name in the store. May be empty, but then `clear()` refuses to run.
+   * Prefix of every key, set and counter in the store. It may be empty, but then `clear()` refuses to run.
    * @default CACHEWRIGHT_PREFIX, then `'cache:'`
    */
   readonly prefix?: string | undefined
   /**
-   * How values are written. Reading needs no such choice: it follows what the stored bytes say.
+   * The serializer that values are written with. Reading needs no choice: the stored bytes say how they were written.
    * @default CACHEWRIGHT_SERIALIZER, then `'json'`
    */
   readonly serializer?: SerializerName | Serializer | undefined
-  /** Custom serializers that are only read, for values that another configuration wrote. */
+  /** Custom serializers that are only used to read values that another configuration wrote. */
   readonly readers?: readonly Serializer[] | undefined
   /**
-   * Compresses large payloads.
+   * The compression of large payloads.
    * @default CACHEWRIGHT_COMPRESSION, then `'none'`
    */
   readonly compression?: CompressionName | CompressionOptions | 'none' | undefined
   /**
-   * Encrypts values, and reads no others; counters and sets stay in the clear.
+   * Encrypts values, and refuses to read those that are not encrypted. Counters and sets are not encrypted.
    * @default off
    */
   readonly encryption?: EncryptionOptions | undefined
   /**
-   * Time to live of what is written without one: values, counters and sets. `Infinity` keeps them for ever.
+   * The time to live of values, counters and sets that are written without one. `Infinity` keeps them for ever.
    * @default CACHEWRIGHT_DEFAULT_TTL, then `'1h'`
    */
   readonly defaultTtl?: Duration | undefined
   /**
-   * Largest serialized value, in bytes, and the largest that a compressed one may grow to.
+   * The largest size of a serialized value, in bytes; a compressed one may not grow beyond it either.
    * @default CACHEWRIGHT_MAX_VALUE_BYTES, then 16 MiB
    */
   readonly maxValueBytes?: number | undefined
-  /** @default CACHEWRIGHT_ERRORS, then `'absorb'` */
+  /** What an operation does when it fails. @default CACHEWRIGHT_ERRORS, then `'absorb'` */
   readonly errors?: FailureMode | undefined
-  /** @default silence */
+  /** Receives log lines. @default no log */
   readonly logger?: Logger | undefined
 }
 
-/** {@link BackendOptions} resolved once: nothing below checks or defaults them again. */
+/** {@link BackendOptions} resolved: no code below validates them or applies defaults again. */
 export interface ResolvedBackendOptions {
   readonly prefix: string
   readonly codec: ValueCodecOptions
@@ -66,7 +66,10 @@ const LARGEST_MAX_VALUE_BYTES = 512 * 1024 * 1024
 const DEFAULT_COMPRESSION_MIN_BYTES = 2048
 const COMPRESSION_NAMES: readonly CompressionName[] = ['gzip', 'brotli', 'zstd', 'lz4', 'snappy']
 
-/** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
+/**
+ * The options of a backend with the defaults of the environment.
+ * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`
+ */
 export function resolveBackendOptions(
   options: BackendOptions,
   environment: EnvironmentSettings = readEnvironment(),

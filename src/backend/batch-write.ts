@@ -2,7 +2,7 @@ import type { ValueCodec } from '../codec/value-codec.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import type { StoredEntry } from './cache-store.ts'
 
-/** The entries of a batch that can be stored, and why others cannot. */
+/** The entries of a batch that can be stored, and the errors of those that cannot. */
 export interface EncodedBatch {
   readonly encoded: readonly StoredEntry[]
   /** By the caller's key. */
@@ -10,8 +10,8 @@ export interface EncodedBatch {
 }
 
 /**
- * Encodes everything before anything is sent, so that a value that cannot be stored leaves nothing half done.
- * One that is too large is no mistake of the program: it fails alone.
+ * Encodes all entries before any is sent, so that an invalid value leaves no batch half done. A value that is too large
+ * is not a programming mistake, and fails alone.
  * @throws CacheError `CACHE_INVALID_VALUE`
  */
 export function encodeAll(

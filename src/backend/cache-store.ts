@@ -4,22 +4,22 @@ import type { Clock } from '../foundation/clock.ts'
 import type { ReadOutcome } from './read-outcome.ts'
 import type { Coherence, SharedTier } from './shared-tier.ts'
 
-/** An encoded value on its way to the store. */
+/** An encoded value that is to be stored. */
 export interface StoredEntry {
   readonly key: string
   readonly storedKey: string
   readonly encoded: string | Buffer
 }
 
-/** A change to a counter. Numbers travel as decimal text, so that 64 bits arrive exactly. */
+/** A change of a counter. Numbers are sent as decimal text, so that all 64 bits arrive. */
 export interface CounterChange {
   readonly amount: string
-  /** Where a missing counter starts. */
+  /** The value of a missing counter. */
   readonly start: string
   /** `Infinity` = does not expire. */
   readonly ttlMs: number
   readonly slide: boolean
-  /** Whether to refuse, and leave the counter as it was, where the result would pass ±(2^53 - 1). */
+  /** Whether to refuse the change if the result would pass ±(2^53 - 1). */
   readonly safeOnly: boolean
 }
 
@@ -31,25 +31,25 @@ export interface Expiry {
 }
 
 /**
- * What a backend needs of the place where data lies: primitives over **stored** keys (prefix included) and
- * encoded values. Arguments have been checked; every method fails with a {@link CacheError}.
+ * The primitives that a backend needs of the place where data lies. They take **stored** keys (prefix included) and
+ * encoded values, and validated arguments. Every method fails with a {@link CacheError}.
  */
 export interface CacheStore {
   open(): Promise<void>
   close(): Promise<void>
   read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result>
-  /** One result a key, in the same order: bytes, `null` as in {@link ReadOutcome.found}, or why it could not be read. */
+  /** One result per key, in the same order: bytes, `null` as in {@link ReadOutcome.found}, or the error of its node. */
   readMany(storedKeys: readonly string[]): Promise<readonly (Buffer | CacheError | null)[]>
-  /** Stores value and time to live in one step. */
+  /** Stores a value and its time to live in one step. */
   write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<unknown>
-  /** Stores each entry together with its time to live; returns what failed, by the caller's key. */
+  /** Stores each entry and its time to live in one step; returns the failures, by the caller's key. */
   writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>>
-  /** How many of the keys were there. */
+  /** Removes keys, and returns how many of them were there. A placeholder does not count. */
   remove(storedKeys: readonly string[]): Promise<number>
   exists(storedKey: string): Promise<boolean>
   /**
-   * Stores bytes where nothing lies, or exactly those that are expected; one that is there already stays.
-   * @returns `null` where they lie there now, else the bytes that do
+   * Stores bytes if the key is free, or holds the expected bytes or these very bytes.
+   * @returns `null` if the key holds them now, else the bytes that it holds
    */
   compareAndSet(
     storedKey: string,
@@ -57,32 +57,32 @@ export interface CacheStore {
     bytes: Buffer,
     ttlMs: number,
   ): Promise<Buffer | null>
-  /** Milliseconds, `Infinity`, or `undefined` where there is no such key. */
+  /** Milliseconds until the key expires; `Infinity` if it does not, `undefined` if there is no such key. */
   ttlMs(storedKey: string): Promise<number | undefined>
-  /** The new count as decimal text. */
+  /** Changes a counter, and returns the new count as decimal text. */
   count(storedKey: string, change: CounterChange): Promise<string>
   /**
-   * Removes the keys that match a glob and returns how many.
-   * @param isWhole whether all there is under a prefix is meant: then generations go too, and need not be told apart
+   * Removes the keys that match a glob, and returns how many.
+   * @param isWhole whether the glob means everything under a prefix: generations are removed too then
    */
   removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number>
-  /** How many of the members were new. */
+  /** Adds members to a set, and returns how many of them were new. */
   addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number>
   members(storedKey: string): Promise<string[]>
   removeMember(storedKey: string, member: string): Promise<boolean>
-  /** The same place as a read-through cache needs it. To be asked for before {@link open}, and once. */
+  /** The store as a read-through cache uses it. Must be called before {@link open}, and once. */
   share(settings: TierSettings): SharedTier
 }
 
-/** How a store is to serve a read-through cache. */
+/** The settings of a {@link SharedTier}. */
 export interface TierSettings {
-  /** The mode to be in; `'auto'` takes the best that can be had. */
+  /** The wanted mode; `'auto'` takes the best one that is available. */
   readonly coherence: Coherence | 'auto'
-  /** Names what belongs to this cache, beside its keys: its channel on the bus. */
+  /** The prefix of the cache, which also names its channel on the invalidation bus. */
   readonly prefix: string
-  /** How long a local copy may live where nobody tells of changes. */
+  /** The longest life of a local copy in mode `'ttl'`. */
   readonly localTtlMs: number
-  /** How long a lost connection may go unnoticed before nothing local is served. */
+  /** How long Redis may be silent before local copies are no longer served. */
   readonly trustMs: number
   readonly clock: Clock
 }

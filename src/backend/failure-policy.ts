@@ -4,12 +4,12 @@ import { abbreviate, CacheError, isProgrammingMistake } from '../foundation/cach
 import { EventHub } from '../foundation/event-hub.ts'
 import type { FailureMode } from './backend-options.ts'
 
-/** At most one log line per error code in this time; what was left out is counted in the next. */
+/** At most one log line per error code in this time; the next one tells how many were suppressed. */
 const LOG_INTERVAL_MS = 1_000
 
 /**
- * What happens when an operation fails: every failure but a programming mistake becomes an `error` event and
- * a log line, and is then absorbed into a fallback or thrown, as the backend was told.
+ * Handles failed operations. Every failure except a programming mistake becomes an `error` event and a log line; the
+ * failure mode decides whether the operation then answers a fallback or throws.
  */
 export class FailurePolicy {
   readonly events: EventHub<ReadThroughEvents>
@@ -28,7 +28,7 @@ export class FailurePolicy {
     })
   }
 
-  /** Runs an operation that may answer `fallback` where it fails. */
+  /** Runs an operation that may answer `fallback` if it fails. */
   async absorb<Result>(
     operation: string,
     key: string | undefined,
@@ -43,7 +43,7 @@ export class FailurePolicy {
     }
   }
 
-  /** Runs an operation that has no honest fallback: every failure is told and then thrown. */
+  /** Runs an operation that has no honest fallback: every failure is reported and then thrown. */
   async insist<Result>(
     operation: string,
     key: string | undefined,
@@ -57,20 +57,20 @@ export class FailurePolicy {
   }
 
   /**
-   * Tells of a failure, and returns where it is to be absorbed.
-   * @throws CacheError the failure itself, where it is a programming mistake or the mode is `'throw'`
+   * Reports a failure, and returns if it is to be absorbed.
+   * @throws CacheError the failure itself, if it is a programming mistake or the mode is `'throw'`
    */
   report(operation: string, key: string | undefined, error: unknown): void {
     const failure = this.tell(operation, key, error)
     if (this.#mode === 'throw' || isProgrammingMistake(failure)) throw failure
   }
 
-  /** Tells of a value that could not be read; that is a miss in either mode. */
+  /** Reports a value that could not be decoded, which is a miss in either mode. */
   tellUndecodable(operation: string, key: string, error: unknown): void {
     this.tell(operation, key, error)
   }
 
-  /** Tells of a failure that is absorbed in any mode; a programming mistake is only located. */
+  /** Reports a failure that is absorbed in either mode. A programming mistake is only given its operation and key. */
   tell(operation: string, key: string | undefined, error: unknown): CacheError {
     const failure = toCacheError(error).within(operation, key)
     if (isProgrammingMistake(failure)) return failure
@@ -79,7 +79,7 @@ export class FailurePolicy {
     return failure
   }
 
-  /** An outage fails thousands of operations a second; the log needs one line of it. */
+  /** An outage fails thousands of operations a second, which need one log line. */
   #log(operation: string, key: string | undefined, failure: CacheError): void {
     const nowMs = performance.now()
     const last = this.#logged.get(failure.code)
@@ -101,7 +101,7 @@ export class FailurePolicy {
   }
 }
 
-/** The lines that name functions; a message of several lines stands above them. */
+/** The frames of a stack without the message, which may have several lines. */
 function framesOf(stack: string): string {
   return stack
     .split('\n')
@@ -109,13 +109,13 @@ function framesOf(stack: string): string {
     .join('\n')
 }
 
-/** A logger that throws must not disturb the operation that it is told of. */
+/** A logger whose own errors do not disturb the operation that it is called from. */
 function guarded(logger: Logger): Logger {
   const attempt = (write: () => void) => {
     try {
       write()
     } catch {
-      // There is nobody left to tell.
+      // There is no other logger to report to.
     }
   }
   return {
@@ -125,7 +125,9 @@ function guarded(logger: Logger): Logger {
   }
 }
 
-/** Anything else than our own error is a defect of ours, of a serializer or of a client; its message may quote data. */
+/**
+ * Any other error is a defect of this library, a serializer or a client; its message is dropped, as it may quote data.
+ */
 function toCacheError(error: unknown): CacheError {
   if (error instanceof CacheError) return error
   const name = error instanceof Error ? error.name : typeof error

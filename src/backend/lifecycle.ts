@@ -3,8 +3,8 @@ import { CacheError } from '../foundation/cache-error.ts'
 type Phase = 'new' | 'opening' | 'ready' | 'failed' | 'closing' | 'closed'
 
 /**
- * Opening and closing, each idempotent and safe to call at any moment. The opening promise is shared by
- * concurrent callers and forgotten when it fails, so that it may be retried.
+ * Opens and closes a backend. Both operations are idempotent and may be called at any moment. Concurrent callers share
+ * one attempt to open; a failed attempt is forgotten, so that the next call tries again.
  */
 export class Lifecycle {
   readonly #open: () => Promise<void>
@@ -32,7 +32,7 @@ export class Lifecycle {
     return this.#closing
   }
 
-  /** Why an operation cannot run now, where `isReady` is false. */
+  /** The reason why an operation cannot run, if `isReady` is false. */
   notReady(): CacheError {
     switch (this.#phase) {
       case 'new':
@@ -48,7 +48,7 @@ export class Lifecycle {
   async #initialize(): Promise<void> {
     await this.#closing
     this.#closing = undefined
-    // A backend that once was open absorbs what fails while it opens again; a new one tells of the mistake.
+    // A new backend reports an early operation as a mistake; one that was open before absorbs it as an outage.
     if (this.#phase === 'new') this.#phase = 'opening'
     try {
       await this.#open()

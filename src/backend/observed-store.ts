@@ -4,24 +4,24 @@ import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } fro
 import type { ReadOutcome } from './read-outcome.ts'
 import type { SharedTier } from './shared-tier.ts'
 
-/** Is told of every write to a store, before it is sent and after it has settled. */
+/** Observes the writes to a store, before each is sent and after it has settled. */
 export interface StoreObserver {
   writeBegan(storedKeys: readonly string[]): void
   writeSettled(storedKeys: readonly string[]): void
-  /** Called at the beginning and at the end of a removal by pattern. */
+  /** A removal by pattern begins or ends. */
   removing(matches: (storedKey: string) => boolean): void
-  /** Tells other processes, where they do not learn of it by themselves. */
+  /** Announces changed keys to other processes, if the mode does not do so by itself. */
   announce(storedKeys: readonly string[]): Promise<void>
 }
 
-/** A store above which somebody keeps copies of what is in it. */
+/** A store that tells an observer of every write, because that keeps copies of the stored values. */
 export class ObservedStore implements CacheStore {
   readonly #store: CacheStore
-  readonly #witness: StoreObserver
+  readonly #observer: StoreObserver
 
-  constructor(store: CacheStore, witness: StoreObserver) {
+  constructor(store: CacheStore, observer: StoreObserver) {
     this.#store = store
-    this.#witness = witness
+    this.#observer = observer
   }
 
   open(): Promise<void> {
@@ -41,23 +41,23 @@ export class ObservedStore implements CacheStore {
   }
 
   write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<unknown> {
-    return this.#witnessed([storedKey], () => this.#store.write(storedKey, encoded, ttlMs))
+    return this.#observed([storedKey], () => this.#store.write(storedKey, encoded, ttlMs))
   }
 
   writeMany(entries: readonly StoredEntry[], ttlMs: number): ReturnType<CacheStore['writeMany']> {
     const storedKeys = entries.map(({ storedKey }) => storedKey)
-    return this.#witnessed(storedKeys, () => this.#store.writeMany(entries, ttlMs))
+    return this.#observed(storedKeys, () => this.#store.writeMany(entries, ttlMs))
   }
 
   remove(storedKeys: readonly string[]): Promise<number> {
-    return this.#witnessed(storedKeys, () => this.#store.remove(storedKeys))
+    return this.#observed(storedKeys, () => this.#store.remove(storedKeys))
   }
 
   exists(storedKey: string): Promise<boolean> {
     return this.#store.exists(storedKey)
   }
 
-  /** Nobody keeps copies of what is stored so. */
+  /** Not observed: no cache keeps copies of what is stored this way. */
   compareAndSet(
     storedKey: string,
     expected: Buffer | null,
@@ -72,21 +72,21 @@ export class ObservedStore implements CacheStore {
   }
 
   count(storedKey: string, change: CounterChange): Promise<string> {
-    return this.#witnessed([storedKey], () => this.#store.count(storedKey, change))
+    return this.#observed([storedKey], () => this.#store.count(storedKey, change))
   }
 
   async removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number> {
     const matches = globMatcher(pattern)
-    this.#witness.removing(matches)
+    this.#observer.removing(matches)
     try {
       return await this.#store.removeMatching(pattern, options, isWhole)
     } finally {
-      this.#witness.removing(matches)
+      this.#observer.removing(matches)
     }
   }
 
   addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number> {
-    return this.#witnessed([storedKey], () => this.#store.addMembers(storedKey, members, expiry))
+    return this.#observed([storedKey], () => this.#store.addMembers(storedKey, members, expiry))
   }
 
   members(storedKey: string): Promise<string[]> {
@@ -94,20 +94,20 @@ export class ObservedStore implements CacheStore {
   }
 
   removeMember(storedKey: string, member: string): Promise<boolean> {
-    return this.#witnessed([storedKey], () => this.#store.removeMember(storedKey, member))
+    return this.#observed([storedKey], () => this.#store.removeMember(storedKey, member))
   }
 
   share(settings: TierSettings): SharedTier {
     return this.#store.share(settings)
   }
 
-  async #witnessed<Result>(storedKeys: readonly string[], write: () => Promise<Result>): Promise<Result> {
-    this.#witness.writeBegan(storedKeys)
+  async #observed<Result>(storedKeys: readonly string[], write: () => Promise<Result>): Promise<Result> {
+    this.#observer.writeBegan(storedKeys)
     try {
       return await write()
     } finally {
-      this.#witness.writeSettled(storedKeys)
-      this.#witness.announce(storedKeys).catch(() => {})
+      this.#observer.writeSettled(storedKeys)
+      this.#observer.announce(storedKeys).catch(() => {})
     }
   }
 }

@@ -6,14 +6,14 @@ const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
 
 /**
- * The keys as a list, all of them checked; a list that is one already is not copied.
+ * The keys as a validated array. An array is returned as it is, without a copy.
  * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT`
  */
 export function checkedKeys(keys: Iterable<string>): readonly string[] {
   return checkedList(keys, 'keys', (key) => assertCacheKey(key))
 }
 
-/** As {@link checkedKeys}, for members of a set. */
+/** As {@link checkedKeys}, for the members of a set. */
 export function checkedMembers(members: Iterable<string>): readonly string[] {
   return checkedList(members, 'members', assertMember)
 }
@@ -29,7 +29,10 @@ function checkedList(
   return list
 }
 
-/** The entries by key; of two with the same key the later one counts. @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT` */
+/**
+ * The entries by key; of two entries with the same key the later one wins.
+ * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT`
+ */
 export function distinctEntries<T>(entries: CacheEntries<T>): Map<string, T> {
   if (entries === null || typeof entries !== 'object') {
     throw invalidArgument('entries must be a Map, an iterable of pairs, or a plain object')
@@ -42,13 +45,13 @@ export function distinctEntries<T>(entries: CacheEntries<T>): Map<string, T> {
   return distinct
 }
 
-/** A whole number between ±(2^53 - 1), as decimal text. @throws CacheError `CACHE_INVALID_ARGUMENT` */
+/** An integer between ±(2^53 - 1) as decimal text. @throws CacheError `CACHE_INVALID_ARGUMENT` */
 export function safeIntegerText(value: unknown, noun: string): string {
   if (!Number.isSafeInteger(value)) throw invalidArgument(`${noun} must be a safe integer`)
   return String(value === 0 ? 0 : value)
 }
 
-/** A whole number of 64 bits, as decimal text. @throws CacheError `CACHE_INVALID_ARGUMENT` */
+/** A signed 64-bit integer as decimal text. @throws CacheError `CACHE_INVALID_ARGUMENT` */
 export function int64Text(value: unknown, noun: string): string {
   if (typeof value !== 'bigint' || value < INT64_MIN || value > INT64_MAX) {
     throw invalidArgument(`${noun} must be a bigint of 64 bits`)
@@ -56,7 +59,7 @@ export function int64Text(value: unknown, noun: string): string {
   return String(value)
 }
 
-/** Decimal text with the other sign. */
+/** The negated number, as decimal text. */
 export function negated(text: string): string {
   return text.startsWith('-') ? text.slice(1) : text === '0' ? text : `-${text}`
 }

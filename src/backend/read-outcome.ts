@@ -2,23 +2,25 @@
 export interface ReplyClock {
   /**
    * Milliseconds since 1970 on the server; `undefined` while its clock is not known.
-   * @param nowMs the moment on this process's monotonic clock
+   * @param nowMs the time of this process's monotonic clock
    */
   nowMs(nowMs: number): number | undefined
 }
 
-/** What a read comes to. One object serves all reads of a backend, so that a read allocates no closure. */
+/**
+ * Turns the reply to a read into its result. One object serves all reads of a backend, so a read allocates no closure.
+ */
 export interface ReadOutcome<Result> {
   /**
-   * @param bytes what stands under the key; `null` where there is nothing, or another Redis type
-   * @param server the clock of the server that sent them, where the store knows it
+   * @param bytes the bytes under the key; `null` if there are none, or if it holds another Redis type
+   * @param server the clock of the server that sent them, if the store knows it
    */
   found(key: string, storedKey: string, bytes: Buffer | null, server?: ReplyClock): Result | Promise<Result>
-  /** May throw: the read then rejects. */
+  /** The result of a failed read; if it throws, the read rejects. */
   failed(key: string, error: unknown): Result | Promise<Result>
 }
 
-/** Hands on the bytes as they are, and fails as the read does. */
+/** Returns the bytes as they are, and rejects with the error of the read. */
 export const RAW: ReadOutcome<Buffer | null> = {
   found: (_key, _storedKey, bytes) => bytes,
   failed: (_key, error) => {
@@ -26,7 +28,7 @@ export const RAW: ReadOutcome<Buffer | null> = {
   },
 }
 
-/** What a read comes to, where it is made as a promise of its bytes. */
+/** Applies an outcome to a read that is a promise of bytes. */
 export function readAs<Result>(
   reading: Promise<Buffer | null>,
   key: string,

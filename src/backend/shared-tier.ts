@@ -2,107 +2,110 @@ import type { RemovalOptions } from '../contract/cache-backend.ts'
 import type { ReadOutcome } from './read-outcome.ts'
 
 /**
- * How the local tiers of several processes learn of one another's changes.
+ * The mode in which the local tiers of several processes learn of each other's changes.
  *
- * - `'tracking'`: Redis tells of every change to a key that was read (`CLIENT TRACKING`), whoever made it
- * - `'bus'`: the caches tell one another over pub/sub; what other programs write is bounded by the TTL alone
- * - `'ttl'`: nobody tells; a local copy lives for a short time of its own
- * - `'process'`: there is nobody else, the data lies in this process
+ * - `'tracking'`: Redis pushes every change of a key that was read (`CLIENT TRACKING`), whoever made it
+ * - `'bus'`: the caches publish their changes over pub/sub; those of other programs are only bounded by the TTL
+ * - `'ttl'`: there are no messages; a local copy lives for a short time of its own
+ * - `'process'`: there is no other process; the data lies in this one
  */
 export type Coherence = 'tracking' | 'bus' | 'ttl' | 'process'
 
-/** What a {@link SharedTier} tells the cache above it. */
+/** Receives the news of a {@link SharedTier}. */
 export interface TierListener {
-  /** This key may have been changed by anybody, this process included. */
+  /** This key may have been changed, by this process or another one. */
   invalidated(storedKey: string): void
-  /** Whatever was learned before may be out of date without notice: a connection or a channel was lost. */
+  /** A connection or a channel was lost: what was learned before may be out of date without a message. */
   epochBegan(reason: string): void
-  /** A server may have forgotten writes that it had acknowledged: it was restarted, or another took its place. */
+  /** A server was restarted or replaced, and may have lost writes that it had acknowledged. */
   restarted(): void
 }
 
-/** A request for the right to load a key. */
+/** A request for the lease of a key. */
 export interface AcquireRequest {
   /** Sixteen random bytes as `latin1` text, never used before. */
   readonly token: string
   readonly leaseMs: number
-  /** The longest lease that anybody takes: a deadline further off stems from another clock. */
+  /** The longest lease that any process takes. A deadline further away stems from another clock. */
   readonly longestLeaseMs: number
-  /** The stamp of the entry that was judged, `''` where there was none. */
+  /** The stamp of the entry that was judged; `''` if there was none. */
   readonly stamp: string
-  /** `'replace'` makes an unusable entry a placeholder; `'refresh'` leases a stale one and leaves it to be read. */
+  /** `'replace'` turns an unusable entry into a placeholder; `'refresh'` leases a stale entry, which stays readable. */
   readonly purpose: 'replace' | 'refresh'
 }
 
-/** What came of an {@link AcquireRequest}. */
+/** The answer to an {@link AcquireRequest}. */
 export interface AcquireReply {
   /**
-   * `'acquired'`; `'held'` by another token; `'changed'`: the entry that was judged is there no longer; `'foreign'`:
-   * the key holds another type, and cannot be cached at all.
+   * `'acquired'`; `'held'` by another token; `'changed'`: the entry that was judged is no longer there; `'foreign'`:
+   * the key holds another Redis type, and cannot be cached.
    */
   readonly status: 'acquired' | 'held' | 'changed' | 'foreign'
-  /** The server's clock, in milliseconds. */
+  /** The time of the server, in milliseconds. */
   readonly serverNowMs: number
-  /** Until the holder's lease ends, where it is `'held'`. */
+  /** Milliseconds until the holder's lease ends, if it is `'held'`. */
   readonly remainingMs: number
 }
 
 /**
- * What the read-through cache needs of the tier that processes share: reads and writes of whole entries, leases
- * that live in the keys themselves, and generations. Each method is one round trip and fails with a CacheError.
+ * The tier that processes share, as a read-through cache uses it: reads and writes of whole entries, leases that are
+ * stored in the keys themselves, and generations. Each method is one round trip, and fails with a CacheError.
  */
 export interface SharedTier {
   /** The mode in force. */
   readonly coherence: Coherence
-  /** Until when, on this process's monotonic clock, a change is known to be told: past it nothing local is served. */
+  /**
+   * The moment, on this process's monotonic clock, up to which every change is known to have been pushed. After it,
+   * local copies are not served.
+   */
   readonly trustedUntilMs: number
-  /** Longest life of a local copy where nobody tells of changes; `Infinity` elsewhere. */
+  /** The longest life of a local copy in mode `'ttl'`; `Infinity` in the others. */
   readonly localTtlMs: number
   watch(listener: TierListener): void
-  /** Called when the store has been opened. */
+  /** Must be called when the store has been opened. */
   start(): void
   /** Never rejects. */
   stop(): Promise<void>
-  /** Stands for the connection that commands on this key travel on; another one after a reconnect. */
+  /** An object that identifies the connection on which commands for this key travel; another one after a reconnect. */
   connectionOf(storedKey: string): unknown
   /**
-   * Whether news of a change of `otherKey`, acknowledged before a read of `storedKey` is sent, has arrived when the reply
-   * comes: the push travels ahead of the reply, on the same connection.
+   * Whether a push about `otherKey` cannot arrive later than the reply to a read of `storedKey` that was sent after the
+   * change: both travel on one connection, in order.
    */
   pushesInOrder(storedKey: string, otherKey: string): boolean
   /**
-   * The clock of the server that owns the key, in milliseconds; `undefined` while it is not known.
-   * @param nowMs the moment by this process's clock, where that has been looked at
+   * The time of the server that owns the key, in milliseconds; `undefined` while it is not known.
+   * @param nowMs the time of this process's clock, if the caller has just read it
    */
   serverNowMs(storedKey: string, nowMs?: number): number | undefined
-  /** The same, asked of the server. */
+  /** The time of the server that owns the key, in milliseconds, asked of the server. */
   serverTimeMs(storedKey: string): Promise<number>
 
-  /** What becomes of the bytes under a key, `null` where there is no string. The reads of one tick share a command. */
+  /** Reads the bytes under a key; `null` if it holds no string. The reads of one tick share a command. */
   read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result>
   acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply>
-  /** Prolongs a lease that is still held; `false` where it is not. */
+  /** Prolongs a lease; `false` if it is no longer held. */
   renew(storedKey: string, token: string, leaseMs: number): Promise<boolean>
-  /** Stores the entry if the key still bears the token, and reads it, so that it is tracked. `false` where it does not. */
+  /** Stores the entry if the key still has the token, and reads it, so that it is tracked; `false` if it does not. */
   fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean>
-  /** Gives a lease back: removes its placeholder, or frees the entry that bears it. */
+  /** Returns a lease: removes its placeholder, or clears it in the entry. */
   release(storedKey: string, token: string): Promise<void>
-  /** Stores an entry, whatever lies there. */
+  /** Stores an entry in place of any other. */
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void>
-  /** How many of the keys were there; a placeholder was not. */
+  /** Removes keys, and returns how many of them were there. A placeholder does not count. */
   remove(storedKeys: readonly string[]): Promise<number>
-  /** Removes the keys that match a glob, generations excepted, and returns how many. */
+  /** Removes the keys that match a glob, except generations, and returns how many. */
   removeMatching(pattern: string, options: RemovalOptions): Promise<number>
   ttlMs(storedKey: string): Promise<number | undefined>
-  /** Tells other processes of changes that were made to the store itself, where they would not learn of them. */
+  /** Announces changes that were made through the store, if other processes would not learn of them otherwise. */
   announce(storedKeys: readonly string[]): Promise<void>
 
-  /** The generation under a key; a new one where there is none. Sixteen bytes as `latin1` text. */
+  /** The generation under a key, which is created if there is none. Sixteen bytes as `latin1` text. */
   capture(storedKey: string, ttlMs: number): Promise<string>
   /** Sets a new generation, and returns it. */
   bump(storedKey: string, ttlMs: number): Promise<string>
   /**
-   * Removes what lies under a prefix and does not bear its present generation: older entries, counters, sets and
+   * Removes what lies under a prefix and is not bound to its present generation: older entries, counters, sets and
    * plain values. Placeholders and generations stay.
    */
   reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number>

@@ -4,8 +4,8 @@ import type { CacheStore } from './cache-store.ts'
 import { RAW } from './read-outcome.ts'
 
 /**
- * The place of record structures beside the data under a prefix.
- * @param store asked for each time, as a backend may yet get another one in front of its own
+ * The store of the record structures under a prefix.
+ * @param store called at each access, since a backend may be decorated later
  */
 export function structuresBeside(prefix: string, store: () => CacheStore): StructureStore {
   const storedKey = structuresKey(prefix)

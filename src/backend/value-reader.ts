@@ -1,26 +1,92 @@
-import { isPlaceholder } from '../codec/envelope/entry-meta.ts'
-import type { ValueCodec } from '../codec/value-codec.ts'
+import { isEntry, isPlaceholder } from '../codec/envelope/entry-meta.ts'
+import type { OpenedValue, ValueCodec } from '../codec/value-codec.ts'
 import type { MissReason } from '../contract/cache-events.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import type { CacheStore } from './cache-store.ts'
+import { EntryValidity } from './entry-validity.ts'
 import type { FailurePolicy } from './failure-policy.ts'
 import type { ReadOutcome } from './read-outcome.ts'
 
-/** What the bytes under a key come to: a hit, or one of the three kinds of miss. Tells the event of each. */
+/** Handles a read that has failed: a miss, or the error itself. */
+type FailureHandler = (key: string, error: unknown) => undefined
+
+/**
+ * Turns the bytes under a key into a hit or into one of the three kinds of miss, and emits the event of each.
+ *
+ * A plain value is decoded at once. An entry of a read-through cache is served only if it is valid, see
+ * {@link EntryValidity}.
+ */
 export class ValueReader<T> implements ReadOutcome<T | undefined> {
   readonly #operation: string
   readonly #codec: ValueCodec
   readonly #policy: FailurePolicy
+  readonly #store: () => CacheStore
 
-  /** @param operation the public operation that reads, for errors and events */
-  constructor(operation: string, codec: ValueCodec, policy: FailurePolicy) {
+  /**
+   * @param operation the public operation that reads, for errors and events
+   * @param store called at each read, as the store of a backend may be decorated later
+   */
+  constructor(operation: string, codec: ValueCodec, policy: FailurePolicy, store: () => CacheStore) {
     this.#operation = operation
     this.#codec = codec
     this.#policy = policy
+    this.#store = store
   }
 
   found(key: string, storedKey: string, bytes: Buffer | null): T | undefined | Promise<T | undefined> {
     if (bytes === null || isPlaceholder(bytes)) return this.#miss(key, 'absent')
+    if (isEntry(bytes))
+      return this.#entry(key, storedKey, bytes, new EntryValidity(this.#store()), this.failed)
+    return this.#value(key, storedKey, bytes)
+  }
+
+  /** @throws CacheError if the failure is not to be absorbed */
+  readonly failed: FailureHandler = (key, error) => {
+    this.#policy.report(this.#operation, key, error)
+    return this.unavailable(key)
+  }
+
+  /** A miss because of a failure that was reported before. */
+  unavailable(key: string): undefined {
+    return this.#miss(key, 'unavailable')
+  }
+
+  /**
+   * Reads a batch into `results`, in the order of the keys. A failing node is reported once, and costs only its own
+   * keys. The entries in the batch share one more round trip.
+   * @throws CacheError if a failure is not to be absorbed
+   */
+  async readInto(
+    results: Map<string, T | undefined>,
+    keys: readonly string[],
+    prefix: string,
+  ): Promise<void> {
+    const storedKeys = keys.map((key) => prefix + key)
+    const replies = await this.#store().readMany(storedKeys)
+    for (const key of keys) results.set(key, undefined)
+    const failed = this.#reportingOnce()
+    // Failures come first: one that is thrown must leave no promise behind that nobody awaits.
+    for (const [index, reply] of replies.entries()) {
+      if (reply instanceof CacheError) failed(keys[index] as string, reply)
+    }
+    const validity = new EntryValidity(this.#store())
+    const pending: Promise<void>[] = []
+    for (let index = 0; index < keys.length; index++) {
+      const reply = replies[index] ?? null
+      if (reply instanceof CacheError) continue
+      const key = keys[index] as string
+      const storedKey = storedKeys[index] as string
+      const value =
+        reply !== null && isEntry(reply)
+          ? this.#entry(key, storedKey, reply, validity, failed)
+          : this.found(key, storedKey, reply)
+      if (value instanceof Promise) pending.push(value.then((late) => void results.set(key, late)))
+      else results.set(key, value)
+    }
+    await Promise.all(pending)
+  }
+
+  #value(key: string, storedKey: string, bytes: Buffer): T | undefined | Promise<T | undefined> {
     try {
       const value = this.#codec.decode(storedKey, bytes)
       if (!(value instanceof Promise)) return this.#hit(key, value)
@@ -33,41 +99,41 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
     }
   }
 
-  /** @throws CacheError where the failure is not to be absorbed */
-  failed(key: string, error: unknown): undefined {
-    this.#policy.report(this.#operation, key, error)
-    return this.unavailable(key)
+  async #entry(
+    key: string,
+    storedKey: string,
+    bytes: Buffer,
+    validity: EntryValidity,
+    failed: FailureHandler,
+  ): Promise<T | undefined> {
+    let opened: OpenedValue | undefined
+    try {
+      opened = this.#codec.open(storedKey, bytes)
+    } catch (error) {
+      return this.#undecodable(key, error)
+    }
+    if (opened?.entry === undefined) return this.#miss(key, 'absent')
+    try {
+      if (!(await validity.isServable(storedKey, opened.entry))) return this.#miss(key, 'absent')
+    } catch (error) {
+      return failed(key, error)
+    }
+    try {
+      return this.#hit(key, await opened.decode())
+    } catch (error) {
+      return this.#undecodable(key, error)
+    }
   }
 
-  /** A miss because of a failure that has been told already. */
-  unavailable(key: string): undefined {
-    return this.#miss(key, 'unavailable')
-  }
-
-  /**
-   * Reads a batch into `results`. What one node cannot answer is told once and costs only its own keys.
-   * @throws CacheError where a failure is not to be absorbed
-   */
-  async readInto(
-    results: Map<string, T | undefined>,
-    store: CacheStore,
-    keys: readonly string[],
-    prefix: string,
-  ): Promise<void> {
-    const storedKeys = keys.map((key) => prefix + key)
-    const replies = await store.readMany(storedKeys)
-    let told: CacheError | undefined
-    for (let index = 0; index < keys.length; index++) {
-      const key = keys[index] as string
-      const reply = replies[index] ?? null
-      if (reply instanceof CacheError) {
-        if (reply !== told) this.#policy.report(this.#operation, undefined, reply)
-        told = reply
-        results.set(key, this.unavailable(key))
-      } else {
-        const value = this.found(key, storedKeys[index] as string, reply)
-        results.set(key, value instanceof Promise ? await value : value)
+  /** Handles the failures of a batch: an error that several keys share is reported once. */
+  #reportingOnce(): FailureHandler {
+    const reported = new Set<unknown>()
+    return (key, error) => {
+      if (!reported.has(error)) {
+        reported.add(error)
+        this.#policy.report(this.#operation, undefined, error)
       }
+      return this.unavailable(key)
     }
   }
 

@@ -7,6 +7,7 @@ import { CacheCore } from './core/cache-core.ts'
 import type { ResolvedReadThrough } from './core/read-through-options.ts'
 import type { Random } from './freshness/early-refresh.ts'
 import { KeySpace } from './keys/key-space.ts'
+import { NameRegistry } from './keys/name-registry.ts'
 import { Flights } from './loading/flights.ts'
 import { SingleFlight } from './loading/single-flight.ts'
 import { ShadowVerification } from './monitoring/shadow-verification.ts'
@@ -43,13 +44,14 @@ export function assembleCache(assembly: Assembly): Cache {
     opened: () => opening.opened(),
     isOpen: () => opening.isOpen,
   })
-  parts.witness(core)
+  parts.observe(core)
   const reads = new SingleFlight(core, flights)
   const writes = new WritePath(core)
   return new Cache({
     ...{ core, flights, reads, writes },
     slowReads: new SlowReads(clock, timers),
     verification: new ShadowVerification(core),
+    names: new NameRegistry(),
     space: root,
     policies: options.policies,
     lifecycle: {

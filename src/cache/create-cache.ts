@@ -12,33 +12,36 @@ import { type ReadThroughOptions, resolveReadThrough } from './core/read-through
 /** Options of {@link createCache}. At most one of `redis`, `client` and `backend` may be given. */
 export interface CreateCacheOptions extends ReadThroughOptions {
   /**
-   * Where Redis is: a URL, or what {@link RedisCacheBackend} takes for a cluster or Sentinel. `undefined` = the data
-   * lies in this process alone.
+   * The address of Redis: a URL, or the options of {@link RedisCacheBackend} for a cluster or Sentinel. `undefined`
+   * keeps the data in this process alone.
    */
   readonly redis?:
     | string
     | Pick<RedisCacheBackendOptions, 'url' | 'cluster' | 'sentinel' | 'clientOptions'>
     | undefined
-  /** A ready client of `@redis/client` or `ioredis`: used as it is and never closed. Kept coherent by the bus. */
+  /** A ready client of `@redis/client` or `ioredis`. It is used as it is and never closed; its mode is `'bus'`. */
   readonly client?: RedisCacheBackendOptions['client']
-  /** A backend of this library: opened if need be, never closed. Its prefix, serializer and encryption are the cache's. */
+  /**
+   * A backend of this library. It is opened if necessary and never closed. The cache takes its prefix, serializer and
+   * encryption.
+   */
   readonly backend?: CacheBackend | undefined
-  /** How long a command may take. @default CACHEWRIGHT_TIMEOUT, then `'1s'` */
+  /** The deadline of a command. @default CACHEWRIGHT_TIMEOUT, then `'1s'` */
   readonly timeout?: Duration | undefined
-  /** How long connecting may take. @default '5s' */
+  /** The deadline of an attempt to connect. @default '5s' */
   readonly connectTimeout?: Duration | undefined
   /**
-   * For tests that advance time without sleeping: a `ManualClock` of `cachewright/testing`. A clock that can also wake
-   * us later (`after`) rules every delay of the cache; with another one the delays are the system's. Over Redis it
-   * rules this process alone: the server expires keys by its own clock, and commands time out in real time.
+   * A clock for tests that advance time without sleeping: a `ManualClock` of `cachewright/testing`. If it has timers
+   * (`after`), they time every delay of the cache; otherwise delays take real time. Over Redis it affects this process
+   * alone: the server expires keys by its own clock, and commands time out in real time.
    * @default the system's monotonic clock and timers
    */
   readonly clock?: (Clock & Partial<Timers>) | undefined
 }
 
 /**
- * A read-through {@link Cache}. It connects with its first operation; a Redis that is away is asked again until it
- * answers, and meanwhile loaders are called.
+ * Creates a read-through {@link Cache}. It connects with its first operation. While Redis cannot be reached, it tries
+ * again in the background and calls loaders.
  *
  * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`
  * @example
@@ -88,7 +91,7 @@ function createBackend(options: CreateCacheOptions): CacheBackend {
   }
   const common = { ...rest, defaultTtl: ttl }
   if (client !== undefined) return new RedisCacheBackend({ ...common, client })
-  // A variable that is set but empty names no Redis.
+  // The text is empty if it comes from an environment variable that is set but empty.
   if (typeof redis === 'string' && redis !== '') return new RedisCacheBackend({ ...common, url: redis })
   if (typeof redis === 'object') return new RedisCacheBackend({ ...common, ...redis })
   const { maxBytes, maxEntries } = local === false ? {} : (local ?? {})

@@ -3,40 +3,40 @@ import { CacheError } from '../foundation/cache-error.ts'
 import { loadPeer } from '../foundation/optional-peer.ts'
 
 /**
- * `gzip` and `brotli` come with Node, `zstd` with Node 22.15 and later; `lz4` and `snappy` need the packages
- * `lz4-napi` and `snappy`. Measured on JSON of 10 KB: lz4 and snappy cost a quarter of gzip, zstd and brotli
- * halve its size.
+ * The compression algorithms. `gzip` and `brotli` come with Node, `zstd` with Node 22.15 and later; `lz4` and `snappy`
+ * need the packages `lz4-napi` and `snappy`. Measured on JSON of 10 KB, lz4 and snappy take a quarter of the time of
+ * gzip, and zstd and brotli halve its output.
  */
 export type CompressionName = 'gzip' | 'brotli' | 'zstd' | 'lz4' | 'snappy'
 
-/** Compresses payloads above a size, where that makes them smaller. */
+/** Options of compression: payloads from a minimum size on are compressed, if that makes them smaller. */
 export interface CompressionOptions {
   readonly algorithm: CompressionName
   /**
-   * Payloads below this many bytes stay as they are.
+   * Payloads with fewer bytes are not compressed.
    * @default 2048
    */
   readonly minBytes?: number | undefined
 }
 
-/** Compression options with nothing left to default. */
+/** {@link CompressionOptions}, resolved. */
 export interface ResolvedCompression {
   readonly algorithm: CompressionName
   readonly minBytes: number
 }
 
 /**
- * One algorithm, ready to use. Both directions are synchronous: a `set` that compressed in the background
- * could overtake, or be overtaken by, the next `set` of the same key.
+ * A loaded algorithm. Both directions are synchronous: if a `set` compressed in the background, the next `set` of the
+ * same key could overtake it.
  */
 export interface Compressor {
   readonly id: CompressionName
   compress(bytes: Uint8Array): Buffer
-  /** @throws any error where the bytes are corrupt or would grow beyond `maxBytes` */
+  /** @throws any error if the bytes are corrupt, or would grow beyond `maxBytes` */
   decompress(bytes: Buffer, maxBytes: number): Buffer
 }
 
-/** @throws CacheError `CACHE_MISSING_PEER` where the package, or the version of Node, is missing */
+/** @throws CacheError `CACHE_MISSING_PEER` if the package is not installed, or Node is too old */
 export async function loadCompressor(name: CompressionName): Promise<Compressor> {
   switch (name) {
     case 'gzip':
@@ -61,7 +61,7 @@ export async function loadCompressor(name: CompressionName): Promise<Compressor>
   }
 }
 
-/** Speed before size: a cache compresses on the request path. */
+/** The fastest level, since a cache compresses on the request path. */
 const GZIP: Compressor = {
   id: 'gzip',
   compress: (bytes) => zlib.gzipSync(bytes, { level: 1 }),
@@ -75,7 +75,7 @@ const BROTLI: Compressor = {
   decompress: (bytes, maxBytes) => zlib.brotliDecompressSync(bytes, { maxOutputLength: maxBytes }),
 }
 
-/** What `node:zlib` has from 22.15 on, and the type definitions of Node 20 do not know. */
+/** The functions that `node:zlib` has from 22.15 on, which the type definitions of Node 20 lack. */
 interface ZstdFunctions {
   readonly zstdCompressSync?: (bytes: Uint8Array) => Buffer
   readonly zstdDecompressSync?: (bytes: Uint8Array, options: { maxOutputLength: number }) => Buffer
@@ -96,7 +96,9 @@ function zstd(): Compressor {
   }
 }
 
-/** An algorithm whose output begins with the size of its input: a bomb is refused before a byte is allocated. */
+/**
+ * An algorithm whose output begins with the size of its input, so that a bomb is refused before memory is allocated.
+ */
 function prefixed(
   id: CompressionName,
   compress: (bytes: Buffer) => Buffer,
@@ -118,7 +120,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
-/** Snappy's size prefix: seven bits a byte, the least significant first, at most 32 bits. */
+/** The size prefix of snappy: seven bits per byte, the least significant first, at most 32 bits. */
 function readVarint(bytes: Buffer): number {
   let size = 0
   for (let index = 0; index < 5; index++) {

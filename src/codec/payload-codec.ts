@@ -5,22 +5,22 @@ import { reasonOf, rethrowUndecodable, unreadable } from './envelope/unreadable.
 import { SerializerRegistry } from './serializers/serializer-registry.ts'
 import type { SharedStructures } from './structures/shared-structures.ts'
 
-/** A value in the form of its serializer, before it belongs to a key. */
+/** A serialized value, before it is bound to a key. */
 export interface SerializedValue {
   readonly payload: string | Uint8Array
-  /** The dictionary that the payload refers to; `undefined` where it needs none. */
+  /** The dictionary that the payload refers to; `undefined` if it refers to none. */
   readonly structures: StructuresName | undefined
 }
 
-/** Between a value and its payload: the serializers, and the structures that payloads of msgpack may share. */
+/** Converts values to payloads and back, with the serializers and the record structures that msgpack payloads share. */
 export class PayloadCodec {
-  /** What values are written with. */
+  /** The serializer that values are written with. */
   readonly serializerId: string
   readonly #serializers: SerializerRegistry
   readonly #structures: SharedStructures | undefined
   #serializer: Serializer | undefined
 
-  /** @param readers further serializers whose values can be read */
+  /** @param readers custom serializers that are only read */
   constructor(
     serializer: SerializerName | Serializer,
     readers: readonly Serializer[],
@@ -62,8 +62,8 @@ export class PayloadCodec {
   }
 
   /**
-   * The value, or a promise of it where its serializer has to be loaded first.
-   * @throws any error where the payload is malformed; the promise rejects with a CacheError
+   * The value; a promise of it if its serializer has to be loaded first.
+   * @throws any error if the payload is malformed; the promise rejects with a CacheError
    */
   deserialize(serializerId: string, payload: Buffer): unknown {
     const serializer = this.#serializers.peek(serializerId)
@@ -75,9 +75,9 @@ export class PayloadCodec {
   }
 
   /**
-   * As {@link deserialize}, for a payload of msgpack that refers to a dictionary, which may have to be loaded.
-   * @param header holds the section 4 at `sectionAt`
-   * @param bytes hold the payload from `start` on
+   * As {@link deserialize}, for a msgpack payload that refers to a dictionary, which may have to be loaded.
+   * @param header contains section 4 at `sectionAt`
+   * @param bytes contain the payload from `start` on
    */
   deserializeShared(header: Buffer, sectionAt: number, bytes: Buffer, start: number): unknown {
     if (this.#structures === undefined) throw unreadable('they refer to structures that lie elsewhere')

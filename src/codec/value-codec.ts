@@ -1,11 +1,6 @@
 import type { Serializer, SerializerName } from '../contract/serializer.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import {
-  type CompressionName,
-  type Compressor,
-  loadCompressor,
-  type ResolvedCompression,
-} from './compression.ts'
+import type { ResolvedCompression } from './compression.ts'
 import type { ResolvedEncryption } from './envelope/encryption.ts'
 import { type EntryMeta, isPlaceholder } from './envelope/entry-meta.ts'
 import {
@@ -23,65 +18,64 @@ import {
 } from './envelope/envelope.ts'
 import { rethrowUndecodable, undecodable, unreadable } from './envelope/unreadable.ts'
 import { PayloadCodec, type SerializedValue } from './payload-codec.ts'
+import { PayloadCompressor } from './payload-compressor.ts'
 import { isPickle } from './pickle/pickle-detection.ts'
 import { jsonSerializer } from './serializers/json.ts'
 import type { SharedStructures } from './structures/shared-structures.ts'
 
-/** What a {@link ValueCodec} needs to know. */
+/** Options of a {@link ValueCodec}. */
 export interface ValueCodecOptions {
   readonly serializer: SerializerName | Serializer
-  /** Further serializers whose values this process can read. */
+  /** Custom serializers that are only read. */
   readonly readers: readonly Serializer[]
   readonly compression: ResolvedCompression | undefined
-  /** Largest serialized size, before compression and after decompression, in bytes. */
+  /** The largest serialized size in bytes, before compression and after decompression. */
   readonly maxValueBytes: number
-  /** Encrypts what is written, and decrypts what is read. */
+  /** Encrypts what is written and decrypts what is read. */
   readonly encryption?: ResolvedEncryption | undefined
 }
 
-/** Bytes whose value is still to be decoded. */
+/** Stored bytes whose header is verified and whose value is not decoded yet. */
 export interface OpenedValue {
-  /** `undefined` for a plain value: JSON text, a pickle, or an envelope that is no cache entry. */
+  /** `undefined` for a plain value: JSON text, a pickle, or an envelope that is not a cache entry. */
   readonly entry: EntryMeta | undefined
   readonly serializerId: string
-  /** `'none'` where the payload is not compressed. */
+  /** `'none'` if the payload is not compressed. */
   readonly compressionId: string
-  /** Names the key that the payload is encrypted with; `undefined` where it is not encrypted. */
+  /** The id of the key that the payload is encrypted with; `undefined` if it is not encrypted. */
   readonly encryptionKeyId: string | undefined
-  /** Size of the payload as it is stored: compressed and encrypted, without its header. */
+  /** The size of the stored payload: compressed and encrypted, without the header. */
   readonly payloadBytes: number
   /** As {@link ValueCodec.decode}. */
   decode(): unknown
 }
 
 /**
- * Between a value and the bytes that stand for it under a key.
+ * Encodes values to the bytes under a key, and decodes them.
  *
- * Writes JSON text and pickles as they are, so that other programs read them, and everything else in an
- * {@link sealEnvelope | envelope}. Reads what any configuration wrote: the bytes say what they are.
+ * It writes JSON text and pickles as they are, so that other programs can read them, and everything else in an
+ * {@link sealEnvelope | envelope}. It reads what any configuration wrote, since the bytes say what they are.
  *
- * With encryption everything is in an envelope: serialized, then compressed, then encrypted.
+ * With encryption every value is in an envelope: serialized, then compressed, then encrypted.
  */
 export class ValueCodec {
   readonly #options: ValueCodecOptions
   readonly #payloads: PayloadCodec
-  readonly #compressors = new Map<CompressionName, Compressor>()
+  readonly #compressor: PayloadCompressor
   readonly #refusesUnencrypted: boolean
-  #compressor: Compressor | undefined
 
-  /** @param structures what 'msgpack' shares its record structures through; without them, each payload brings its own */
+  /** @param structures through which `'msgpack'` shares record structures; without them each payload has its own */
   constructor(options: ValueCodecOptions, structures?: SharedStructures) {
     this.#options = options
     this.#payloads = new PayloadCodec(options.serializer, options.readers, structures)
+    this.#compressor = new PayloadCompressor(options.compression, options.maxValueBytes)
     this.#refusesUnencrypted = options.encryption?.refusesUnencrypted ?? false
   }
 
-  /** Loads what the configuration names. @throws CacheError `CACHE_MISSING_PEER` */
+  /** Loads the configured serializer and compression. @throws CacheError `CACHE_MISSING_PEER` */
   async prepare(): Promise<void> {
     await this.#payloads.prepare()
-    if (this.#options.compression !== undefined) {
-      this.#compressor = await this.#loadCompressor(this.#options.compression.algorithm)
-    }
+    await this.#compressor.prepare()
   }
 
   /** @throws CacheError `CACHE_INVALID_VALUE`, `CACHE_VALUE_TOO_LARGE` */
@@ -94,17 +88,17 @@ export class ValueCodec {
     return this.open(storedKey, bytes)?.decode()
   }
 
-  /** A cache entry: always an envelope. @throws CacheError as {@link encode} */
+  /** A value as a cache entry, which is always an envelope. @throws CacheError as {@link encode} */
   encodeEntry(storedKey: string, value: unknown, entry: EntryMeta): Buffer {
     return this.sealEntry(storedKey, this.serialize(value), entry)
   }
 
-  /** What {@link serialize} made, as a cache entry. */
+  /** The result of {@link serialize} as a cache entry. */
   sealEntry(storedKey: string, { payload, structures }: SerializedValue, entry: EntryMeta): Buffer {
-    const compressed = this.#compress(payload)
+    const compressed = this.#compressor.compress(payload)
     const header = {
       serializerId: this.#payloads.serializerId,
-      compressionId: compressed === undefined ? 'none' : (this.#compressor as Compressor).id,
+      compressionId: compressed === undefined ? 'none' : this.#compressor.id,
       entry,
       structures,
     }
@@ -117,7 +111,7 @@ export class ValueCodec {
   }
 
   /**
-   * What the bytes under a key are, before their value is decoded; `undefined` for a placeholder.
+   * Verifies the bytes under a key, and tells what they are without decoding the value; `undefined` for a placeholder.
    * @throws CacheError `CACHE_UNDECODABLE`
    */
   open(storedKey: string, bytes: Buffer): OpenedValue | undefined {
@@ -150,7 +144,7 @@ export class ValueCodec {
   }
 
   /**
-   * A cache entry in the form that is read most, found whole; `undefined` for anything else, which {@link open} opens.
+   * A verified cache entry in its most frequent form; `undefined` for anything else, which {@link open} opens.
    * @throws CacheError `CACHE_UNDECODABLE`
    */
   openPlainEntry(storedKey: string, bytes: Buffer): PlainEntry | undefined {
@@ -159,7 +153,7 @@ export class ValueCodec {
     return plainEntryIn(bytes)
   }
 
-  /** As {@link decode}, for what {@link openPlainEntry} has found. */
+  /** As {@link decode}, for the result of {@link openPlainEntry}. */
   decodePlainEntry(bytes: Buffer, { payloadAt, serializerId, structuresAt }: PlainEntry): unknown {
     try {
       return structuresAt === 0
@@ -171,7 +165,7 @@ export class ValueCodec {
   }
 
   /**
-   * The value, or a promise of it where a serializer or a dictionary of structures has to be loaded first.
+   * The value; a promise of it if a serializer, a compression or a dictionary has to be loaded first.
    * @throws CacheError `CACHE_UNDECODABLE`, `CACHE_MISSING_PEER` (or the promise rejects with it)
    */
   decode(storedKey: string, bytes: Buffer): unknown {
@@ -185,14 +179,14 @@ export class ValueCodec {
     }
   }
 
-  /** @throws CacheError as {@link encode} */
+  /** The payload of a value, independent of its key. @throws CacheError as {@link encode} */
   serialize(value: unknown): SerializedValue {
     const serialized = this.#payloads.serialize(value)
     this.#assertSize(serialized.payload)
     return serialized
   }
 
-  /** A UTF-16 unit takes at most three bytes of UTF-8, so most text needs no counting. */
+  /** A UTF-16 unit takes at most three bytes of UTF-8, so the bytes of most texts need not be counted. */
   #assertSize(payload: string | Uint8Array): void {
     const { maxValueBytes } = this.#options
     if (payload.length * 3 <= maxValueBytes) return
@@ -207,9 +201,9 @@ export class ValueCodec {
   #enclose(storedKey: string, { payload, structures }: SerializedValue): string | Buffer {
     const { serializerId } = this.#payloads
     const { encryption } = this.#options
-    const compressed = this.#compress(payload)
+    const compressed = this.#compressor.compress(payload)
     if (compressed !== undefined) {
-      const compressionId = (this.#compressor as Compressor).id
+      const compressionId = this.#compressor.id
       return sealEnvelope(
         storedKey,
         { serializerId, compressionId, structures },
@@ -228,16 +222,9 @@ export class ValueCodec {
     )
   }
 
-  /** The compressed payload, if compression is on, the payload long enough, and the result smaller. */
-  #compress(payload: string | Uint8Array): Buffer | undefined {
-    const { compression } = this.#options
-    if (compression === undefined || payload.length < compression.minBytes) return undefined
-    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-    const compressed = (this.#compressor as Compressor).compress(bytes)
-    return compressed.length < bytes.length ? compressed : undefined
-  }
-
-  /** What is read most takes the shortest way: a plain value in the form that reads fastest. */
+  /**
+   * Plain values of msgpack with shared structures are the most frequent envelopes, and need no section to be parsed.
+   */
   #decodeBytes(storedKey: string, bytes: Buffer): unknown {
     const start = checkEnvelope(storedKey, bytes)
     if (start > 0 && hasStructures(bytes) && !this.#refusesUnencrypted) {
@@ -247,20 +234,15 @@ export class ValueCodec {
   }
 
   #decodeEnvelope(storedKey: string, bytes: Buffer, opened: OpenedEnvelope): unknown {
-    const { compressionId } = opened
     const payload = this.#payloadOf(storedKey, bytes, opened)
-    if (compressionId === 'none') return this.#decodePayload(bytes, opened, payload)
-    const { maxValueBytes } = this.#options
-    const compressor = this.#compressors.get(compressionId as CompressionName)
-    if (compressor !== undefined) {
-      return this.#decodePayload(bytes, opened, compressor.decompress(payload, maxValueBytes))
-    }
-    return this.#loadCompressor(compressionId as CompressionName)
-      .then((loaded) => this.#decodePayload(bytes, opened, loaded.decompress(payload, maxValueBytes)))
-      .catch(rethrowUndecodable)
+    if (opened.compressionId === 'none') return this.#decodePayload(bytes, opened, payload)
+    const decompressed = this.#compressor.decompress(opened.compressionId, payload)
+    return decompressed instanceof Promise
+      ? decompressed.then((late) => this.#decodePayload(bytes, opened, late)).catch(rethrowUndecodable)
+      : this.#decodePayload(bytes, opened, decompressed)
   }
 
-  /** The payload in the clear. Nothing looks into it before its tag has been found right. */
+  /** The decrypted payload. It is not parsed before its tag has been verified. */
   #payloadOf(storedKey: string, bytes: Buffer, opened: OpenedEnvelope): Buffer {
     if (opened.encryption === undefined) {
       if (this.#refusesUnencrypted) throw notEncrypted()
@@ -278,15 +260,9 @@ export class ValueCodec {
       ? this.#payloads.deserialize(serializerId, payload)
       : this.#payloads.deserializeShared(bytes, structuresAt, payload, 0)
   }
-
-  async #loadCompressor(name: CompressionName): Promise<Compressor> {
-    const loaded = this.#compressors.get(name) ?? (await loadCompressor(name))
-    this.#compressors.set(name, loaded)
-    return loaded
-  }
 }
 
-/** As {@link openEnvelope}; a header that lies about its lengths is undecodable, too. */
+/** As {@link openEnvelope}; a header with wrong lengths is undecodable too. */
 function opening(storedKey: string, bytes: Buffer): OpenedEnvelope {
   try {
     return openEnvelope(storedKey, bytes)

@@ -2,15 +2,15 @@ import type { Duration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
 import type { CacheEvents } from './cache-events.ts'
 
-/** Entries of a batch write: a `Map`, any iterable of pairs, or a plain object. */
+/** The entries of a batch write: a `Map`, an iterable of pairs, or a plain object. */
 export type CacheEntries<T> = Iterable<readonly [string, T]> | Readonly<Record<string, T>>
 
-/** How a key that an operation creates expires. */
+/** The expiry of a key that an operation creates. */
 export interface ExpiryOptions {
   /** @default the backend's `defaultTtl` */
   readonly ttl?: Duration | undefined
   /**
-   * `true` renews the time to live on every call; `false` lets the one given at creation run out.
+   * `true` renews the time to live on every call; `false` keeps the expiry that was set at creation.
    * @default false
    */
   readonly slide?: boolean | undefined
@@ -19,7 +19,7 @@ export interface ExpiryOptions {
 /** Options of `incr` and `decr`. */
 export interface CounterOptions extends ExpiryOptions {
   /**
-   * Where a missing counter starts, before the amount is added.
+   * The value of a missing counter, before the amount is added.
    * @default 0
    */
   readonly default?: number | bigint | undefined
@@ -27,83 +27,102 @@ export interface CounterOptions extends ExpiryOptions {
 
 /** Options of the two operations that walk the whole key space. */
 export interface RemovalOptions {
-  /** Ends the walk between two batches; the call then rejects with `CACHE_ABORTED`. */
+  /** Ends the walk between two batches; the operation then fails with `CACHE_ABORTED`. */
   readonly signal?: AbortSignal | undefined
   /** Called after each batch with the number of keys removed so far. */
   readonly onProgress?: ((removed: number) => void) | undefined
 }
 
 /**
- * The contract that every backend fulfils, and that the suite in `cachewright/testing` checks.
+ * The contract of every backend. The suite in `cachewright/testing` checks it.
  *
- * **Failure.** With `errors: 'absorb'` (the default) a read that fails answers a miss and a write answers
- * `false` or `0`, each with an `error` event and a log line; with `errors: 'throw'` the call rejects with a
- * {@link CacheError}. Counters always reject, since no honest number exists. A programming mistake (a bad key,
- * duration, amount, or `undefined` as a value) always rejects, before anything is sent.
+ * **Failure.** With `errors: 'absorb'` (the default) a failed read answers a miss and a failed write answers `false` or
+ * `0`, each with an `error` event and a log line. With `errors: 'throw'` the call rejects with a {@link CacheError}.
+ * Counters always reject, since no number would be honest. A programming mistake (an invalid key, duration or amount,
+ * or `undefined` as a value) always rejects, before anything is sent.
  *
- * **Expiry.** Nothing is written without a time to live unless `Infinity` was said: an omitted `ttl` means the
- * backend's `defaultTtl`.
+ * **Expiry.** Every write has a time to live: an omitted `ttl` means the backend's `defaultTtl`, and only `Infinity`
+ * keeps a key for ever.
  */
 export interface CacheBackend<T = unknown> {
   /**
-   * Connects and asks for a sign of life. Idempotent, concurrent calls share one attempt, and a failed attempt may be retried.
+   * Connects, and waits for a sign of life (`PING`). Idempotent; concurrent calls share one attempt, and a failed
+   * attempt may be repeated.
    * @throws CacheError `CACHE_UNAVAILABLE`, `CACHE_TIMEOUT`, `CACHE_AUTH`, `CACHE_REPLY` or `CACHE_MISSING_PEER`
    */
   initialize(): Promise<void>
-  /** Waits, up to a bound, for what is in flight, then closes what this backend opened. Idempotent; never rejects. */
+  /** Waits up to a bound for operations in flight, then closes what this backend opened. Idempotent; never rejects. */
   shutdown(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 
-  /** The value, or `undefined` for a miss; `null` is a value. Never the value of another key. */
+  /**
+   * The value, or `undefined` for a miss; `null` is a value. It is never the value of another key. One round trip.
+   *
+   * An entry of a read-through cache is served only if it is fresh and none of its tags and namespaces was invalidated;
+   * otherwise it is a miss. That takes one more round trip, which only such entries cost. Freshness is judged by the
+   * time to live that the key has left, so an entry with an endless stale window is always a miss.
+   */
   get(key: string): Promise<T | undefined>
-  /** `true` once the store has acknowledged the value together with its time to live. */
+  /** Stores a value; `true` if the store has acknowledged it together with its time to live. One round trip. */
   set(key: string, value: T, ttl?: Duration): Promise<boolean>
-  /** `true` if the key was there. */
+  /** Deletes a key of any type; `true` if it was there. One round trip. */
   delete(key: string): Promise<boolean>
+  /**
+   * Whether the store has the key: a value, a counter or a set. One round trip. It does not look at the value, so it is
+   * also `true` for a value that cannot be decoded, and for an entry of a read-through cache that is stale or was
+   * invalidated; `cache.has` is the operation that judges entries.
+   */
   exists(key: string): Promise<boolean>
-  /** Every asked key once, in the order first asked, with its value or `undefined`. Any number of keys. */
+  /**
+   * The value or `undefined` of each distinct key, in the order of the keys, judged as by {@link get}. Any number of
+   * keys; one round trip for 256 keys of one server, and one more if there are entries of a read-through cache.
+   */
   getMany(keys: Iterable<string>): Promise<Map<string, T | undefined>>
   /**
-   * Stores every entry, each with its time to live in the same command. `true` if all were stored; which were
-   * not is told by the `failures` of the error (event or rejection). Not atomic across entries.
+   * Stores each entry and its time to live with one command. `true` if all were stored; the `failures` of the error
+   * (event or rejection) tell which were not. Not atomic across entries.
    */
   setMany(entries: CacheEntries<T>, ttl?: Duration): Promise<boolean>
-  /** How many of the keys were there. */
+  /** Deletes keys of any type, and returns how many of them were there. */
   deleteMany(keys: Iterable<string>): Promise<number>
 
   /**
-   * Adds `amount` and returns the new count. A missing counter starts at `options.default`. Atomic, together
-   * with its first time to live.
-   * @throws CacheError `CACHE_NOT_A_COUNTER`, `CACHE_WRONG_TYPE`; `CACHE_COUNTER_OVERFLOW` where the count would
-   * pass 2^53 (it is left as it was); `CACHE_AMBIGUOUS` where the reply was lost; or what made Redis unavailable
+   * Adds `amount`, and returns the new count. A missing counter starts at `options.default`. The change and the first
+   * time to live are one atomic step.
+   * @throws CacheError `CACHE_NOT_A_COUNTER`, `CACHE_WRONG_TYPE`; `CACHE_COUNTER_OVERFLOW` if the count would pass 2^53
+   * (the counter is then unchanged); `CACHE_AMBIGUOUS` if the reply was lost; or the reason why Redis is unavailable
    */
   incr(key: string, amount?: number, options?: CounterOptions): Promise<number>
   /** As {@link incr}, subtracting. */
   decr(key: string, amount?: number, options?: CounterOptions): Promise<number>
-  /** As {@link incr} over the whole signed 64-bit range. */
+  /** As {@link incr}, over the whole signed 64-bit range. */
   incrBig(key: string, amount?: bigint, options?: CounterOptions): Promise<bigint>
-  /** As {@link decr} over the whole signed 64-bit range. */
+  /** As {@link decr}, over the whole signed 64-bit range. */
   decrBig(key: string, amount?: bigint, options?: CounterOptions): Promise<bigint>
 
-  /** Removes every key under this backend's prefix and nothing else. */
+  /** Removes every key under this backend's prefix, and no other. It walks the key space (`SCAN`). */
   clear(options?: RemovalOptions): Promise<boolean>
   /**
-   * Removes the keys under the prefix that match a glob (`* ? [abc] [^a] [a-z] \x`) and returns how many.
-   * Quote foreign input with `escapeGlob` or the `glob` tag.
+   * Removes the keys under the prefix that match a glob (`* ? [abc] [^a] [a-z] \x`), and returns how many. It walks the
+   * key space (`SCAN`). Quote input that you do not control with `escapeGlob` or the `glob` tag.
    */
   invalidatePattern(pattern: string, options?: RemovalOptions): Promise<number>
-  /** Seconds to live (fractions included), `Infinity` where the key does not expire, `undefined` where there is none. */
+  /**
+   * The seconds (with fractions) after which the store removes the key; `Infinity` if it does not expire, `undefined`
+   * if there is no such key. One round trip. For an entry of a read-through cache that includes its stale window,
+   * whether or not the entry is still valid; `cache.getTtl` tells how long it is fresh.
+   */
   getTtl(key: string): Promise<number | undefined>
 
-  /** `true` if the member was new. */
+  /** Adds a member to a set; `true` if it was new. */
   addToSet(key: string, member: string, options?: ExpiryOptions): Promise<boolean>
-  /** How many of the members were new. */
+  /** Adds members to a set, and returns how many of them were new. */
   addManyToSet(key: string, members: Iterable<string>, options?: ExpiryOptions): Promise<number>
-  /** The members, in no particular order; empty where there is no such set. */
+  /** The members of a set, in no particular order; empty if there is no such set. */
   getSetMembers(key: string): Promise<string[]>
-  /** `true` if the member was there. */
+  /** Removes a member from a set; `true` if it was there. */
   removeFromSet(key: string, member: string): Promise<boolean>
 
-  /** Subscribes to an event; returns what ends the subscription. */
+  /** Subscribes to an event, and returns a function that ends the subscription. */
   on<Name extends keyof CacheEvents>(event: Name, listener: (payload: CacheEvents[Name]) => void): Unsubscribe
 }

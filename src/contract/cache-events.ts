@@ -1,57 +1,63 @@
 import type { CacheError } from '../foundation/cache-error.ts'
 
-/** Why a read found nothing it could return. */
+/** The reason of a miss. */
 export type MissReason =
-  /** No such key, it has expired, or it holds another Redis type. */
+  /**
+   * There is no such key, or it holds another Redis type. An entry of a read-through cache that is stale or was
+   * invalidated counts as absent.
+   */
   | 'absent'
-  /** The bytes under the key could not be decoded; an `error` event tells why. */
+  /** The stored bytes could not be decoded; an `error` event tells why. */
   | 'undecodable'
-  /** Redis did not answer in time, or refused; an `error` event tells why. */
+  /** Redis did not answer in time, or answered with an error; an `error` event tells why. */
   | 'unavailable'
 
-/** What a backend tells its listeners. Keys are as the caller gave them, without the prefix. */
+/** The events of a backend. Keys are those of the caller, without the prefix. */
 export interface CacheEvents {
   /** `get` or `getMany` found a value. */
   hit: { readonly key: string }
-  /** `get` or `getMany` found none. */
+  /** `get` or `getMany` found no value. */
   miss: { readonly key: string; readonly reason: MissReason }
-  /** `set` or `setMany` stored a value; `ttlMs` is `Infinity` where it does not expire, `bytes` what it takes in the store. */
+  /**
+   * `set` or `setMany` stored a value. `ttlMs` is `Infinity` if it does not expire; `bytes` is the size of the stored
+   * value.
+   */
   set: { readonly key: string; readonly ttlMs: number; readonly bytes: number }
-  /** `delete` or `deleteMany` was acknowledged; `removed` of the `keys` were there. */
+  /** A `delete` or `deleteMany` was acknowledged; `removed` of the `keys` were there. */
   delete: { readonly keys: readonly string[]; readonly removed: number }
-  /** `clear` (then `pattern` is `undefined`) or `invalidatePattern` is done. */
+  /** A `clear` (`pattern` is `undefined`) or an `invalidatePattern` has ended. */
   invalidate: { readonly pattern: string | undefined; readonly removed: number }
-  /** An operation failed; it may have been absorbed into a miss, `false` or `0`. */
+  /** An operation failed; with `errors: 'absorb'` it answered a miss, `false` or `0`. */
   error: { readonly error: CacheError; readonly operation: string; readonly key?: string | undefined }
-  /** A connection is ready; `endpoint` is `host:port` or the path of a socket. */
+  /** A connection is ready; `endpoint` is `host:port`, or the path of a socket. */
   connect: { readonly endpoint: string }
-  /** A connection that was ready is lost; the client dials again by itself. */
+  /** A ready connection was lost; the client reconnects by itself. */
   disconnect: { readonly endpoint: string; readonly reason: string }
 }
 
-/** What a read-through cache tells beside {@link CacheEvents}. */
+/** The events of a read-through cache, in addition to {@link CacheEvents}. */
 export interface ReadThroughEvents extends CacheEvents {
-  /** A value was served past its time to live: while it is loaded anew, or because that failed or took too long. */
+  /** A stale value was served: while it is loaded again, or because the load failed or took too long. */
   stale: { readonly key: string; readonly reason: 'revalidate' | 'error' | 'timeout' }
-  /** A loader has ended; `error` is what it threw. */
+  /** A loader has ended; `error` is what it threw, if it did. */
   load: { readonly key: string; readonly durationMs: number; readonly error?: unknown }
   /**
-   * The right to store a value was lost while it was being loaded: the key was written, deleted or evicted, or the
-   * lease ran out. The value went to those who waited, and was not cached.
+   * A lease was lost during the load: the key was written, deleted or evicted, or the lease ran out. The value went to
+   * the callers that waited, and was not cached.
    */
   'lease-lost': { readonly key: string }
-  /** Everything local was dropped or is out of use, since changes may have been missed; `coherence` is the mode in force. */
+  /** All local copies are out of use, since invalidations may have been missed; `coherence` is the mode from now on. */
   epoch: { readonly reason: string; readonly coherence: string }
-  /** Work that nobody waited for has failed: a refresh, a verification, or the reclaim of what was cleared. */
+  /** Work in the background has failed: a refresh, a verification, or the reclaim after a `clear()`. */
   'background-error': {
     readonly task: 'refresh' | 'verify' | 'reclaim'
     readonly key: string | undefined
     readonly error: unknown
   }
   /**
-   * A sampled hit was compared with its source. `verdict` is `'stale'` where they differed and the entry was still
-   * served after the grace; `'overtaken'` where it had been replaced or invalidated meanwhile, which counts for
-   * nothing. `staleRate` is `stale / verified`, since the cache was made.
+   * A sampled hit was compared with its source. `verdict` is `'stale'` if the two differed and the entry was still
+   * served after the grace; `'overtaken'` if the entry was replaced or invalidated meanwhile, which is not counted.
+   * `staleRate` is `stale / verified`, since the cache was made.
    */
   verify: {
     readonly key: string
@@ -60,6 +66,6 @@ export interface ReadThroughEvents extends CacheEvents {
     readonly stale: number
     readonly staleRate: number
   }
-  /** The circuit to Redis has changed. */
+  /** The circuit to Redis changed its state. */
   circuit: { readonly state: 'closed' | 'open' | 'half-open' }
 }

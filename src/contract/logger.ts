@@ -1,6 +1,6 @@
 /**
- * Where log lines go: the shape of pino, so a pino instance (or `console`-like object of these three methods)
- * can be passed as it is. Context objects hold no value, no password and no key longer than 100 characters.
+ * Receives log lines. It has the methods of pino, so that a pino instance can be passed as it is. Context objects
+ * contain no value, no password and no key longer than 100 characters.
  */
 export interface Logger {
   debug(context: object, message: string): void
@@ -8,5 +8,5 @@ export interface Logger {
   error(context: object, message: string): void
 }
 
-/** Says nothing. The default. */
+/** A logger that discards everything; the default. */
 export const SILENT_LOGGER: Logger = Object.freeze({ debug() {}, warn() {}, error() {} })

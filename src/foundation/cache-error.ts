@@ -1,72 +1,75 @@
-/** What went wrong, as a stable code a program may branch on. Messages may change; codes do not. */
+/** The kind of an error, as a stable code that a program may branch on. Messages may change; codes do not. */
 export type CacheErrorCode =
-  /** The caller named an empty, non-string, oversize (> 64 KiB), reserved (it holds a NUL) or ill-formed key or member. */
+  /** A key or member is empty, not a string, longer than 64 KiB, reserved (it contains a NUL) or ill-formed. */
   | 'CACHE_INVALID_KEY'
-  /** The caller passed a duration that is NaN, not positive, or not of the documented form. */
+  /** A duration is NaN, not positive, or not of the documented form. */
   | 'CACHE_INVALID_DURATION'
-  /** The caller stored `undefined`, or a value that the serializer cannot represent without loss. */
+  /** A value is `undefined`, or the serializer cannot represent it without loss. */
   | 'CACHE_INVALID_VALUE'
-  /** Another argument is wrong: an amount that is no safe integer, a pattern that is no string, … */
+  /** Another argument is invalid: an amount that is not a safe integer, a pattern that is not a string, … */
   | 'CACHE_INVALID_ARGUMENT'
-  /** A constructor option or an environment variable is malformed. */
+  /** An option or an environment variable is invalid. */
   | 'CACHE_INVALID_OPTIONS'
   /** An operation was called before `initialize()`. */
   | 'CACHE_NOT_INITIALIZED'
   /** An operation was called after `shutdown()`. */
   | 'CACHE_CLOSED'
-  /** The caller's `AbortSignal` ended a long operation. */
+  /** The `AbortSignal` of the caller ended a long operation. */
   | 'CACHE_ABORTED'
   /** The encoded value is larger than `maxValueBytes`. */
   | 'CACHE_VALUE_TOO_LARGE'
-  /** Bytes under a key are corrupt, truncated, foreign, or of a format this process cannot read. */
+  /** The bytes under a key are corrupt, truncated, foreign, or of a format that this process cannot read. */
   | 'CACHE_UNDECODABLE'
-  /** An optional peer dependency that the configuration (or a stored value) needs is not installed. */
+  /** An optional peer dependency that the configuration or a stored value needs is not installed. */
   | 'CACHE_MISSING_PEER'
-  /** The key holds another Redis type (a set where a string is needed, …). */
+  /** The key holds another Redis type, for example a set in place of a string. */
   | 'CACHE_WRONG_TYPE'
-  /** `incr` or `decr` on something that is not a 64-bit decimal integer. */
+  /** `incr` or `decr` met a value that is not a 64-bit decimal integer. */
   | 'CACHE_NOT_A_COUNTER'
-  /** The counter would leave the range that the result type can hold; it was left as it was. */
+  /** The counter would leave the range of the result type; it is unchanged. */
   | 'CACHE_COUNTER_OVERFLOW'
-  /** The reply to a counter operation was lost: it may or may not have been applied. */
+  /** The reply to a counter operation was lost; the operation may or may not have been applied. */
   | 'CACHE_AMBIGUOUS'
   /** No reply within the deadline. */
   | 'CACHE_TIMEOUT'
   /** Redis cannot be reached. */
   | 'CACHE_UNAVAILABLE'
-  /** The connection was lost while the command was on its way: it may or may not have been executed. */
+  /** The connection was lost during the command, which may or may not have been executed. */
   | 'CACHE_DISCONNECTED'
   /** Redis refused the credentials, or the user may not run the command. */
   | 'CACHE_AUTH'
-  /** Redis answered with another error; `replyCode` holds its first word (`OOM`, `READONLY`, …). */
+  /** Redis answered with another error; `replyCode` is its first word (`OOM`, `READONLY`, …). */
   | 'CACHE_REPLY'
   /** A defect in this library, in a serializer or in a client. */
   | 'CACHE_INTERNAL'
-  /** Some entries of a batch were not stored; `failures` tells which and why. */
+  /** Some entries of a batch were not stored; `failures` has the error of each. */
   | 'CACHE_PARTIAL_WRITE'
   /** Some keys of a batch were not loaded: see `PartialLoadError`. */
   | 'CACHE_PARTIAL_LOAD'
-  /** A loader took longer than the caller was willing to wait. */
+  /** A loader took longer than the caller's `hardTimeout`. */
   | 'CACHE_LOADER_TIMEOUT'
-  /** What was loaded for a collection, or was to be set in it, does not fit its schema: see `SchemaMismatchError`. */
+  /**
+   * A value that was loaded for a collection, or passed to its `set`, does not fit the schema: see
+   * `SchemaMismatchError`.
+   */
   | 'CACHE_SCHEMA_MISMATCH'
 
-/** Context of a {@link CacheError}. */
+/** The context of a {@link CacheError}. */
 export interface CacheErrorContext {
-  /** The operation that failed, by its public name (`'get'`, `'setMany'`, …). */
+  /** The public name of the operation that failed (`'get'`, `'setMany'`, …). */
   readonly operation?: string | undefined
-  /** The key as the caller gave it, cut to 100 characters. */
+  /** The key as the caller passed it, cut to 100 characters. */
   readonly key?: string | undefined
-  /** First word of a Redis error reply (`'WRONGTYPE'`, `'OOM'`, …). */
+  /** The first word of a Redis error reply (`'WRONGTYPE'`, `'OOM'`, …). */
   readonly replyCode?: string | undefined
-  /** Per-key errors of a batch write. */
+  /** The errors of a batch write, by key. */
   readonly failures?: ReadonlyMap<string, CacheError> | undefined
   readonly cause?: unknown
 }
 
 /**
- * The one error class of this library. Holds no value, no password, and no key longer than 100 characters,
- * so it may be logged as it is.
+ * The error class of this library; its subclasses have more context. An error contains no value, no password, and no
+ * key longer than 100 characters, so it may be logged as it is.
  */
 export class CacheError extends Error {
   override readonly name: string = 'CacheError'
@@ -85,12 +88,12 @@ export class CacheError extends Error {
     this.#failures = context.failures
   }
 
-  /** Per-key errors of a batch write, by the whole key: for programs, and so left out where the error is logged. */
+  /** The errors of a batch write, by the whole key. They are for programs: a log of the error does not contain them. */
   get failures(): ReadonlyMap<string, CacheError> | undefined {
     return this.#failures
   }
 
-  /** A copy that also names the operation and key, keeping what is already known. */
+  /** A copy that also names the operation and the key, where they are not named yet. */
   within(operation: string, key?: string): CacheError {
     if (this.operation !== undefined && (this.key !== undefined || key === undefined)) return this
     const located = new CacheError(this.code, this.message, {
@@ -105,7 +108,7 @@ export class CacheError extends Error {
   }
 }
 
-/** Codes of a programming mistake: these always throw, whatever the failure mode. */
+/** The codes of programming mistakes, which throw in either failure mode. */
 const MISTAKES: ReadonlySet<CacheErrorCode> = new Set<CacheErrorCode>([
   'CACHE_INVALID_KEY',
   'CACHE_INVALID_DURATION',
@@ -115,31 +118,31 @@ const MISTAKES: ReadonlySet<CacheErrorCode> = new Set<CacheErrorCode>([
   'CACHE_NOT_INITIALIZED',
 ])
 
-/** Whether `error` tells of a mistake in the calling program, not of a failure at run time. */
+/** Whether an error is a mistake of the calling program, and not a failure at run time. */
 export function isProgrammingMistake(error: unknown): boolean {
   return error instanceof CacheError && MISTAKES.has(error.code)
 }
 
-/** Codes that say that Redis did not answer. Any other error is an answer. */
+/** The codes that mean that Redis did not answer. Any other error is an answer. */
 const SILENCE: ReadonlySet<string> = new Set<CacheErrorCode>([
   'CACHE_TIMEOUT',
   'CACHE_UNAVAILABLE',
   'CACHE_DISCONNECTED',
 ])
 
-/** Whether this is the code of an error that says that Redis could not be reached or did not answer. */
+/** Whether a code means that Redis could not be reached, or did not answer. */
 export function isSilence(code: string): boolean {
   return SILENCE.has(code)
 }
 
-/** Whether the reply to a command was lost, so that the command may have been executed all the same. */
+/** Whether the reply to a command was lost. The command may have been executed then. */
 export function isLostReply(error: unknown): error is CacheError {
   return (
     error instanceof CacheError && (error.code === 'CACHE_TIMEOUT' || error.code === 'CACHE_DISCONNECTED')
   )
 }
 
-/** At most 100 characters of `text`, with an ellipsis where it was cut. */
+/** At most 100 characters of a text, with an ellipsis if it was cut. */
 export function abbreviate(text: string): string {
   return text.length <= 100 ? text : `${text.slice(0, 99)}…`
 }

@@ -1,9 +1,9 @@
 import { CacheError } from './cache-error.ts'
 import { RESERVED } from './reserved-keys.ts'
 
-/** Longest key, member or prefix, in bytes of UTF-8. */
+/** The longest key or member, in bytes of UTF-8. */
 const MAX_KEY_BYTES = 65_536
-/** A UTF-16 unit takes at most three bytes of UTF-8, so a key this short needs no counting. */
+/** A UTF-16 unit takes at most three bytes of UTF-8, so the bytes of a key this short need not be counted. */
 const SURELY_SHORT = Math.floor(MAX_KEY_BYTES / 3)
 
 /** Whether `key` is a non-empty, well-formed string of at most 64 KiB without a NUL. */
@@ -18,7 +18,7 @@ export function isCacheKey(key: unknown): key is string {
 }
 
 /**
- * @param noun what the string is to the caller, for the message: `'key'`, `'member'`
+ * @param noun what the string is, for the message: `'key'`, `'member'`
  * @throws CacheError `CACHE_INVALID_KEY`
  */
 export function assertCacheKey(key: unknown, noun = 'key'): asserts key is string {
@@ -33,7 +33,7 @@ function defect(key: unknown): string {
   return `it takes ${Buffer.byteLength(key)} bytes, more than ${MAX_KEY_BYTES}`
 }
 
-/** Members of sets may hold anything that UTF-8 can carry. @throws CacheError `CACHE_INVALID_KEY` */
+/** A member of a set may contain a NUL, unlike a key. @throws CacheError `CACHE_INVALID_KEY` */
 export function assertMember(member: unknown): asserts member is string {
   assertCacheKey(typeof member === 'string' ? member.replaceAll(RESERVED, ' ') : member, 'member')
 }

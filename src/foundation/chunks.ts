@@ -1,4 +1,4 @@
-/** Runs of at most `limit` items. */
+/** The items in chunks of at most `limit`. */
 export function* chunks<Item>(items: readonly Item[], limit: number): Generator<readonly Item[]> {
   if (items.length <= limit) {
     if (items.length > 0) yield items

@@ -1,29 +1,29 @@
-/** Where time comes from, so that a test can be its master. */
+/** A source of time. A test may pass its own. */
 export interface Clock {
-  /** Milliseconds (with fractions) since some fixed moment; never goes back, whatever happens to the wall clock. */
+  /** Milliseconds (with fractions) since a fixed moment. It never goes back, even if the wall clock does. */
   monotonicMs(): number
 }
 
 export const SYSTEM_CLOCK: Clock = Object.freeze({ monotonicMs: () => performance.now() })
 
-/** Calls that one reading of a {@link TurnClock} may serve in a burst. */
+/** The calls that one reading of a {@link TurnClock} serves in a burst. */
 const CALLS_PER_READING = 16
-/** Readings that follow one another as fast as this belong to a burst. */
+/** Readings closer to each other than this belong to a burst. */
 const BURST_MS = 0.1
-/** Such readings in a row that make a burst. */
+/** The number of such readings in a row that make a burst. */
 const READINGS_OF_BURST = 4
 
 /**
- * A clock of whole milliseconds, rounded down, for what happens millions of times a second, where reading the real one (70 ns and more) would cost as much
- * as the work. In a burst of calls one reading serves sixteen of them, and none beyond the callback of the event loop
- * (with the microtasks it leads to) in which it was taken; whoever asks now and then gets the time itself.
+ * A clock of whole milliseconds, rounded down, for work that happens millions of times a second. Reading the real clock
+ * takes 70 ns or more, as much as that work. In a burst of calls one reading serves sixteen calls, but none after the
+ * callback of the event loop (with its microtasks) in which it was taken. A call outside a burst gets the exact time.
  */
 export class TurnClock implements Clock {
   readonly #clock: Clock
   #nowMs = 0
   #readMs = 0
   #callsLeft = 0
-  /** Readings in a row that followed one another fast. */
+  /** Readings of a burst, in a row. */
   #streak = 0
   #isTurnKnown = false
 
@@ -39,7 +39,7 @@ export class TurnClock implements Clock {
     const readMs = this.#clock.monotonicMs()
     this.#streak = readMs - this.#readMs < BURST_MS ? this.#streak + 1 : 0
     this.#readMs = readMs
-    // A small integer to V8, which is handed about and compared in place.
+    // V8 keeps a small integer in place, without an allocation.
     const nowMs = Math.floor(readMs)
     this.#nowMs = nowMs
     const isBurst = this.#streak >= READINGS_OF_BURST
@@ -61,9 +61,11 @@ export class TurnClock implements Clock {
 /** The longest delay that a timer can hold. */
 export const LONGEST_TIMER_MS: number = 2 ** 31 - 1
 
-/** Who wakes us later, so that a test can be its master. */
+/** A source of timers. A test may pass its own. */
 export interface Timers {
-  /** Calls back once after `delayMs`; returns what calls it off. A timer alone holds no process open. */
+  /**
+   * Calls back once after `delayMs`, and returns a function that cancels it. A timer does not keep the process alive.
+   */
   after(delayMs: number, callback: () => void): () => void
 }
 

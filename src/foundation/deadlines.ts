@@ -1,14 +1,14 @@
-/** What becomes of a task; one object serves all tasks, told apart by their subject. */
+/** Decides how guarded tasks end. One object serves all tasks; the subject identifies the task. */
 export interface DeadlineWatch<Subject> {
-  /** The error of a task that took too long. */
+  /** The error with which a task rejects that took too long. */
   expired(subject: Subject): Error
-  /** Called when a task resolves, be it after its deadline; an error that it returns is rejected with instead. */
+  /** Called when a task resolves, also after its deadline. If it returns an error, the task rejects with that. */
   resolved?(subject: Subject, result: unknown): Error | undefined
-  /** Called when a task rejects, be it after its deadline; returns the error to reject with. */
+  /** Called when a task rejects, also after its deadline. Returns the error to reject with. */
   rejected?(error: unknown): unknown
 }
 
-/** A task under way, in a doubly linked list ordered by due time. */
+/** A task under way, in a doubly linked list in the order of due times. */
 class Waiting<Subject> {
   readonly dueMs: number
   readonly #subject: Subject
@@ -34,16 +34,16 @@ class Waiting<Subject> {
   }
 }
 
-/** A timer that is later than this tells that the event loop was kept from its work. */
+/** A timer that fires later than this means that the event loop was stalled. */
 const STALL_MS = 20
 
 /**
- * One deadline of the same length for any number of concurrent tasks, on a single timer.
+ * Deadlines of one length for any number of concurrent tasks, on a single timer.
  *
- * Since all deadlines are equally long, they come due in the order in which they began: a linked list is the
- * whole timer wheel. Starting and ending a task is O(1) and creates no timer. When the timer fires, the event
- * loop first reads what has arrived; where the loop was stalled, and so could neither send nor read, it gets the
- * time back that it lost, at most once over. A stalled process does not take waiting replies for lost ones.
+ * Since all deadlines are equally long, they come due in the order in which they began, and a linked list takes the
+ * place of a timer wheel. Starting and ending a task is O(1) and creates no timer. When the timer fires, the event loop
+ * first reads what has arrived. If the loop was stalled, and could neither send nor read, the tasks get the lost time
+ * back, at most once the length of the deadline. So a stalled process does not mistake waiting replies for lost ones.
  */
 export class Deadlines {
   readonly timeoutMs: number
@@ -51,12 +51,12 @@ export class Deadlines {
   #last: Waiting<unknown> | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** @param timeoutMs how long a task may take, in milliseconds */
+  /** @param timeoutMs the longest duration of a task, in milliseconds */
   constructor(timeoutMs: number) {
     this.timeoutMs = timeoutMs
   }
 
-  /** Settles as `work` does, or rejects where that takes longer than the deadline. */
+  /** Settles as `work` does, or rejects if that takes longer than the deadline. */
   guard<Result, Subject>(
     work: Promise<Result>,
     subject: Subject,
@@ -98,7 +98,7 @@ export class Deadlines {
     waiting.next = undefined
   }
 
-  /** The timer holds no process open: what it waits for has a socket that does. */
+  /** The timer does not keep the process alive; the socket that a task waits for does. */
   #arm(delayMs: number): NodeJS.Timeout {
     const dueMs = performance.now() + delayMs
     return setTimeout(() => {

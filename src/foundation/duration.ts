@@ -1,21 +1,21 @@
 import { CacheError } from './cache-error.ts'
 
 /**
- * A span of time: a number of **seconds** (fractions allowed), or a number with a unit
- * (`'250ms'`, `'30s'`, `'5m'`, `'2h'`, `'7d'`). `Infinity` says "does not expire".
+ * A span of time: a number of **seconds** (fractions allowed), or a number with a unit (`'250ms'`, `'30s'`, `'5m'`,
+ * `'2h'`, `'7d'`). `Infinity` means "does not expire".
  */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 const FORM = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
 
-/** Redis keeps expiries as a signed 64-bit number of milliseconds; a thousand years leaves room to add. */
+/** A thousand years. Redis keeps expiries as a signed 64-bit number of milliseconds, so there is room to add to it. */
 const LONGEST_MS = 1_000 * 365.25 * 86_400_000
 
 /**
- * Milliseconds in `duration`, rounded up to a whole one; `Infinity` stays `Infinity`.
- * @throws CacheError `CACHE_INVALID_DURATION` where it is NaN, not positive, not of the documented form,
- * or longer than a thousand years.
+ * The milliseconds of a duration, rounded up to a whole number; `Infinity` stays `Infinity`.
+ * @throws CacheError `CACHE_INVALID_DURATION` if it is NaN, not positive, not of the documented form, or longer than a
+ * thousand years
  */
 export function parseDuration(duration: Duration): number {
   const ms = toMilliseconds(duration)
@@ -25,7 +25,7 @@ export function parseDuration(duration: Duration): number {
 }
 
 /**
- * As {@link parseDuration}, for a duration that has to end.
+ * As {@link parseDuration}, for a duration that must be finite.
  * @throws CacheError `CACHE_INVALID_DURATION` also for `Infinity`
  */
 export function parseFiniteDuration(duration: Duration): number {
@@ -34,7 +34,7 @@ export function parseFiniteDuration(duration: Duration): number {
   throw new CacheError('CACHE_INVALID_DURATION', 'Invalid duration: Infinity is not allowed here')
 }
 
-/** A program writes few different durations, and writes them with every `set`. */
+/** Parsed texts, since a program uses few different durations, and passes them with every `set`. */
 const parsed = new Map<string, number>()
 const MOST_PARSED = 100
 
@@ -55,13 +55,13 @@ function parseText(duration: string): number {
     : roundedToMicroseconds(Number(amount) * (UNIT_MS[unit] ?? Number.NaN))
 }
 
-/** Takes the noise off a binary fraction, so that 1.1 s is 1,100 ms and not 1,101. */
+/** Removes the rounding error of a binary fraction, so that 1.1 s is 1,100 ms and not 1,101. */
 function roundedToMicroseconds(ms: number): number {
   return ms > 1 && ms < 1e12 ? Math.round(ms * 1_000) / 1_000 : ms
 }
 
 function invalidDuration(duration: unknown): CacheError {
-  // Not a text: it may be a value that came to stand in the wrong place.
+  // A text is not quoted, since it may be a value that was passed in the wrong place.
   const shown = typeof duration === 'number' ? String(duration) : `a ${typeof duration}`
   return new CacheError(
     'CACHE_INVALID_DURATION',

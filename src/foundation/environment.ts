@@ -2,8 +2,8 @@ import { CacheError } from './cache-error.ts'
 import { type Duration, parseDuration } from './duration.ts'
 
 /**
- * What the process environment says, validated. This is the only place that reads it; an option given in code
- * wins over its variable. The README's table of settings lists the same names.
+ * The settings of the process environment, validated. No other module reads the environment. An option in code takes
+ * precedence over its variable. The table of settings in the README lists the same names.
  */
 export interface EnvironmentSettings {
   /** `REDIS_URL` */
@@ -24,7 +24,9 @@ export interface EnvironmentSettings {
   readonly maxValueBytes?: number
 }
 
-/** @throws CacheError `CACHE_INVALID_OPTIONS`, naming the variable (never its value, which may hold a password). */
+/**
+ * @throws CacheError `CACHE_INVALID_OPTIONS`, which names the variable but not its value, which may contain a password
+ */
 export function readEnvironment(env: NodeJS.ProcessEnv = process.env): EnvironmentSettings {
   return defined({
     url: text(env, 'REDIS_URL'),
@@ -46,7 +48,7 @@ function defined<Settings extends object>(settings: Settings): Defined<Settings>
   ) as Defined<Settings>
 }
 
-/** A variable that is set but empty counts as not set, as it does for a shell's `${NAME:-default}`. */
+/** The value of a variable. An empty one counts as not set, as in `${NAME:-default}` of a shell. */
 function text(env: NodeJS.ProcessEnv, name: string): string | undefined {
   return env[name] === '' ? undefined : env[name]
 }

@@ -2,11 +2,11 @@
 export type Unsubscribe = () => void
 
 /**
- * Typed events. Listeners run synchronously, in the order they subscribed; one that throws stops neither the
- * others nor the operation that emitted: its error goes to `onListenerError`.
+ * Typed events. Listeners run synchronously, in the order of their subscription. If a listener throws, the other
+ * listeners and the emitting operation continue, and the error goes to `onListenerError`.
  */
 export class EventHub<Events extends object> {
-  /** An object, where a Map would do: whether anybody listens is asked at every hit. */
+  /** An object and not a Map, since `has` runs at every hit. */
   readonly #listeners: { [Name in keyof Events]?: ReadonlySet<(payload: Events[Name]) => void> } = {}
   readonly #onListenerError: (error: unknown, event: keyof Events) => void
 
@@ -24,7 +24,7 @@ export class EventHub<Events extends object> {
     }
   }
 
-  /** Whether anybody listens: ask before building a payload on a hot path. */
+  /** Whether an event has listeners. Ask before you build a payload on a hot path. */
   has(event: keyof Events): boolean {
     return this.#listeners[event] !== undefined
   }

@@ -1,17 +1,17 @@
 /**
- * Redis glob patterns: `*` any run of bytes, `?` one byte, `[abc]` `[^a]` `[a-z]` a class, `\x` a literal x.
- * They match **bytes**, as `SCAN … MATCH` does, so a `?` is not enough for a character outside ASCII.
+ * The special characters of Redis globs: `*` matches any bytes, `?` one byte, `[abc]` `[^a]` `[a-z]` a class, and `\x`
+ * a literal x. Globs match **bytes**, as `SCAN … MATCH` does, so `?` does not match a whole character outside ASCII.
  */
 const SPECIAL = /[*?[\]\\^-]/g
 
-/** `text` with every character that means something in a glob quoted, so that it matches only itself. */
+/** A text with its special characters quoted, so that it matches only itself as a glob. */
 export function escapeGlob(text: string): string {
   return text.replace(SPECIAL, '\\$&')
 }
 
 /**
- * A template tag that quotes what is interpolated: in ``glob`user:${id}:*` `` only the `*` is a wildcard,
- * whatever `id` holds.
+ * A template tag that quotes interpolated values: in ``glob`user:${id}:*` `` only the `*` is a wildcard, whatever `id`
+ * contains.
  */
 export function glob(
   literals: TemplateStringsArray,
@@ -22,7 +22,7 @@ export function glob(
   )
 }
 
-/** A predicate that tells whether a key matches `pattern`, byte for byte as Redis decides it. */
+/** A predicate that tells whether a key matches a glob, byte for byte as Redis does. */
 export function globMatcher(pattern: string): (key: string) => boolean {
   const patternBytes = Buffer.from(pattern)
   return (key) => matchBytes(patternBytes, Buffer.from(key))
@@ -37,8 +37,8 @@ const BACKSLASH = 0x5c
 const DASH = 0x2d
 
 /**
- * Greedy matching that on a mismatch returns to the last star only, so it costs at most
- * pattern × key steps: no pattern can make it exponential.
+ * Greedy matching, which returns to the last star only on a mismatch. It takes at most pattern × key steps, so no
+ * pattern makes it exponential.
  */
 function matchBytes(pattern: Buffer, key: Buffer): boolean {
   let p = 0
@@ -66,7 +66,7 @@ function matchBytes(pattern: Buffer, key: Buffer): boolean {
   return p >= pattern.length
 }
 
-/** Where the pattern goes on after its element at `p` has matched `byte`, or -1. */
+/** The offset of the next element of the pattern if the one at `p` matches `byte`, or -1. */
 function matchOne(pattern: Buffer, p: number, byte: number): number {
   switch (pattern[p]) {
     case QUESTION:
@@ -104,7 +104,7 @@ function matchClass(pattern: Buffer, start: number, byte: number): number {
   return p < pattern.length ? p + 1 : p
 }
 
-/** Redis compares the ends of a range as C's `char`, which has a sign on x86: bytes beyond ASCII come before it. */
+/** Redis compares the ends of a range as `char`, which is signed on x86: bytes beyond ASCII come before ASCII. */
 function signed(byte: number): number {
   return byte < 0x80 ? byte : byte - 0x100
 }

@@ -2,15 +2,15 @@ import { CacheError } from './cache-error.ts'
 import { LONGEST_TIMER_MS } from './clock.ts'
 import { type Duration, parseDuration } from './duration.ts'
 
-/** @throws CacheError `CACHE_INVALID_OPTIONS` where the value is no whole number above 0 */
+/** @throws CacheError `CACHE_INVALID_OPTIONS` if the value is not a positive integer */
 export function positiveInteger(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value > 0) return value
   throw new CacheError('CACHE_INVALID_OPTIONS', `${name} must be a positive whole number`)
 }
 
 /**
- * Milliseconds of a duration that a timer can hold.
- * @throws CacheError `CACHE_INVALID_DURATION`, and `CACHE_INVALID_OPTIONS` where it takes 24 days or longer
+ * The milliseconds of a duration that a timer can hold.
+ * @throws CacheError `CACHE_INVALID_DURATION`, and `CACHE_INVALID_OPTIONS` if it is 24 days or longer
  */
 export function timerDuration(name: string, duration: Duration): number {
   const ms = parseDuration(duration)

@@ -2,7 +2,7 @@ import { CacheError } from './cache-error.ts'
 
 /**
  * Loads an optional peer dependency.
- * @param load `() => import('name')`, with the literal name so that bundlers see it
+ * @param load `() => import('name')`, with a literal name, so that bundlers see it
  * @throws CacheError `CACHE_MISSING_PEER` with the command that installs it
  */
 export async function loadPeer<Module>(

@@ -1,10 +1,10 @@
 import { randomFillSync } from 'node:crypto'
 
-/** Filled at once, since to ask for a few bytes costs as much as to ask for thousands. */
+/** Random bytes in stock: a request for a few bytes costs as much as one for thousands. */
 const POOL = Buffer.allocUnsafeSlow(4_096)
 let usedBytes = POOL.length
 
-/** Random bytes as `latin1` text: what must never occur twice, at the rate of loads and writes. */
+/** Cryptographically random bytes as `latin1` text, for tokens, stamps and generations, which must never repeat. */
 export function randomText(bytes: number): string {
   if (usedBytes + bytes > POOL.length) {
     randomFillSync(POOL)

@@ -1,22 +1,22 @@
 /**
- * The keys and channels that belong to the library. Each contains a NUL, which no caller's key may contain, so the two
- * can never collide.
+ * The mark of the keys and channels of the library. Each contains a NUL, which no key of a caller may contain, so that
+ * the two never collide.
  */
 export const RESERVED = '\u0000'
 
 const TAG = `${RESERVED}tag:`
 
-/** Whether a stored key is one of the library's own, in any namespace. */
+/** Whether a stored key belongs to the library, in any namespace. */
 export function isReserved(storedKey: string | Buffer): boolean {
   return storedKey.includes(RESERVED)
 }
 
-/** The generation of the namespace with this prefix: `clear()` replaces it. */
+/** The key of the generation of the namespace with this prefix, which `clear()` replaces. */
 export function namespaceKey(prefix: string): string {
   return `${prefix}${RESERVED}namespace`
 }
 
-/** The generation of a tag in the namespace with this prefix: `invalidateTags()` replaces it. */
+/** The key of the generation of a tag in the namespace with this prefix, which `invalidateTags()` replaces. */
 export function tagKey(prefix: string, tag: string): string {
   return `${prefix}${TAG}${tag}`
 }
@@ -26,7 +26,7 @@ export function isTagKey(storedKey: string): boolean {
   return storedKey.includes(TAG)
 }
 
-/** What a generation key stands for: a tag, by its name, or a namespace, by its prefix. */
+/** What a generation belongs to: a tag, by its name, or a namespace, by its prefix. */
 export function generationName(storedKey: string): {
   readonly kind: 'tag' | 'namespace'
   readonly name: string
@@ -37,7 +37,7 @@ export function generationName(storedKey: string): {
     : { kind: 'namespace', name: storedKey.slice(0, end) }
 }
 
-/** The record structures that the payloads under this prefix share. */
+/** The key of the record structures that the payloads under this prefix share. */
 export function structuresKey(prefix: string): string {
   return `${prefix}${RESERVED}structures`
 }

@@ -10,19 +10,18 @@ import {
   withLease,
 } from '../codec/envelope/entry-meta.ts'
 
-/** Strings under keys, and when they expire. */
+/** The strings of a store by key, and their expiry. */
 export interface Keyspace {
-  /** `'other'` where the key holds another type. */
+  /** The bytes under a key; `'other'` if it holds another type. */
   get(storedKey: string): Buffer | 'other' | undefined
-  /** Keeps the time to live where none is given. */
   put(storedKey: string, bytes: Buffer, ttlMs: number): void
   remove(storedKey: string): boolean
-  /** `Infinity` where the key does not expire. */
+  /** Milliseconds until the key expires; `Infinity` if it does not. */
   remainingMs(storedKey: string): number
   keys(): readonly string[]
 }
 
-/** As `acquire-lease.lua`. */
+/** Does what `acquire-lease.lua` does. */
 export function acquireLease(
   keyspace: Keyspace,
   storedKey: string,
@@ -47,14 +46,14 @@ export function acquireLease(
     }
   } else {
     if (remainingMs > 0) return reply('held', remainingMs)
-    // What was judged has gone: it must not be served in place of anything.
+    // The judged entry has gone, so the caller must not serve it as a stale value.
     if (stamp !== '') return reply('changed')
   }
   keyspace.put(storedKey, placeholder(token, nowMs + leaseMs), leaseMs)
   return reply('acquired')
 }
 
-/** As `renew-lease.lua`. */
+/** Does what `renew-lease.lua` does. */
 export function renewLease(
   keyspace: Keyspace,
   storedKey: string,
@@ -71,7 +70,7 @@ export function renewLease(
   return true
 }
 
-/** As `fill-entry.lua`. */
+/** Does what `fill-entry.lua` does. */
 export function fillEntry(
   keyspace: Keyspace,
   storedKey: string,
@@ -86,7 +85,7 @@ export function fillEntry(
   return true
 }
 
-/** As `release-lease.lua`. */
+/** Does what `release-lease.lua` does. */
 export function releaseLease(keyspace: Keyspace, storedKey: string, token: string): void {
   const bytes = held(keyspace, storedKey, token)
   if (bytes === undefined) return
@@ -94,7 +93,7 @@ export function releaseLease(keyspace: Keyspace, storedKey: string, token: strin
   else keyspace.put(storedKey, withLease(bytes, NO_TOKEN, 0), keyspace.remainingMs(storedKey))
 }
 
-/** As `capture-generation.lua`. */
+/** Does what `capture-generation.lua` does. */
 export function captureGeneration(
   keyspace: Keyspace,
   storedKey: string,

@@ -14,21 +14,21 @@ export interface MemoryCacheBackendOptions extends BackendOptions {
    */
   readonly maxEntries?: number | undefined
   /**
-   * The least recently used entries beyond this size are evicted; counts keys, encoded values and an estimate
-   * of what an entry costs beside them.
+   * The least recently used entries beyond this size are evicted. It counts keys, encoded values and an estimated
+   * overhead of each entry.
    * @default 64 MiB
    */
   readonly maxBytes?: number | undefined
   /**
-   * For tests that advance time without sleeping.
+   * The clock by which entries expire; a test may pass one that it advances itself.
    * @default the system's monotonic clock
    */
   readonly clock?: Clock | undefined
 }
 
 /**
- * The contract in this process's memory, on `lru-cache`. Values are kept as the serializer encodes them, so
- * they are isolated from later changes by the caller, and a program moves to Redis without a surprise.
+ * A backend in the memory of this process, on `lru-cache`. Values are kept as the serializer encodes them: later
+ * changes by the caller do not reach them, and a program that moves to Redis finds the same behaviour.
  */
 export class MemoryCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */

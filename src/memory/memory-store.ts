@@ -11,7 +11,7 @@ import { isReserved } from '../foundation/reserved-keys.ts'
 import type { Keyspace } from './lease-rules.ts'
 import { MemoryTier } from './memory-tier.ts'
 
-/** A string value or a set, as Redis would hold it. */
+/** The value of a key, of one of two Redis types. */
 type MemoryEntry =
   | { readonly kind: 'string'; readonly bytes: Buffer }
   | { readonly kind: 'set'; readonly members: Set<string> }
@@ -22,16 +22,16 @@ export interface MemoryBounds {
   readonly maxBytes: number
 }
 
-/** What an entry costs beside its key and payload: map slot, list links, object headers. An estimate. */
+/** The estimated overhead of an entry beside its key and payload: map slot, list links, object headers. */
 const ENTRY_OVERHEAD_BYTES = 64
 const INT64 = /^(?:0|-?[1-9]\d{0,18})$/
 const WALK_BATCH = 1_000
-/** An entry that was stored at the moment 0 would never expire to `lru-cache`; a clock may begin there. */
+/** Added to the clock, which may begin at 0: for `lru-cache`, an entry that was stored at 0 never expires. */
 const CLOCK_OFFSET_MS = 1
 
 /**
- * The store in this process, bounded by entries and bytes. It keeps **encoded** values, exactly as Redis would:
- * so a caller cannot change what another caller gets, and a program behaves the same on both.
+ * A store in this process, bounded by entries and bytes. It keeps **encoded** values, as Redis does, so that a caller
+ * cannot change the value that another caller gets, and a program behaves the same on both.
  */
 export class MemoryStore implements CacheStore {
   readonly #entries: LRUCache<string, MemoryEntry>
@@ -162,7 +162,7 @@ export class MemoryStore implements CacheStore {
     return wasThere
   }
 
-  /** The bytes of a string; `null` where there is none, or, unless `strict`, another type. */
+  /** The bytes of a string; `null` if there is none. Another type is `null` too, unless `strict`, which throws. */
   #bytes(storedKey: string, strict = false): Buffer | null {
     const entry = this.#entries.get(storedKey)
     if (entry?.kind === 'string') return entry.bytes
@@ -181,7 +181,7 @@ export class MemoryStore implements CacheStore {
     return new MemoryTier(this.keyspace(), this, settings.clock)
   }
 
-  /** What lies here, as the rules of leases and generations see it. */
+  /** The strings of this store, on which the rules of leases and generations work. */
   keyspace(): Keyspace {
     return {
       get: (storedKey) => {
@@ -195,7 +195,7 @@ export class MemoryStore implements CacheStore {
     }
   }
 
-  /** A value that is still being loaded is not there. */
+  /** A placeholder does not count: its value is still being loaded. */
   #isThere(storedKey: string): boolean {
     const entry = this.#entries.peek(storedKey)
     return entry !== undefined && !(entry.kind === 'string' && isPlaceholder(entry.bytes))
@@ -219,7 +219,7 @@ export class MemoryStore implements CacheStore {
     this.#entries.set(storedKey, entry, { ttl: ttlMs === Number.POSITIVE_INFINITY ? 0 : ttlMs })
   }
 
-  /** Replaces a counter or a set; one that was there keeps its time to live, unless that slides. */
+  /** Stores a changed counter or set. An existing one keeps its time to live, unless that slides. */
   #change(storedKey: string, entry: MemoryEntry, { ttlMs, slide }: Expiry, existed: boolean): void {
     const remainingMs = existed && !slide ? this.#entries.getRemainingTTL(storedKey) : ttlMs
     this.#put(storedKey, entry, Math.max(remainingMs, Number.MIN_VALUE))

@@ -20,14 +20,14 @@ import {
   renewLease,
 } from './lease-rules.ts'
 
-/** The plain operations of the store that the tier is a view of. */
+/** The operations of the store that the tier calls. */
 export interface MemoryTierStore {
   remove(storedKeys: readonly string[]): Promise<number>
   removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number>
   ttlMs(storedKey: string): Promise<number | undefined>
 }
 
-/** What a read-through cache needs, where the data lies in this process and nobody else changes it. */
+/** The shared tier of a cache whose data lies in this process, where no other process can change it. */
 export class MemoryTier implements SharedTier {
   readonly coherence: Coherence = 'process'
   readonly trustedUntilMs: number = Number.POSITIVE_INFINITY

@@ -5,7 +5,7 @@ import { StoreBackend } from '../backend/store-backend.ts'
 
 const NO_GENERATION = '\u0000'.repeat(16)
 
-/** Nothing can be leased, so a read-through cache above it loads whenever it is asked. */
+/** No lease can be acquired, so a read-through cache over it loads on every call. */
 const NULL_TIER: SharedTier = Object.freeze({
   coherence: 'process',
   trustedUntilMs: Number.POSITIVE_INFINITY,
@@ -32,7 +32,7 @@ const NULL_TIER: SharedTier = Object.freeze({
   reclaim: async () => 0,
 } satisfies SharedTier)
 
-/** Keeps nothing: every write is acknowledged, every read misses, every counter starts anew. */
+/** Keeps nothing: every write is acknowledged, every read misses, and every counter starts again. */
 const NULL_STORE: CacheStore = Object.freeze({
   async open() {},
   async close() {},
@@ -54,8 +54,7 @@ const NULL_STORE: CacheStore = Object.freeze({
 } satisfies CacheStore)
 
 /**
- * A cache that is switched off. Arguments are checked as everywhere, so a program that works with it works
- * with the others.
+ * A backend that keeps nothing, for a cache that is switched off. It validates arguments as every other backend does.
  */
 export class NullCacheBackend<T = unknown> extends StoreBackend<T> {
   constructor(options: BackendOptions = {}) {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import type { GetOrSetOptions } from '../../src/cache/freshness/policies.ts'
+import { NameRegistry } from '../../src/cache/keys/name-registry.ts'
 import { type MemoizingCache, memoize, namesOf } from '../../src/cache/memoize/memoize.ts'
 
 /** A cache in a Map, in which concurrent calls share one load. */
 class MapCache implements MemoizingCache {
-  readonly names = new Map<string, object>()
+  readonly names = new NameRegistry()
   readonly seenOptions: (GetOrSetOptions | undefined)[] = []
   readonly #entries = new Map<string, Promise<unknown>>()
 

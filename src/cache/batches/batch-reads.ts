@@ -8,16 +8,16 @@ import type { NamespaceReads } from '../reading/namespace-reads.ts'
 import { type BatchLoader, LoadBatch } from './load-batch.ts'
 import { PartialLoadError } from './partial-load-error.ts'
 
-/** Keys of a batch that are read at a time. */
+/** The keys of a batch that are read at a time. */
 const KEYS_PER_BATCH = 2_048
 
 /** Options of `getOrSetMany`. */
 export interface GetOrSetManyOptions extends GetOrSetOptions {
-  /** What holds for one key, over the rest; its tags are added. */
+  /** Options of one key, which take precedence over the others; its tags are added to theirs. */
   readonly each?: ((key: string) => EntryOptions & LoadOptions) | undefined
 }
 
-/** Every asked key once, in the order first asked, as `read` finds it. */
+/** The result of `read` for each distinct key, in the order of the keys. */
 export async function readMany<T>(
   keys: Iterable<string>,
   read: (key: string) => Promise<T>,
@@ -32,8 +32,8 @@ export async function readMany<T>(
 }
 
 /**
- * Get or load, for many keys: their reads share commands, and those that have to be loaded share calls of the loader.
- * @throws PartialLoadError where some could not be loaded; the signal's reason; CacheError for a programming mistake
+ * `getOrSet` for many keys. Their reads share commands, and their loads share calls of the loader.
+ * @throws PartialLoadError if some could not be loaded; the signal's reason; CacheError for a programming mistake
  */
 export async function getOrLoadMany<T>(
   lookup: NamespaceReads,
@@ -47,7 +47,7 @@ export async function getOrLoadMany<T>(
   }
   const { errors, values } = await settleEach(checkedKeys(keys), signal, (chunk, going) => {
     const batch = new LoadBatch(loadMany, timers)
-    // All of them before the first call: where `each` throws, none has begun.
+    // All options come before the first read, so that no read has begun if `each` throws.
     const options = chunk.map((key) => optionsOf(key, common, each, going))
     return (key, index) => lookup.getOrSet<T>(key, batch.load, options[index], { shared: batch })
   })
@@ -56,8 +56,8 @@ export async function getOrLoadMany<T>(
 }
 
 /**
- * Every item once, in the order given, as it is read or why it was not; so many at a time.
- * @param begin makes what reads those of one time
+ * The value or the error of each distinct item, in the order of the items. A limited number is read at a time.
+ * @param begin returns the function that reads the items of one chunk
  * @throws the signal's reason; CacheError for a programming mistake
  */
 export async function settleEach<Item, T>(
@@ -101,7 +101,7 @@ function optionsOf(
   return { ...common, ...own, tags: [...(common.tags ?? []), ...(own?.tags ?? [])], signal }
 }
 
-/** The caller's signal for any number of listeners, of which the caller's own sees one. */
+/** A copy of the caller's signal for any number of listeners; the caller's own signal gets one. */
 function goingWith(signal: AbortSignal | undefined): {
   readonly signal: AbortSignal | undefined
   end(): void

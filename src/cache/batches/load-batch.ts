@@ -3,41 +3,44 @@ import type { Timers } from '../../foundation/clock.ts'
 import type { LoadContext, Loader } from '../loading/load-context.ts'
 import type { SharedLoad } from '../loading/load-request.ts'
 
-/** Keys whose turn to be loaded comes later than this after the first one's are loaded by another call. */
+/** Keys that come to their loader later than this after the first one are loaded by another call. */
 const LONGEST_GATHERING_MS = 100
 
-/** What can be asked and said of one key of a batch. */
+/** The context of one key of a batch. */
 export type BatchEntryContext = Pick<
   LoadContext,
   'key' | 'stale' | 'skip' | 'setTtl' | 'setOptions' | 'addTags'
 >
 
-/** What a {@link BatchLoader} is told, and what it can say of the values that it is about to return. */
+/** The context of one call of a {@link BatchLoader}. */
 export interface BatchLoadContext {
-  /** Aborts when nobody waits for any of the keys any more. */
+  /** Aborts when no caller waits for any of the keys any more. */
   readonly signal: AbortSignal
-  /** As the context of a loader of this one key. @throws CacheError `CACHE_INVALID_ARGUMENT` for a key that was not asked */
+  /**
+   * The context of one key, as a loader of that key alone would get it.
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` for a key that the call does not load
+   */
   of(key: string): BatchEntryContext
   /**
-   * The stale value of this key is still right, whatever is returned for it.
-   * @throws CacheError `CACHE_INVALID_ARGUMENT` where there is none
+   * Declares that the stale value of this key is still right; what is returned for the key is ignored.
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` if there is no stale value
    */
   notModified(key: string): void
 }
 
 /**
- * Loads the values of several keys at once: a `Map` by key, or an array in the order of the keys. An `Error` in place
- * of a value fails that key alone; what is missing is `undefined`, and is not cached (`null` is).
+ * Loads the values of several keys at once, and returns a `Map` by key or an array in the order of the keys. An `Error`
+ * in place of a value fails that key alone. A missing value is `undefined`, and is not cached (`null` is).
  */
 export type BatchLoader<T> = (
   keys: readonly string[],
   context: BatchLoadContext,
 ) => BatchResult<T> | Promise<BatchResult<T>>
 
-/** What a {@link BatchLoader} returns. */
+/** The result of a {@link BatchLoader}. */
 export type BatchResult<T> = ReadonlyMap<string, T | Error> | readonly (T | Error)[]
 
-/** A key whose turn to be loaded has come. */
+/** A key whose flight has come to its loader. */
 interface Gathered {
   readonly context: LoadContext
   readonly resolve: (value: unknown) => void
@@ -45,11 +48,11 @@ interface Gathered {
 }
 
 /**
- * Makes one call of a batch loader out of the loads of many keys, each of which has its own flight and lease.
+ * Combines the loads of many keys, each of which has its own flight and lease, into one call of a batch loader.
  *
- * Flights that begin together are expected; as soon as each of them has either come to its loader or turned out to need
- * none (the value was there, or another process is loading it), those that came are loaded by one call. What comes
- * later, after waiting in vain for another process, is loaded by a further one.
+ * It expects all flights that begin together. A flight is decided when it has come to its loader, or needs none because
+ * the value was there or another process loads it. When all are decided, one call loads the keys that came. A key that
+ * comes later, after it waited in vain for another process, is loaded by a further call.
  */
 export class LoadBatch<T> implements SharedLoad {
   readonly #loadMany: BatchLoader<T>
@@ -83,7 +86,7 @@ export class LoadBatch<T> implements SharedLoad {
   #dispatchWhenComplete(): void {
     if (this.#undecided.size > 0 || this.#gathered.length === 0 || this.#isDispatching) return
     this.#isDispatching = true
-    // Others may come in the same tick.
+    // Other keys may come in the same tick.
     process.nextTick(this.#dispatch)
   }
 
@@ -92,7 +95,8 @@ export class LoadBatch<T> implements SharedLoad {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
     const calls: Map<string, Gathered>[] = []
-    // A key that is loaded and verified at once takes part in two calls: what is said of it means one of the two.
+    // A key that is loaded and verified at the same time takes part in two calls, since its context belongs to one of
+    // them.
     for (const one of this.#gathered.splice(0)) {
       const { key } = one.context
       const call = calls.find((gathered) => !gathered.has(key))
@@ -166,8 +170,8 @@ function whenAllHaveAborted(signals: readonly AbortSignal[]): AbortSignal {
 }
 
 /**
- * What a loader of several keys (or ids) returned for each.
- * @throws CacheError `CACHE_INVALID_ARGUMENT` where it returned something else than it should
+ * Returns a function that finds the value of each key (or id) in the result of a batch loader.
+ * @throws CacheError `CACHE_INVALID_ARGUMENT` if the result is not a Map, or an array of the right length
  */
 export function valuesIn<Key>(result: unknown, keys: readonly Key[]): (key: Key, index: number) => unknown {
   if (result instanceof Map) return (key) => result.get(key)

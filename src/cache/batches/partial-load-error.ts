@@ -1,8 +1,8 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 
 /**
- * Some keys of a batch were not loaded. What was had, and why the rest was not, is for programs: neither is shown
- * where the error is logged. `cause` is the first of the {@link errors}.
+ * Some keys of a batch could not be loaded. The {@link values} of the others and the {@link errors} are for programs: a
+ * log of this error does not contain them. `cause` is the first of the errors.
  */
 export class PartialLoadError<T = unknown> extends CacheError {
   override readonly name: string = 'PartialLoadError'
@@ -18,12 +18,12 @@ export class PartialLoadError<T = unknown> extends CacheError {
     this.#errors = errors
   }
 
-  /** What was had: cached, loaded, or `undefined` where the loader said so. */
+  /** The values of the other keys, cached or loaded; `undefined` if the loader returned that. */
   get values(): ReadonlyMap<string, T> {
     return this.#values
   }
 
-  /** What the loader threw or gave in place of a value, by key. */
+  /** The errors that the loader threw, or returned in place of a value, by key. */
   get errors(): ReadonlyMap<string, unknown> {
     return this.#errors
   }

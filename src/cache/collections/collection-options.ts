@@ -5,12 +5,12 @@ import type { BatchEntryContext, BatchLoadContext } from '../batches/load-batch.
 import { checkedTags, type PolicyOptions } from '../freshness/policies.ts'
 import type { LoadContext } from '../loading/load-context.ts'
 
-/** Ids that are their own text in a key. */
+/** Ids whose text is the part of the key. */
 export type PlainId = string | number | bigint
 
 /**
- * Loads the value of one id, as the schema takes it. `undefined` says that there is none, and is not cached; `null` is
- * cached where the schema accepts it.
+ * Loads the value of one id, in the input type of the schema. `undefined` means that there is none, and is not cached;
+ * `null` is cached if the schema accepts it.
  */
 export type CollectionLoader<Id, Input> = (
   id: Id,
@@ -18,70 +18,76 @@ export type CollectionLoader<Id, Input> = (
 ) => Input | undefined | Promise<Input | undefined>
 
 /**
- * Loads the values of several ids at once: a `Map` by id, or an array in the order of the ids. An `Error` in place of
- * a value fails that id alone; what is missing or `undefined` is not cached.
+ * Loads the values of several ids at once, and returns a `Map` by id or an array in the order of the ids. An `Error` in
+ * place of a value fails that id alone. A missing or `undefined` value is not cached.
  */
 export type CollectionBatchLoader<Id, Input> = (
   ids: readonly Id[],
   context: CollectionBatchContext<Id>,
 ) => CollectionBatch<Id, Input> | Promise<CollectionBatch<Id, Input>>
 
-/** What a {@link CollectionBatchLoader} returns. */
+/** The result of a {@link CollectionBatchLoader}. */
 export type CollectionBatch<Id, Input> =
   | ReadonlyMap<Id, Input | Error | undefined>
   | readonly (Input | Error | undefined)[]
 
-/** What a {@link CollectionBatchLoader} is told, and what it can say of the values that it is about to return. */
+/** The context of one call of a {@link CollectionBatchLoader}. */
 export interface CollectionBatchContext<Id> extends Pick<BatchLoadContext, 'signal'> {
-  /** As the context of a loader of this one id. @throws CacheError `CACHE_INVALID_ARGUMENT` for an id that was not asked */
+  /**
+   * The context of one id, as a loader of that id alone would get it.
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` for an id that the call does not load
+   */
   of(id: Id): BatchEntryContext
   /**
-   * The stale value of this id is still right, whatever is returned for it.
-   * @throws CacheError `CACHE_INVALID_ARGUMENT` where there is none
+   * Declares that the stale value of this id is still right; what is returned for the id is ignored.
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` if there is no stale value
    */
   notModified(id: Id): void
 }
 
-/** What every collection is made of. */
+/** The options that every collection takes. */
 export interface CollectionCommonOptions<Schema extends StandardSchema, Id> extends PolicyOptions {
-  /** What its keys begin with; no other collection of the cache has it with the same version. It holds no `:` or `@`. */
+  /**
+   * The beginning of the keys. It contains no `:` or `@`, and no other collection in the same namespace of a cache may
+   * have it together with the same version.
+   */
   readonly name: string
   /**
-   * Tells stored values from those of other. What is stored is what it takes; what is read is what it gives, deeply
-   * frozen (or copied for each caller) as all values are. It must leave what it is given as it is.
+   * Validates values. Its input is what is stored, and its output is what is read: deeply frozen, or copied for each
+   * caller, as all values are. It must not change its argument.
    */
   readonly schema: Schema
   /**
-   * A positive integer, to be raised by one where stored values change in a way that other deployments cannot read.
-   * The entries of two versions lie side by side; a `set` and a `delete` in one also removes the entry of the same id
-   * in the version before it and in the one after it, so that both deployments see the change while one replaces the
-   * other. No version metrics as 0.
+   * A positive integer. Raise it by one when stored values change in a way that the previous deployment cannot read.
+   * Entries of different versions have different keys. A `set` or `delete` in one version also removes the entry of the
+   * same id in the previous and in the next version, so that two deployments see each other's changes while one
+   * replaces the other. No version counts as 0.
    * @default none
    */
   readonly version?: number | undefined
-  /** Names under which its entries can be invalidated, at most 64: the same for all, or by id. @default none */
+  /** Tags by which entries can be invalidated, at most 64: the same for all, or by id. @default none */
   readonly tags?: readonly string[] | ((id: Id) => readonly string[]) | undefined
 }
 
-/** How an id becomes the part of the key that tells it from all others. */
+/** The option that turns an id into its part of the key; required if the id is not plain text or a number. */
 export type CollectionKeyOption<Id> = [Id] extends [PlainId]
   ? {
-      /** The part of the key that tells this id from all others. @default the id itself */
+      /** Returns the part of the key that distinguishes this id from all others. @default the id itself */
       readonly key?: ((id: Id) => string) | undefined
     }
   : {
-      /** The part of the key that tells this id from all others. */
+      /** Returns the part of the key that distinguishes this id from all others. */
       readonly key: (id: Id) => string
     }
 
-/** One loader, of either kind. */
+/** The loader of a collection: for one id, or for several. */
 export type CollectionSource<Id, Input> =
   | { readonly load: CollectionLoader<Id, Input>; readonly loadMany?: undefined }
   | { readonly load?: undefined; readonly loadMany: CollectionBatchLoader<Id, Input> }
 
 /**
- * Options of a collection: what its values are (`schema`), where they lie (`name`, `version`, `key`), where they come
- * from (`load`, or `loadMany`), and how long they are served.
+ * Options of a collection: the type of its values (`schema`), their keys (`name`, `version`, `key`), their source
+ * (`load` or `loadMany`), and how long they are served.
  */
 export type CollectionOptions<Schema extends StandardSchema, Id = string> = CollectionCommonOptions<
   Schema,
@@ -90,21 +96,25 @@ export type CollectionOptions<Schema extends StandardSchema, Id = string> = Coll
   CollectionKeyOption<Id> &
   CollectionSource<Id, InferInput<Schema>>
 
-/** {@link CollectionOptions}, checked. */
+/** {@link CollectionOptions}, validated. */
 export interface ResolvedCollection<Id> {
   readonly name: string
-  /** What its keys begin with. */
+  /** The beginning of its keys. */
   readonly prefix: string
-  /** Likewise in the versions that run beside it while one deployment replaces another. */
+  /** The beginning of the keys in the previous and in the next version. */
   readonly neighbours: readonly string[]
-  /** The rest of the key of an id. @throws CacheError `CACHE_INVALID_KEY` */
+  /** The part of the key after the prefix, for an id. @throws CacheError `CACHE_INVALID_KEY` */
   readonly partOf: (id: Id) => string
   readonly tagsOf: readonly string[] | ((id: Id) => readonly string[])
   readonly load: CollectionLoader<Id, unknown> | undefined
   readonly loadMany: CollectionBatchLoader<Id, unknown> | undefined
 }
 
-/** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_KEY` for a name that is no key, and for what is no tag */
+/**
+ * The options of a collection, validated.
+ * @throws CacheError `CACHE_INVALID_OPTIONS`; `CACHE_INVALID_KEY` for a name that cannot be a key, and for an invalid
+ * tag
+ */
 export function resolveCollection<Schema extends StandardSchema, Id>(
   options: CollectionOptions<Schema, Id>,
 ): ResolvedCollection<Id> {
@@ -131,6 +141,11 @@ export function resolveCollection<Schema extends StandardSchema, Id>(
   }
 }
 
+/** The tags of an id. */
+export function tagsFor<Id>({ tagsOf }: ResolvedCollection<Id>, id: Id): readonly string[] {
+  return typeof tagsOf === 'function' ? tagsOf(id) : tagsOf
+}
+
 function prefixOf(name: string, version: number): string {
   return version === 0 ? `${name}:` : `${name}@${version}:`
 }
@@ -146,7 +161,7 @@ function givenPart(part: unknown): string {
   throw invalidKey('What the option key makes of an id', part)
 }
 
-/** A text made of anything else ('undefined', '[object Object]') would be the same for many ids. */
+/** Anything else, converted to text ('undefined', '[object Object]'), would be the same for many ids. */
 function invalidKey(what: string, value: unknown): CacheError {
   const kind =
     value === '' ? 'empty' : value === null ? 'null' : typeof value === 'number' ? 'NaN' : typeof value

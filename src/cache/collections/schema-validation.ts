@@ -11,38 +11,38 @@ import {
 } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 
-/** What one caller is given for a value, or why the value does not fit. */
+/** The output of a value for one caller, or the issues if it does not fit. */
 export type Finding =
   | { readonly fits: true; readonly output: unknown }
   | { readonly fits: false; readonly issues: readonly SchemaIssue[] }
 
-/** What a schema makes of a value for all callers. */
-type Verdict =
+/** The result of validating a value once, for all callers. */
+type Judgement =
   | { readonly fits: true; readonly outputs: Outputs }
   | { readonly fits: false; readonly issues: readonly SchemaIssue[] }
 
-/** Outputs of one value. */
+/** The outputs of one value. */
 interface Outputs {
-  /** `undefined` where each caller is given one of its own making. */
+  /** `undefined` if the value has to be validated for each caller. */
   readonly isolated: IsolatedValue | undefined
-  /** What every caller gets, where all get the same. */
+  /** The promise that every caller gets, if all get the same output. */
   readonly answer: Promise<unknown> | undefined
 }
 
 /**
- * What a schema makes of the values of a cache, which are its input. It is worked out once for each value that stays
- * as it is: a frozen one, or whatever is kept locally.
+ * Validates the values of a cache, which are the input of a schema. A value that cannot change, because it is frozen or
+ * belongs to a local entry, is validated once.
  *
- * Outputs are handed out as all values are: deeply frozen, or a copy for each caller. Where they can be neither (a
- * transform makes an instance of a class of the program), the value is validated for each caller.
+ * Outputs are handed out as all values are: deeply frozen, or as a copy for each caller. If an output can be neither,
+ * because a transform creates an instance of a class of the program, the value is validated for each caller.
  */
 export class SchemaValidation {
   readonly #schema: StandardSchema['~standard']
   readonly #isolation: Isolation
-  /** By the value, where it stays as it is, or by the entry that keeps it. */
-  readonly #verdicts = new WeakMap<object, Verdict | Promise<Verdict>>()
+  /** By the value if it is an object, or else by the local entry that has it. */
+  readonly #judgements = new WeakMap<object, Judgement | Promise<Judgement>>()
 
-  /** @throws CacheError `CACHE_INVALID_OPTIONS` where it is no Standard Schema */
+  /** @throws CacheError `CACHE_INVALID_OPTIONS` if it is not a Standard Schema */
   constructor(schema: StandardSchema, isolation: Isolation) {
     const standard = (schema as StandardSchema | undefined)?.['~standard']
     if (standard?.version !== 1 || typeof standard.validate !== 'function') {
@@ -53,19 +53,19 @@ export class SchemaValidation {
   }
 
   /**
-   * The schema's own answer. Schemas may change what they are given (or fail to, where it is frozen): they get a copy,
-   * where one can be made.
+   * The result of the schema itself. A schema may change its argument, or fail because that is frozen, so it gets a
+   * copy if one can be made.
    * @throws what the schema throws
    */
   check(value: unknown): SchemaResult<unknown> | Promise<SchemaResult<unknown>> {
     return this.#schema.validate(isCopyable(value) ? copyOf(value) : value)
   }
 
-  /** The output of an entry whose value is known to fit, for one caller; `undefined` where it has to be worked out. */
+  /** The output of an entry that is known to fit, for one caller; `undefined` if it has not been validated. */
   known(entry: LocalEntry): Promise<unknown> | undefined {
-    const verdict = this.#verdicts.get(subjectOf(entry))
-    if (verdict === undefined || isPending(verdict) || !verdict.fits) return undefined
-    const { answer, isolated } = verdict.outputs
+    const judgement = this.#judgements.get(subjectOf(entry))
+    if (judgement === undefined || isPending(judgement) || !judgement.fits) return undefined
+    const { answer, isolated } = judgement.outputs
     return answer ?? (isolated && Promise.resolve(handOut(isolated)))
   }
 
@@ -74,18 +74,18 @@ export class SchemaValidation {
     return this.#given(entry.value, await this.#judge(entry.value, subjectOf(entry)))
   }
 
-  /** The output of a value that the cache has handed out, for one caller. @throws what the schema throws */
+  /** The output of a value that the cache handed out, for one caller. @throws what the schema throws */
   async of(value: unknown): Promise<Finding> {
     const isConstant = isReference(value) && Object.isFrozen(value)
     return this.#given(value, await this.#judge(value, isConstant ? value : undefined))
   }
 
-  /** Whether a value fits that is the cache's own, and stays as it is. What the schema throws at, does not. */
+  /** Whether a value of the cache, which does not change, fits. A value that makes the schema throw does not. */
   readonly accepts = (value: unknown): boolean | Promise<boolean> => {
     try {
-      const verdict = this.#judge(value, isReference(value) ? value : undefined)
-      if (!isPending(verdict)) return verdict.fits
-      return verdict.then(
+      const judgement = this.#judge(value, isReference(value) ? value : undefined)
+      if (!isPending(judgement)) return judgement.fits
+      return judgement.then(
         ({ fits }) => fits,
         () => false,
       )
@@ -94,9 +94,9 @@ export class SchemaValidation {
     }
   }
 
-  async #given(value: unknown, verdict: Verdict): Promise<Finding> {
-    if (!verdict.fits) return verdict
-    const { isolated } = verdict.outputs
+  async #given(value: unknown, judgement: Judgement): Promise<Finding> {
+    if (!judgement.fits) return judgement
+    const { isolated } = judgement.outputs
     if (isolated !== undefined) return { fits: true, output: handOut(isolated) }
     const result = await this.check(value)
     return result.issues === undefined
@@ -104,27 +104,27 @@ export class SchemaValidation {
       : { fits: false, issues: result.issues }
   }
 
-  /** @param subject what the verdict is remembered by */
-  #judge(value: unknown, subject: object | undefined): Verdict | Promise<Verdict> {
-    const known = subject && this.#verdicts.get(subject)
+  /** @param subject the object by which the result is remembered */
+  #judge(value: unknown, subject: object | undefined): Judgement | Promise<Judgement> {
+    const known = subject && this.#judgements.get(subject)
     if (known !== undefined) return known
     const result = this.check(value)
     if (!isPending(result)) {
-      const verdict = this.#verdictOf(result)
-      if (subject !== undefined) this.#verdicts.set(subject, verdict)
-      return verdict
+      const judgement = this.#judgementOf(result)
+      if (subject !== undefined) this.#judgements.set(subject, judgement)
+      return judgement
     }
-    const judging = result.then((settled) => this.#verdictOf(settled))
+    const judging = result.then((settled) => this.#judgementOf(settled))
     if (subject === undefined) return judging
-    this.#verdicts.set(subject, judging)
+    this.#judgements.set(subject, judging)
     judging.then(
-      (verdict) => this.#verdicts.set(subject, verdict),
-      () => this.#verdicts.delete(subject),
+      (judgement) => this.#judgements.set(subject, judgement),
+      () => this.#judgements.delete(subject),
     )
     return judging
   }
 
-  #verdictOf(result: SchemaResult<unknown>): Verdict {
+  #judgementOf(result: SchemaResult<unknown>): Judgement {
     if (result.issues !== undefined) return { fits: false, issues: result.issues }
     const isolated = isolate(result.value, this.#isolation)
     if (isolated.isCloned && !isCopyable(isolated.value)) {
@@ -135,12 +135,12 @@ export class SchemaValidation {
   }
 }
 
-/** Whether a schema (or what follows from its answer) is asynchronous, by whatever promises. */
+/** Whether an answer is a promise of any implementation. */
 export function isPending<T extends object>(answer: T | Promise<T>): answer is Promise<T> {
   return typeof (answer as { readonly then?: unknown }).then === 'function'
 }
 
-/** What the verdict on an entry is remembered by: its value, which is the cache's own or frozen, or itself. */
+/** The object by which the result for an entry is remembered: its value, which does not change, or the entry itself. */
 function subjectOf(entry: LocalEntry): object {
   const { value } = entry
   return isReference(value) ? value : entry

@@ -5,16 +5,16 @@ import type { Loader } from '../loading/load-context.ts'
 import type { SharedLoad } from '../loading/load-request.ts'
 import type { CollectionBatchContext, CollectionBatchLoader } from './collection-options.ts'
 
-/** Ids that are loaded by one call at most. */
+/** The most ids that one call loads. */
 const MOST_IDS = 2_048
 
-/** How one id comes to be loaded. */
+/** The loader of one id. */
 export interface IdLoad {
   readonly loader: Loader<unknown>
   readonly shared: SharedLoad | undefined
 }
 
-/** Loads of several ids that share calls of their loader. */
+/** The ids of one tick, whose loads share calls of the loader. */
 class IdBatch<Id> implements IdLoad {
   readonly loader: Loader<unknown>
   readonly shared: LoadBatch<unknown>
@@ -44,14 +44,14 @@ class IdBatch<Id> implements IdLoad {
 }
 
 /**
- * Gathers the ids that are asked for in one tick: what of them has to be loaded, is loaded by one call. As the reads
- * of a tick are, they are closed once all promise callbacks of the tick have had their turn.
+ * Gathers the ids that are read in one tick, so that one call loads all misses among them. A batch is closed when all
+ * promise callbacks of the tick have run, as the batch of its reads is.
  */
 export class TickBatches<Id> {
   readonly #begin: () => IdBatch<Id>
   #open: IdBatch<Id> | undefined
 
-  /** @param checked a loader that also looks at what the given one returns */
+  /** @param checked wraps a loader in one that validates its result */
   constructor(
     loadMany: CollectionBatchLoader<Id, unknown>,
     timers: Timers,
@@ -61,7 +61,7 @@ export class TickBatches<Id> {
   }
 
   loadOf(key: string, id: Id): IdLoad {
-    // From within a promise callback, the next tick comes when there are no more of them.
+    // Called from a promise callback, `nextTick` runs when no more promise callbacks are left.
     if (this.#open === undefined) queueMicrotask(() => process.nextTick(this.#close))
     if (this.#open === undefined || this.#open.isFull) this.#open = this.#begin()
     this.#open.add(key, id)

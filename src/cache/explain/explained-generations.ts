@@ -4,13 +4,13 @@ import { generationName } from '../../foundation/reserved-keys.ts'
 import type { ExplainedGeneration } from './explanation.ts'
 import type { SharedInspection } from './inspect-shared.ts'
 
-/** A generation that was looked at, and what it stands for. */
+/** A judged generation, and whether it belongs to a tag or a namespace. */
 export interface JudgedGeneration {
   readonly kind: 'tag' | 'namespace'
   readonly explained: ExplainedGeneration
 }
 
-/** What an entry is bound to, and what it lacks of what is expected of it. */
+/** The generations that an entry is bound to, and the expected ones that it lacks. */
 export function explainGenerations(
   bound: readonly BoundGeneration[],
   expected: readonly string[],
@@ -39,7 +39,7 @@ function verdictOf(
   return present === generation ? 'valid' : 'renewed'
 }
 
-/** Those of one kind. */
+/** The generations of one kind. */
 export function generationsOf(
   generations: readonly JudgedGeneration[],
   kind: JudgedGeneration['kind'],
@@ -47,7 +47,7 @@ export function generationsOf(
   return generations.filter((one) => one.kind === kind).map(({ explained }) => explained)
 }
 
-/** What ends an entry, for people; `undefined` where nothing does. */
+/** The reason why an entry is invalid, for people; `undefined` if it is valid. */
 export function whyInvalid(generations: readonly JudgedGeneration[]): string | undefined {
   const reasons = generations.filter(isRefuted).map(reasonOf)
   if (reasons.length <= MOST_REASONS) return reasons.length === 0 ? undefined : reasons.join('; ')
@@ -56,7 +56,7 @@ export function whyInvalid(generations: readonly JudgedGeneration[]): string | u
 
 const MOST_REASONS = 3
 
-/** As `EntryReader` decides it: what this process believes metrics before what Redis has. */
+/** As in `EntryReader`, a generation that this process knows takes precedence over the one in Redis. */
 function isRefuted({ explained: { isBelieved, verdict } }: JudgedGeneration): boolean {
   return verdict === 'lacking' || (!isBelieved && (verdict === 'renewed' || verdict === 'missing'))
 }
@@ -70,13 +70,13 @@ function reasonOf({ explained, kind }: JudgedGeneration): string {
         ? `it does not bear ${name}, which this call asks for`
         : `it was stored without ${name}, by way of another namespace`
     case 'missing':
-      return `${name} has no generation in Redis any more (evicted, expired or deleted), so it metrics as invalidated`
+      return `${name} has no generation in Redis any more (evicted, expired or deleted), so it counts as invalidated`
     default:
       return `${name} was ${isTag ? 'invalidated' : 'cleared'} after it was stored`
   }
 }
 
-/** Whether it cannot be told if the entry is valid. */
+/** Whether this generation leaves open if the entry is valid. */
 export function isUnknown({ explained: { isBelieved, verdict } }: JudgedGeneration): boolean {
   return verdict === 'unknown' && !isBelieved
 }

@@ -16,7 +16,7 @@ import {
 import type { ExplainedLocal, ExplainedShared, ExplainedTimes, LocalRefusal } from './explanation.ts'
 import type { SharedInspection } from './inspect-shared.ts'
 
-/** What is asked for: a key by way of a namespace, with the tags that its entry must bear. */
+/** The question that is explained: a key of a namespace, and the tags that its entry must have. */
 export interface Asked {
   readonly space: KeySpace
   readonly storedKey: string
@@ -26,12 +26,12 @@ export interface Asked {
   readonly nowMs: number
 }
 
-/** Milliseconds as seconds, `null` where there is no end. */
+/** Milliseconds as seconds; `null` if there is no end. */
 export function secondsOf(ms: number): number | null {
   return ms === Number.POSITIVE_INFINITY ? null : Math.round(ms) / 1_000
 }
 
-/** The copy of this process, beside what was found in the shared tier. */
+/** The local copy, compared with the shared tier. */
 export function explainLocal(
   core: CacheCore,
   asked: Asked,
@@ -75,12 +75,12 @@ function refusalsOf(
   else if (nowMs >= entry.servableUntilMs) refusals.push('copy-expired')
   if (isOld) refusals.push('older-epoch')
   if (nowMs >= tier.trustedUntilMs) refusals.push('untrusted')
-  // What is no longer known may have been renewed: whether it was, Redis has told.
+  // A generation that is no longer known may have been renewed; the state in Redis decides.
   const isConfirmed = generations.every(
     ({ explained: { verdict } }) => verdict === 'valid' || verdict === 'lacking',
   )
   if (!entry.generationSet.isUnrefuted && !isConfirmed) refusals.push('generation-renewed')
-  // With an epoch ends what was known of generations, too.
+  // A new epoch also makes all generations unconfirmed, which needs no reason of its own.
   else if (!entry.generationSet.isValid && !isOld) refusals.push('generation-unconfirmed')
   if (isLacking('tag')) refusals.push('lacks-tag')
   if (isLacking('namespace')) refusals.push('other-namespace')
@@ -93,7 +93,7 @@ function compare(
 ): ExplainedLocal['inRedis'] {
   if (failure !== undefined) return undefined
   if (opened === undefined) return undecodable === undefined ? 'gone' : 'replaced'
-  // Plain values bear nothing to tell them apart by.
+  // Plain values have no stamp to compare.
   if (isPlain) return opened.entry === undefined ? undefined : 'replaced'
   if (opened.entry?.stamp !== stamp) return 'replaced'
   const isInvalidated = generationSet.bound.some(({ generation, storedKey }) => {
@@ -103,14 +103,14 @@ function compare(
   return isInvalidated ? 'invalidated' : 'same'
 }
 
-/** What lies in the shared tier, and the entry that it makes. */
+/** The content of the shared tier, and the entry in it. */
 export interface SharedFinding {
   readonly explained: ExplainedShared
   /** A value that may be served if its times allow it, without the value itself. */
   readonly entry: LocalEntry | undefined
-  /** Why what is there is of no use, for people. */
+  /** The reason why the content cannot be served, for people. */
   readonly why: string | undefined
-  /** Whether it could not be told if it is of use. */
+  /** Whether it is unknown if the content can be served. */
   readonly isUnsure: boolean
 }
 
@@ -158,7 +158,7 @@ export function explainShared(core: CacheCore, asked: Asked, look: SharedInspect
   return { explained, why, isUnsure, entry: isUsable ? entry : undefined }
 }
 
-/** An entry with the times of what was found; a plain value bears none, and is fresh as long as it is there. */
+/** A local entry with the times of the found one. A plain value has no times, and is fresh as long as it exists. */
 function entryOf(
   { clock, judge, local, tier }: CacheCore,
   storedKey: string,
@@ -176,7 +176,7 @@ function entryOf(
   return judge.entry(undefined, meta, new GenerationSet(meta.generations, []), leaseDeadlineMs(bytes), moment)
 }
 
-/** What is expected of it: a plain value depends on nothing, so of what a call asks for it can lack tags alone. */
+/** The generations that are expected of it. A plain value depends on none, so it can only lack the tags of the call. */
 function generationKeysFor(isPlain: boolean, generationKeys: readonly string[]): readonly string[] {
   return isPlain ? generationKeys.filter(isTagKey) : generationKeys
 }

@@ -1,20 +1,20 @@
 import type { Explanation } from './explanation.ts'
 import { spanText } from './explanation-text.ts'
 
-/** What the facts of an {@link Explanation} do not tell themselves. */
+/** Circumstances that the facts of an {@link Explanation} do not contain. */
 export interface Circumstances {
-  /** The `ttl` that the call names. */
+  /** The `ttl` of the call. */
   readonly asksForTtlMs: number | undefined
-  /** Whether the server's clock is known. */
+  /** Whether the time of the server is known. */
   readonly isClockKnown: boolean
-  /** Whether an invalidation that concerns the key waits to be delivered. */
+  /** Whether an invalidation of the key waits in the outbox. */
   readonly isUndelivered: boolean
 }
 
-/** How far apart two times may be that are told to be the same, in seconds. */
+/** The largest difference of two times that count as equal, in seconds. */
 const TOLERANCE = 1
 
-/** What is worth knowing besides, above all where this process and Redis differ. */
+/** The notes of an explanation: mostly where this process and Redis differ. */
 export function explanationNotes(
   { cache, lease, local, next, shared }: Omit<Explanation, 'notes' | 'toString'>,
   { asksForTtlMs, isClockKnown, isUndelivered }: Circumstances,
@@ -42,10 +42,10 @@ export function explanationNotes(
   }
   const { times } = shared
   if (times !== undefined && !isClockKnown) {
-    notes.push("The server's clock is not known yet: until it is, what Redis has metrics as stale")
+    notes.push("The server's clock is not known yet: until it is, what Redis has counts as stale")
   } else if (times !== undefined && (times.age ?? 0) < -TOLERANCE) {
     notes.push(
-      "It was stored in the future of the server's clock, by another server's as it seems, and metrics as stale",
+      "It was stored in the future of the server's clock, by another server's as it seems, and counts as stale",
     )
   }
   if (times !== undefined && asksForTtlMs !== undefined) {

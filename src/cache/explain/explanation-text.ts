@@ -9,13 +9,13 @@ import type {
 /** The facts of an explanation. */
 type Facts = Omit<Explanation, 'toString'>
 
-/** Facts that tell themselves. */
+/** An explanation made of facts, with its text. */
 export function explanationOf(facts: Facts): Explanation {
-  // Not enumerable: the facts stay plain data for whoever compares or copies them.
+  // Not enumerable, so that the facts stay plain data when they are compared or copied.
   return Object.defineProperty({ ...facts }, 'toString', { value: () => explanationText(facts) })
 }
 
-/** Seconds for people; `null` is without end. */
+/** Seconds as text for people; `null` means without end. */
 export function spanText(seconds: number | null): string {
   if (seconds === null) return 'for ever'
   const s = Math.abs(seconds)
@@ -36,7 +36,7 @@ function explanationText(facts: Facts): string {
     ['here', localText(local)],
     ['redis', sharedText(shared)],
     times && ['times', timesText(times)],
-    // What is invalid is never served as stale.
+    // An invalid entry is never served as stale.
     ...(times && (shared.isUsable || shared.state === 'unreachable') ? windowsText(times) : []).map(
       (window) => ['', window] as const,
     ),
@@ -149,7 +149,7 @@ function timesText({ age, freshFor, freshness, loadCost, ttl }: ExplainedTimes):
   return parts.join(', ')
 }
 
-/** How long it may be served past its time to live, where it may. */
+/** The stale windows of an entry that has any. */
 function windowsText({ freshFor, staleIfErrorFor, staleWhileRevalidateFor }: ExplainedTimes): string[] {
   const windows = [
     ['while a new one is loaded', staleWhileRevalidateFor],
@@ -176,7 +176,7 @@ function generationsText(generations: readonly ExplainedGeneration[]): string {
 const VERDICTS = {
   valid: 'valid',
   renewed: 'INVALIDATED since it was stored',
-  missing: 'MISSING in Redis, which metrics as invalidated',
+  missing: 'MISSING in Redis, which counts as invalidated',
   lacking: 'NOT BORNE, and asked for by this call',
   unknown: 'that could not be read',
 } as const
@@ -215,7 +215,7 @@ function cacheText({ circuit, coherence, epoch, undelivered }: Facts['cache']): 
   return `coherence ${coherence}; circuit ${circuit}; ${waiting}; epoch ${epoch}`
 }
 
-/** A name in it cannot begin a line of its own. */
+/** The text without control characters, so that a name in it cannot begin a new line. */
 function printable(text: string): string {
   return text.replaceAll(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

@@ -2,7 +2,7 @@ import type { EntryMeta } from '../../codec/envelope/entry-meta.ts'
 import type { Random } from './early-refresh.ts'
 import type { Policies } from './policies.ts'
 
-/** How long the shared tier keeps an entry: both stale windows begin when it is no longer fresh. */
+/** The time to live of an entry in the shared tier. Both stale windows begin when the entry ceases to be fresh. */
 export function storedTtlMs({
   staleIfErrorMs,
   staleWhileRevalidateMs,
@@ -11,7 +11,7 @@ export function storedTtlMs({
   return ttlMs + Math.max(staleIfErrorMs, staleWhileRevalidateMs)
 }
 
-/** The times that one entry gets: its time to live is shortened at random, never prolonged. */
+/** The lifetimes of a new entry. Jitter shortens its time to live at random, and never prolongs it. */
 export function lifetimesOf(
   { jitter, staleIfErrorMs, staleWhileRevalidateMs, ttlMs }: Policies,
   random: Random,

@@ -3,63 +3,64 @@ import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { LONGEST_TIMER_MS } from '../../foundation/clock.ts'
 import { type Duration, parseDuration } from '../../foundation/duration.ts'
 
-/** How long a value is served. */
+/** The options that say how long a value is served. */
 export interface FreshnessOptions {
-  /** How long it is fresh. @default the namespace's, then the cache's `ttl` */
+  /** The time for which a value is fresh. @default the namespace's, then the cache's `ttl` */
   readonly ttl?: Duration | undefined
   /**
-   * The part of `ttl` by which it is shortened at random, from 0 to (but not including) 1: so that what was stored
-   * together does not expire together. `0.1` spreads `'10m'` over 9 to 10 minutes.
+   * The fraction of `ttl` by which it is shortened at random, from 0 to (but not including) 1, so that values that were
+   * stored together do not expire together. `0.1` spreads `'10m'` over 9 to 10 minutes.
    * @default the namespace's, then the cache's, then 0
    */
   readonly jitter?: number | undefined
   /**
-   * How long after its `ttl` it is still served while one process loads a new one (RFC 5861).
+   * The time after its `ttl` for which a value is still served while one process loads a new one (RFC 5861).
    * @default the namespace's, then the cache's, then 0
    */
   readonly staleWhileRevalidate?: Duration | 0 | undefined
   /**
-   * How long after its `ttl` it is still served where the loader fails (RFC 5861), or is slower than `softTimeout`.
+   * The time after its `ttl` for which a value is still served if the loader fails (RFC 5861), or is slower than
+   * `softTimeout`.
    * @default the namespace's, then the cache's, then 0
    */
   readonly staleIfError?: Duration | 0 | undefined
 }
 
-/** How long a value is served, and what invalidates it. */
+/** The options that say how long a value is served, and which tags invalidate it. */
 export interface EntryOptions extends FreshnessOptions {
-  /** Names under which it can be invalidated, at most 64. An entry that lacks one of them is loaded anew. */
+  /** Tags by which the value can be invalidated, at most 64. An entry that lacks one of them is loaded again. */
   readonly tags?: readonly string[] | undefined
 }
 
-/** When a value is loaded, and how long a caller waits for that. */
+/** The options that say when a value is loaded, and how long a caller waits for the load. */
 export interface LoadOptions {
   /**
-   * Loads a fresh value anew before it expires, in the background, the more likely the nearer its expiry and the
-   * longer its last load took: XFetch (Vattani, Chierichetti, Lowenstein: "Optimal Probabilistic Cache Stampede
-   * Prevention", VLDB 2015). `beta` scales how early: 1 is the paper's, 2 begins about twice as early.
+   * Refreshes a fresh value in the background before it expires. The nearer the expiry and the longer the last load
+   * took, the more likely a hit starts the refresh: XFetch (Vattani, Chierichetti, Lowenstein: "Optimal Probabilistic
+   * Cache Stampede Prevention", VLDB 2015). A `beta` of 1 is that of the paper; 2 begins about twice as early.
    * @default the namespace's, then the cache's, then `false`
    */
   readonly earlyRefresh?: { readonly beta: number } | false | undefined
   /**
-   * How long a caller waits for a load before it is served a stale value, where there is one within
-   * `staleIfError`; the load goes on in the background.
+   * The time for which a caller waits for a load before it is served a stale value, if there is one within
+   * `staleIfError`. The load continues in the background.
    * @default the namespace's, then the cache's, then no bound
    */
   readonly softTimeout?: Duration | undefined
   /**
-   * How long a caller waits for a load before its call rejects with `CACHE_LOADER_TIMEOUT`. Where no other caller
-   * waits, the loader's signal aborts.
+   * The time for which a caller waits for a load before its call rejects with `CACHE_LOADER_TIMEOUT`. If no other
+   * caller waits, the loader's signal aborts.
    * @default the namespace's, then the cache's, then no bound
    */
   readonly hardTimeout?: Duration | undefined
 }
 
-/** What holds for the calls of a cache or a namespace that do not say otherwise. */
+/** The default options of the calls of a cache or a namespace. */
 export interface PolicyOptions extends FreshnessOptions, LoadOptions {
   /**
-   * Shadow verification: the part of hits (0 to 1) whose value is loaded once more in the background and compared
-   * with what was served. What comes of it is told by the `verify` event. A difference metrics as stale where the
-   * entry is still served `grace` later: time for the invalidation of a change that is just being made.
+   * Shadow verification: the fraction of hits (0 to 1) whose value is loaded once more in the background and compared
+   * with the served one. The `verify` event has the result. A difference counts as stale if the entry is still served
+   * after the `grace`, which leaves time for the invalidation of a change that is just being made.
    * @default the namespace's, then the cache's, then `false`; `grace` is `'1s'`
    */
   readonly verify?: { readonly sample: number; readonly grace?: Duration | undefined } | false | undefined
@@ -67,11 +68,11 @@ export interface PolicyOptions extends FreshnessOptions, LoadOptions {
 
 /** Options of `getOrSet`. */
 export interface GetOrSetOptions extends EntryOptions, LoadOptions {
-  /** Detaches this caller: its promise rejects with the signal's reason. The load goes on for the others. */
+  /** Detaches this caller: its promise rejects with the signal's reason. The load continues for other callers. */
   readonly signal?: AbortSignal | undefined
 }
 
-/** {@link PolicyOptions} resolved; times in milliseconds, `Infinity` where there is no bound. */
+/** {@link PolicyOptions}, resolved; times are in milliseconds, and `Infinity` if there is no bound. */
 export interface Policies {
   readonly ttlMs: number
   readonly jitter: number
@@ -86,7 +87,7 @@ export interface Policies {
   readonly verifyGraceMs: number
 }
 
-/** Whether a caller may lose its patience; a bound that no timer can hold is none. */
+/** Whether a caller waits for a limited time. A bound that no timer can hold does not count. */
 export function isBounded({
   hardTimeoutMs,
   softTimeoutMs,
@@ -94,7 +95,7 @@ export function isBounded({
   return Math.min(softTimeoutMs, hardTimeoutMs) <= LONGEST_TIMER_MS
 }
 
-/** What holds where nobody says anything. */
+/** The policies of a cache without options. */
 export function defaultPolicies(ttlMs: number): Policies {
   return Object.freeze({
     ttlMs,
@@ -113,7 +114,7 @@ const MOST_TAGS = 64
 export const NO_TAGS: readonly string[] = []
 
 /**
- * What a call, a namespace or a cache says, over what holds around it.
+ * The policies of a call, a namespace or a cache: its own options, and for the rest the policies around it.
  * @throws CacheError `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`
  */
 export function resolvePolicies(options: PolicyOptions, around: Policies): Policies {
@@ -134,7 +135,7 @@ export function resolvePolicies(options: PolicyOptions, around: Policies): Polic
   }
 }
 
-/** Most calls leave all as it is, and should cost nothing. */
+/** Most calls have no policy options, and should cost nothing. */
 function saysNothing(options: PolicyOptions): boolean {
   return (
     options.ttl === undefined &&
@@ -180,7 +181,7 @@ function verifyOf(
   }
 }
 
-/** A number from 0 to 1. */
+/** A number from 0 to 1. @throws CacheError `CACHE_INVALID_OPTIONS` */
 function part(name: string, value: unknown, isInRange: boolean): number {
   if (typeof value === 'number' && value >= 0 && value <= 1 && isInRange) return value
   throw new CacheError('CACHE_INVALID_OPTIONS', `${name} must be a number from 0 to 1`)

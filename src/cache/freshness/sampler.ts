@@ -1,11 +1,11 @@
 import type { Random } from './early-refresh.ts'
 
-/** A small integer to V8, so that counting down allocates nothing. */
+/** V8 keeps it as a small integer, so that counting down allocates nothing. */
 const LONGEST_GAP = 2 ** 30
 
 /**
- * Takes a part of all there is, at random. How many are left out before the next one is drawn once (a geometric
- * distribution), so that most cost a subtraction.
+ * Samples a fraction of calls at random. It draws the number of calls to skip before the next sample (a geometric
+ * distribution), so that most calls cost one subtraction.
  */
 export class Sampler {
   readonly #part: number
@@ -25,7 +25,7 @@ export class Sampler {
     return this.#part > 0
   }
 
-  /** How many are left out before the next one. */
+  /** The number of calls to skip before the next sample. */
   #gap(): number {
     if (this.#part === 0) return LONGEST_GAP
     if (this.#part === 1) return 0

@@ -2,39 +2,38 @@ import { createHash } from 'node:crypto'
 import { types } from 'node:util'
 import { abbreviate, CacheError } from '../../foundation/cache-error.ts'
 
-/** Longest text that stands as it is, in UTF-16 units; a longer one is replaced by its hash. */
+/** The longest text of a key, in UTF-16 units; a longer one is replaced by its hash. */
 const LONGEST_TEXT = 200
-/** How deep objects may stand in each other within one argument. */
+/** The deepest nesting of objects within one argument. */
 const DEEPEST = 100
 
 /**
- * Begins where a text was too long to be the key. No argument's text begins so, and hence no short key is ever
- * taken for a hash.
+ * The beginning of the key of a text that was too long. The text of no argument begins like this, so a short key is
+ * never mistaken for a hash.
  */
 const HASHED = 'sha256:'
 
 /**
- * The text that stands for a list of arguments in a key: the same for equal arguments, in every process and
- * version of Node, and another one for arguments that differ.
+ * The text of a list of arguments, for a key. Equal arguments have the same text in every process and version of Node;
+ * different arguments have different texts.
  *
- * It reads like the arguments (`"ann",42,{"page":1}`), holds no control character and no lone surrogate, and is
- * at most 200 UTF-16 units long: a longer one becomes `sha256:` and its SHA-256 in base64url.
+ * It reads like the arguments (`"ann",42,{"page":1}`), contains no control character and no lone surrogate, and is at
+ * most 200 UTF-16 units long. A longer text becomes `sha256:` and its SHA-256 in base64url.
  *
- * | argument | told apart |
+ * | argument | compared |
  * | --- | --- |
  * | `undefined`, `null`, booleans, numbers, bigints, strings | by value and type; `-0` from `0`, `NaN` equals itself |
- * | plain objects | by their own enumerable properties, whatever the order; a property that is `undefined` from none. Without a prototype they equal those that have one |
+ * | plain objects | by their own enumerable properties in any order; a property that is `undefined` differs from a missing one. An object without a prototype equals one that has it |
  * | arrays | by their items |
- * | `Map`, `Set` | by their entries, whatever the order |
+ * | `Map`, `Set` | by their entries in any order |
  * | `Date`, `URL`, `RegExp` | by time (all invalid dates are equal), by `href`, by source, flags and `lastIndex` |
- * | `Buffer`, typed arrays, `DataView`, `ArrayBuffer` | by type and content; what was added as a property is not looked at |
+ * | `Buffer`, typed arrays, `DataView`, `ArrayBuffer` | by type and content; added properties are ignored |
  *
  * `f()` and `f(undefined)` have different keys. No accessor, `toJSON` or `valueOf` is called.
  *
- * @throws CacheError `CACHE_INVALID_ARGUMENT` for what has no content to tell it by, or content that is out of
- * sight: functions, symbols, instances of classes, `WeakMap`, `Promise`, proxies, cycles, arrays with holes,
- * accessors, properties named by symbols, and objects nested more than 100 deep. The message names the argument's
- * position and kind, never its value.
+ * @throws CacheError `CACHE_INVALID_ARGUMENT` for arguments without comparable content: functions, symbols, instances
+ * of classes, `WeakMap`, `Promise`, proxies, cycles, arrays with holes, accessors, properties named by symbols, and
+ * objects nested more than 100 deep. The message names the position and the kind of the argument, never its value.
  */
 export function argumentKey(args: readonly unknown[]): string {
   const texts: string[] = []
@@ -49,7 +48,7 @@ function argumentText(args: readonly unknown[], index: number): string {
     return new ArgumentWriter().write(args[index])
   } catch (error) {
     const isKnown = error instanceof Unkeyable
-    // Else a built-in refused to be read: a detached buffer, an object that only inherits from `Map.prototype`.
+    // Any other error comes from a built-in: a detached buffer, or an object that only inherits from `Map.prototype`.
     const kind = isKnown ? error.message : 'something that cannot be read'
     throw new CacheError(
       'CACHE_INVALID_ARGUMENT',
@@ -59,10 +58,10 @@ function argumentText(args: readonly unknown[], index: number): string {
   }
 }
 
-/** Tells which kind of thing no key can be made of. */
+/** Names a kind of value that cannot be part of a key. */
 class Unkeyable extends Error {}
 
-/** The types whose content is bytes. */
+/** The types that are compared by their bytes. */
 const BYTE_TYPES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
   [Buffer.prototype, 'Buffer'],
   [Uint8Array.prototype, 'Uint8Array'],
@@ -71,7 +70,7 @@ const BYTE_TYPES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
   [DataView.prototype, 'DataView'],
 ])
 
-/** The types whose bytes depend on the machine: they are told by their numbers. */
+/** The types that are compared by their numbers, since their bytes depend on the machine. */
 const NUMBER_TYPES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
   [Int16Array.prototype, 'Int16Array'],
   [Uint16Array.prototype, 'Uint16Array'],
@@ -84,14 +83,14 @@ const NUMBER_TYPES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
 ])
 
 /**
- * Writes one argument.
+ * Writes the text of one argument.
  *
- * Every text tells where it ends: a string by its closing quote (quotes within are escaped), all else by a bracket,
- * a comma or the end, none of which can stand in a bare word or number. So a list of texts can be read in one way
- * only, and two arguments of the same text are equal.
+ * The end of every text is unambiguous: a string ends with its closing quote (quotes within are escaped), everything
+ * else with a bracket, a comma or the end of the text, none of which occurs in a bare word or number. So a list of
+ * texts can be parsed in one way only, and two arguments with the same text are equal.
  */
 class ArgumentWriter {
-  /** The objects that are being written, each within the one before it. */
+  /** The objects that are being written, from the outside in. */
   readonly #ancestors = new Set<object>()
 
   write(value: unknown): string {
@@ -123,7 +122,7 @@ class ArgumentWriter {
 
   #object(value: object): string {
     if (types.isProxy(value)) throw new Unkeyable('a Proxy')
-    // The prototype itself is compared, not `instanceof` asked: a subclass may hold what cannot be seen from here.
+    // The prototype is compared, and not `instanceof`, since an instance of a subclass may have private content.
     const prototype: unknown = Object.getPrototypeOf(value)
     if (ArrayBuffer.isView(value)) return this.#view(value, prototype)
     if (prototype === null || prototype === Object.prototype) return this.#record(value)
@@ -181,7 +180,7 @@ class ArgumentWriter {
     throw new Unkeyable(instanceOf(prototype))
   }
 
-  /** `lastIndex` is part of it, for a global or sticky pattern matches from there on. */
+  /** `lastIndex` is included, since a global or sticky pattern matches from there on. */
   #pattern(value: RegExp): string {
     if (Reflect.ownKeys(value).length > 1) throw new Unkeyable('a RegExp with added properties')
     return `RegExp(${quoted(value.source)},${quoted(value.flags)},${this.write(value.lastIndex)})`
@@ -200,16 +199,16 @@ class ArgumentWriter {
   }
 }
 
-/** The text in quotes, where all that is no well-formed, printable text is escaped as JSON escapes it. */
+/** The text in quotes, with everything that is not well-formed, printable text escaped as in JSON. */
 function quoted(text: string): string {
-  // JSON escapes quotes, backslashes, lone surrogates and C0; DEL, C1 and the line separators it leaves as they are.
+  // JSON escapes quotes, backslashes, lone surrogates and C0, but not DEL, C1 and the line separators.
   return JSON.stringify(text).replace(
     /[\u007f-\u009f\u2028\u2029]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   )
 }
 
-/** Texts in the order of their UTF-16 units, which no locale changes. */
+/** The texts in the order of their UTF-16 units, which does not depend on the locale. */
 function sorted<Item>(items: Iterable<Item>, write: (item: Item) => string): string {
   return Array.from(items, write).sort().join(',')
 }
@@ -221,7 +220,7 @@ function namesOf(value: object): string[] {
   })
 }
 
-/** Refuses a built-in that somebody gave a property: it may tell two of them apart, and is no part of the text. */
+/** Refuses a built-in with added properties: they may distinguish two arguments, and are not part of the text. */
 function assertBare(value: object, type: string): void {
   if (Reflect.ownKeys(value).length > 0) throw new Unkeyable(`a ${type} with added properties`)
 }

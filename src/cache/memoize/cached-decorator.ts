@@ -2,21 +2,21 @@ import { CacheError } from '../../foundation/cache-error.ts'
 import type { GetOrSetOptions } from '../freshness/policies.ts'
 import { callKey, claimName, type MemoizingCache, namesOf, renamed, splitOptions } from './memoize.ts'
 
-/** Where the results of a method are kept: one cache, or the one that an instance has. */
+/** The cache that holds the results of a method: a cache, or a function that finds it by the instance. */
 export type CacheSource<Instance> = MemoizingCache | ((instance: Instance) => MemoizingCache)
 
 /** How a method is cached: how its keys are made, and how its results are kept. */
 export interface CachedOptions<Instance, Args extends readonly unknown[]> extends GetOrSetOptions {
   /**
-   * What the keys of all calls begin with; no other method may have it with the same cache, and it holds no `(`.
-   * Give it where code is minified, or the keys change with every build.
-   * @default `ClassName.methodName`, by the class of the instance that is called
+   * The beginning of the key of every call. It contains no `(`, and no other method may have it in the same namespace
+   * of a cache. Give one if your code is minified, since the keys change with every build otherwise.
+   * @default `ClassName.methodName`, with the class of the instance that is called
    */
   readonly name?: string | undefined
   /**
-   * Makes the part of the key that tells one call from another; its `this` is the instance. It may take fewer
-   * arguments than the method does.
-   * @default the arguments themselves, told apart by type and content; the instance is not looked at
+   * Returns the part of the key that distinguishes one call from another. Its `this` is the instance, and it may take
+   * fewer arguments than the method does.
+   * @default the arguments themselves, distinguished by type and content; the instance is ignored
    */
   readonly key?: ((this: Instance, ...args: Args) => string) | undefined
 }
@@ -32,20 +32,21 @@ export type CachedDecorator<Instance, KeyArgs extends readonly unknown[]> = <
 ) => (this: This, ...args: Args) => Promise<Result>
 
 /**
- * A decorator (of TC39, not of `experimentalDecorators`) for a method whose results are kept in a cache: public or
- * private, of instances or static.
+ * A decorator for a method whose results are kept in a cache. It follows the TC39 standard (not
+ * `experimentalDecorators`), and works on public and private methods, of instances and static.
  *
- * The key of a call is `ClassName.methodName(arguments)`. **The instance is no part of it: all instances of a class
- * share their entries.** Where a result depends on the instance, say so in `key`. A subclass that inherits the method
- * has entries of its own; one that overrides it, and calls `super`, must give one of the two a `name`.
+ * The key of a call is `ClassName.methodName(arguments)`. **The instance is not part of it: all instances of a class
+ * share their entries.** If a result depends on the instance, include what it depends on in `key`. A subclass that
+ * inherits the method has entries of its own; one that overrides it and calls `super` must give one of the two a
+ * `name`.
  *
- * A call rejects as the method and the cache's `getOrSet` do, and with `CACHE_INVALID_OPTIONS` where the class has no
- * name or another method is cached under the same one. The key is made at once and the method may run later, so
- * arguments must not be changed before the call settles.
+ * A call rejects as the method and the cache's `getOrSet` do, and with `CACHE_INVALID_OPTIONS` if the class has no name
+ * or if another method is cached under the same one. The key is made at once and the method may run later, so do not
+ * change the arguments before the call has settled.
  *
- * @param source the cache, or a function that finds it by the instance (the class, where the method is static)
- * @throws CacheError `CACHE_INVALID_OPTIONS` where something else than a method is decorated, or a method that is
- * named by a symbol and given no `name`
+ * @param source the cache, or a function that finds it by the instance (by the class, if the method is static)
+ * @throws CacheError `CACHE_INVALID_OPTIONS` if it decorates something other than a method, or a method that is named
+ * by a symbol and has no `name` option
  * @example
  * ```ts
  * class Shop {
@@ -83,7 +84,7 @@ export function cached<Instance = unknown, KeyArgs extends readonly unknown[] = 
   }
 }
 
-/** A decorator of the experimental kind is called with a property name in place of a context. */
+/** `experimentalDecorators` calls a decorator with a property name in place of a context. */
 function assertMethod(context: { readonly kind?: string }): void {
   if (context?.kind === 'method') return
   throw new CacheError(

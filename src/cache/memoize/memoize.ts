@@ -1,8 +1,9 @@
 import { abbreviate, CacheError } from '../../foundation/cache-error.ts'
 import type { GetOrSetOptions } from '../freshness/policies.ts'
+import { NAMES, NameRegistry } from '../keys/name-registry.ts'
 import { argumentKey } from './argument-key.ts'
 
-/** What a wrapped function needs of a cache. */
+/** The operations of a cache that a wrapped function calls. */
 export interface MemoizingCache {
   getOrSet<T>(key: string, loader: () => Promise<T> | T, options?: GetOrSetOptions): Promise<T>
   delete(key: string): Promise<boolean>
@@ -11,14 +12,14 @@ export interface MemoizingCache {
 /** How a function is wrapped: how its keys are made, and how its results are kept. */
 export interface WrapOptions<Args extends readonly unknown[]> extends GetOrSetOptions {
   /**
-   * What the keys of all calls begin with; no other function may have it with the same cache, and it holds no `(`.
-   * Give it where code is minified, or the keys change with every build.
+   * The beginning of the key of every call. It contains no `(`, and no other function may have it in the same
+   * namespace of a cache. Give one if your code is minified, since the keys change with every build otherwise.
    * @default the function's own name
    */
   readonly name?: string | undefined
   /**
-   * Makes the part of the key that tells one call from another. Two calls of the same text share an entry.
-   * @default the arguments themselves, told apart by type and content
+   * Returns the part of the key that distinguishes one call from another. Calls with the same text share an entry.
+   * @default the arguments themselves, distinguished by type and content
    */
   readonly key?: ((...args: Args) => string) | undefined
 }
@@ -27,23 +28,24 @@ export interface WrapOptions<Args extends readonly unknown[]> extends GetOrSetOp
 export type Wrapped<Args extends readonly unknown[], Result> = ((...args: Args) => Promise<Result>) & {
   /**
    * The key under which the result of this call is kept.
-   * @throws CacheError `CACHE_INVALID_ARGUMENT` where no key can be made of an argument, `CACHE_INVALID_KEY` where
-   * the `key` function returns no string
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` if an argument cannot be part of a key, `CACHE_INVALID_KEY` if the
+   * `key` function does not return a string
    */
   keyOf(...args: Args): string
-  /** Deletes the result of this call; resolves to whether there was one. Fails as the cache's `delete` does. */
+  /** Deletes the result of this call, and returns whether there was one. It fails as the cache's `delete` does. */
   invalidate(...args: Args): Promise<boolean>
 }
 
 /**
- * A function that answers from the cache, and calls `fn` where the cache has no answer.
+ * A function that answers from the cache, and calls `fn` on a miss.
  *
- * The key of a call is `name(arguments)`, as in `findUser("ann",42)`. The `this` of a call is handed on to `fn`, and
- * is no part of the key. A call rejects as `fn` and the cache's `getOrSet` do, and where no key can be made; it never
- * throws. The key is made at once and `fn` may run later, so arguments must not be changed before the call settles.
+ * The key of a call is `name(arguments)`, as in `findUser("ann",42)`. `fn` receives the `this` of the call, which is
+ * not part of the key. A call rejects as `fn` and the cache's `getOrSet` do, and if no key can be made; it never throws
+ * synchronously. The key is made at once and `fn` may run later, so do not change the arguments before the call has
+ * settled.
  *
- * @param names the functions wrapped with this cache, by name; `fn` is added
- * @throws CacheError `CACHE_INVALID_OPTIONS` where there is no name, or another function has it: they would answer
+ * @param names the names that are taken in the cache; the name of `fn` is added
+ * @throws CacheError `CACHE_INVALID_OPTIONS` if there is no name, or if another function has it: the two would answer
  * with each other's results. The same function may be wrapped again.
  * @example
  * ```ts
@@ -54,7 +56,7 @@ export type Wrapped<Args extends readonly unknown[], Result> = ((...args: Args) 
  */
 export function memoize<Args extends readonly unknown[], Result>(
   cache: MemoizingCache,
-  names: Map<string, object>,
+  names: NameRegistry,
   fn: (...args: Args) => Promise<Result> | Result,
   options: WrapOptions<Args> = {},
 ): Wrapped<Args, Result> {
@@ -72,17 +74,17 @@ export function memoize<Args extends readonly unknown[], Result>(
   })
 }
 
-/** Options taken apart, for those that use them. */
+/** The options of a wrapped function, separated by who uses them. */
 interface SplitOptions<Key> {
   readonly name: string | undefined
   readonly key: Key | undefined
-  /** How an entry is kept. */
+  /** The options of each `getOrSet`. */
   readonly entry: GetOrSetOptions
 }
 
 /**
- * Takes a copy of the options apart.
- * @throws CacheError `CACHE_INVALID_OPTIONS` where `name` is no string or `key` no function
+ * Separates a copy of the options, so that later changes to the caller's object have no effect.
+ * @throws CacheError `CACHE_INVALID_OPTIONS` if `name` is not a string or `key` is not a function
  */
 export function splitOptions<Key>(
   options: GetOrSetOptions & { readonly name?: string | undefined; readonly key?: Key | undefined },
@@ -93,40 +95,36 @@ export function splitOptions<Key>(
   return { name, key, entry: Object.freeze(entry) }
 }
 
-/** The functions cached under a name, by name, for each cache that keeps no such registry itself. */
-const registries = new WeakMap<object, Map<string, object>>()
+/** The registries of caches that have none of their own: anything with `getOrSet` and `delete` can be a cache here. */
+const registries = new WeakMap<object, NameRegistry>()
 
-/** The names taken with a cache. It lives as long as the cache does. */
-export function namesOf(cache: object): Map<string, object> {
-  const known = registries.get(cache)
+/** The names that are taken in a cache, or in the key space of a namespace. They live as long as the cache does. */
+export function namesOf(cache: object): NameRegistry {
+  const known = (cache as { readonly [NAMES]?: NameRegistry })[NAMES] ?? registries.get(cache)
   if (known !== undefined) return known
-  const names = new Map<string, object>()
+  const names = new NameRegistry()
   registries.set(cache, names)
   return names
 }
 
 /**
- * Takes a name for a function, where no other has it.
- * @throws CacheError `CACHE_INVALID_OPTIONS`
+ * Takes a name for a function.
+ * @throws CacheError `CACHE_INVALID_OPTIONS` if it is not a usable name, or if another function has it
  */
-export function claimName(names: Map<string, object>, name: string, owner: object): void {
-  const holder = names.get(name)
-  if (holder === owner) return
+export function claimName(names: NameRegistry, name: string, owner: object): void {
   if (name === '') {
     throw new CacheError(
       'CACHE_INVALID_OPTIONS',
       'A function without a name cannot be cached, for two of them would share their entries: give the option `name`',
     )
   }
-  // Else `f` called with `1)(2` and `f(1)` called with `2` could have the same key, where a `key` function makes it.
+  // With a `key` function, `f` called with `1)(2` and `f(1)` called with `2` could have the same key otherwise.
   if (name.includes('(')) throw invalidOption('name', 'without an opening parenthesis')
-  if (holder !== undefined) {
-    throw new CacheError(
-      'CACHE_INVALID_OPTIONS',
-      `Another function is cached as ${abbreviate(name)}, and the two would share their entries: give one the option \`name\``,
-    )
-  }
-  names.set(name, owner)
+  if (names.claim(name, owner)) return
+  throw new CacheError(
+    'CACHE_INVALID_OPTIONS',
+    `Another function is cached as ${abbreviate(name)}, and the two would share their entries: give one the option \`name\``,
+  )
 }
 
 /**
@@ -141,21 +139,21 @@ export function callKey<This, Args extends readonly unknown[]>(
 ): string {
   const text: unknown = key === undefined ? argumentKey(args) : Reflect.apply(key, self, args)
   if (typeof text === 'string') return `${name}(${text})`
-  // A text made of it ('undefined', '[object Object]') would be the same for many calls.
+  // Converted to text ('undefined', '[object Object]'), it would be the same for many calls.
   throw new CacheError(
     'CACHE_INVALID_KEY',
     `The \`key\` function of ${abbreviate(name)} must return a string, and returned ${text === null ? 'null' : `a value of type ${typeof text}`}`,
   )
 }
 
-/** Gives a function the name and length of the one that it stands for. */
-export function renamed<Stand extends object>(
-  stand: Stand,
+/** Gives a function the name and the length of the one that it replaces. */
+export function renamed<Replacement extends object>(
+  replacement: Replacement,
   original: { name: string; length: number },
-): Stand {
-  Object.defineProperty(stand, 'name', { value: original.name, configurable: true })
-  Object.defineProperty(stand, 'length', { value: original.length, configurable: true })
-  return stand
+): Replacement {
+  Object.defineProperty(replacement, 'name', { value: original.name, configurable: true })
+  Object.defineProperty(replacement, 'length', { value: original.length, configurable: true })
+  return replacement
 }
 
 function invalidOption(option: string, wanted: string): CacheError {

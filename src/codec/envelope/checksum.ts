@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 
-/** Keys of up to this many characters are summed here: a call into Node costs more than the sum. */
+/** Keys of up to this many characters are summed in JavaScript, since a call into Node costs more than the sum. */
 const SHORT_KEY = 64
 const TABLE = Int32Array.from({ length: 256 }, (_, index) => {
   let value = index
@@ -9,10 +9,10 @@ const TABLE = Int32Array.from({ length: 256 }, (_, index) => {
 })
 
 /**
- * CRC-32 (ISO 3309) over a key in UTF-8, the first `head` bytes, and those from `start` on.
+ * CRC-32 (ISO 3309) over a key in UTF-8, the first `head` bytes, and the bytes from `start` on.
  *
- * It is taken for every value that is read. Key and head are short, and three calls of `node:zlib` with a view for each
- * cost 0.2 µs more than the table does.
+ * Every read of an envelope computes it. The key and the head are short, and three calls of `node:zlib`, each with a
+ * view, cost 0.2 µs more than the table does.
  */
 export function checksumOf(key: string, bytes: Buffer, head: number, start: number): number {
   let sum = ~keySum(key)

@@ -1,11 +1,11 @@
 import { unreadable } from './unreadable.ts'
 
 /**
- * How the payload of an envelope was encrypted: its section 3.
+ * Section 3 of an envelope, which describes how its payload was encrypted.
  *
  * ```
  * key id   one length byte, then 1 to 64 visible ASCII characters
- * salt     16 bytes, from which the key of one process was derived
+ * salt     16 bytes, with which the subkey of one process was derived
  * nonce    12 bytes
  * tag      16 bytes
  * ```
@@ -17,30 +17,30 @@ export interface EncryptionSection {
   readonly tag: Buffer
 }
 
-/** A section and where it stands. */
+/** A section with its offsets. */
 export interface PlacedEncryptionSection extends EncryptionSection {
   readonly tagAt: number
-  /** Where the next section begins. */
+  /** The offset of the next section. */
   readonly end: number
 }
 
 export const SALT_BYTES = 16
 export const NONCE_BYTES = 12
 export const TAG_BYTES = 16
-/** One key id is a name in a log line, so it may hold nothing that ends a line or hides. */
+/** A key id appears in log lines, so it contains no line break and nothing invisible. */
 const KEY_ID = /^[!-~]{1,64}$/
 
-/** Whether `id` can name a key. */
+/** Whether `id` is a valid key id. */
 export function isKeyId(id: unknown): id is string {
   return typeof id === 'string' && KEY_ID.test(id)
 }
 
-/** Bytes of the section. */
+/** The size of the section in bytes. */
 export function encryptionSectionBytes(keyId: string): number {
   return 1 + keyId.length + SALT_BYTES + NONCE_BYTES + TAG_BYTES
 }
 
-/** Writes the section at `offset` but for its tag, and returns where the tag belongs. */
+/** Writes the section at `offset` without its tag, and returns the offset of the tag. */
 export function writeEncryptionSection(
   target: Buffer,
   offset: number,
@@ -54,8 +54,8 @@ export function writeEncryptionSection(
 }
 
 /**
- * Reads the section at `offset`; its byte strings are views.
- * @param limit where the header ends
+ * Reads the section at `offset`. Its byte strings are views.
+ * @param limit the end of the header
  * @throws CacheError `CACHE_UNDECODABLE`
  */
 export function readEncryptionSection(bytes: Buffer, offset: number, limit: number): PlacedEncryptionSection {

@@ -4,40 +4,40 @@ import { CacheError } from '../../foundation/cache-error.ts'
 import { isKeyId } from './encryption-section.ts'
 import { KeyRing, type RingKey } from './key-ring.ts'
 
-/** A secret and its name. */
+/** A named secret. */
 export interface EncryptionKey {
-  /** 1 to 64 visible ASCII characters, written beside every value. Never give another secret the same id. */
+  /** 1 to 64 visible ASCII characters, which are stored with every value. Never give another secret the same id. */
   readonly id: string
-  /** 32 random bytes, or their base64 or base64url text. A pass phrase is none. */
+  /** 32 random bytes, or their base64 or base64url text. Not a pass phrase. */
   readonly secret: Uint8Array | string
 }
 
-/** Encrypts values with AES-256-GCM, bound to their key and header. */
+/** Options of encryption: AES-256-GCM, which binds each value to its key and header. */
 export interface EncryptionOptions {
-  /** The first encrypts, all decrypt. */
+  /** The first key encrypts; all keys decrypt. */
   readonly keys: readonly EncryptionKey[]
   /**
-   * What becomes of values that are not encrypted: `'refuse'` reads them as undecodable, so that whoever can write to
-   * the store still cannot make up values; `'read'` takes them, while a store is being moved to encryption.
+   * How values that are not encrypted are read. `'refuse'` treats them as undecodable, so that an attacker who can
+   * write to the store cannot forge values. `'read'` accepts them, while the values of a store are being encrypted.
    * @default 'refuse'
    */
   readonly unencrypted?: 'refuse' | 'read' | undefined
 }
 
-/** {@link EncryptionOptions} resolved. Shows no secret, however it is printed. */
+/** {@link EncryptionOptions}, resolved. It shows no secret when it is printed. */
 export interface ResolvedEncryption {
   readonly ring: KeyRing
   readonly refusesUnencrypted: boolean
 }
 
 const SECRET_BYTES = 32
-/** No message quotes an id or a secret: they may have been mistaken for one another. */
+/** No message quotes an id or a secret, since a caller may have confused the two. */
 const EXPECTED_SECRET = 'must be 32 bytes, or the base64 or base64url text of 32 bytes'
 
-/** @throws CacheError `CACHE_INVALID_OPTIONS`; its message holds nothing of what was given */
+/** @throws CacheError `CACHE_INVALID_OPTIONS`; its message quotes no option */
 export function resolveEncryption(options: EncryptionOptions | undefined): ResolvedEncryption | undefined {
   if (options === undefined) return undefined
-  // Anything else that is falsy or malformed must not leave values in the clear.
+  // No other falsy or malformed option may switch encryption off.
   if (typeof options !== 'object' || options === null) throw invalid('encryption must be an object')
   const { keys, unencrypted = 'refuse' } = options
   if (unencrypted !== 'refuse' && unencrypted !== 'read') {
@@ -68,7 +68,7 @@ function resolveKey(key: EncryptionKey | null | undefined, index: number): RingK
   return { id: key.id, secret: toKeyObject(secret) }
 }
 
-/** Node decodes leniently, so what was decoded must encode to the same text. */
+/** Node decodes leniently, so the decoded bytes must encode to the same text. */
 function parseSecret(text: string): Buffer | undefined {
   for (const encoding of ['base64', 'base64url'] as const) {
     const bytes = Buffer.from(text, encoding)
@@ -78,7 +78,7 @@ function parseSecret(text: string): Buffer | undefined {
   return undefined
 }
 
-/** A copy that inspection and JSON do not show, and that later changes of the caller's bytes do not reach. */
+/** A copy that neither inspection nor JSON shows, and that later changes to the caller's bytes do not reach. */
 function toKeyObject(secret: Uint8Array): KeyObject {
   return createSecretKey(secret)
 }

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 
 /**
- * What a cache entry says of itself, beside its value: the sections `entry` and `generations` of an envelope.
+ * The metadata of a cache entry: the sections `entry` and `generations` of an envelope.
  *
  * ```
- * lease        16 bytes  token, zeros where nobody refreshes the entry     ┐ scripts write these in place,
+ * lease        16 bytes  token; zeros while nobody refreshes the entry     ┐ scripts write these in place,
  *              14 bytes  its deadline: milliseconds as decimal digits      ┘ so no checksum covers them
  * freshness     8 bytes  stamp, unique to this write of the entry
  *              40 bytes  five doubles, big-endian: created at, time to live, stale-while-revalidate,
@@ -12,29 +12,29 @@ import { createHash } from 'node:crypto'
  * generations  a count (16 bits), then for each: length of its key (16 bits), the key, its 16 bytes
  * ```
  *
- * A **placeholder** stands under a key while its first value is being loaded: the byte `0x02`, the version, zeros
- * up to byte 12, and a lease at the same place as in an entry. It reads as "nothing there".
+ * A **placeholder** is stored under a key while its first value is being loaded: the byte `0x02`, the version, zeros up
+ * to byte 12, and a lease at the same offset as in an entry. A reader treats it as an absent key.
  */
 export interface EntryMeta {
-  /** Eight bytes as `latin1` text: no two writes share a stamp. */
+  /** Eight bytes as `latin1` text that identify this write of the entry. */
   readonly stamp: string
-  /** When the load began that made the value, on the server's clock. */
+  /** The time at which the load of the value began, on the server's clock. */
   readonly createdAtMs: number
   readonly ttlMs: number
   readonly staleWhileRevalidateMs: number
   readonly staleIfErrorMs: number
-  /** How long the loader took. */
+  /** The duration of the loader. */
   readonly loadCostMs: number
-  /** What the entry depends on; it is valid only while each is still equal. */
+  /** The generations that the entry depends on. It is valid only while each is still the present one. */
   readonly generations: readonly BoundGeneration[]
 }
 
-/** What an entry says of itself alone. */
+/** The metadata in the section `entry` alone. */
 export type EntryFacts = Omit<EntryMeta, 'generations'>
 
 /** A generation that an entry was bound to. */
 export interface BoundGeneration {
-  /** The stored key under which the generation lies. */
+  /** The stored key of the generation. */
   readonly storedKey: string
   /** Sixteen bytes as `latin1` text. */
   readonly generation: string
@@ -47,19 +47,19 @@ export const LEASE_BYTES: number = TOKEN_BYTES + DEADLINE_BYTES
 const STAMP_OFFSET = LEASE_OFFSET + LEASE_BYTES
 const STAMP_BYTES = 8
 const TIMES_OFFSET = STAMP_OFFSET + STAMP_BYTES
-/** Bytes of the section `entry`, which comes first. */
+/** The size of the section `entry`, which comes first. */
 export const ENTRY_SECTION_BYTES: number = LEASE_BYTES + STAMP_BYTES + 5 * 8
 export const GENERATION_BYTES = 16
 const PLACEHOLDER_MARK = 0x02
-/** Stands where nobody holds the lease. */
+/** The token of a lease that nobody holds. */
 export const NO_TOKEN: string = '\u0000'.repeat(TOKEN_BYTES)
 
-/** Whether the bytes only tell that a value is being loaded. */
+/** Whether the bytes are a placeholder. */
 export function isPlaceholder(bytes: Buffer): boolean {
   return bytes[0] === PLACEHOLDER_MARK && bytes.length === STAMP_OFFSET
 }
 
-/** The bytes that stand under a key while its value is being loaded. */
+/** The bytes of a placeholder. */
 export function placeholder(token: string, deadlineMs: number): Buffer {
   const bytes = Buffer.alloc(STAMP_OFFSET)
   bytes[0] = PLACEHOLDER_MARK
@@ -68,14 +68,14 @@ export function placeholder(token: string, deadlineMs: number): Buffer {
   return bytes
 }
 
-/** Who holds the lease in a placeholder or an entry, and until when on the server's clock. */
+/** The token of the lease in a placeholder or an entry, and its deadline on the server's clock. */
 export function readLease(bytes: Buffer): { readonly token: string; readonly deadlineMs: number } {
   const token = bytes.toString('latin1', LEASE_OFFSET, LEASE_OFFSET + TOKEN_BYTES)
   const deadlineMs = Number(bytes.toString('latin1', LEASE_OFFSET + TOKEN_BYTES, STAMP_OFFSET))
   return { token, deadlineMs: Number.isNaN(deadlineMs) ? 0 : deadlineMs }
 }
 
-/** When the lease in an entry ends, on the server's clock; 0 where nobody holds it. */
+/** The deadline of the lease in an entry, on the server's clock; 0 if nobody holds it. */
 export function leaseDeadlineMs(bytes: Buffer): number {
   const isFree = bytes[LEASE_OFFSET + TOKEN_BYTES] === 0 || bytes.readUInt32BE(LEASE_OFFSET) === 0
   return isFree ? 0 : readLease(bytes).deadlineMs
@@ -98,36 +98,39 @@ export function withLease(bytes: Buffer, token: string, deadlineMs: number): Buf
   return copy
 }
 
-/** Whether the bytes have room for a lease: a placeholder, or an envelope with the section `entry`. */
+/** Whether the bytes contain a lease: a placeholder, or an envelope with the section `entry`. */
 export function hasLease(bytes: Buffer): boolean {
   return isPlaceholder(bytes) || isEntry(bytes)
 }
 
-/** What tells this write from every other: the stamp of an entry, and a digest of anything else. */
+/** The text that identifies a write: the stamp of an entry, or a digest of any other bytes. */
 export function stampIn(bytes: Buffer): string {
   return isEntry(bytes)
     ? bytes.toString('latin1', STAMP_OFFSET, STAMP_OFFSET + STAMP_BYTES)
     : createHash('sha1').update(bytes).digest('hex')
 }
 
-/** As the scripts decide it, without the checksum: envelope, version 1, sections 1 and 2. */
-function isEntry(bytes: Buffer): boolean {
+/**
+ * Whether the bytes claim to be a cache entry: an envelope of version 1 with the sections 1 and 2. The scripts decide
+ * it by the same bytes; the checksum is not verified.
+ */
+export function isEntry(bytes: Buffer): boolean {
   return (
-    bytes.length >= STAMP_OFFSET + STAMP_BYTES &&
     bytes[0] === 1 &&
     bytes[1] === 1 &&
+    bytes.length >= STAMP_OFFSET + STAMP_BYTES &&
     ((bytes[7] as number) & 0b110) === 0b110
   )
 }
 
-/** Bytes of the section `generations`. */
+/** The size of the section `generations` in bytes. */
 export function generationsBytes({ generations }: EntryMeta): number {
   let bytes = 2
   for (const { storedKey } of generations) bytes += 2 + Buffer.byteLength(storedKey) + GENERATION_BYTES
   return bytes
 }
 
-/** Writes the section `entry` at `offset`, its lease free. */
+/** Writes the section `entry` at `offset`, with a lease that nobody holds. */
 export function writeEntrySection(target: Buffer, offset: number, meta: EntryMeta): void {
   target.fill(0, offset, offset + LEASE_BYTES)
   target.write(meta.stamp, offset + LEASE_BYTES, 'latin1')
@@ -158,12 +161,12 @@ export function writeGenerations(
   }
 }
 
-/** Reads both sections, which have been found whole by their checksum. */
+/** Reads both sections, whose checksum has been verified. */
 export function readEntryMeta(bytes: Buffer, generationsAt: number): EntryMeta {
   return { ...readEntryFacts(bytes), generations: readGenerations(bytes, generationsAt) }
 }
 
-/** What the section `entry` says. */
+/** Reads the section `entry`. */
 export function readEntryFacts(bytes: Buffer): EntryFacts {
   return {
     stamp: bytes.toString('latin1', STAMP_OFFSET, TIMES_OFFSET),
@@ -175,7 +178,7 @@ export function readEntryFacts(bytes: Buffer): EntryFacts {
   }
 }
 
-/** What the section `generations` at `offset` says. */
+/** Reads the section `generations` at `offset`. */
 export function readGenerations(bytes: Buffer, offset: number): BoundGeneration[] {
   const generations: BoundGeneration[] = []
   let at = offset + 2

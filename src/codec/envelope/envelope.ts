@@ -1,21 +1,36 @@
 import { CacheError } from '../../foundation/cache-error.ts'
-import { checksumOf } from './checksum.ts'
 import {
   encryptionSectionBytes,
   type PlacedEncryptionSection,
   readEncryptionSection,
-  TAG_BYTES,
   writeEncryptionSection,
 } from './encryption-section.ts'
 import {
   ENTRY_SECTION_BYTES,
   type EntryMeta,
   generationsBytes,
-  LEASE_BYTES,
   readEntryMeta,
   writeEntrySection,
   writeGenerations,
 } from './entry-meta.ts'
+import { additionalData, checksum } from './envelope-binding.ts'
+import {
+  COMPRESSION_CODES,
+  COMPRESSION_IDS,
+  FIXED_BYTES,
+  KNOWN_SECTIONS,
+  LONGEST_HEADER,
+  MARK,
+  MSGPACK,
+  NO_COMPRESSION,
+  SECTION_ENCRYPTION,
+  SECTION_SERIALIZER_NAME,
+  SECTION_STRUCTURES,
+  SECTIONS_OF_ENTRY,
+  SERIALIZER_CODES,
+  SERIALIZER_IDS,
+  VERSION,
+} from './envelope-format.ts'
 import type { KeyRing } from './key-ring.ts'
 import {
   STRUCTURES_SECTION_BYTES,
@@ -24,82 +39,23 @@ import {
 } from './structures-section.ts'
 import { unreadable } from './unreadable.ts'
 
-/**
- * The envelope: what stands in Redis wherever the payload is not plain JSON text or a plain pickle.
- *
- * ```
- * byte  0      0x01, which can begin neither JSON text nor a pickle
- *       1      format version, 1
- *       2      serializer: 1 json, 2 v8, 3 msgpack, 4 pickle, 0 = named in section 0
- *       3      compression: 0 none, 1 gzip, 2 brotli, 3 zstd, 4 lz4, 5 snappy
- *       4..5   where the payload begins (unsigned, big-endian)
- *       6..7   sections present, one bit each; a reader that does not know a bit cannot read the entry
- *       8..11  CRC-32 over the key as stored, bytes 0..7, what follows of the header (a lease excepted), and the payload
- *       12..   sections; then the payload
- * section 1    entry: the lease and freshness of a cache entry; comes first, for scripts to find it
- * section 0    serializer name: one length byte, then ASCII
- * section 4    structures: the dictionary of record structures that the payload refers to
- * section 3    encryption: how the payload was encrypted, after it was compressed
- * section 2    generations that a cache entry depends on; present where section 1 is
- * ```
- *
- * What sections 1 and 2 hold is told at {@link EntryMeta}, section 3 at {@link PlacedEncryptionSection}, and section 4
- * at {@link STRUCTURES_SECTION_BYTES}.
- *
- * The checksum binds an entry to its key: a flipped bit, a truncation and another key's bytes all read as a miss.
- * It finds accidents. What whoever can write to the store does is found by the tag of an encrypted payload, which
- * covers the whole header and the key, see {@link additionalData}.
- *
- * Golden payloads of each version are kept under `tests/golden/` and stay readable for ever.
- */
-const MARK = 0x01
-const VERSION = 1
-const FIXED_BYTES = 12
-const LONGEST_HEADER = 0xffff
-const SECTION_SERIALIZER_NAME = 0b001
-const SECTIONS_OF_ENTRY = 0b110
-const SECTION_ENCRYPTION = 0b1000
-const SECTION_STRUCTURES = 0b10000
-const KNOWN_SECTIONS = SECTION_SERIALIZER_NAME | SECTION_ENCRYPTION | SECTION_STRUCTURES
-
-const SERIALIZER_CODES: ReadonlyMap<string, number> = new Map([
-  ['json', 1],
-  ['v8', 2],
-  ['msgpack', 3],
-  ['pickle', 4],
-])
-const SERIALIZER_IDS: readonly string[] = inverse(SERIALIZER_CODES)
-const MSGPACK = SERIALIZER_CODES.get('msgpack')
-
-/** Ways to compress a payload, and the code of each in the header. */
-const COMPRESSION_CODES: ReadonlyMap<string, number> = new Map([
-  ['none', 0],
-  ['gzip', 1],
-  ['brotli', 2],
-  ['zstd', 3],
-  ['lz4', 4],
-  ['snappy', 5],
-])
-const COMPRESSION_IDS: readonly string[] = inverse(COMPRESSION_CODES)
-const NO_COMPRESSION = 0
-
-/** How the payload of an envelope is to be read. */
+/** The part of an envelope that says how to read its payload. */
 export interface EnvelopeHeader {
   readonly serializerId: string
   /** `'none'`, `'gzip'`, `'brotli'`, `'zstd'`, `'lz4'` or `'snappy'`. */
   readonly compressionId: string
-  /** Present where the envelope is a cache entry. */
+  /** Present if the envelope is a cache entry. */
   readonly entry?: EntryMeta | undefined
-  /** Present where the payload refers to record structures that lie elsewhere. */
+  /** Present if the payload refers to a dictionary of record structures. */
   readonly structures?: StructuresName | undefined
 }
 
-/** An envelope that has been opened: header checked, payload still encoded. */
+/** An opened envelope: its header is verified, its payload still encoded. */
 export interface OpenedEnvelope extends Omit<EnvelopeHeader, 'structures'> {
-  /** A view into the bytes that were opened; still encrypted where `encryption` is present. */
+  /** A view into the opened bytes; still encrypted if `encryption` is present. */
   readonly payload: Buffer
   readonly encryption: PlacedEncryptionSection | undefined
-  /** Where section 4 stands in the bytes that were opened; 0 where there is none. */
+  /** The offset of section 4 in the opened bytes; 0 if there is none. */
   readonly structuresAt: number
 }
 
@@ -109,8 +65,9 @@ export function isEnvelope(bytes: Buffer): boolean {
 }
 
 /**
- * Header and payload as one buffer, bound to `storedKey`.
+ * The header and the payload as one buffer, bound to `storedKey`.
  * @param ring encrypts the payload
+ * @throws CacheError `CACHE_INVALID_ARGUMENT` if the header would take more than 64 KiB
  */
 export function sealEnvelope(
   storedKey: string,
@@ -166,9 +123,9 @@ export function sealEnvelope(
 }
 
 /**
- * Checks an envelope, and tells where its payload begins if that needs no look into its sections: msgpack that is
- * neither compressed nor encrypted, of no cache entry. Then {@link PLAIN_STRUCTURES_AT} is where section 4 stands, and
- * {@link hasStructures} whether it does. 0 for any other, which {@link openChecked} opens.
+ * Verifies an envelope, and returns the offset of its payload if its sections need no parsing: msgpack that is neither
+ * compressed nor encrypted, and not a cache entry. {@link PLAIN_STRUCTURES_AT} is then the offset of section 4, and
+ * {@link hasStructures} tells whether it is present. For any other envelope it returns 0; {@link openChecked} opens it.
  * @throws CacheError as {@link openEnvelope}
  */
 export function checkEnvelope(storedKey: string, bytes: Buffer): number {
@@ -190,27 +147,27 @@ export function checkEnvelope(storedKey: string, bytes: Buffer): number {
   return isPlain ? headerBytes : 0
 }
 
-/** Where section 4 stands in an envelope that {@link checkEnvelope} found plain. */
+/** The offset of section 4 in an envelope for which {@link checkEnvelope} returned an offset. */
 export const PLAIN_STRUCTURES_AT: number = FIXED_BYTES
 
-/** Whether an envelope that has been checked has the section 4. */
+/** Whether a verified envelope has section 4. */
 export function hasStructures(bytes: Buffer): boolean {
   return ((bytes[7] as number) & SECTION_STRUCTURES) !== 0
 }
 
-/** A cache entry whose sections say nothing beyond its times, its generations, and perhaps its structures. */
+/** A cache entry that has only the sections 1 and 2, and perhaps 4. */
 export interface PlainEntry {
   readonly serializerId: string
-  /** Where section 2 begins; it ends where the payload begins. */
+  /** The offset of section 2, which ends at the payload. */
   readonly generationsAt: number
   readonly payloadAt: number
-  /** Where section 4 stands; 0 where there is none. */
+  /** The offset of section 4; 0 if there is none. */
   readonly structuresAt: number
 }
 
 /**
- * What a checked envelope is, if it is a cache entry that is neither compressed nor encrypted: the form that is read
- * most, told without a look at its sections. `undefined` for any other, which {@link openChecked} opens.
+ * A verified envelope as a cache entry that is neither compressed nor encrypted. That is the most frequent form, and it
+ * is recognised without parsing sections. `undefined` for any other, which {@link openChecked} opens.
  */
 export function plainEntryIn(bytes: Buffer): PlainEntry | undefined {
   const sections = ((bytes[6] as number) << 8) | (bytes[7] as number)
@@ -227,18 +184,21 @@ export function plainEntryIn(bytes: Buffer): PlainEntry | undefined {
   }
 }
 
-/** Whether an envelope says that its payload is encrypted. */
+/** Whether the header of an envelope says that its payload is encrypted. */
 export function isEncrypted(bytes: Buffer): boolean {
   return ((bytes[7] as number) & SECTION_ENCRYPTION) !== 0
 }
 
-/** @throws CacheError `CACHE_UNDECODABLE` where the bytes are corrupt, truncated, of another version, or belong to another key */
+/**
+ * Verifies and opens an envelope.
+ * @throws CacheError `CACHE_UNDECODABLE` if the bytes are corrupt, truncated, of another version, or of another key
+ */
 export function openEnvelope(storedKey: string, bytes: Buffer): OpenedEnvelope {
   checkEnvelope(storedKey, bytes)
   return openChecked(bytes)
 }
 
-/** As {@link openEnvelope}, for bytes that {@link checkEnvelope} has checked. */
+/** As {@link openEnvelope}, for bytes that {@link checkEnvelope} has verified. */
 export function openChecked(bytes: Buffer): OpenedEnvelope {
   const headerBytes = bytes.readUInt16BE(4)
   const sections = bytes.readUInt16BE(6)
@@ -270,9 +230,9 @@ export function openChecked(bytes: Buffer): OpenedEnvelope {
 }
 
 /**
- * The payload of an envelope in the clear.
- * @param bytes what was opened
- * @throws CacheError `CACHE_UNDECODABLE` where it was altered or moved, or its key is not in the ring
+ * The decrypted payload of an envelope, or the payload itself if it is not encrypted.
+ * @param bytes the opened bytes
+ * @throws CacheError `CACHE_UNDECODABLE` if it was altered or moved to another key, or its secret is not in the ring
  */
 export function decryptPayload(
   storedKey: string,
@@ -286,33 +246,8 @@ export function decryptPayload(
   return ring.decrypt(encryption, bound, payload)
 }
 
-/**
- * What the tag covers beside the payload: the header, with zeros for the checksum, the lease (which scripts write in
- * place) and the tag, then the key. The header tells its own length, so no other key and header give the same bytes.
- */
-function additionalData(storedKey: string, header: Buffer, tagAt: number, isEntry: boolean): Buffer {
-  const bound = Buffer.alloc(header.length + Buffer.byteLength(storedKey))
-  bound.set(header)
-  bound.fill(0, 8, isEntry ? FIXED_BYTES + LEASE_BYTES : FIXED_BYTES)
-  bound.fill(0, tagAt, tagAt + TAG_BYTES)
-  bound.write(storedKey, header.length)
-  return bound
-}
-
 function knownSerializer(code: number | undefined): string {
   const id = SERIALIZER_IDS[code as number]
   if (id === undefined) throw unreadable(`unknown serializer ${code}`)
   return id
-}
-
-/** The lease of an entry is left out, since scripts write it in place. */
-function checksum(storedKey: string, sealed: Buffer, isEntry: boolean): number {
-  return checksumOf(storedKey, sealed, 8, isEntry ? FIXED_BYTES + LEASE_BYTES : FIXED_BYTES)
-}
-
-/** Names by their code. */
-function inverse(codes: ReadonlyMap<string, number>): readonly string[] {
-  const names: string[] = []
-  for (const [name, code] of codes) names[code] = name
-  return names
 }

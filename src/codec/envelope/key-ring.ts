@@ -16,29 +16,29 @@ export interface RingKey {
   readonly secret: KeyObject
 }
 
-/** What an encryption begins with, before there is a tag. */
+/** The part of an encryption section that is known before the tag. */
 export type EncryptionStart = Omit<EncryptionSection, 'tag'>
 
 const ALGORITHM = 'aes-256-gcm'
 const SUBKEY_BYTES = 32
-/** What the derived keys are for: no other use of the same secret arrives at them. */
+/** The HKDF info: other uses of the same secret derive other keys. */
 const SUBKEY_PURPOSE = 'cachewright payload AES-256-GCM 1'
-/** Leaves a repeated nonce a chance of 2^-41 for each salt; NIST SP 800-38D §8.3 allows 2^32 uses. */
+/** With this bound a nonce repeats with a probability of 2^-41 per salt; NIST SP 800-38D §8.3 allows 2^32 uses. */
 const USES_OF_A_SUBKEY = 2 ** 28
-/** Of as many writers (processes, and their renewals) a reader remembers the derived keys. */
+/** A reader keeps the derived keys of this many salts; each writing process has one, and another after a renewal. */
 const REMEMBERED_SUBKEYS = 1_000
 
 /**
- * The keys that values are encrypted with: the first encrypts, all decrypt.
+ * The keys of encryption. The first key encrypts; all keys decrypt.
  *
- * AES-256-GCM breaks where a nonce is used twice under one key, and random nonces of 12 bytes bound the encryptions
- * that a whole fleet may make with one key to 2^32 (NIST SP 800-38D §8.3): minutes, for a busy cache. So a configured
- * secret encrypts nothing itself. Each ring draws a salt, derives a key of its own from it by HKDF-SHA256 (RFC 5869),
- * and draws another salt long before that bound. The salt is written beside the nonce, and readers derive the same
- * key, once for each salt they meet.
+ * AES-256-GCM breaks if a nonce is used twice under one key. With random nonces of 12 bytes, a whole fleet may
+ * therefore make no more than 2^32 encryptions with one key (NIST SP 800-38D §8.3), which a busy cache does in minutes.
+ * So a configured secret encrypts nothing itself. Each ring draws a salt, derives a subkey from the secret by
+ * HKDF-SHA256 (RFC 5869), and draws another salt long before that bound. The salt is stored beside the nonce, and
+ * readers derive the same subkey, once per salt.
  */
 export class KeyRing {
-  /** Names the key that encrypts. */
+  /** The id of the key that encrypts. */
   readonly keyId: string
   readonly #secrets: ReadonlyMap<string, KeyObject>
   readonly #usesOfASubkey: number
@@ -47,8 +47,8 @@ export class KeyRing {
   #usesLeft = 0
 
   /**
-   * @param keys at least one; ids are distinct
-   * @param usesOfASubkey after how many encryptions another salt is drawn
+   * @param keys at least one; their ids are distinct
+   * @param usesOfASubkey the number of encryptions after which another salt is drawn
    */
   constructor(keys: readonly [RingKey, ...RingKey[]], usesOfASubkey: number = USES_OF_A_SUBKEY) {
     this.keyId = keys[0].id
@@ -57,8 +57,8 @@ export class KeyRing {
   }
 
   /**
-   * Encrypts once, under a nonce of its own.
-   * @param bind told what the encryption begins with; returns what else the tag is to cover
+   * Encrypts a payload with a nonce of its own.
+   * @param bind receives the start of the encryption section, and returns the additional data that the tag covers
    */
   encrypt(
     payload: Uint8Array,
@@ -74,14 +74,14 @@ export class KeyRing {
   }
 
   /**
-   * What was encrypted. Nothing of it is returned before its tag has been found right.
-   * @param bound what {@link encrypt} was told to cover
-   * @throws CacheError `CACHE_UNDECODABLE` where the key is unknown or the tag does not match
+   * The decrypted payload, after its tag has been verified.
+   * @param bound the additional data that {@link encrypt} covered
+   * @throws CacheError `CACHE_UNDECODABLE` if the key is unknown or the tag does not match
    */
   decrypt({ keyId, nonce, salt, tag }: EncryptionSection, bound: Uint8Array, ciphertext: Uint8Array): Buffer {
     const secret = this.#secrets.get(keyId)
     if (secret === undefined) throw unreadable(`the key id '${keyId}' is not in the key ring`)
-    // Salts are of one length, so no other id and salt have the same name.
+    // All salts have the same length, so no other id and salt give the same name.
     const name = keyId + salt.toString('latin1')
     const remembered = this.#subkeys.get(name)
     const subkey = remembered ?? derive(secret, salt)
@@ -96,7 +96,7 @@ export class KeyRing {
         `the tag does not match: altered, moved from another key, or the secret of '${keyId}' differs`,
       )
     }
-    // Forged salts push no real ones out.
+    // Kept only after the tag was verified, so that forged salts evict no real ones.
     if (remembered === undefined) this.#subkeys.set(name, subkey)
     return payload
   }

@@ -1,4 +1,4 @@
-/** Which dictionary a payload refers to: its first `count` shapes, identified by their digest. */
+/** The name of the dictionary that a payload refers to: its first `count` shapes, identified by their digest. */
 export interface StructuresName {
   /** At least 1. */
   readonly count: number
@@ -9,11 +9,11 @@ export interface StructuresName {
 export const DIGEST_BYTES = 16
 
 /**
- * Bytes of the section 4 of an envelope: the dictionary that its payload refers to.
+ * The size of section 4 of an envelope, which names the dictionary that the payload refers to.
  *
  * ```
- * count    16 bits   how many shapes of the dictionary
- * digest   16 bytes  of exactly these
+ * count    16 bits   the number of shapes
+ * digest   16 bytes  the digest of exactly these shapes
  * ```
  */
 export const STRUCTURES_SECTION_BYTES: number = 2 + DIGEST_BYTES

@@ -1,11 +1,11 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 
-/** The error for stored bytes that are no value; `reason` must hold nothing of a value. */
+/** The error for stored bytes that are not a value. `reason` must not quote a value. */
 export function unreadable(reason: string): CacheError {
   return new CacheError('CACHE_UNDECODABLE', `The stored bytes cannot be decoded: ${reason}`)
 }
 
-/** What was met while stored bytes were decoded, as a CacheError: the cause is told by its class alone. */
+/** An error of decoding as a CacheError. Its message names only the class of the cause. */
 export function undecodable(cause: unknown): CacheError {
   if (cause instanceof CacheError) return cause
   return new CacheError('CACHE_UNDECODABLE', `The stored bytes cannot be decoded (${reasonOf(cause)})`)
@@ -16,7 +16,7 @@ export function rethrowUndecodable(cause: unknown): never {
   throw undecodable(cause)
 }
 
-/** The class of an error: a parser's message quotes the bytes it stumbled over. */
+/** The class of an error, without its message: a parser quotes the bytes that it fails at. */
 export function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.name : typeof cause
 }

@@ -8,10 +8,10 @@ export function loadMsgpackr(): Promise<MsgpackrModule> {
 }
 
 /**
- * MessagePack by `msgpackr` with its structured-clone extensions: Map, Set, Date, BigInt of any size, typed arrays,
- * cycles. As with JSON, -0 comes back as 0; a property `__proto__` comes back as `__proto_`, which is how msgpackr keeps
- * it off the prototype. Every payload carries its own record structures, so any reader can decode it; those that refer
- * to structures that lie elsewhere are `SharedStructures`' affair.
+ * MessagePack by `msgpackr` with its structured-clone extensions: Map, Set, Date, BigInt of any size, typed arrays and
+ * cycles. As with JSON, -0 becomes 0. A property `__proto__` becomes `__proto_`, since msgpackr protects the prototype.
+ * Every payload contains its own record structures, so that any reader can decode it. `SharedStructures` handles
+ * payloads that refer to a dictionary.
  */
 export function createMsgpackSerializer(msgpackr: MsgpackrModule): Serializer {
   const packer = new RecordPacker(msgpackr, [], () => {})

@@ -4,8 +4,8 @@ import type { Shape } from './shape.ts'
 export type MsgpackrModule = typeof import('msgpackr')
 
 /**
- * What every payload is written and read with: Map, Set, Date, BigInt of any size, typed arrays, cycles. Byte strings
- * that are read are copies: the buffer they lay in is another's.
+ * The options of every packer: Map, Set, Date, BigInt of any size, typed arrays and cycles. Byte strings are copied
+ * when they are read, since their buffer is used again.
  */
 const OPTIONS = {
   structuredClone: true,
@@ -15,35 +15,35 @@ const OPTIONS = {
   writeFunction: refuseFunction,
 }
 
-/** Ids of records that fit in one byte. */
+/** The number of record ids that fit in one byte. */
 const ONE_BYTE_IDS = 64
-/** Ids from here on, where they do not all fit in one byte, are completed by a second. */
+/** If the ids do not all fit in one byte, those from here on take a second one. */
 const FIRST_TWO_BYTE_ID = 32
-/** Shapes that a payload brings with it, at a time; past that it tells them again. */
+/** Shapes of its own that a payload can have at a time; beyond that it repeats them. */
 const OWN_SHAPES = 32
 
-/** What msgpackr notes on the array of names of a shape that it reads. */
+/** The names of a shape, with the properties that msgpackr sets on the array. */
 type ReadableShape = string[] & { isShared?: boolean; highByte?: number }
 
-/** Payloads are copied to here, as msgpackr makes a DataView for each buffer that it has not seen before. */
+/** Payloads are copied here, since msgpackr creates a DataView for each buffer that it has not seen before. */
 const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024)
 /** One object serves all calls. */
 const WINDOW = { start: 0, end: 0 }
 
 /**
- * MessagePack by `msgpackr`, with records of which both sides know the shapes: an id takes the place of their names.
- * Any other shape is told within the payload. Packs and unpacks synchronously.
+ * MessagePack by `msgpackr`, in which an id replaces the property names of every record whose shape both sides know. A
+ * payload contains the names of any other shape itself. It packs and unpacks synchronously.
  *
- * Three things in msgpackr this rests on (versions 1.11 to 2.1):
+ * It relies on three properties of msgpackr (versions 1.11 to 2.1):
  *
- * - `shouldShareStructure` is asked for each shape without an id as long as there is room for one more. It is always
- *   told no, so that nothing is shared but what was there from the beginning, and hence there is always room.
- * - Where more than 64 ids are possible, those from 32 on take a second byte, and a reader finds it by the shape that
- *   has the first byte as its id: so there must be one at each place from 32 to 63 (`highByte` 0), if need be one that
- *   nothing refers to. For the same reason the shapes that a payload brings begin at 64 then; in versions before 2.1
- *   those below could be misread.
- * - A shape that a payload brings may take the place of one that the reader has learned meanwhile: one that is marked
- *   `isShared` is put back when the payload has been read.
+ * - msgpackr calls `shouldShareStructure` for each shape without an id, as long as there is room for one more. The
+ *   answer is always no, so that only the given shapes are shared, and there is always room.
+ * - If more than 64 ids are possible, those from 32 on take a second byte. A reader detects it by the shape that has
+ *   the first byte as its id, so there must be a shape at each place from 32 to 63 (`highByte` 0), even if nothing
+ *   refers to it. For the same reason the shapes that a payload contains begin at 64 then; versions before 2.1 could
+ *   misread lower ones.
+ * - A shape that a payload contains may replace one that the reader has learned. One that is marked `isShared` is
+ *   restored when the payload has been read.
  */
 export class RecordPacker {
   readonly #msgpackr: MsgpackrModule
@@ -54,8 +54,8 @@ export class RecordPacker {
   #unpackr: InstanceType<MsgpackrModule['Unpackr']> | undefined
 
   /**
-   * @param note is told the names of each record that is packed and whose shape is not known, at least once a payload
-   * @param shorter a packer of the first of these shapes, whose compiled readers are taken over
+   * @param note receives the names of each packed record of an unknown shape, at least once per payload
+   * @param shorter a packer of the first of these shapes, whose compiled readers are reused
    */
   constructor(
     msgpackr: MsgpackrModule,
@@ -70,19 +70,19 @@ export class RecordPacker {
     this.#readable = shapes.map((shape, id) => compiled[id] ?? readable(shape, id))
   }
 
-  /** @throws any error where the value cannot be represented */
+  /** @throws any error if the value cannot be represented */
   pack(value: unknown): Uint8Array {
     this.#packr ??= this.#createPackr()
     return this.#packr.pack(value)
   }
 
   /**
-   * The value in a buffer from `start` to its end; shares no memory with it.
-   * @throws any error where the bytes are not what {@link pack} writes
+   * The value in a buffer from `start` to its end. It shares no memory with the buffer.
+   * @throws any error if the bytes are not a result of {@link pack}
    */
   unpack(bytes: Buffer, start: number): unknown {
     this.#unpackr ??= this.#createUnpackr()
-    // msgpackr takes an end of 0 for none.
+    // msgpackr treats an end of 0 as no end.
     if (bytes.length <= start) throw new RangeError('the payload is empty')
     if (bytes.length > SCRATCH.length) return this.#unpackr.unpack(bytes.subarray(start))
     SCRATCH.set(bytes)
@@ -105,8 +105,8 @@ export class RecordPacker {
   }
 
   /**
-   * Told of each shape that has no id. Where names are looked up, msgpackr keeps notes of its own under the name
-   * `__keys__`: records that have a property of that name would be written with the names of others.
+   * Called by msgpackr for each shape without an id. In its own lookup of names, msgpackr stores data under the name
+   * `__keys__`, so a record with a property of that name would be written with the names of another.
    */
   #keepToItself(names: unknown): false {
     if (!Array.isArray(names) || names.includes('__keys__')) {
@@ -133,7 +133,7 @@ function readable(shape: Shape, id: number): ReadableShape {
   return names
 }
 
-/** Left to itself, msgpackr writes a function as `undefined`. */
+/** By default msgpackr writes a function as `undefined`. */
 function refuseFunction(): never {
   throw new TypeError('msgpack cannot carry a function')
 }

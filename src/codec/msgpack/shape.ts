@@ -1,16 +1,19 @@
-/** The property names of a record, in their order. */
+/** The property names of a record, in order. */
 export type Shape = readonly string[]
 
-/** Most shapes of one dictionary. */
+/** The most shapes that a dictionary may have. */
 export const MOST_SHAPES = 512
-/** A record of more names than this is more likely a map: its names are data, and come once. */
+/** A record with more names is more likely used as a map, whose names are data and do not recur. */
 const MOST_NAMES = 64
 const LONGEST_NAME = 128
 
-/** What msgpackr does not carry: it reads `__proto__` as `__proto_`, and keeps notes of its own under `__keys__`. */
+/** Names that msgpackr cannot represent: it reads `__proto__` as `__proto_`, and uses `__keys__` itself. */
 const REFUSED_NAMES: ReadonlySet<string> = new Set(['__proto__', '__keys__'])
 
-/** Whether a dictionary may hold it. Whoever can write to the store can write a dictionary, so this trusts nothing. */
+/**
+ * Whether a dictionary may contain it. A dictionary is untrusted input: anyone who can write to the store can write
+ * one.
+ */
 export function isShape(names: unknown): names is Shape {
   return (
     Array.isArray(names) &&
@@ -20,7 +23,7 @@ export function isShape(names: unknown): names is Shape {
   )
 }
 
-/** A shape as text: what tells it from every other, and what a dictionary is made of. */
+/** A shape as the text that identifies it, and of which a dictionary consists. */
 export function shapeText(shape: Shape): string {
   return JSON.stringify(shape)
 }

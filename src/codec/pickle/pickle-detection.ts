@@ -1,11 +1,11 @@
-/** The opcodes of protocols 0 and 1 that can open plain data; JSON text begins with none of them. */
+/** The opcodes of protocols 0 and 1 with which plain data can begin; JSON text begins with none of them. */
 const OPENINGS: ReadonlySet<number> = new Set(Buffer.from('()]}NIJKLMFGSTUVXc'))
 const PROTO = 0x80
 const STOP = 0x2e
 
 /**
- * Whether `bytes` look like a Python pickle and not like JSON text, by their first and last bytes alone:
- * a cheap guess that says nothing about what the pickle holds.
+ * Whether the first and last bytes are those of a Python pickle, and not of JSON text. It is a cheap guess, and does
+ * not look at the content.
  */
 export function isPickle(bytes: Buffer): boolean {
   if (bytes.length < 2 || bytes[bytes.length - 1] !== STOP) return false

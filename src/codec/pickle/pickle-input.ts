@@ -1,14 +1,14 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 
-/** Python, too, refuses to read a longer decimal integer: the time it takes grows faster than its length. */
+/** The longest decimal integer; Python has the same limit, since the time to parse one grows faster than its length. */
 const MAX_DIGITS = 4_300
 
-/** Refuses the pickle. `reason` says nothing of what the pickle holds, so that it may be logged. */
+/** Refuses the pickle. `reason` must not quote its content, since it may be logged. */
 export function unreadable(reason: string): never {
   throw new SyntaxError(`Unreadable pickle: ${reason}`)
 }
 
-/** The bytes of a pickle, read from the front. Every length is checked before anything is made of it. */
+/** The bytes of a pickle, read from the front. Every length is checked before memory is allocated for it. */
 export class PickleInput {
   readonly #bytes: Buffer
   #at = 0
@@ -37,7 +37,7 @@ export class PickleInput {
     return this.#bytes.readInt32LE(this.#skip(4))
   }
 
-  /** Rounded where it is no safe integer, and then too large to be the length of anything. */
+  /** A value beyond the safe integers is rounded; it is then too large to be a valid length. */
   uint64(): number {
     return Number(this.#bytes.readBigUInt64LE(this.#skip(8)))
   }
@@ -57,22 +57,22 @@ export class PickleInput {
     return Buffer.from(this.view(length))
   }
 
-  /** A `str`. Python writes lone surrogates as if they were UTF-8; JavaScript could not tell them from text. */
+  /** A `str`. Python encodes lone surrogates as if they were UTF-8; those are refused. */
   utf8(length: number): string {
     const start = this.#skip(length)
     const text = this.#bytes.toString('utf8', start, start + length)
-    // What is malformed decodes to U+FFFD; only a string that holds one needs a second look.
+    // Malformed bytes decode to U+FFFD, so only a string that contains one needs to be verified.
     if (!text.includes('\ufffd') || isUtf8(this.#bytes.subarray(start, start + length))) return text
     return unreadable('a string that is not UTF-8')
   }
 
-  /** A `str` of Python 2, which Python 3 reads too as long as it is ASCII. */
+  /** A `str` of Python 2. Python 3 reads it too, if it is ASCII. */
   ascii(length: number): string {
     const text = this.view(length)
     return isAscii(text) ? text.toString('latin1') : unreadable('a string that is not ASCII')
   }
 
-  /** Text up to the next line feed, a character per byte. */
+  /** The text up to the next line feed, one character per byte. */
   line(): string {
     const end = this.#bytes.indexOf(0x0a, this.#at)
     if (end === -1) unreadable('cut off')
@@ -81,13 +81,13 @@ export class PickleInput {
     return line
   }
 
-  /** A place in the memo, as decimal text. */
+  /** An index of the memo, as decimal text. */
   index(): number {
     const line = this.line()
     return /^\d{1,10}$/.test(line) ? Number(line) : unreadable('a malformed reference')
   }
 
-  /** A frame tells how many bytes follow as one; it means nothing for what they say. */
+  /** A frame announces the number of bytes that belong together; it does not affect their meaning. */
   frame(): void {
     if (this.uint64() > this.#bytes.length - this.#at) unreadable('cut off')
   }
@@ -100,12 +100,12 @@ export class PickleInput {
   }
 }
 
-/** The argument of `INT`, which in protocols 0 and 1 is also how booleans are written. */
+/** The argument of `INT`, which protocols 0 and 1 also use for booleans. */
 export function parseIntOrBool(line: string): number | bigint | boolean {
   return line === '01' ? true : line === '00' ? false : parseInteger(line)
 }
 
-/** The argument of `LONG`: decimal digits, and an `L` behind them from most Pythons. */
+/** The argument of `LONG`: decimal digits, which most versions of Python end with an `L`. */
 export function parseLong(line: string): number | bigint {
   return parseInteger(line.endsWith('L') ? line.slice(0, -1) : line)
 }
@@ -133,7 +133,7 @@ const SPECIAL_FLOATS: ReadonlyMap<string, number> = new Map([
   ['nan', Number.NaN],
 ])
 
-/** The argument of `FLOAT`: what `repr` makes of it. */
+/** The argument of `FLOAT`: the result of `repr`. */
 export function parseFloatRepr(line: string): number {
   const special = SPECIAL_FLOATS.get(line)
   if (special !== undefined) return special
@@ -142,8 +142,9 @@ export function parseFloatRepr(line: string): number {
 }
 
 /**
- * The argument of `UNICODE`, in Python's raw-unicode-escape: Latin-1 in which only `\uXXXX` and `\UXXXXXXXX`
- * are escapes. Two escaped halves of a surrogate pair are refused like a lone one: in Python they stay two.
+ * The argument of `UNICODE`, in Python's raw-unicode-escape: Latin-1 in which only `\uXXXX` and `\UXXXXXXXX` are
+ * escapes. Two escaped halves of a surrogate pair are refused as a lone one is, since they stay two characters in
+ * Python.
  */
 export function parseRawUnicode(line: string): string {
   return line.replace(
@@ -171,7 +172,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
   '"': '"',
 }
 
-/** The argument of `STRING`, a quoted literal as Python 2's `repr` writes it. */
+/** The argument of `STRING`: a quoted literal, as `repr` of Python 2 writes it. */
 export function parseQuoted(line: string): string {
   const [, , body] = /^(['"])(.*)\1$/s.exec(line) ?? unreadable('a string without quotes')
   const text = (body ?? '').replace(/\\(?:x([\da-fA-F]{2})|(.?))/gs, (_, hex?: string, letter?: string) =>

@@ -1,14 +1,14 @@
 import { unreadable } from './pickle-input.ts'
 
-/** Containers within containers; a deeper pickle is refused, as code that walks the result may recurse. */
+/** The deepest nesting of containers. A deeper pickle is refused, since code that walks the result may recurse. */
 const MAX_DEPTH = 500
 
-/** What a pickle machine has on its stack. */
+/** An item on the stack of a pickle machine. */
 export type Item = null | boolean | number | bigint | string | Buffer | Date | Foreign | Container
 
-/** A class, function or time zone: legal as an argument and to be called, but never part of a result. */
+/** A class, a function or a time zone: it may be called or be an argument, but is never part of a result. */
 export class Foreign {
-  /** What a call of it makes; throws where that is no plain data. */
+  /** The result of a call; throws if that is not plain data. */
   readonly call: (args: readonly unknown[]) => Scalar | Foreign | Set<unknown>
 
   constructor(call: Foreign['call']) {
@@ -19,8 +19,8 @@ export class Foreign {
 type Scalar = Exclude<Item, Foreign | Container>
 
 /**
- * A list, dict or set under construction. Its first use inside another container closes it, so that none can
- * come to hold itself and its depth is known. Python fills a container before it uses it, except in a cycle.
+ * A list, dict or set under construction. Its first use inside another container closes it, so that no container can
+ * contain itself, and its depth is known. Python fills a container before it uses it, except in a cycle.
  */
 export class Container {
   protected content: unknown[] | Map<unknown, unknown> | Set<unknown> | Record<string, unknown>
@@ -32,7 +32,7 @@ export class Container {
     this.depth = depth
   }
 
-  /** Takes items at the end of a list. */
+  /** Appends items to a list. */
   append(items: readonly Item[]): this {
     const values = this.#admitAll(items)
     if (!Array.isArray(this.content)) unreadable('an append to what is no list')
@@ -40,7 +40,7 @@ export class Container {
     return this
   }
 
-  /** Takes members of a set. */
+  /** Adds members to a set. */
   add(items: readonly Item[]): this {
     const values = this.#admitAll(items)
     if (!(this.content instanceof Set)) unreadable('an addition to what is no set')
@@ -51,7 +51,7 @@ export class Container {
     return this
   }
 
-  /** Takes keys and values of a dict, in turn. */
+  /** Adds entries to a dict; the items are keys and values in turn. */
   assign(items: readonly Item[]): this {
     const values = this.#admitAll(items)
     if (!(this.content instanceof Map)) unreadable('an assignment to what is no dict')
@@ -63,7 +63,7 @@ export class Container {
     return this
   }
 
-  /** The value of an item that becomes part of this container. */
+  /** Returns the value of an item that becomes part of this container. */
   admit(item: Item): unknown {
     if (item instanceof Foreign) unreadable('a class or function as a value')
     if (!(item instanceof Container)) return item
@@ -72,13 +72,13 @@ export class Container {
     return item.close()
   }
 
-  /** Closes it before its first use: a frozenset takes no members. */
+  /** Closes it before its first use, since a frozenset cannot be changed. */
   freeze(): this {
     this.close()
     return this
   }
 
-  /** Its value, to which nothing will be added. */
+  /** Returns its value, which does not change any more. */
   close(): unknown {
     if (this.open && this.content instanceof Map) this.content = objectOrMap(this.content)
     this.open = false
@@ -87,13 +87,13 @@ export class Container {
 
   #admitAll(items: readonly Item[]): unknown[] {
     const values = items.map((item) => this.admit(item))
-    // Only now: one of the items may have been this very container.
+    // Checked after the items were admitted, since one of them may be this container itself.
     if (!this.open) unreadable('a container that is filled after its use')
     return values
   }
 }
 
-/** The one container that may hold what is foreign, to be the arguments of a call; then it is no value. */
+/** The only container that may have foreign items, as the arguments of a call; it is not a value then. */
 export class Tuple extends Container {
   readonly args: readonly unknown[]
   readonly #isValue: boolean
@@ -112,7 +112,7 @@ export class Tuple extends Container {
   }
 }
 
-/** `fromEntries` defines properties rather than assigning them, so that a `__proto__` is a key like any other. */
+/** `fromEntries` defines properties and does not assign them, so `__proto__` is a key like any other. */
 function objectOrMap(map: ReadonlyMap<unknown, unknown>): Map<unknown, unknown> | Record<string, unknown> {
   for (const key of map.keys()) if (typeof key !== 'string') return map as Map<unknown, unknown>
   return Object.fromEntries(map as Map<string, unknown>)
@@ -136,7 +136,7 @@ const bytesOf = new Foreign((args) => {
   return Buffer.from(content, 'latin1')
 })
 
-/** Without the optional arguments and the zero-argument call that the classes `bytes` and `bytearray` have. */
+/** As `bytesOf`, which also accepts fewer arguments, as the classes `bytes` and `bytearray` do. */
 const encodeOf = new Foreign((args) =>
   args.length === 2 ? bytesOf.call(args) : unreadable('malformed bytes'),
 )
@@ -153,7 +153,7 @@ const timezoneOf = new Foreign((args) =>
   args.length === 1 && args[0] === ZERO ? UTC : unreadable('a time zone other than timezone.utc'),
 )
 
-/** A naive datetime is refused, since it names no moment; so is one between two milliseconds. */
+/** A naive datetime is refused, since it is not a moment in time; so is one with a fraction of a millisecond. */
 const datetimeOf = new Foreign((args) => {
   const [state, zone] = args
   if (args.length !== 2 || !Buffer.isBuffer(state) || state.length !== 10) unreadable('a malformed datetime')
@@ -164,7 +164,7 @@ const datetimeOf = new Foreign((args) => {
   const year = padded(state.readUInt16BE(0), 4)
   const text = `${year}-${month}-${day}T${hours}:${minutes}:${seconds}.${padded(micros / 1_000, 3)}Z`
   const date = new Date(text)
-  // Corrupt fields make an invalid date or another one, such as the 30th of February.
+  // Corrupt fields, such as the 30th of February, give an invalid or a different date.
   const exact = year !== '0000' && !Number.isNaN(date.getTime()) && date.toISOString() === text
   return exact ? date : unreadable('a malformed datetime')
 })
@@ -184,10 +184,10 @@ const FOREIGN: ReadonlyMap<string, Foreign> = new Map([
   ['datetime.datetime', datetimeOf],
 ])
 
-/** What a pickle means by a module and a name; only names that stand for plain data are known. */
+/** The object that a module and a name refer to. Only names that stand for plain data are known. */
 export function findForeign(module: unknown, name: unknown): Foreign {
   if (typeof module !== 'string' || typeof name !== 'string') unreadable('a malformed name')
-  // As Python 2 called it, and protocols below 3 still do.
+  // The name of the module in Python 2, which protocols below 3 still use.
   const home = module === '__builtin__' ? 'builtins' : module
   return FOREIGN.get(`${home}.${name}`) ?? unreadable('a class or function that is no plain data')
 }

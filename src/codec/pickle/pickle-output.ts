@@ -1,6 +1,6 @@
 import { OP } from './pickle-opcodes.ts'
 
-/** The bytes of a pickle as they are written, in a buffer that doubles when it is full. */
+/** Collects the bytes of a pickle in a buffer that doubles when it is full. */
 export class PickleOutput {
   #bytes = Buffer.allocUnsafe(512)
   #length = 0
@@ -18,7 +18,7 @@ export class PickleOutput {
     for (const byte of bytes) this.byte(byte)
   }
 
-  /** An opcode with its operand, in one byte where it fits and in four where not. */
+  /** Writes an opcode with its operand, in one byte if it fits, else in four. */
   sized(operand: number, short: number, long: number): void {
     if (operand <= 0xff) {
       this.byte(short)
@@ -51,7 +51,7 @@ export class PickleOutput {
     this.#bytes.set(bytes, at)
   }
 
-  /** Makes room for `size` bytes and returns where they begin; the buffer may be another one afterwards. */
+  /** Makes room for `size` bytes, and returns their offset. It may replace the buffer. */
   #advance(size: number): number {
     const start = this.#length
     this.#length += size

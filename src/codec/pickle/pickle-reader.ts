@@ -12,17 +12,16 @@ import { Container, Foreign, findForeign, type Item, Tuple } from './pickle-obje
 import { OP } from './pickle-opcodes.ts'
 
 /**
- * The value in a Python pickle of protocol 0 to 5, where it is plain data (`createPickleSerializer` has the
- * table).
+ * The value in a Python pickle of protocol 0 to 5, if it is plain data (`createPickleSerializer` has the table).
  *
- * A pickle is a program for a stack machine. This machine has only the opcodes that build data, and it calls
- * nothing: a class or function named in the pickle is looked up among the few that stand for data, such as
- * `builtins.set`, and what it would have made is built here. Work and memory are linear in the input.
+ * A pickle is a program for a stack machine. This machine has only the opcodes that build data, and it calls nothing. A
+ * class or function that a pickle names is looked up among the few that stand for data, such as `builtins.set`, and its
+ * result is built here. Time and memory are linear in the size of the input.
  *
  * @returns a value that shares no memory with `bytes`
- * @throws SyntaxError where the bytes are no such pickle, are cut off or run on, or where the result could not
- * equal what Python holds: lone surrogates, microseconds, datetimes not in `timezone.utc`, cycles, nesting
- * over 500 deep.
+ * @throws SyntaxError if the bytes are not such a pickle, are cut off or have a rest, or if the result could not equal
+ * the value in Python: lone surrogates, microseconds, datetimes not in `timezone.utc`, cycles, and nesting of more than
+ * 500 levels
  */
 export function decodePickle(bytes: Buffer): unknown {
   return new PickleMachine(bytes).run()
@@ -30,7 +29,7 @@ export function decodePickle(bytes: Buffer): unknown {
 
 type Operation = (machine: PickleMachine, input: PickleInput) => void
 
-/** What each opcode does; an opcode that is not here is not for plain data. */
+/** The operation of each opcode; the opcodes that are missing here do not build plain data. */
 const OPERATIONS: Readonly<Record<number, Operation>> = {
   // Structure
   [OP.PROTO]: (_, input) => void (input.byte() <= 5 || unreadable('an unknown protocol')),
@@ -94,7 +93,7 @@ const OPERATIONS: Readonly<Record<number, Operation>> = {
   [OP.FROZENSET]: (machine) => machine.push(new Container(new Set()).add(machine.popMark()).freeze()),
   [OP.ADDITEMS]: (machine) => machine.add(machine.popMark()),
 
-  // Names, and calls of the few that stand for data
+  // Names, and calls of those that stand for data
   [OP.GLOBAL]: (machine, input) => machine.push(findForeign(input.line(), input.line())),
   [OP.STACK_GLOBAL]: (machine) => machine.findForeign(),
   [OP.REDUCE]: (machine) => machine.reduce(),
@@ -103,14 +102,14 @@ const OPERATIONS: Readonly<Record<number, Operation>> = {
 class PickleMachine {
   readonly #input: PickleInput
   readonly #stack: Item[] = []
-  /** Heights of the stack above which an operation takes its items, the innermost last. */
+  /** The stack heights above which an operation takes its items; the innermost is the last. */
   readonly #marks: number[] = []
   readonly #memo = new Map<number, Item>()
   #callAllowance: number
 
   constructor(bytes: Buffer) {
     this.#input = new PickleInput(bytes)
-    // What Python writes for a bytearray makes its content twice, and every other call once.
+    // The calls that Python writes for a bytearray build its content twice; every other call builds it once.
     this.#callAllowance = bytes.length * 2
   }
 
@@ -193,7 +192,7 @@ class PickleMachine {
     this.push(made instanceof Set ? new Container(made, tuple.depth - 1).freeze() : made)
   }
 
-  /** Arguments can be shared: without a bound, a small pickle could have them copied over and over. */
+  /** Arguments can be shared, so without a bound a small pickle could copy them many times. */
   #spend(made: unknown): void {
     if (made instanceof Set) this.#callAllowance -= made.size
     if (Buffer.isBuffer(made)) this.#callAllowance -= made.length

@@ -2,20 +2,20 @@ import { types } from 'node:util'
 import { OP } from './pickle-opcodes.ts'
 import { PickleOutput } from './pickle-output.ts'
 
-/** Containers within containers; a deeper value is taken for a mistake. */
+/** The deepest nesting of containers; a deeper value is refused as a mistake. */
 const MAX_DEPTH = 500
 
-/** What the memo holds for a container whose items are still being written: to meet it again is a cycle. */
+/** The memo index of a container whose items are still being written; a reference to it is a cycle. */
 const UNFINISHED = -1
 
-/** Stands in the memo for the time zone that every datetime refers to. */
+/** The memo key of the time zone that every datetime refers to. */
 const UTC = Symbol('datetime.timezone.utc')
 
 /**
- * `value` as a Python pickle of protocol 4. Equal strings and shared objects are written once.
- * @throws TypeError where the value, or a part of it, has no exact counterpart among Python's plain data:
- * `undefined`, functions, symbols, class instances, cycles, lone surrogates, an invalid `Date`, keys and set
- * members that Python cannot hash or would take for one another (`1` and `true`), nesting over 500 deep.
+ * A value as a Python pickle of protocol 4. Equal strings and shared objects are written once.
+ * @throws TypeError if the value or a part of it has no exact counterpart among the plain data of Python: `undefined`,
+ * functions, symbols, class instances, cycles, lone surrogates, an invalid `Date`, keys and set members that Python
+ * cannot hash or considers equal (`1` and `true`), and nesting of more than 500 levels
  */
 export function encodePickle(value: unknown): Buffer {
   return new PickleWriter().write(value)
@@ -28,11 +28,11 @@ interface Frame {
   readonly fill: number
 }
 
-/** Keeps the containers it is inside of on a stack of its own, so that no value can exhaust the program's. */
+/** Writes with a stack of its own and without recursion, so that no value can exhaust the call stack. */
 class PickleWriter {
   readonly #output = new PickleOutput()
   readonly #frames: Frame[] = []
-  /** Where Python's memo holds what has been written. */
+  /** The index in Python's memo of each value that has been written. */
   readonly #memo = new Map<unknown, number>()
   #memoized = 0
 
@@ -65,13 +65,13 @@ class PickleWriter {
     } else if (value !== (value | 0)) {
       this.#long(BigInt(value))
     } else {
-      // A negative one, taken as unsigned, is over 255 and has the bits of its two's complement.
+      // A negative number, converted to unsigned, is over 255 and has the bits of its two's complement.
       this.#output.sized(value >>> 0, OP.BININT1, OP.BININT)
     }
   }
 
   #long(value: bigint): void {
-    // Half of the hex digits, rounded down, and one: always room for the sign bit of two's complement.
+    // Half of the hex digits, rounded down, plus one byte: this always leaves room for the sign bit.
     const magnitude = value < 0n ? ~value : value
     const length = Math.floor(magnitude.toString(16).length / 2) + 1
     const hex = BigInt.asUintN(length * 8, value).toString(16)
@@ -99,7 +99,7 @@ class PickleWriter {
     this.#memoize(bytes)
   }
 
-  /** As Python does it: `datetime(state, timezone.utc)`, where `timezone.utc` is `timezone(timedelta(0, 0, 0))`. */
+  /** Writes `datetime(state, timezone.utc)` as Python does; `timezone.utc` is `timezone(timedelta(0, 0, 0))`. */
   #date(date: Date): void {
     this.#global('datetime')
     this.#byteString(datetimeState(date))
@@ -139,7 +139,7 @@ class PickleWriter {
     this.#memo.set(value, this.#memoized++)
   }
 
-  /** Refers back to `value` where it has been written already. */
+  /** Writes a reference to `value` if it was written before. */
   #recall(value: unknown): boolean {
     const index = this.#memo.get(value)
     if (index === undefined) return false
@@ -149,7 +149,9 @@ class PickleWriter {
   }
 }
 
-/** The opcode of the empty container, its items in the order to be written, and the opcode that puts them in. */
+/**
+ * The opcode of the empty container, its items in the order in which they are written, and the opcode that adds them.
+ */
 function contentsOf(value: object): readonly [number, Iterator<unknown>, number] {
   switch (Object.getPrototypeOf(value)) {
     case Array.prototype:
@@ -176,11 +178,11 @@ function* pairwise(entries: Iterable<readonly [unknown, unknown]>): Generator<un
   }
 }
 
-/** Throws where Python could not hash a key, or would take two of them for one and so lose an entry. */
+/** Throws if Python cannot hash a key, or considers two of them equal and so would lose an entry. */
 function checkKeys(keys: Iterable<unknown>): void {
   const identities = new Set<unknown>()
   for (const key of keys) {
-    // These equal only themselves, in both languages.
+    // In both languages these are equal only to themselves.
     if (typeof key === 'string' || key === null) continue
     const identity = pythonIdentity(key)
     if (identities.has(identity)) throw unpicklable('two keys that are equal in Python')
@@ -188,7 +190,7 @@ function checkKeys(keys: Iterable<unknown>): void {
   }
 }
 
-/** A value that two keys have in common where Python finds them equal: there `1 == 1.0 == True`. */
+/** A value that two keys share if Python considers them equal: there `1 == 1.0 == True`. */
 function pythonIdentity(key: unknown): number | bigint | string {
   if (typeof key === 'boolean') return Number(key)
   if (typeof key === 'number') return Number.isInteger(key) && !Number.isSafeInteger(key) ? BigInt(key) : key
@@ -202,7 +204,7 @@ function isDate(value: unknown): value is Date {
   return types.isDate(value) && Object.getPrototypeOf(value) === Date.prototype
 }
 
-/** The ten bytes in which Python pickles a datetime: big-endian year, month to second, microseconds. */
+/** The ten bytes of a pickled datetime: year (big-endian), month, day, hour, minute, second, microseconds. */
 function datetimeState(date: Date): Buffer {
   const year = date.getUTCFullYear()
   if (!(year >= 1 && year <= 9999)) throw unpicklable('an invalid Date, or one outside the years 1 to 9999')

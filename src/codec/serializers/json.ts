@@ -4,18 +4,18 @@ import type { Serializer } from '../../contract/serializer.ts'
 const QUOTE = 0x22
 
 /**
- * Plain JSON text (RFC 8259), readable by `redis-cli` and every other language.
+ * Plain JSON text (RFC 8259), which `redis-cli` and every other language can read.
  *
- * Carries what JSON carries. `undefined` properties are left out and `toJSON` is honoured (a `Date` becomes its
- * ISO string); everything that `JSON.stringify` would silently change into something else (functions, symbols,
- * NaN, infinities, Map, Set, typed arrays, RegExp, Error, holes in arrays) is refused instead.
+ * It omits `undefined` properties and calls `toJSON` (a `Date` becomes its ISO string), as `JSON.stringify` does. It
+ * refuses everything that `JSON.stringify` would silently change: functions, symbols, NaN, infinities, Map, Set, typed
+ * arrays, RegExp, Error and holes in arrays.
  */
 export const jsonSerializer: Serializer = Object.freeze({
   id: 'json',
 
   encode(value: unknown): string {
     const text: string | undefined = JSON.stringify(value)
-    // After stringify, so that a cycle has already been reported and the walk below ends.
+    // After stringify, which throws for a cycle, so that this walk ends.
     assertJson(value)
     return text
   },
@@ -27,9 +27,9 @@ export const jsonSerializer: Serializer = Object.freeze({
 })
 
 /**
- * A string literal without escapes is its own text: one copy and two searches in place of a parser. (It lets
- * raw control characters through, which JSON wants escaped; their meaning is not in doubt.)
- * @returns `undefined` where it has escapes, or is not one literal
+ * The text of a string literal without escapes, by one copy and two searches in place of a parser. It accepts raw
+ * control characters, which JSON requires to be escaped; their meaning is clear.
+ * @returns `undefined` if the literal has escapes, or the bytes are not one literal
  */
 function plainString(bytes: Buffer): string | undefined {
   if (bytes.length < 2 || bytes[bytes.length - 1] !== QUOTE) return undefined
@@ -38,8 +38,8 @@ function plainString(bytes: Buffer): string | undefined {
 }
 
 /**
- * Refuses what JSON text would silently turn into something else. A walk of its own costs a tenth of
- * `JSON.stringify`; a replacer function would cost several times as much as that.
+ * Refuses values that JSON text would silently change. This walk costs a tenth of `JSON.stringify`; a replacer function
+ * would cost several times as much as the walk.
  */
 function assertJson(value: unknown): void {
   switch (typeof value) {
@@ -66,7 +66,7 @@ function assertJsonObject(value: Record<string, unknown>): void {
   const prototype: unknown = Object.getPrototypeOf(value)
   const isPlain = prototype === Object.prototype || prototype === null
   if (!isPlain && isOpaque(value)) throw notJson(value)
-  // `for … in` keeps to V8's enumeration cache, where Object.keys makes an array for every object.
+  // `for … in` uses the enumeration cache of V8; Object.keys would allocate an array for every object.
   for (const name in value) {
     const property = value[name]
     if (property === undefined || (!isPlain && !Object.hasOwn(value, name))) continue
@@ -83,7 +83,7 @@ function notJson(value: unknown): TypeError {
   return new TypeError(`JSON cannot carry ${typeof value === 'number' ? value : kind}`)
 }
 
-/** Built-in objects whose content is not in their properties, or which JSON would write as something else. */
+/** Whether a built-in object has its content outside its properties, or becomes something else in JSON. */
 function isOpaque(value: object): boolean {
   return (
     ArrayBuffer.isView(value) ||

@@ -13,8 +13,8 @@ const LOADERS: Readonly<Record<SerializerName, () => Promise<Serializer>>> = {
 }
 
 /**
- * The serializers a reader may meet, by id. Those that rest on an optional peer are loaded when the
- * configuration names them, or when the first value written with them is read.
+ * The serializers by id. One that needs an optional peer is loaded when the configuration names it, or when the first
+ * value that was written with it is read.
  */
 export class SerializerRegistry {
   readonly #ready = new Map<string, Serializer>([
@@ -22,7 +22,7 @@ export class SerializerRegistry {
     ['v8', v8Serializer],
   ])
 
-  /** @param custom serializers of the caller's own, for writing or only for reading */
+  /** @param custom serializers of the caller, for writing or only for reading */
   constructor(custom: readonly Serializer[]) {
     for (const serializer of custom) {
       assertSerializer(serializer)
@@ -35,7 +35,7 @@ export class SerializerRegistry {
     return this.#ready.get(id)
   }
 
-  /** @throws CacheError `CACHE_MISSING_PEER`; `CACHE_UNDECODABLE` where nobody registered that id */
+  /** @throws CacheError `CACHE_MISSING_PEER`; `CACHE_UNDECODABLE` if there is no serializer of that id */
   async load(id: string): Promise<Serializer> {
     const ready = this.#ready.get(id)
     if (ready !== undefined) return ready
@@ -47,7 +47,7 @@ export class SerializerRegistry {
   }
 }
 
-/** Whether `name` is a serializer of ours. */
+/** Whether `name` is one of the built-in serializers. */
 export function isSerializerName(name: unknown): name is SerializerName {
   return typeof name === 'string' && Object.hasOwn(LOADERS, name)
 }

@@ -2,8 +2,8 @@ import { deserialize, serialize } from 'node:v8'
 import type { Serializer } from '../../contract/serializer.ts'
 
 /**
- * V8's structured clone: Map, Set, Date, BigInt, RegExp, Error, typed arrays, `undefined` in objects, cycles and
- * shared references. For Node readers only; functions and symbols are refused, class instances lose their class.
+ * The structured clone of V8: Map, Set, Date, BigInt, RegExp, Error, typed arrays, `undefined` in objects, cycles and
+ * shared references. Only Node can read it. Functions and symbols are refused; class instances lose their class.
  */
 export const v8Serializer: Serializer = Object.freeze({
   id: 'v8',
@@ -12,7 +12,7 @@ export const v8Serializer: Serializer = Object.freeze({
     return serialize(value)
   },
 
-  /** Decodes from a copy: typed arrays in the result would otherwise share memory with the network buffer. */
+  /** Decodes a copy, since typed arrays in the result would share memory with the network buffer otherwise. */
   decode(bytes: Buffer): unknown {
     return deserialize(Buffer.from(bytes))
   },

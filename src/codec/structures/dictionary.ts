@@ -2,25 +2,25 @@ import { createHash } from 'node:crypto'
 import { DIGEST_BYTES, type StructuresName } from '../envelope/structures-section.ts'
 import { isShape, MOST_SHAPES, type Shape, shapeText } from '../msgpack/shape.ts'
 
-/** Where no more than this is left of a dictionary, nothing is learned any more. */
+/** A dictionary with less room than this learns nothing more. */
 const SMALL_SHAPE_BYTES = 64
-/** Most bytes of a dictionary as text. */
+/** The largest size of a dictionary as text, in bytes. */
 export const MOST_DICTIONARY_BYTES: number = 64 * 1024
 
 /**
- * An append-only list of shapes. The id of a record is the place of its shape, so a dictionary reads whatever one that
- * it extends has written.
+ * An append-only list of shapes. The id of a record is the index of its shape, so a dictionary reads everything that
+ * was written with one that it extends.
  *
- * It is named by what it holds: the digest of `n` shapes is the first 16 bytes of SHA-256 over the digest of the first
- * `n - 1` (zeros for none) and the `n`-th as JSON text. A digest for each length is kept, so that a reader can tell
- * whether an entry was written with a beginning of what it has.
+ * Its name depends on its content: the digest of `n` shapes is the first 16 bytes of SHA-256 over the digest of the
+ * first `n - 1` (zeros for none) and the `n`-th as JSON text. It keeps a digest for each length, so that a reader knows
+ * whether an entry was written with a prefix of the dictionary.
  */
 export class Dictionary {
   static readonly EMPTY: Dictionary = new Dictionary([], new Set(), Buffer.alloc(0), 1)
 
   readonly shapes: readonly Shape[]
   readonly #texts: ReadonlySet<string>
-  /** Of the first shape, of the first two, and so on. */
+  /** The digest of the first shape, of the first two, and so on. */
   readonly #digests: Buffer
   readonly #bytes: number
   #name: StructuresName | undefined
@@ -32,7 +32,7 @@ export class Dictionary {
     this.#bytes = bytes
   }
 
-  /** What {@link toText} made; `undefined` where the text is no such list, or passes a limit. */
+  /** The inverse of {@link toText}; `undefined` if the text is not such a list, or exceeds a limit. */
   static parse(text: string): Dictionary | undefined {
     const shapes: unknown = JSON.parse(text)
     if (!Array.isArray(shapes) || !shapes.every(isShape)) return undefined
@@ -44,13 +44,13 @@ export class Dictionary {
     return this.shapes.length
   }
 
-  /** What an entry says that was written with all of it; `undefined` where it is empty. */
+  /** The name in an entry that was written with the whole dictionary; `undefined` if it is empty. */
   get name(): StructuresName | undefined {
     if (this.size > 0) this.#name ??= { count: this.size, digest: this.#digestOf(this.size) }
     return this.#name
   }
 
-  /** Whether hardly any other shape fits in. */
+  /** Whether there is hardly room for another shape. */
   get isFull(): boolean {
     return this.size >= MOST_SHAPES || this.#bytes + SMALL_SHAPE_BYTES > MOST_DICTIONARY_BYTES
   }
@@ -59,10 +59,10 @@ export class Dictionary {
     return this.#texts.has(text)
   }
 
-  /** Whether its first `count` shapes have the digest that stands in `bytes` at `offset`. */
+  /** Whether its first `count` shapes have the digest in `bytes` at `offset`. */
   isNamed(count: number, bytes: Buffer, offset: number): boolean {
     if (count === 0 || count > this.size) return false
-    // A loop over sixteen bytes costs a fifth of a call to `compare`.
+    // A loop over sixteen bytes takes a fifth of the time of a call to `compare`.
     const from = (count - 1) * DIGEST_BYTES
     for (let index = 0; index < DIGEST_BYTES; index++) {
       if (this.#digests[from + index] !== bytes[offset + index]) return false
@@ -70,12 +70,12 @@ export class Dictionary {
     return true
   }
 
-  /** Whether it begins with all of the other's shapes. */
+  /** Whether it begins with all shapes of the other dictionary. */
   extends(other: Dictionary): boolean {
     return other.name === undefined || this.isNamed(other.size, other.name.digest, 0)
   }
 
-  /** A dictionary that extends this one by those shapes that it lacks and that fit in. */
+  /** A dictionary that extends this one by the given shapes, as far as they are new and there is room. */
   with(added: Iterable<Shape>): Dictionary {
     const shapes = [...this.shapes]
     const texts = new Set(this.#texts)

@@ -1,29 +1,29 @@
 import { type MsgpackrModule, RecordPacker } from '../msgpack/record-packer.ts'
 import { Dictionary } from './dictionary.ts'
 
-/** A dictionary and what reads and writes with it. */
+/** A dictionary and its packer. */
 export interface KnownDictionary {
   readonly dictionary: Dictionary
   readonly packer: RecordPacker
 }
 
-/** Dictionaries that are kept for reading, beside the current one. */
+/** The most dictionaries that are kept for reading, beside the current one. */
 const MOST_OTHERS = 7
 
 /**
- * The dictionaries that a process can read with: the current one, with which it writes, and those it had before
- * another process's took its place. One that another extends is no longer needed.
+ * The dictionaries of a process: the current one, with which it writes, and earlier ones that the dictionary of another
+ * process has replaced, for reading. A dictionary that another one extends is dropped.
  */
 export class KnownDictionaries {
   readonly #msgpackr: MsgpackrModule
   readonly #note: (names: readonly string[]) => void
-  /** For payloads that refer to nothing. */
+  /** The packer of payloads that refer to no dictionary. */
   readonly none: KnownDictionary
   #current: KnownDictionary
-  /** The last used first. */
+  /** The most recently used one first. */
   #others: readonly KnownDictionary[] = []
 
-  /** @param note as {@link RecordPacker} has it */
+  /** @param note see {@link RecordPacker} */
   constructor(msgpackr: MsgpackrModule, note: (names: readonly string[]) => void) {
     this.#msgpackr = msgpackr
     this.#note = note
@@ -35,7 +35,7 @@ export class KnownDictionaries {
     return this.#current
   }
 
-  /** Makes a dictionary that lies in the store the current one, unless it is a beginning of it. */
+  /** Makes the dictionary in the store the current one, unless the current one extends it. */
   meet(dictionary: Dictionary): void {
     const before = this.#current
     if (before.dictionary.extends(dictionary)) return
@@ -47,7 +47,7 @@ export class KnownDictionaries {
     this.#current = { dictionary, packer }
   }
 
-  /** What reads the payload of an entry whose section 4 stands in `bytes` at `offset`. */
+  /** The packer that reads the payload of an entry whose section 4 is in `bytes` at `offset`. */
   find(bytes: Buffer, offset: number): RecordPacker | undefined {
     const count = (bytes[offset] as number) * 256 + (bytes[offset + 1] as number)
     const { dictionary, packer } = this.#current

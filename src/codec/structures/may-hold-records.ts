@@ -1,4 +1,4 @@
-/** Whether something within the value may be written as a record. Errs on the side of yes, since it looks no further. */
+/** Whether the value may contain a record. It does not look deeper than one level, and answers yes in doubt. */
 export function mayHoldRecords(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false
   if (Array.isArray(value)) return value.some(mayHoldRecordsWithin)

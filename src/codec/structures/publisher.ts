@@ -7,17 +7,17 @@ import type { KnownDictionaries } from './known-dictionaries.ts'
 import { openDictionary, sealDictionary } from './sealed-dictionary.ts'
 import type { StructureStore } from './structure-store.ts'
 
-/** What is learned within this time is published together. */
+/** Shapes that are learned within this time are published together. */
 const GATHERING_MS = 10
-/** How often a process that writes with the dictionary makes sure that it is still there. */
+/** The interval at which a process that writes with the dictionary asserts it in the store. */
 const ASSERTION_MS = 30_000
-/** How long a dictionary stays that nobody asserts: longer than what was written with it, as a rule. */
+/** The time to live of a dictionary that is not asserted; as a rule longer than that of the entries written with it. */
 const LIFE_MS = 30 * 24 * 60 * 60 * 1_000
-/** Others may publish at the same time; each attempt takes in what they did. */
+/** Other processes may publish at the same time; each attempt merges what they did. */
 const MOST_ATTEMPTS = 5
 const RETRY_MS = 30_000
 
-/** What a {@link Publisher} is made of. */
+/** The parts of a {@link Publisher}. */
 export interface PublisherParts {
   readonly store: StructureStore
   readonly encryption: ResolvedEncryption | undefined
@@ -26,27 +26,27 @@ export interface PublisherParts {
   readonly timers: Timers
 }
 
-/** What is known to lie in the store. */
+/** The content of the store, as far as it is known. */
 interface Stored {
   readonly bytes: Buffer
-  /** `undefined` where the bytes are no dictionary that may stay as it is. */
+  /** `undefined` if the bytes are not a dictionary, or one that has to be sealed again. */
   readonly dictionary: Dictionary | undefined
 }
 
 /**
- * Appends shapes to the dictionary in the store, and sees to it that it stays there. In the background, one step at a
- * time, silently: whatever fails is tried again later, and until then values are written as they were before.
+ * Appends shapes to the dictionary in the store, and keeps the dictionary alive there. It works in the background, one
+ * step at a time and without errors: a failed step is repeated later, and until then values are written as before.
  *
- * Each step is a compare-and-set on the bytes that lie there. Where they are others than expected, they win: a
- * dictionary that extends ours is taken over; to one that went another way our shapes are appended, and ours remains
- * for reading. So processes that learn at the same time arrive at the same list.
+ * Each step is a compare-and-set on the stored bytes. If these are not the expected ones, they win: a dictionary that
+ * extends ours replaces it, and one that diverges is extended by our shapes, while ours stays for reading. So processes
+ * that learn at the same time arrive at the same list.
  */
 export class Publisher {
   readonly #parts: PublisherParts
-  /** Shapes to be appended, by their text. */
+  /** The shapes that are to be appended, by their text. */
   readonly #pending = new Map<string, Shape>()
   #stored: Stored | undefined
-  /** From when on a use of the dictionary asks for its assertion. */
+  /** The time from which a use of the dictionary triggers an assertion. */
   #assertFromMs = 0
   #cancel: (() => void) | undefined
   #publishing: Promise<void> | undefined
@@ -57,17 +57,17 @@ export class Publisher {
     this.#parts = parts
   }
 
-  /** Whether nothing can be learned any more. */
+  /** Whether there is no room for another shape. */
   get isFull(): boolean {
     return this.#pending.size >= MOST_SHAPES || this.#parts.known.current.dictionary.isFull
   }
 
-  /** Whether the dictionary at hand lies in the store, as far as is known. */
+  /** Whether the current dictionary is in the store, as far as is known. */
   get isThere(): boolean {
     return this.#isThere
   }
 
-  /** Has a shape appended, if it is new and fits in. */
+  /** Appends a shape in the background, if it is new and there is room. */
   learn(shape: Shape): void {
     const { dictionary } = this.#parts.known.current
     if (dictionary.with([shape]) === dictionary) return
@@ -75,7 +75,7 @@ export class Publisher {
     this.#schedule(GATHERING_MS)
   }
 
-  /** The dictionary was written with, or would have been if it were there. */
+  /** A value was written with the dictionary, or would have been if it were in the store. */
   used(): void {
     const nowMs = this.#parts.clock.monotonicMs()
     if (nowMs < this.#assertFromMs) return
@@ -83,16 +83,16 @@ export class Publisher {
     this.#schedule(0)
   }
 
-  /** It is not there any more: nothing is to be written with it until it is, and the next use brings it back. */
+  /** The dictionary is no longer in the store. No value is written with it until the next use has stored it again. */
   removed(): void {
     this.#isThere = false
     this.#assertFromMs = 0
   }
 
   /**
-   * Takes in what was read from the store.
-   * @param bytes `null` where nothing lies there
-   * @param found the dictionary in them, if it may be trusted
+   * Merges the content of the store.
+   * @param bytes `null` if there is none
+   * @param found the dictionary in the bytes, if it may be trusted
    */
   met(bytes: Buffer | null, found: Dictionary | undefined): void {
     const { encryption, known } = this.#parts
@@ -122,7 +122,7 @@ export class Publisher {
     if (this.#pending.size > 0) this.#schedule(GATHERING_MS)
   }
 
-  /** Never rejects. What is under way ends when the store is closed. */
+  /** Never rejects. A step that is under way ends when the store is closed. */
   async stop(): Promise<void> {
     this.#isOpen = false
     this.#cancel?.()
@@ -144,15 +144,15 @@ export class Publisher {
   async #publish(): Promise<void> {
     try {
       for (let attempts = 0; attempts < MOST_ATTEMPTS && this.#isOpen; attempts++) {
-        // What was learned during one step is appended by the next.
+        // Shapes that are learned during one step are appended by the next one.
         if ((await this.#attempt()) && this.#pending.size === 0) return
       }
     } catch {
-      // The store is away, or holds another type there: it is tried again later.
+      // The store cannot be reached, or the key holds another type: a later step tries again.
     }
   }
 
-  /** Whether what is to be there is there. */
+  /** One step; `true` if the store now has all shapes. */
   async #attempt(): Promise<boolean> {
     const { clock, encryption, known, store } = this.#parts
     const offered = [...this.#pending]

@@ -3,8 +3,8 @@ import { decryptPayload, isEnvelope, openEnvelope, sealEnvelope } from '../envel
 import { Dictionary, MOST_DICTIONARY_BYTES } from './dictionary.ts'
 
 /**
- * A dictionary as it is stored: JSON text in an envelope, so that its checksum binds it to its key, and encrypted where
- * values are, since names of properties are data, too.
+ * The stored form of a dictionary: JSON text in an envelope, whose checksum binds it to its key. It is encrypted if
+ * values are, since property names are data too.
  */
 export function sealDictionary(
   storedKey: string,
@@ -15,7 +15,7 @@ export function sealDictionary(
   return sealEnvelope(storedKey, header, Buffer.from(dictionary.toText()), encryption?.ring)
 }
 
-/** The dictionary in stored bytes; `undefined` where they hold none that may be trusted. */
+/** The dictionary in stored bytes; `undefined` if they contain none that may be trusted. */
 export function openDictionary(
   storedKey: string,
   bytes: Buffer,

@@ -1,26 +1,26 @@
 import { LRUCache } from 'lru-cache'
 import { isShape, type Shape, shapeText } from '../msgpack/shape.ts'
 
-/** A shape is worth an id when this many values have had it. */
+/** A shape gets an id when this many values have had it. */
 const VALUES_TO_ADMIT = 3
-/** Objects that are used as maps bring a new shape with every value: of so many shapes the last uses are remembered. */
+/** The most candidates that are kept; objects that are used as maps have a new shape with every value. */
 const REMEMBERED = 256
 
 interface Candidate {
-  /** How many values had it. */
+  /** The number of values that had the shape. */
   values: number
-  /** The last of them. */
+  /** The number of the last such value. */
   lastValue: number
 }
 
-/** Shapes that were written without an id, and how often. */
+/** Counts the shapes that are written without an id. */
 export class ShapeCandidates {
   readonly #seen = new LRUCache<string, Candidate>({ max: REMEMBERED })
 
   /**
-   * Notes that a value has a record of these names.
-   * @param value number of the value; one value counts once
-   * @returns the shape where it is to be admitted, which is told once
+   * Counts a record with these names.
+   * @param value the number of the value that contains it; one value counts once
+   * @returns the shape, once, when it is to get an id
    */
   note(names: readonly string[], value: number): Shape | undefined {
     if (!isShape(names)) return undefined

@@ -13,14 +13,14 @@ import { ShapeCandidates } from './shape-candidates.ts'
 import type { StructureStore } from './structure-store.ts'
 import { UnknownNames } from './unknown-names.ts'
 
-/** A packed value, and the dictionary that it refers to. */
+/** A packed value and the dictionary that it refers to. */
 export interface PackedValue {
   readonly payload: Uint8Array
-  /** `undefined` where it refers to none: any reader can unpack it. */
+  /** `undefined` if it refers to none; then any reader can unpack it. */
   readonly structures: StructuresName | undefined
 }
 
-/** What {@link SharedStructures} are made of. */
+/** The parts of {@link SharedStructures}. */
 export interface SharedStructuresParts {
   readonly store: StructureStore
   readonly encryption: ResolvedEncryption | undefined
@@ -31,15 +31,16 @@ export interface SharedStructuresParts {
 }
 
 /**
- * Records whose shapes (lists of property names) lie once beside the data in place of once in each value.
+ * Packs records whose shapes (lists of property names) are stored once beside the data, and not in each value.
  *
- * **Writing** never waits: shapes that the store has acknowledged are written as ids, any other is told within the
- * payload. What comes again and again is appended to the dictionary in the background, see {@link Publisher}, and is
- * used from when that was acknowledged: so an entry refers to nothing that was not in the store before it.
+ * **Writing** never waits. A shape that the store has acknowledged is written as an id; a payload contains any other
+ * shape itself. A shape that recurs is appended to the dictionary in the background, see {@link Publisher}, and is used
+ * once that was acknowledged. So an entry only refers to shapes that were in the store before it.
  *
- * **Reading** compares the name in the entry with that of the dictionary at hand. Only a name that is not known costs a
- * round trip, which all who wait share. One that the store does not know either is a miss, and is not asked for again
- * for a while: the dictionary was lost. Writers assert it now and then, which is how a loss heals.
+ * **Reading** compares the name in the entry with that of the current dictionary. Only an unknown name costs a round
+ * trip, which concurrent readers share. If the store does not know the name either, the dictionary was lost: the read
+ * is a miss, and the name is not asked for again for a while. Writers assert the dictionary regularly, which repairs a
+ * loss.
  */
 export class SharedStructures {
   readonly #parts: SharedStructuresParts
@@ -49,7 +50,7 @@ export class SharedStructures {
   #known: KnownDictionaries | undefined
   #publisher: Publisher | undefined
   #loading: Promise<void> | undefined
-  /** Values packed, so that a candidate can tell one from another. */
+  /** The number of values packed so far, which numbers them for the candidates. */
   #packed = 0
 
   constructor(parts: SharedStructuresParts) {
@@ -58,7 +59,7 @@ export class SharedStructures {
     this.#unknown = new UnknownNames(this.#clock)
   }
 
-  /** Makes {@link pack} possible. @throws CacheError `CACHE_MISSING_PEER` */
+  /** Must resolve before {@link pack} is called. @throws CacheError `CACHE_MISSING_PEER` */
   async prepareToPack(): Promise<void> {
     const known = await this.#prepare()
     this.#publisher ??= new Publisher({
@@ -69,19 +70,19 @@ export class SharedStructures {
     })
   }
 
-  /** To be called when the store has been opened: loads the dictionary, if values are written here. Never rejects. */
+  /** Loads the dictionary, if values are written. Must be called when the store is open. Never rejects. */
   async open(): Promise<void> {
     if (this.#publisher === undefined) return
     this.#publisher.start()
     await this.#load().catch(() => {})
   }
 
-  /** Ends what goes on in the background. To be called before the store is closed. */
+  /** Ends the work in the background. Must be called before the store is closed. */
   close(): Promise<void> {
     return this.#publisher?.stop() ?? Promise.resolve()
   }
 
-  /** What lay in the store was removed: the next write brings the dictionary back. */
+  /** The content of the store was removed; the next write stores the dictionary again. */
   removed(): void {
     this.#publisher?.removed()
   }
@@ -91,7 +92,7 @@ export class SharedStructures {
     return this.#publisher !== undefined
   }
 
-  /** @throws any error where the value cannot be represented */
+  /** @throws any error if the value cannot be represented */
   pack(value: unknown): PackedValue {
     const known = this.#known as KnownDictionaries
     const publisher = this.#publisher as Publisher
@@ -106,9 +107,9 @@ export class SharedStructures {
   }
 
   /**
-   * The value in `bytes` from `start` on, or a promise of it where its dictionary has to be loaded.
-   * @param header holds the section 4 at `sectionAt`
-   * @throws CacheError `CACHE_UNDECODABLE` where no such dictionary is to be had (or the promise rejects with it)
+   * The value in `bytes` from `start` on; a promise of it if its dictionary has to be loaded.
+   * @param header contains section 4 at `sectionAt`
+   * @throws CacheError `CACHE_UNDECODABLE` if there is no such dictionary (or the promise rejects with it)
    */
   unpack(header: Buffer, sectionAt: number, bytes: Buffer, start: number): unknown {
     const packer = this.#known?.find(header, sectionAt)
@@ -119,7 +120,7 @@ export class SharedStructures {
   async #loadFor(header: Buffer, sectionAt: number): Promise<RecordPacker> {
     const known = await this.#prepare()
     if (this.#unknown.has(header, sectionAt)) throw lost()
-    // An answer that was under way already may be older than the entry: then it is asked for once more.
+    // The reply to a read that was under way before may be older than the entry; then the dictionary is read once more.
     for (let isFresh = this.#loading === undefined; ; isFresh = true) {
       await this.#load().catch(refuse)
       const packer = known.find(header, sectionAt)
@@ -138,7 +139,7 @@ export class SharedStructures {
     return this.#known
   }
 
-  /** One at a time, shared by all who ask meanwhile. */
+  /** Loads the dictionary; concurrent callers share one read. */
   #load(): Promise<void> {
     this.#loading ??= this.#loadNow().finally(() => {
       this.#loading = undefined
@@ -154,7 +155,7 @@ export class SharedStructures {
     else if (found !== undefined) this.#known?.meet(found)
   }
 
-  /** Called while a value is being packed. */
+  /** Called for each record without an id, while its value is being packed. */
   #note(names: readonly string[]): void {
     const publisher = this.#publisher
     if (publisher === undefined || publisher.isFull) return
@@ -167,7 +168,7 @@ function lost(): CacheError {
   return unreadable('the dictionary of record structures that they refer to is not to be found')
 }
 
-/** The store's own failure is told where it is met otherwise: to the reader it is a value that cannot be decoded. */
+/** Replaces a failure of the store: for this reader, the value cannot be decoded. */
 function refuse(): never {
   throw unreadable('the dictionary of record structures that they refer to cannot be loaded')
 }

@@ -1,12 +1,14 @@
-/** Where the dictionary of record structures lies, for all who read the same data: one string, under a key of its own. */
+/**
+ * The place of the dictionary of record structures that all readers of the same data share: one string under one key.
+ */
 export interface StructureStore {
-  /** The key as stored. */
+  /** The stored key. */
   readonly storedKey: string
-  /** The bytes that lie there; `null` where there are none. Rejects where they cannot be read. */
+  /** The stored bytes; `null` if there are none. Rejects if they cannot be read. */
   load(): Promise<Buffer | null>
   /**
-   * Stores `bytes` where nothing lies, or exactly `expected`; rejects where that cannot be done.
-   * @returns `null` where they were stored, else the bytes that lie there
+   * Stores `bytes` if the key is free or holds `expected`. Rejects if the store fails.
+   * @returns `null` if they were stored, else the bytes that the key holds
    */
   replace(expected: Buffer | null, bytes: Buffer, ttlMs: number): Promise<Buffer | null>
 }

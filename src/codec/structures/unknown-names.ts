@@ -2,11 +2,11 @@ import { LRUCache } from 'lru-cache'
 import type { Clock } from '../../foundation/clock.ts'
 import { STRUCTURES_SECTION_BYTES } from '../envelope/structures-section.ts'
 
-/** How long a name that the store did not know is not asked for again. */
+/** The time for which a name that the store did not know is not asked for again. */
 const REMEMBERED_MS = 1_000
 const MOST_NAMES = 256
 
-/** Names of dictionaries that were not found a moment ago: many entries of one that was lost ask once. */
+/** The names of dictionaries that the store did not have a moment ago, so that many entries of a lost one ask once. */
 export class UnknownNames {
   readonly #clock: Clock
   readonly #untilMs = new LRUCache<string, number>({ max: MOST_NAMES })
@@ -15,7 +15,7 @@ export class UnknownNames {
     this.#clock = clock
   }
 
-  /** Whether the name in the section 4 at `offset` is one. */
+  /** Whether the name in section 4 at `offset` was unknown a moment ago. */
   has(bytes: Buffer, offset: number): boolean {
     return this.#clock.monotonicMs() < (this.#untilMs.get(nameAt(bytes, offset)) ?? 0)
   }

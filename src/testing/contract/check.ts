@@ -2,31 +2,31 @@ import assert from 'node:assert/strict'
 import type { CacheBackend } from '../../contract/cache-backend.ts'
 import { CacheError, type CacheErrorCode } from '../../foundation/cache-error.ts'
 
-/** The two functions of a test runner that the suite registers with: those of vitest, `node:test`, mocha, jest, … */
+/** The two functions of a test runner that the suite calls: those of vitest, `node:test`, mocha, jest, … */
 export interface TestRunner {
   describe(name: string, body: () => void): unknown
   it(name: string, body: () => Promise<void>): unknown
 }
 
-/** What the suite needs to know of the backend under test. */
+/** Options of the contract suite. */
 export interface ContractSuiteOptions extends TestRunner {
-  /** Named in the titles of the tests. */
+  /** The name of the backend in the titles of the tests. */
   readonly name: string
-  /** A backend that is not initialized yet, with the given prefix and failure mode, and a default TTL of an hour. */
+  /** Creates a backend, not initialized yet, with the given prefix and failure mode, and a default TTL of an hour. */
   createBackend(options: {
     readonly prefix: string
     readonly errors?: 'absorb' | 'throw'
   }): CacheBackend | Promise<CacheBackend>
-  /** Lets time pass for the backend. The default waits on the real clock. */
+  /** Lets time pass for the backend. By default it waits in real time. */
   readonly elapse?: (ms: number) => Promise<void>
   /**
-   * `false` for a backend that keeps nothing, which then only has to check arguments and answer misses.
+   * `false` for a backend that keeps nothing. It then only has to validate arguments and answer misses.
    * @default true
    */
   readonly keepsValues?: boolean
 }
 
-/** A test: a backend that is open, and its prefix. */
+/** A test of an open backend. */
 export type Check = (backend: CacheBackend, prefix: string) => Promise<void>
 
 /** Registers a test; `errors` is the failure mode of its backend. */

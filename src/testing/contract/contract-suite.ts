@@ -8,7 +8,7 @@ import { setChecks } from './set-checks.ts'
 import { batchChecks, expiryChecks, valueChecks } from './value-checks.ts'
 
 /**
- * Registers the tests that every `CacheBackend` has to pass. Each test has a backend and a prefix of its own.
+ * Registers the tests that every `CacheBackend` must pass. Each test has a backend and a prefix of its own.
  *
  * @example
  * ```ts

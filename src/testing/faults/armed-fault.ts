@@ -1,21 +1,21 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 
-/** What a fault may be confined to; connecting is neither. */
+/** The kind of a command, to which a fault may be limited. */
 export type CommandKind = 'reads' | 'writes' | 'connecting'
 
-/** Which commands a fault strikes. */
+/** The commands that a fault affects. */
 export interface FaultScope {
   /**
-   * `'writes'` are those that change something: leases, captured generations and invalidations too. `'all'` includes
-   * connecting and heartbeats.
+   * `'writes'` are commands that change something, which includes leases, captured generations and invalidations.
+   * `'all'` includes connecting and heartbeats.
    * @default 'all'
    */
   readonly commands?: 'all' | 'reads' | 'writes' | undefined
-  /** How many of them: the next ones. @default all, until it is healed */
+  /** The number of commands, from the next one on. @default all, until `heal()` */
   readonly times?: number | undefined
 }
 
-/** A fault that waits for commands to strike. */
+/** A fault that affects the next commands in its scope. */
 export class ArmedFault<Effect> {
   readonly effect: Effect
   readonly #commands: 'all' | 'reads' | 'writes'
@@ -31,12 +31,12 @@ export class ArmedFault<Effect> {
     this.#left = times
   }
 
-  /** Whether it strikes every command for as long as it lasts, heartbeats included. */
+  /** Whether it affects every command as long as it lasts, including heartbeats. */
   get isTotal(): boolean {
     return this.#commands === 'all' && this.#left === Number.POSITIVE_INFINITY
   }
 
-  /** Whether it strikes this command, which then counts. */
+  /** Whether it affects this command, which it then counts. */
   strikes(kind: CommandKind): boolean {
     if (this.#left === 0 || (this.#commands !== 'all' && this.#commands !== kind)) return false
     this.#left--

@@ -2,9 +2,9 @@ import { CacheError, isSilence } from '../../foundation/cache-error.ts'
 import type { Timers } from '../../foundation/clock.ts'
 import type { ArmedFault, CommandKind } from './armed-fault.ts'
 
-/** The faults that are in force. */
+/** The active faults. */
 export interface ActiveFaults {
-  /** By how many milliseconds. */
+  /** The delay in milliseconds. */
   readonly slow?: ArmedFault<number>
   readonly fail?: ArmedFault<CacheError>
   readonly lostReplies?: ArmedFault<true>
@@ -12,25 +12,23 @@ export interface ActiveFaults {
   readonly losesMessages?: boolean
 }
 
-/** What becomes of a command that is struck. */
+/** The effect of the faults on one command. */
 export interface Strike {
   readonly delayMs: number
   readonly losesReply: boolean
 }
 
-/** Is told when faults begin and end. */
+/** Receives the beginning and the end of faults. */
 export interface FaultWatch {
   disconnected(): void
   /** A fault has begun, or all have ended. */
   changed(): void
 }
 
-/** Errors that are no sign of life. */
-
-/** What goes wrong at present, as the connections on which it strikes see it. */
+/** The present faults, as the affected connections see them. */
 export class FaultState {
   readonly timers: Timers
-  /** How long a command that is held up waits. */
+  /** The deadline of a command that is held up. */
   readonly timeoutMs: number
   readonly #watches: FaultWatch[] = []
   #active: ActiveFaults = {}
@@ -49,17 +47,17 @@ export class FaultState {
     return this.#active.losesMessages === true
   }
 
-  /** Whether a connection that was lost cannot be made again yet. */
+  /** Whether a lost connection cannot be established again yet. */
   get isAway(): boolean {
     return this.#isAway
   }
 
-  /** Whether commands that are held up have something to wait for. */
+  /** Whether a fault holds commands up. */
   get isHolding(): boolean {
     return this.isHung || this.#active.slow !== undefined
   }
 
-  /** Whether nothing at all is answered, heartbeats included. */
+  /** Whether no command is answered, not even a heartbeat. */
   get isSilent(): boolean {
     const { fail, lostReplies, slow } = this.#active
     const isTooSlow = slow?.isTotal === true && slow.effect >= this.timeoutMs
@@ -67,7 +65,7 @@ export class FaultState {
     return this.isHung || isTooSlow || isRefused || lostReplies?.isTotal === true
   }
 
-  /** What becomes of the next command; an error where it is refused, `undefined` where nothing does. */
+  /** The effect on the next command; an error if it is refused, `undefined` if there is no effect. */
   strike(kind: CommandKind): Strike | CacheError | undefined {
     const { fail, lostReplies, slow } = this.#active
     if (this.#isAway) return unavailable()
@@ -103,7 +101,7 @@ export class FaultState {
   }
 }
 
-/** What a command comes to that is not sent. */
+/** The error of a command that is not sent. */
 export function unavailable(): CacheError {
   return new CacheError('CACHE_UNAVAILABLE', 'Redis cannot be reached: a fault is injected')
 }

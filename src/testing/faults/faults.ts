@@ -7,30 +7,30 @@ import { FaultState, unavailable } from './fault-state.ts'
 
 /** Options of {@link Faults}. */
 export interface FaultsOptions {
-  /** What delays and deadlines are measured by: the clock of the caches under test. @default the system's */
+  /** The clock of delays and deadlines, which should be that of the caches under test. @default the system's */
   readonly clock?: (Clock & Timers) | undefined
-  /** How long a command that is held up waits before it ends with `CACHE_TIMEOUT`. @default '1s' */
+  /** The deadline of a command that is held up; it then fails with `CACHE_TIMEOUT`. @default '1s' */
   readonly timeout?: Duration | undefined
 }
 
 /** Options of {@link Faults.fail}. */
 export interface FailOptions extends FaultScope {
-  /** What commands reject with. @default a CacheError `CACHE_UNAVAILABLE` */
+  /** The error of the affected commands. @default a CacheError `CACHE_UNAVAILABLE` */
   readonly error?: CacheError | undefined
 }
 
 const SYSTEM: Clock & Timers = Object.freeze({ ...SYSTEM_CLOCK, ...SYSTEM_TIMERS })
 
-/** Under this name {@link Faults} offer their state to the connections on which they strike. */
+/** {@link Faults} offer their state to the affected connections under this name. */
 export const STATE: unique symbol = Symbol('state')
 
 /**
- * What goes wrong between caches and Redis, for as long as a test wants it to. Given to backends by `injectFaults`;
- * a `SimulatedRedis` has faults of its own. Each method takes effect at once and lasts until {@link heal}, or for the
- * next `times` commands; faults of different kinds add up, and one of the same kind replaces the one before.
+ * Faults between caches and Redis, for tests. `injectFaults` applies them to a backend; a `SimulatedRedis` has faults
+ * of its own. Each method takes effect at once, and lasts until {@link heal} or for the next `times` commands. Faults
+ * of different kinds add up; one of the same kind replaces the previous one.
  *
- * A command is one operation: a `getMany` or `setMany` counts once. Where no command is answered, heartbeats are not
- * either: what a cache keeps locally is served for another `trust` (3 s by default) and no longer.
+ * A command is one operation: a `getMany` or `setMany` counts once. If no command is answered, no heartbeat is either:
+ * local copies are then served for another `trust` (3 s by default), and no longer.
  *
  * @example
  * ```ts
@@ -56,9 +56,9 @@ export class Faults {
   }
 
   /**
-   * Each command reaches Redis this much later. Commands keep their order: what is sent after a slow one waits behind
-   * it. Where the delay is not shorter than the timeout the caller gets `CACHE_TIMEOUT`, and the command is executed
-   * all the same when it arrives.
+   * Delays each command on its way to Redis. Commands keep their order, so later ones wait behind a slow one. If the
+   * delay is not shorter than the timeout, the caller gets `CACHE_TIMEOUT`, and the command is executed when it
+   * arrives.
    * @throws CacheError `CACHE_INVALID_DURATION`, `CACHE_INVALID_ARGUMENT`
    */
   slow(delay: Duration, scope: FaultScope = {}): void {
@@ -66,23 +66,24 @@ export class Faults {
   }
 
   /**
-   * Each command is refused at once and not executed; connections stay. With {@link disconnect} after it, Redis is gone.
-   * @throws CacheError `CACHE_INVALID_ARGUMENT` where `times` is no positive whole number
+   * Refuses each command at once, without executing it; connections stay. Followed by {@link disconnect}, Redis is
+   * gone.
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` if `times` is not a positive integer
    */
   fail({ error, ...scope }: FailOptions = {}): void {
     this[STATE].begin({ fail: new ArmedFault(error ?? unavailable(), scope) })
   }
 
   /**
-   * Redis stands still: commands end with `CACHE_TIMEOUT`, and nothing is told. When it is healed it first tells what
-   * it had to tell and executes what it was sent, in order; {@link disconnect} drops that instead.
+   * Stops Redis: commands fail with `CACHE_TIMEOUT`, and there are no pushes. After {@link heal} it first delivers the
+   * pending pushes and executes the pending commands, in order; {@link disconnect} drops them instead.
    */
   hang(): void {
     this[STATE].begin({ isHung: true })
   }
 
   /**
-   * Each command is executed, and its answer lost: the caller gets `CACHE_TIMEOUT`, a counter `CACHE_AMBIGUOUS`.
+   * Executes each command and loses its reply: the caller gets `CACHE_TIMEOUT`, and a counter `CACHE_AMBIGUOUS`.
    * @throws CacheError `CACHE_INVALID_ARGUMENT`
    */
   loseReplies(scope: FaultScope = {}): void {
@@ -90,24 +91,24 @@ export class Faults {
   }
 
   /**
-   * What caches are told of one another's changes is swallowed, while commands and heartbeats work: nobody notices, so
-   * old values are served until their time to live ends or a connection is lost. What was swallowed stays so.
+   * Loses the pushes of changes, while commands and heartbeats work. No cache notices, so old values are served until
+   * their time to live ends or a connection is lost. Lost pushes are not delivered later.
    */
   loseMessages(): void {
     this[STATE].begin({ losesMessages: true })
   }
 
   /**
-   * Every connection is lost. Commands on their way end with `CACHE_DISCONNECTED`; those that had not arrived never
-   * will. It comes back at once, or, where Redis answers nothing ({@link fail}, {@link hang}), when it is healed.
+   * Closes every connection. Commands under way fail with `CACHE_DISCONNECTED`; those that have not arrived never will.
+   * Connections come back at once, or after {@link heal} if Redis answers nothing ({@link fail}, {@link hang}).
    */
   disconnect(): void {
     this[STATE].disconnect()
   }
 
   /**
-   * All is well again from here on. Commands that are held up are executed first, in order. A cache whose circuit has
-   * opened asks Redis again within a second.
+   * Ends all faults. Commands that are held up are executed first, in order. A cache with an open circuit asks Redis
+   * again within a second.
    */
   heal(): void {
     this[STATE].endAll()

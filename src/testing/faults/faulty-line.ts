@@ -2,7 +2,7 @@ import { CacheError } from '../../foundation/cache-error.ts'
 import type { CommandKind } from './armed-fault.ts'
 import type { FaultState, FaultWatch, Strike } from './fault-state.ts'
 
-/** A command that has been sent and has not reached Redis. */
+/** A command that was sent and has not reached Redis. */
 interface Held {
   isDue: boolean
   readonly run: () => void
@@ -11,15 +11,15 @@ interface Held {
 const NOT_STRUCK: Strike = Object.freeze({ delayMs: 0, losesReply: false })
 
 /**
- * One connection on which faults strike. Commands keep their order, as on any connection: one that is held up holds up
- * those behind it. Where nothing is wrong it is as if it were not there.
+ * One connection with faults. Commands keep their order, as on any connection: one that is held up delays those behind
+ * it. Without active faults it passes everything through.
  */
 export class FaultyLine implements FaultWatch {
   readonly #faults: FaultState
   /** In the order in which they were sent. */
   readonly #held: Held[] = []
   readonly #news: (() => void)[] = []
-  /** Fails a command that waits for its answer. */
+  /** The functions that fail the commands that wait for their reply. */
   readonly #unanswered = new Set<(error: CacheError) => void>()
 
   constructor(faults: FaultState) {
@@ -27,7 +27,7 @@ export class FaultyLine implements FaultWatch {
     faults.watch(this)
   }
 
-  /** Does the work of a command, where and when the faults let it. */
+  /** Executes a command, as the faults permit. */
   send<Result>(kind: CommandKind, work: () => Promise<Result>): Promise<Result> {
     const strike = this.#faults.strike(kind)
     if (strike instanceof CacheError) return Promise.reject(strike)
@@ -35,14 +35,14 @@ export class FaultyLine implements FaultWatch {
     return strike === undefined && isFree ? work() : this.#sendStruck(kind, strike ?? NOT_STRUCK, work)
   }
 
-  /** Hands on what Redis tells, where and when the faults let it. */
+  /** Delivers a push of Redis, as the faults permit. */
   tell(news: () => void): void {
     if (this.#faults.losesMessages || this.#faults.isAway) return
     if (this.#faults.isHung) this.#news.push(news)
     else news()
   }
 
-  /** What is on its way fails, and what has not arrived never will. */
+  /** Fails the commands under way, and drops those that have not arrived. */
   disconnected(): void {
     this.#held.length = 0
     this.#news.length = 0
@@ -68,7 +68,7 @@ export class FaultyLine implements FaultWatch {
       const held: Held = {
         isDue: delayMs === 0,
         run: () => {
-          // A handshake whose answers are lost makes no connection.
+          // A handshake without replies establishes no connection.
           if (losesReply && kind === 'connecting') return
           const working = work()
           if (losesReply) working.catch(() => {})
@@ -88,7 +88,7 @@ export class FaultyLine implements FaultWatch {
         reject(error)
       }
       const callOff = timers.after(timeoutMs, () => {
-        // Who gave up connecting wants no connection later on; any other command may still arrive.
+        // An attempt to connect that was given up must not succeed later; any other command may still arrive.
         if (kind === 'connecting') this.#drop(held)
         fail(new CacheError('CACHE_TIMEOUT', `No reply from Redis within ${timeoutMs} ms`))
       })

@@ -13,7 +13,7 @@ import type { FaultState } from './fault-state.ts'
 import { FaultyLine } from './faulty-line.ts'
 import { FaultyTier } from './faulty-tier.ts'
 
-/** A store on whose connection faults strike. */
+/** A store whose connection has faults. */
 export class FaultyStore implements CacheStore {
   readonly #store: CacheStore
   readonly #faults: FaultState
@@ -80,7 +80,7 @@ export class FaultyStore implements CacheStore {
     return this.#line.send('reads', () => this.#store.ttlMs(storedKey))
   }
 
-  /** A counter is the one thing that cannot be asked for again where the answer was lost. */
+  /** A counter cannot be changed again after a lost reply, since the change may have been applied. */
   async count(storedKey: string, change: CounterChange): Promise<string> {
     try {
       return await this.#line.send('writes', () => this.#store.count(storedKey, change))

@@ -12,8 +12,8 @@ import type { FaultState, FaultWatch } from './fault-state.ts'
 import type { FaultyLine } from './faulty-line.ts'
 
 /**
- * A shared tier on whose connection faults strike. It notices them as a real one does: a lost connection begins an
- * epoch, and one that answers nothing vouches for local copies no longer than `trust`.
+ * A shared tier whose connection has faults. It notices them as a real one does: a lost connection begins an epoch, and
+ * if Redis is silent, local copies are trusted for `trust` at most.
  */
 export class FaultyTier implements SharedTier, FaultWatch {
   readonly #tier: SharedTier
@@ -23,7 +23,7 @@ export class FaultyTier implements SharedTier, FaultWatch {
   #listener: TierListener | undefined
   #silentSinceMs: number | undefined
   #isLost = false
-  /** What stands for connections since one was last lost; before that they stand for themselves. */
+  /** Identifies the connection since the last loss; before any loss the inner tier does. */
   #connections: Map<unknown, object> | undefined
 
   constructor(tier: SharedTier, line: FaultyLine, faults: FaultState, settings: TierSettings) {

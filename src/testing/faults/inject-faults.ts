@@ -5,11 +5,11 @@ import { type Faults, STATE } from './faults.ts'
 import { FaultyStore } from './faulty-store.ts'
 
 /**
- * Has faults strike a backend of this library, over a real Redis too, and returns that same backend. One object of
- * faults may strike several backends; a backend that has faults of its own is struck alone.
+ * Applies faults to a backend of this library, also over a real Redis, and returns the same backend. Several backends
+ * may share one object of faults; a backend with faults of its own is affected alone.
  *
- * @param backend one that has not been given to a cache yet
- * @throws CacheError `CACHE_INVALID_OPTIONS` where it has, or is none of this library's
+ * @param backend a backend that has not been passed to a cache yet
+ * @throws CacheError `CACHE_INVALID_OPTIONS` if it has, or if it is not a backend of this library
  * @example
  * ```ts
  * import { RedisCacheBackend } from 'cachewright/redis'

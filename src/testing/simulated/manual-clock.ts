@@ -4,11 +4,11 @@ import type { Duration } from '../../foundation/duration.ts'
 import { parseFiniteDuration } from '../../foundation/duration.ts'
 
 /**
- * Turns of the event loop in which pending work settles. One turn lets all promise callbacks through, however many
- * follow one another; the others are for code that itself waits for the next turn.
+ * The turns of the event loop in which pending work settles. One turn runs all promise callbacks, including those that
+ * they cause; the others are for code that itself waits for the next turn.
  */
 const TURNS_TO_SETTLE = 4
-/** As with `setTimeout`: a timer that sets itself anew cannot keep time from passing. */
+/** As with `setTimeout`, so that a timer that sets itself again cannot keep time from passing. */
 const SHORTEST_DELAY_MS = 1
 
 interface Timer {
@@ -17,18 +17,17 @@ interface Timer {
 }
 
 /**
- * Time that passes only when a test says so. Given to a cache as its `clock`, it rules time to live, refreshes, leases,
- * waits and retries, and no test has to sleep.
+ * A clock whose time only passes when a test advances it. As the `clock` of a cache it times expiry, refreshes, leases,
+ * waits and retries, so that no test has to sleep.
  *
- * While time advances, timers fire in the order in which they are due, and those due at the same moment in the order
- * in which they were set; each sees its own due time as the present. Before the first, after each and at the end, the
- * work that is under way settles: everything that waits for promises, ticks and a few turns of the event loop alone.
- * So what a test sees after `await clock.advance(…)` is the same in each run. What waits for the world outside (a
- * socket, a file, compression in a worker thread, the first import of an optional serializer) takes real time: a test
- * awaits its result.
+ * While time advances, timers fire in the order of their due times, and those with the same due time in the order in
+ * which they were set. Each timer sees its due time as the present. Before the first timer, after each timer and at the
+ * end, pending work settles: everything that waits only for promises, ticks and a few turns of the event loop. So the
+ * state after `await clock.advance(…)` is the same in every run. Work that waits for something outside (a socket, a
+ * file, the first import of an optional serializer) takes real time, and a test must await its result.
  *
- * Over a real Redis the clock rules the times of this process alone: the server expires keys by its own clock, and
- * commands time out in real time.
+ * Over a real Redis the clock affects this process alone: the server expires keys by its own clock, and commands time
+ * out in real time.
  *
  * @example
  * ```ts
@@ -44,23 +43,23 @@ interface Timer {
  */
 export class ManualClock implements Clock, Timers {
   #nowMs = 0
-  /** In the order in which they fire. */
+  /** The timers in the order in which they fire. */
   readonly #timers: Timer[] = []
   #advancing: Promise<void> = Promise.resolve()
 
-  /** Timers that were set and have neither fired nor been called off. */
+  /** The number of timers that have neither fired nor been cancelled. */
   get pendingTimers(): number {
     return this.#timers.length
   }
 
-  /** Milliseconds that have passed on this clock. */
+  /** The milliseconds that have passed on this clock. */
   monotonicMs(): number {
     return this.#nowMs
   }
 
   /**
-   * Calls back once when `delayMs` milliseconds have passed, at least one; returns what calls it off.
-   * @returns to be called at any time, any number of times
+   * Calls back once when `delayMs` milliseconds have passed, at least one.
+   * @returns a function that cancels the timer; it may be called at any time, any number of times
    */
   after(delayMs: number, callback: () => void): () => void {
     const timer: Timer = { dueMs: this.#nowMs + Math.max(delayMs, SHORTEST_DELAY_MS), callback }
@@ -73,11 +72,11 @@ export class ManualClock implements Clock, Timers {
   }
 
   /**
-   * Lets this much time pass, rounded up to whole milliseconds. Timers that are due within it fire, those that are
-   * set meanwhile too, and those due at its very end. Spans that are asked for at the same time follow one another.
+   * Lets time pass, rounded up to whole milliseconds. All timers fire that are due within it or at its end, also those
+   * that are set meanwhile. Concurrent calls advance the clock one after the other.
    *
    * @throws CacheError `CACHE_INVALID_DURATION`, also for `Infinity`
-   * @throws whatever a timer throws; time then stands where that timer was due
+   * @throws the error of a timer; the clock then stands at the due time of that timer
    */
   advance(by: Duration): Promise<void> {
     const advancing = this.#advancing.then(() => this.#pass(parseFiniteDuration(by)))
@@ -85,13 +84,13 @@ export class ManualClock implements Clock, Timers {
     return advancing
   }
 
-  /** Lets work that is under way go on as far as it gets while no time passes. */
+  /** Lets pending work continue as far as it can while no time passes. */
   async settle(): Promise<void> {
     for (let turn = 0; turn < TURNS_TO_SETTLE; turn++) await nextTurn()
   }
 
   async #pass(durationMs: number): Promise<void> {
-    // What was called just before may still be on its way to setting a timer.
+    // Work that was started just before may still be about to set a timer.
     await this.settle()
     const untilMs = this.#nowMs + durationMs
     for (let timer = this.#takeDue(untilMs); timer !== undefined; timer = this.#takeDue(untilMs)) {

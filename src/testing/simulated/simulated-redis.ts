@@ -9,17 +9,17 @@ import { injectFaults } from '../faults/inject-faults.ts'
 import { SimulatedStore } from './simulated-store.ts'
 import { TrackingTable } from './tracking-table.ts'
 
-/** Far more than a test stores. */
+/** The bounds of the memory, far more than a test stores. */
 const BOUNDS = { maxEntries: 50_000, maxBytes: 256 * 1024 * 1024 }
 
 /**
- * A Redis in this process's memory that several caches of a test share, as processes share a real one: each is told
- * at once of what the others change (`coherence` is `'tracking'`), leases and generations hold between them, and
- * {@link Faults} strike the way to it.
+ * A Redis in the memory of this process. Several caches of a test share it as processes share a real one: each learns
+ * at once of the changes of the others (`coherence` is `'tracking'`), leases and generations work between them, and
+ * {@link Faults} affect their connections.
  *
- * It is the rules of this library that are simulated, not Redis: there is no cluster, no eviction that anybody is
- * told of (it holds 50,000 keys and 256 MiB), and a cache that asks for `coherence: 'bus'` is tracked. What rests on
- * Redis itself is tested against a real one; `injectFaults` works there too.
+ * It simulates the rules of this library, not Redis: it has no cluster and pushes no evictions (it holds 50,000 keys
+ * and 256 MiB), and a cache with `coherence: 'bus'` is tracked. Test what depends on Redis itself against a real one;
+ * `injectFaults` works there too.
  *
  * @example
  * ```ts
@@ -37,13 +37,13 @@ const BOUNDS = { maxEntries: 50_000, maxBytes: 256 * 1024 * 1024 }
  * ```
  */
 export class SimulatedRedis {
-  /** Strike every backend of this Redis. */
+  /** The faults of every backend of this Redis. */
   readonly faults: Faults
   readonly #store: MemoryStore
   readonly #tracking = new TrackingTable()
 
   /**
-   * @param options the clock by which keys expire and faults last, and the deadline of commands
+   * @param options the clock of expiry and faults, and the deadline of commands
    * @throws CacheError `CACHE_INVALID_DURATION`
    */
   constructor(options: FaultsOptions = {}) {
@@ -52,7 +52,7 @@ export class SimulatedRedis {
   }
 
   /**
-   * A connection to it, as one process has it: for one cache, or to be used by itself as any backend.
+   * A connection to it, as one process has: for one cache, or for use as a plain backend.
    * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`
    */
   backend<T = unknown>(options: BackendOptions = {}): CacheBackend<T> {

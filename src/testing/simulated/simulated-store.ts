@@ -15,7 +15,9 @@ import type { MemoryStore } from '../../memory/memory-store.ts'
 import { SimulatedTier } from './simulated-tier.ts'
 import type { TrackingTable } from './tracking-table.ts'
 
-/** One process's connection to a store that others use as well: what it changes, those who have read it are told. */
+/**
+ * The connection of one process to a shared store. Its changes are pushed to the connections that have read the keys.
+ */
 export class SimulatedStore implements CacheStore {
   readonly #shared: MemoryStore
   readonly #tracking: TrackingTable
@@ -27,7 +29,7 @@ export class SimulatedStore implements CacheStore {
 
   async open(): Promise<void> {}
 
-  /** The data stays, for the others. */
+  /** Keeps the data, which other connections share. */
   async close(): Promise<void> {}
 
   read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
@@ -97,7 +99,7 @@ export class SimulatedStore implements CacheStore {
     return new SimulatedTier(parts, settings)
   }
 
-  /** The shared keys, with everybody told of what is changed through them. */
+  /** The strings of the shared store; changes through them are pushed. */
   #keyspace(): Keyspace {
     const shared = this.#shared.keyspace()
     return {

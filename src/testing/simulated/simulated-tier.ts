@@ -5,17 +5,17 @@ import type { Keyspace } from '../../memory/lease-rules.ts'
 import { MemoryTier, type MemoryTierStore } from '../../memory/memory-tier.ts'
 import type { TrackedConnection, TrackingTable } from './tracking-table.ts'
 
-/** What a {@link SimulatedTier} is made of. */
+/** The parts of a {@link SimulatedTier}. */
 export interface SimulatedTierParts {
-  /** Tells of every change that is made through it. */
+  /** Pushes every change that is made through it. */
   readonly keyspace: Keyspace
   readonly store: MemoryTierStore
   readonly tracking: TrackingTable
 }
 
 /**
- * The memory tier with several processes around it: what one of them reads is tracked, in leases, fills and captured
- * generations wherever the scripts of the Redis tier have it tracked. Where `coherence` is `'ttl'` nothing is.
+ * The memory tier for several simulated processes. Their reads are tracked, and so are leases, fills and captured
+ * generations, where the scripts of the Redis tier have them tracked. In mode `'ttl'` nothing is tracked.
  */
 export class SimulatedTier extends MemoryTier implements TrackedConnection {
   override readonly coherence: Coherence
@@ -63,7 +63,7 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
     return super.renew(storedKey, token, leaseMs)
   }
 
-  /** Looks for the token without being tracked, and reads what it has stored; in one step, lest a change slip between. */
+  /** Looks for the token untracked, and reads what it stored, in one step, so that no change is missed in between. */
   override fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
     const filling = super.fill(storedKey, token, entry, ttlMs)
     this.#track(storedKey)
@@ -75,7 +75,7 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
     return super.release(storedKey, token)
   }
 
-  /** Reads the generation last. */
+  /** Tracks the generation, which the script reads last. */
   override capture(storedKey: string, ttlMs: number): Promise<string> {
     const capturing = super.capture(storedKey, ttlMs)
     this.#track(storedKey)

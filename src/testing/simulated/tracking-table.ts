@@ -1,12 +1,12 @@
-/** A connection that is told of changes to what it has read. */
+/** A connection that receives the changes of the keys that it has read. */
 export interface TrackedConnection {
   invalidated(storedKey: string): void
 }
 
 /**
- * Who has read what, as Redis remembers it for `CLIENT TRACKING` in its default mode without NOLOOP: the first change
- * of a key tells everybody who has read it, the writer too, and forgets them. All are told before the writer has its
- * answer: a test needs to wait for nothing else.
+ * The readers of each key, as Redis keeps them for `CLIENT TRACKING` in its default mode without NOLOOP: the first
+ * change of a key is pushed to every reader, including the writer, and the readers are forgotten. All pushes come
+ * before the reply to the writer, so a test need not wait for them.
  */
 export class TrackingTable {
   readonly #readers = new Map<string, Set<TrackedConnection>>()

@@ -1,0 +1,81 @@
+import { SharedStructures } from '../codec/structures/shared-structures.ts'
+import { ValueCodec } from '../codec/value-codec.ts'
+import { CacheError } from '../foundation/cache-error.ts'
+import type { ResolvedBackendOptions } from './backend-options.ts'
+import type { CacheStore, TierSettings } from './cache-store.ts'
+import { FailurePolicy } from './failure-policy.ts'
+import { Lifecycle } from './lifecycle.ts'
+import { ObservedStore, type StoreObserver } from './observed-store.ts'
+import type { SharedTier } from './shared-tier.ts'
+import { structuresBeside } from './structures-beside.ts'
+
+/**
+ * The parts of a backend, assembled once and shared with its views under other prefixes. It also lends the store to a
+ * read-through cache.
+ */
+export class BackendAssembly {
+  readonly codec: ValueCodec
+  readonly structures: SharedStructures
+  readonly policy: FailurePolicy
+  readonly lifecycle: Lifecycle
+  #store: CacheStore
+  #isShared = false
+
+  /** @param createStore receives the policy, through which the store emits connection events */
+  constructor(
+    { codec, errors, logger, prefix }: ResolvedBackendOptions,
+    createStore: (policy: FailurePolicy) => CacheStore,
+  ) {
+    this.structures = new SharedStructures({
+      store: structuresBeside(prefix, () => this.#store),
+      encryption: codec.encryption,
+    })
+    this.codec = new ValueCodec(codec, this.structures)
+    this.policy = new FailurePolicy(errors, logger)
+    this.#store = createStore(this.policy)
+    this.lifecycle = new Lifecycle(
+      () => this.#open(),
+      () => this.#close(),
+    )
+  }
+
+  /** The store with everything that was put in front of it. Not to be kept: more may follow. */
+  get store(): CacheStore {
+    return this.#store
+  }
+
+  /** Puts another store in front. @throws CacheError `CACHE_INVALID_OPTIONS` after {@link share} */
+  decorate(decorate: (store: CacheStore) => CacheStore): void {
+    this.#assertUnshared()
+    this.#store = decorate(this.#store)
+  }
+
+  /** Tells an observer of every write from now on. */
+  observe(observer: StoreObserver): void {
+    this.#store = new ObservedStore(this.#store, observer)
+  }
+
+  /** Lends the store to a read-through cache. @throws CacheError `CACHE_INVALID_OPTIONS` the second time */
+  share(settings: TierSettings): SharedTier {
+    this.#assertUnshared()
+    this.#isShared = true
+    return this.#store.share(settings)
+  }
+
+  #assertUnshared(): void {
+    if (!this.#isShared) return
+    throw new CacheError('CACHE_INVALID_OPTIONS', 'This backend serves a cache already: use its namespace()')
+  }
+
+  async #open(): Promise<void> {
+    await this.codec.prepare()
+    await this.#store.open()
+    await this.structures.open()
+  }
+
+  async #close(): Promise<void> {
+    const stopped = this.structures.close()
+    await this.#store.close()
+    await stopped
+  }
+}

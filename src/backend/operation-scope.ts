@@ -1,0 +1,49 @@
+import type { ExpiryOptions } from '../contract/cache-backend.ts'
+import { assertCacheKey } from '../foundation/cache-key.ts'
+import { type Duration, parseDuration } from '../foundation/duration.ts'
+import type { BackendAssembly } from './backend-assembly.ts'
+import type { ResolvedBackendOptions } from './backend-options.ts'
+import type { CacheStore, Expiry } from './cache-store.ts'
+import type { FailurePolicy } from './failure-policy.ts'
+
+/** What the operations under one prefix have in common: stored keys, expiry, the store and the failure policy. */
+export class OperationScope {
+  readonly prefix: string
+  readonly policy: FailurePolicy
+  readonly #defaultTtlMs: number
+  readonly #assembly: BackendAssembly
+
+  constructor({ defaultTtlMs, prefix }: ResolvedBackendOptions, assembly: BackendAssembly) {
+    this.prefix = prefix
+    this.policy = assembly.policy
+    this.#defaultTtlMs = defaultTtlMs
+    this.#assembly = assembly
+  }
+
+  get store(): CacheStore {
+    return this.#assembly.store
+  }
+
+  /** @throws CacheError if the backend is not open */
+  assertReady(): void {
+    const { lifecycle } = this.#assembly
+    if (!lifecycle.isReady) throw lifecycle.notReady()
+  }
+
+  /** @throws CacheError if the key is invalid or the backend is not open */
+  storedKey(key: string): string {
+    assertCacheKey(key)
+    this.assertReady()
+    return this.prefix + key
+  }
+
+  /** @throws CacheError `CACHE_INVALID_DURATION` */
+  ttlMs(ttl: Duration | undefined): number {
+    return ttl === undefined ? this.#defaultTtlMs : parseDuration(ttl)
+  }
+
+  /** @throws CacheError `CACHE_INVALID_DURATION` */
+  expiry({ ttl, slide = false }: ExpiryOptions): Expiry {
+    return { ttlMs: this.ttlMs(ttl), slide }
+  }
+}

@@ -1,0 +1,34 @@
+import type { CacheBackend } from '../contract/cache-backend.ts'
+import type { CacheCore } from './core/cache-core.ts'
+import type { Policies } from './freshness/policies.ts'
+import type { KeySpace } from './keys/key-space.ts'
+import type { NameRegistry } from './keys/name-registry.ts'
+import type { Flights } from './loading/flights.ts'
+import type { SingleFlight } from './loading/single-flight.ts'
+import type { ShadowVerification } from './monitoring/shadow-verification.ts'
+import type { SlowReads } from './reading/slow-reads.ts'
+import type { WritePath } from './writing/write-path.ts'
+
+/** Opens and closes what a cache is built on. */
+interface CacheLifecycle {
+  initialize(): Promise<void>
+  shutdown(): Promise<void>
+}
+
+/** What a `Cache` is made of. A namespace has the same parts as its cache, but for its key space and its policies. */
+export interface CacheParts {
+  readonly core: CacheCore
+  readonly flights: Flights
+  readonly reads: SingleFlight
+  readonly slowReads: SlowReads
+  readonly writes: WritePath
+  readonly verification: ShadowVerification
+  /** The names of functions and collections, of the cache and of all its namespaces. */
+  readonly names: NameRegistry
+  readonly space: KeySpace
+  /** What applies to calls whose options say nothing. */
+  readonly policies: Policies
+  readonly lifecycle: CacheLifecycle
+  /** The backend under another prefix. */
+  readonly backendWithin: (prefix: string) => CacheBackend
+}

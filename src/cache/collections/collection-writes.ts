@@ -1,0 +1,75 @@
+import { assertCacheKey } from '../../foundation/cache-key.ts'
+import type { Policies } from '../freshness/policies.ts'
+import type { NamespaceReadsParts } from '../reading/namespace-reads.ts'
+import type { WritePath } from '../writing/write-path.ts'
+import { type ResolvedCollection, tagsFor } from './collection-options.ts'
+import { schemaMismatch } from './schema-mismatch-error.ts'
+import { isPending, type SchemaValidation } from './schema-validation.ts'
+
+/** The parts of a cache that its collections use. */
+export interface CollectionHome extends NamespaceReadsParts {
+  readonly writes: WritePath
+}
+
+/** The parts of one collection. */
+export interface CollectionParts<Id> {
+  readonly home: CollectionHome
+  readonly resolved: ResolvedCollection<Id>
+  readonly policies: Policies
+  readonly validation: SchemaValidation
+}
+
+/**
+ * The writes of a collection. Each one also removes the entries of the same id in the neighbouring versions, so that
+ * two deployments that run side by side see each other's changes.
+ */
+export class CollectionWrites<Id, Input> {
+  readonly #parts: CollectionParts<Id>
+
+  constructor(parts: CollectionParts<Id>) {
+    this.#parts = parts
+  }
+
+  /**
+   * Stores a value, and removes the entries of the neighbouring versions on the same trip.
+   * @returns whether Redis has acknowledged both
+   * @throws SchemaMismatchError if the value does not fit; nothing is changed then
+   */
+  async set(id: Id, key: string, value: Input): Promise<boolean> {
+    assertCacheKey(key)
+    const { home, policies, resolved, validation } = this.#parts
+    const checked = validation.check(value)
+    const { issues } = isPending(checked) ? await checked : checked
+    if (issues !== undefined) throw schemaMismatch('set', resolved.name, key, 'set', issues)
+    const { core, space, writes } = home
+    const generationKeys = space.generationKeysWith(tagsFor(resolved, id))
+    return core.policy.absorb('set', key, false, async () => {
+      const [written, removed] = await Promise.allSettled([
+        writes.write({ storedKey: space.storedKey(key), value, generationKeys, policies }),
+        writes.remove(this.#neighboursOf(id).map((neighbour) => space.storedKey(neighbour))),
+      ])
+      if (written.status === 'rejected') throw written.reason
+      if (removed.status === 'rejected') throw removed.reason
+      core.policy.events.emit('set', { key, ttlMs: policies.ttlMs, bytes: written.value })
+      return true
+    })
+  }
+
+  /** Deletes the entry of an id in this version and in the neighbouring ones; `true` if any was there. */
+  async delete(id: Id, key: string): Promise<boolean> {
+    const { core, space, writes } = this.#parts.home
+    return core.policy.absorb('delete', key, false, async () => {
+      assertCacheKey(key)
+      const keys = [key, ...this.#neighboursOf(id)]
+      const removed = await writes.remove(keys.map((one) => space.storedKey(one)))
+      core.policy.events.emit('delete', { keys, removed })
+      return removed > 0
+    })
+  }
+
+  #neighboursOf(id: Id): string[] {
+    const { neighbours, partOf } = this.#parts.resolved
+    const part = partOf(id)
+    return neighbours.map((prefix) => prefix + part)
+  }
+}

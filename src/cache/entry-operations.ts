@@ -1,0 +1,201 @@
+import type { CacheEntries, RemovalOptions } from '../contract/cache-backend.ts'
+import { assertCacheKey } from '../foundation/cache-key.ts'
+import type { Duration } from '../foundation/duration.ts'
+import { type GetOrSetManyOptions, getOrLoadMany, readMany } from './batches/batch-reads.ts'
+import type { BatchLoader } from './batches/load-batch.ts'
+import type { CacheParts } from './cache-parts.ts'
+import type { CacheCore } from './core/cache-core.ts'
+import { type EntryOptions, type GetOrSetOptions, NO_TAGS } from './freshness/policies.ts'
+import type { Loader } from './loading/load-context.ts'
+import { handOut } from './local/isolation.ts'
+import { NamespaceReads } from './reading/namespace-reads.ts'
+import { NamespaceWrites } from './writing/namespace-writes.ts'
+
+/** The operations of a cache on the entries of one namespace: reads, loads, writes and invalidations. */
+export class EntryOperations {
+  readonly #core: CacheCore
+  readonly #reads: NamespaceReads
+  readonly #writes: NamespaceWrites
+
+  /** @internal */
+  constructor(parts: CacheParts) {
+    this.#core = parts.core
+    this.#reads = new NamespaceReads(parts)
+    this.#writes = new NamespaceWrites(parts)
+  }
+
+  /** The fresh value in the local tier, or `undefined`. No round trip and no promise. */
+  peek<T = unknown>(key: string): T | undefined {
+    // A key that has a local entry was checked when that entry was read.
+    const entry = typeof key === 'string' ? this.#reads.hits.fresh(key, NO_TAGS) : undefined
+    if (entry === undefined) {
+      assertCacheKey(key)
+      return undefined
+    }
+    this.#reads.hits.count(key)
+    return handOut<T>(entry)
+  }
+
+  /**
+   * The value, or `undefined` for a miss; `null` is a value. No round trip for a local hit, else one.
+   * @param options `local: false` skips the local tier, and believes nothing of which news may still be on its way: what
+   * it answers is never older than an invalidation that was acknowledged anywhere before the call. One round trip more
+   * where the entry has tags and their pushes travel on another connection
+   */
+  get<T = unknown>(key: string, options?: { readonly local?: boolean | undefined }): Promise<T | undefined> {
+    const isPastLag = options?.local === false
+    if (typeof key === 'string' && !isPastLag) {
+      const entry = this.#reads.hits.fresh(key, NO_TAGS)
+      if (entry !== undefined) return this.#reads.hits.serve<T>(key, entry)
+    }
+    return this.#reads.read<T>(key, isPastLag)
+  }
+
+  /** Whether there is a fresh value. No round trip for a local hit, else one. */
+  has(key: string): Promise<boolean> {
+    return this.#absorb('has', key, false, async () => (await this.#reads.freshEntry(key)) !== undefined)
+  }
+
+  /**
+   * The value or `undefined` of each distinct key, in the order of the keys. Keys without a local hit share commands.
+   */
+  async getMany<T = unknown>(keys: Iterable<string>): Promise<Map<string, T | undefined>> {
+    return readMany(keys, (key) => this.get<T>(key))
+  }
+
+  /**
+   * The value, loaded on a miss.
+   *
+   * A local hit costs no round trip, a hit in Redis one, and a load at most three. Callers in one process share a load.
+   * Processes share it too, as long as the loading one renews its lease. If the key or a tag is invalidated during a
+   * load, the value goes to those who were waiting already, and is not stored.
+   *
+   * `null` is cached like any value; `undefined` is returned and not cached. An error of the loader goes to every
+   * caller that waits, and nothing is stored.
+   *
+   * @throws the loader's error, the signal's reason, or CacheError for a programming mistake; never because of Redis
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * declare const db: { findUser(id: string): Promise<{ name: string } | null> }
+   * const cache = createCache({ redis: process.env.REDIS_URL, prefix: 'shop:' })
+   * const user = await cache.getOrSet('user:1', () => db.findUser('1'), { ttl: '5m', tags: ['users'] })
+   * ```
+   */
+  getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
+    return this.#reads.getOrSet<T>(key, loader, options)
+  }
+
+  /**
+   * As {@link getOrSet}, for many keys: one read, and one call of the loader for all keys that need it. The result has
+   * each distinct key, in the order of the keys.
+   *
+   * At most three round trips for up to 256 keys on one server: one `MGET`, one pipeline of leases, and one pipeline of
+   * fills. Each key has its own lease, tags and policies, as if it were asked for alone. A key that another caller or
+   * process is loading is waited for. Keys are processed 2,048 at a time.
+   *
+   * @throws PartialLoadError if some keys could not be loaded: it has the values of the others; otherwise as
+   * {@link getOrSet}
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * declare const db: { findUsers(ids: readonly string[]): Promise<{ id: string; name: string }[]> }
+   * const cache = createCache({ redis: process.env.REDIS_URL, prefix: 'users:' })
+   * const users = await cache.getOrSetMany(['1', '2'], async (ids) => {
+   *   const rows = await db.findUsers(ids)
+   *   return new Map(rows.map((row) => [row.id, row]))
+   * })
+   * users.get('1')?.name
+   * ```
+   */
+  getOrSetMany<T>(
+    keys: Iterable<string>,
+    loadMany: BatchLoader<T>,
+    options: GetOrSetManyOptions = {},
+  ): Promise<Map<string, T | undefined>> {
+    return getOrLoadMany(this.#reads, this.#core.timers, keys, loadMany, options)
+  }
+
+  /**
+   * Loads the value again, even if the cached one is fresh; others are served that one meanwhile. If another process
+   * is loading the key, this call waits for that load and then replaces its result.
+   * @throws as {@link getOrSet}
+   */
+  refresh<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<T> {
+    return this.#reads.refresh<T>(key, loader, options)
+  }
+
+  /**
+   * Stores a value in place of any other. A load that is under way will not overwrite it. One round trip; two if this
+   * process meets one of the tags for the first time.
+   * @returns whether Redis has acknowledged it; if not, the value that was there before is invalidated
+   */
+  set(key: string, value: unknown, options: EntryOptions | Duration = {}): Promise<boolean> {
+    return this.#acknowledged('set', key, () => this.#writes.set(key, value, options))
+  }
+
+  /**
+   * As {@link set}, for each entry. Not atomic across entries.
+   * @returns whether all were acknowledged; the error (event or rejection) tells which were not, and why
+   */
+  setMany<T>(entries: CacheEntries<T>, options: EntryOptions | Duration = {}): Promise<boolean> {
+    return this.#acknowledged('setMany', undefined, () => this.#writes.setMany(entries, options))
+  }
+
+  /** Deletes a key; `true` if it was there. A load that is under way will not be stored. One round trip. */
+  delete(key: string): Promise<boolean> {
+    return this.#absorb('delete', key, false, async () => (await this.#writes.remove([key])) > 0)
+  }
+
+  /** Deletes keys, and returns how many of them were there. */
+  deleteMany(keys: Iterable<string>): Promise<number> {
+    return this.#absorb('deleteMany', undefined, 0, () => this.#writes.remove(keys))
+  }
+
+  /**
+   * Invalidates every entry that has one of these tags. One command per tag, regardless of the number of entries.
+   * @returns whether Redis has acknowledged it
+   */
+  invalidateTags(tags: readonly string[]): Promise<boolean> {
+    return this.#acknowledged('invalidateTags', undefined, () => this.#writes.invalidateTags(tags))
+  }
+
+  /**
+   * Removes the keys that match a glob, and returns how many. It walks the whole key space (`SCAN`): prefer tags.
+   * Quote input that you do not control with `escapeGlob` or the `glob` tag.
+   */
+  invalidatePattern(pattern: string, options: RemovalOptions = {}): Promise<number> {
+    return this.#absorb('invalidatePattern', undefined, 0, () =>
+      this.#writes.removeMatching(pattern, options),
+    )
+  }
+
+  /**
+   * Invalidates every entry of this namespace and of those within it, with one command. The entries themselves, and the
+   * counters, sets and plain values under the prefix, are removed in the background.
+   * @returns whether Redis has acknowledged it
+   */
+  clear(): Promise<boolean> {
+    return this.#acknowledged('clear', undefined, () => this.#writes.clear())
+  }
+
+  /** Seconds that the value stays fresh; `Infinity` if it does not expire, `undefined` for a miss. */
+  getTtl(key: string): Promise<number | undefined> {
+    return this.#absorb('getTtl', key, undefined, () => this.#reads.ttl(key))
+  }
+
+  #acknowledged(operation: string, key: string | undefined, work: () => Promise<void>): Promise<boolean> {
+    return this.#absorb(operation, key, false, () => work().then(() => true))
+  }
+
+  #absorb<Result>(
+    operation: string,
+    key: string | undefined,
+    fallback: Result,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    return this.#core.policy.absorb(operation, key, fallback, work)
+  }
+}
