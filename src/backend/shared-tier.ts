@@ -21,6 +21,9 @@ export interface TierListener {
   restarted(): void
 }
 
+/** The bytes of an entry with this head, `undefined` if its value is not held any more. */
+export type RestoreEntry = (storedKey: string, head: Buffer) => Buffer | undefined
+
 /** A request for the lease of a key. */
 export interface AcquireRequest {
   /** Sixteen random bytes as `latin1` text, never used before. */
@@ -68,6 +71,13 @@ export interface SharedTier {
   stop(): Promise<void>
   /** An object that identifies the connection on which commands for this key travel; another one after a reconnect. */
   connectionOf(storedKey: string): unknown
+  /**
+   * Lets the cache keep the values of entries in its local tier alone, where both lie in one process: the tier keeps
+   * their heads, and asks `restore` for the bytes of an entry when it is read.
+   * @returns tells the tier that the local tier holds the value of an entry from now on; `undefined` if the tier keeps
+   * its own copy anyway
+   */
+  shedValues?(restore: RestoreEntry): ((storedKey: string, stamp: string) => void) | undefined
   /**
    * Whether a push about `otherKey` cannot arrive later than the reply to a read of `storedKey` that was sent after the
    * change: both travel on one connection, in order.

@@ -15,6 +15,8 @@ export interface Keyspace {
   /** The bytes under a key; `'other'` if it holds another type. */
   get(storedKey: string): Buffer | 'other' | undefined
   put(storedKey: string, bytes: Buffer, ttlMs: number): void
+  /** Stores the same placeholder or entry with another lease. */
+  putLease(storedKey: string, bytes: Buffer, ttlMs: number): void
   remove(storedKey: string): boolean
   /** Milliseconds until the key expires; `Infinity` if it does not. */
   remainingMs(storedKey: string): number
@@ -41,7 +43,7 @@ export function acquireLease(
     if (stampIn(bytes) !== stamp) return reply('changed')
     if (purpose === 'refresh' && hasLease(bytes)) {
       if (remainingMs > 0) return reply('held', remainingMs)
-      keyspace.put(storedKey, withLease(bytes, token, nowMs + leaseMs), keyspace.remainingMs(storedKey))
+      keyspace.putLease(storedKey, withLease(bytes, token, nowMs + leaseMs), keyspace.remainingMs(storedKey))
       return reply('acquired')
     }
   } else {
@@ -65,7 +67,7 @@ export function renewLease(
   if (bytes === undefined) return false
   if (readLease(bytes).deadlineMs - nowMs < leaseMs / 2) {
     const ttlMs = isPlaceholder(bytes) ? leaseMs : keyspace.remainingMs(storedKey)
-    keyspace.put(storedKey, withLease(bytes, token, nowMs + leaseMs), ttlMs)
+    keyspace.putLease(storedKey, withLease(bytes, token, nowMs + leaseMs), ttlMs)
   }
   return true
 }
@@ -90,7 +92,7 @@ export function releaseLease(keyspace: Keyspace, storedKey: string, token: strin
   const bytes = held(keyspace, storedKey, token)
   if (bytes === undefined) return
   if (isPlaceholder(bytes)) keyspace.remove(storedKey)
-  else keyspace.put(storedKey, withLease(bytes, NO_TOKEN, 0), keyspace.remainingMs(storedKey))
+  else keyspace.putLease(storedKey, withLease(bytes, NO_TOKEN, 0), keyspace.remainingMs(storedKey))
 }
 
 /** Does what `capture-generation.lua` does. */

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } from '../backend/cache-store.ts'
 import type { ReadOutcome } from '../backend/read-outcome.ts'
-import type { SharedTier } from '../backend/shared-tier.ts'
-import { isPlaceholder } from '../codec/envelope/entry-meta.ts'
+import type { RestoreEntry, SharedTier } from '../backend/shared-tier.ts'
+import { entryHead, isEntry, isPlaceholder, stampIn } from '../codec/envelope/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import type { Clock } from '../foundation/clock.ts'
@@ -13,7 +13,7 @@ import { MemoryTier } from './memory-tier.ts'
 
 /** The value of a key, of one of two Redis types. */
 type MemoryEntry =
-  | { readonly kind: 'string'; readonly bytes: Buffer }
+  | { readonly kind: 'string'; readonly bytes: Buffer; readonly isHead?: boolean }
   | { readonly kind: 'set'; readonly members: Set<string> }
 
 /** Bounds of a {@link MemoryStore}. */
@@ -36,6 +36,8 @@ const CLOCK_OFFSET_MS = 1
 export class MemoryStore implements CacheStore {
   readonly #entries: LRUCache<string, MemoryEntry>
   readonly #maxBytes: number
+  /** Restores an entry of which only the head is kept. */
+  #restore: RestoreEntry = () => undefined
 
   constructor({ maxEntries, maxBytes }: MemoryBounds, clock: Clock) {
     this.#maxBytes = maxBytes
@@ -165,7 +167,7 @@ export class MemoryStore implements CacheStore {
   /** The bytes of a string; `null` if there is none. Another type is `null` too, unless `strict`, which throws. */
   #bytes(storedKey: string, strict = false): Buffer | null {
     const entry = this.#entries.get(storedKey)
-    if (entry?.kind === 'string') return entry.bytes
+    if (entry?.kind === 'string') return entry.isHead ? this.#restored(storedKey, entry.bytes) : entry.bytes
     if (strict && entry !== undefined) throw wrongType()
     return null
   }
@@ -181,6 +183,31 @@ export class MemoryStore implements CacheStore {
     return new MemoryTier(this.keyspace(), this, settings.clock)
   }
 
+  /**
+   * Keeps only the heads of entries whose values a cache holds.
+   * @returns called for each such entry; `stamp` identifies it
+   */
+  shedValues(restore: RestoreEntry): (storedKey: string, stamp: string) => void {
+    this.#restore = restore
+    return (storedKey, stamp) => {
+      const entry = this.#entries.peek(storedKey)
+      if (entry?.kind !== 'string' || entry.isHead || !isEntry(entry.bytes)) return
+      if (stampIn(entry.bytes) !== stamp) return
+      // A copy: a view would keep all of the bytes.
+      const bytes = Buffer.from(entryHead(entry.bytes))
+      const ttlMs = this.#entries.getRemainingTTL(storedKey)
+      this.#put(storedKey, { kind: 'string', bytes, isHead: true }, ttlMs)
+    }
+  }
+
+  /** An entry whose value the cache does not hold any more is lost, as if it had been evicted here. */
+  #restored(storedKey: string, head: Buffer): Buffer | null {
+    const bytes = this.#restore(storedKey, head)
+    if (bytes !== undefined) return bytes
+    this.#entries.delete(storedKey)
+    return null
+  }
+
   /** The strings of this store, on which the rules of leases and generations work. */
   keyspace(): Keyspace {
     return {
@@ -189,6 +216,11 @@ export class MemoryStore implements CacheStore {
         return entry === undefined || entry.kind === 'string' ? entry?.bytes : 'other'
       },
       put: (storedKey, bytes, ttlMs) => this.#put(storedKey, { kind: 'string', bytes }, ttlMs),
+      putLease: (storedKey, bytes, ttlMs) => {
+        const before = this.#entries.peek(storedKey)
+        const isHead = before?.kind === 'string' && before.isHead === true
+        this.#put(storedKey, { kind: 'string', bytes, isHead }, ttlMs)
+      },
       remove: (storedKey) => this.#entries.delete(storedKey),
       remainingMs: (storedKey) => this.#entries.getRemainingTTL(storedKey),
       keys: () => [...this.#entries.keys()],

@@ -3,6 +3,7 @@ import type {
   AcquireReply,
   AcquireRequest,
   Coherence,
+  RestoreEntry,
   SharedTier,
   TierListener,
 } from '../backend/shared-tier.ts'
@@ -22,6 +23,8 @@ import {
 
 /** The operations of the store that the tier calls. */
 export interface MemoryTierStore {
+  read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result>
+  shedValues?(restore: RestoreEntry): (storedKey: string, stamp: string) => void
   remove(storedKeys: readonly string[]): Promise<number>
   removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number>
   ttlMs(storedKey: string): Promise<number | undefined>
@@ -64,9 +67,13 @@ export class MemoryTier implements SharedTier {
     return this.#clock.monotonicMs()
   }
 
-  async read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
-    const bytes = this.#keyspace.get(storedKey)
-    return outcome.found(storedKey, storedKey, bytes === undefined || bytes === 'other' ? null : bytes)
+  /** Keeps a value once: either here, encoded, or decoded in the local tier. */
+  shedValues(restore: RestoreEntry): ((storedKey: string, stamp: string) => void) | undefined {
+    return this.#store.shedValues?.(restore)
+  }
+
+  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+    return this.#store.read(storedKey, storedKey, outcome)
   }
 
   async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {

@@ -64,6 +64,7 @@ export class SimulatedRedis {
     this.#keyspace = {
       get: (storedKey) => this.peek(storedKey),
       put: (storedKey, bytes, ttlMs) => this.#put(storedKey, bytes, ttlMs),
+      putLease: (storedKey, bytes, ttlMs) => this.#put(storedKey, bytes, ttlMs),
       remove: (storedKey) => this.#remove(storedKey),
       remainingMs: (storedKey) =>
         (this.#strings.get(storedKey)?.expiresAtMs ?? 0) - this.#clock.monotonicMs(),

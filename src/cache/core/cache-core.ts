@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events'
 import type { FailurePolicy } from '../../backend/failure-policy.ts'
 import type { StoreObserver } from '../../backend/observed-store.ts'
 import type { SharedTier, TierListener } from '../../backend/shared-tier.ts'
+import { readEntryFacts, readLease, stampIn, withLease } from '../../codec/envelope/entry-meta.ts'
 import type { ValueCodec } from '../../codec/value-codec.ts'
 import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../../foundation/clock.ts'
 import { EntryJudge } from '../entries/entry-judge.ts'
@@ -107,8 +108,11 @@ export class CacheCore implements TierListener, StoreObserver {
     this.tier = new ResilientTier({
       ...{ tier, breaker: this.breaker, outbox: this.outbox, isOpen, opened, timers },
     })
-    this.local = new LocalTier(root.prefix, options.local, () =>
-      this.metrics.add('evictions', 1, clock.monotonicMs()),
+    this.local = new LocalTier(
+      root.prefix,
+      options.local,
+      () => this.metrics.add('evictions', 1, clock.monotonicMs()),
+      tier.shedValues?.((storedKey, head) => this.#restored(storedKey, head)),
     )
     this.generations = new GenerationTable(this.tier, clock)
     this.waiters = new KeyWaiters(timers)
@@ -123,6 +127,20 @@ export class CacheCore implements TierListener, StoreObserver {
     this.reader = new EntryReader({ tier: this.tier, judge, check, local, generations, clock, opened })
     this.#listeners = [local, generations, loads, waiters]
     tier.watch(this)
+  }
+
+  /** The bytes of an entry whose value only the local tier holds. */
+  #restored(storedKey: string, head: Buffer): Buffer | undefined {
+    const entry = this.localEntry(storedKey)
+    if (entry === undefined || entry.stamp !== stampIn(head)) return undefined
+    const { deadlineMs, token } = readLease(head)
+    const meta = { ...readEntryFacts(head), generations: entry.generationSet.bound }
+    try {
+      return withLease(this.codec.encodeEntry(storedKey, entry.value, meta), token, deadlineMs)
+    } catch {
+      // The value was changed by a caller, who had promised to leave it as it is.
+      return undefined
+    }
   }
 
   /** What is kept of a key, fresh or not. */

@@ -33,15 +33,23 @@ export class LocalTier implements ChangeListener {
   readonly #rootPrefix: string
   readonly #reads = new PendingReads<object>()
   readonly #removals = new PatternRemovals()
+  readonly #onKeep: ((storedKey: string, stamp: string) => void) | undefined
   #epoch = 0
 
   /**
    * @param rootPrefix the prefix of every stored key; it is left out here, so that a lookup makes no new string
    * @param bounds `undefined` = keeps nothing
    * @param onEvict called for each entry that is evicted for want of room
+   * @param onKeep called for each entry that is kept from now on
    */
-  constructor(rootPrefix: string, bounds: LocalBounds | undefined, onEvict: () => void) {
+  constructor(
+    rootPrefix: string,
+    bounds: LocalBounds | undefined,
+    onEvict: () => void,
+    onKeep?: (storedKey: string, stamp: string) => void,
+  ) {
     this.#rootPrefix = rootPrefix
+    this.#onKeep = onKeep
     this.#entries =
       bounds &&
       new LRUCache<string, LocalEntry>({
@@ -110,7 +118,11 @@ export class LocalTier implements ChangeListener {
     if (this.#entries === undefined) return true
     entry.removalsSeen = this.#removals.count
     const size = ENTRY_OVERHEAD_BYTES + 2 * storedKey.length + bytes
-    this.#entries.set(this.#name(storedKey), entry, { size })
+    const name = this.#name(storedKey)
+    this.#entries.set(name, entry, { size })
+    if (this.#onKeep !== undefined && entry.stamp !== undefined && this.#entries.has(name)) {
+      this.#onKeep(storedKey, entry.stamp)
+    }
     return true
   }
 

@@ -123,6 +123,11 @@ export function isEntry(bytes: Buffer): boolean {
   )
 }
 
+/** The header of an entry: all but its payload. */
+export function entryHead(bytes: Buffer): Buffer {
+  return bytes.subarray(0, bytes.readUInt16BE(4))
+}
+
 /** The size of the section `generations` in bytes. */
 export function generationsBytes({ generations }: EntryMeta): number {
   let bytes = 2

@@ -108,6 +108,10 @@ export class SimulatedStore implements CacheStore {
         shared.put(storedKey, bytes, ttlMs)
         this.#tracking.changed(storedKey)
       },
+      putLease: (storedKey, bytes, ttlMs) => {
+        shared.putLease(storedKey, bytes, ttlMs)
+        this.#tracking.changed(storedKey)
+      },
       remove: (storedKey) => {
         const wasThere = shared.remove(storedKey)
         if (wasThere) this.#tracking.changed(storedKey)
