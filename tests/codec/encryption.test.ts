@@ -11,7 +11,7 @@ import { KeyRing } from '../../src/codec/envelope/key-ring.ts'
 import type { ValueCodec } from '../../src/codec/value-codec.ts'
 import type { Serializer } from '../../src/contract/serializer.ts'
 import { CacheError } from '../../src/foundation/cache-error.ts'
-import { trials } from '../trials.ts'
+import { trials } from '../support/trials.ts'
 import { encryptedCodec, KEY_1, KEY_2, META, SECRET_1, SECRET_2, withChecksum } from './encrypted-codec.ts'
 
 const KEY = 'cache:user:1'

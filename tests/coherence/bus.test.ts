@@ -5,8 +5,8 @@ import { Redis as Redis5 } from 'ioredis5'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, inMode, Opened, Source, warmed } from './caches.ts'
-import { startHoldingProxy } from './holding-proxy.ts'
+import { dropped, inMode, Opened, Source, warmed } from '../support/caches.ts'
+import { startHoldingProxy } from '../support/holding-proxy.ts'
 
 let redis: Standalone
 let simple: Standalone

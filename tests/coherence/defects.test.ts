@@ -3,8 +3,8 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, elapsed, inMode, Opened, Source, warmed } from './caches.ts'
-import { startHoldingProxy } from './holding-proxy.ts'
+import { dropped, elapsed, inMode, Opened, Source, warmed } from '../support/caches.ts'
+import { startHoldingProxy } from '../support/holding-proxy.ts'
 
 // Each of these was a defect once, or looked like one in the code.
 

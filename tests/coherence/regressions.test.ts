@@ -2,7 +2,7 @@ import { escapeGlob } from 'cachewright'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, Opened } from './caches.ts'
+import { dropped, Opened } from '../support/caches.ts'
 
 let redis: Standalone
 const opened = new Opened()

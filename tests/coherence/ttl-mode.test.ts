@@ -2,7 +2,7 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { inMode, Opened, Source, warmed } from './caches.ts'
+import { inMode, Opened, Source, warmed } from '../support/caches.ts'
 
 const USERS = [
   'user default on nopass ~* &* +@all',

@@ -1,0 +1,26 @@
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { RaceTrack } from '../support/race-track.ts'
+import { trials } from '../support/trials.ts'
+
+let track: RaceTrack
+
+beforeAll(async () => {
+  track = await RaceTrack.start()
+})
+
+afterAll(async () => {
+  await track.stop()
+})
+
+test('P17 a refresh in the background never overwrites something newer', async () => {
+  const rounds = trials(300, 4_000)
+  const verdict = await track.run({
+    rounds,
+    hows: ['set for long', 'delete', 'set', 'invalidateTags', 'set for long'],
+    // Stale as soon as it is stored, so that whoever reads it begins a refresh.
+    optionsOf: (key) => ({ ttl: '1ms', staleWhileRevalidate: '10m', tags: [`tag-${key}`] }),
+    isPrimed: true,
+  })
+  expect(verdict.wrong).toEqual([])
+  expect(verdict.defeated).toBeGreaterThan(rounds / 10)
+}, 300_000)

@@ -1,0 +1,96 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { createCache } from 'cachewright'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { CountingProxy } from '../support/counting-proxy.ts'
+import { gate } from '../support/gate.ts'
+import { RaceTrack } from '../support/race-track.ts'
+import { trials } from '../support/trials.ts'
+
+let track: RaceTrack
+
+beforeAll(async () => {
+  track = await RaceTrack.start()
+})
+
+afterAll(async () => {
+  await track.stop()
+})
+
+test('P18 tags bind before the loader runs: those of the options', async () => {
+  const rounds = trials(150, 2_000)
+  const verdict = await track.run({
+    rounds,
+    hows: ['invalidateTags'],
+    optionsOf: (key) => ({ tags: [`tag-${key}`, 'all'] }),
+  })
+  expect(verdict.wrong).toEqual([])
+  expect(verdict.loads).toBeGreaterThan(rounds)
+}, 300_000)
+
+test('P18 tags bind before the loader runs: those that the loader adds', async () => {
+  const rounds = trials(150, 2_000)
+  const verdict = await track.run({
+    rounds,
+    hows: ['invalidateTags'],
+    lateTagsOf: (key) => [`late-${key}`, 'all'],
+  })
+  expect(verdict.wrong).toEqual([])
+  expect(verdict.loads).toBeGreaterThan(rounds)
+}, 300_000)
+
+test('P18 a tag that was renewed while its generation was being captured, and again later, ends the load', async () => {
+  const line = new CountingProxy(track.redis.port)
+  await line.listen()
+  const options = { prefix: 'late:', errors: 'throw', trust: '1h' } as const
+  const slow = createCache({ redis: line.url, ...options })
+  const quick = createCache({ redis: track.redis.url, ...options })
+  await Promise.all([slow.initialize(), quick.initialize()])
+  await slow.getOrSet('first', () => 1)
+  const began = gate()
+  const mayEnd = gate()
+  const load = async () => {
+    began.open()
+    await mayEnd.opened
+    return 'old'
+  }
+  const early = slow.getOrSet('key', load, { tags: ['tag'] })
+  // Redis has answered that there is no such tag, and that answer is on its way.
+  await pause(10)
+  await quick.invalidateTags(['tag'])
+  await began.opened
+  await quick.invalidateTags(['tag'])
+  await slow.get('key', { local: false })
+  const late = slow.getOrSet('key', () => 'new', { tags: ['tag'] })
+  // It need not wait for the load from before; should it do so, that ends at last.
+  await Promise.race([late, pause(1_000)])
+  mayEnd.open()
+  expect(await Promise.all([early, late])).toEqual(['old', 'new'])
+  await Promise.all([slow.shutdown(), quick.shutdown()])
+  await line.stop()
+})
+
+test('P18 tags bind before the loader runs: those of the options, of a namespace', async () => {
+  const rounds = trials(40, 400)
+  const verdict = await track.run({
+    rounds,
+    hows: ['invalidateTags', 'delete'],
+    optionsOf: () => ({ tags: ['here'] }),
+    isNamespaced: true,
+  })
+  expect(verdict.wrong).toEqual([])
+}, 300_000)
+
+test('P35 a removal by pattern covers loads that began before it', async () => {
+  const rounds = trials(60, 600)
+  const verdict = await track.run({ rounds, hows: ['invalidatePattern'] })
+  expect(verdict.wrong).toEqual([])
+  expect(verdict.defeated).toBeGreaterThan(rounds / 20)
+}, 300_000)
+
+test('P35 clear() covers loads that began before it: of the namespace, and of the whole cache', async () => {
+  const rounds = trials(60, 600)
+  const hows = ['clear', 'clear', 'clear of the whole cache']
+  const verdict = await track.run({ rounds, hows, isNamespaced: true })
+  expect(verdict.wrong).toEqual([])
+  expect(verdict.loads).toBeGreaterThan(rounds)
+}, 300_000)
