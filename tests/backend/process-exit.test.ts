@@ -1,41 +1,17 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
-import { type RedisSentinel, startSentinel } from '../../testbed/redis-sentinel.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
-import { waitUntil } from '../../testbed/wait-until.ts'
+import { describe, test } from 'vitest'
+import { useExitingChildren } from '../support/exiting-children.ts'
+import { useScene } from '../support/scene.ts'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const TIMEOUT = '300ms'
-/** ioredis itself waits two seconds for a silent server to hang up; an idle socket or a ping timer would hold on longer. */
-const EXITS_WITHIN_MS = 4_000
 const SHUTDOWN_WITHIN_MS = 2_500
-const SPEAKS_WITHIN_MS = 8_000
 
-let standalone: Standalone
-let cluster: RedisCluster
-let sentinel: RedisSentinel
-const children: ChildProcess[] = []
-const healers: (() => unknown)[] = []
-
-beforeAll(async () => {
-  ;[standalone, cluster, sentinel] = await Promise.all([
-    startStandalone(),
-    startCluster({ replicasPerMaster: 0, nodeTimeoutMs: 60_000 }),
-    startSentinel({ downAfterMs: 60_000 }),
-  ])
+const scene = useScene({
+  cluster: { replicasPerMaster: 0, nodeTimeoutMs: 60_000 },
+  sentinel: { downAfterMs: 60_000 },
+  flush: false,
 })
-
-afterEach(async () => {
-  for (const child of children.splice(0)) child.kill('SIGKILL')
-  for (const heal of healers.splice(0)) await heal()
-})
-
-afterAll(async () => {
-  await Promise.all([standalone.stop(), cluster.stop(), sentinel.stop()])
-})
+const { redis: standalone, cluster, sentinel } = scene
+const { expectToExit, messageOf, start } = useExitingChildren('backend-child.mjs', SHUTDOWN_WITHIN_MS)
 
 interface Deployment {
   readonly kind: string
@@ -74,45 +50,8 @@ const DEPLOYMENTS: readonly Deployment[] = [
   },
 ]
 
-/** A process, and what it has said and nobody has listened to yet. */
-interface Child {
-  readonly process: ChildProcess
-  readonly said: unknown[]
-}
-
-function startChild(kind: string, options: object, when: string): Child {
-  const child = fork(fileURLToPath(new URL('../support/children/backend-child.mjs', import.meta.url)), {
-    execArgv: [],
-  })
-  const said: unknown[] = []
-  child.on('message', (message) => said.push(message))
-  children.push(child)
-  child.send({
-    library: pathToFileURL(join(ROOT, 'dist')).href,
-    kind,
-    when,
-    options: { ...common, ...options },
-  })
-  return { process: child, said }
-}
-
-const hasEnded = ({ exitCode, signalCode }: ChildProcess) => exitCode !== null || signalCode !== null
-
-/** The child's next message. @throws Error where it is silent instead */
-async function messageOf({ said }: Child): Promise<unknown> {
-  await waitUntil(() => said.length > 0, { what: 'the child to say something', timeoutMs: SPEAKS_WITHIN_MS })
-  return said.shift()
-}
-
-/** Resolves once the child has shut its backend down and has ended. */
-async function expectToExit(child: Child): Promise<void> {
-  const { shutdownMs } = (await messageOf(child)) as { shutdownMs: number }
-  expect(shutdownMs).toBeLessThan(SHUTDOWN_WITHIN_MS)
-  await waitUntil(() => hasEnded(child.process), {
-    what: 'the process to exit by itself',
-    timeoutMs: EXITS_WITHIN_MS,
-  })
-  expect([child.process.exitCode, child.process.signalCode]).toEqual([0, null])
+function startChild(kind: string, options: object, when: string) {
+  return start({ kind, when, options: { ...common, ...options } })
 }
 
 describe('P43 shutdown() leaves no handle or timer, and the process exits', () => {
@@ -134,7 +73,7 @@ describe('P43 shutdown() leaves no handle or timer, and the process exits', () =
       await messageOf(child)
       for (const server of servers()) {
         server.pause()
-        healers.push(() => server.resume())
+        scene.later(() => server.resume())
       }
       child.process.send('paused')
       await expectToExit(child)
@@ -145,7 +84,7 @@ describe('P43 shutdown() leaves no handle or timer, and the process exits', () =
       await Promise.all(hanging.map(messageOf))
       for (const server of servers()) {
         server.pause()
-        healers.push(() => server.resume())
+        scene.later(() => server.resume())
       }
       for (const child of hanging) child.process.send('paused')
       await Promise.all(hanging.map(expectToExit))
@@ -156,7 +95,7 @@ describe('P43 shutdown() leaves no handle or timer, and the process exits', () =
     test(`${kind}: while a reconnect is pending`, async () => {
       const child = startChild(kind, options(), 'redialling')
       await messageOf(child)
-      for (const server of servers()) healers.push(() => server.restart())
+      for (const server of servers()) scene.later(() => server.restart())
       await Promise.all(servers().map((server) => server.kill()))
       await expectToExit(child)
     })
@@ -173,7 +112,7 @@ describe('P43 shutdown() leaves no handle or timer, and the process exits', () =
     test(`${kind}: after attempts to connect that were given up and one that succeeded`, async () => {
       for (const server of servers()) {
         server.pause()
-        healers.push(() => server.resume())
+        scene.later(() => server.resume())
       }
       const child = startChild(kind, { ...options(), connectTimeout: '200ms' }, 'retried')
       await messageOf(child)

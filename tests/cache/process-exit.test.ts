@@ -1,32 +1,12 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
-import { waitUntil } from '../../testbed/wait-until.ts'
+import { describe, expect, test } from 'vitest'
+import { useExitingChildren } from '../support/exiting-children.ts'
+import { useScene } from '../support/scene.ts'
 
 const SHUTDOWN_WITHIN_MS = 4_000
-const EXITS_WITHIN_MS = 4_000
-const LIBRARY = new URL('../../dist', import.meta.url).href
 
-let redis: Standalone
-let simple: Standalone
-let cluster: RedisCluster
-const children: ChildProcess[] = []
-const healers: (() => unknown)[] = []
-
-beforeAll(async () => {
-  ;[redis, simple, cluster] = await Promise.all([
-    startStandalone(),
-    startStandalone({ args: ['--rename-command', 'HELLO', ''] }),
-    startCluster({ replicasPerMaster: 0 }),
-  ])
-})
-afterEach(async () => {
-  for (const child of children.splice(0)) child.kill('SIGKILL')
-  for (const heal of healers.splice(0)) await heal()
-})
-afterAll(() => Promise.all([redis.stop(), simple.stop(), cluster.stop()]))
+const scene = useScene({ simple: true, cluster: { replicasPerMaster: 0 }, flush: false })
+const { redis, simple, cluster } = scene
+const { expectToExit, messageOf, start } = useExitingChildren('cache-child.mjs', SHUTDOWN_WITHIN_MS)
 
 interface Told {
   readonly options?: object
@@ -34,32 +14,9 @@ interface Told {
   readonly when: string
 }
 
-interface Child {
-  readonly process: ChildProcess
-  readonly said: unknown[]
-}
-
-function startChild({ client, options = {}, when }: Told): Child {
-  const child = fork(fileURLToPath(new URL('../support/children/cache-child.mjs', import.meta.url)), {
-    execArgv: [],
-  })
-  children.push(child)
-  const said: unknown[] = []
-  child.on('message', (message) => said.push(message))
+function startChild({ client, options = {}, when }: Told) {
   const common = { timeout: '300ms', connectTimeout: '1s', prefix: 'p:' }
-  child.send({ library: LIBRARY, options: { ...common, ...options }, client, when })
-  return { process: child, said }
-}
-
-async function expectToExit({ process: child, said }: Child): Promise<void> {
-  await waitUntil(() => said.length > 0 || child.exitCode !== null, { what: 'the child to shut down' })
-  const { shutdownMs } = said.shift() as { shutdownMs: number }
-  expect(shutdownMs).toBeLessThan(SHUTDOWN_WITHIN_MS)
-  await waitUntil(() => child.exitCode !== null || child.signalCode !== null, {
-    what: 'the process to exit by itself',
-    timeoutMs: EXITS_WITHIN_MS,
-  })
-  expect(child.exitCode).toBe(0)
+  return start({ options: { ...common, ...options }, client, when })
 }
 
 const nodes = () => cluster.nodes.map(({ host, port }) => `redis://${host}:${port}`)
@@ -97,18 +54,18 @@ describe('P43 a process ends by itself in an outage, too', () => {
   ] as const) {
     test(`while ${name} says nothing`, async () => {
       const child = startChild({ ...kind(), when: 'silent' })
-      await waitUntil(() => child.said.shift() === 'ready', { what: 'the child to be ready' })
+      expect(await messageOf(child)).toBe('ready')
       server().pause()
-      healers.push(() => server().resume())
+      scene.later(() => server().resume())
       child.process.send('paused')
       await expectToExit(child)
     })
 
     test(`when ${name} is gone`, async () => {
       const child = startChild({ ...kind(), when: 'gone' })
-      await waitUntil(() => child.said.shift() === 'ready', { what: 'the child to be ready' })
+      expect(await messageOf(child)).toBe('ready')
       await server().kill()
-      healers.push(() => server().restart())
+      scene.later(() => server().restart())
       child.process.send('gone')
       await expectToExit(child)
     })

@@ -2,32 +2,23 @@ import { createClient } from '@redis/client'
 import type { Cache, CreateCacheOptions } from 'cachewright'
 import { Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Standalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, inMode, Opened, Source, warmed } from '../support/caches.ts'
-import { startHoldingProxy } from '../support/holding-proxy.ts'
+import { dropped, inMode, warmed } from '../support/cache-states.ts'
+import { Source } from '../support/loaders.ts'
+import { type Closing, IMPATIENT, useClosing, useScene } from '../support/scene.ts'
 
-let redis: Standalone
-let simple: Standalone
-const opened = new Opened()
+const scene = useScene({ simple: true, caches: IMPATIENT, flush: false })
+const { redis, simple } = scene
 
-beforeAll(async () => {
-  ;[redis, simple] = await Promise.all([
-    startStandalone(),
-    startStandalone({ args: ['--rename-command', 'HELLO', ''] }),
-  ])
-})
-afterEach(() => opened.close())
-afterAll(() => Promise.all([redis.stop(), simple.stop()]))
-
-function ioredis(client: Redis | Redis5, kept: Opened): CreateCacheOptions {
+function ioredis(client: Redis | Redis5, kept: Closing): CreateCacheOptions {
   client.on('error', () => {})
   kept.later(() => client.disconnect())
   return { client }
 }
 
-async function nodeRedis(kept: Opened): Promise<CreateCacheOptions> {
+async function nodeRedis(kept: Closing): Promise<CreateCacheOptions> {
   const client = createClient({ url: redis.url })
   client.on('error', () => {})
   await client.connect()
@@ -37,7 +28,7 @@ async function nodeRedis(kept: Opened): Promise<CreateCacheOptions> {
 
 const WAYS: readonly (readonly [
   name: string,
-  options: (kept: Opened) => CreateCacheOptions | Promise<CreateCacheOptions>,
+  options: (kept: Closing) => CreateCacheOptions | Promise<CreateCacheOptions>,
   server: () => Standalone,
 ])[] = [
   ['a server without RESP3', () => ({ redis: simple.url }), () => simple],
@@ -48,7 +39,7 @@ const WAYS: readonly (readonly [
 ]
 
 describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
-  const kept = new Opened()
+  const kept = useClosing({ caches: IMPATIENT, closeAfter: 'all' })
   let mine: Cache
   let other: Cache
 
@@ -61,7 +52,6 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
   beforeAll(async () => {
     ;[mine, other] = await Promise.all([onBus(), onBus()])
   })
-  afterAll(() => kept.close())
 
   test('what another cache changes leaves the local tier, in every way that it can be changed', async () => {
     const changes: (() => Promise<unknown>)[] = [
@@ -132,10 +122,9 @@ describe('P31 the bus', () => {
   beforeEach(() => simple.ask('FLUSHALL'))
 
   test('a change of which the message is lost: what is local is not served past the trust', async () => {
-    const proxy = await startHoldingProxy(simple.port)
-    opened.later(() => proxy.stop())
-    const mine = opened.cache({ redis: proxy.url, trust: '300ms' })
-    const other = opened.cache({ redis: simple.url })
+    const proxy = await scene.proxy({ port: simple.port })
+    const mine = scene.cache({ redis: proxy.url, trust: '300ms' })
+    const other = scene.cache({ redis: simple.url })
     await Promise.all([inMode(mine, 'bus'), inMode(other, 'bus')])
     await warmed(mine, 'key')
     proxy.holdReplies()
@@ -148,7 +137,7 @@ describe('P31 the bus', () => {
   })
 
   test('a message that stays away is a new epoch', async () => {
-    const mine = opened.cache({ redis: simple.url, trust: '600ms' })
+    const mine = scene.cache({ redis: simple.url, trust: '600ms' })
     await inMode(mine, 'bus')
     await warmed(mine, 'key')
     const epochs: string[] = []
@@ -159,7 +148,7 @@ describe('P31 the bus', () => {
   })
 
   test('what strangers publish on its channel changes nothing', async () => {
-    const mine = opened.cache({ redis: simple.url })
+    const mine = scene.cache({ redis: simple.url })
     await inMode(mine, 'bus')
     await warmed(mine, 'key')
     for (const text of [
@@ -182,7 +171,7 @@ describe('P31 the bus', () => {
   })
 
   test('a foreign program is heard of by the TTL alone', async () => {
-    const mine = opened.cache({ redis: simple.url, ttl: '400ms' })
+    const mine = scene.cache({ redis: simple.url, ttl: '400ms' })
     await inMode(mine, 'bus')
     const source = new Source('old')
     await mine.getOrSet('key', source.load)

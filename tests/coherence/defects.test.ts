@@ -1,42 +1,26 @@
 import type { CreateCacheOptions } from 'cachewright'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, elapsed, inMode, Opened, Source, warmed } from '../support/caches.ts'
-import { startHoldingProxy } from '../support/holding-proxy.ts'
+import { dropped, elapsed, inMode, warmed } from '../support/cache-states.ts'
+import { Source } from '../support/loaders.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
 // Each of these was a defect once, or looked like one in the code.
 
-let redis: Standalone
-let simple: Standalone
-const opened = new Opened()
-beforeAll(async () => {
-  ;[redis, simple] = await Promise.all([
-    startStandalone(),
-    startStandalone({ args: ['--rename-command', 'HELLO', ''] }),
-  ])
-})
-beforeEach(() => Promise.all([redis.ask('FLUSHALL'), simple.ask('FLUSHALL')]))
-afterEach(() => opened.close())
-afterAll(() => Promise.all([redis.stop(), simple.stop()]))
+const scene = useScene({ simple: true, caches: IMPATIENT })
+const { redis, simple } = scene
 
 function lent(url: string): CreateCacheOptions {
   const client = new Redis(url)
   client.on('error', () => {})
-  opened.later(() => client.disconnect())
+  scene.later(() => client.disconnect())
   return { client }
-}
-
-async function server(options: Parameters<typeof startStandalone>[0] = {}): Promise<Standalone> {
-  const started = await startStandalone(options)
-  opened.later(() => started.stop())
-  return started
 }
 
 describe('plain values', () => {
   test('P38 are found however many are read at once', async () => {
-    const cache = opened.cache({ redis: redis.url, timeout: '5s' })
+    const cache = scene.cache({ timeout: '5s' })
     await cache.initialize()
     const text = JSON.stringify(Array.from({ length: 2_000 }, (_, n) => ({ n })))
     const keys = Array.from({ length: 100 }, (_, number) => `plain:${number}`)
@@ -46,7 +30,7 @@ describe('plain values', () => {
   })
 
   test('P38 are found however large they are, and not loaded and overwritten', async () => {
-    const cache = opened.cache({ redis: redis.url, timeout: '5s' })
+    const cache = scene.cache({ timeout: '5s' })
     await cache.initialize()
     await redis.ask('SET', 'p:large', JSON.stringify(Array.from({ length: 200_000 }, (_, n) => ({ n }))))
     expect(await cache.get('large', { local: false })).toBeDefined()
@@ -58,7 +42,7 @@ describe('plain values', () => {
 
 describe('P10 values are kept apart', () => {
   test('a Buffer stays one', async () => {
-    const cache = opened.cache({ redis: redis.url, serializer: 'v8' })
+    const cache = scene.cache({ serializer: 'v8' })
     const loaded = await cache.getOrSet('bytes', () => Buffer.from('abc'))
     const found = await cache.get<Buffer>('bytes')
     expect([Buffer.isBuffer(loaded), Buffer.isBuffer(found)]).toEqual([true, true])
@@ -67,7 +51,7 @@ describe('P10 values are kept apart', () => {
   })
 
   test('also those that are too large to be stored, between the callers of one flight', async () => {
-    const cache = opened.cache({ redis: redis.url, maxValueBytes: 100 })
+    const cache = scene.cache({ maxValueBytes: 100 })
     const load = async () => ({ text: 'x'.repeat(200), list: [1] })
     const [one, two] = await Promise.all([cache.getOrSet('key', load), cache.getOrSet('key', load)])
     expect(() => one.list.push(2)).toThrow(TypeError)
@@ -76,13 +60,13 @@ describe('P10 values are kept apart', () => {
 })
 
 test('P38 a value that is too large goes to who loads it, though Redis is away', async () => {
-  const cache = opened.cache({ redis: 'redis://127.0.0.1:1', maxValueBytes: 100 })
+  const cache = scene.cache({ redis: 'redis://127.0.0.1:1', maxValueBytes: 100 })
   expect(await cache.getOrSet('key', () => 'x'.repeat(200))).toHaveLength(200)
 })
 
 describe('P31 clear()', () => {
   test('leaves the generations of namespaces within, and what is written there after it', async () => {
-    const cache = opened.cache({ redis: redis.url })
+    const cache = scene.cache()
     const space = cache.namespace('space')
     await space.set('old', 1)
     const reclaimed = new Promise((resolve) => cache.on('invalidate', resolve))
@@ -93,7 +77,7 @@ describe('P31 clear()', () => {
   })
 
   test('holds Redis for no longer than ten milliseconds at a time', async () => {
-    const cache = opened.cache({ redis: redis.url, timeout: '5s' })
+    const cache = scene.cache({ timeout: '5s' })
     await expectNotToHold(async () => {
       await cache.set('key:0', 0)
       await cache.setMany(Array.from({ length: 1_000 }, (_, number) => [`key:${number}`, number] as const))
@@ -107,7 +91,7 @@ describe('P31 clear()', () => {
 })
 
 test('P37 deleteMany() holds Redis for no longer than ten milliseconds at a time', async () => {
-  const cache = opened.cache({ redis: redis.url, timeout: '5s' })
+  const cache = scene.cache({ timeout: '5s' })
   const keys = Array.from({ length: 1_000 }, (_, number) => `key:${number}`)
   await expectNotToHold(async () => {
     await cache.set('key:0', 0)
@@ -130,8 +114,8 @@ async function expectNotToHold(prepare: () => Promise<() => Promise<unknown>>): 
 }
 
 test('P31 a namespace named a:b is none within a, or is cleared with it', async () => {
-  const mine = opened.cache(lent(redis.url))
-  const other = opened.cache(lent(redis.url))
+  const mine = scene.cache(lent(redis.url))
+  const other = scene.cache(lent(redis.url))
   await Promise.all([inMode(mine, 'bus'), inMode(other, 'bus')])
   await warmed(mine.namespace('a:b'), 'key')
   await other.namespace('a').clear()
@@ -145,7 +129,7 @@ test('P31 a namespace named a:b is none within a, or is cleared with it', async 
 
 describe('P31 the bus', () => {
   test('is relied on again after a message has stayed away', async () => {
-    const cache = opened.cache({ redis: simple.url, trust: '300ms' })
+    const cache = scene.cache({ redis: simple.url, trust: '300ms' })
     await inMode(cache, 'bus')
     const epochs: string[] = []
     cache.on('epoch', ({ reason }) => epochs.push(reason))
@@ -155,8 +139,8 @@ describe('P31 the bus', () => {
   })
 
   test('is told of what a cache that is tracked changes', async () => {
-    const mine = opened.cache(lent(redis.url))
-    const other = opened.cache({ redis: redis.url })
+    const mine = scene.cache(lent(redis.url))
+    const other = scene.cache()
     await inMode(mine, 'bus')
     await inMode(other, 'tracking')
     await warmed(mine, 'key')
@@ -165,10 +149,9 @@ describe('P31 the bus', () => {
   })
 
   test('is told of what a backend changes whose cache has lost it', async () => {
-    const proxy = await startHoldingProxy(simple.port)
-    opened.later(() => proxy.stop())
-    const mine = opened.cache({ redis: simple.url })
-    const other = opened.cache({ redis: proxy.url })
+    const proxy = await scene.proxy({ port: simple.port })
+    const mine = scene.cache({ redis: simple.url })
+    const other = scene.cache({ redis: proxy.url })
     await Promise.all([inMode(mine, 'bus'), inMode(other, 'bus')])
     proxy.isRefusing = true
     await simple.ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
@@ -180,7 +163,7 @@ describe('P31 the bus', () => {
   })
 
   test('has one subscriber, though the server was away when it was joined again', async () => {
-    const cache = opened.cache({ ...lent(simple.url), connectTimeout: '300ms' })
+    const cache = scene.cache({ ...lent(simple.url), connectTimeout: '300ms' })
     await inMode(cache, 'bus')
     await simple.ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
     simple.pause()
@@ -196,12 +179,12 @@ describe('P31 the bus', () => {
 })
 
 test('P42 a user who may neither be tracked nor publish can use the cache all the same', async () => {
-  const strict = await server({
+  const strict = await scene.server({
     aclFile:
       'user default on nopass ~* &* +@all\nuser app on >secret ~* resetchannels +@all -client|tracking',
     ...{ username: 'app', password: 'secret' },
   })
-  const cache = opened.cache({ redis: strict.url })
+  const cache = scene.cache({ redis: strict.url })
   const errors: string[] = []
   cache.on('error', ({ error }) => errors.push(error.message))
   await inMode(cache, 'ttl')
@@ -217,7 +200,7 @@ test('P42 a user who may neither be tracked nor publish can use the cache all th
 
 describe('P19 generations', () => {
   test('G4 outlive the entries that bear them', async () => {
-    const cache = opened.cache({ redis: redis.url })
+    const cache = scene.cache()
     await cache.set('key', 1, { ttl: '60d' })
     await waitUntil(async () => Number(await redis.ask('PTTL', 'p:\0namespace')) > 60 * 86_400_000, {
       what: 'the generation to outlive the entry',
@@ -226,7 +209,7 @@ describe('P19 generations', () => {
   })
 
   test('are asked for once by many writes at a time', async () => {
-    const cache = opened.cache({ redis: redis.url, timeout: '5s' })
+    const cache = scene.cache({ timeout: '5s' })
     await cache.initialize()
     await redis.ask('CONFIG', 'RESETSTAT')
     await cache.setMany(Array.from({ length: 500 }, (_, number) => [`key:${number}`, number] as const))
@@ -237,8 +220,8 @@ describe('P19 generations', () => {
 
 describe('P39 what could not be delivered', () => {
   test('is waited for by every reader, also where its delivery is refused', async () => {
-    const durable = await server({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
-    const cache = opened.cache({ redis: durable.url })
+    const durable = await scene.server({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+    const cache = scene.cache({ redis: durable.url })
     await cache.getOrSet('key', () => 'old')
     await durable.kill()
     await dropped(cache, 'key')
@@ -254,8 +237,8 @@ describe('P39 what could not be delivered', () => {
   })
 
   test('is delivered again after each restart that forgets it', async () => {
-    const forgetful = await server()
-    const cache = opened.cache({ redis: forgetful.url })
+    const forgetful = await scene.server()
+    const cache = scene.cache({ redis: forgetful.url })
     await cache.getOrSet('key', () => 'old')
     await forgetful.ask('SAVE')
     expect(await cache.delete('key')).toBe(true)
@@ -275,14 +258,14 @@ describe('P39 what could not be delivered', () => {
 })
 
 test('P4 a value that cannot be stored leaves the one before it', async () => {
-  const cache = opened.cache({ redis: redis.url })
+  const cache = scene.cache()
   await cache.set('key', 'old')
   await expect(cache.set('key', undefined)).rejects.toMatchObject({ code: 'CACHE_INVALID_VALUE' })
   expect(await cache.get('key')).toBe('old')
 })
 
 test('T6 a placeholder is no set of another type', async () => {
-  const cache = opened.cache({ redis: redis.url, errors: 'throw' })
+  const cache = scene.cache({ errors: 'throw' })
   let finish = (_value: unknown) => {}
   const loading = cache.getOrSet('key', () => new Promise((resolve) => (finish = resolve)))
   await waitUntil(async () => (await redis.ask('EXISTS', 'p:key')) === 1, { what: 'the placeholder' })

@@ -1,39 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import type { Cache, CreateCacheOptions } from 'cachewright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { inMode, Opened, Source, warmed } from '../support/caches.ts'
-import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { inMode, warmed } from '../support/cache-states.ts'
+import { Source } from '../support/loaders.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
+import type { TcpProxy } from '../support/tcp-proxy.ts'
 
-let redis: Standalone
-let cluster: RedisCluster
-const opened = new Opened()
-beforeAll(async () => {
-  ;[redis, cluster] = await Promise.all([startStandalone(), startCluster({ replicasPerMaster: 0 })])
-})
-beforeEach(() => Promise.all([redis, ...cluster.nodes].map((server) => server.ask('FLUSHALL'))))
-afterEach(() => opened.close())
-afterAll(() => Promise.all([redis.stop(), cluster.stop()]))
+const scene = useScene({ cluster: { replicasPerMaster: 0 }, caches: IMPATIENT })
+const { redis, cluster } = scene
 
 async function tracked(options: CreateCacheOptions): Promise<Cache> {
-  const cache = opened.cache(options)
+  const cache = scene.cache(options)
   await inMode(cache, 'tracking')
   return cache
-}
-
-async function proxied(): Promise<TcpProxy> {
-  const proxy = await startTcpProxy(redis.port)
-  opened.later(() => proxy.stop())
-  return proxy
-}
-
-async function holding(): Promise<HoldingProxy> {
-  const proxy = await startHoldingProxy(redis.port)
-  opened.later(() => proxy.stop())
-  return proxy
 }
 
 describe('P31 a lost connection empties the local tier before it serves', () => {
@@ -56,7 +36,7 @@ describe('P31 a lost connection empties the local tier before it serves', () => 
   })
 
   test('what was read before the loss and answered after it is not kept', async () => {
-    const proxy = await holding()
+    const proxy = await scene.proxy()
     const cache = await tracked({ redis: proxy.url, timeout: '2s' })
     await warmed(cache, 'other')
     await redis.ask('SET', 'p:key', '"old"')
@@ -72,7 +52,7 @@ describe('P31 a lost connection empties the local tier before it serves', () => 
 
   test('P32 a connection that swallows everything is believed for the trust, and no longer', async () => {
     for (const trustMs of [300, 600]) {
-      const proxy = await proxied()
+      const proxy = await scene.proxy()
       const cache = await tracked({ redis: proxy.url, trust: `${trustMs}ms`, timeout: '100ms' })
       await warmed(cache, 'key', () => 'old')
       proxy.goSilent()
@@ -117,8 +97,8 @@ describe('P33 what happens to a key while it is being read is honoured', () => {
     ['invalidated by its tag', () => redis.ask('DEL', 'p:\0tag:t')],
   ] as const) {
     test(`it is ${what}, and reply and push arrive in one chunk`, async () => {
-      const writer = opened.cache({ redis: redis.url })
-      const proxy = await holding()
+      const writer = scene.cache()
+      const proxy = await scene.proxy()
       const cache = await tracked({ redis: proxy.url, timeout: '2s' })
       await warmed(cache, 'other')
       for (const isTagKnown of [false, true]) {
@@ -142,7 +122,7 @@ describe('P33 what happens to a key while it is being read is honoured', () => {
   }
 
   test('a load that is stored and deleted while its answer is on the way is not kept', async () => {
-    const proxy = await holding()
+    const proxy = await scene.proxy()
     const cache = await tracked({ redis: proxy.url, timeout: '2s' })
     await warmed(cache, 'other')
     const loading = cache.getOrSet('key', () => {
@@ -207,7 +187,7 @@ describe('P34 where slots move, what was remembered of their keys goes', () => {
 
 describe('T1 what was sent on a connection that has gone comes too late', () => {
   test('a delayed write is not executed after a newer one', async () => {
-    const proxy = await holding()
+    const proxy = await scene.proxy()
     const cache = await tracked({ redis: proxy.url, timeout: '300ms' })
     await cache.set('key', 'before')
     proxy.holdRequests()
@@ -228,7 +208,7 @@ describe('T1 what was sent on a connection that has gone comes too late', () => 
 })
 
 /** The old connection lives on at the server's end, with its bytes held back, while the client connects anew. */
-async function redialledPast(proxy: HoldingProxy, cache: Cache): Promise<{ toRelease: () => void }> {
+async function redialledPast(proxy: TcpProxy, cache: Cache): Promise<{ toRelease: () => void }> {
   const connected = new Promise((resolve) => cache.on('connect', resolve))
   const release = proxy.setAside()
   proxy.cutClients()

@@ -1,22 +1,14 @@
 import { escapeGlob } from 'cachewright'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, Opened } from '../support/caches.ts'
+import { dropped } from '../support/cache-states.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
-let redis: Standalone
-const opened = new Opened()
-beforeAll(async () => {
-  redis = await startStandalone()
-})
-beforeEach(() => redis.ask('FLUSHALL'))
-afterEach(() => opened.close())
-afterAll(() => redis.stop())
+const scene = useScene({ caches: IMPATIENT })
 
 test('P39 what could not be delivered is delivered when Redis is back, though this process asks for nothing', async () => {
-  const durable = await startStandalone({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
-  opened.later(() => durable.stop())
-  const cache = opened.cache({ redis: durable.url })
+  const durable = await scene.server({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+  const cache = scene.cache({ redis: durable.url })
   await cache.getOrSet('key', () => 'old')
   await durable.kill()
   await dropped(cache, 'key')
@@ -29,7 +21,7 @@ test('P39 what could not be delivered is delivered when Redis is back, though th
 })
 
 test('P36 no key, tag, namespace or prefix can look like a name of the library', async () => {
-  const cache = opened.cache({ redis: redis.url })
+  const cache = scene.cache()
   const refused = { code: 'CACHE_INVALID_KEY' }
   for (const name of ['x\0tag:one', 'x\0namespace', '\0']) {
     await expect(cache.set(name, 1)).rejects.toMatchObject(refused)
@@ -38,11 +30,11 @@ test('P36 no key, tag, namespace or prefix can look like a name of the library',
     await expect(cache.invalidateTags([name])).rejects.toMatchObject(refused)
     expect(() => cache.namespace(name)).toThrow(expect.objectContaining(refused))
   }
-  expect(() => opened.cache({ redis: redis.url, prefix: 'p\0tag:' })).toThrow(/prefix/)
+  expect(() => scene.cache({ prefix: 'p\0tag:' })).toThrow(/prefix/)
 })
 
 test('P13 a local copy ends with its TTL, also within one turn of the event loop', async () => {
-  const cache = opened.cache({ redis: redis.url })
+  const cache = scene.cache()
   await cache.initialize()
   await waitUntil(
     async () => {

@@ -1,29 +1,12 @@
 import type { Cache, CreateCacheOptions } from 'cachewright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
+import { describe, expect, test } from 'vitest'
 import type { RedisReply } from '../../testbed/redis-command.ts'
-import { type RedisSentinel, startSentinel } from '../../testbed/redis-sentinel.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, inMode, Opened, warmed } from '../support/caches.ts'
+import { dropped, inMode, warmed } from '../support/cache-states.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
-let standalone: Standalone
-let cluster: RedisCluster
-let sentinel: RedisSentinel
-const opened = new Opened()
-
-beforeAll(async () => {
-  ;[standalone, cluster, sentinel] = await Promise.all([
-    startStandalone(),
-    startCluster({ replicasPerMaster: 0 }),
-    startSentinel(),
-  ])
-})
-beforeEach(async () => {
-  await Promise.all([standalone, ...cluster.nodes, sentinel.primary].map((server) => server.ask('FLUSHALL')))
-})
-afterEach(() => opened.close())
-afterAll(() => Promise.all([standalone.stop(), cluster.stop(), sentinel.stop()]))
+const scene = useScene({ cluster: { replicasPerMaster: 0 }, sentinel: {}, caches: IMPATIENT })
+const { redis: standalone, cluster, sentinel } = scene
 
 type Ask = (...command: readonly string[]) => Promise<RedisReply>
 
@@ -57,7 +40,7 @@ const DEPLOYMENTS: readonly (readonly [
 
 describe.each(DEPLOYMENTS)('P31 tracking at %s', (_name, redis, askerOf) => {
   async function pair(): Promise<readonly [Cache, Cache]> {
-    const caches = [opened.cache({ redis: redis() }), opened.cache({ redis: redis() })] as const
+    const caches = [scene.cache({ redis: redis() }), scene.cache({ redis: redis() })] as const
     for (const cache of caches) await inMode(cache, 'tracking')
     return caches
   }

@@ -4,7 +4,8 @@ import { ManualClock } from 'cachewright/testing'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
-import { deferred, useScene } from '../support/scene.ts'
+import { deferred } from '../support/loaders.ts'
+import { useScene } from '../support/scene.ts'
 
 interface Row {
   name: string

@@ -3,7 +3,8 @@ import { type Cache, createCache, SchemaMismatchError } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { commandCalls } from '../support/command-calls.ts'
-import { deferred, useScene } from '../support/scene.ts'
+import { deferred } from '../support/loaders.ts'
+import { useScene } from '../support/scene.ts'
 
 const scene = useScene()
 

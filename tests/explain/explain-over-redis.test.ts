@@ -4,7 +4,8 @@ import type { Cache, ExplainOptions, Explanation } from 'cachewright'
 import { describe, it } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { KEY_1, KEY_2 } from '../codec/encrypted-codec.ts'
-import { deferred, heldLoader, useScene } from '../support/scene.ts'
+import { deferred, heldLoader } from '../support/loaders.ts'
+import { useScene } from '../support/scene.ts'
 import { callAsExplained } from './predictions.ts'
 
 /** Long enough for a call that has something to serve, and no loader to wait for. */

@@ -3,7 +3,7 @@ import { type Cache, type CreateCacheOptions, createCache } from 'cachewright'
 import { ManualClock } from 'cachewright/testing'
 import { afterEach, describe, expect, it } from 'vitest'
 import { KEY_1 } from '../codec/encrypted-codec.ts'
-import { heldLoader } from '../support/scene.ts'
+import { heldLoader } from '../support/loaders.ts'
 
 const VALUE = 'value-nobody-may-read'
 const LONG = 'k'.repeat(120)

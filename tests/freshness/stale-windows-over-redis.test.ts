@@ -1,18 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { elapsed, Opened, Source, warmed } from '../support/caches.ts'
+import { elapsed, warmed } from '../support/cache-states.ts'
+import { Source } from '../support/loaders.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
-let redis: Standalone
-const opened = new Opened()
-beforeAll(async () => {
-  redis = await startStandalone()
-})
 // These wait for time to pass, so they run side by side, each under a prefix of its own.
-afterAll(async () => {
-  await opened.close()
-  await redis.stop()
-})
+const scene = useScene({ caches: IMPATIENT, flush: false, closeAfter: 'all' })
 
 const OPTIONS = { ttl: '300ms', staleWhileRevalidate: '500ms', staleIfError: '900ms' } as const
 
@@ -20,7 +13,7 @@ for (const local of [{}, false] as const) {
   const where = local === false ? 'from Redis' : 'from the local tier'
   describe.concurrent(`P25 stale is served only inside its window, ${where}`, () => {
     test('fresh, then at once with one load behind it, then not at all', async () => {
-      const cache = opened.cache({ redis: redis.url, prefix: `timeline-${where}:`, local })
+      const cache = scene.cache({ prefix: `timeline-${where}:`, local })
       const source = new Source(1)
       const stale: string[] = []
       cache.on('stale', ({ reason }) => stale.push(reason))
@@ -45,7 +38,7 @@ for (const local of [{}, false] as const) {
     })
 
     test('a loader that fails: stale in the error window, and after it the error', async () => {
-      const cache = opened.cache({ redis: redis.url, prefix: `error-${where}:`, local })
+      const cache = scene.cache({ prefix: `error-${where}:`, local })
       const source = new Source(1)
       const options = { ...OPTIONS, staleWhileRevalidate: 0 } as const
       const ask = () => cache.getOrSet('key', source.load, options)
@@ -67,7 +60,7 @@ for (const local of [{}, false] as const) {
     })
 
     test('without a window nothing stale is served', async () => {
-      const cache = opened.cache({ redis: redis.url, prefix: `none-${where}:`, local })
+      const cache = scene.cache({ prefix: `none-${where}:`, local })
       const source = new Source(1)
       const ask = () => cache.getOrSet('key', source.load, { ttl: '200ms' })
       await ask()
@@ -80,8 +73,8 @@ for (const local of [{}, false] as const) {
     })
 
     test('what was invalidated is not served as stale', async () => {
-      const cache = opened.cache({ redis: redis.url, prefix: `gone-${where}:`, local })
-      const other = opened.cache({ redis: redis.url, prefix: `gone-${where}:` })
+      const cache = scene.cache({ prefix: `gone-${where}:`, local })
+      const other = scene.cache({ prefix: `gone-${where}:` })
       const source = new Source(1)
       const options = { ...OPTIONS, ttl: '100ms', staleWhileRevalidate: '1m', tags: ['t'] } as const
       const ask = () => cache.getOrSet('key', source.load, { ...options, staleIfError: '1m' })
@@ -106,9 +99,8 @@ for (const local of [{}, false] as const) {
 }
 
 test('P25 a local copy of before an outage is served where the loader fails, inside its window only', async () => {
-  const server = await startStandalone()
-  opened.later(() => server.stop())
-  const cache = opened.cache({ redis: server.url })
+  const server = await scene.server()
+  const cache = scene.cache({ redis: server.url })
   const source = new Source('kept')
   const ask = () => cache.getOrSet('key', source.load, { ttl: '1s', staleIfError: '1s' })
   await warmed(cache, 'without', () => 'a window')
@@ -125,9 +117,8 @@ test('P25 a local copy of before an outage is served where the loader fails, ins
 })
 
 test('P25 what this process invalidated in an outage is not served, though the loader fails', async () => {
-  const server = await startStandalone()
-  opened.later(() => server.stop())
-  const cache = opened.cache({ redis: server.url, staleIfError: '1m' })
+  const server = await scene.server()
+  const cache = scene.cache({ redis: server.url, staleIfError: '1m' })
   const source = new Source('kept')
   const options = { tags: ['t'] }
   for (const key of ['deleted', 'tagged', 'kept']) {

@@ -1,17 +1,11 @@
 import { type Cache, escapeGlob, glob } from 'cachewright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { Opened, Source } from '../support/caches.ts'
+import { Source } from '../support/loaders.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
-let redis: Standalone
-const opened = new Opened()
-beforeAll(async () => {
-  redis = await startStandalone()
-})
-beforeEach(() => redis.ask('FLUSHALL'))
-afterEach(() => opened.close())
-afterAll(() => redis.stop())
+const scene = useScene({ caches: IMPATIENT })
+const { redis } = scene
 
 /** What means something to somebody: to globs, to Redis, to Lua, to JSON, to JavaScript. */
 const INTERNALS = [
@@ -22,7 +16,7 @@ const INTERNALS = [
 const NEIGHBOURS = ['plain', 'a', 'ab', 'xyz', 'x', 'A', 'user:1']
 
 test('P36 every key is literal, and no other one is touched', async () => {
-  const cache = opened.cache({ redis: redis.url })
+  const cache = scene.cache()
   const keys = [...INTERNALS, ...NEIGHBOURS]
   for (const key of keys) expect(await cache.getOrSet(key, () => `of ${key}`)).toBe(`of ${key}`)
   expect([...(await cache.getMany(keys))]).toEqual(keys.map((key) => [key, `of ${key}`]))
@@ -38,7 +32,7 @@ test('P36 every key is literal, and no other one is touched', async () => {
 })
 
 test('P36 a change of every key, by another program, reaches the local tier', async () => {
-  const cache = opened.cache({ redis: redis.url })
+  const cache = scene.cache()
   for (const key of INTERNALS) {
     await cache.getOrSet(key, () => 'old')
     expect([key, cache.peek(key)]).toEqual([key, 'old'])
@@ -53,7 +47,7 @@ test('P36 a change of every key, by another program, reaches the local tier', as
 })
 
 test('P36 every tag is literal, and invalidates its own entries alone', async () => {
-  const cache = opened.cache({ redis: redis.url })
+  const cache = scene.cache()
   const tags = [...INTERNALS, ...NEIGHBOURS]
   const ask = (tag: string, number: number) => cache.getOrSet(`key:${number}`, () => tag, { tags: [tag] })
   for (const [number, tag] of tags.entries()) await ask(tag, number)
@@ -66,7 +60,7 @@ test('P36 every tag is literal, and invalidates its own entries alone', async ()
 })
 
 test('P36 every namespace is literal, and is cleared alone', async () => {
-  const root = opened.cache({ redis: redis.url })
+  const root = scene.cache()
   const names = [...INTERNALS.filter((name) => name.length < 100), ...NEIGHBOURS].filter(
     (name) => !name.includes(':'),
   )
@@ -90,7 +84,7 @@ describe('P36 every prefix is literal', () => {
     for (const [number, part] of INTERNALS.filter((name) => name.length < 100).entries()) {
       await redis.ask('FLUSHALL')
       const prefix = `${part}:`
-      const cache = opened.cache({ redis: redis.url, prefix })
+      const cache = scene.cache({ prefix })
       const neighbours = ['p:a', 'a:a', 'x:a', 'aXb:a', `${number}`, 'q', `x${prefix}a`]
       for (const key of neighbours) await redis.ask('SET', key, '1')
       const before = Number(await redis.ask('DBSIZE'))
@@ -111,7 +105,7 @@ describe('P36 every prefix is literal', () => {
 
   test('the bus of one prefix is not that of another', async () => {
     const caches = ['*:', 'a*:', '[a]:', 'a:'].map((prefix) =>
-      opened.cache({ redis: redis.url, prefix, coherence: 'bus', local: { ttl: '1m' } }),
+      scene.cache({ prefix, coherence: 'bus', local: { ttl: '1m' } }),
     )
     const source = new Source('kept')
     for (const cache of caches) {
@@ -127,7 +121,7 @@ describe('P36 every prefix is literal', () => {
 
 describe('P35 a pattern reaches loads that began before it', () => {
   test('such a load is not stored, here and in another process', async () => {
-    const [mine, other] = [opened.cache({ redis: redis.url }), opened.cache({ redis: redis.url })]
+    const [mine, other] = [scene.cache(), scene.cache()]
     for (const [remover, pattern] of [
       [mine, 'user:*'],
       [other, 'user:*'],
@@ -150,7 +144,7 @@ describe('P35 a pattern reaches loads that began before it', () => {
   })
 
   test('a pattern that does not match leaves a load alone', async () => {
-    const cache = opened.cache({ redis: redis.url })
+    const cache = scene.cache()
     let finish = (_value: string) => {}
     const loading = cache.getOrSet('user:*', () => new Promise<string>((resolve) => (finish = resolve)))
     await waitUntil(async () => (await redis.ask('EXISTS', 'p:user:*')) === 1, { what: 'the lease' })
@@ -163,7 +157,7 @@ describe('P35 a pattern reaches loads that began before it', () => {
   })
 
   test('tags and namespaces survive a pattern that matches everything', async () => {
-    const cache = opened.cache({ redis: redis.url })
+    const cache = scene.cache()
     await cache.getOrSet('key', () => 1, { tags: ['t'] })
     await cache.invalidatePattern('*')
     expect(((await redis.ask('KEYS', '*')) as string[]).sort()).toEqual(['p:\0namespace', 'p:\0tag:t'])

@@ -1,22 +1,16 @@
 import { type Cache, escapeGlob } from 'cachewright'
 import { RedisCacheBackend } from 'cachewright/redis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { Opened, Source } from '../support/caches.ts'
+import { Source } from '../support/loaders.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
-let redis: Standalone
-const opened = new Opened()
-beforeAll(async () => {
-  redis = await startStandalone()
-})
-beforeEach(() => redis.ask('FLUSHALL'))
-afterEach(() => opened.close())
-afterAll(() => redis.stop())
+const scene = useScene({ caches: IMPATIENT })
+const { redis } = scene
 
 /** A load that is under way: its placeholder lies under the key until it is told to finish. */
 async function loading(key = 'key') {
-  const cache = opened.cache({ redis: redis.url })
+  const cache = scene.cache()
   const lost: string[] = []
   cache.on('lease-lost', ({ key: lostKey }) => lost.push(lostKey))
   let finish = (_value: unknown) => {}
@@ -33,7 +27,7 @@ const BACKENDS: readonly (readonly [string, (cache: Cache) => Promise<Cache['bac
     'a bare RedisCacheBackend',
     async () => {
       const backend = new RedisCacheBackend({ url: redis.url, prefix: 'p:' })
-      opened.later(() => backend.shutdown())
+      scene.later(() => backend.shutdown())
       await backend.initialize()
       return backend
     },
@@ -111,7 +105,7 @@ describe.each(BACKENDS)('T6 a placeholder is absent for %s', (_name, backendOf) 
 describe('T6 a placeholder is absent for a cache', () => {
   test('of another process', async () => {
     const { finish, value } = await loading()
-    const other = opened.cache({ redis: redis.url })
+    const other = scene.cache()
     expect(await other.get('key')).toBeUndefined()
     expect(await other.has('key')).toBe(false)
     expect(await other.getTtl('key')).toBeUndefined()
@@ -150,8 +144,8 @@ test("T8 a placeholder that is evicted costs only efficiency, and is told as 'le
 })
 
 test('T8 a placeholder that another process has taken over is not stored under', async () => {
-  const cache = opened.cache({ redis: redis.url, lease: '300ms', longestLoad: '300ms' })
-  const other = opened.cache({ redis: redis.url })
+  const cache = scene.cache({ lease: '300ms', longestLoad: '300ms' })
+  const other = scene.cache()
   let finish = (_value: unknown) => {}
   const slow = cache.getOrSet('key', () => new Promise((resolve) => (finish = resolve)))
   await waitUntil(async () => (await redis.ask('EXISTS', 'p:key')) === 1, { what: 'the lease' })
@@ -171,7 +165,7 @@ describe('P38 a key that holds another type', () => {
   ] as const) {
     test(`T6 a ${type} is loaded without being cached, and left as it is`, async () => {
       await redis.ask(...command)
-      const cache = opened.cache({ redis: redis.url })
+      const cache = scene.cache()
       const source = new Source(1)
       expect(await cache.getOrSet('key', source.load)).toBe(1)
       expect(await cache.getOrSet('key', source.load, { tags: ['t'] })).toBe(1)
@@ -208,7 +202,7 @@ describe('P38 bytes that cannot be read', () => {
   }
 
   test('P3 an entry that is truncated, at every length', async () => {
-    const cache = opened.cache({ redis: redis.url })
+    const cache = scene.cache()
     await cache.set('first', 'good')
     const length = Number(await redis.ask('STRLEN', 'p:first'))
     for (let bytes = 0; bytes < length; bytes++) {
@@ -220,7 +214,7 @@ describe('P38 bytes that cannot be read', () => {
   })
 
   test('P2 an entry of which a bit is flipped, in every byte but those of the lease', async () => {
-    const cache = opened.cache({ redis: redis.url })
+    const cache = scene.cache()
     await cache.set('first', 'good')
     const length = Number(await redis.ask('STRLEN', 'p:first'))
     const flip =
@@ -235,7 +229,7 @@ describe('P38 bytes that cannot be read', () => {
   })
 
   test('P1 the entry of another key', async () => {
-    const cache = opened.cache({ redis: redis.url })
+    const cache = scene.cache()
     await cache.set('mine', 'mine')
     await redis.ask('COPY', 'p:mine', 'p:copied')
     await reloads(cache, 'copied', 'a copy')
@@ -244,7 +238,7 @@ describe('P38 bytes that cannot be read', () => {
   })
 
   test('what other programs left', async () => {
-    const cache = opened.cache({ redis: redis.url })
+    const cache = scene.cache()
     const foreign = [
       '',
       'hello',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
+import { useBuild } from '../support/build.ts'
 import {
   type ChildParticipant,
   type Participant,
@@ -13,6 +14,8 @@ const LEASE_MS = 500
 const STALL_MS = 3 * LEASE_MS
 /** A lease, and what a busy machine needs beside it. */
 const ABOUT_A_LEASE_MS = LEASE_MS + 400
+
+useBuild('package')
 
 let redis: Standalone
 let source: Standalone

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { gate } from '../support/gate.ts'
+import { useBuild } from '../support/build.ts'
+import { deferred } from '../support/loaders.ts'
 import { type ChildParticipant, startChildren } from '../support/participant.ts'
 import { trials } from '../support/trials.ts'
 
@@ -11,6 +12,8 @@ const CALLERS = 1_000
 const PROCESSES = 8
 /** Well below the five seconds of a lease that nobody gives back. */
 const PROMPTLY_MS = 1_000
+
+useBuild('package')
 
 let redis: Standalone
 let cluster: RedisCluster
@@ -61,14 +64,14 @@ test('P24 a loader that fails rejects all its callers with the same error, and l
 })
 
 test('P24 a loader that fails releases those who wait in another process at once', async () => {
-  const mayFail = gate()
-  const began = gate()
+  const mayFail = deferred()
+  const began = deferred()
   const failing = cache.getOrSet('released', async () => {
-    began.open()
-    await mayFail.opened
+    began.resolve()
+    await mayFail.promise
     throw new Error('the source is away')
   })
-  await began.opened
+  await began.promise
   let loads = 0
   const waiting = other.getOrSet('released', () => ++loads)
   // It has been told that the key is being loaded, and waits.
@@ -76,7 +79,7 @@ test('P24 a loader that fails releases those who wait in another process at once
   await other.get('released', { local: false })
   expect(loads).toBe(0)
   const releasedMs = performance.now()
-  mayFail.open()
+  mayFail.resolve()
   await expect(failing).rejects.toThrow('the source is away')
   expect(await waiting).toBe(1)
   expect(performance.now() - releasedMs).toBeLessThan(PROMPTLY_MS)

@@ -2,7 +2,7 @@ import { type Cache, createCache, type LoadContext } from 'cachewright'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { gate } from '../support/gate.ts'
+import { deferred } from '../support/loaders.ts'
 import { trials } from '../support/trials.ts'
 
 /** Well below the five seconds of a lease that nobody gives back. */
@@ -32,16 +32,16 @@ const isGone = (key: string) =>
 
 /** A load that has begun, and ends when it is told, or as its signal says. */
 function heldLoad() {
-  const began = gate<LoadContext>()
-  const mayEnd = gate<string>()
+  const began = deferred<LoadContext>()
+  const mayEnd = deferred<string>()
   const load = (context: LoadContext) => {
-    began.open(context)
+    began.resolve(context)
     return new Promise<string>((resolve, reject) => {
-      void mayEnd.opened.then(resolve)
+      void mayEnd.promise.then(resolve)
       context.signal.addEventListener('abort', () => reject(context.signal.reason))
     })
   }
-  return { load, began: began.opened, end: mayEnd.open }
+  return { load, began: began.promise, end: mayEnd.resolve }
 }
 
 describe('an AbortSignal', () => {
@@ -110,26 +110,26 @@ describe('an AbortSignal', () => {
   test('gives the lease back although the loader goes on: neither process waits for it, and what it brings is not stored', async () => {
     for (const [who, next] of [cache, other].entries()) {
       const key = `deaf-${who}`
-      const began = gate()
-      const mayEnd = gate<string>()
+      const began = deferred()
+      const mayEnd = deferred<string>()
       const controller = new AbortController()
       const call = cache.getOrSet(
         key,
         () => {
-          began.open()
-          return mayEnd.opened
+          began.resolve()
+          return mayEnd.promise
         },
         { signal: controller.signal },
       )
-      await began.opened
+      await began.promise
       controller.abort('gone')
       await expect(call).rejects.toBe('gone')
       const beganMs = performance.now()
-      const late = setTimeout(() => mayEnd.open('late'), 2 * PROMPTLY_MS)
+      const late = setTimeout(() => mayEnd.resolve('late'), 2 * PROMPTLY_MS)
       expect(await next.getOrSet(key, () => 'anew')).toBe('anew')
       clearTimeout(late)
       expect(performance.now() - beganMs).toBeLessThan(PROMPTLY_MS)
-      mayEnd.open('late')
+      mayEnd.resolve('late')
       await new Promise(setImmediate)
       expect(await cache.get(key, { local: false })).toBe('anew')
     }

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { LoadContext } from 'cachewright'
 import { expect, test } from 'vitest'
-import { deferred, useScene } from '../support/scene.ts'
+import { deferred } from '../support/loaders.ts'
+import { useScene } from '../support/scene.ts'
 
 const scene = useScene()
 const options = { ttl: '50ms', staleIfError: '10m' } as const

@@ -1,9 +1,10 @@
 import type { LoadContext } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, elapsed } from '../support/caches.ts'
+import { dropped, elapsed } from '../support/cache-states.ts'
 import { commandCalls } from '../support/command-calls.ts'
-import { heldLoader, useScene } from '../support/scene.ts'
+import { heldLoader } from '../support/loaders.ts'
+import { useScene } from '../support/scene.ts'
 
 const scene = useScene()
 

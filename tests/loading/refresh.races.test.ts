@@ -1,16 +1,8 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { RaceTrack } from '../support/race-track.ts'
+import { expect, test } from 'vitest'
+import { useRaceTrack } from '../support/race-track.ts'
 import { trials } from '../support/trials.ts'
 
-let track: RaceTrack
-
-beforeAll(async () => {
-  track = await RaceTrack.start()
-})
-
-afterAll(async () => {
-  await track.stop()
-})
+const track = useRaceTrack()
 
 test('P17 a refresh in the background never overwrites something newer', async () => {
   const rounds = trials(300, 4_000)

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import { deferred, heldLoader, useScene } from '../support/scene.ts'
+import { deferred, heldLoader } from '../support/loaders.ts'
+import { useScene } from '../support/scene.ts'
 
 const scene = useScene()
 const LONG = '10m'

@@ -1,16 +1,10 @@
 import type { Cache } from 'cachewright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
-import { Opened, warmed } from '../support/caches.ts'
+import { describe, expect, test } from 'vitest'
+import { warmed } from '../support/cache-states.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
-let redis: Standalone
-const opened = new Opened()
-beforeAll(async () => {
-  redis = await startStandalone()
-})
-beforeEach(() => redis.ask('FLUSHALL'))
-afterEach(() => opened.close())
-afterAll(() => redis.stop())
+const scene = useScene({ caches: IMPATIENT })
+const { redis } = scene
 
 interface Basket {
   readonly items: { name: string; tags: string[] }[]
@@ -50,7 +44,7 @@ const WAYS: readonly (readonly [string, (cache: Cache) => Promise<Basket>])[] = 
 for (const isolate of ['freeze', 'clone'] as const) {
   for (const serializer of ['json', 'v8', 'msgpack'] as const) {
     test(`P10 with '${isolate}' and ${serializer} no caller changes what another one gets`, async () => {
-      const cache = opened.cache({ redis: redis.url, isolate, serializer })
+      const cache = scene.cache({ isolate, serializer })
       for (const [, ask] of WAYS) {
         const value = await ask(cache)
         expect(value).toEqual(basket())
@@ -63,7 +57,7 @@ for (const isolate of ['freeze', 'clone'] as const) {
   }
 
   test(`P10 with '${isolate}' the callers of one flight do not share a value that can change`, async () => {
-    const cache = opened.cache({ redis: redis.url, isolate })
+    const cache = scene.cache({ isolate })
     const load = () => Promise.resolve(basket())
     const values = await Promise.all(Array.from({ length: 10 }, () => cache.getOrSet('flight', load)))
     meddle(values[0] as Basket)
@@ -72,7 +66,7 @@ for (const isolate of ['freeze', 'clone'] as const) {
   })
 
   test(`P10 with '${isolate}' what the loader returned stays its own`, async () => {
-    const cache = opened.cache({ redis: redis.url, isolate })
+    const cache = scene.cache({ isolate })
     const mine = basket()
     const got = await cache.getOrSet('key', () => mine)
     expect(got).not.toBe(mine)
@@ -88,7 +82,7 @@ for (const isolate of ['freeze', 'clone'] as const) {
   })
 
   test(`P10 with '${isolate}' that holds while Redis is away, too`, async () => {
-    const cache = opened.cache({ redis: 'redis://127.0.0.1:1', isolate })
+    const cache = scene.cache({ redis: 'redis://127.0.0.1:1', isolate })
     const mine = basket()
     const load = () => Promise.resolve(mine)
     const [one, two] = await Promise.all([cache.getOrSet('key', load), cache.getOrSet('key', load)])
@@ -100,7 +94,7 @@ for (const isolate of ['freeze', 'clone'] as const) {
 }
 
 test("P10 with 'share' callers get the same object, by their own wish", async () => {
-  const cache = opened.cache({ redis: redis.url, isolate: 'share' })
+  const cache = scene.cache({ isolate: 'share' })
   const mine = basket()
   const load = () => Promise.resolve(mine)
   const [one, two] = await Promise.all([cache.getOrSet('key', load), cache.getOrSet('key', load)])
@@ -124,7 +118,7 @@ describe('P10 what cannot be frozen is cloned for each caller', () => {
   type Rich = ReturnType<typeof rich>
 
   test('Map, Set, Date and typed arrays', async () => {
-    const cache = opened.cache({ redis: redis.url, serializer: 'v8' })
+    const cache = scene.cache({ serializer: 'v8' })
     const load = () => Promise.resolve(rich())
     const [flying, other] = await Promise.all([cache.getOrSet('key', load), cache.getOrSet('key', load)])
     const ways = [
@@ -150,7 +144,7 @@ describe('P10 what cannot be frozen is cloned for each caller', () => {
   })
 
   test('each alone', async () => {
-    const cache = opened.cache({ redis: redis.url, serializer: 'v8' })
+    const cache = scene.cache({ serializer: 'v8' })
     const values: Record<string, () => object> = {
       map: () => new Map([[1, 2]]),
       set: () => new Set([1]),
@@ -169,7 +163,7 @@ describe('P10 what cannot be frozen is cloned for each caller', () => {
   })
 
   test('cycles and shared references', async () => {
-    const cache = opened.cache({ redis: redis.url, serializer: 'v8' })
+    const cache = scene.cache({ serializer: 'v8' })
     const make = () => {
       const node: { self?: object; name: string } = { name: 'n' }
       node.self = node
@@ -183,7 +177,7 @@ describe('P10 what cannot be frozen is cloned for each caller', () => {
 })
 
 test('P10 plain values that another program wrote are kept apart likewise', async () => {
-  const cache = opened.cache({ redis: redis.url })
+  const cache = scene.cache()
   await redis.ask('SET', 'p:key', JSON.stringify(basket()))
   const one = (await cache.get<Basket>('key')) as Basket
   meddle(one)

@@ -3,7 +3,8 @@ import { createCache } from 'cachewright'
 import { describe, it } from 'vitest'
 import { startCluster } from '../../testbed/redis-cluster.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { deferred, heldLoader, useScene } from '../support/scene.ts'
+import { deferred, heldLoader } from '../support/loaders.ts'
+import { useScene } from '../support/scene.ts'
 
 describe('what may enter the local tier', () => {
   const scene = useScene()

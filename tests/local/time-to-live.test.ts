@@ -1,37 +1,34 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type EntryMeta, placeholder, withLease } from '../../src/codec/envelope/entry-meta.ts'
 import { ValueCodec } from '../../src/codec/value-codec.ts'
 import { askRedis } from '../../testbed/redis-command.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { elapsed, Opened, Source, warmed } from '../support/caches.ts'
+import { elapsed, warmed } from '../support/cache-states.ts'
+import { Source } from '../support/loaders.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
 /** A round trip, on a busy machine. */
 const ROUND_TRIP_MS = 100
 
-let redis: Standalone
 let codec: ValueCodec
-const opened = new Opened()
+const scene = useScene({ caches: IMPATIENT })
+const { redis } = scene
 beforeAll(async () => {
-  redis = await startStandalone()
   codec = new ValueCodec({
     ...{ serializer: 'json', readers: [], compression: undefined, maxValueBytes: 1_000_000 },
   })
   await codec.prepare()
 })
-beforeEach(() => redis.ask('FLUSHALL'))
-afterEach(async () => {
+afterEach(() => {
   vi.restoreAllMocks()
-  await opened.close()
 })
-afterAll(() => redis.stop())
 
 const expiresAt = async (key: string) =>
   performance.now() + Number(await askRedis({ port: redis.port }, 'PTTL', key))
 
 describe('P13 a local copy never outlives its Redis TTL by more than a round trip', () => {
   test('entries of many TTLs, loaded, stored and read', async () => {
-    const [mine, other] = [opened.cache({ redis: redis.url }), opened.cache({ redis: redis.url })]
+    const [mine, other] = [scene.cache(), scene.cache()]
     const deadlines = new Map<string, number>()
     for (let ttlMs = 60; ttlMs <= 900; ttlMs += 60) {
       const [loaded, stored] = [`loaded:${ttlMs}`, `stored:${ttlMs}`]
@@ -55,7 +52,7 @@ describe('P13 a local copy never outlives its Redis TTL by more than a round tri
   })
 
   test('plain values, whose TTL is asked for', async () => {
-    const mine = opened.cache({ redis: redis.url })
+    const mine = scene.cache()
     await mine.initialize()
     const deadlines = new Map<string, number>()
     for (let ttlMs = 100; ttlMs <= 700; ttlMs += 100) {
@@ -72,7 +69,7 @@ describe('P13 a local copy never outlives its Redis TTL by more than a round tri
   })
 
   test('a plain value that does not expire is kept until it changes', async () => {
-    const mine = opened.cache({ redis: redis.url })
+    const mine = scene.cache()
     await redis.ask('SET', 'p:forever', '"old"')
     await waitUntil(async () => (await mine.get('forever')) === 'old' && mine.peek('forever') === 'old', {
       what: 'a local copy',
@@ -87,7 +84,7 @@ describe('P13 a local copy never outlives its Redis TTL by more than a round tri
   })
 
   test('an entry that does not expire', async () => {
-    const mine = opened.cache({ redis: redis.url, ttl: Number.POSITIVE_INFINITY })
+    const mine = scene.cache({ ttl: Number.POSITIVE_INFINITY })
     await warmed(mine, 'entry')
     expect(await redis.ask('PTTL', 'p:entry')).toBe(-1)
     expect(await mine.getTtl('entry')).toBe(Number.POSITIVE_INFINITY)
@@ -100,14 +97,14 @@ describe('P14 jumps of the local clock change nothing', () => {
   for (const jumpMs of [3_600_000, -3_600_000]) {
     test(`by ${jumpMs / 3_600_000} hours`, async () => {
       const now = Date.now
-      const mine = opened.cache({ redis: redis.url })
+      const mine = scene.cache()
       const options = { ttl: '900ms', staleIfError: '1m' } as const
       const source = new Source(1)
       await mine.getOrSet('before', source.load, options)
       const loadedAtMs = performance.now()
       vi.spyOn(Date, 'now').mockImplementation(() => now() + jumpMs)
       expect(mine.peek('before')).toBe(1)
-      const late = opened.cache({ redis: redis.url })
+      const late = scene.cache()
       expect(await late.get('before')).toBe(1)
       await waitUntil(() => late.peek('before') === 1, { what: 'a local copy', timeoutMs: 500 }).catch(
         () => {},
@@ -157,7 +154,7 @@ describe('T7 deadlines of another clock', () => {
   }
 
   test('an entry that was created in the future counts as stale', async () => {
-    const mine = opened.cache({ redis: redis.url })
+    const mine = scene.cache()
     await warmed(mine, 'any')
     const source = new Source('loaded')
     await write('now', 'written', {})
@@ -177,7 +174,7 @@ describe('T7 deadlines of another clock', () => {
   })
 
   test('a lease deadline beyond the longest lease is free, in a placeholder and in an entry', async () => {
-    const mine = opened.cache({ redis: redis.url })
+    const mine = scene.cache()
     await warmed(mine, 'any')
     const source = new Source('loaded')
     const far = Date.now() + 3_600_000
@@ -197,8 +194,8 @@ describe('T7 deadlines of another clock', () => {
   })
 
   test('T3 the lease of an entry may change without breaking its checksum', async () => {
-    const mine = opened.cache({ redis: redis.url, local: false })
-    await warmed(opened.cache({ redis: redis.url }), 'any')
+    const mine = scene.cache({ local: false })
+    await warmed(scene.cache(), 'any')
     const bytes = await write('leased', 'written', {})
     for (let round = 0; round < 20; round++) {
       const token = Buffer.from(Array.from({ length: 16 }, () => Math.random() * 256)).toString('latin1')

@@ -1,24 +1,23 @@
 import type { Cache } from 'cachewright'
-import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeEach, describe, expect, test } from 'vitest'
 import { freePort } from '../../testbed/free-port.ts'
 import { startRedisProcess } from '../../testbed/redis-process.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import type { Standalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { firstHitMs, inTime, Opened, SETTLED_WITHIN_MS, Source, warmed } from '../support/caches.ts'
-import { startTcpProxy } from '../support/tcp-proxy.ts'
+import { firstHitMs, inTime, SETTLED_WITHIN_MS, warmed } from '../support/cache-states.ts'
+import { Source } from '../support/loaders.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
 /** Until a value that was loaded is found again: redialling pauses for two seconds at most. */
 const FIRST_HIT_WITHIN_MS = 6_000
 
+const scene = useScene({ redis: false, caches: IMPATIENT })
 let redis: Standalone
-const opened = new Opened()
 const firstHits: string[] = []
 
 beforeEach(async () => {
-  redis = await startStandalone({ args: ['--enable-debug-command', 'yes'] })
-  opened.later(() => redis.stop())
+  redis = await scene.server({ args: ['--enable-debug-command', 'yes'] })
 })
-afterEach(() => opened.close())
 afterAll(() => console.log(`first hit after: ${firstHits.join(', ')}`))
 
 interface Fault {
@@ -106,7 +105,7 @@ async function expectOneLoad(cache: Cache, key: string): Promise<void> {
 
 describe.each(FAULTS)('P38 Redis is $name', ({ begin, end, isSilent, isWritable, name }) => {
   test('P37 every call settles, no getOrSet fails, nothing old is served, and hits return', async () => {
-    const cache = opened.cache({ redis: redis.url })
+    const cache = scene.cache({ redis: redis.url })
     const source = new Source('old')
     for (const key of ['deleted', 'tagged', 'kept']) {
       await cache.getOrSet(key, source.load, { tags: key === 'tagged' ? ['t'] : [] })
@@ -164,7 +163,7 @@ describe.each(FAULTS)('P38 Redis is $name', ({ begin, end, isSilent, isWritable,
 describe('P38 Redis is not there at the start', () => {
   test('getOrSet loads at once, and hits begin when it comes', async () => {
     const port = await freePort()
-    const cache = opened.cache({ redis: `redis://127.0.0.1:${port}` })
+    const cache = scene.cache({ redis: `redis://127.0.0.1:${port}` })
     await expectOneLoad(cache, 'one')
     const startMs = performance.now()
     for (let call = 0; call < 50; call++) await cache.getOrSet(`key:${call}`, () => call)
@@ -172,17 +171,16 @@ describe('P38 Redis is not there at the start', () => {
     expect(await cache.set('key', 1)).toBe(false)
     expect(await cache.delete('key')).toBe(false)
     const server = await startRedisProcess({ port, args: ['--save', ''] })
-    opened.later(() => server.stop())
+    scene.later(() => server.stop())
     const hitMs = await firstHitMs(cache)
     firstHits.push(`refused at the start ${Math.round(hitMs)} ms`)
     expect(hitMs).toBeLessThan(FIRST_HIT_WITHIN_MS)
   })
 
   test('or accepts and says nothing', async () => {
-    const proxy = await startTcpProxy(redis.port)
-    opened.later(() => proxy.stop())
+    const proxy = await scene.proxy({ port: redis.port })
     proxy.goSilent()
-    const cache = opened.cache({ redis: proxy.url, connectTimeout: '300ms' })
+    const cache = scene.cache({ redis: proxy.url, connectTimeout: '300ms' })
     await expectOneLoad(cache, 'one')
     await expectOneLoad(cache, 'two')
     proxy.healForNewConnections()
@@ -193,7 +191,7 @@ describe('P38 Redis is not there at the start', () => {
 
   test('or wants another password', async () => {
     await redis.ask('CONFIG', 'SET', 'requirepass', 'secret')
-    const cache = opened.cache({ redis: redis.url })
+    const cache = scene.cache({ redis: redis.url })
     await expectOneLoad(cache, 'one')
     await expect(cache.initialize()).rejects.toMatchObject({ name: 'CacheError', code: 'CACHE_AUTH' })
     await expectOneLoad(cache, 'two')
@@ -204,13 +202,13 @@ describe('P38 Redis is not there at the start', () => {
 
 describe('P37 the circuit', () => {
   test('opens in an outage, is told and seen, and then nobody waits for the timeout', async () => {
-    const cache = opened.cache({ redis: redis.url, timeout: '200ms' })
+    const cache = scene.cache({ redis: redis.url, timeout: '200ms' })
     const states: string[] = []
     cache.on('circuit', ({ state }) => states.push(state))
     await warmed(cache, 'any')
     expect(cache.circuit).toBe('closed')
     redis.pause()
-    opened.later(() => redis.resume())
+    scene.later(() => redis.resume())
     const durations: number[] = []
     for (let call = 0; call < 60; call++) {
       const startMs = performance.now()
@@ -229,14 +227,14 @@ describe('P37 the circuit', () => {
   })
 
   test('stays closed where Redis answers, be it with errors', async () => {
-    const cache = opened.cache({ redis: redis.url })
+    const cache = scene.cache({ redis: redis.url })
     await redis.ask('SADD', 'p:set', 'x')
     for (let call = 0; call < 20; call++) await cache.getOrSet('set', () => call)
     expect(cache.circuit).toBe('closed')
   })
 
   test("errors: 'throw' rejects typed, and getOrSet loads all the same", async () => {
-    const cache = opened.cache({ redis: redis.url, errors: 'throw' })
+    const cache = scene.cache({ redis: redis.url, errors: 'throw' })
     await warmed(cache, 'any')
     await redis.kill()
     await waitUntil(() => cache.peek('any') === undefined, { what: 'the loss' })

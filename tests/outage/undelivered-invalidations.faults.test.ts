@@ -1,10 +1,11 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import type { Cache } from 'cachewright'
-import { afterEach, describe, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { describe, expect, test } from 'vitest'
+import type { Standalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, firstHitMs, Opened, warmed } from '../support/caches.ts'
+import { dropped, firstHitMs, warmed } from '../support/cache-states.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 import { trials } from '../support/trials.ts'
 
 /** Every write is on disk before it is acknowledged, so that what was there is there again. */
@@ -13,14 +14,7 @@ const DURABLE = ['--appendonly', 'yes', '--appendfsync', 'always']
 /** A tenth of what the deletes would take if each were remembered, and more than what the runtime itself gathers. */
 const MOST_GROWTH_BYTES = 6_000_000
 
-const opened = new Opened()
-afterEach(() => opened.close())
-
-async function server(args: readonly string[] = []): Promise<Standalone> {
-  const redis = await startStandalone({ args })
-  opened.later(() => redis.stop())
-  return redis
-}
+const scene = useScene({ redis: false, caches: IMPATIENT })
 
 /** Loaded, not set: what was set a moment ago is removed, too, where a server may have forgotten it. */
 async function filled(redis: Standalone, cache: Cache): Promise<void> {
@@ -56,7 +50,7 @@ async function expectDelivered(redis: Standalone, cache: Cache, gone: readonly s
   // Until it is reached, a cache that answers nothing proves nothing.
   await firstHitMs(cache)
   for (const key of gone) expect([key, await ask(key)]).toEqual([key, undefined])
-  const afresh = opened.cache({ redis: redis.url })
+  const afresh = scene.cache({ redis: redis.url })
   const freshSpace = afresh.namespace('space')
   for (const key of gone) {
     const found = key === 'space:key' ? await freshSpace.get('key') : await afresh.get(key)
@@ -68,8 +62,8 @@ describe.each(INVALIDATIONS)(
   'P39 a $name that answered false is delivered before anything is read',
   ({ gone, run }) => {
     test('where Redis was killed, and comes back with what it had on disk', async () => {
-      const redis = await server(DURABLE)
-      const cache = opened.cache({ redis: redis.url })
+      const redis = await scene.server({ args: DURABLE })
+      const cache = scene.cache({ redis: redis.url })
       await filled(redis, cache)
       await redis.kill()
       await dropped(cache, 'kept')
@@ -81,8 +75,8 @@ describe.each(INVALIDATIONS)(
     })
 
     test('where Redis was stopped, and goes on', async () => {
-      const redis = await server()
-      const cache = opened.cache({ redis: redis.url, timeout: '100ms' })
+      const redis = await scene.server()
+      const cache = scene.cache({ redis: redis.url, timeout: '100ms' })
       await filled(redis, cache)
       redis.pause()
       expect([false, 0]).toContain(await run(cache))
@@ -94,8 +88,8 @@ describe.each(INVALIDATIONS)(
 
 describe('P39 memory is bounded through an outage', () => {
   test('100,000 deletes are remembered as one, and everything older is invalid afterwards', async () => {
-    const redis = await server(DURABLE)
-    const cache = opened.cache({ redis: redis.url })
+    const redis = await scene.server({ args: DURABLE })
+    const cache = scene.cache({ redis: redis.url })
     await filled(redis, cache)
     await redis.kill()
     await dropped(cache, 'kept')
@@ -117,8 +111,8 @@ describe('P39 memory is bounded through an outage', () => {
   })
 
   test('tags likewise, and loads leave nothing behind', async () => {
-    const redis = await server(DURABLE)
-    const cache = opened.cache({ redis: redis.url })
+    const redis = await scene.server({ args: DURABLE })
+    const cache = scene.cache({ redis: redis.url })
     await filled(redis, cache)
     await redis.kill()
     await dropped(cache, 'kept')
@@ -135,8 +129,8 @@ describe('P39 memory is bounded through an outage', () => {
 
 describe('P39 a server that forgets what it had acknowledged', () => {
   async function forgetful(onRestart: 'replay' | 'bump'): Promise<readonly [Standalone, Cache]> {
-    const redis = await server()
-    const cache = opened.cache({ redis: redis.url, onRestart })
+    const redis = await scene.server()
+    const cache = scene.cache({ redis: redis.url, onRestart })
     await filled(redis, cache)
     await redis.ask('SAVE')
     expect(await cache.delete('key')).toBe(true)
@@ -160,8 +154,8 @@ describe('P39 a server that forgets what it had acknowledged', () => {
   })
 
   test('a connection that is lost without a restart replays nothing', async () => {
-    const redis = await server()
-    const cache = opened.cache({ redis: redis.url, onRestart: 'bump' })
+    const redis = await scene.server()
+    const cache = scene.cache({ redis: redis.url, onRestart: 'bump' })
     await filled(redis, cache)
     expect(await cache.delete('key')).toBe(true)
     await redis.ask('SET', 'p:key', '"back"')

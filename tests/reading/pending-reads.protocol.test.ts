@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import type { Cache } from 'cachewright'
 import { describe, it } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { type HoldingProxy, startHoldingProxy } from '../support/holding-proxy.ts'
 import { useScene } from '../support/scene.ts'
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
 const unwanted = () => Promise.reject(new Error('nothing is to be loaded'))
 
@@ -23,8 +23,8 @@ describe('reads that begin without a flight', () => {
   }
 
   /** Runs with a cache whose replies can be held. */
-  async function withHeld(work: (cache: Cache, proxy: HoldingProxy) => Promise<void>): Promise<void> {
-    const proxy = await startHoldingProxy(scene.redis.port)
+  async function withHeld(work: (cache: Cache, proxy: TcpProxy) => Promise<void>): Promise<void> {
+    const proxy = await startTcpProxy(scene.redis.port)
     try {
       await work(await warmed(await scene.open({ redis: proxy.url, trust: '1m' })), proxy)
     } finally {

@@ -2,21 +2,22 @@ import { type Cache, createCache } from 'cachewright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { commandCalls } from '../support/command-calls.ts'
-import { CountingProxy } from '../support/counting-proxy.ts'
+import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
 /** Those that only a client sends; what a script does inside, the server counts too. */
 const SENT = ['mget', 'evalsha', 'eval']
+/** Much longer than what is sent in one go takes, so that round trips can be told apart. */
+const LATENCY_MS = 20
 const TAGGED = { ttl: '5m', tags: ['a', 'b'] } as const
 
 let redis: Standalone
-let proxy: CountingProxy
+let proxy: TcpProxy
 let cache: Cache
 let other: Cache
 
 beforeAll(async () => {
   redis = await startStandalone()
-  proxy = new CountingProxy(redis.port)
-  await proxy.listen()
+  proxy = await startTcpProxy(redis.port, { latencyMs: LATENCY_MS })
 })
 
 beforeEach(async () => {

@@ -1,5 +1,7 @@
 import { createCache, type EntryOptions } from 'cachewright'
+import { afterAll, beforeAll } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { useBuild } from './build.ts'
 import { type Change, type Participant, type Race, startChildren, startHere } from './participant.ts'
 
 /** Rounds that follow one another on the same key: the later ones meet what the earlier ones left. */
@@ -37,30 +39,39 @@ export interface Verdict {
   readonly loads: number
 }
 
+/** The race track of a test file, which is there as long as its tests run. */
+export function useRaceTrack(): RaceTrack {
+  const track = new RaceTrack()
+  useBuild('package')
+  beforeAll(() => track.start())
+  afterAll(() => track.stop())
+  return track
+}
+
 /** Four processes with a cache each (this one among them), the Redis they share, and one that plays the source. */
-export class RaceTrack {
-  readonly redis: Standalone
-  readonly #source: Standalone
-  readonly #participants: readonly Participant[]
+class RaceTrack {
   readonly #prefix = 'race:'
+  #redis: Standalone | undefined
+  #source: Standalone | undefined
+  #participants: readonly Participant[] = []
   #tracks = 0
 
-  private constructor(redis: Standalone, source: Standalone, participants: readonly Participant[]) {
-    this.redis = redis
-    this.#source = source
-    this.#participants = participants
+  get redis(): Standalone {
+    return this.#redis as Standalone
   }
 
-  static async start(): Promise<RaceTrack> {
+  async start(): Promise<void> {
     const [redis, source] = await Promise.all([startStandalone(), startStandalone()])
-    const options = { redis: redis.url, source: source.url, cache: { prefix: 'race:' } }
+    this.#redis = redis
+    this.#source = source
+    const options = { redis: redis.url, source: source.url, cache: { prefix: this.#prefix } }
     const [here, children] = await Promise.all([startHere(options), startChildren(PROCESSES - 1, options)])
-    return new RaceTrack(redis, source, [here, ...children])
+    this.#participants = [here, ...children]
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.#participants.map((one) => one.end()))
-    await Promise.all([this.redis.stop(), this.#source.stop()])
+    await Promise.all([this.#redis?.stop(), this.#source?.stop()])
   }
 
   async run(settings: Interleavings): Promise<Verdict> {

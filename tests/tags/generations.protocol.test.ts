@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { heldLoader, useScene } from '../support/scene.ts'
+import { heldLoader } from '../support/loaders.ts'
+import { useScene } from '../support/scene.ts'
 
 describe('tags and generations', () => {
   const scene = useScene()

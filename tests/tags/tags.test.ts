@@ -1,23 +1,17 @@
 import type { Cache } from 'cachewright'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { Opened, Source } from '../support/caches.ts'
+import { Source } from '../support/loaders.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
-let redis: Standalone
-const opened = new Opened()
-beforeAll(async () => {
-  redis = await startStandalone()
-})
-beforeEach(() => redis.ask('FLUSHALL'))
-afterEach(() => opened.close())
-afterAll(() => redis.stop())
+const scene = useScene({ caches: IMPATIENT })
+const { redis } = scene
 
 const tagKey = (tag: string) => `p:\0tag:${tag}`
 const ONE = { tags: ['one'] }
 
 function caches(): readonly [Cache, Cache] {
-  return [opened.cache({ redis: redis.url }), opened.cache({ redis: redis.url })]
+  return [scene.cache(), scene.cache()]
 }
 
 describe('P19 lost tag metadata invalidates', () => {
@@ -51,9 +45,8 @@ describe('P19 lost tag metadata invalidates', () => {
   }
 
   test('evicted: what Redis throws away, with memory full, is never served', async () => {
-    const small = await startStandalone({ args: ['--maxmemory-policy', 'allkeys-random'] })
-    opened.later(() => small.stop())
-    const cache = opened.cache({ redis: small.url, local: false })
+    const small = await scene.server({ args: ['--maxmemory-policy', 'allkeys-random'] })
+    const cache = scene.cache({ redis: small.url, local: false })
     const keys = Array.from({ length: 60 }, (_, number) => `key:${number}`)
     for (const [number, key] of keys.entries()) {
       await cache.getOrSet(key, () => `first:${key}`, { tags: [`tag:${number}`] })

@@ -1,19 +1,13 @@
 import type { Cache } from 'cachewright'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { expect, test } from 'vitest'
+import type { Standalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { NAMESPACE_KEY, Opened, Source } from '../support/caches.ts'
+import { NAMESPACE_KEY } from '../support/cache-states.ts'
+import { Source } from '../support/loaders.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
-let redis: Standalone
-let cluster: RedisCluster
-const opened = new Opened()
-beforeAll(async () => {
-  ;[redis, cluster] = await Promise.all([startStandalone(), startCluster({ replicasPerMaster: 0 })])
-})
-beforeEach(() => Promise.all([redis, ...cluster.nodes].map((server) => server.ask('FLUSHALL'))))
-afterEach(() => opened.close())
-afterAll(() => Promise.all([redis.stop(), cluster.stop()]))
+const scene = useScene({ cluster: { replicasPerMaster: 0 }, caches: IMPATIENT })
+const { redis, cluster } = scene
 
 /** Clears, and resolves with what the reclaim in the background has removed. */
 async function cleared(cache: Cache, meanwhile: () => Promise<unknown> = async () => {}): Promise<number> {
@@ -36,9 +30,9 @@ const keysIn = async (server: { ask: Standalone['ask'] }) =>
   ((await server.ask('KEYS', '*')) as string[]).sort()
 
 test('P31 clear() costs one command, however many entries there are, and is acknowledged at once', async () => {
-  const cache = opened.cache({ redis: redis.url, timeout: '5s' })
+  const cache = scene.cache({ timeout: '5s' })
   await fill(cache, 'key', 3_000)
-  const other = opened.cache({ redis: redis.url })
+  const other = scene.cache()
   expect(await other.get('key:1')).toBe(1)
   await redis.ask('CONFIG', 'RESETSTAT')
   const removed = await cleared(cache, async () => {
@@ -53,7 +47,7 @@ test('P31 clear() costs one command, however many entries there are, and is ackn
 })
 
 test('P31 the reclaim removes what is older, whatever it is, and nothing else', async () => {
-  const cache = opened.cache({ redis: redis.url })
+  const cache = scene.cache()
   await cache.getOrSet('entry', () => 1, { tags: ['t'] })
   await cache.set('written', 2)
   await cache.backend.set('plain', 3)
@@ -69,7 +63,7 @@ test('P31 the reclaim removes what is older, whatever it is, and nothing else', 
 })
 
 test('P31 what is written after clear() stays, though the reclaim goes on', async () => {
-  const cache = opened.cache({ redis: redis.url, timeout: '5s' })
+  const cache = scene.cache({ timeout: '5s' })
   await fill(cache, 'old', 5_000)
   const keys = Array.from({ length: 300 }, (_, number) => `new:${number}`)
   const source = new Source('new')
@@ -81,14 +75,14 @@ test('P31 what is written after clear() stays, though the reclaim goes on', asyn
   })
   const found = await cache.getMany(keys)
   expect([...found.values()].filter((value) => value === 'new')).toHaveLength(300)
-  const afresh = opened.cache({ redis: redis.url })
+  const afresh = scene.cache()
   expect([...(await afresh.getMany(keys)).values()].filter((value) => value === 'new')).toHaveLength(300)
   expect(await redis.ask('KEYS', 'p:old:*')).toEqual([])
 })
 
 test('P31 a load that began before clear() is not stored after it', async () => {
-  const cache = opened.cache({ redis: redis.url })
-  const other = opened.cache({ redis: redis.url })
+  const cache = scene.cache()
+  const other = scene.cache()
   let finish = (_value: string) => {}
   const loading = cache.getOrSet('key', () => new Promise<string>((resolve) => (finish = resolve)))
   await waitUntil(async () => (await redis.ask('EXISTS', 'p:key')) === 1, { what: 'the lease' })
@@ -100,7 +94,7 @@ test('P31 a load that began before clear() is not stored after it', async () => 
 })
 
 test('P31 a namespace is cleared alone, and with those above it', async () => {
-  const root = opened.cache({ redis: redis.url })
+  const root = scene.cache()
   const [left, right] = [root.namespace('left'), root.namespace('right')]
   const all = [root, left, left.namespace('in'), right]
   const fillAll = () => Promise.all(all.map((cache) => cache.set('key', 1)))
@@ -114,7 +108,7 @@ test('P31 a namespace is cleared alone, and with those above it', async () => {
 })
 
 test('P31 shutdown() ends a reclaim', async () => {
-  const cache = opened.cache({ redis: redis.url, timeout: '5s' })
+  const cache = scene.cache({ timeout: '5s' })
   await fill(cache, 'old', 5_000)
   const errors: unknown[] = []
   cache.on('error', (error) => errors.push(error))
@@ -125,7 +119,7 @@ test('P31 shutdown() ends a reclaim', async () => {
 
 test('P31 clear() on a cluster reaches every node', async () => {
   const nodes = cluster.nodes.map(({ host, port }) => `redis://${host}:${port}`)
-  const cache = opened.cache({ redis: { cluster: { nodes } }, timeout: '5s' })
+  const cache = scene.cache({ redis: { cluster: { nodes } }, timeout: '5s' })
   await fill(cache, 'key', 300)
   await cache.backend.incr('counter')
   expect(await cleared(cache)).toBe(301)

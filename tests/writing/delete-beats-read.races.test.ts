@@ -1,19 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { createCache } from 'cachewright'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { gate } from '../support/gate.ts'
-import { RaceTrack } from '../support/race-track.ts'
+import { expect, test } from 'vitest'
+import { deferred } from '../support/loaders.ts'
+import { useRaceTrack } from '../support/race-track.ts'
 import { trials } from '../support/trials.ts'
 
-let track: RaceTrack
-
-beforeAll(async () => {
-  track = await RaceTrack.start()
-})
-
-afterAll(async () => {
-  await track.stop()
-})
+const track = useRaceTrack()
 
 test('P16 a delete or a write beats an earlier read, in four processes; plain cache-aside is left with old values', async () => {
   const rounds = trials(300, 4_000)
@@ -37,21 +29,21 @@ test('P16 of two callers who come at once after a delete elsewhere, neither join
   const [loading, deleting] = caches as [(typeof caches)[0], (typeof caches)[0]]
   // A connection that is made ends what began before it.
   await Promise.all(caches.map((cache) => cache.initialize()))
-  const began = gate()
-  const mayEnd = gate()
+  const began = deferred()
+  const mayEnd = deferred()
   const early = loading.getOrSet('key', async () => {
-    began.open()
-    await mayEnd.opened
+    began.resolve()
+    await mayEnd.promise
     return 'old'
   })
-  await began.opened
+  await began.promise
   await deleting.delete('key')
   // Brings whatever Redis has to tell this process.
   await loading.get('key', { local: false })
   const late = Promise.all([1, 2, 3].map(() => loading.getOrSet('key', () => 'new')))
   // They need not wait for the load from before; should they do so, that ends at last.
   await Promise.race([late, pause(1_000)])
-  mayEnd.open()
+  mayEnd.resolve()
   expect([await early, ...(await late)]).toEqual(['old', 'new', 'new', 'new'])
   await Promise.all(caches.map((cache) => cache.shutdown()))
 })

@@ -1,7 +1,7 @@
 import { type Cache, createCache } from 'cachewright'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
-import { gate } from '../support/gate.ts'
+import { deferred } from '../support/loaders.ts'
 
 const KEY = 'foreign:key'
 
@@ -33,20 +33,20 @@ afterAll(async () => {
 
 /** Something happens while the value `loaded` is on its way, which goes to its caller all the same. */
 async function duringLoad(happens: () => Promise<unknown>): Promise<void> {
-  const began = gate()
-  const mayEnd = gate()
+  const began = deferred()
+  const mayEnd = deferred()
   const loading = cache.getOrSet(
     'key',
     async () => {
-      began.open()
-      await mayEnd.opened
+      began.resolve()
+      await mayEnd.promise
       return 'loaded'
     },
     { tags: ['tag'] },
   )
-  await began.opened
+  await began.promise
   await happens()
-  mayEnd.open()
+  mayEnd.resolve()
   expect(await loading).toBe('loaded')
 }
 

@@ -1,6 +1,7 @@
 import { type Cache, createCache } from 'cachewright'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { useBuild } from '../support/build.ts'
 import { type ChildParticipant, startChildren } from '../support/participant.ts'
 import { trials } from '../support/trials.ts'
 
@@ -9,6 +10,8 @@ const LANES = 16
 const NOISY_PROCESSES = 2
 const KEYS = Array.from({ length: LANES }, (_, lane) => `key-${lane}`)
 const TAGS = KEYS.map((key) => `tag-${key}`)
+
+useBuild('package')
 
 let redis: Standalone
 let source: Standalone

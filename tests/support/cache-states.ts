@@ -1,49 +1,11 @@
-import { type Cache, type CreateCacheOptions, createCache } from 'cachewright'
+import type { Cache } from 'cachewright'
 import { expect } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
 
-/** Short, so that an outage costs a test little. */
-const TIMEOUT = '250ms'
 /** Far above the deadline, since the machine may be busy, and far below "for ever". */
 export const SETTLED_WITHIN_MS = 2_500
 /** Under the prefix, where the generation of the whole cache lies. */
 export const NAMESPACE_KEY = '\0namespace'
-
-/** What a test file has opened, closed after each test in the opposite order. */
-export class Opened {
-  readonly #closers: (() => unknown)[] = []
-
-  later(close: () => unknown): void {
-    this.#closers.push(close)
-  }
-
-  cache(options: CreateCacheOptions): Cache {
-    const cache = createCache({ prefix: 'p:', timeout: TIMEOUT, connectTimeout: '3s', ...options })
-    this.later(() => cache.shutdown())
-    return cache
-  }
-
-  async close(): Promise<void> {
-    for (const close of this.#closers.splice(0).reverse()) await close()
-  }
-}
-
-/** A loader that counts its calls, and answers what it is told. */
-export class Source<T = unknown> {
-  value: T
-  loads = 0
-  error: Error | undefined
-
-  constructor(value: T) {
-    this.value = value
-  }
-
-  readonly load = async (): Promise<T> => {
-    this.loads++
-    if (this.error !== undefined) throw this.error
-    return this.value
-  }
-}
 
 /** Loads the key until this process keeps it: a mode may change, or the clock be unknown, just after connecting. */
 export async function warmed(cache: Cache, key: string, load: () => unknown = () => 'loaded'): Promise<void> {
