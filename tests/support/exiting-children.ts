@@ -5,7 +5,7 @@ import { waitUntil } from '../../testbed/wait-until.ts'
 import { useBuild } from './build.ts'
 
 const LIBRARY = new URL('../../dist', import.meta.url).href
-const SPEAKS_WITHIN_MS = 8_000
+const SPEAKS_WITHIN_MS = 15_000
 /** ioredis itself waits two seconds for a silent server to hang up. An idle socket or a ping timer would hold on longer. */
 const EXITS_WITHIN_MS = 4_000
 
@@ -57,8 +57,12 @@ export function useExitingChildren(
   }
 }
 
-async function messageOf({ said }: ExitingChild): Promise<unknown> {
-  await waitUntil(() => said.length > 0, { what: 'the child to say something', timeoutMs: SPEAKS_WITHIN_MS })
+async function messageOf({ process, said }: ExitingChild): Promise<unknown> {
+  await waitUntil(() => said.length > 0 || hasEnded(process), {
+    what: 'the child to say something',
+    timeoutMs: SPEAKS_WITHIN_MS,
+  })
+  if (said.length === 0) throw new Error(`The child has ended (${process.signalCode ?? process.exitCode})`)
   return said.shift()
 }
 
