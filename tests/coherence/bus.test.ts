@@ -5,7 +5,7 @@ import { Redis as Redis5 } from 'ioredis5'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { Standalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, inMode, warmed } from '../support/cache-states.ts'
+import { dropped, elapsed, inMode, warmed } from '../support/cache-states.ts'
 import { Source } from '../support/loaders.ts'
 import { type Closing, IMPATIENT, useClosing, useScene } from '../support/scene.ts'
 
@@ -181,5 +181,75 @@ describe('P31 the bus', () => {
       what: 'the TTL to end the local copy',
       timeoutMs: 1_500,
     })
+  })
+
+  test('is relied on again after a message has stayed away', async () => {
+    const cache = scene.cache({ redis: simple.url, trust: '300ms' })
+    await inMode(cache, 'bus')
+    const epochs: string[] = []
+    cache.on('epoch', ({ reason }) => epochs.push(reason))
+    for (const number of [1, 3]) await simple.ask('PUBLISH', 'p:\0bus', `["x",${number},[]]`)
+    await waitUntil(() => epochs.length > 0, { what: 'the gap' })
+    await waitUntil(() => cache.coherence === 'bus', { what: 'the bus again', timeoutMs: 3_000 })
+  })
+
+  test('is told of what a cache that is tracked changes', async () => {
+    const mine = scene.cache(lent(redis.url))
+    const other = scene.cache()
+    await inMode(mine, 'bus')
+    await inMode(other, 'tracking')
+    await warmed(mine, 'key')
+    await other.delete('key')
+    await waitUntil(() => mine.peek('key') === undefined, { what: 'the message', timeoutMs: 3_000 })
+  })
+
+  test('is told of what a backend changes whose cache has lost it', async () => {
+    const proxy = await scene.proxy({ port: simple.port })
+    const mine = scene.cache({ redis: simple.url })
+    const other = scene.cache({ redis: proxy.url })
+    await Promise.all([inMode(mine, 'bus'), inMode(other, 'bus')])
+    proxy.isRefusing = true
+    await simple.ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await inMode(other, 'ttl')
+    await inMode(mine, 'bus')
+    await warmed(mine, 'key')
+    expect(await other.backend.delete('key')).toBe(true)
+    await waitUntil(() => mine.peek('key') === undefined, { what: 'the message', timeoutMs: 2_000 })
+  })
+
+  test('has one subscriber, though the server was away when it was joined again', async () => {
+    const cache = scene.cache({ ...lent(simple.url), connectTimeout: '300ms' })
+    await inMode(cache, 'bus')
+    await simple.ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    simple.pause()
+    await elapsed(1_500)
+    simple.resume()
+    await inMode(cache, 'bus')
+    const subscribers = async () =>
+      String(await simple.ask('CLIENT', 'LIST', 'TYPE', 'pubsub'))
+        .split('\n')
+        .filter(Boolean).length
+    await waitUntil(async () => (await subscribers()) === 1, { what: 'one subscriber', timeoutMs: 2_000 })
+  })
+})
+
+function lent(url: string): CreateCacheOptions {
+  const client = new Redis(url)
+  client.on('error', () => {})
+  scene.later(() => client.disconnect())
+  return { client }
+}
+
+test('P31 a namespace named a:b is none within a, or is cleared with it', async () => {
+  const mine = scene.cache(lent(redis.url))
+  const other = scene.cache(lent(redis.url))
+  await Promise.all([inMode(mine, 'bus'), inMode(other, 'bus')])
+  await warmed(mine.namespace('a:b'), 'key')
+  await other.namespace('a').clear()
+  await other.getOrSet('beacon', () => 1)
+  const within = mine.namespace('a').namespace('b')
+  await waitUntil(async () => (await within.get('key')) === undefined, {
+    what: 'the key to go',
+    timeoutMs: 2_000,
   })
 })

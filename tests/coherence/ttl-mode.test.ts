@@ -82,3 +82,23 @@ test("P31 over a caller's client whose user has no channels, a local copy lives 
     timeoutMs: 1_500,
   })
 })
+
+test('P42 a user who may neither be tracked nor publish can use the cache all the same', async () => {
+  const strict = await scene.server({
+    aclFile:
+      'user default on nopass ~* &* +@all\nuser app on >secret ~* resetchannels +@all -client|tracking',
+    ...{ username: 'app', password: 'secret' },
+  })
+  const cache = scene.cache({ redis: strict.url })
+  const errors: string[] = []
+  cache.on('error', ({ error }) => errors.push(error.message))
+  await inMode(cache, 'ttl')
+  const source = new Source(1)
+  expect(await cache.set('key', 1)).toBe(true)
+  expect(await cache.get('key')).toBe(1)
+  await cache.getOrSet('loaded', source.load)
+  await cache.getOrSet('loaded', source.load)
+  expect(await cache.delete('key')).toBe(true)
+  expect(await cache.invalidateTags(['t'])).toBe(true)
+  expect([source.loads, errors]).toEqual([1, []])
+})

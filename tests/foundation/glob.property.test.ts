@@ -2,8 +2,6 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { escapeGlob, globMatcher } from '../../src/foundation/glob.ts'
-import { keySlot } from '../../src/redis/slots/key-slot.ts'
-import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { trials } from '../support/trials.ts'
 
@@ -32,7 +30,9 @@ const piece = fc.constantFrom(
   '[c-a]',
   '\\*',
 )
+
 const patternOf = fc.array(piece, { minLength: 1, maxLength: 8 }).map((pieces) => pieces.join(''))
+
 const keyOf = fc
   .array(fc.constantFrom('a', 'b', 'c', '*', '[', ']', '^', '-', '\\', 'é'), { minLength: 1, maxLength: 6 })
   .map((letters) => letters.join(''))
@@ -69,28 +69,5 @@ describe('globs', () => {
     const startMs = performance.now()
     assert.equal(globMatcher(`${'*a'.repeat(40)}b`)('a'.repeat(2_000)), false)
     assert.ok(performance.now() - startMs < 5_000)
-  })
-})
-
-describe('hash slots', () => {
-  let cluster: RedisCluster
-
-  beforeAll(async () => {
-    cluster = await startCluster({ replicasPerMaster: 0 })
-  })
-
-  afterAll(() => cluster.stop())
-
-  it('are those of Redis', async () => {
-    const [node] = cluster.nodes
-    const key = fc
-      .array(fc.constantFrom('{', '}', 'a', 'user', ':', 'é', '🚀', '\0'), { minLength: 1 })
-      .map((parts) => parts.join(''))
-    await fc.assert(
-      fc.asyncProperty(key, async (name) => {
-        assert.equal(keySlot(name), await node?.ask('CLUSTER', 'KEYSLOT', name), JSON.stringify(name))
-      }),
-      { numRuns: trials(500, 5_000) },
-    )
   })
 })

@@ -163,3 +163,16 @@ describe('P35 a pattern reaches loads that began before it', () => {
     expect(((await redis.ask('KEYS', '*')) as string[]).sort()).toEqual(['p:\0namespace', 'p:\0tag:t'])
   })
 })
+
+test('P36 no key, tag, namespace or prefix can look like a name of the library', async () => {
+  const cache = scene.cache()
+  const refused = { code: 'CACHE_INVALID_KEY' }
+  for (const name of ['x\0tag:one', 'x\0namespace', '\0']) {
+    await expect(cache.set(name, 1)).rejects.toMatchObject(refused)
+    await expect(cache.getOrSet(name, () => 1)).rejects.toMatchObject(refused)
+    await expect(cache.backend.set(name, 1)).rejects.toMatchObject(refused)
+    await expect(cache.invalidateTags([name])).rejects.toMatchObject(refused)
+    expect(() => cache.namespace(name)).toThrow(expect.objectContaining(refused))
+  }
+  expect(() => scene.cache({ prefix: 'p\0tag:' })).toThrow(/prefix/)
+})

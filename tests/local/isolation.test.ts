@@ -184,3 +184,22 @@ test('P10 plain values that another program wrote are kept apart likewise', asyn
   await warmed(cache, 'key')
   expect(cache.peek('key')).toEqual(basket())
 })
+
+describe('P10 values are kept apart', () => {
+  test('a Buffer stays one', async () => {
+    const cache = scene.cache({ serializer: 'v8' })
+    const loaded = await cache.getOrSet('bytes', () => Buffer.from('abc'))
+    const found = await cache.get<Buffer>('bytes')
+    expect([Buffer.isBuffer(loaded), Buffer.isBuffer(found)]).toEqual([true, true])
+    loaded.fill(0)
+    expect(String(await cache.get('bytes'))).toBe('abc')
+  })
+
+  test('also those that are too large to be stored, between the callers of one flight', async () => {
+    const cache = scene.cache({ maxValueBytes: 100 })
+    const load = async () => ({ text: 'x'.repeat(200), list: [1] })
+    const [one, two] = await Promise.all([cache.getOrSet('key', load), cache.getOrSet('key', load)])
+    expect(() => one.list.push(2)).toThrow(TypeError)
+    expect(two.list).toEqual([1])
+  })
+})

@@ -1,31 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import ts from 'typescript'
-import { afterAll, beforeAll, describe, it } from 'vitest'
-import type { GetOrSetOptions } from '../../src/cache/freshness/policies.ts'
+import { beforeAll, describe, it } from 'vitest'
 import { cached } from '../../src/cache/memoize/cached-decorator.ts'
-import type { MemoizingCache } from '../../src/cache/memoize/memoize.ts'
-
-/** A cache in a Map, in which concurrent calls share one load. */
-class MapCache implements MemoizingCache {
-  readonly entries = new Map<string, Promise<unknown>>()
-  readonly seenOptions: (GetOrSetOptions | undefined)[] = []
-
-  getOrSet<T>(key: string, loader: () => Promise<T> | T, options?: GetOrSetOptions): Promise<T> {
-    this.seenOptions.push(options)
-    const loading =
-      (this.entries.get(key) as Promise<T> | undefined) ?? new Promise<T>((resolve) => resolve(loader()))
-    this.entries.set(key, loading)
-    return loading
-  }
-
-  async delete(key: string): Promise<boolean> {
-    return this.entries.delete(key)
-  }
-}
+import { MapCache } from './map-cache.ts'
 
 const refused = { name: 'CacheError', code: 'CACHE_INVALID_OPTIONS' }
 
@@ -120,6 +101,7 @@ interface Fixture {
 }
 
 let folder: string
+
 let fixture: Fixture
 
 beforeAll(async () => {
@@ -131,8 +113,6 @@ beforeAll(async () => {
   writeFileSync(file, outputText)
   fixture = await import(/* @vite-ignore */ pathToFileURL(file).href)
 })
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 describe('a method with @cached', () => {
   it('is called once for equal arguments, whichever the instance', async () => {
@@ -252,71 +232,5 @@ describe('@cached refuses', () => {
   it('options of the wrong type', () => {
     assert.throws(() => cached(new MapCache(), { name: 7 } as object), refused)
     assert.throws(() => cached(new MapCache(), { key: 'id' } as object), refused)
-  })
-})
-
-/** What a compiler hands to a decorator of a method. */
-function contextOf<This, Args extends readonly unknown[], Result>(
-  name: string,
-): ClassMethodDecoratorContext<This, (this: This, ...args: Args) => Result> {
-  return {
-    kind: 'method',
-    name,
-    static: false,
-    private: false,
-    metadata: {},
-    addInitializer: () => {},
-    access: { has: () => true, get: () => assert.fail('not needed') },
-  }
-}
-
-describe('@cached called by hand', () => {
-  class Repository {
-    readonly cache = new MapCache()
-    readonly tenant = 'north'
-  }
-
-  it('returns the method to call instead', async () => {
-    const cache = new MapCache()
-    async function find(this: Repository, id: number): Promise<string> {
-      return `${this.tenant} ${id}`
-    }
-    const answer = cached(cache)(find, contextOf('find'))
-    assert.equal(await answer.call(new Repository(), 7), 'north 7')
-    assert.deepEqual([...cache.entries.keys()], ['Repository.find(7)'])
-  })
-
-  it('is typed by the method, the instance and the key', () => {
-    const cache = new MapCache()
-    async function find(this: Repository, id: number, limit = 10): Promise<string[]> {
-      return [`${this.tenant} ${id} ${limit}`]
-    }
-    function findNow(id: number): string {
-      return `${id}`
-    }
-    const answer: (this: Repository, id: number, limit?: number) => Promise<string[]> = cached(cache)(
-      find,
-      contextOf('find'),
-    )
-    cached((repository: Repository) => repository.cache, { ttl: 1 })(find, contextOf('find'))
-    cached(cache, { key: (id: number) => `${id}` })(find, contextOf('find'))
-    cached(cache, {
-      key(this: Repository, id: number, limit?: number) {
-        return `${this.tenant} ${id} ${limit}`
-      },
-    })(find, contextOf('find'))
-
-    const checks = () => {
-      // @ts-expect-error a method that returns no promise
-      cached(cache)(findNow, contextOf('findNow'))
-      // @ts-expect-error a key function for other arguments
-      cached(cache, { key: (id: string) => id })(find, contextOf('find'))
-      // @ts-expect-error a cache found by an instance of another class
-      cached((other: { shelves: MapCache }) => other.shelves)(find, contextOf('find'))
-      // @ts-expect-error no such option
-      cached(cache, { lifetime: 1 })
-    }
-    assert.ok(answer)
-    assert.ok(checks)
   })
 })

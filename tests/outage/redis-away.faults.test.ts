@@ -247,3 +247,8 @@ describe('P37 the circuit', () => {
     expect(await inTime(cache.getOrSet('key', () => 'loaded'))).toBe('loaded')
   })
 })
+
+test('P38 a value that is too large goes to who loads it, though Redis is away', async () => {
+  const cache = scene.cache({ redis: 'redis://127.0.0.1:1', maxValueBytes: 100 })
+  expect(await cache.getOrSet('key', () => 'x'.repeat(200))).toHaveLength(200)
+})

@@ -4,7 +4,7 @@ import type { Cache } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import type { Standalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, firstHitMs, warmed } from '../support/cache-states.ts'
+import { dropped, elapsed, firstHitMs, warmed } from '../support/cache-states.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
 import { trials } from '../support/trials.ts'
 
@@ -174,3 +174,56 @@ function heapBytes(): number {
   collectGarbage()
   return process.memoryUsage().heapUsed
 }
+
+describe('P39 what could not be delivered', () => {
+  test('is waited for by every reader, also where its delivery is refused', async () => {
+    const durable = await scene.server({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+    const cache = scene.cache({ redis: durable.url })
+    await cache.getOrSet('key', () => 'old')
+    await durable.kill()
+    await dropped(cache, 'key')
+    expect(await cache.delete('key')).toBe(false)
+    await durable.restart()
+    await durable.ask('CONFIG', 'SET', 'min-replicas-to-write', '1')
+    const seen: unknown[] = []
+    for (let round = 0; round < 40; round++) {
+      seen.push(...(await Promise.all([cache.get('other'), cache.get('key'), cache.get('key')])))
+      await elapsed(20)
+    }
+    expect(seen.filter((value) => value !== undefined)).toEqual([])
+  })
+
+  test('is delivered again after each restart that forgets it', async () => {
+    const forgetful = await scene.server()
+    const cache = scene.cache({ redis: forgetful.url })
+    await cache.getOrSet('key', () => 'old')
+    await forgetful.ask('SAVE')
+    expect(await cache.delete('key')).toBe(true)
+    const seen: unknown[] = []
+    for (let restart = 0; restart < 3; restart++) {
+      const connected = new Promise((resolve) => cache.on('connect', resolve))
+      await forgetful.kill()
+      await forgetful.restart()
+      await connected
+      await waitUntil(async () => (await cache.set('other', restart)) && cache.circuit === 'closed', {
+        what: 'the cache to work',
+      })
+      seen.push(await cache.get('key'))
+    }
+    expect(seen).toEqual([undefined, undefined, undefined])
+  })
+})
+
+test('P39 what could not be delivered is delivered when Redis is back, though this process asks for nothing', async () => {
+  const durable = await scene.server({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+  const cache = scene.cache({ redis: durable.url })
+  await cache.getOrSet('key', () => 'old')
+  await durable.kill()
+  await dropped(cache, 'key')
+  expect(await cache.delete('key')).toBe(false)
+  await durable.restart()
+  await waitUntil(async () => (await durable.ask('EXISTS', 'p:key')) === 0, {
+    what: 'the delivery',
+    timeoutMs: 4_000,
+  })
+})

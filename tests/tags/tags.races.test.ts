@@ -70,18 +70,3 @@ test('P18 tags bind before the loader runs: those of the options, of a namespace
   })
   expect(verdict.wrong).toEqual([])
 }, 300_000)
-
-test('P35 a removal by pattern covers loads that began before it', async () => {
-  const rounds = trials(60, 600)
-  const verdict = await track.run({ rounds, hows: ['invalidatePattern'] })
-  expect(verdict.wrong).toEqual([])
-  expect(verdict.defeated).toBeGreaterThan(rounds / 20)
-}, 300_000)
-
-test('P35 clear() covers loads that began before it: of the namespace, and of the whole cache', async () => {
-  const rounds = trials(60, 600)
-  const hows = ['clear', 'clear', 'clear of the whole cache']
-  const verdict = await track.run({ rounds, hows, isNamespaced: true })
-  expect(verdict.wrong).toEqual([])
-  expect(verdict.loads).toBeGreaterThan(rounds)
-}, 300_000)

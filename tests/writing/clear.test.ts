@@ -1,5 +1,5 @@
 import type { Cache } from 'cachewright'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import type { Standalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { NAMESPACE_KEY } from '../support/cache-states.ts'
@@ -125,4 +125,17 @@ test('P31 clear() on a cluster reaches every node', async () => {
   expect(await cleared(cache)).toBe(301)
   const left = (await Promise.all(cluster.nodes.map(keysIn))).flat()
   expect(left).toEqual([`p:${NAMESPACE_KEY}`])
+})
+
+describe('P31 clear()', () => {
+  test('leaves the generations of namespaces within, and what is written there after it', async () => {
+    const cache = scene.cache()
+    const space = cache.namespace('space')
+    await space.set('old', 1)
+    const reclaimed = new Promise((resolve) => cache.on('invalidate', resolve))
+    await cache.clear()
+    await space.set('new', 2)
+    await reclaimed
+    expect(await space.get('new', { local: false })).toBe(2)
+  })
 })
