@@ -1,23 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { RedisCacheBackend } from 'cachewright/redis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { isPlaceholder } from '../../src/codec/envelope/entry-meta.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { useScene } from '../support/scene.ts'
 
 const ENVELOPE_MARK = 0x01
 const PICKLE_MARK = 0x80
 const SERIALIZERS = ['json', 'v8', 'msgpack', 'pickle'] as const
 
-let redis: Standalone
-const backends: RedisCacheBackend[] = []
-beforeAll(async () => {
-  redis = await startStandalone()
-})
-beforeEach(() => redis.ask('FLUSHALL'))
-afterEach(async () => {
-  for (const backend of backends.splice(0)) await backend.shutdown()
-})
-afterAll(() => redis.stop())
+const scene = useScene()
+const { redis } = scene
 
 interface Told {
   readonly backend: RedisCacheBackend
@@ -27,7 +19,7 @@ interface Told {
 
 async function opened(options: ConstructorParameters<typeof RedisCacheBackend>[0] = {}): Promise<Told> {
   const backend = new RedisCacheBackend({ url: redis.url, ...options })
-  backends.push(backend)
+  scene.later(() => backend.shutdown())
   const told: Told = { backend, errors: [], misses: [] }
   backend.on('error', ({ error, key }) => told.errors.push([error.code, key]))
   backend.on('miss', ({ key, reason }) => told.misses.push([key, reason]))

@@ -3,40 +3,23 @@ import { IoredisCacheBackend } from 'cachewright/ioredis'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { Cluster, Redis } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
+import { beforeEach, describe, expect, test } from 'vitest'
 import type { RedisReply } from '../../testbed/redis-command.ts'
-import { type RedisSentinel, startSentinel } from '../../testbed/redis-sentinel.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
+import { useScene } from '../support/scene.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
 type Backend = IoredisCacheBackend | RedisCacheBackend
 
 const PREFIX = '{counters}:'
-let redis: Standalone
-let cluster: RedisCluster
-let sentinel: RedisSentinel
+const scene = useScene({ cluster: { replicasPerMaster: 0 }, sentinel: { downAfterMs: 60_000 }, flush: false })
+const { redis, cluster, sentinel } = scene
 /** One proxy in front of each server, by that server's port. */
 const proxies = new Map<number, TcpProxy>()
-const closers: (() => unknown)[] = []
-
-beforeAll(async () => {
-  ;[redis, cluster, sentinel] = await Promise.all([
-    startStandalone(),
-    startCluster({ replicasPerMaster: 0 }),
-    startSentinel({ downAfterMs: 60_000 }),
-  ])
-})
 beforeEach(async () => {
   const servers = [redis.process, ...cluster.nodes, sentinel.primary]
-  for (const { port } of servers) proxies.set(port, await startTcpProxy(port))
+  for (const { port } of servers) proxies.set(port, await scene.proxy({ port }))
 })
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close()
-  await Promise.all([...proxies.values()].map((proxy) => proxy.stop()))
-})
-afterAll(() => Promise.all([redis.stop(), cluster.stop(), sentinel.stop()]))
 
 const proxyOf = (port: number) => proxies.get(port) as TcpProxy
 const placeOf = (port: number) => ({ host: '127.0.0.1', port: proxyOf(port).port })
@@ -50,7 +33,7 @@ async function expectNoDouble(
   servers: readonly { readonly port: number }[],
   ask: (...command: string[]) => Promise<RedisReply>,
 ): Promise<void> {
-  closers.push(() => backend.shutdown())
+  scene.later(() => backend.shutdown())
   await backend.initialize()
   const counts = async () => Number(await ask('GET', `${PREFIX}count`))
   await backend.incr('count', 10) // and with it the script is loaded and, with ioredis, its connection open
@@ -87,7 +70,7 @@ describe('P26 an ambiguous INCR rejects and never doubles', () => {
     const client = createClient({ url: proxyOf(redis.port).url })
     client.on('error', () => {})
     await client.connect()
-    closers.push(() => client.destroy())
+    scene.later(() => client.destroy())
     await expectNoDouble(new RedisCacheBackend({ ...options, client }), [redis], ask)
   })
 
@@ -98,7 +81,7 @@ describe('P26 an ambiguous INCR rejects and never doubles', () => {
     test(name, async () => {
       const client = createIoredis()
       client.on('error', () => {})
-      closers.push(() => client.disconnect())
+      scene.later(() => client.disconnect())
       await expectNoDouble(new IoredisCacheBackend({ ...options, client }), [redis], ask)
     })
   }
@@ -106,7 +89,7 @@ describe('P26 an ambiguous INCR rejects and never doubles', () => {
   test('a primary behind Sentinel', async () => {
     // The sentinels name the server; the client is led to it through the proxy.
     const lying = await startTcpProxy(sentinel.sentinels[0]?.port as number)
-    closers.push(() => lying.stop())
+    scene.later(() => lying.stop())
     const { port } = sentinel.primary
     lying.garble = (reply) =>
       Buffer.from(reply.toString('latin1').replace(`$5\r\n${port}`, `$5\r\n${proxyOf(port).port}`), 'latin1')
@@ -138,7 +121,7 @@ describe('P26 an ambiguous INCR rejects and never doubles', () => {
     test(`a cluster behind a natMap, with ${name}`, async () => {
       const client = createIoredis()
       client.on('error', () => {})
-      closers.push(() => client.disconnect())
+      scene.later(() => client.disconnect())
       await expectNoDouble(new IoredisCacheBackend({ ...options, client }), cluster.nodes, askOwner)
     })
   }

@@ -1,26 +1,18 @@
 import type { CacheError } from 'cachewright'
 import { RedisCacheBackend } from 'cachewright/redis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { afterEach, describe, expect, test } from 'vitest'
+import { useScene } from '../support/scene.ts'
 
 const MAX_VALUE_BYTES = 1_000
 const LARGE = 'x'.repeat(MAX_VALUE_BYTES)
 
-let redis: Standalone
-const backends: RedisCacheBackend[] = []
-beforeAll(async () => {
-  redis = await startStandalone()
-})
-beforeEach(() => redis.ask('FLUSHALL'))
-afterEach(async () => {
-  await redis.ask('CONFIG', 'SET', 'maxmemory', 0)
-  for (const backend of backends.splice(0)) await backend.shutdown()
-})
-afterAll(() => redis.stop())
+const scene = useScene()
+const { redis } = scene
+afterEach(() => redis.ask('CONFIG', 'SET', 'maxmemory', 0))
 
 async function opened(errors: 'absorb' | 'throw'): Promise<[RedisCacheBackend, CacheError[]]> {
   const backend = new RedisCacheBackend({ url: redis.url, maxValueBytes: MAX_VALUE_BYTES, errors })
-  backends.push(backend)
+  scene.later(() => backend.shutdown())
   const told: CacheError[] = []
   backend.on('error', ({ error }) => told.push(error))
   await backend.initialize()

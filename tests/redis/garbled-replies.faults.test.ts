@@ -1,9 +1,8 @@
 import { RedisCacheBackend } from 'cachewright/redis'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
+import { useScene } from '../support/scene.ts'
 import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 
 interface Described {
@@ -19,40 +18,26 @@ const describedBy = (key: string): Described => ({
   filler: ':1 +OK $5 *2 _ '.repeat(Number(key.slice(-1))),
 })
 
-let redis: Standalone
-let cluster: RedisCluster
-const closers: (() => unknown)[] = []
-
-beforeAll(async () => {
-  ;[redis, cluster] = await Promise.all([startStandalone(), startCluster({ replicasPerMaster: 0 })])
-})
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close()
-})
-afterAll(() => Promise.all([redis.stop(), cluster.stop()]))
+const scene = useScene({ cluster: { replicasPerMaster: 0 }, flush: false })
+const { redis, cluster } = scene
 
 const common = { timeout: '250ms', prefix: 'p:' } as const
 
 async function behindProxy(serializer: 'json' | 'v8'): Promise<[RedisCacheBackend<Described>, TcpProxy[]]> {
-  const proxy = await startTcpProxy(redis.port)
-  closers.push(() => proxy.stop())
+  const proxy = await scene.proxy()
   return [await filled(new RedisCacheBackend({ ...common, serializer, url: proxy.url })), [proxy]]
 }
 
 async function ioredisBehindProxy(): Promise<[RedisCacheBackend<Described>, TcpProxy[]]> {
-  const proxy = await startTcpProxy(redis.port)
+  const proxy = await scene.proxy()
   const client = new Redis(proxy.url)
   client.on('error', () => {})
-  closers.push(
-    () => client.disconnect(),
-    () => proxy.stop(),
-  )
+  scene.later(() => client.disconnect())
   return [await filled(new RedisCacheBackend({ ...common, client })), [proxy]]
 }
 
 async function clusterBehindProxies(): Promise<[RedisCacheBackend<Described>, TcpProxy[]]> {
-  const proxies = await Promise.all(cluster.nodes.map(({ port }) => startTcpProxy(port)))
-  closers.push(() => Promise.all(proxies.map((proxy) => proxy.stop())))
+  const proxies = await Promise.all(cluster.nodes.map(({ port }) => scene.proxy({ port })))
   const nodeAddressMap = Object.fromEntries(
     cluster.nodes.map(({ port }, index) => [
       `127.0.0.1:${port}`,
@@ -70,7 +55,7 @@ async function clusterBehindProxies(): Promise<[RedisCacheBackend<Described>, Tc
 }
 
 async function filled(backend: RedisCacheBackend<Described>): Promise<RedisCacheBackend<Described>> {
-  closers.push(() => backend.shutdown())
+  scene.later(() => backend.shutdown())
   await backend.initialize()
   expect(await backend.setMany(KEYS.map((key) => [key, describedBy(key)] as const))).toBe(true)
   return backend
@@ -202,7 +187,7 @@ describe("P1 never another key's value, while a listener throws", () => {
 
   test('when the logger throws, too', async () => {
     const proxy = await startTcpProxy(redis.port)
-    closers.push(() => proxy.stop())
+    scene.later(() => proxy.stop())
     const fail = () => {
       throw new Error('the log is full')
     }

@@ -1,45 +1,27 @@
 import { RedisCacheBackend } from 'cachewright/redis'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { expectEveryOperationToSettle } from '../support/every-operation.ts'
-import { startTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { useScene } from '../support/scene.ts'
+import type { TcpProxy } from '../support/tcp-proxy.ts'
 
 const TIMEOUT = '100ms'
 const SETTLED_WITHIN_MS = 3_000
 /** Far below the quarter of an hour after which TCP itself gives up. */
 const RECOVERED_WITHIN_MS = 8_000
 
-let standalone: Standalone
-let cluster: RedisCluster
-const closers: (() => unknown)[] = []
-
-beforeAll(async () => {
-  ;[standalone, cluster] = await Promise.all([startStandalone(), startCluster({ replicasPerMaster: 0 })])
-})
-
-afterEach(async () => {
-  for (const close of closers.splice(0)) await close()
-})
-
-afterAll(() => Promise.all([standalone.stop(), cluster.stop()]))
-
-async function proxied(port: number): Promise<TcpProxy> {
-  const proxy = await startTcpProxy(port)
-  closers.push(() => proxy.stop())
-  return proxy
-}
+const scene = useScene({ cluster: { replicasPerMaster: 0 }, flush: false })
+const { cluster } = scene
 
 async function opened(backend: RedisCacheBackend): Promise<RedisCacheBackend> {
-  closers.push(() => backend.shutdown())
+  scene.later(() => backend.shutdown())
   await backend.initialize()
   return backend
 }
 
 describe('P37 every call settles by its deadline on a half-open connection, and a silent connection is dropped', () => {
   test('a single server', async () => {
-    const proxy = await proxied(standalone.port)
+    const proxy = await scene.proxy()
     const backend = await opened(new RedisCacheBackend({ url: proxy.url, timeout: TIMEOUT }))
     const lost: string[] = []
     backend.on('disconnect', ({ reason }) => lost.push(reason))
@@ -55,7 +37,7 @@ describe('P37 every call settles by its deadline on a half-open connection, and 
   })
 
   test('a single server to which only whole-prefix removals are sent', async () => {
-    const proxy = await proxied(standalone.port)
+    const proxy = await scene.proxy()
     const backend = await opened(new RedisCacheBackend({ url: proxy.url, timeout: TIMEOUT }))
     proxy.goSilent()
     expect(await backend.clear()).toBe(false)
@@ -68,7 +50,7 @@ describe('P37 every call settles by its deadline on a half-open connection, and 
 
   test('one node of a cluster, while the others answer', async () => {
     const proxies = new Map<number, TcpProxy>()
-    for (const { port } of cluster.nodes) proxies.set(port, await proxied(port))
+    for (const { port } of cluster.nodes) proxies.set(port, await scene.proxy({ port }))
     const backend = await opened(
       new RedisCacheBackend({
         cluster: {
@@ -99,10 +81,10 @@ describe('P37 every call settles by its deadline on a half-open connection, and 
   })
 
   test('initialize() on a server that accepts and says nothing rejects, and may be retried', async () => {
-    const proxy = await proxied(standalone.port)
+    const proxy = await scene.proxy()
     proxy.goSilent()
     const backend = new RedisCacheBackend({ url: proxy.url, connectTimeout: '300ms', timeout: TIMEOUT })
-    closers.push(() => backend.shutdown())
+    scene.later(() => backend.shutdown())
     const startMs = performance.now()
     await expect(backend.initialize()).rejects.toMatchObject({
       name: 'CacheError',

@@ -3,47 +3,31 @@ import { IoredisCacheBackend } from 'cachewright/ioredis'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { Cluster, Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
+import { describe, expect, test } from 'vitest'
 import type { RedisProcess } from '../../testbed/redis-process.ts'
-import { type RedisSentinel, startSentinel } from '../../testbed/redis-sentinel.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { expectEveryOperationToSettle } from '../support/every-operation.ts'
+import { useScene } from '../support/scene.ts'
 
 const TIMEOUT = '200ms'
 /** Far above the deadline, since the machine may be busy, and far below "for ever". */
 const SETTLED_WITHIN_MS = 3_000
 
-let standalone: Standalone
-let cluster: RedisCluster
-let sentinel: RedisSentinel
-let paused: RedisProcess | undefined
-const closers: (() => unknown)[] = []
-
-beforeAll(async () => {
+const scene = useScene({
   // Slow to take a silent node for dead: this is about what a caller sees until then.
-  ;[standalone, cluster, sentinel] = await Promise.all([
-    startStandalone(),
-    startCluster({ replicasPerMaster: 0, nodeTimeoutMs: 60_000 }),
-    startSentinel({ downAfterMs: 60_000 }),
-  ])
+  cluster: { replicasPerMaster: 0, nodeTimeoutMs: 60_000 },
+  sentinel: { downAfterMs: 60_000 },
+  flush: false,
 })
-
-afterEach(async () => {
-  paused?.resume()
-  for (const close of closers.splice(0)) await close()
-})
-
-afterAll(() => Promise.all([standalone.stop(), cluster.stop(), sentinel.stop()]))
+const { redis: standalone, cluster, sentinel } = scene
 
 /** Pauses the server, expects every operation to settle, resumes it, and waits for the next hit. */
 async function expectToOutlive(server: RedisProcess, backend: IoredisCacheBackend | RedisCacheBackend) {
-  closers.push(() => backend.shutdown())
+  scene.later(() => backend.shutdown())
   await backend.initialize()
   await backend.set('value', 'before')
   server.pause()
-  paused = server
+  scene.later(() => server.resume())
   await expectEveryOperationToSettle(backend, SETTLED_WITHIN_MS)
   await expectEveryOperationToSettle(backend, SETTLED_WITHIN_MS)
   server.resume()
@@ -81,7 +65,7 @@ describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP
     const client = createClient({ url: standalone.url })
     client.on('error', () => {})
     await client.connect()
-    closers.push(() => client.destroy())
+    scene.later(() => client.destroy())
     await expectToOutlive(
       standalone.process,
       new RedisCacheBackend({ client, prefix: 'lent:', timeout: TIMEOUT }),
@@ -94,7 +78,7 @@ describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP
   ] as const) {
     test(name, async () => {
       const client = createIoredis()
-      closers.push(() => client.disconnect())
+      scene.later(() => client.disconnect())
       await expectToOutlive(
         standalone.process,
         new IoredisCacheBackend({ client, prefix: `${name}:`, timeout: TIMEOUT }),
@@ -111,7 +95,7 @@ describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP
   test('one node of a cluster, with ioredis', async () => {
     const [node, prefix] = await oneNode()
     const client = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })))
-    closers.push(() => client.disconnect())
+    scene.later(() => client.disconnect())
     await expectToOutlive(node, new IoredisCacheBackend({ client, prefix, timeout: TIMEOUT }))
   })
 
@@ -119,12 +103,12 @@ describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP
     const [node, prefix] = await oneNode()
     const nodes = cluster.nodes.map(({ host, port }) => `redis://${host}:${port}`)
     const backend = new RedisCacheBackend({ cluster: { nodes }, prefix: '', timeout: TIMEOUT })
-    closers.push(() => backend.shutdown())
+    scene.later(() => backend.shutdown())
     await backend.initialize()
     const awake = await keyElsewhere(node)
     await backend.set(awake, 'here')
     node.pause()
-    paused = node
+    scene.later(() => node.resume())
     const [here, there] = await Promise.all([backend.get(awake), backend.get(`${prefix}value`)])
     expect([here, there]).toEqual(['here', undefined])
   })

@@ -10,7 +10,7 @@ const SPEAKS_WITHIN_MS = 15_000
 const EXITS_WITHIN_MS = 4_000
 
 /** A process, and what it has said and nobody has listened to yet. */
-export interface ExitingChild {
+interface ExitingChild {
   readonly process: ChildProcess
   readonly said: unknown[]
 }

@@ -14,7 +14,7 @@ const LOADS_PER_PROCESS = 2
 const SPREAD_MS = 8
 
 /** What is raced. */
-export interface Interleavings {
+interface Interleavings {
   readonly rounds: number
   /** How the cache is told of a change, a round each in turn. */
   readonly hows: readonly string[]
@@ -29,7 +29,7 @@ export interface Interleavings {
 }
 
 /** What it came to. */
-export interface Verdict {
+interface Verdict {
   /** Where somebody was served, or Redis held, what was older than an acknowledged change. */
   readonly wrong: readonly string[]
   /** In how many rounds the plain cache-aside was left with an older value. */
