@@ -9,7 +9,6 @@ import { IMPATIENT, useScene } from '../support/scene.ts'
 let codec: ValueCodec
 
 const scene = useScene({ caches: IMPATIENT })
-
 const { redis } = scene
 
 beforeAll(async () => {

@@ -5,7 +5,6 @@ import { waitUntil } from '../../testbed/wait-until.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
 
 const scene = useScene({ caches: IMPATIENT })
-
 const { redis } = scene
 
 /** A load that is under way: its placeholder lies under the key until it is told to finish. */

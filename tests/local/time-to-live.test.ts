@@ -10,7 +10,6 @@ import { IMPATIENT, useScene } from '../support/scene.ts'
 const ROUND_TRIP_MS = 100
 
 const scene = useScene({ caches: IMPATIENT })
-
 const { redis } = scene
 
 const expiresAt = async (key: string) =>

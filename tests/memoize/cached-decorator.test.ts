@@ -101,7 +101,6 @@ interface Fixture {
 }
 
 let folder: string
-
 let fixture: Fixture
 
 beforeAll(async () => {

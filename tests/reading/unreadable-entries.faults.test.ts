@@ -4,7 +4,6 @@ import { Source } from '../support/loaders.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
 
 const scene = useScene({ caches: IMPATIENT })
-
 const { redis } = scene
 
 describe('P38 a key that holds another type', () => {

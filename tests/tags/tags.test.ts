@@ -5,7 +5,6 @@ import { Source } from '../support/loaders.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
 
 const scene = useScene({ caches: IMPATIENT })
-
 const { redis } = scene
 
 const ONE = { tags: ['one'] }

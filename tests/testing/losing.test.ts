@@ -1,55 +1,8 @@
 import assert from 'node:assert/strict'
-import { type Cache, createCache, type ReadThroughOptions } from 'cachewright'
-import { ManualClock, SimulatedRedis } from 'cachewright/testing'
-import { beforeEach, describe, it } from 'vitest'
+import { describe, it } from 'vitest'
+import { clock, one, open, redis, reopen, TIMEOUT_MS, timed, two, useTwoCaches, warm } from './two-caches.ts'
 
-/** Deadline of a command. */
-const TIMEOUT_MS = 1_000
-
-let clock: ManualClock
-
-let redis: SimulatedRedis
-
-let one: Cache
-
-let two: Cache
-
-let errors: string[]
-
-function open(options: ReadThroughOptions = {}): Cache {
-  const cache = createCache({ backend: redis.backend({ prefix: 'shop:' }), clock, ttl: '5m', ...options })
-  cache.on('error', ({ error }) => errors.push(error.code))
-  return cache
-}
-
-/** Has both caches keep the value. */
-async function warm(key: string, value: unknown): Promise<void> {
-  await one.getOrSet(key, () => value)
-  await two.getOrSet(key, () => value)
-  assert.equal(one.peek(key), value)
-  assert.equal(two.peek(key), value)
-}
-
-/** What a call comes to, and how many milliseconds it takes; time passes until it has. */
-async function timed<T>(call: Promise<T>): Promise<{ readonly value: T; readonly tookMs: number }> {
-  const beganMs = clock.monotonicMs()
-  let isSettled = false
-  const settled = call.finally(() => {
-    isSettled = true
-  })
-  settled.catch(() => {})
-  await clock.settle()
-  while (!isSettled && clock.monotonicMs() - beganMs < 60_000) await clock.advance('1ms')
-  return { value: await settled, tookMs: clock.monotonicMs() - beganMs }
-}
-
-beforeEach(() => {
-  clock = new ManualClock()
-  redis = new SimulatedRedis({ clock, timeout: `${TIMEOUT_MS}ms` })
-  errors = []
-  one = open()
-  two = open()
-})
+useTwoCaches()
 
 describe('where answers are lost', () => {
   it('a write is taken for undone, though it was done, and the next read loads', async () => {
@@ -77,8 +30,7 @@ describe('where messages are lost', () => {
     assert.equal(one.peek('key'), undefined, 'who writes knows it')
     assert.equal(await two.get('key'), 'old')
     assert.equal(await two.get('key', { local: false }), 'new')
-    await two.shutdown()
-    two = open()
+    await reopen('two')
     await two.get('key')
     await one.set('key', 'newer')
     await clock.advance('299s')

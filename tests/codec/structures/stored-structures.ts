@@ -1,3 +1,4 @@
+/** Where the record structures of the prefix lie. */
 export const PLACE = 'shop:\0structures'
 
 export const USER = {
@@ -9,5 +10,3 @@ export const USER = {
 }
 
 export const ORDER = { number: 7n, lines: [{ article: 'a', count: 2 }] }
-
-export const opened: { shutdown(): Promise<void> }[] = []

@@ -2,34 +2,22 @@ import assert from 'node:assert/strict'
 import { IoredisCacheBackend } from 'cachewright/ioredis'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from 'cachewright/redis'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type RedisCluster, startCluster } from '../../../testbed/redis-cluster.ts'
-import { type Standalone, startStandalone } from '../../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../../testbed/wait-until.ts'
 import { commandCalls } from '../../support/command-calls.ts'
+import { useScene } from '../../support/scene.ts'
 import { KEY_1 } from '../encrypted-codec.ts'
 import { structuresIn } from './shared-codec.ts'
-import { ORDER, opened, PLACE, USER } from './stored-structures.ts'
+import { ORDER, PLACE, USER } from './stored-structures.ts'
 
-let redis: Standalone
-
+const scene = useScene()
+const { redis } = scene
 let raw: Redis
-
-beforeAll(async () => {
-  redis = await startStandalone()
+beforeAll(() => {
   raw = new Redis(redis.url)
 })
-
-beforeEach(() => raw.flushall())
-
-afterEach(async () => {
-  for (const one of opened.splice(0)) await one.shutdown()
-})
-
-afterAll(async () => {
-  raw.disconnect()
-  await redis.stop()
-})
+afterAll(() => raw.disconnect())
 
 async function open(options: RedisCacheBackendOptions = {}): Promise<RedisCacheBackend> {
   const backend = new RedisCacheBackend({
@@ -39,7 +27,7 @@ async function open(options: RedisCacheBackendOptions = {}): Promise<RedisCacheB
     errors: 'throw',
     ...options,
   })
-  opened.push(backend)
+  scene.later(() => backend.shutdown())
   await backend.initialize()
   return backend
 }

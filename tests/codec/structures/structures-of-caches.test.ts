@@ -3,37 +3,26 @@ import { createCache } from 'cachewright'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import { SimulatedRedis } from 'cachewright/testing'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, it } from 'vitest'
-import { type Standalone, startStandalone } from '../../../testbed/redis-standalone.ts'
+import { afterAll, beforeAll, describe, it } from 'vitest'
 import { waitUntil } from '../../../testbed/wait-until.ts'
-import { ORDER, opened, PLACE, USER } from './stored-structures.ts'
+import { useScene } from '../../support/scene.ts'
+import { ORDER, PLACE, USER } from './stored-structures.ts'
 
-let redis: Standalone
-
+const scene = useScene()
+const { redis } = scene
 let raw: Redis
-
-beforeAll(async () => {
-  redis = await startStandalone()
+beforeAll(() => {
   raw = new Redis(redis.url)
 })
-
-beforeEach(() => raw.flushall())
-
-afterEach(async () => {
-  for (const one of opened.splice(0)) await one.shutdown()
-})
-
-afterAll(async () => {
-  raw.disconnect()
-  await redis.stop()
-})
+afterAll(() => raw.disconnect())
 
 describe('a read-through cache', () => {
   it('shares structures with other caches, through its entries', async () => {
     const options = { redis: redis.url, prefix: 'shop:', serializer: 'msgpack', local: false } as const
     const one = createCache(options)
     const two = createCache(options)
-    opened.push(one, two)
+    scene.later(() => one.shutdown())
+    scene.later(() => two.shutdown())
     const entry = async (): Promise<Buffer> => (await raw.getBuffer('shop:user')) ?? Buffer.alloc(12)
     await waitUntil(
       async () => {
@@ -50,7 +39,7 @@ describe('a read-through cache', () => {
     }
     await raw.del(PLACE)
     const three = createCache({ ...options, serializer: 'json' })
-    opened.push(three)
+    scene.later(() => three.shutdown())
     assert.deepEqual(await three.getOrSet('user', () => ORDER.lines), ORDER.lines)
     assert.deepEqual(await one.getOrSet('user', () => assert.fail('it is there')), ORDER.lines)
     await one.invalidateTags(['users'])
@@ -67,7 +56,7 @@ describe('a read-through cache', () => {
       simulated.backend({ serializer: 'msgpack' }),
     ]) {
       await backend.initialize()
-      opened.push(backend)
+      scene.later(() => backend.shutdown())
       const sizes: number[] = []
       backend.on('set', ({ bytes }) => sizes.push(bytes))
       await waitUntil(
@@ -84,7 +73,8 @@ describe('a read-through cache', () => {
     }
     const third = simulated.backend({ serializer: 'msgpack', prefix: 'third:' })
     const fourth = simulated.backend({ serializer: 'msgpack', prefix: 'third:' })
-    opened.push(third, fourth)
+    scene.later(() => third.shutdown())
+    scene.later(() => fourth.shutdown())
     await Promise.all([third.initialize(), fourth.initialize()])
     const sizes: number[] = []
     third.on('set', ({ bytes }) => sizes.push(bytes))
@@ -99,7 +89,7 @@ describe('a read-through cache', () => {
     assert.deepEqual(await fourth.get('both'), [USER, ORDER, { third: 1 }])
 
     const other = createCache({ backend: simulated.backend() })
-    opened.push(other)
+    scene.later(() => other.shutdown())
     assert.deepEqual(await other.getOrSet('user', () => assert.fail('it is there')), USER)
   })
 })
