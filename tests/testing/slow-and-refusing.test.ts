@@ -5,6 +5,7 @@ import {
   clock,
   errors,
   one,
+  open,
   redis,
   reopen,
   TIMEOUT_MS,
