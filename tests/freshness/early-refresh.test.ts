@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { open, Source } from '../support/timed-source.ts'
+import { openTimed, TimedSource } from '../support/timed-source.ts'
 
 describe('early refresh', () => {
   test('the nearer the expiry, the likelier: by its end nearly every entry has been loaded anew', async () => {
-    const { cache, clock } = open({ ttl: '60s', earlyRefresh: { beta: 1 } })
-    const source = new Source(clock)
+    const { cache, clock } = openTimed({ ttl: '60s', earlyRefresh: { beta: 1 } })
+    const source = new TimedSource(clock)
     source.takesMs = 1_000
     const keys = Array.from({ length: 200 }, (_, index) => `key${index}`)
     const ask = () => Promise.all(keys.map((key) => cache.getOrSet(key, source.load)))
@@ -31,8 +31,8 @@ describe('early refresh', () => {
   })
 
   test('without it nothing is loaded before its time', async () => {
-    const { cache, clock } = open({ ttl: '60s', earlyRefresh: { beta: 100 } })
-    const source = new Source(clock)
+    const { cache, clock } = openTimed({ ttl: '60s', earlyRefresh: { beta: 100 } })
+    const source = new TimedSource(clock)
     source.takesMs = 1_000
     const first = cache.getOrSet('key', source.load)
     await clock.advance('1s')

@@ -1,11 +1,11 @@
 import { createCache } from 'cachewright'
 import { describe, expect, test } from 'vitest'
-import { open, Source } from '../support/timed-source.ts'
+import { openTimed, TimedSource } from '../support/timed-source.ts'
 
 describe('policies of a call, over those of its namespace, over those of the cache', () => {
   test('each level is heard', async () => {
-    const { cache, clock } = open({ ttl: '10s' })
-    const source = new Source(clock)
+    const { cache, clock } = openTimed({ ttl: '10s' })
+    const source = new TimedSource(clock)
     const prices = cache.namespace('prices', { ttl: '20s' })
     const daily = prices.namespace('daily', { staleWhileRevalidate: '100s' })
     await cache.getOrSet('key', source.load)
@@ -25,7 +25,7 @@ describe('policies of a call, over those of its namespace, over those of the cac
   })
 
   test('a loader may say otherwise', async () => {
-    const { cache } = open()
+    const { cache } = openTimed()
     await cache.getOrSet('key', (context) => {
       context.setOptions({ ttl: '5s', staleIfError: '1h' })
       return 1
@@ -34,7 +34,7 @@ describe('policies of a call, over those of its namespace, over those of the cac
   })
 
   test('what is wrong is refused when the namespace is made', () => {
-    const { cache } = open()
+    const { cache } = openTimed()
     expect(() => cache.namespace('a', { jitter: 2 })).toThrow(
       expect.objectContaining({ code: 'CACHE_INVALID_OPTIONS' }),
     )
@@ -45,7 +45,7 @@ describe('policies of a call, over those of its namespace, over those of the cac
 })
 
 test('P15 entries that were stored together expire spread over the jitter', async () => {
-  const { cache, clock } = open({ ttl: '100s', jitter: 0.5 })
+  const { cache, clock } = openTimed({ ttl: '100s', jitter: 0.5 })
   const keys = Array.from({ length: 1_000 }, (_, index) => `key${index}`)
   await Promise.all(
     keys.map((key, index) => (index % 2 === 0 ? cache.set(key, 1) : cache.getOrSet(key, () => 1))),

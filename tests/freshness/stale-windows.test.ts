@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { open, Source } from '../support/timed-source.ts'
+import { openTimed, TimedSource } from '../support/timed-source.ts'
 
 describe('P25 stale is served only inside its window, on a manual clock', () => {
   const policies = { ttl: '60s', staleWhileRevalidate: '30s', staleIfError: '5m' } as const
 
   test('fresh, then stale with one load behind it, then loaded', async () => {
-    const { cache, clock, told } = open(policies)
-    const source = new Source(clock)
+    const { cache, clock, told } = openTimed(policies)
+    const source = new TimedSource(clock)
     const ask = () => cache.getOrSet('key', source.load)
     expect(await ask()).toBe(1)
     await clock.advance('59.999s')
@@ -23,8 +23,8 @@ describe('P25 stale is served only inside its window, on a manual clock', () => 
   })
 
   test('to the millisecond where the loader fails', async () => {
-    const { cache, clock, told } = open({ ...policies, staleWhileRevalidate: 0 })
-    const source = new Source(clock)
+    const { cache, clock, told } = openTimed({ ...policies, staleWhileRevalidate: 0 })
+    const source = new TimedSource(clock)
     const ask = () => cache.getOrSet('key', source.load)
     await ask()
     source.error = new Error('source away')
@@ -36,8 +36,8 @@ describe('P25 stale is served only inside its window, on a manual clock', () => 
   })
 
   test('a refresh that fails is told, and the stale value is served until its window ends', async () => {
-    const { cache, clock, told } = open(policies)
-    const source = new Source(clock)
+    const { cache, clock, told } = openTimed(policies)
+    const source = new TimedSource(clock)
     const ask = () => cache.getOrSet('key', source.load)
     await ask()
     source.error = new Error('source away')

@@ -1,12 +1,12 @@
 import type { LoadContext } from 'cachewright'
 import { describe, expect, test } from 'vitest'
-import { open } from '../support/timed-source.ts'
+import { openTimed } from '../support/timed-source.ts'
 
 describe('a source that has nothing any more', () => {
   const gone = () => undefined as number | undefined
 
   test('a refresh that brings undefined ends the stale value', async () => {
-    const { cache, clock } = open({ ttl: '1m', staleWhileRevalidate: '1d', staleIfError: '1d' })
+    const { cache, clock } = openTimed({ ttl: '1m', staleWhileRevalidate: '1d', staleIfError: '1d' })
     await cache.getOrSet<number | undefined>('key', () => 1)
     await clock.advance('2m')
     expect(await cache.getOrSet('key', gone)).toBe(1)
@@ -16,7 +16,7 @@ describe('a source that has nothing any more', () => {
   })
 
   test('refresh() ends a fresh one', async () => {
-    const { cache } = open()
+    const { cache } = openTimed()
     await cache.getOrSet<number | undefined>('key', () => 1)
     expect(await cache.refresh('key', gone)).toBeUndefined()
     expect(await cache.get('key')).toBeUndefined()
@@ -25,7 +25,7 @@ describe('a source that has nothing any more', () => {
   })
 
   test('a loader that skips leaves what is there', async () => {
-    const { cache } = open()
+    const { cache } = openTimed()
     await cache.getOrSet<number | undefined>('key', () => 1)
     await cache.refresh<number | undefined>('key', (context) => {
       context.skip()
@@ -39,7 +39,7 @@ describe('a conditional refresh', () => {
   const policies = { ttl: '1m', staleWhileRevalidate: '1h' } as const
 
   test('is told of the stale value, and may say that it is still right', async () => {
-    const { cache, clock } = open(policies)
+    const { cache, clock } = openTimed(policies)
     await cache.getOrSet('key', () => ({ etag: 'a' }), { tags: ['t'] })
     await clock.advance('90s')
     const seen: unknown[] = []
@@ -61,14 +61,14 @@ describe('a conditional refresh', () => {
   })
 
   test('knows the age of what never expires', async () => {
-    const { cache, clock } = open({ ttl: Number.POSITIVE_INFINITY })
+    const { cache, clock } = openTimed({ ttl: Number.POSITIVE_INFINITY })
     await cache.getOrSet('key', () => 1)
     await clock.advance('90s')
     expect(await cache.refresh('key', (context) => context.stale()?.age)).toBe(90)
   })
 
   test('keeps the tags that only the first load told', async () => {
-    const { cache, clock } = open(policies)
+    const { cache, clock } = openTimed(policies)
     const load = (context: LoadContext) => {
       if (context.stale() !== undefined) context.notModified()
       context.addTags(['told'])
@@ -86,7 +86,7 @@ describe('a conditional refresh', () => {
   })
 
   test('a loader that catches what notModified throws need not hand it on', async () => {
-    const { cache, clock } = open(policies)
+    const { cache, clock } = openTimed(policies)
     await cache.set('key', 1)
     await clock.advance('90s')
     await cache.getOrSet('key', (context) => {
@@ -101,7 +101,7 @@ describe('a conditional refresh', () => {
   })
 
   test('where there is nothing stale, nothing can be kept', async () => {
-    const { cache } = open()
+    const { cache } = openTimed()
     const asked = cache.getOrSet('key', (context) => {
       expect(context.stale()).toBeUndefined()
       return context.notModified()
@@ -110,7 +110,7 @@ describe('a conditional refresh', () => {
   })
 
   test('what was invalidated is not offered', async () => {
-    const { cache, clock } = open(policies)
+    const { cache, clock } = openTimed(policies)
     await cache.getOrSet('key', () => 1, { tags: ['t'] })
     await clock.advance('90s')
     await cache.invalidateTags(['t'])

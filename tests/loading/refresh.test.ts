@@ -1,20 +1,20 @@
 import { createCache } from 'cachewright'
 import { ManualClock } from 'cachewright/testing'
 import { describe, expect, test } from 'vitest'
-import { open, Source } from '../support/timed-source.ts'
+import { openTimed, TimedSource } from '../support/timed-source.ts'
 
 describe('refresh()', () => {
   test('loads, however fresh what is cached, and stores it', async () => {
-    const { cache, clock } = open()
-    const source = new Source(clock)
+    const { cache, clock } = openTimed()
+    const source = new TimedSource(clock)
     expect(await cache.getOrSet('key', source.load)).toBe(1)
     expect(await cache.refresh('key', source.load)).toBe(2)
     expect(await cache.get('key')).toBe(2)
   })
 
   test('others are served meanwhile', async () => {
-    const { cache, clock } = open()
-    const source = new Source(clock)
+    const { cache, clock } = openTimed()
+    const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
     source.takesMs = 1_000
     const refreshed = cache.refresh('key', source.load)
@@ -25,8 +25,8 @@ describe('refresh()', () => {
   })
 
   test('those who ask at once share a load, those who come while it runs do not', async () => {
-    const { cache, clock } = open()
-    const source = new Source(clock)
+    const { cache, clock } = openTimed()
+    const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
     source.takesMs = 1_000
     const many = Promise.all(Array.from({ length: 10 }, () => cache.refresh('key', source.load)))
@@ -40,8 +40,8 @@ describe('refresh()', () => {
   })
 
   test('a load that had begun before is replaced', async () => {
-    const { cache, clock } = open()
-    const source = new Source(clock)
+    const { cache, clock } = openTimed()
+    const source = new TimedSource(clock)
     source.takesMs = 1_000
     const first = cache.getOrSet('key', source.load)
     await clock.advance('500ms')
@@ -53,8 +53,8 @@ describe('refresh()', () => {
   })
 
   test('its failure leaves what is cached', async () => {
-    const { cache, clock } = open()
-    const source = new Source(clock)
+    const { cache, clock } = openTimed()
+    const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
     source.error = new Error('source away')
     await expect(cache.refresh('key', source.load)).rejects.toThrow('source away')
@@ -66,8 +66,8 @@ describe('work in the background', () => {
   const policies = { ttl: '1m', staleWhileRevalidate: '1h' } as const
 
   test('idle() waits for it', async () => {
-    const { cache, clock } = open(policies)
-    const source = new Source(clock)
+    const { cache, clock } = openTimed(policies)
+    const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
     await clock.advance('2m')
     source.takesMs = 3_000
@@ -85,8 +85,8 @@ describe('work in the background', () => {
   })
 
   test('shutdown() waits for it, so that what it loaded is stored', async () => {
-    const { cache, clock, told } = open(policies)
-    const source = new Source(clock)
+    const { cache, clock, told } = openTimed(policies)
+    const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
     await clock.advance('2m')
     source.takesMs = 3_000
@@ -103,8 +103,8 @@ describe('work in the background', () => {
   })
 
   test('but no longer than its bound, and then aborts it', async () => {
-    const { cache, clock, told } = open({ ...policies, drain: '2s' })
-    const source = new Source(clock)
+    const { cache, clock, told } = openTimed({ ...policies, drain: '2s' })
+    const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
     await clock.advance('2m')
     source.takesMs = 600_000
@@ -119,7 +119,7 @@ describe('work in the background', () => {
   })
 
   test('a refresh that hangs is given up, and the next one begins', async () => {
-    const { cache, clock, told } = open({ ...policies, longestLoad: '10s' })
+    const { cache, clock, told } = openTimed({ ...policies, longestLoad: '10s' })
     await cache.getOrSet('key', () => 1)
     await clock.advance('2m')
     expect(await cache.getOrSet('key', () => new Promise<number>(() => {}))).toBe(1)

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { open, Source } from '../support/timed-source.ts'
+import { openTimed, TimedSource } from '../support/timed-source.ts'
 
 describe('soft timeout', () => {
   const policies = { staleIfError: '1h', softTimeout: '1s', hardTimeout: '5s' } as const
 
   test('a slow load: the stale value is served, and the load goes on', async () => {
-    const { cache, clock, told } = open(policies)
-    const source = new Source(clock)
+    const { cache, clock, told } = openTimed(policies)
+    const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
     await clock.advance('2m')
     source.takesMs = 3_000
@@ -23,8 +23,8 @@ describe('soft timeout', () => {
   })
 
   test('without a stale value the caller waits', async () => {
-    const { cache, clock } = open(policies)
-    const source = new Source(clock)
+    const { cache, clock } = openTimed(policies)
+    const source = new TimedSource(clock)
     source.takesMs = 3_000
     const answer = cache.getOrSet('key', source.load)
     await clock.advance('3s')
@@ -32,8 +32,8 @@ describe('soft timeout', () => {
   })
 
   test('a load that fails in the background is told', async () => {
-    const { cache, clock, told } = open(policies)
-    const source = new Source(clock)
+    const { cache, clock, told } = openTimed(policies)
+    const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
     await clock.advance('2m')
     source.takesMs = 3_000
@@ -46,8 +46,8 @@ describe('soft timeout', () => {
   })
 
   test('a caller that was served and then aborts does not end the load', async () => {
-    const { cache, clock } = open(policies)
-    const source = new Source(clock)
+    const { cache, clock } = openTimed(policies)
+    const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
     await clock.advance('2m')
     source.takesMs = 3_000
@@ -62,8 +62,8 @@ describe('soft timeout', () => {
   })
 
   test('what was invalidated does not stand in', async () => {
-    const { cache, clock } = open(policies)
-    const source = new Source(clock)
+    const { cache, clock } = openTimed(policies)
+    const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load, { tags: ['t'] })
     await clock.advance('2m')
     await cache.invalidateTags(['t'])
@@ -76,8 +76,8 @@ describe('soft timeout', () => {
 
 describe('hard timeout', () => {
   test('the call rejects with a typed error that names the key, and the loader is told to stop', async () => {
-    const { cache, clock } = open({ hardTimeout: '2s' })
-    const source = new Source(clock)
+    const { cache, clock } = openTimed({ hardTimeout: '2s' })
+    const source = new TimedSource(clock)
     source.takesMs = 60_000
     const answer = cache.getOrSet('key', source.load).catch((error: unknown) => error)
     await clock.advance('1.999s')
@@ -88,7 +88,7 @@ describe('hard timeout', () => {
   })
 
   test('the next caller begins anew, though the loader never came back', async () => {
-    const { cache, clock } = open({ hardTimeout: '2s' })
+    const { cache, clock } = openTimed({ hardTimeout: '2s' })
     const hung = cache.getOrSet('key', () => new Promise<number>(() => {})).catch((error: unknown) => error)
     await clock.advance('2s')
     expect(await hung).toMatchObject({ code: 'CACHE_LOADER_TIMEOUT' })
@@ -97,8 +97,8 @@ describe('hard timeout', () => {
   })
 
   test('what came too late is not stored over what was loaded since', async () => {
-    const { cache, clock } = open({ hardTimeout: '2s' })
-    const source = new Source(clock)
+    const { cache, clock } = openTimed({ hardTimeout: '2s' })
+    const source = new TimedSource(clock)
     source.takesMs = 10_000
     const late = cache.getOrSet('key', source.load).catch((error: unknown) => error)
     await clock.advance('2s')
@@ -110,8 +110,8 @@ describe('hard timeout', () => {
   })
 
   test('one who waits longer keeps the load going for itself', async () => {
-    const { cache, clock } = open()
-    const source = new Source(clock)
+    const { cache, clock } = openTimed()
+    const source = new TimedSource(clock)
     source.takesMs = 3_000
     const hasty = cache.getOrSet('key', source.load, { hardTimeout: '1s' }).catch((error: unknown) => error)
     const patient = cache.getOrSet('key', source.load)
@@ -122,7 +122,7 @@ describe('hard timeout', () => {
   })
 
   test('a bound that no timer can hold is none', async () => {
-    const { cache } = open({ hardTimeout: '365d', softTimeout: Number.POSITIVE_INFINITY })
+    const { cache } = openTimed({ hardTimeout: '365d', softTimeout: Number.POSITIVE_INFINITY })
     expect(await cache.getOrSet('key', () => 1)).toBe(1)
   })
 })

@@ -3,7 +3,7 @@ import { ManualClock } from 'cachewright/testing'
 import { onTestFinished } from 'vitest'
 
 /** A cache in memory, whose time the test lets pass, and what it told. */
-export function open(options: CreateCacheOptions = {}) {
+export function openTimed(options: CreateCacheOptions = {}) {
   const clock = new ManualClock()
   const cache = createCache({ clock, ttl: '1m', ...options })
   const told: string[] = []
@@ -20,7 +20,7 @@ export function open(options: CreateCacheOptions = {}) {
 }
 
 /** A source whose loads take time, and bring one number after the other. */
-export class Source {
+export class TimedSource {
   loads = 0
   takesMs = 0
   error: Error | undefined
