@@ -16,10 +16,12 @@ export default defineConfig({
   },
   test: {
     include: ['tests/**/*.test.ts'],
-    globalSetup: 'tests/build-once.ts',
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: 2,
     unstubEnvs: true,
+    // What was compiled for the last run is used again. Every file still has a process of its own: several replace
+    // methods of classes, or measure memory.
+    experimental: { fsModuleCache: true, fsModuleCachePath: 'build/vitest-cache' },
   },
 })

@@ -1,4 +1,4 @@
-import { generate } from 'selfsigned'
+import type { generate } from 'selfsigned'
 import type { RedisReply } from './redis-command.ts'
 import { type RedisProcess, startRedisProcess } from './redis-process.ts'
 
@@ -85,7 +85,8 @@ export async function startStandalone(options: StandaloneOptions = {}): Promise<
 }
 
 /** A certificate for 127.0.0.1 and localhost that vouches for itself. An elliptic key is made in milliseconds. */
-function makeCertificate(): ReturnType<typeof generate> {
+async function makeCertificate(): ReturnType<typeof generate> {
+  const { generate } = await import('selfsigned')
   return generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     algorithm: 'sha256',

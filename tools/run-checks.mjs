@@ -9,6 +9,12 @@ const STEPS = [
   ['types', 'types of sources, tests, examples and type tests', 'npx', ['tsc', '--noEmit']],
   ['types-bench', 'types of the bench', 'npm', ['run', '--silent', 'types:bench']],
   ['floors', 'imports point down, no cycles', 'npx', ['depcruise', 'src']],
+  [
+    'floors-around',
+    'no cycles in what stands around the sources',
+    'npx',
+    ['depcruise', '--config', 'tools/no-cycles.cjs', 'bench', 'examples', 'testbed', 'tests'],
+  ],
   ['dead-code', 'no dead code', 'npx', ['knip']],
   ['docs', 'the API reference has no warnings', 'npx', ['typedoc', '--emit', 'none']],
   ['unit', 'unit, contract, property, fault and package tests', 'npx', ['vitest', 'run']],

@@ -4,7 +4,7 @@ import { describe, it } from 'vitest'
 import { ValueCodec } from '../../src/codec/value-codec.ts'
 import type { Serializer, SerializerName } from '../../src/contract/serializer.ts'
 import { CacheError, type CacheErrorCode } from '../../src/foundation/cache-error.ts'
-import { trials } from '../trials.ts'
+import { trials } from '../support/trials.ts'
 
 const KEY = 'cache:key'
 const RUNS = trials(300, 3_000)

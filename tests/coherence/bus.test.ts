@@ -2,32 +2,23 @@ import { createClient } from '@redis/client'
 import type { Cache, CreateCacheOptions } from 'cachewright'
 import { Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import type { Standalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, inMode, Opened, Source, warmed } from './caches.ts'
-import { startHoldingProxy } from './holding-proxy.ts'
+import { dropped, elapsed, inMode, warmed } from '../support/cache-states.ts'
+import { Source } from '../support/loaders.ts'
+import { type Closing, IMPATIENT, useClosing, useScene } from '../support/scene.ts'
 
-let redis: Standalone
-let simple: Standalone
-const opened = new Opened()
+const scene = useScene({ simple: true, caches: IMPATIENT, flush: false })
+const { redis, simple } = scene
 
-beforeAll(async () => {
-  ;[redis, simple] = await Promise.all([
-    startStandalone(),
-    startStandalone({ args: ['--rename-command', 'HELLO', ''] }),
-  ])
-})
-afterEach(() => opened.close())
-afterAll(() => Promise.all([redis.stop(), simple.stop()]))
-
-function ioredis(client: Redis | Redis5, kept: Opened): CreateCacheOptions {
+function ioredis(client: Redis | Redis5, kept: Closing): CreateCacheOptions {
   client.on('error', () => {})
   kept.later(() => client.disconnect())
   return { client }
 }
 
-async function nodeRedis(kept: Opened): Promise<CreateCacheOptions> {
+async function nodeRedis(kept: Closing): Promise<CreateCacheOptions> {
   const client = createClient({ url: redis.url })
   client.on('error', () => {})
   await client.connect()
@@ -37,7 +28,7 @@ async function nodeRedis(kept: Opened): Promise<CreateCacheOptions> {
 
 const WAYS: readonly (readonly [
   name: string,
-  options: (kept: Opened) => CreateCacheOptions | Promise<CreateCacheOptions>,
+  options: (kept: Closing) => CreateCacheOptions | Promise<CreateCacheOptions>,
   server: () => Standalone,
 ])[] = [
   ['a server without RESP3', () => ({ redis: simple.url }), () => simple],
@@ -48,7 +39,7 @@ const WAYS: readonly (readonly [
 ]
 
 describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
-  const kept = new Opened()
+  const kept = useClosing({ caches: IMPATIENT, closeAfter: 'all' })
   let mine: Cache
   let other: Cache
 
@@ -61,7 +52,6 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
   beforeAll(async () => {
     ;[mine, other] = await Promise.all([onBus(), onBus()])
   })
-  afterAll(() => kept.close())
 
   test('what another cache changes leaves the local tier, in every way that it can be changed', async () => {
     const changes: (() => Promise<unknown>)[] = [
@@ -132,10 +122,9 @@ describe('P31 the bus', () => {
   beforeEach(() => simple.ask('FLUSHALL'))
 
   test('a change of which the message is lost: what is local is not served past the trust', async () => {
-    const proxy = await startHoldingProxy(simple.port)
-    opened.later(() => proxy.stop())
-    const mine = opened.cache({ redis: proxy.url, trust: '300ms' })
-    const other = opened.cache({ redis: simple.url })
+    const proxy = await scene.proxy({ port: simple.port })
+    const mine = scene.cache({ redis: proxy.url, trust: '300ms' })
+    const other = scene.cache({ redis: simple.url })
     await Promise.all([inMode(mine, 'bus'), inMode(other, 'bus')])
     await warmed(mine, 'key')
     proxy.holdReplies()
@@ -148,7 +137,7 @@ describe('P31 the bus', () => {
   })
 
   test('a message that stays away is a new epoch', async () => {
-    const mine = opened.cache({ redis: simple.url, trust: '600ms' })
+    const mine = scene.cache({ redis: simple.url, trust: '600ms' })
     await inMode(mine, 'bus')
     await warmed(mine, 'key')
     const epochs: string[] = []
@@ -159,7 +148,7 @@ describe('P31 the bus', () => {
   })
 
   test('what strangers publish on its channel changes nothing', async () => {
-    const mine = opened.cache({ redis: simple.url })
+    const mine = scene.cache({ redis: simple.url })
     await inMode(mine, 'bus')
     await warmed(mine, 'key')
     for (const text of [
@@ -182,7 +171,7 @@ describe('P31 the bus', () => {
   })
 
   test('a foreign program is heard of by the TTL alone', async () => {
-    const mine = opened.cache({ redis: simple.url, ttl: '400ms' })
+    const mine = scene.cache({ redis: simple.url, ttl: '400ms' })
     await inMode(mine, 'bus')
     const source = new Source('old')
     await mine.getOrSet('key', source.load)
@@ -192,5 +181,75 @@ describe('P31 the bus', () => {
       what: 'the TTL to end the local copy',
       timeoutMs: 1_500,
     })
+  })
+
+  test('is relied on again after a message has stayed away', async () => {
+    const cache = scene.cache({ redis: simple.url, trust: '300ms' })
+    await inMode(cache, 'bus')
+    const epochs: string[] = []
+    cache.on('epoch', ({ reason }) => epochs.push(reason))
+    for (const number of [1, 3]) await simple.ask('PUBLISH', 'p:\0bus', `["x",${number},[]]`)
+    await waitUntil(() => epochs.length > 0, { what: 'the gap' })
+    await waitUntil(() => cache.coherence === 'bus', { what: 'the bus again', timeoutMs: 3_000 })
+  })
+
+  test('is told of what a cache that is tracked changes', async () => {
+    const mine = scene.cache(lent(redis.url))
+    const other = scene.cache()
+    await inMode(mine, 'bus')
+    await inMode(other, 'tracking')
+    await warmed(mine, 'key')
+    await other.delete('key')
+    await waitUntil(() => mine.peek('key') === undefined, { what: 'the message', timeoutMs: 3_000 })
+  })
+
+  test('is told of what a backend changes whose cache has lost it', async () => {
+    const proxy = await scene.proxy({ port: simple.port })
+    const mine = scene.cache({ redis: simple.url })
+    const other = scene.cache({ redis: proxy.url })
+    await Promise.all([inMode(mine, 'bus'), inMode(other, 'bus')])
+    proxy.isRefusing = true
+    await simple.ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    await inMode(other, 'ttl')
+    await inMode(mine, 'bus')
+    await warmed(mine, 'key')
+    expect(await other.backend.delete('key')).toBe(true)
+    await waitUntil(() => mine.peek('key') === undefined, { what: 'the message', timeoutMs: 2_000 })
+  })
+
+  test('has one subscriber, though the server was away when it was joined again', async () => {
+    const cache = scene.cache({ ...lent(simple.url), connectTimeout: '300ms' })
+    await inMode(cache, 'bus')
+    await simple.ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    simple.pause()
+    await elapsed(1_500)
+    simple.resume()
+    await inMode(cache, 'bus')
+    const subscribers = async () =>
+      String(await simple.ask('CLIENT', 'LIST', 'TYPE', 'pubsub'))
+        .split('\n')
+        .filter(Boolean).length
+    await waitUntil(async () => (await subscribers()) === 1, { what: 'one subscriber', timeoutMs: 2_000 })
+  })
+})
+
+function lent(url: string): CreateCacheOptions {
+  const client = new Redis(url)
+  client.on('error', () => {})
+  scene.later(() => client.disconnect())
+  return { client }
+}
+
+test('P31 a namespace named a:b is none within a, or is cleared with it', async () => {
+  const mine = scene.cache(lent(redis.url))
+  const other = scene.cache(lent(redis.url))
+  await Promise.all([inMode(mine, 'bus'), inMode(other, 'bus')])
+  await warmed(mine.namespace('a:b'), 'key')
+  await other.namespace('a').clear()
+  await other.getOrSet('beacon', () => 1)
+  const within = mine.namespace('a').namespace('b')
+  await waitUntil(async () => (await within.get('key')) === undefined, {
+    what: 'the key to go',
+    timeoutMs: 2_000,
   })
 })

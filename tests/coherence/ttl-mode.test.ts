@@ -1,8 +1,9 @@
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { inMode, Opened, Source, warmed } from './caches.ts'
+import { inMode, warmed } from '../support/cache-states.ts'
+import { Source } from '../support/loaders.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
 const USERS = [
   'user default on nopass ~* &* +@all',
@@ -10,19 +11,14 @@ const USERS = [
   'user plain on >secret ~* resetchannels +@all -client|tracking -subscribe -publish',
 ].join('\n')
 
-let redis: Standalone
-const opened = new Opened()
-beforeAll(async () => {
-  redis = await startStandalone({ aclFile: USERS })
-})
-afterEach(() => opened.close())
-afterAll(() => redis.stop())
+const scene = useScene({ redis: { aclFile: USERS }, caches: IMPATIENT, flush: false })
+const { redis } = scene
 
 const urlOf = (user: string) => redis.url.replace('redis://', `redis://${user}:secret@`)
 
 test("P31 with coherence: 'ttl' a local copy lives for its own short time", async () => {
-  const mine = opened.cache({ redis: redis.url, coherence: 'ttl', local: { ttl: '200ms' } })
-  const other = opened.cache({ redis: redis.url, coherence: 'ttl' })
+  const mine = scene.cache({ coherence: 'ttl', local: { ttl: '200ms' } })
+  const other = scene.cache({ coherence: 'ttl' })
   await mine.initialize()
   expect(mine.coherence).toBe('ttl')
   const source = new Source('old')
@@ -38,8 +34,8 @@ test("P31 with coherence: 'ttl' a local copy lives for its own short time", asyn
 })
 
 test("P31 with coherence: 'ttl' an invalidated tag is believed no longer than that", async () => {
-  const mine = opened.cache({ redis: redis.url, coherence: 'ttl', local: { ttl: '200ms' } })
-  const other = opened.cache({ redis: redis.url, coherence: 'ttl' })
+  const mine = scene.cache({ coherence: 'ttl', local: { ttl: '200ms' } })
+  const other = scene.cache({ coherence: 'ttl' })
   const source = new Source('old')
   await mine.getOrSet('tagged', source.load, { tags: ['t'] })
   source.value = 'new'
@@ -52,7 +48,7 @@ test("P31 with coherence: 'ttl' an invalidated tag is believed no longer than th
 })
 
 test('P31 a user without channels may be tracked all the same', async () => {
-  const mine = opened.cache({ redis: urlOf('mute') })
+  const mine = scene.cache({ redis: urlOf('mute') })
   await inMode(mine, 'tracking')
   await warmed(mine, 'key')
   await redis.ask('SET', 'p:key', '"changed"')
@@ -60,7 +56,7 @@ test('P31 a user without channels may be tracked all the same', async () => {
 })
 
 test('P31 where neither tracking nor SUBSCRIBE is allowed, a local copy lives for its own short time', async () => {
-  const mine = opened.cache({ redis: urlOf('plain'), local: { ttl: '200ms' } })
+  const mine = scene.cache({ redis: urlOf('plain'), local: { ttl: '200ms' } })
   await inMode(mine, 'ttl')
   const source = new Source('old')
   await mine.getOrSet('refused', source.load)
@@ -75,8 +71,8 @@ test('P31 where neither tracking nor SUBSCRIBE is allowed, a local copy lives fo
 test("P31 over a caller's client whose user has no channels, a local copy lives for its own short time", async () => {
   const client = new Redis(urlOf('mute'))
   client.on('error', () => {})
-  opened.later(() => client.disconnect())
-  const mine = opened.cache({ client, local: { ttl: '200ms' } })
+  scene.later(() => client.disconnect())
+  const mine = scene.cache({ client, local: { ttl: '200ms' } })
   await inMode(mine, 'ttl')
   const source = new Source('old')
   await mine.getOrSet('lent', source.load)
@@ -85,4 +81,24 @@ test("P31 over a caller's client whose user has no channels, a local copy lives 
     what: 'the new value',
     timeoutMs: 1_500,
   })
+})
+
+test('P42 a user who may neither be tracked nor publish can use the cache all the same', async () => {
+  const strict = await scene.server({
+    aclFile:
+      'user default on nopass ~* &* +@all\nuser app on >secret ~* resetchannels +@all -client|tracking',
+    ...{ username: 'app', password: 'secret' },
+  })
+  const cache = scene.cache({ redis: strict.url })
+  const errors: string[] = []
+  cache.on('error', ({ error }) => errors.push(error.message))
+  await inMode(cache, 'ttl')
+  const source = new Source(1)
+  expect(await cache.set('key', 1)).toBe(true)
+  expect(await cache.get('key')).toBe(1)
+  await cache.getOrSet('loaded', source.load)
+  await cache.getOrSet('loaded', source.load)
+  expect(await cache.delete('key')).toBe(true)
+  expect(await cache.invalidateTags(['t'])).toBe(true)
+  expect([source.loads, errors]).toEqual([1, []])
 })

@@ -9,9 +9,12 @@ import { freePort } from '../../testbed/free-port.ts'
 import { askRedis } from '../../testbed/redis-command.ts'
 import { startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
+import { useBuild } from '../support/build.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const TIMEOUT_MS = 90_000
+
+useBuild('demo')
 
 /** The demo's TMPDIR: a server that it starts lives here, and its directory goes when it is gone. */
 let directory: string

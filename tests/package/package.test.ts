@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, it } from 'vitest'
+import { useBuild } from '../support/build.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
@@ -12,6 +13,8 @@ const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as
   readonly exports: Readonly<Record<string, unknown>>
 }
 const doors = Object.keys(manifest.exports).filter((door) => door !== './package.json')
+
+useBuild('package')
 
 let project: string
 let tarball: string

@@ -4,7 +4,7 @@ import { NodeRedisCluster } from '../../src/redis/cluster/cluster.ts'
 import { DeadlinePort } from '../../src/redis/port/deadline-port.ts'
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { startTcpProxy } from '../faults/tcp-proxy.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { RecordedWatch } from './recorded-watch.ts'
 
 const TIMEOUTS = { timeoutMs: 1_000, connectTimeoutMs: 5_000 }

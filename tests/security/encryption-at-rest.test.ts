@@ -6,7 +6,8 @@ import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { KEY_1, KEY_2, SECRET_1, SECRET_2, withChecksum } from '../codec/encrypted-codec.ts'
-import { heldLoader, useScene } from '../protocol/scene.ts'
+import { heldLoader } from '../support/loaders.ts'
+import { useScene } from '../support/scene.ts'
 import { RecordedFailures } from './recorded-failures.ts'
 
 const ENCRYPTION: EncryptionOptions = { keys: [KEY_1] }

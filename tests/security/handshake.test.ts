@@ -6,8 +6,8 @@ import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { askRedis, type RedisReply } from '../../testbed/redis-command.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { commandCalls } from '../faults/command-calls.ts'
-import { EVERY_OPERATION } from '../faults/every-operation.ts'
+import { commandCalls } from '../support/command-calls.ts'
+import { EVERY_OPERATION } from '../support/every-operation.ts'
 
 /** What connecting takes, and what these tests themselves ask. */
 const HARMLESS = /^(hello|auth|select|ping|info|quit|reset|client|config|acl|cluster|role|command)(\||$)/

@@ -8,7 +8,7 @@ import { Redis as Redis5 } from 'ioredis5'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
-import { startTcpProxy } from '../faults/tcp-proxy.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { provokeEveryOperation } from './provoke-every-operation.ts'
 import { RecordedFailures } from './recorded-failures.ts'
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { trials } from '../trials.ts'
+import { trials } from '../support/trials.ts'
 import { proveSchedules } from './run-schedules.ts'
 import type { Setting } from './setting.ts'
 

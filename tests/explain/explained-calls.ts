@@ -1,0 +1,20 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Cache, ExplainOptions, Explanation } from 'cachewright'
+import { callAsExplained } from './predictions.ts'
+
+/** Long enough for a call that has something to serve, and no loader to wait for. */
+const PENDING_MS = 150
+
+/** Explains, and sees that the very call does what was predicted. */
+export async function explained(
+  cache: Cache,
+  key: string,
+  options: ExplainOptions = {},
+): Promise<Explanation> {
+  const explanation = await cache.explain(key, options)
+  const { step } = explanation.next
+  const settle = (value: Promise<unknown>) =>
+    step === 'join' || step === 'wait' ? pause(PENDING_MS) : value.catch(() => {})
+  await callAsExplained(explanation, cache, key, options, settle)
+  return explanation
+}

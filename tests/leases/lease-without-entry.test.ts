@@ -1,0 +1,169 @@
+import { type Cache, escapeGlob } from 'cachewright'
+import { RedisCacheBackend } from 'cachewright/redis'
+import { describe, expect, test } from 'vitest'
+import { waitUntil } from '../../testbed/wait-until.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
+
+const scene = useScene({ caches: IMPATIENT })
+const { redis } = scene
+
+/** A load that is under way: its placeholder lies under the key until it is told to finish. */
+async function loading(key = 'key') {
+  const cache = scene.cache()
+  const lost: string[] = []
+  cache.on('lease-lost', ({ key: lostKey }) => lost.push(lostKey))
+  let finish = (_value: unknown) => {}
+  const value = cache.getOrSet(key, () => new Promise((resolve) => (finish = resolve)), { ttl: '1m' })
+  await waitUntil(async () => (await redis.ask('GETRANGE', `p:${key}`, 0, 1)) === '\u0002\u0001', {
+    what: 'the placeholder',
+  })
+  return { cache, lost, finish: (what: unknown) => finish(what), value }
+}
+
+const BACKENDS: readonly (readonly [string, (cache: Cache) => Promise<Cache['backend']>])[] = [
+  ['cache.backend', async (cache) => cache.backend],
+  [
+    'a bare RedisCacheBackend',
+    async () => {
+      const backend = new RedisCacheBackend({ url: redis.url, prefix: 'p:' })
+      scene.later(() => backend.shutdown())
+      await backend.initialize()
+      return backend
+    },
+  ],
+]
+
+describe.each(BACKENDS)('T6 a placeholder is absent for %s', (_name, backendOf) => {
+  test('reads find nothing, tell no error, and leave the load alone', async () => {
+    const { cache, finish, lost, value } = await loading()
+    const backend = await backendOf(cache)
+    const errors: unknown[] = []
+    backend.on('error', ({ error }) => errors.push(error))
+    expect(await backend.get('key')).toBeUndefined()
+    expect(await backend.exists('key')).toBe(false)
+    expect(await backend.getTtl('key')).toBeUndefined()
+    expect([...(await backend.getMany(['key', 'none'])).values()]).toEqual([undefined, undefined])
+    expect(errors).toEqual([])
+    finish('loaded')
+    expect(await value).toBe('loaded')
+    expect(await cache.get('key', { local: false })).toBe('loaded')
+    expect(lost).toEqual([])
+  })
+
+  test('removals do not count it, and the load has lost', async () => {
+    for (const remove of [
+      async (backend: Cache['backend']) => expect(await backend.delete('key')).toBe(false),
+      async (backend: Cache['backend']) => expect(await backend.deleteMany(['key', 'none'])).toBe(0),
+      async (backend: Cache['backend']) => expect(await backend.invalidatePattern('k*')).toBe(0),
+      async (backend: Cache['backend']) => expect(await backend.clear()).toBe(true),
+    ]) {
+      const { cache, finish, lost, value } = await loading()
+      await remove(await backendOf(cache))
+      expect(await redis.ask('EXISTS', 'p:key')).toBe(0)
+      finish('loaded')
+      expect(await value).toBe('loaded')
+      expect(lost).toEqual(['key'])
+      expect(await cache.get('key', { local: false })).toBeUndefined()
+    }
+  })
+
+  test('a counter starts as if nothing were there, with its own time to live', async () => {
+    for (const amount of [1, 5]) {
+      const { cache, finish, lost, value } = await loading()
+      const backend = await backendOf(cache)
+      expect(await backend.incr('key', amount, { default: 10, ttl: '1h' })).toBe(10 + amount)
+      expect(Number(await redis.ask('TTL', 'p:key'))).toBeGreaterThan(3_000)
+      finish('loaded')
+      await value
+      expect(lost).toEqual(['key'])
+      expect(await backend.incr('key', 0)).toBe(10 + amount)
+      await redis.ask('DEL', 'p:key')
+    }
+  })
+
+  test('a set starts as if nothing were there', async () => {
+    const { cache, finish, value } = await loading()
+    const backend = await backendOf(cache)
+    expect(await backend.addToSet('key', 'member')).toBe(true)
+    finish('loaded')
+    await value
+    expect(await backend.getSetMembers('key')).toEqual(['member'])
+  })
+
+  test('a value is written over it, with its own time to live', async () => {
+    const { cache, finish, value } = await loading()
+    const backend = await backendOf(cache)
+    expect(await backend.set('key', 'written', '1h')).toBe(true)
+    finish('loaded')
+    expect(await value).toBe('loaded')
+    expect(await cache.get('key')).toBe('written')
+    expect(Number(await redis.ask('TTL', 'p:key'))).toBeGreaterThan(3_000)
+  })
+})
+
+describe('T6 a placeholder is absent for a cache', () => {
+  test('of another process', async () => {
+    const { finish, value } = await loading()
+    const other = scene.cache()
+    expect(await other.get('key')).toBeUndefined()
+    expect(await other.has('key')).toBe(false)
+    expect(await other.getTtl('key')).toBeUndefined()
+    expect([...(await other.getMany(['key'])).values()]).toEqual([undefined])
+    expect(other.peek('key')).toBeUndefined()
+    finish('loaded')
+    await value
+    expect(await other.get('key')).toBe('loaded')
+  })
+
+  test('that removes', async () => {
+    for (const remove of [
+      async (cache: Cache) => expect(await cache.delete('key')).toBe(false),
+      async (cache: Cache) => expect(await cache.deleteMany(['key'])).toBe(0),
+      async (cache: Cache) => expect(await cache.invalidatePattern(escapeGlob('key'))).toBe(0),
+    ]) {
+      const { cache, finish, lost, value } = await loading()
+      await remove(cache)
+      finish('loaded')
+      await value
+      expect(lost).toEqual(['key'])
+      expect(await cache.get('key')).toBeUndefined()
+    }
+  })
+})
+
+test("T8 a placeholder that is evicted costs only efficiency, and is told as 'lease-lost'", async () => {
+  const { cache, finish, lost, value } = await loading()
+  await redis.ask('DEL', 'p:key')
+  finish('loaded')
+  expect(await value).toBe('loaded')
+  expect(lost).toEqual(['key'])
+  expect(await cache.get('key')).toBeUndefined()
+  expect(await cache.getOrSet('key', () => 'again')).toBe('again')
+  expect(await cache.get('key')).toBe('again')
+})
+
+test('T8 a placeholder that another process has taken over is not stored under', async () => {
+  const cache = scene.cache({ lease: '300ms', longestLoad: '300ms' })
+  const other = scene.cache()
+  let finish = (_value: unknown) => {}
+  const slow = cache.getOrSet('key', () => new Promise((resolve) => (finish = resolve)))
+  await waitUntil(async () => (await redis.ask('EXISTS', 'p:key')) === 1, { what: 'the lease' })
+  expect(await other.getOrSet('key', () => 'second')).toBe('second')
+  finish('first')
+  expect(await slow).toBe('first')
+  expect(await other.get('key', { local: false })).toBe('second')
+})
+
+test('T6 a placeholder is no set of another type', async () => {
+  const cache = scene.cache({ errors: 'throw' })
+  let finish = (_value: unknown) => {}
+  const loading = cache.getOrSet('key', () => new Promise((resolve) => (finish = resolve)))
+  await waitUntil(async () => (await redis.ask('EXISTS', 'p:key')) === 1, { what: 'the placeholder' })
+  const answers = await Promise.allSettled([
+    cache.backend.getSetMembers('key'),
+    cache.backend.removeFromSet('key', 'member'),
+  ])
+  finish(1)
+  await loading
+  expect(answers.map((answer) => answer.status === 'fulfilled' && answer.value)).toEqual([[], false])
+})

@@ -1,0 +1,122 @@
+import type { LoadContext } from 'cachewright'
+import { describe, expect, test } from 'vitest'
+import { openTimed } from '../support/timed-source.ts'
+
+describe('a source that has nothing any more', () => {
+  const gone = () => undefined as number | undefined
+
+  test('a refresh that brings undefined ends the stale value', async () => {
+    const { cache, clock } = openTimed({ ttl: '1m', staleWhileRevalidate: '1d', staleIfError: '1d' })
+    await cache.getOrSet<number | undefined>('key', () => 1)
+    await clock.advance('2m')
+    expect(await cache.getOrSet('key', gone)).toBe(1)
+    await cache.idle()
+    expect(await cache.getOrSet('key', gone)).toBeUndefined()
+    await expect(cache.getOrSet('key', () => Promise.reject(new Error('away')))).rejects.toThrow('away')
+  })
+
+  test('refresh() ends a fresh one', async () => {
+    const { cache } = openTimed()
+    await cache.getOrSet<number | undefined>('key', () => 1)
+    expect(await cache.refresh('key', gone)).toBeUndefined()
+    expect(await cache.get('key')).toBeUndefined()
+    expect(await cache.backend.get('key')).toBeUndefined()
+    expect(await cache.getOrSet('key', () => 2)).toBe(2)
+  })
+
+  test('a loader that skips leaves what is there', async () => {
+    const { cache } = openTimed()
+    await cache.getOrSet<number | undefined>('key', () => 1)
+    await cache.refresh<number | undefined>('key', (context) => {
+      context.skip()
+      return undefined
+    })
+    expect(await cache.get('key')).toBe(1)
+  })
+})
+
+describe('a conditional refresh', () => {
+  const policies = { ttl: '1m', staleWhileRevalidate: '1h' } as const
+
+  test('is told of the stale value, and may say that it is still right', async () => {
+    const { cache, clock } = openTimed(policies)
+    await cache.getOrSet('key', () => ({ etag: 'a' }), { tags: ['t'] })
+    await clock.advance('90s')
+    const seen: unknown[] = []
+    const ask = () =>
+      cache.getOrSet<{ etag: string }>(
+        'key',
+        (context) => {
+          seen.push(context.stale())
+          return context.notModified()
+        },
+        { tags: ['t'] },
+      )
+    expect(await ask()).toEqual({ etag: 'a' })
+    await cache.idle()
+    expect(seen).toEqual([{ value: { etag: 'a' }, age: 90, loadCost: 0, tags: ['t'] }])
+    expect(await cache.get('key')).toEqual({ etag: 'a' })
+    expect(await cache.getTtl('key')).toBe(60)
+    expect(cache.stats().total).toMatchObject({ loads: 2, loadErrors: 0 })
+  })
+
+  test('knows the age of what never expires', async () => {
+    const { cache, clock } = openTimed({ ttl: Number.POSITIVE_INFINITY })
+    await cache.getOrSet('key', () => 1)
+    await clock.advance('90s')
+    expect(await cache.refresh('key', (context) => context.stale()?.age)).toBe(90)
+  })
+
+  test('keeps the tags that only the first load told', async () => {
+    const { cache, clock } = openTimed(policies)
+    const load = (context: LoadContext) => {
+      if (context.stale() !== undefined) context.notModified()
+      context.addTags(['told'])
+      return 1
+    }
+    await cache.getOrSet('warm', () => 0, { tags: ['told'] })
+    await cache.getOrSet('key', load)
+    expect(await cache.get('key')).toBe(1)
+    await clock.advance('90s')
+    await cache.getOrSet('key', load)
+    await cache.idle()
+    expect(await cache.getTtl('key')).toBe(60)
+    await cache.invalidateTags(['told'])
+    expect(await cache.get('key')).toBeUndefined()
+  })
+
+  test('a loader that catches what notModified throws need not hand it on', async () => {
+    const { cache, clock } = openTimed(policies)
+    await cache.set('key', 1)
+    await clock.advance('90s')
+    await cache.getOrSet('key', (context) => {
+      try {
+        return context.notModified()
+      } catch {
+        return 2
+      }
+    })
+    await cache.idle()
+    expect(await cache.get('key')).toBe(1)
+  })
+
+  test('where there is nothing stale, nothing can be kept', async () => {
+    const { cache } = openTimed()
+    const asked = cache.getOrSet('key', (context) => {
+      expect(context.stale()).toBeUndefined()
+      return context.notModified()
+    })
+    await expect(asked).rejects.toMatchObject({ code: 'CACHE_INVALID_ARGUMENT' })
+  })
+
+  test('what was invalidated is not offered', async () => {
+    const { cache, clock } = openTimed(policies)
+    await cache.getOrSet('key', () => 1, { tags: ['t'] })
+    await clock.advance('90s')
+    await cache.invalidateTags(['t'])
+    const stale = await cache.getOrSet('key', (context) => ({ was: context.stale()?.value ?? 'nothing' }), {
+      tags: ['t'],
+    })
+    expect(stale).toEqual({ was: 'nothing' })
+  })
+})

@@ -1,0 +1,47 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { LoadContext } from 'cachewright'
+import { expect, test } from 'vitest'
+import { deferred } from '../support/loaders.ts'
+import { useScene } from '../support/scene.ts'
+
+const scene = useScene()
+const options = { ttl: '50ms', staleIfError: '10m' } as const
+
+/** Joins a load after the acknowledgement of what invalidates a tag that only its value tells. */
+async function joined(end: (context: LoadContext) => unknown): Promise<unknown> {
+  const cache = await scene.open()
+  const tagged = (context: LoadContext) => {
+    context.addTags(['v'])
+    return 'old'
+  }
+  // The first load learns the tag, the second is stored with it.
+  await cache.getOrSet('k', tagged, options)
+  await cache.getOrSet('k', tagged, options)
+  await sleep(100)
+  const [begun, mayEnd] = [deferred(), deferred()]
+  const first = cache.getOrSet('k', async (context) => {
+    begun.resolve()
+    await mayEnd.promise
+    return end(context)
+  })
+  await begun.promise
+  await cache.invalidateTags(['v'])
+  const second = cache.getOrSet('k', () => 'new')
+  await sleep(50)
+  mayEnd.resolve()
+  expect(await first).toBe('old')
+  return second
+}
+
+test('L4 a value that is still right reaches nobody who joined after its tag was invalidated', async () => {
+  expect(await joined((context) => context.notModified())).toBe('new')
+})
+
+test('L4 nor does a value that is not to be cached', async () => {
+  const skipped = (context: LoadContext) => {
+    context.addTags(['v'])
+    context.skip()
+    return 'old'
+  }
+  expect(await joined(skipped)).toBe('new')
+})

@@ -1,0 +1,47 @@
+import { expect, test } from 'vitest'
+import { useScene } from '../support/scene.ts'
+
+const scene = useScene()
+const options = { tags: ['t'], staleIfError: '10m' } as const
+const TRUST_MS = 3_000
+
+test('T4 P25 what was invalidated by a tag stands in for nothing, however often the tag was read', async () => {
+  const writer = await scene.open()
+  const reader = await scene.open({ timeout: '200ms' })
+  await writer.getOrSet('k', () => 'old', options)
+  expect(await reader.getOrSet('k', () => 'unused', options)).toBe('old')
+  // The load captures the tag that the read has met already, which has it read a second time.
+  await reader.getOrSet('other', () => 'x', options)
+  await reader.get('other', { local: false })
+  expect(await reader.invalidateTags(['t'])).toBe(true)
+  scene.redis.pause()
+  await new Promise((resolve) => setTimeout(resolve, TRUST_MS + 100))
+  const failing = () => {
+    throw new Error('The source failed')
+  }
+  await expect(reader.getOrSet('k', failing, options)).rejects.toThrow('The source failed')
+})
+
+test('T4 what Redis has lost in the meantime does not stand in for a slow load', async () => {
+  // Where the lease is no change that anybody is told of.
+  const writer = await scene.open({ coherence: 'bus' })
+  const reader = await scene.open({ coherence: 'bus', timeout: '200ms' })
+  await reader.getOrSet('k', () => 'old', options)
+  const isLost = new Promise((resolve) => reader.on('epoch', resolve))
+  await scene.redis.ask('CLIENT', 'KILL', 'SKIPME', 'yes')
+  await isLost
+  while (!(await writer.set('sign', 1))) await new Promise((resolve) => setTimeout(resolve, 20))
+  expect(await writer.delete('k')).toBe(true)
+  while ((await reader.get('sign', { local: false })) === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  let release = (_value: string) => {}
+  const slow = reader.getOrSet('k', () => new Promise<string>((resolve) => (release = resolve)), {
+    ...options,
+    softTimeout: '50ms',
+  })
+  const answer = await Promise.race([slow, new Promise((resolve) => setTimeout(resolve, 300, 'it waits'))])
+  release('new')
+  expect(answer).toBe('it waits')
+  expect(await slow).toBe('new')
+})

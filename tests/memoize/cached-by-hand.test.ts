@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'vitest'
+import { cached } from '../../src/cache/memoize/cached-decorator.ts'
+import { MapCache } from './map-cache.ts'
+
+/** What a compiler hands to a decorator of a method. */
+function contextOf<This, Args extends readonly unknown[], Result>(
+  name: string,
+): ClassMethodDecoratorContext<This, (this: This, ...args: Args) => Result> {
+  return {
+    kind: 'method',
+    name,
+    static: false,
+    private: false,
+    metadata: {},
+    addInitializer: () => {},
+    access: { has: () => true, get: () => assert.fail('not needed') },
+  }
+}
+
+describe('@cached called by hand', () => {
+  class Repository {
+    readonly cache = new MapCache()
+    readonly tenant = 'north'
+  }
+
+  it('returns the method to call instead', async () => {
+    const cache = new MapCache()
+    async function find(this: Repository, id: number): Promise<string> {
+      return `${this.tenant} ${id}`
+    }
+    const answer = cached(cache)(find, contextOf('find'))
+    assert.equal(await answer.call(new Repository(), 7), 'north 7')
+    assert.deepEqual([...cache.entries.keys()], ['Repository.find(7)'])
+  })
+
+  it('is typed by the method, the instance and the key', () => {
+    const cache = new MapCache()
+    async function find(this: Repository, id: number, limit = 10): Promise<string[]> {
+      return [`${this.tenant} ${id} ${limit}`]
+    }
+    function findNow(id: number): string {
+      return `${id}`
+    }
+    const answer: (this: Repository, id: number, limit?: number) => Promise<string[]> = cached(cache)(
+      find,
+      contextOf('find'),
+    )
+    cached((repository: Repository) => repository.cache, { ttl: 1 })(find, contextOf('find'))
+    cached(cache, { key: (id: number) => `${id}` })(find, contextOf('find'))
+    cached(cache, {
+      key(this: Repository, id: number, limit?: number) {
+        return `${this.tenant} ${id} ${limit}`
+      },
+    })(find, contextOf('find'))
+
+    const checks = () => {
+      // @ts-expect-error a method that returns no promise
+      cached(cache)(findNow, contextOf('findNow'))
+      // @ts-expect-error a key function for other arguments
+      cached(cache, { key: (id: string) => id })(find, contextOf('find'))
+      // @ts-expect-error a cache found by an instance of another class
+      cached((other: { shelves: MapCache }) => other.shelves)(find, contextOf('find'))
+      // @ts-expect-error no such option
+      cached(cache, { lifetime: 1 })
+    }
+    assert.ok(answer)
+    assert.ok(checks)
+  })
+})

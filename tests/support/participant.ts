@@ -1,0 +1,151 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { createClient } from '@redis/client'
+import { type CreateCacheOptions, createCache, type EntryOptions } from 'cachewright'
+
+/** What a participant works with. */
+export interface ParticipantOptions {
+  readonly redis: CreateCacheOptions['redis']
+  /** URL of the Redis that plays the source; where it is named, `redis` is a URL, too. */
+  readonly source?: string
+  readonly cache: Omit<CreateCacheOptions, 'redis'>
+}
+
+/** One key that is raced for, and how. Times in milliseconds. */
+export interface Race {
+  readonly key: string
+  /** The namespace that it lies in. */
+  readonly namespace?: string | undefined
+  readonly options?: EntryOptions | undefined
+  /** Tags that the loader adds when it has its value. */
+  readonly lateTags?: readonly string[] | undefined
+  /** How long it waits before it begins. */
+  readonly afterMs?: number
+  /** How long the loader takes before it reads the source, and after. */
+  readonly beforeMs?: number
+  readonly loaderMs?: number
+  /** How long the loader then blocks the event loop. */
+  readonly blockMs?: number
+  /** The message that the loader fails with. */
+  readonly fails?: string
+  /** A channel of the source to tell when the loader has read it. */
+  readonly announce?: string
+  /** Whether the plain cache-aside does the same at the same time. */
+  readonly withPlain?: boolean | undefined
+}
+
+/** A change of the source, and how the cache is told of it. */
+export interface Change extends Race {
+  readonly how: string
+  readonly version: number
+  /** Whether the process asks as soon as that is acknowledged. */
+  readonly asks: boolean
+  readonly storedKey: string
+  readonly changedTags: readonly string[]
+  readonly pattern: string
+}
+
+/** Many callers at once. */
+interface Stampede {
+  readonly key: string
+  readonly callers: number
+  /** When, by `Date.now()`. */
+  readonly atMs: number
+  readonly loaderMs: number
+  readonly value?: unknown
+  readonly fails?: string
+}
+
+/** What they came to: `values` holds each distinct outcome once, as text. */
+interface StampedeOutcome {
+  readonly loads: number
+  readonly tookMs: number
+  readonly values: readonly string[]
+}
+
+/** What has happened to a participant so far. */
+interface Metrics {
+  readonly loads: number
+  /** Fills that were refused since the lease had been lost. */
+  readonly defeated: number
+  readonly failures: readonly string[]
+}
+
+type Version = number | undefined
+
+/** A process that takes part in a race: `participant.mjs` tells what each method does. */
+export interface Participant {
+  load(race: Race): Promise<Version>
+  change(change: Change): Promise<Version>
+  look(race: Race): Promise<readonly Version[]>
+  settle(race: Race): Promise<readonly Version[]>
+  askRedis(race: Race): Promise<Version>
+  plainValue(race: Race): Promise<Version>
+  stampede(stampede: Stampede): Promise<StampedeOutcome>
+  disturb(noise: { keys: string[]; tags: string[]; options: EntryOptions }): Promise<void>
+  rest(): Promise<void>
+  counts(): Promise<Metrics>
+  end(): Promise<void>
+}
+
+/** A participant in a process of its own. */
+export interface ChildParticipant extends Participant {
+  readonly process: ChildProcess
+}
+
+/** A participant in this process. */
+export async function startHere(options: ParticipantOptions): Promise<Participant> {
+  // JavaScript, since a child process runs it as it stands.
+  const source = new URL('children/participant.mjs', import.meta.url).href
+  const { createParticipant } = (await import(source)) as {
+    createParticipant(library: object, options: ParticipantOptions): Promise<Participant>
+  }
+  return createParticipant({ createCache, createClient }, options)
+}
+
+/** Participants in processes of their own, which end with this one. */
+export async function startChildren(count: number, options: ParticipantOptions): Promise<ChildParticipant[]> {
+  return Promise.all(Array.from({ length: count }, () => startChild(options)))
+}
+
+async function startChild(options: ParticipantOptions): Promise<ChildParticipant> {
+  const child = fork(fileURLToPath(new URL('children/race-child.mjs', import.meta.url)), {
+    execArgv: [],
+    serialization: 'advanced',
+  })
+  const calls = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>()
+  let lastId = 0
+  child.on('message', ({ id, result, error }: { id: number; result: unknown; error?: string }) => {
+    const call = calls.get(id)
+    calls.delete(id)
+    if (error === undefined) call?.resolve(result)
+    else call?.reject(new Error(error))
+  })
+  child.on('exit', (code, signal) => {
+    for (const { reject } of calls.values()) reject(new Error(`The child has ended (${signal ?? code})`))
+    calls.clear()
+  })
+  const call = (method: string) => (argument?: unknown) =>
+    new Promise<never>((resolve, reject) => {
+      const id = ++lastId
+      calls.set(id, { resolve: resolve as (result: unknown) => void, reject })
+      child.send({ id, method, argument }, (error) => {
+        if (error !== null) reject(error)
+      })
+    })
+  await call('begin')(options)
+  return {
+    process: child,
+    load: call('load'),
+    change: call('change'),
+    look: call('look'),
+    settle: call('settle'),
+    askRedis: call('askRedis'),
+    plainValue: call('plainValue'),
+    stampede: call('stampede'),
+    disturb: call('disturb'),
+    rest: call('rest'),
+    counts: call('counts'),
+    end: call('end'),
+  }
+}
