@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { useScene } from '../protocol/scene.ts'
+import { useScene } from '../support/scene.ts'
 
 const unwanted = () => Promise.reject(new Error('nothing is to be loaded'))
 
