@@ -22,7 +22,7 @@ const POLICIES: Setting = { ...CALM, policies: true }
 /** Where most is past its time to live, and stale values stand in for what is loaded. */
 const STALE: Setting = { ...POLICIES, faults: true, ttlMs: 4_000, staleMs: 600_000 }
 /** Each of them is to be caught within so many schedules. */
-const SCHEDULES = 8_000
+const SCHEDULES = 20_000
 const SEED = 5
 
 async function schedulesUntilCaught(setting: Setting): Promise<number> {
@@ -103,7 +103,7 @@ describe('the simulation finds what is wrong', () => {
         vi.restoreAllMocks()
       }
     },
-    240_000,
+    480_000,
   )
 })
 

@@ -23,7 +23,7 @@
  * miss. It detects accidents, not attacks. An attacker who can write to the store is detected by the tag of an
  * encrypted payload, which covers the whole header and the key, see `additionalData`.
  *
- * Golden payloads of each version are kept under `tests/golden/` and stay readable for ever.
+ * Golden payloads of each version are kept under `tests/codec/golden/` and stay readable for ever.
  */
 export const MARK = 0x01
 export const VERSION = 1
