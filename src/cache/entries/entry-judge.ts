@@ -1,6 +1,7 @@
 import type { ReplyClock } from '../../backend/read-outcome.ts'
 import type { SharedTier } from '../../backend/shared-tier.ts'
 import { type EntryFacts, leaseDeadlineMs, readEntryFacts, stampIn } from '../../codec/envelope/entry-meta.ts'
+import type { PlainEntry } from '../../codec/envelope/envelope.ts'
 import type { OpenedValue, ValueCodec } from '../../codec/value-codec.ts'
 import { type Isolation, isolate } from '../local/isolation.ts'
 import { LocalEntry } from '../local/local-entry.ts'
@@ -23,11 +24,13 @@ export interface JudgeParts {
 }
 
 /** Bytes that were checked, before their generations and their value were looked at. */
-interface Opened {
+interface Opened extends ReadMoment {
   /** `undefined` for a plain value. */
   readonly facts: EntryFacts | undefined
   readonly set: CheckedSet
-  decode(): unknown
+  /** The form that is read most; `undefined` for any other. */
+  readonly plain: PlainEntry | undefined
+  readonly other: OpenedValue | undefined
 }
 
 /**
@@ -58,14 +61,7 @@ export class EntryJudge {
     server?: ReplyClock,
   ): Judgement | Promise<Judgement> {
     const judging = bytes === null ? ABSENT : this.#judge(read, bytes, nowMs, server)
-    if (!(judging instanceof Promise)) return this.#concluded(read, judging)
-    return judging.then(
-      (judgement) => this.#concluded(read, judgement),
-      (error) => {
-        this.#parts.local.forget(read.storedKey, read)
-        throw error
-      },
-    )
+    return judging instanceof Promise ? this.#concludedLater(read, judging) : this.#concluded(read, judging)
   }
 
   #concluded(read: KeyRead, judgement: Judgement): Judgement {
@@ -73,6 +69,17 @@ export class EntryJudge {
     if (judgement.state !== 'usable') local.drop(read.storedKey)
     local.forget(read.storedKey, read)
     return judgement
+  }
+
+  // Closures stand in methods of their own: where a method has one, V8 allocates what it captures at every call.
+
+  async #concludedLater(read: KeyRead, judging: Promise<Judgement>): Promise<Judgement> {
+    try {
+      return this.#concluded(read, await judging)
+    } catch (error) {
+      this.#parts.local.forget(read.storedKey, read)
+      throw error
+    }
   }
 
   #judge(
@@ -85,36 +92,37 @@ export class EntryJudge {
     const serverNowMs = server === undefined ? tier.serverNowMs(read.storedKey, nowMs) : server.nowMs(nowMs)
     let opened: Opened | undefined
     try {
-      opened = this.#open(read, bytes)
+      opened = this.#open(read, bytes, nowMs, serverNowMs)
     } catch (error) {
       return this.#undecodable(read, bytes, error)
     }
     if (opened === undefined) return ABSENT
-    const { set } = opened
-    return set instanceof Promise
-      ? set.then((found) => this.#judgeBound(read, bytes, opened, found, { nowMs, serverNowMs }))
-      : this.#judgeBound(read, bytes, opened, set, { nowMs, serverNowMs })
+    return opened.set instanceof Promise
+      ? this.#judgeLater(read, bytes, opened, opened.set)
+      : this.#judgeBound(read, bytes, opened, opened.set)
+  }
+
+  async #judgeLater(
+    read: KeyRead,
+    bytes: Buffer,
+    opened: Opened,
+    set: Promise<GenerationSet | undefined>,
+  ): Promise<Judgement> {
+    return this.#judgeBound(read, bytes, opened, await set)
   }
 
   /** `undefined` for a placeholder. @throws CacheError `CACHE_UNDECODABLE` */
-  #open(read: KeyRead, bytes: Buffer): Opened | undefined {
-    const { codec } = this.#parts
+  #open(read: KeyRead, bytes: Buffer, nowMs: number, serverNowMs: number | undefined): Opened | undefined {
+    const { check, codec } = this.#parts
     const plain = codec.openPlainEntry(read.storedKey, bytes)
     if (plain !== undefined) {
-      return {
-        facts: readEntryFacts(bytes),
-        set: this.#parts.check.setIn(read, bytes, plain),
-        decode: () => codec.decodePlainEntry(bytes, plain),
-      }
+      const set = check.setIn(read, bytes, plain)
+      return { facts: readEntryFacts(bytes), set, plain, other: undefined, nowMs, serverNowMs }
     }
-    const opened: OpenedValue | undefined = codec.open(read.storedKey, bytes)
-    if (opened === undefined) return undefined
-    const { entry } = opened
-    return {
-      facts: entry,
-      set: entry === undefined ? NO_GENERATIONS : this.#parts.check.currentSet(read, entry.generations),
-      decode: () => opened.decode(),
-    }
+    const other = codec.open(read.storedKey, bytes)
+    if (other === undefined) return undefined
+    const set = other.entry === undefined ? NO_GENERATIONS : check.currentSet(read, other.entry.generations)
+    return { facts: other.entry, set, plain, other, nowMs, serverNowMs }
   }
 
   /** @param set `undefined` where a generation was replaced or is lost */
@@ -123,16 +131,29 @@ export class EntryJudge {
     bytes: Buffer,
     opened: Opened,
     set: GenerationSet | undefined,
-    moment: ReadMoment,
   ): Judgement | Promise<Judgement> {
     if (set === undefined) return { state: 'unusable', stamp: stampIn(bytes) }
     try {
-      const value = opened.decode()
-      if (!(value instanceof Promise)) return this.#usable(read, bytes, opened.facts, set, value, moment)
-      return value.then(
-        (loaded) => this.#usable(read, bytes, opened.facts, set, loaded, moment),
-        (error) => this.#undecodable(read, bytes, error),
-      )
+      const { facts, other, plain } = opened
+      const value = plain === undefined ? other?.decode() : this.#parts.codec.decodePlainEntry(bytes, plain)
+      return value instanceof Promise
+        ? this.#usableLater(read, bytes, facts, set, value, opened)
+        : this.#usable(read, bytes, facts, set, value, opened)
+    } catch (error) {
+      return this.#undecodable(read, bytes, error)
+    }
+  }
+
+  async #usableLater(
+    read: KeyRead,
+    bytes: Buffer,
+    facts: EntryFacts | undefined,
+    set: GenerationSet,
+    value: Promise<unknown>,
+    moment: ReadMoment,
+  ): Promise<Judgement> {
+    try {
+      return this.#usable(read, bytes, facts, set, await value, moment)
     } catch (error) {
       return this.#undecodable(read, bytes, error)
     }

@@ -49,6 +49,11 @@ export class HitFollowUps {
     }
   }
 
+  /** As {@link start}, where the request was made already. */
+  startFor(entry: LocalEntry, followUp: FollowUp, request: LoadRequest): void {
+    this.start(entry, followUp, () => request)
+  }
+
   /** A flight ended with a hit: what is due early, its course has seen to. */
   afterFlight(entry: LocalEntry, request: LoadRequest): void {
     if (this.#sampler.takes()) this.#verification.verify(request, entry)

@@ -39,9 +39,11 @@ export class LocalHits {
   }
 
   /** The entry that may be served while a new value is loaded. */
-  stale(key: string, tags: readonly string[] | undefined, nowMs: number): LocalEntry | undefined {
+  stale(key: string, tags: readonly string[] | undefined): LocalEntry | undefined {
     const entry = this.#core.local.peek(this.#nameOf(key))
-    if (entry === undefined || !this.#core.isCoherent(entry, nowMs)) return undefined
+    if (entry === undefined) return undefined
+    const nowMs = this.#core.clock.monotonicMs()
+    if (!this.#core.isCoherent(entry, nowMs)) return undefined
     const how = servable(entry, nowMs)
     if (how !== 'fresh' && how !== 'revalidate') return undefined
     return entry.covers(this.#space, tags) ? entry : undefined

@@ -20,7 +20,7 @@ import type { SingleFlight } from '../loading/single-flight.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ShadowVerification } from '../monitoring/shadow-verification.ts'
-import { HitFollowUps } from './hit-follow-ups.ts'
+import { type FollowUp, HitFollowUps } from './hit-follow-ups.ts'
 import { LocalHits } from './local-hits.ts'
 import { type Answers, PendingRead, type Question } from './pending-read.ts'
 import type { SlowReads } from './slow-reads.ts'
@@ -73,13 +73,16 @@ export class NamespaceReads {
       const entry = this.hits.fresh(key, options?.tags)
       if (entry !== undefined && !options?.signal?.aborted) {
         const followUp = this.followUps.of(entry, options?.earlyRefresh, this.hits.hitAtMs)
-        if (followUp !== undefined) {
-          this.followUps.start(entry, followUp, () => this.request(key, loader, options, extras))
-        }
+        if (followUp !== undefined) this.#followUp(entry, followUp, key, loader, options, extras)
         return this.hits.serve<T>(key, entry)
       }
     }
     return this.getOrLoad(key, loader, options, extras)
+  }
+
+  /** A closure in {@link getOrSet} itself would cost every hit an allocation. */
+  #followUp(entry: LocalEntry, followUp: FollowUp, ...call: Parameters<NamespaceReads['request']>): void {
+    this.followUps.start(entry, followUp, () => this.request(...call))
   }
 
   /** As {@link getOrSet}, where the local tier has no fresh entry. */
@@ -117,10 +120,10 @@ export class NamespaceReads {
 
   /** What the local tier holds past its time to live, and may be served while it is loaded anew. */
   #staleFor(request: LoadRequest, tags: readonly string[] | undefined): LocalEntry | undefined {
+    const stale = this.hits.stale(request.key, tags)
+    if (stale === undefined || !isAccepted(stale.value, request.accepts)) return undefined
     const { clock, metrics, policy } = this.#core
     const nowMs = clock.monotonicMs()
-    const stale = this.hits.stale(request.key, tags, nowMs)
-    if (stale === undefined || !isAccepted(stale.value, request.accepts)) return undefined
     if (nowMs >= stale.leasedUntilMs) this.#loads.refresh(request)
     metrics.add('staleServes', 1, nowMs)
     policy.events.emit('stale', { key: request.key, reason: 'revalidate' })
@@ -139,7 +142,7 @@ export class NamespaceReads {
       request.shared?.decided(request.storedKey)
       request.signal?.throwIfAborted()
       const followUp = this.followUps.ofBeta(entry, request.policies.earlyBeta, nowMs)
-      if (followUp !== undefined) this.followUps.start(entry, followUp, () => request)
+      if (followUp !== undefined) this.followUps.startFor(entry, followUp, request)
       return this.#sharedHit(request.key, entry, nowMs)
     },
     other: (request, read) => {
@@ -215,7 +218,15 @@ export class NamespaceReads {
         return reading as Promise<T | undefined>
       }
     }
-    return this.#core.policy.absorb('get', key, undefined, () => this.#get<T>(key, isPastLag))
+    return this.#getAfterGate<T>(key, isPastLag)
+  }
+
+  /** Where the tier has to be opened, or Redis has not been answering. */
+  #getAfterGate<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
+    return this.#core.policy.absorb('get', key, undefined, async () => {
+      assertCacheKey(key)
+      return this.#counted<T>(key, this.#entryInRedis(key, isPastLag))
+    })
   }
 
   /** What becomes of a pending read for a `get`. */
@@ -223,12 +234,6 @@ export class NamespaceReads {
     fresh: ({ key }, entry, nowMs) => this.#sharedHit(key, entry, nowMs),
     other: (question, read) =>
       this.#core.policy.absorb('get', question.key, undefined, () => this.#getJudged(question, read)),
-  }
-
-  /** Where the tier has to be opened, or Redis has not been answering. @throws CacheError */
-  async #get<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
-    assertCacheKey(key)
-    return this.#counted(key, this.#entryInRedis(key, isPastLag))
   }
 
   /** @throws CacheError */

@@ -90,7 +90,9 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
   readonly epoch: number
   readonly asked: KeyRead['asked']
   readonly #core: CacheCore
-  #first: { readonly asked: Question; readonly answers: Answers<Question, unknown> } | undefined
+  /** The first caller's, whose promise is that of the read; `undefined` where all callers have their own. */
+  #question: Question | undefined
+  #answers: Answers<Question, unknown> | undefined
   #others: Waiting<Question, unknown>[] | undefined
   #isUnderWay = true
   /** Whether nothing had touched the key when the reply came. */
@@ -161,7 +163,8 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
     isPastLag: boolean,
   ): Promise<Answer> {
     const read = new PendingRead(core, asked, isPastLag)
-    read.#first = { asked, answers: answers as unknown as Answers<Question, unknown> }
+    read.#question = asked
+    read.#answers = answers as unknown as Answers<Question, unknown>
     return read.#begin() as Promise<Answer>
   }
 
@@ -228,8 +231,8 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
   /** The first caller's answer goes back with the read. The others have promises of their own. */
   #answerAll(entry: LocalEntry | undefined, nowMs: number): unknown {
     try {
-      if (this.#first === undefined) return undefined
-      return answerOf(this.#first.asked, this.#first.answers, this, entry, nowMs)
+      if (this.#question === undefined || this.#answers === undefined) return undefined
+      return answerOf(this.#question, this.#answers, this, entry, nowMs)
     } finally {
       if (this.#others !== undefined) for (const waiting of this.#others) waiting.answer(entry, nowMs)
     }
