@@ -25,6 +25,11 @@ const ROOMS = {
     serializers: ['msgpack', 'pickle'],
     structures: ['envelope', 'msgpack'],
   },
+  backend: {
+    seams: [],
+    assembly: ['seams'],
+    operations: ['seams', 'assembly'],
+  },
   redis: {
     port: [],
     slots: ['port'],

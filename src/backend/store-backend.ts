@@ -12,18 +12,23 @@ import { chunks } from '../foundation/chunks.ts'
 import type { Duration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
 import { escapeGlob } from '../foundation/glob.ts'
-import { BackendAssembly } from './backend-assembly.ts'
-import { type BackendInternals, INTERNALS } from './backend-internals.ts'
-import type { ResolvedBackendOptions } from './backend-options.ts'
-import { encodeAll, partialWrite } from './batch-write.ts'
-import type { CacheStore } from './cache-store.ts'
-import { CounterOperations } from './counter-operations.ts'
-import type { FailurePolicy } from './failure-policy.ts'
-import type { Lifecycle } from './lifecycle.ts'
-import { assertPattern, checkedKeys, distinctEntries, invalidArgument } from './operation-arguments.ts'
-import { OperationScope } from './operation-scope.ts'
-import { SetOperations } from './set-operations.ts'
-import { ValueReader } from './value-reader.ts'
+import { BackendAssembly } from './assembly/backend-assembly.ts'
+import { type BackendInternals, INTERNALS } from './assembly/backend-internals.ts'
+import type { ResolvedBackendOptions } from './assembly/backend-options.ts'
+import type { FailurePolicy } from './assembly/failure-policy.ts'
+import type { Lifecycle } from './assembly/lifecycle.ts'
+import { encodeAll, partialWrite } from './operations/batch-write.ts'
+import { CounterOperations } from './operations/counter-operations.ts'
+import {
+  assertPattern,
+  checkedKeys,
+  distinctEntries,
+  invalidArgument,
+} from './operations/operation-arguments.ts'
+import { OperationScope } from './operations/operation-scope.ts'
+import { SetOperations } from './operations/set-operations.ts'
+import { ValueReader } from './operations/value-reader.ts'
+import type { CacheStore } from './seams/cache-store.ts'
 
 /** Most keys of a batch that are processed at a time, which bounds the memory that a batch takes. */
 const KEYS_PER_BATCH = 2_048

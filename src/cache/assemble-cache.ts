@@ -1,5 +1,5 @@
-import type { BackendInternals } from '../backend/backend-internals.ts'
-import type { SharedTier } from '../backend/shared-tier.ts'
+import type { BackendInternals } from '../backend/assembly/backend-internals.ts'
+import type { SharedTier } from '../backend/seams/shared-tier.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import type { Clock, Timers } from '../foundation/clock.ts'
 import { Cache } from './cache.ts'
@@ -15,14 +15,14 @@ import { LazyConnection } from './outage/lazy-connection.ts'
 import { SlowReads } from './reading/slow-reads.ts'
 import { WritePath } from './writing/write-path.ts'
 
-/** What a cache is put together from. */
+/** What {@link assembleCache} needs. */
 export interface Assembly {
   readonly backend: CacheBackend
   readonly parts: BackendInternals
   /** What {@link BackendInternals.share} made. */
   readonly tier: SharedTier
   readonly options: ResolvedReadThrough
-  /** Whether the backend is to be closed with the cache. */
+  /** Whether the cache closes the backend. */
   readonly isOwnBackend: boolean
   readonly clock: Clock
   readonly timers: Timers
@@ -30,7 +30,7 @@ export interface Assembly {
   readonly random?: Random
 }
 
-/** Puts a cache together; nothing is sent. */
+/** Puts a cache together. Nothing is sent. */
 export function assembleCache(assembly: Assembly): Cache {
   const { backend, clock, isOwnBackend, options, parts, random = Math.random, tier, timers } = assembly
   const root = new KeySpace(parts.options.prefix)

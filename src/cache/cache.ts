@@ -1,4 +1,4 @@
-import type { Coherence } from '../backend/shared-tier.ts'
+import type { Coherence } from '../backend/seams/shared-tier.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import type { ReadThroughEvents } from '../contract/cache-events.ts'
 import type { InferInput, InferOutput, StandardSchema } from '../contract/standard-schema.ts'

@@ -1,4 +1,4 @@
-import type { AcquireReply, AcquireRequest } from '../backend/shared-tier.ts'
+import type { AcquireReply, AcquireRequest } from '../backend/seams/shared-tier.ts'
 import {
   GENERATION_BYTES,
   hasLease,

@@ -1,4 +1,4 @@
-import { type BackendOptions, resolveBackendOptions } from '../backend/backend-options.ts'
+import { type BackendOptions, resolveBackendOptions } from '../backend/assembly/backend-options.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
 import { type Clock, SYSTEM_CLOCK } from '../foundation/clock.ts'
 import { positiveInteger } from '../foundation/option-checks.ts'

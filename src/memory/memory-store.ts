@@ -1,7 +1,13 @@
 import { LRUCache } from 'lru-cache'
-import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } from '../backend/cache-store.ts'
-import type { ReadOutcome } from '../backend/read-outcome.ts'
-import type { RestoreEntry, SharedTier } from '../backend/shared-tier.ts'
+import type {
+  CacheStore,
+  CounterChange,
+  Expiry,
+  StoredEntry,
+  TierSettings,
+} from '../backend/seams/cache-store.ts'
+import type { ReadOutcome } from '../backend/seams/read-outcome.ts'
+import type { RestoreEntry, SharedTier } from '../backend/seams/shared-tier.ts'
 import { entryHead, isEntry, isPlaceholder, stampIn } from '../codec/envelope/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'

@@ -1,4 +1,4 @@
-import type { ReadOutcome } from '../backend/read-outcome.ts'
+import type { ReadOutcome } from '../backend/seams/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
@@ -6,7 +6,7 @@ import type {
   RestoreEntry,
   SharedTier,
   TierListener,
-} from '../backend/shared-tier.ts'
+} from '../backend/seams/shared-tier.ts'
 import { isPlaceholder } from '../codec/envelope/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import type { Clock } from '../foundation/clock.ts'

@@ -1,6 +1,6 @@
-import { type BackendOptions, resolveBackendOptions } from '../backend/backend-options.ts'
-import type { CacheStore, CounterChange } from '../backend/cache-store.ts'
-import type { SharedTier } from '../backend/shared-tier.ts'
+import { type BackendOptions, resolveBackendOptions } from '../backend/assembly/backend-options.ts'
+import type { CacheStore, CounterChange } from '../backend/seams/cache-store.ts'
+import type { SharedTier } from '../backend/seams/shared-tier.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
 
 const NO_GENERATION = '\u0000'.repeat(16)

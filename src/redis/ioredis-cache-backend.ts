@@ -1,4 +1,4 @@
-import { type BackendOptions, resolveBackendOptions } from '../backend/backend-options.ts'
+import { type BackendOptions, resolveBackendOptions } from '../backend/assembly/backend-options.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import type { Duration } from '../foundation/duration.ts'

@@ -1,5 +1,5 @@
-import { type BackendOptions, resolveBackendOptions } from '../backend/backend-options.ts'
-import type { FailurePolicy } from '../backend/failure-policy.ts'
+import { type BackendOptions, resolveBackendOptions } from '../backend/assembly/backend-options.ts'
+import type { FailurePolicy } from '../backend/assembly/failure-policy.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import type { Duration } from '../foundation/duration.ts'

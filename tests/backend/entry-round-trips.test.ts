@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { createCache } from 'cachewright'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import { describe, it } from 'vitest'
-import { type BackendInternals, internalsOf } from '../../src/backend/backend-internals.ts'
-import type { CacheStore } from '../../src/backend/cache-store.ts'
+import { type BackendInternals, internalsOf } from '../../src/backend/assembly/backend-internals.ts'
+import type { CacheStore } from '../../src/backend/seams/cache-store.ts'
 
 /** A backend in memory that notes the keys of each read of its store, and of each look at a time to live. */
 function noting() {

@@ -4,7 +4,7 @@ import { createCache, type EncryptionOptions } from 'cachewright'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { describe, expect, it } from 'vitest'
-import { resolveBackendOptions } from '../../src/backend/backend-options.ts'
+import { resolveBackendOptions } from '../../src/backend/assembly/backend-options.ts'
 import { CacheError } from '../../src/foundation/cache-error.ts'
 
 const BYTES = Uint8Array.from({ length: 32 }, (_, index) => (index * 37 + 251) % 256)

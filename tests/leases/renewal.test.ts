@@ -1,6 +1,6 @@
 import { ManualClock } from 'cachewright/testing'
 import { expect, test } from 'vitest'
-import type { SharedTier } from '../../src/backend/shared-tier.ts'
+import type { SharedTier } from '../../src/backend/seams/shared-tier.ts'
 import { Lease } from '../../src/cache/loading/lease.ts'
 import { CacheError } from '../../src/foundation/cache-error.ts'
 

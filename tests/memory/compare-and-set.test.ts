@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'vitest'
-import { RAW } from '../../src/backend/read-outcome.ts'
+import { RAW } from '../../src/backend/seams/read-outcome.ts'
 import { SYSTEM_CLOCK } from '../../src/foundation/clock.ts'
 import { MemoryStore } from '../../src/memory/memory-store.ts'
 

@@ -1,4 +1,4 @@
-import { internalsOf } from '../../src/backend/backend-internals.ts'
+import { internalsOf } from '../../src/backend/assembly/backend-internals.ts'
 import { assembleCache } from '../../src/cache/assemble-cache.ts'
 import type { Cache } from '../../src/cache/cache.ts'
 import { type ReadThroughOptions, resolveReadThrough } from '../../src/cache/core/read-through-options.ts'

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import type { AcquireReply, AcquireRequest } from '../../src/backend/shared-tier.ts'
+import type { AcquireReply, AcquireRequest } from '../../src/backend/seams/shared-tier.ts'
 import { GENERATION_BYTES, hasLease, isPlaceholder, readLease } from '../../src/codec/envelope/entry-meta.ts'
 import { openEnvelope, sealEnvelope } from '../../src/codec/envelope/envelope.ts'
 import type { Clock } from '../../src/foundation/clock.ts'

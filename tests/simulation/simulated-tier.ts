@@ -1,11 +1,11 @@
-import { type ReadOutcome, readAs } from '../../src/backend/read-outcome.ts'
+import { type ReadOutcome, readAs } from '../../src/backend/seams/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
   Coherence,
   SharedTier,
   TierListener,
-} from '../../src/backend/shared-tier.ts'
+} from '../../src/backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../src/contract/cache-backend.ts'
 import { CacheError } from '../../src/foundation/cache-error.ts'
 import type { Clock, Timers } from '../../src/foundation/clock.ts'

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { checkedKeys } from '../../backend/operation-arguments.ts'
+import { checkedKeys } from '../../backend/operations/operation-arguments.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
 import { chunks } from '../../foundation/chunks.ts'
 import type { Timers } from '../../foundation/clock.ts'

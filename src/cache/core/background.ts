@@ -1,10 +1,10 @@
 import type { ReadThroughEvents } from '../../contract/cache-events.ts'
 import type { Timers } from '../../foundation/clock.ts'
 
-/** What goes on without anybody waiting for it. */
+/** A kind of work that no caller waits for. */
 export type BackgroundTask = ReadThroughEvents['background-error']['task']
 
-/** Work that nobody waits for: counted, awaited when the cache is closed, and heard of where it fails. */
+/** Work that no caller waits for. It is counted, awaited when the cache is closed, and its failures are events. */
 export class Background {
   readonly #working = new Set<Promise<void>>()
   readonly #onError: (failure: ReadThroughEvents['background-error']) => void
@@ -13,12 +13,12 @@ export class Background {
     this.#onError = onError
   }
 
-  /** Pieces of work under way. */
+  /** How many pieces of work are under way. */
   get size(): number {
     return this.#working.size
   }
 
-  /** Follows a piece of work to its end; its failure is told. */
+  /** Follows a piece of work to its end. A failure is reported. */
   follow(task: BackgroundTask, key: string | undefined, work: Promise<unknown>): void {
     const followed = work.then(
       () => {},
@@ -32,12 +32,12 @@ export class Background {
     this.#onError({ task, key, error })
   }
 
-  /** Resolves when nothing is under way, and nothing has come of what was. Never rejects. */
+  /** Resolves when nothing is under way, nor anything that was started meanwhile. Never rejects. */
   async idle(): Promise<void> {
     while (this.#working.size > 0) await Promise.all(this.#working)
   }
 
-  /** As {@link idle}, but no longer than this; `false` where something is still under way. */
+  /** As {@link idle}, within a bound; `false` if work is still under way then. */
   async idleWithin(boundMs: number, timers: Timers): Promise<boolean> {
     if (this.#working.size === 0) return true
     let cancel = () => {}

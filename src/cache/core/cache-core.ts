@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
-import type { FailurePolicy } from '../../backend/failure-policy.ts'
-import type { StoreObserver } from '../../backend/observed-store.ts'
-import type { SharedTier, TierListener } from '../../backend/shared-tier.ts'
+import type { FailurePolicy } from '../../backend/assembly/failure-policy.ts'
+import type { StoreObserver } from '../../backend/assembly/observed-store.ts'
+import type { SharedTier, TierListener } from '../../backend/seams/shared-tier.ts'
 import { readEntryFacts, readLease, stampIn, withLease } from '../../codec/envelope/entry-meta.ts'
 import type { ValueCodec } from '../../codec/value-codec.ts'
 import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../../foundation/clock.ts'
@@ -32,15 +32,15 @@ export interface CoreParts {
   readonly clock: Clock
   readonly timers: Timers
   readonly random: Random
-  /** What is being loaded. */
+  /** The loads under way. */
   readonly loads: ChangeListener
   readonly opened: () => Promise<void> | undefined
   readonly isOpen: () => boolean
 }
 
 /**
- * The state that a cache and its namespaces share, and the one place where news of a change arrives: what a change
- * touches is dropped, and who waits for it is woken.
+ * The state that a cache and its namespaces share, and the one place where news of a change arrives. It passes the news
+ * on to all {@link ChangeListener | listeners}.
  */
 export class CacheCore implements TierListener, StoreObserver {
   readonly tier: ResilientTier
@@ -48,7 +48,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly policy: FailurePolicy
   readonly options: ResolvedReadThrough
   readonly clock: Clock
-  /** For hits alone. */
+  /** The clock of local hits, which is read less often. */
   readonly hitClock: Clock
   readonly timers: Timers
   readonly local: LocalTier
@@ -62,16 +62,16 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly background: Background
   readonly metrics: Metrics = new Metrics()
   readonly random: Random
-  /** Resolves when the tier is open; `undefined` where it is. */
+  /** Resolves when the tier is open; `undefined` if it is. */
   readonly opened: () => Promise<void> | undefined
   readonly #stopping = new AbortController()
   readonly #rootPrefix: string
   /**
-   * In this order: first nothing old is kept or believed, then nobody joins a load of it, then those are woken who
-   * will look again.
+   * Told in this order: first old copies and generations go, then loads close to newcomers, then those who wait for the
+   * key are woken, who will read it again.
    */
   readonly #listeners: readonly ChangeListener[]
-  /** The last moment at which the tier was found to be trusted. */
+  /** When the tier was last found to be trusted, in milliseconds of the monotonic clock. */
   #trustedAtMs = -1
 
   constructor({
@@ -138,22 +138,22 @@ export class CacheCore implements TierListener, StoreObserver {
     try {
       return withLease(this.codec.encodeEntry(storedKey, entry.value, meta), token, deadlineMs)
     } catch {
-      // The value was changed by a caller, who had promised to leave it as it is.
+      // A caller changed a shared value into one that cannot be encoded.
       return undefined
     }
   }
 
-  /** What is kept of a key, fresh or not. */
+  /** The local entry of a key, fresh or not. */
   localEntry(storedKey: string): LocalEntry | undefined {
     return this.local.peek(storedKey.slice(this.#rootPrefix.length))
   }
 
-  /** Whether what is kept of a key may be served: nothing is known against it, and news of it would have come. */
+  /** Whether a local entry is still valid: no change of it is known, and news of one would have arrived. */
   isCoherent(entry: LocalEntry, nowMs: number): boolean {
     return entry.epoch === this.local.epoch && this.#isTrusted(nowMs) && entry.generationSet.isValid
   }
 
-  /** Whether news of a change would have come; hits of one moment need to ask the tier but once. */
+  /** Whether news of a change would have arrived. Hits of the same moment share one question to the tier. */
   #isTrusted(nowMs: number): boolean {
     if (nowMs === this.#trustedAtMs) return true
     if (nowMs >= this.tier.trustedUntilMs) return false
@@ -197,12 +197,12 @@ export class CacheCore implements TierListener, StoreObserver {
     for (const listener of this.#listeners) listener.removing(matches)
   }
 
-  /** Aborts when the cache is closed and has waited long enough for what goes on in the background. */
+  /** Aborts when the cache is closed and its time for work in the background is over. */
   get stopping(): AbortSignal {
     return this.#stopping.signal
   }
 
-  /** Ends what goes on in the background. */
+  /** Ends work in the background. */
   stop(): void {
     this.#stopping.abort(new DOMException('The cache has been shut down', 'AbortError'))
     this.local.clear()

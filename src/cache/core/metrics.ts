@@ -1,21 +1,21 @@
-/** What has happened in a cache and its namespaces. */
+/** Counts of what has happened in a cache and its namespaces. */
 export interface CacheTotals {
-  /** Calls that were answered with a fresh value of this process, without a round trip. */
+  /** Calls answered with a fresh value of this process, without a round trip. */
   readonly localHits: number
-  /** Calls that were answered with a fresh value out of Redis. */
+  /** Calls answered with a fresh value from Redis. */
   readonly sharedHits: number
   /** Calls that found nothing to serve: they waited for a load, or got `undefined`. */
   readonly misses: number
-  /** Calls that were answered past the time to live: while the value was loaded anew, or as that failed or was slow. */
+  /** Calls answered with a stale value: while a new one was loaded, or because the load failed or was slow. */
   readonly staleServes: number
-  /** Loader calls that have ended, those that failed included. */
+  /** Loader calls that have ended, including failed ones. */
   readonly loads: number
   readonly loadErrors: number
-  /** Seconds that all these took, together. */
+  /** Seconds that these calls took, added up. */
   readonly loadSeconds: number
-  /** Values that were loaded anew before they expired, since XFetch asked for it. */
+  /** Values that were loaded anew before they expired (XFetch). */
   readonly earlyRefreshes: number
-  /** Entries that the local tier gave up for want of room. */
+  /** Entries that the local tier evicted for want of room. */
   readonly evictions: number
   /** Bytes that were stored in Redis. */
   readonly bytesWritten: number
@@ -26,15 +26,15 @@ type Name = keyof CacheTotals
 const STEP_MS = 1_000
 const STEPS_PER_MINUTE = 60
 
-/** The totals as they were when a step of time began. */
+/** The totals at the beginning of a second. */
 interface Mark {
   readonly atMs: number
   readonly totals: CacheTotals
 }
 
 /**
- * Counts what happens, and remembers for a minute how far it had come, to the second. Marks are set by what happens,
- * not by a timer: an idle cache does nothing.
+ * Counts events, and keeps the totals of each of the last sixty seconds. The counted events set these marks, not a
+ * timer, so an idle cache does nothing.
  */
 export class Metrics {
   readonly #totals: { -readonly [name in Name]: number } = zero()
@@ -52,7 +52,7 @@ export class Metrics {
     this.#totals.sharedHits++
   }
 
-  /** The one that happens millions of times a second. */
+  /** Separate from {@link add}, since this happens millions of times a second. */
   localHit(nowMs: number): void {
     if (nowMs >= this.#stepEndsMs) this.#mark(nowMs)
     this.#totals.localHits++

@@ -1,5 +1,5 @@
-import type { BackendOptions } from '../../backend/backend-options.ts'
-import type { Coherence } from '../../backend/shared-tier.ts'
+import type { BackendOptions } from '../../backend/assembly/backend-options.ts'
+import type { Coherence } from '../../backend/seams/shared-tier.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import { type Duration, parseDuration } from '../../foundation/duration.ts'
 import { positiveInteger, timerDuration } from '../../foundation/option-checks.ts'
@@ -9,12 +9,12 @@ import type { LocalBounds } from '../local/local-tier.ts'
 
 /** The tier of decoded values in this process. */
 export interface LocalOptions {
-  /** The least recently used entries beyond this number are evicted. @default 10_000 */
+  /** Most entries; the least recently used are evicted. @default 10_000 */
   readonly maxEntries?: number | undefined
-  /** Likewise beyond this size, by the encoded size of values. @default 64 MiB */
+  /** Most bytes, by the encoded size of values; the least recently used are evicted. @default 64 MiB */
   readonly maxBytes?: number | undefined
   /**
-   * How long a copy may live where neither tracking nor a bus tells of changes.
+   * How long a local copy may be served where neither tracking nor the bus announces changes.
    * @default '1s'
    */
   readonly ttl?: Duration | undefined
@@ -26,22 +26,21 @@ export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, 
   readonly local?: LocalOptions | false | undefined
   /** @default 'freeze' */
   readonly isolate?: Isolation | undefined
-  /** The mode to be in, where another than the best that can be had is wanted. @default 'auto' */
+  /** How local tiers learn of changes; `'auto'` takes the best mode that client and server allow. @default 'auto' */
   readonly coherence?: Exclude<Coherence, 'process'> | 'auto' | undefined
   /**
-   * How long a lost connection may go unnoticed before nothing local is served: the longest that a value can be
-   * served after it was changed, where the network swallows everything.
+   * How long local copies are served after the connection last proved to be alive. It bounds how old a served value can
+   * be when the network silently drops everything.
    * @default '3s'
    */
   readonly trust?: Duration | undefined
-  /** How long the right to load a key outlives a process that died with it. @default '5s' */
+  /** How long a lease outlives a process that died with it. @default '5s' */
   readonly lease?: Duration | undefined
-  /** How long a loader may keep others from loading the same key, by renewing its lease. @default '1m' */
+  /** How long a running loader renews its lease; after that other callers load the key too. @default '1m' */
   readonly longestLoad?: Duration | undefined
   /**
-   * What is done when a server has been restarted, or another took its place, which may have forgotten what it had
-   * acknowledged: `'replay'` delivers this process's invalidations of the last ten seconds again; `'bump'` also
-   * invalidates the whole cache.
+   * What to do after a restart or a failover, when the server may have forgotten what was acknowledged: `'replay'` sends
+   * this process's invalidations of the last ten seconds again; `'bump'` also invalidates the whole cache.
    * @default 'replay'
    */
   readonly onRestart?: 'replay' | 'bump' | undefined

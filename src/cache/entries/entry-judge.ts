@@ -1,5 +1,5 @@
-import type { ReplyClock } from '../../backend/read-outcome.ts'
-import type { SharedTier } from '../../backend/shared-tier.ts'
+import type { ReplyClock } from '../../backend/seams/read-outcome.ts'
+import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import { type EntryFacts, leaseDeadlineMs, readEntryFacts, stampIn } from '../../codec/envelope/entry-meta.ts'
 import type { PlainEntry } from '../../codec/envelope/envelope.ts'
 import type { OpenedValue, ValueCodec } from '../../codec/value-codec.ts'

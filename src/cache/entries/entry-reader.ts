@@ -1,5 +1,5 @@
-import type { ReadOutcome, ReplyClock } from '../../backend/read-outcome.ts'
-import type { SharedTier } from '../../backend/shared-tier.ts'
+import type { ReadOutcome, ReplyClock } from '../../backend/seams/read-outcome.ts'
+import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { Clock } from '../../foundation/clock.ts'
 import type { LocalTier } from '../local/local-tier.ts'
 import type { GenerationTable } from '../tags/generation-table.ts'

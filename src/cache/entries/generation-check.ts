@@ -1,4 +1,4 @@
-import type { SharedTier } from '../../backend/shared-tier.ts'
+import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import { type BoundGeneration, readGenerations } from '../../codec/envelope/entry-meta.ts'
 import type { PlainEntry } from '../../codec/envelope/envelope.ts'
 import { type GenerationSet, NO_GENERATIONS } from '../tags/generation-set.ts'

@@ -15,9 +15,9 @@ import type { ExplainedLease, ExplainedLoad, Explanation } from './explanation.t
 import { explanationNotes } from './explanation-notes.ts'
 import { explanationOf } from './explanation-text.ts'
 import { inspectShared, type SharedInspection } from './inspect-shared.ts'
-import { nextOf, type SharedProspect } from './prediction.ts'
+import { predict, type SharedSituation } from './prediction.ts'
 
-/** What an explanation is made of. */
+/** What {@link explain} needs. */
 export interface ExplainParts {
   readonly core: CacheCore
   readonly flights: Flights
@@ -58,13 +58,13 @@ export async function explain(
   const standing = standingOf(core, asked, flight, look)
   const lease = leaseOf(core, storedKey, flight, look)
   const isReleased = standing === 'replaced' && lease.isOwn && flight?.lease?.isValid === true
-  const next = nextOf({
+  const next = predict({
     nowMs: asked.nowMs,
     local: local.serves === 'nothing' ? undefined : entry,
     flight: standing === 'replaced' ? 'closed' : standing,
     meanwhile: meanwhileOf(core, asked, flight, shared),
     isAdmitting: core.breaker.isAdmitting,
-    shared: prospectOf(shared, isUndelivered),
+    shared: situationOf(shared, isUndelivered),
     leaseLeftMs: isReleased || isUndelivered ? 0 : lease.leftMs,
     isOwnLease: lease.isOwn,
     earlyBeta: policies.earlyBeta,
@@ -92,11 +92,11 @@ export async function explain(
   })
 }
 
-/** What waits to be delivered goes before the next read. */
-function prospectOf(
+/** An own invalidation that waits goes before the next read. */
+function situationOf(
   { entry, explained, isUnsure, why }: SharedFinding,
   isUndelivered: boolean,
-): SharedProspect {
+): SharedSituation {
   const { error, state } = explained
   if (state === 'unreachable') return { state: 'unreachable', why: error?.code ?? '' }
   if (isUndelivered) {
@@ -152,7 +152,7 @@ function standingOf(
   }
 }
 
-/** What is served to who comes while it is being replaced: what the flight has found, or is about to find. */
+/** The value that a flight lets others be served while it replaces it: what it has found, or is about to find. */
 function meanwhileOf(
   core: CacheCore,
   { nowMs }: Asked,
@@ -184,7 +184,7 @@ function leaseOf(
   }
   const isLeasable = bytes !== null && hasLease(bytes)
   const leftMs = isLeasable ? leaseDeadlineMs(bytes) - (serverNowMs ?? 0) : 0
-  // A deadline further off stems from another clock (T7).
+  // A deadline further off than any lease was written by another clock (T7).
   if (!isLeasable || leftMs <= 0 || leftMs > Math.max(options.leaseMs, LONGEST_LEASE_MS)) {
     return { explained: { holder: 'nobody' }, leftMs: 0, isOwn: false }
   }

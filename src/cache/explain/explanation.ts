@@ -1,4 +1,4 @@
-import type { Coherence } from '../../backend/shared-tier.ts'
+import type { Coherence } from '../../backend/seams/shared-tier.ts'
 import type { CacheErrorCode } from '../../foundation/cache-error.ts'
 import type { CircuitState } from '../outage/circuit-breaker.ts'
 

@@ -1,31 +1,30 @@
-import { RAW } from '../../backend/read-outcome.ts'
+import { RAW } from '../../backend/seams/read-outcome.ts'
 import { GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
 import type { OpenedValue } from '../../codec/value-codec.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 
-/** What lies in the shared tier, as found by somebody who only looks. */
+/** What lies in the shared tier under a key. */
 export interface SharedInspection {
-  /** Why it could not be read. */
+  /** Why the key could not be read. */
   readonly failure: CacheError | undefined
-  /** `null` where there is no string. */
+  /** `null` if the key holds no string. */
   readonly bytes: Buffer | null
-  /** `undefined` for a placeholder and for what cannot be opened. */
+  /** `undefined` for a placeholder, and for bytes that cannot be opened. */
   readonly opened: OpenedValue | undefined
-  /** Why the bytes cannot be opened, or their value not be decoded. */
+  /** Why the bytes cannot be opened, or their value cannot be decoded. */
   readonly undecodable: CacheError | undefined
-  /** `Infinity` where the key does not expire; `undefined` where there is none, or it could not be asked. */
+  /** `Infinity` if the key does not expire; `undefined` if there is none, or Redis could not be asked. */
   readonly ttlMs: number | undefined
-  /** Present generations by their stored keys, `null` where there is none; those that could not be read are left out. */
+  /** Current generations by stored key; `null` if there is none. Those that could not be read are left out. */
   readonly generations: ReadonlyMap<string, string | null>
 }
 
 /**
- * Looks at a key and at generations in the shared tier, and leaves everything as it is: what waits to be delivered goes
- * on waiting, nothing is learned, no failure metrics. Two round trips at most, three where the key came or went
- * between two of its commands. Never rejects.
+ * Reads a key and generations in the shared tier, and changes nothing: nothing is delivered, nothing is learned, and no
+ * failure counts. At most two round trips, three if the key was created or removed between two commands. Never rejects.
  *
- * @param generationKeys generations that are wanted whatever is there; those that the entry names come on top
+ * @param generationKeys generations to read in any case, beside those that the entry names
  */
 export async function inspectShared(
   core: CacheCore,
@@ -47,7 +46,7 @@ export async function inspectShared(
   }
 }
 
-/** A key that has a time to live and no bytes is of another type, or it came or went between the two questions. */
+/** A key with a time to live and without bytes is of another type, or it was created or removed between two commands. */
 async function lookAtKey(
   { tier: { bare } }: CacheCore,
   storedKey: string,
@@ -74,13 +73,13 @@ async function readAll(
         const bytes = await bare.read(key, RAW)
         found.set(key, bytes?.length === GENERATION_BYTES ? bytes.toString('latin1') : null)
       } catch {
-        // It may lie on another server than the key, and is told to be unknown.
+        // It may lie on another server than the key. It is left out, which reads as unknown.
       }
     }),
   )
 }
 
-/** Decodes the value too, and drops it: whether it can be decoded is not known before. */
+/** Decodes the value too, only to find out whether it can be decoded. */
 async function open(
   { codec }: CacheCore,
   storedKey: string,
@@ -96,7 +95,7 @@ async function open(
   }
 }
 
-/** Another error's message may tell anything. */
+/** Messages of other errors may quote data. */
 function asCacheError(error: unknown): CacheError {
   return error instanceof CacheError ? error : new CacheError('CACHE_INTERNAL', 'A defect was met')
 }

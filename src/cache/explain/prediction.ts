@@ -2,45 +2,45 @@ import { servable, servableAsRead } from '../freshness/servable.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ExplainedNext } from './explanation.ts'
 
-/** What the shared tier holds, as far as it matters to a `getOrSet`. */
-export type SharedProspect =
+/** What the shared tier holds, as far as a `getOrSet` looks at it. */
+export type SharedSituation =
   | { readonly state: 'absent' }
   | { readonly state: 'foreign' }
-  /** Nothing that is to be read may be read. */
+  /** It cannot be read. */
   | { readonly state: 'unreachable'; readonly why: string }
-  /** Something that is replaced, whoever may be refreshing it. */
+  /** Something that a load replaces, whether or not somebody is refreshing it. */
   | { readonly state: 'unusable'; readonly why: string }
   | { readonly state: 'usable'; readonly entry: LocalEntry }
 
-/** All that a `getOrSet` goes by. Times are of this process's monotonic clock. */
-export interface Prospect {
+/** Everything that a `getOrSet` decides by. Times are in milliseconds of this process's monotonic clock. */
+export interface Situation {
   readonly nowMs: number
-  /** What this process keeps, where nothing but its time speaks against serving it. */
+  /** The local entry, if only its times can speak against serving it. */
   readonly local: LocalEntry | undefined
-  /** Whether there is a load in this process that a newcomer may join. */
+  /** Whether this process has a flight of the key, and whether a newcomer may join it. */
   readonly flight: 'none' | 'open' | 'closed'
-  /** What that load serves to a newcomer meanwhile, as long as its time allows it. */
+  /** The value that the flight lets newcomers be served meanwhile, if its times allow it. */
   readonly meanwhile: LocalEntry | undefined
   /** Whether the circuit lets the read through. */
   readonly isAdmitting: boolean
-  readonly shared: SharedProspect
-  /** How long the lease of the key is still held, 0 where it is free. */
+  readonly shared: SharedSituation
+  /** For how long the lease of the key is still held; 0 if it is free. */
   readonly leaseLeftMs: number
-  /** Whether it is this process that holds it. */
+  /** Whether this process holds it. */
   readonly isOwnLease: boolean
   /** As `earlyRefresh`; 0 = off. */
   readonly earlyBeta: number
 }
 
-/** What a `getOrSet` does: the way of `NamespaceReads.getOrSet` and `SingleFlight`, without going it. */
-export function nextOf(prospect: Prospect): ExplainedNext {
-  const { flight, isAdmitting, local, nowMs, shared } = prospect
+/** What a `getOrSet` would do, by the same decisions as `NamespaceReads.getOrSet` and `SingleFlight`. */
+export function predict(situation: Situation): ExplainedNext {
+  const { flight, isAdmitting, local, nowMs, shared } = situation
   const how = local === undefined ? 'no' : servable(local, nowMs)
   if (local !== undefined && how === 'fresh') {
-    return served('serve-local', 'this process keeps it, fresh', local, prospect)
+    return served('serve-local', 'this process keeps it, fresh', local, situation)
   }
-  if (local !== undefined && how === 'revalidate') return stale(local, prospect)
-  if (flight === 'open') return nextOfNewcomer(prospect)
+  if (local !== undefined && how === 'revalidate') return stale(local, situation)
+  if (flight === 'open') return predictNewcomer(situation)
   if (!isAdmitting) {
     return {
       step: 'load-uncached',
@@ -58,19 +58,19 @@ export function nextOf(prospect: Prospect): ExplainedNext {
     case 'unusable':
       return { step: 'load', reason: shared.why }
     case 'absent':
-      return waitOr(prospect, 'neither this process nor Redis has it')
+      return waitOr(situation, 'neither this process nor Redis has it')
     case 'usable':
-      return nextOfUsable(shared.entry, prospect)
+      return predictUsable(shared.entry, situation)
   }
 }
 
-function nextOfNewcomer(prospect: Prospect): ExplainedNext {
-  const { earlyBeta, meanwhile, nowMs } = prospect
+function predictNewcomer(situation: Situation): ExplainedNext {
+  const { earlyBeta, meanwhile, nowMs } = situation
   const how = meanwhile === undefined ? 'no' : servable(meanwhile, nowMs)
   if (meanwhile === undefined || (how !== 'fresh' && how !== 'revalidate')) {
     return { step: 'join', reason: 'this process is loading it already' }
   }
-  if (how === 'revalidate') return stale(meanwhile, prospect)
+  if (how === 'revalidate') return stale(meanwhile, situation)
   return {
     step: 'serve-shared',
     reason: 'Redis has it, fresh, while this process is loading it anew already',
@@ -78,14 +78,14 @@ function nextOfNewcomer(prospect: Prospect): ExplainedNext {
   }
 }
 
-function nextOfUsable(entry: LocalEntry, prospect: Prospect): ExplainedNext {
-  const { nowMs } = prospect
+function predictUsable(entry: LocalEntry, situation: Situation): ExplainedNext {
+  const { nowMs } = situation
   const how = servableAsRead(entry, nowMs)
-  if (how === 'fresh') return served('serve-shared', 'Redis has it, fresh', entry, prospect)
-  if (how === 'revalidate') return stale(entry, prospect)
+  if (how === 'fresh') return served('serve-shared', 'Redis has it, fresh', entry, situation)
+  if (how === 'revalidate') return stale(entry, situation)
   const isWanted = entry.staleWhileRevalidateMs > 0
   return waitOr(
-    prospect,
+    situation,
     isWanted ? 'its time to live and staleWhileRevalidate have passed' : 'its time to live has passed',
   )
 }
@@ -94,7 +94,7 @@ function served(
   step: 'serve-local' | 'serve-shared',
   reason: string,
   entry: LocalEntry,
-  { earlyBeta, flight, nowMs }: Prospect,
+  { earlyBeta, flight, nowMs }: Situation,
 ): ExplainedNext {
   if (earlyBeta === 0) return { step, reason }
   const isBeingLoaded = step === 'serve-local' && flight !== 'none'
@@ -105,7 +105,7 @@ function served(
   }
 }
 
-function stale(entry: LocalEntry, { flight, isOwnLease, nowMs }: Prospect): ExplainedNext {
+function stale(entry: LocalEntry, { flight, isOwnLease, nowMs }: Situation): ExplainedNext {
   const past = 'it is past its time to live, within staleWhileRevalidate;'
   if (nowMs < entry.leasedUntilMs && !isOwnLease) {
     return { step: 'serve-stale', refresh: 'elsewhere', reason: `${past} it is being loaded anew already` }
@@ -120,7 +120,7 @@ function stale(entry: LocalEntry, { flight, isOwnLease, nowMs }: Prospect): Expl
   }
 }
 
-function waitOr({ isOwnLease, leaseLeftMs }: Prospect, why: string): ExplainedNext {
+function waitOr({ isOwnLease, leaseLeftMs }: Situation, why: string): ExplainedNext {
   if (leaseLeftMs <= 0) return { step: 'load', reason: why }
   const who = isOwnLease ? 'an earlier load of this process' : 'another process'
   return { step: 'wait', reason: `${why}; ${who} is loading it, and holds the lease` }

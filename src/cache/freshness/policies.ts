@@ -156,7 +156,7 @@ export function checkedTags(tags: readonly string[] | undefined): readonly strin
   for (const tag of tags) assertCacheKey(tag, 'tag')
   const distinct = [...new Set(tags)]
   if (distinct.length <= MOST_TAGS) return distinct
-  throw new CacheError('CACHE_INVALID_ARGUMENT', `An entry may bear at most ${MOST_TAGS} tags`)
+  throw new CacheError('CACHE_INVALID_ARGUMENT', `An entry may have at most ${MOST_TAGS} tags`)
 }
 
 function window(duration: Duration | 0 | undefined, around: number): number {

@@ -1,12 +1,12 @@
 import { namespaceKey, tagKey } from '../../foundation/reserved-keys.ts'
 
-/** The names of one namespace: what stands in Redis for its keys, its tags and itself. */
+/** The names of one namespace: the stored keys of its entries, its tags and its own generation. */
 export class KeySpace {
   readonly prefix: string
   /** {@link prefix} without that of the root. */
   readonly namePrefix: string
   readonly #root: KeySpace
-  /** The stored keys of the generations that every entry of this namespace depends on: its own, and of those above. */
+  /** Stored keys of the generations that every entry of this namespace is bound to: its own, and those of the namespaces above. */
   readonly generationKeys: readonly string[]
 
   constructor(prefix: string, parent?: KeySpace) {
@@ -16,7 +16,7 @@ export class KeySpace {
     this.generationKeys = [...(parent?.generationKeys ?? []), namespaceKey(prefix)]
   }
 
-  /** The generation that `clear()` of this namespace renews. */
+  /** The generation that `clear()` of this namespace replaces. */
   get ownGenerationKey(): string {
     return this.generationKeys.at(-1) as string
   }
@@ -25,7 +25,7 @@ export class KeySpace {
     return this.prefix + key
   }
 
-  /** Stored keys of the generations that an entry with these tags depends on. */
+  /** Stored keys of the generations that an entry with these tags is bound to. */
   generationKeysWith(tags: readonly string[]): readonly string[] {
     return tags.length === 0
       ? this.generationKeys

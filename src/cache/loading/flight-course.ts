@@ -1,4 +1,4 @@
-import type { AcquireReply } from '../../backend/shared-tier.ts'
+import type { AcquireReply } from '../../backend/seams/shared-tier.ts'
 import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { type Judgement, judgementFor } from '../entries/judgement.ts'

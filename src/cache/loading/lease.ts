@@ -1,4 +1,4 @@
-import type { SharedTier } from '../../backend/shared-tier.ts'
+import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { Clock, Timers } from '../../foundation/clock.ts'
 
 /** What a {@link Lease} needs. */

@@ -8,18 +8,18 @@ import {
   resolvePolicies,
 } from '../freshness/policies.ts'
 
-/** A value past its time to live (or about to be), while a new one is loaded. */
+/** The value that a load replaces: one past its time to live, or about to be. */
 export interface StaleValue<T = unknown> {
-  /** To be left as it is: where values are frozen, so is this one. */
+  /** Must not be changed: it is frozen wherever values are. */
   readonly value: T
-  /** Seconds since its load began; `undefined` where it was read before the clock of its server was known. */
+  /** Seconds since its load began; `undefined` if it was read before the clock of its server was known. */
   readonly age: number | undefined
   /** Seconds that its load took. */
   readonly loadCost: number
   readonly tags: readonly string[]
 }
 
-/** Ends a loader that has found the stale value to be still right. One is enough: it tells nothing else. */
+/** Thrown to end a loader that has found the stale value to be still right. */
 const NOT_MODIFIED: Error = Object.assign(
   new Error('The stale value is still right: let this end the loader'),
   {
@@ -37,7 +37,7 @@ export interface LoadContextParts {
   readonly stale: (() => StaleValue) | undefined
 }
 
-/** What a loader is told, and what it can say of the value that it is about to return. */
+/** What a loader may ask, and what it can say of the value that it is about to return. */
 export class LoadContext {
   readonly key: string
   readonly #parts: LoadContextParts
@@ -52,13 +52,13 @@ export class LoadContext {
     this.#parts = parts
   }
 
-  /** Aborts when every caller has gone: pass it on to what the loader waits for. */
+  /** Aborts when every caller has left: pass it on to what the loader waits for. */
   get signal(): AbortSignal {
     return this.#parts.signal()
   }
 
   /**
-   * The value that is being replaced, where it is known and nothing is known against it: for a conditional request
+   * The value that is being replaced, if there is one and it has not been invalidated: for a conditional request
    * (`If-None-Match`, `WHERE version > …`).
    */
   stale<T = unknown>(): StaleValue<T> | undefined {
@@ -67,7 +67,7 @@ export class LoadContext {
 
   /**
    * Says that the {@link stale} value is still right, and ends the loader: the value is stored as if it had been loaded.
-   * It throws, so that nothing after it runs; a loader that catches what it throws need not hand it on.
+   * It throws, so that nothing after it runs. A loader that catches the error need not rethrow it.
    * @throws CacheError `CACHE_INVALID_ARGUMENT` where there is no stale value
    * @example
    * ```ts
@@ -100,7 +100,7 @@ export class LoadContext {
     this.#isNotModified = true
   }
 
-  /** The value goes as it is to those who wait, the same to all, and is not cached. */
+  /** The value is not cached. All callers that wait get this very value. */
   skip(): void {
     this.#isSkipped = true
   }
@@ -120,8 +120,8 @@ export class LoadContext {
   }
 
   /**
-   * Tags that follow from the value. A tag that this process has not met before the loader began cannot be bound
-   * safely: the value is then not cached this once, and the tag is known the next time.
+   * Tags that follow from the value. A tag that this process had not met before the loader began cannot be bound safely:
+   * the value is then not cached this once, and the tag is known the next time.
    * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT`
    */
   addTags(tags: readonly string[]): void {

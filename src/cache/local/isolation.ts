@@ -1,12 +1,12 @@
 import { isDate } from 'node:util/types'
 
 /**
- * How callers are kept from changing one another's values, which the local tier would share:
+ * How callers are kept from changing the values of one another, which share the local tier:
  *
- * - `'freeze'`: they get the same deeply frozen value; what cannot be frozen (a `Map`, `Set`, `Date`, `Buffer`, class
- *   instance) is cloned for each instead
- * - `'clone'`: each gets a structured clone of its own
- * - `'share'`: they get the same value, and promise to leave it as it is
+ * - `'freeze'`: all callers get the same deeply frozen value; what cannot be frozen (a `Map`, `Set`, `Date`, `Buffer`,
+ *   class instance) is cloned for each caller instead
+ * - `'clone'`: each caller gets a structured clone of its own
+ * - `'share'`: all callers get the same value, and promise to leave it as it is
  */
 export type Isolation = 'freeze' | 'clone' | 'share'
 
@@ -17,13 +17,13 @@ export interface IsolatedValue {
   readonly isCloned: boolean
 }
 
-/** Makes a value safe to keep; it must belong to nobody else, since it may be frozen. */
+/** Makes a value safe to keep. Nobody else may hold it, since it may be frozen. */
 export function isolate(value: unknown, isolation: Isolation): IsolatedValue {
   if (isolation === 'share' || !isReference(value)) return { value, isCloned: false }
   return { value, isCloned: isolation === 'clone' || !freezeDeeply(value) }
 }
 
-/** What one caller gets. */
+/** The value that one caller gets. */
 export function handOut<T>({ isCloned, value }: IsolatedValue): T {
   return (isCloned ? copyOf(value) : value) as T
 }
@@ -87,7 +87,7 @@ function plain(value: unknown): unknown {
   return typeof value === 'function' || typeof value === 'symbol' ? structuredClone(value) : value
 }
 
-/** Whether a value can be shared in its time, or differ from another of the same parts. */
+/** Whether a value has an identity: whether two callers could notice that they share it. */
 export function isReference(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
@@ -97,7 +97,7 @@ function isPlain(value: object): boolean {
   return prototype === Object.prototype || prototype === null
 }
 
-/** Beside plain objects and arrays, what {@link copyOf} makes another of. */
+/** The prototypes that {@link copyOf} copies, beside plain objects and arrays. */
 const COPIED: ReadonlySet<unknown> = new Set(
   [
     ...[Map, Set, Date, RegExp, Buffer, ArrayBuffer, DataView, Int8Array, Uint8Array, Uint8ClampedArray],
@@ -106,7 +106,7 @@ const COPIED: ReadonlySet<unknown> = new Set(
   ].map(({ prototype }) => prototype),
 )
 
-/** Whether {@link copyOf} makes the same of it: it does of data, and of no instance of a class of the program. */
+/** Whether {@link copyOf} makes an equal copy. It does of data, but not of an instance of a program's own class. */
 export function isCopyable(root: unknown): boolean {
   const open = [root]
   const met = new Set<object>()
@@ -124,7 +124,7 @@ export function isCopyable(root: unknown): boolean {
   return true
 }
 
-/** Freezes plain objects and arrays; `false` where something else was met, which freezing does not make constant. */
+/** Freezes plain objects and arrays. `false` if there is anything else, which freezing does not make constant. */
 function freezeDeeply(root: object): boolean {
   return freezeTree(root, 0) || freezeGraph(root)
 }
@@ -133,8 +133,8 @@ function freezeDeeply(root: object): boolean {
 const DEEPEST = 100
 
 /**
- * What is just decoded is a tree of plain data as a rule, and is frozen on one walk. `false` where it is not (something
- * else, or something frozen, was met, so perhaps a cycle) or is too deep: then not all of it has been frozen.
+ * Freezes a tree of plain data on one walk, which decoded values usually are. `false` if it is none, or too deep: an
+ * object that is frozen already may be part of a cycle. Then not all of it has been frozen.
  */
 function freezeTree(node: object, depth: number): boolean {
   if (depth > DEEPEST || !Object.isExtensible(node)) return false
@@ -161,7 +161,7 @@ function freezeGraph(root: object): boolean {
   let metFrozen: Set<object> | undefined
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (Object.isFrozen(next)) {
-      // By us just now, or by others, and then perhaps not what is within it.
+      // Frozen by this walk, or by others, who may not have frozen what it contains.
       if (metFrozen?.has(next)) continue
       metFrozen ??= new Set()
       metFrozen.add(next)

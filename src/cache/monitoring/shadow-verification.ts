@@ -6,15 +6,15 @@ import { LoadContext } from '../loading/load-context.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 
-/** Verifications under way; samples beyond that are let go. */
+/** Most verifications at a time; further samples are skipped. */
 const MOST_AT_A_TIME = 8
 
 /**
- * Shadow verification: loads what was served once more, stores nothing, and tells whether the two differ. It measures
- * what no test can: how often the invalidations of a program miss something.
+ * Shadow verification loads a served value once more, stores nothing, and reports whether the two differ. It measures how
+ * often the invalidations of a program miss something, which no test can.
  *
- * A value that has just been changed at its source differs until its invalidation arrives, which is no defect. So a
- * difference metrics only where the very same entry is still served after a grace.
+ * A value that has just changed at its source differs until its invalidation arrives, which is no defect. So a difference
+ * counts only if the same entry is still served after a grace period.
  */
 export class ShadowVerification {
   readonly #core: CacheCore
@@ -26,12 +26,12 @@ export class ShadowVerification {
     this.#core = core
   }
 
-  /** Entries that were compared, and those of them that were stale. */
+  /** How many entries were compared, and how many of them were stale. */
   get totals(): { readonly verified: number; readonly stale: number } {
     return { verified: this.#verified, stale: this.#stale }
   }
 
-  /** Compares in the background what was served with its source. */
+  /** Compares a served value with its source, in the background. */
   verify(request: LoadRequest, entry: LocalEntry): void {
     if (this.#underWay >= MOST_AT_A_TIME) return
     this.#underWay++
@@ -44,7 +44,7 @@ export class ShadowVerification {
     const { key, loader, storedKey } = request
     try {
       const { context, loaded } = await this.#bounded(key, async (signal) => {
-        // Without a stale value: what is to be verified must not have a say in it.
+        // Without a stale value: the loader must not answer with the value that is verified.
         const context = new LoadContext({ key, signal: () => signal, stale: undefined })
         return { context, loaded: await loader(context) }
       })
@@ -53,7 +53,7 @@ export class ShadowVerification {
       const served = entry.value
       const isEqual =
         isDeepStrictEqual(source, served) ||
-        // The loader's own value is shared as it is.
+        // With `isolate: 'share'` the served value is the loader's own, not a decoded one.
         (options.isolation === 'share' && isDeepStrictEqual(source, await this.#asRead(storedKey, served)))
       if (isEqual) this.#tell(key, 'fresh')
       else this.#tell(key, (await this.#isStillServed(request, entry)) ? 'stale' : 'overtaken')
@@ -62,11 +62,11 @@ export class ShadowVerification {
     }
   }
 
-  /** What takes longer than a load may, or goes on when the cache is closed, is given up. */
+  /** Gives up work that takes longer than a load may, or that is under way when the cache is closed. */
   async #bounded<Result>(key: string, work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
     const { options, stopping, timers } = this.#core
     stopping.throwIfAborted()
-    // Not the cache's own, on which what a loader leaves behind would stay as long as the cache lives.
+    // Not the cache's own signal: listeners that a loader leaves on it would stay as long as the cache lives.
     const controller = new AbortController()
     const stop = () => controller.abort(stopping.reason)
     stopping.addEventListener('abort', stop, { once: true })
@@ -82,14 +82,14 @@ export class ShadowVerification {
     }
   }
 
-  /** The value as it would be if it had been stored and read. */
+  /** The value as it would be after having been stored and read. */
   async #asRead(storedKey: string, value: unknown): Promise<unknown> {
     if (value === undefined) return undefined
     const { codec } = this.#core
     return codec.decode(storedKey, Buffer.from(codec.encode(storedKey, value) as string))
   }
 
-  /** Whether others would still be served this very entry, after a grace for an invalidation that is on its way. */
+  /** Whether this entry is still served after the grace period. */
   async #isStillServed(request: LoadRequest, { stamp }: LocalEntry): Promise<boolean> {
     const { clock, reader } = this.#core
     const { generationKeys, policies, storedKey } = request
@@ -100,7 +100,7 @@ export class ShadowVerification {
     return isFresh && judgement.entry.stamp === stamp
   }
 
-  /** @throws what the cache is closed with */
+  /** @throws the reason of the cache's shutdown */
   async #pause(durationMs: number): Promise<void> {
     const { stopping, timers } = this.#core
     stopping.throwIfAborted()

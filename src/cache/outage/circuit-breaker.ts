@@ -1,17 +1,18 @@
 import { CacheError, isSilence } from '../../foundation/cache-error.ts'
 import type { Clock } from '../../foundation/clock.ts'
 
-/** `'closed'`: Redis is asked; `'open'`: it is not; `'half-open'`: what is asked at once tries whether it answers again. */
+/** `'closed'`: commands are sent; `'open'`: none is; `'half-open'`: the next ones find out whether Redis answers again. */
 export type CircuitState = 'closed' | 'open' | 'half-open'
 
 /** Failures in a row that open the circuit. */
 const FAILURES_TO_OPEN = 5
-/** How long an open circuit waits before it lets somebody try. */
+/** How long an open circuit waits before it lets commands try. */
 const PAUSE_MS = 1_000
 
 /**
- * Spares callers the wait for a Redis that does not answer (Nygard, "Release It!"): after five failures in a row
- * nothing is sent for a second, then what is asked at once tries: a read asks for an entry and its generations together. A connection that is made closes it at once.
+ * Spares callers the wait for a Redis that does not answer (Nygard, "Release It!"). After five failures in a row nothing
+ * is sent for a second. Then the commands of one tick try together, since a read asks for an entry and its generations
+ * at once. After a new connection the next command may try without waiting.
  */
 export class CircuitBreaker {
   readonly #clock: Clock
@@ -30,7 +31,7 @@ export class CircuitBreaker {
     return this.#state
   }
 
-  /** Whether what is asked next would be let through. */
+  /** Whether the next command would be let through. */
   get isAdmitting(): boolean {
     if (this.#state === 'closed' || this.#isTrying) return true
     return this.#clock.monotonicMs() - this.#openedAtMs >= PAUSE_MS
@@ -45,7 +46,7 @@ export class CircuitBreaker {
     this.#openedAtMs = this.#clock.monotonicMs()
     this.#enter('half-open')
     this.#isTrying = true
-    // Not with the tick: callers that follow one another at once would never let it end.
+    // A microtask, not a tick: callers that follow one another in microtasks would never let the trial end.
     queueMicrotask(this.#endTrial)
   }
 
@@ -65,7 +66,7 @@ export class CircuitBreaker {
     this.#enter('open')
   }
 
-  /** A connection has been made: the next operation may try. */
+  /** A connection was made: the next command may try. */
   connected(): void {
     this.#failures = 0
     if (this.#state === 'open') this.#openedAtMs = Number.NEGATIVE_INFINITY

@@ -1,4 +1,4 @@
-import type { SharedTier } from '../../backend/shared-tier.ts'
+import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { Clock } from '../../foundation/clock.ts'
 
 /** Most keys and generations that wait. Past it, the generation of the whole cache takes the place of all of them. */

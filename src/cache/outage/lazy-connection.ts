@@ -1,15 +1,15 @@
-import type { SharedTier } from '../../backend/shared-tier.ts'
+import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { CacheBackend } from '../../contract/cache-backend.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { Timers } from '../../foundation/clock.ts'
 
-/** First pause before a backend that could not be opened is tried again, doubled until the longest. */
+/** Pause before the first retry of opening a backend; it doubles with each retry, up to the longest. */
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 2_000
 
 /**
- * Opens a backend when it is first needed, and again and again where that fails. Who needs it waits for the first
- * attempt alone; after that it metrics as away until it is open.
+ * Opens a backend with its first use, and retries for as long as that fails. Callers wait for the first attempt only;
+ * after that Redis counts as away until it is open.
  */
 export class LazyConnection {
   readonly #backend: CacheBackend
@@ -20,7 +20,7 @@ export class LazyConnection {
   #state: 'new' | 'opening' | 'open' | 'away' | 'closed' = 'new'
   #cancelRetry: () => void = () => {}
 
-  /** @param isOwn whether the backend is to be closed too */
+  /** @param isOwn whether `shutdown` closes the backend too */
   constructor(backend: CacheBackend, tier: SharedTier, isOwn: boolean, timers: Timers) {
     this.#backend = backend
     this.#tier = tier
@@ -32,7 +32,7 @@ export class LazyConnection {
     return this.#state === 'open'
   }
 
-  /** `undefined` where it is open; else a promise that settles within the bounds of connecting. */
+  /** `undefined` if it is open; else a promise that settles within the time that connecting may take. */
   opened(): Promise<void> | undefined {
     switch (this.#state) {
       case 'open':

@@ -1,11 +1,11 @@
-import { RAW, type ReadOutcome, readAs } from '../../backend/read-outcome.ts'
+import { RAW, type ReadOutcome, readAs } from '../../backend/seams/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
   Coherence,
   SharedTier,
   TierListener,
-} from '../../backend/shared-tier.ts'
+} from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { Timers } from '../../foundation/clock.ts'

@@ -1,4 +1,4 @@
-import type { ReadOutcome, ReplyClock } from '../../backend/read-outcome.ts'
+import type { ReadOutcome, ReplyClock } from '../../backend/seams/read-outcome.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { isAccepted } from '../entries/acceptance.ts'
 import { isBoundToAll, type Judgement, type Wants } from '../entries/judgement.ts'

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import { RAW } from '../../backend/read-outcome.ts'
-import type { SharedTier } from '../../backend/shared-tier.ts'
+import { RAW } from '../../backend/seams/read-outcome.ts'
+import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import { type BoundGeneration, GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
 import type { Clock } from '../../foundation/clock.ts'
 import { isReserved } from '../../foundation/reserved-keys.ts'

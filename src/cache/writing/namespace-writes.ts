@@ -1,5 +1,5 @@
-import { partialWrite } from '../../backend/batch-write.ts'
-import { assertPattern, checkedKeys, distinctEntries } from '../../backend/operation-arguments.ts'
+import { partialWrite } from '../../backend/operations/batch-write.ts'
+import { assertPattern, checkedKeys, distinctEntries } from '../../backend/operations/operation-arguments.ts'
 import type { CacheEntries, RemovalOptions } from '../../contract/cache-backend.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
@@ -17,7 +17,7 @@ export interface NamespaceWritesParts {
   readonly policies: Policies
 }
 
-/** Changes the entries of one namespace: checks what it is given, and tells what was acknowledged. */
+/** The writes of one namespace: they check their arguments and emit the events of what was acknowledged. */
 export class NamespaceWrites {
   readonly #core: CacheCore
   readonly #writes: WritePath

@@ -9,27 +9,27 @@ import { lifetimesOf, storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 
-/** Keys of one removal. */
+/** Most keys of one removal. */
 const KEYS_PER_REMOVAL = 2_048
-/** A write whose generations are renewed while it is under way is written again at most this often. */
+/** Most times that a write is repeated because its generations were replaced while it was under way. */
 const MOST_REWRITES = 3
 
 /** A value on its way to the shared tier. */
 export interface WriteRequest {
   readonly storedKey: string
   readonly value: unknown
-  /** Stored keys of what the entry depends on. */
+  /** Stored keys of the generations that the entry is bound to. */
   readonly generationKeys: readonly string[]
   readonly policies: Policies
 }
 
 /**
- * Writes and invalidations. Each drops what this process holds when it is sent and again when it has settled (L3); what
- * Redis does not acknowledge is kept and delivered later (O1).
+ * Writes and invalidations. Each drops what this process holds of its keys, when it is sent and again when it has
+ * settled (L3). The outbox keeps what Redis does not acknowledge, and delivers it later (O1).
  */
 export class WritePath {
   readonly #core: CacheCore
-  /** Writes that are still to be sent, by key: one that is asked for later is sent later. */
+  /** Writes under way, by key: those of one key are sent in the order of their calls. */
   readonly #queue = new Map<string, Promise<unknown>>()
 
   constructor(core: CacheCore) {
@@ -50,19 +50,19 @@ export class WritePath {
     let removed = 0
     for (const chunk of chunks(storedKeys, KEYS_PER_REMOVAL)) {
       for (const storedKey of chunk) {
-        // Where nothing is queued, what is asked in the same breath comes after this.
+        // Without this, a call made in the same tick would be sent first.
         const queued = this.#queue.get(storedKey)
         if (queued !== undefined) await queued
       }
-      removed += await this.#witnessed(chunk, () => this.#core.tier.remove(chunk))
+      removed += await this.#dropping(chunk, () => this.#core.tier.remove(chunk))
     }
     return removed
   }
 
-  /** One command a generation, whatever depends on it. @throws CacheError */
+  /** Replaces generations: one command each, however many entries are bound to them. @throws CacheError */
   async renew(generationKeys: readonly string[]): Promise<readonly string[]> {
     const { generations, tier } = this.#core
-    return this.#witnessed(generationKeys, async () => {
+    return this.#dropping(generationKeys, async () => {
       const renewals = await Promise.allSettled(
         generationKeys.map((key) => tier.bump(key, generations.ttlMs)),
       )
@@ -73,7 +73,7 @@ export class WritePath {
     })
   }
 
-  /** @throws CacheError; what could not be removed is then invalidated together with everything else */
+  /** Removes the keys that match a glob. @throws CacheError; the whole cache is then invalidated */
   async removeMatching(space: KeySpace, pattern: string, options: RemovalOptions): Promise<number> {
     const stored = escapeGlob(space.prefix) + pattern
     const matches = globMatcher(stored)
@@ -85,7 +85,7 @@ export class WritePath {
     }
   }
 
-  /** Invalidates a namespace at once, and removes what it held in the background. @throws CacheError */
+  /** Invalidates a namespace at once, and removes its keys in the background. @throws CacheError */
   async clear(space: KeySpace): Promise<void> {
     if (space.prefix === '') {
       throw new CacheError(
@@ -126,7 +126,7 @@ export class WritePath {
     const { clock, codec, metrics, generations, opened, outbox, random, tier } = this.#core
     this.#core.writeBegan([storedKey])
     try {
-      // A value that cannot be stored is a mistake, whether or not Redis is there; opening loads the serializer.
+      // Opening loads the serializer. A value that cannot be stored is a mistake also while Redis is away.
       await opened()?.catch(() => {})
       const serialized = codec.serialize(value)
       const times = lifetimesOf(policies, random)
@@ -142,7 +142,7 @@ export class WritePath {
         const bytes = codec.sealEntry(storedKey, serialized, meta)
         await tier.write(storedKey, bytes, storedTtlMs(times))
         metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
-        // A generation that was renewed while the write was under way has made it invalid.
+        // A generation that was replaced while the write was under way has made the entry invalid.
         const isCurrent = bound.every(
           (one) => generations.known(one.storedKey)?.generation === one.generation,
         )
@@ -171,7 +171,7 @@ export class WritePath {
     }
   }
 
-  async #witnessed<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
+  async #dropping<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
     this.#core.writeBegan(storedKeys)
     try {
       return await work()

@@ -1,5 +1,5 @@
-import type { TierSettings } from '../../backend/cache-store.ts'
-import type { Coherence, TierListener } from '../../backend/shared-tier.ts'
+import type { TierSettings } from '../../backend/seams/cache-store.ts'
+import type { Coherence, TierListener } from '../../backend/seams/shared-tier.ts'
 import { busChannel } from '../../foundation/reserved-keys.ts'
 import type { PortConnection, PortWatch, RedisPort } from '../port/redis-port.ts'
 import { BusPresence } from './bus-presence.ts'

@@ -1,4 +1,4 @@
-import type { FailurePolicy } from '../../backend/failure-policy.ts'
+import type { FailurePolicy } from '../../backend/assembly/failure-policy.ts'
 import { LONGEST_TIMER_MS } from '../../foundation/clock.ts'
 import { type Duration, parseDuration } from '../../foundation/duration.ts'
 import type { EnvironmentSettings } from '../../foundation/environment.ts'

@@ -1,4 +1,4 @@
-import type { ReadOutcome, ReplyClock } from '../../backend/read-outcome.ts'
+import type { ReadOutcome, ReplyClock } from '../../backend/seams/read-outcome.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
 import { mustSplit, sendSplittable } from './send-splittable.ts'

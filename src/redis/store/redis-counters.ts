@@ -1,4 +1,4 @@
-import type { CounterChange } from '../../backend/cache-store.ts'
+import type { CounterChange } from '../../backend/seams/cache-store.ts'
 import { CacheError, isLostReply } from '../../foundation/cache-error.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { INCREMENT_COUNTER } from '../scripts/embedded-scripts.ts'

@@ -1,4 +1,4 @@
-import type { Expiry } from '../../backend/cache-store.ts'
+import type { Expiry } from '../../backend/seams/cache-store.ts'
 import { chunks } from '../../foundation/chunks.ts'
 import { isReply } from '../port/redis-errors.ts'
 import type { RedisPort } from '../port/redis-port.ts'

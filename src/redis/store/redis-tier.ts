@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import type { TierSettings } from '../../backend/cache-store.ts'
-import type { ReadOutcome } from '../../backend/read-outcome.ts'
+import type { TierSettings } from '../../backend/seams/cache-store.ts'
+import type { ReadOutcome } from '../../backend/seams/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
   Coherence,
   SharedTier,
   TierListener,
-} from '../../backend/shared-tier.ts'
+} from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { escapeGlob } from '../../foundation/glob.ts'
 import type { BusMessage } from '../coherence/invalidation-bus.ts'

@@ -4,9 +4,9 @@ import type {
   Expiry,
   StoredEntry,
   TierSettings,
-} from '../../backend/cache-store.ts'
-import { RAW, type ReadOutcome, readAs } from '../../backend/read-outcome.ts'
-import type { SharedTier } from '../../backend/shared-tier.ts'
+} from '../../backend/seams/cache-store.ts'
+import { RAW, type ReadOutcome, readAs } from '../../backend/seams/read-outcome.ts'
+import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { FaultState } from './fault-state.ts'

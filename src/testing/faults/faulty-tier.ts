@@ -1,12 +1,12 @@
-import type { TierSettings } from '../../backend/cache-store.ts'
-import { RAW, type ReadOutcome, readAs } from '../../backend/read-outcome.ts'
+import type { TierSettings } from '../../backend/seams/cache-store.ts'
+import { RAW, type ReadOutcome, readAs } from '../../backend/seams/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
   Coherence,
   SharedTier,
   TierListener,
-} from '../../backend/shared-tier.ts'
+} from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import type { FaultState, FaultWatch } from './fault-state.ts'
 import type { FaultyLine } from './faulty-line.ts'

@@ -1,4 +1,4 @@
-import { internalsOf } from '../../backend/backend-internals.ts'
+import { internalsOf } from '../../backend/assembly/backend-internals.ts'
 import type { CacheBackend } from '../../contract/cache-backend.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import { type Faults, STATE } from './faults.ts'

@@ -1,5 +1,5 @@
-import { type BackendOptions, resolveBackendOptions } from '../../backend/backend-options.ts'
-import type { CacheStore } from '../../backend/cache-store.ts'
+import { type BackendOptions, resolveBackendOptions } from '../../backend/assembly/backend-options.ts'
+import type { CacheStore } from '../../backend/seams/cache-store.ts'
 import { StoreBackend } from '../../backend/store-backend.ts'
 import type { CacheBackend } from '../../contract/cache-backend.ts'
 import { SYSTEM_CLOCK } from '../../foundation/clock.ts'

@@ -1,6 +1,11 @@
-import type { TierSettings } from '../../backend/cache-store.ts'
-import type { ReadOutcome } from '../../backend/read-outcome.ts'
-import type { AcquireReply, AcquireRequest, Coherence, TierListener } from '../../backend/shared-tier.ts'
+import type { TierSettings } from '../../backend/seams/cache-store.ts'
+import type { ReadOutcome } from '../../backend/seams/read-outcome.ts'
+import type {
+  AcquireReply,
+  AcquireRequest,
+  Coherence,
+  TierListener,
+} from '../../backend/seams/shared-tier.ts'
 import type { Keyspace } from '../../memory/lease-rules.ts'
 import { MemoryTier, type MemoryTierStore } from '../../memory/memory-tier.ts'
 import type { TrackedConnection, TrackingTable } from './tracking-table.ts'

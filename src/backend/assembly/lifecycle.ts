@@ -1,4 +1,4 @@
-import { CacheError } from '../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/cache-error.ts'
 
 type Phase = 'new' | 'opening' | 'ready' | 'failed' | 'closing' | 'closed'
 

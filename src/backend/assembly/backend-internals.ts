@@ -1,10 +1,10 @@
-import type { ValueCodec } from '../codec/value-codec.ts'
-import type { CacheBackend } from '../contract/cache-backend.ts'
+import type { ValueCodec } from '../../codec/value-codec.ts'
+import type { CacheBackend } from '../../contract/cache-backend.ts'
+import type { CacheStore, TierSettings } from '../seams/cache-store.ts'
+import type { SharedTier } from '../seams/shared-tier.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'
-import type { CacheStore, TierSettings } from './cache-store.ts'
 import type { FailurePolicy } from './failure-policy.ts'
 import type { StoreObserver } from './observed-store.ts'
-import type { SharedTier } from './shared-tier.ts'
 
 /** The inner parts of a backend of this library, on which a read-through cache is built. */
 export interface BackendInternals {

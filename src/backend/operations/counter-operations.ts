@@ -1,4 +1,4 @@
-import type { CounterOptions } from '../contract/cache-backend.ts'
+import type { CounterOptions } from '../../contract/cache-backend.ts'
 import { int64Text, negated, safeIntegerText } from './operation-arguments.ts'
 import type { OperationScope } from './operation-scope.ts'
 

@@ -1,5 +1,5 @@
-import type { ExpiryOptions } from '../contract/cache-backend.ts'
-import { assertMember } from '../foundation/cache-key.ts'
+import type { ExpiryOptions } from '../../contract/cache-backend.ts'
+import { assertMember } from '../../foundation/cache-key.ts'
 import { checkedMembers } from './operation-arguments.ts'
 import type { OperationScope } from './operation-scope.ts'
 

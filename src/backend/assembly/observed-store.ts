@@ -1,8 +1,8 @@
-import type { RemovalOptions } from '../contract/cache-backend.ts'
-import { globMatcher } from '../foundation/glob.ts'
-import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } from './cache-store.ts'
-import type { ReadOutcome } from './read-outcome.ts'
-import type { SharedTier } from './shared-tier.ts'
+import type { RemovalOptions } from '../../contract/cache-backend.ts'
+import { globMatcher } from '../../foundation/glob.ts'
+import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } from '../seams/cache-store.ts'
+import type { ReadOutcome } from '../seams/read-outcome.ts'
+import type { SharedTier } from '../seams/shared-tier.ts'
 
 /** Observes the writes to a store, before each is sent and after it has settled. */
 export interface StoreObserver {

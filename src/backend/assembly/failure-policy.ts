@@ -1,7 +1,7 @@
-import type { ReadThroughEvents } from '../contract/cache-events.ts'
-import type { Logger } from '../contract/logger.ts'
-import { abbreviate, CacheError, isProgrammingMistake } from '../foundation/cache-error.ts'
-import { EventHub } from '../foundation/event-hub.ts'
+import type { ReadThroughEvents } from '../../contract/cache-events.ts'
+import type { Logger } from '../../contract/logger.ts'
+import { abbreviate, CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
+import { EventHub } from '../../foundation/event-hub.ts'
 import type { FailureMode } from './backend-options.ts'
 
 /** At most one log line per error code in this time; the next one tells how many were suppressed. */

@@ -1,6 +1,6 @@
-import type { CacheEntries } from '../contract/cache-backend.ts'
-import { CacheError } from '../foundation/cache-error.ts'
-import { assertCacheKey, assertMember } from '../foundation/cache-key.ts'
+import type { CacheEntries } from '../../contract/cache-backend.ts'
+import { CacheError } from '../../foundation/cache-error.ts'
+import { assertCacheKey, assertMember } from '../../foundation/cache-key.ts'
 
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)

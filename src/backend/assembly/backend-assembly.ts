@@ -1,12 +1,12 @@
-import { SharedStructures } from '../codec/structures/shared-structures.ts'
-import { ValueCodec } from '../codec/value-codec.ts'
-import { CacheError } from '../foundation/cache-error.ts'
+import { SharedStructures } from '../../codec/structures/shared-structures.ts'
+import { ValueCodec } from '../../codec/value-codec.ts'
+import { CacheError } from '../../foundation/cache-error.ts'
+import type { CacheStore, TierSettings } from '../seams/cache-store.ts'
+import type { SharedTier } from '../seams/shared-tier.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'
-import type { CacheStore, TierSettings } from './cache-store.ts'
 import { FailurePolicy } from './failure-policy.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { ObservedStore, type StoreObserver } from './observed-store.ts'
-import type { SharedTier } from './shared-tier.ts'
 import { structuresBeside } from './structures-beside.ts'
 
 /**

@@ -1,11 +1,11 @@
-import { isEntry, isPlaceholder } from '../codec/envelope/entry-meta.ts'
-import type { OpenedValue, ValueCodec } from '../codec/value-codec.ts'
-import type { MissReason } from '../contract/cache-events.ts'
-import { CacheError } from '../foundation/cache-error.ts'
-import type { CacheStore } from './cache-store.ts'
+import { isEntry, isPlaceholder } from '../../codec/envelope/entry-meta.ts'
+import type { OpenedValue, ValueCodec } from '../../codec/value-codec.ts'
+import type { MissReason } from '../../contract/cache-events.ts'
+import { CacheError } from '../../foundation/cache-error.ts'
+import type { FailurePolicy } from '../assembly/failure-policy.ts'
+import type { CacheStore } from '../seams/cache-store.ts'
+import type { ReadOutcome } from '../seams/read-outcome.ts'
 import { EntryValidity } from './entry-validity.ts'
-import type { FailurePolicy } from './failure-policy.ts'
-import type { ReadOutcome } from './read-outcome.ts'
 
 /** Handles a read that has failed: a miss, or the error itself. */
 type FailureHandler = (key: string, error: unknown) => undefined

@@ -1,7 +1,7 @@
-import { type EntryMeta, GENERATION_BYTES } from '../codec/envelope/entry-meta.ts'
-import { RESERVED } from '../foundation/reserved-keys.ts'
-import type { CacheStore } from './cache-store.ts'
-import { RAW } from './read-outcome.ts'
+import { type EntryMeta, GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
+import { RESERVED } from '../../foundation/reserved-keys.ts'
+import type { CacheStore } from '../seams/cache-store.ts'
+import { RAW } from '../seams/read-outcome.ts'
 
 /**
  * Decides whether a plain read may serve a cache entry that it has found.

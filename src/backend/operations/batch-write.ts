@@ -1,6 +1,6 @@
-import type { ValueCodec } from '../codec/value-codec.ts'
-import { CacheError } from '../foundation/cache-error.ts'
-import type { StoredEntry } from './cache-store.ts'
+import type { ValueCodec } from '../../codec/value-codec.ts'
+import { CacheError } from '../../foundation/cache-error.ts'
+import type { StoredEntry } from '../seams/cache-store.ts'
 
 /** The entries of a batch that can be stored, and the errors of those that cannot. */
 export interface EncodedBatch {

@@ -1,7 +1,7 @@
-import type { StructureStore } from '../codec/structures/structure-store.ts'
-import { structuresKey } from '../foundation/reserved-keys.ts'
-import type { CacheStore } from './cache-store.ts'
-import { RAW } from './read-outcome.ts'
+import type { StructureStore } from '../../codec/structures/structure-store.ts'
+import { structuresKey } from '../../foundation/reserved-keys.ts'
+import type { CacheStore } from '../seams/cache-store.ts'
+import { RAW } from '../seams/read-outcome.ts'
 
 /**
  * The store of the record structures under a prefix.

@@ -1,10 +1,10 @@
-import type { ExpiryOptions } from '../contract/cache-backend.ts'
-import { assertCacheKey } from '../foundation/cache-key.ts'
-import { type Duration, parseDuration } from '../foundation/duration.ts'
-import type { BackendAssembly } from './backend-assembly.ts'
-import type { ResolvedBackendOptions } from './backend-options.ts'
-import type { CacheStore, Expiry } from './cache-store.ts'
-import type { FailurePolicy } from './failure-policy.ts'
+import type { ExpiryOptions } from '../../contract/cache-backend.ts'
+import { assertCacheKey } from '../../foundation/cache-key.ts'
+import { type Duration, parseDuration } from '../../foundation/duration.ts'
+import type { BackendAssembly } from '../assembly/backend-assembly.ts'
+import type { ResolvedBackendOptions } from '../assembly/backend-options.ts'
+import type { FailurePolicy } from '../assembly/failure-policy.ts'
+import type { CacheStore, Expiry } from '../seams/cache-store.ts'
 
 /** What the operations under one prefix have in common: stored keys, expiry, the store and the failure policy. */
 export class OperationScope {

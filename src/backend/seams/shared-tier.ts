@@ -1,4 +1,4 @@
-import type { RemovalOptions } from '../contract/cache-backend.ts'
+import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import type { ReadOutcome } from './read-outcome.ts'
 
 /**
