@@ -2,6 +2,7 @@ import type { Accepts } from '../entries/acceptance.ts'
 import type { Judgement, Wants } from '../entries/judgement.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
 import type { Loader } from './load-context.ts'
 
 /** Loads of several keys that share one call of their loader. */
@@ -32,6 +33,20 @@ export interface LoadRequest extends Wants {
   readonly isBackground?: boolean
   /** What is there is to be replaced: the entry with this stamp, or any. */
   readonly replaces?: { readonly stamp: string | undefined } | 'any' | undefined
+}
+
+/** The flight that a load runs for, as far as the load knows it. */
+export interface LoadingFlight {
+  /** Whether every caller has left. */
+  readonly isAbandoned: boolean
+  /** Aborts when every caller has left. */
+  readonly signal: AbortSignal
+  /** The valid entry that the flight found, which may be stale. */
+  readonly found: LocalEntry | undefined
+  /** The loader is about to be called. */
+  beginLoading(nowMs: number): void
+  /** Calls back when every caller has left, at once if they have. */
+  onAbandoned(callback: () => void): void
 }
 
 /** The read with which a flight begins. */

@@ -6,11 +6,10 @@ import { newStamp } from '../core/stamp.ts'
 import { lifetimesOf } from '../freshness/entry-lifetimes.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
-import type { Flight } from './flight.ts'
 import type { Lease } from './lease.ts'
 import { LeasedFill } from './leased-fill.ts'
 import { LoadContext, type StaleValue } from './load-context.ts'
-import type { LoadRequest } from './load-request.ts'
+import type { LoadingFlight, LoadRequest } from './load-request.ts'
 import { type LateTagKey, loaded, type Outcome } from './outcome.ts'
 import type { StaleFallback } from './stale-fallback.ts'
 
@@ -70,7 +69,7 @@ export class LoadRunner {
    * @param stale the value that may be served where the loader fails
    */
   async underLease(
-    flight: Flight,
+    flight: LoadingFlight,
     request: LoadRequest,
     { bound, lease, serverNowMs }: LeasedLoad,
     stale: LocalEntry | undefined,
@@ -120,7 +119,7 @@ export class LoadRunner {
 
   /** Loads without a lease: nothing is stored (L6). */
   async uncached(
-    flight: Flight,
+    flight: LoadingFlight,
     request: LoadRequest,
     stale: LocalEntry | undefined = undefined,
   ): Promise<Outcome> {
@@ -160,7 +159,7 @@ export class LoadRunner {
     })
   }
 
-  async #load(flight: Flight, request: LoadRequest, stale: LocalEntry | undefined): Promise<Loaded> {
+  async #load(flight: LoadingFlight, request: LoadRequest, stale: LocalEntry | undefined): Promise<Loaded> {
     const { clock } = this.#core
     const { key, loader, shared, storedKey } = request
     if (flight.isAbandoned) flight.signal.throwIfAborted()

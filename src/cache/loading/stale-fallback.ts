@@ -1,8 +1,7 @@
 import type { CacheCore } from '../core/cache-core.ts'
 import { isAccepted } from '../entries/acceptance.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
-import type { Flight } from './flight.ts'
-import type { LoadRequest } from './load-request.ts'
+import type { LoadingFlight, LoadRequest } from './load-request.ts'
 import { type Outcome, served } from './outcome.ts'
 
 /**
@@ -17,7 +16,7 @@ export class StaleFallback {
   }
 
   /** In place of a load that takes too long; `undefined` where there is nothing. */
-  forSlow(flight: Flight, request: LoadRequest): Outcome | undefined {
+  forSlow(flight: LoadingFlight, request: LoadRequest): Outcome | undefined {
     const { found } = flight
     const entry = found && isAccepted(found.value, request.accepts) ? found : this.#unrefuted(request)
     return entry !== undefined && this.#mayBeServed(entry) ? served(entry, 'timeout') : undefined

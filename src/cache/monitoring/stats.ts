@@ -1,7 +1,7 @@
 import type { Coherence } from '../../backend/seams/shared-tier.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { CacheTotals } from '../core/metrics.ts'
-import type { Flights } from '../loading/flights.ts'
+import type { Flights } from '../flights/flights.ts'
 import type { CircuitState } from '../outage/circuit-breaker.ts'
 import type { ShadowVerification } from './shadow-verification.ts'
 

@@ -1,8 +1,8 @@
 import type { CacheCore } from '../core/cache-core.ts'
+import type { SingleFlight } from '../flights/single-flight.ts'
 import type { GetOrSetOptions, Policies } from '../freshness/policies.ts'
 import { Sampler } from '../freshness/sampler.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
-import type { SingleFlight } from '../loading/single-flight.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ShadowVerification } from '../monitoring/shadow-verification.ts'
 

@@ -3,6 +3,8 @@ import { assertCacheKey, isCacheKey } from '../../foundation/cache-key.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { isAccepted } from '../entries/acceptance.ts'
 import { judgementFor } from '../entries/judgement.ts'
+import type { Flights } from '../flights/flights.ts'
+import type { SingleFlight } from '../flights/single-flight.ts'
 import {
   checkedTags,
   type GetOrSetOptions,
@@ -13,10 +15,8 @@ import {
 } from '../freshness/policies.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
-import type { Flights } from '../loading/flights.ts'
 import type { Loader } from '../loading/load-context.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
-import type { SingleFlight } from '../loading/single-flight.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ShadowVerification } from '../monitoring/shadow-verification.ts'

@@ -1,8 +1,8 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 import { type Clock, LONGEST_TIMER_MS, type Timers } from '../../foundation/clock.ts'
 import { isBounded, type Policies } from '../freshness/policies.ts'
+import type { Outcome } from '../loading/outcome.ts'
 import type { Flight } from './flight.ts'
-import type { Outcome } from './outcome.ts'
 
 /** What a {@link Caller} is made of. */
 export interface CallerParts {

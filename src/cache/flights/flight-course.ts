@@ -4,13 +4,13 @@ import type { CacheCore } from '../core/cache-core.ts'
 import { type Judgement, judgementFor } from '../entries/judgement.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { servableAsRead } from '../freshness/servable.ts'
+import { Lease } from '../loading/lease.ts'
+import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
+import type { LeasedLoad, LoadRunner } from '../loading/load-runner.ts'
+import { type Outcome, served } from '../loading/outcome.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'
 import type { Flight } from './flight.ts'
-import { Lease } from './lease.ts'
-import type { FirstRead, LoadRequest } from './load-request.ts'
-import type { LeasedLoad, LoadRunner } from './load-runner.ts'
-import { type Outcome, served } from './outcome.ts'
 
 /** How often a process looks at a key that another one loads, in milliseconds, where a push is to be expected. */
 const POLL_BEHIND_PUSH_MS = 500

@@ -1,5 +1,9 @@
 import type { CacheCore } from '../core/cache-core.ts'
 import { servable } from '../freshness/servable.ts'
+import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
+import { LoadRunner } from '../loading/load-runner.ts'
+import { type Outcome, served } from '../loading/outcome.ts'
+import { StaleFallback } from '../loading/stale-fallback.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { admission } from './admission.ts'
@@ -7,10 +11,6 @@ import { Caller } from './caller.ts'
 import { Flight } from './flight.ts'
 import { FlightCourse } from './flight-course.ts'
 import type { Flights } from './flights.ts'
-import type { FirstRead, LoadRequest } from './load-request.ts'
-import { LoadRunner } from './load-runner.ts'
-import { type Outcome, served } from './outcome.ts'
-import { StaleFallback } from './stale-fallback.ts'
 
 /** What a caller gets. */
 export interface Answer<T> {

@@ -1,11 +1,11 @@
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import { servable } from '../freshness/servable.ts'
+import type { Lease } from '../loading/lease.ts'
+import type { LoadRequest } from '../loading/load-request.ts'
+import type { Outcome } from '../loading/outcome.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { FlightCallers } from './flight-callers.ts'
 import { FlightDoubts } from './flight-doubts.ts'
-import type { Lease } from './lease.ts'
-import type { LoadRequest } from './load-request.ts'
-import type { Outcome } from './outcome.ts'
 
 /**
  * What a flight is doing:
