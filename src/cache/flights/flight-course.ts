@@ -113,6 +113,8 @@ export class FlightCourse {
   /** @throws CacheError where the key cannot be read */
   async #judged(flight: Flight, request: LoadRequest, first: FirstRead | undefined): Promise<Judgement> {
     const { generations, local, opened, reader } = this.#core
+    // The epoch may have ended with the connection: a flight of an older one would admit nobody.
+    if (first?.failure !== undefined) throw first.failure
     if (first?.isCurrent) {
       flight.beginReading(first.askedAt, first.epoch)
       return judgementFor(await first.judged(), request)

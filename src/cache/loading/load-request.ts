@@ -55,6 +55,8 @@ export interface FirstRead {
   readonly askedAt: number
   /** That of the local tier when it was sent. */
   readonly epoch: number
+  /** Why the key could not be read; `undefined` if it could, or is still being read. */
+  readonly failure: unknown
   /** Whether nothing touched the key before the reply. Otherwise the flight reads it again. */
   readonly isCurrent: boolean
   /** What was found; a promise where that is still to be found out. @throws CacheError where the key cannot be read */

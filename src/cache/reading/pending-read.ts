@@ -184,6 +184,10 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
     return waiting
   }
 
+  get failure(): unknown {
+    return this.#failure
+  }
+
   get isCurrent(): boolean {
     return this.#isUnderWay ? this.#core.local.isExpected(this.storedKey, this) : this.#wasCurrent
   }
