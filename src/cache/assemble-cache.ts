@@ -41,6 +41,7 @@ export function assembleCache(assembly: Assembly): Cache {
     codec: parts.codec,
     policy: parts.policy,
     loads: flights,
+    keepsValues: isOwnBackend,
     opened: () => opening.opened(),
     isOpen: () => opening.isOpen,
   })

@@ -24,7 +24,8 @@ import type { CircuitState } from './outage/circuit-breaker.ts'
  *
  * **Failure.** An unreachable Redis never fails a `getOrSet`: its loader is called, at most once per key and process at
  * a time. Other operations answer a miss, `false` or `0` and emit an `error` event (`errors: 'absorb'`), or reject
- * (`'throw'`). An invalidation that answered `false` is kept, and is delivered before the returned Redis serves a read.
+ * (`'throw'`). An invalidation that answered `false` is kept, and this process
+ * reads nothing that it concerns before it has been delivered.
  */
 export class Cache extends EntryOperations {
   readonly #parts: CacheParts

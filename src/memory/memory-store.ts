@@ -112,13 +112,11 @@ export class MemoryStore implements CacheStore {
 
   async count(storedKey: string, change: CounterChange): Promise<string> {
     if (!this.#isThere(storedKey)) this.#entries.delete(storedKey)
+    if (this.#isHead(storedKey)) throw notACounter()
     const current = this.#bytes(storedKey, true)
     const text = current === null ? change.start : current.toString('latin1')
     if (!INT64.test(text) || !isInt64(BigInt(text))) {
-      throw new CacheError(
-        'CACHE_NOT_A_COUNTER',
-        'The key holds something that is not a 64-bit decimal integer',
-      )
+      throw notACounter()
     }
     const next = BigInt(text) + BigInt(change.amount)
     if (!isInt64(next) || (change.safeOnly && !Number.isSafeInteger(Number(next)))) {
@@ -206,6 +204,11 @@ export class MemoryStore implements CacheStore {
     }
   }
 
+  #isHead(storedKey: string): boolean {
+    const entry = this.#entries.peek(storedKey)
+    return entry?.kind === 'string' && entry.isHead === true
+  }
+
   /** An entry whose value the cache does not hold any more is lost, as if it had been evicted here. */
   #restored(storedKey: string, head: Buffer): Buffer | null {
     const bytes = this.#restore(storedKey, head)
@@ -223,9 +226,7 @@ export class MemoryStore implements CacheStore {
       },
       put: (storedKey, bytes, ttlMs) => this.#put(storedKey, { kind: 'string', bytes }, ttlMs),
       putLease: (storedKey, bytes, ttlMs) => {
-        const before = this.#entries.peek(storedKey)
-        const isHead = before?.kind === 'string' && before.isHead === true
-        this.#put(storedKey, { kind: 'string', bytes, isHead }, ttlMs)
+        this.#put(storedKey, { kind: 'string', bytes, isHead: this.#isHead(storedKey) }, ttlMs)
       },
       remove: (storedKey) => this.#entries.delete(storedKey),
       remainingMs: (storedKey) => this.#entries.getRemainingTTL(storedKey),
@@ -273,6 +274,10 @@ function sizeOf(entry: MemoryEntry, storedKey: string): number {
 
 function isInt64(value: bigint): boolean {
   return BigInt.asIntN(64, value) === value
+}
+
+function notACounter(): CacheError {
+  return new CacheError('CACHE_NOT_A_COUNTER', 'The key holds something that is not a 64-bit decimal integer')
 }
 
 function wrongType(): CacheError {

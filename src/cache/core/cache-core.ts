@@ -32,6 +32,8 @@ export interface CoreParts {
   readonly clock: Clock
   readonly timers: Timers
   readonly random: Random
+  /** Whether the backend lives no longer than the cache, so that a value need not lie in both. */
+  readonly keepsValues: boolean
   /** The loads under way. */
   readonly loads: ChangeListener
   readonly opened: () => Promise<void> | undefined
@@ -78,6 +80,7 @@ export class CacheCore implements TierListener, StoreObserver {
     clock,
     codec,
     isOpen,
+    keepsValues,
     loads,
     opened,
     options,
@@ -112,7 +115,7 @@ export class CacheCore implements TierListener, StoreObserver {
       root.prefix,
       options.local,
       () => this.metrics.add('evictions', 1, clock.monotonicMs()),
-      tier.shedValues?.((storedKey, head) => this.#restored(storedKey, head)),
+      keepsValues ? tier.shedValues?.((storedKey, head) => this.#restored(storedKey, head)) : undefined,
     )
     this.generations = new GenerationTable(this.tier, clock)
     this.waiters = new KeyWaiters(timers)

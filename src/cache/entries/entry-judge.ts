@@ -66,7 +66,8 @@ export class EntryJudge {
 
   #concluded(read: KeyRead, judgement: Judgement): Judgement {
     const { local } = this.#parts
-    if (judgement.state !== 'usable') local.drop(read.storedKey)
+    // If the key was touched since, the copy has gone already; if it was read again, that read decides.
+    if (judgement.state !== 'usable' && local.isExpected(read.storedKey, read)) local.drop(read.storedKey)
     local.forget(read.storedKey, read)
     return judgement
   }
@@ -213,7 +214,8 @@ export class EntryJudge {
       const again = local.expect(storedKey)
       tier.ttlMs(storedKey).then(
         (ttlMs) => {
-          if (ttlMs !== undefined) local.keep(storedKey, again, untilMs(nowMs + ttlMs), bytes.length)
+          if (ttlMs === undefined) local.forget(storedKey, again)
+          else local.keep(storedKey, again, untilMs(nowMs + ttlMs), bytes.length)
         },
         () => local.forget(storedKey, again),
       )

@@ -110,8 +110,18 @@ export class FlightCourse {
     }
   }
 
-  /** @throws CacheError where the key cannot be read */
+  /**
+   * What the key holds for this caller. The local copy of an entry that is unusable to it goes: the load replaces the entry
+   * in Redis, and where nobody announces that, the copy would outlive it.
+   * @throws CacheError where the key cannot be read
+   */
   async #judged(flight: Flight, request: LoadRequest, first: FirstRead | undefined): Promise<Judgement> {
+    const judgement = await this.#read(flight, request, first)
+    if (judgement.state === 'unusable') this.#core.local.drop(request.storedKey)
+    return judgement
+  }
+
+  async #read(flight: Flight, request: LoadRequest, first: FirstRead | undefined): Promise<Judgement> {
     const { generations, local, opened, reader } = this.#core
     // The epoch may have ended with the connection: a flight of an older one would admit nobody.
     if (first?.failure !== undefined) throw first.failure

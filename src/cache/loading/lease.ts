@@ -14,11 +14,11 @@ export interface LeaseParts {
 }
 
 /**
- * When a lease is renewed, as a part of its length. The script writes only when less than half is left (T5), so an
- * earlier attempt would be wasted.
+ * How often a lease is renewed, as a part of its length. The script writes only when less than half is left (T5): of two
+ * renewals one writes, and tells of a lost lease in any case.
  */
-const RENEW_AFTER = 0.55
-/** Pause before a renewal that failed is tried again, as a part of the length: there is time for three more tries. */
+const RENEW_AFTER = 0.3
+/** Pause before a renewal that failed is tried again, as a part of the length. */
 const RETRY_AFTER = 0.125
 
 /**

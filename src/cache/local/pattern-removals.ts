@@ -7,8 +7,11 @@ const MOST_REMOVALS = 1_000
  * up, so a removal takes effect at once and costs nothing for entries that nobody asks for.
  */
 export class PatternRemovals {
-  readonly #matchers: ((storedKey: string) => boolean)[] = []
+  /** The oldest first. */
+  readonly #removals: { count: number; readonly matches: (storedKey: string) => boolean }[] = []
   #count = 0
+  /** The count of the last removal that is no longer remembered. */
+  #forgotten = 0
 
   /** Removals so far. */
   get count(): number {
@@ -17,17 +20,23 @@ export class PatternRemovals {
 
   add(matches: (storedKey: string) => boolean): void {
     this.#count++
-    // The same matcher comes at the beginning and at the end of a removal.
-    this.#matchers.push(matches)
-    if (this.#matchers.length > MOST_REMOVALS) this.#matchers.shift()
+    const last = this.#removals.at(-1)
+    if (last?.matches === matches) {
+      // The same removal, at its end: entries that were kept since it began are compared with it again.
+      last.count = this.#count
+      return
+    }
+    this.#removals.push({ count: this.#count, matches })
+    if (this.#removals.length > MOST_REMOVALS) this.#forgotten = this.#removals.shift()?.count ?? 0
   }
 
   /** Whether a removal after the first `seen` ones removes this key. */
   haveRemoved(storedKey: string, seen: number): boolean {
-    const unseen = this.#count - seen
-    if (unseen > this.#matchers.length) return true
-    for (let index = this.#matchers.length - unseen; index < this.#matchers.length; index++) {
-      if ((this.#matchers[index] as (key: string) => boolean)(storedKey)) return true
+    if (seen < this.#forgotten) return true
+    for (let index = this.#removals.length - 1; index >= 0; index--) {
+      const removal = this.#removals[index]
+      if (removal === undefined || removal.count <= seen) return false
+      if (removal.matches(storedKey)) return true
     }
     return false
   }

@@ -6,6 +6,8 @@ const MOST_WAITING = 1_000
 /** Invalidations that were acknowledged this long ago are sent again to a server that may have forgotten them. */
 const RECENT_MS = 10_000
 const MOST_RECENT = 1_000
+/** One that failed is sent again this long after, unless somebody waits for it. */
+const RETRY_AFTER_MS = 500
 
 /** What an invalidation does: it removes a key, or replaces a generation. */
 type Kind = 'key' | 'generation'
@@ -15,6 +17,8 @@ interface Waiting {
   readonly kind: Kind
   /** Set while it is being sent. */
   delivery: Promise<void> | undefined
+  /** When it last failed. */
+  failedAtMs: number
 }
 
 /**
@@ -77,7 +81,7 @@ export class InvalidationOutbox {
   }
 
   #wait(kind: Kind, storedKey: string): void {
-    this.#waiting.set(storedKey, { kind, delivery: undefined })
+    this.#waiting.set(storedKey, { kind, delivery: undefined, failedAtMs: Number.NEGATIVE_INFINITY })
     this.#onAdd(storedKey)
   }
 
@@ -111,13 +115,17 @@ export class InvalidationOutbox {
   }
 
   /**
-   * Sends what waits, each by itself: one that fails holds up no other.
-   * @param storedKeys what is waited for; all that waits is sent in any case. @default all
+   * Sends what waits, each by itself: one that fails holds up no other, and is not sent again at once.
+   * @param storedKeys what is waited for, and sent in any case. @default all
    * @throws CacheError where one of those that are waited for is not acknowledged; it goes on waiting
    */
   async deliver(tier: SharedTier, storedKeys?: readonly string[]): Promise<void> {
     const all = new Map<string, Promise<void>>()
+    const wantsAll = storedKeys === undefined
+    const dueMs = this.#clock.monotonicMs() - RETRY_AFTER_MS
     for (const [storedKey, waiting] of this.#waiting) {
+      const isWanted = wantsAll || waiting.failedAtMs <= dueMs || storedKeys.includes(storedKey)
+      if (!isWanted) continue
       if (waiting.delivery === undefined) {
         waiting.delivery = this.#deliver(tier, storedKey, waiting)
         // Not all of them are waited for.
@@ -125,7 +133,7 @@ export class InvalidationOutbox {
       }
       all.set(storedKey, waiting.delivery)
     }
-    const wanted = storedKeys === undefined ? all.values() : storedKeys.map((storedKey) => all.get(storedKey))
+    const wanted = wantsAll ? all.values() : storedKeys.map((storedKey) => all.get(storedKey))
     const outcomes = await Promise.allSettled(wanted)
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
   }
@@ -136,6 +144,7 @@ export class InvalidationOutbox {
       else await tier.bump(storedKey, this.#generationTtlMs())
     } catch (error) {
       waiting.delivery = undefined
+      waiting.failedAtMs = this.#clock.monotonicMs()
       throw error
     }
     // Unless it was added anew meanwhile.

@@ -165,8 +165,9 @@ export class ResilientTier implements SharedTier {
     return this.#send([storedKey], () => this.#tier.capture(storedKey, ttlMs))
   }
 
+  /** Outside the gate: where nobody has to be told nothing is sent, which says nothing about Redis. */
   announce(storedKeys: readonly string[]): Promise<void> {
-    return this.#send([], () => this.#tier.announce(storedKeys))
+    return this.#tier.announce(storedKeys)
   }
 
   reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number> {

@@ -146,7 +146,9 @@ export class NamespaceReads {
       return this.#sharedHit(request.key, entry, nowMs)
     },
     other: (request, read) => {
-      const { shared, storedKey } = request
+      const { shared, signal, storedKey } = request
+      // A caller that has left starts no flight, which would tell the batch.
+      if (signal?.aborted) shared?.decided(storedKey)
       const flight = this.#flights.get(storedKey)
       const loading = this.#load(request, read)
       // Nobody tells this load what a flight of others decides.

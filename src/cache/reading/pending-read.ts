@@ -140,7 +140,8 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
     const read = isUnderWay ? current : new PendingRead(core, asked, false)
     const waiting = read.#join(asked, answers)
     waiting.watchedBy(slowReads, nowMs, longestMs)
-    if (!isUnderWay) read.#begin()
+    // All its callers have promises of their own.
+    if (!isUnderWay) read.#begin().catch(() => {})
     return waiting.promise
   }
 

@@ -124,11 +124,14 @@ export class WritePath {
 
   async #send({ generationKeys, policies, storedKey, value }: WriteRequest): Promise<number> {
     const { clock, codec, metrics, generations, opened, outbox, random, tier } = this.#core
+    const opening = opened()
+    // Opening loads the serializer. A value that cannot be stored is a mistake also while Redis is away, and costs the
+    // value before it nothing.
+    const early = opening === undefined ? codec.serialize(value) : undefined
     this.#core.writeBegan([storedKey])
     try {
-      // Opening loads the serializer. A value that cannot be stored is a mistake also while Redis is away.
-      await opened()?.catch(() => {})
-      const serialized = codec.serialize(value)
+      await opening?.catch(() => {})
+      const serialized = early ?? codec.serialize(value)
       const times = lifetimesOf(policies, random)
       for (let rewrites = 0; ; rewrites++) {
         const bound = await generations.capture(generationKeys, storedTtlMs(times))
