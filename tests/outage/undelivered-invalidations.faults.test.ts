@@ -108,7 +108,7 @@ describe('P39 memory is bounded through an outage', () => {
     await expectDelivered(redis, cache, ['key', 'tagged', 'kept', 'space:key'])
     expect(await cache.set('kept', 'again')).toBe(true)
     expect(await cache.get('kept')).toBe('again')
-  })
+  }, 120_000)
 
   test('tags likewise, and loads leave nothing behind', async () => {
     const redis = await scene.server({ args: DURABLE })
@@ -124,7 +124,7 @@ describe('P39 memory is bounded through an outage', () => {
     expect(heapBytes() - before).toBeLessThan(MOST_GROWTH_BYTES)
     await redis.restart()
     await expectDelivered(redis, cache, ['key', 'kept'])
-  })
+  }, 120_000)
 })
 
 describe('P39 a server that forgets what it had acknowledged', () => {
