@@ -114,7 +114,7 @@ describe('P43 shutdown() leaves no handle or timer, and the process exits', () =
         server.pause()
         scene.later(() => server.resume())
       }
-      const child = startChild(kind, { ...options(), connectTimeout: '200ms' }, 'retried')
+      const child = startChild(kind, { ...options(), connectTimeout: '1s' }, 'retried')
       await messageOf(child)
       for (const server of servers()) server.resume()
       child.process.send('resumed')
