@@ -153,6 +153,17 @@ describe('leases', () => {
     assert.equal(await waiting, 'loaded')
   })
 
+  it('T5 what was loaded under a renewed lease is kept in the local tier', async () => {
+    const cache = await scene.open({ lease: '400ms' })
+    const renewedAfterMs = [150, 300, 600]
+    await Promise.all(
+      renewedAfterMs.map(async (ms) => {
+        await cache.getOrSet(`${ms} ms`, () => new Promise((resolve) => setTimeout(resolve, ms, 'loaded')))
+        assert.equal(cache.peek(`${ms} ms`), 'loaded', `a load of ${ms} ms`)
+      }),
+    )
+  })
+
   it('T6 a placeholder is absent for whoever looks', async () => {
     const cache = await scene.open()
     const held = heldLoader('loaded')

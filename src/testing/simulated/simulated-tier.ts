@@ -19,8 +19,8 @@ export interface SimulatedTierParts {
 }
 
 /**
- * The memory tier for several simulated processes. Their reads are tracked, and so are leases, fills and captured
- * generations, where the scripts of the Redis tier have them tracked. In mode `'ttl'` nothing is tracked.
+ * The memory tier for several simulated processes. Their reads are tracked, and so are acquired leases, fills and
+ * captured generations, where the scripts of the Redis tier have them tracked. In mode `'ttl'` nothing is tracked.
  */
 export class SimulatedTier extends MemoryTier implements TrackedConnection {
   override readonly coherence: Coherence
@@ -61,11 +61,6 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
   override acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
     this.#track(storedKey)
     return super.acquire(storedKey, request)
-  }
-
-  override renew(storedKey: string, token: string, leaseMs: number): Promise<boolean> {
-    this.#track(storedKey)
-    return super.renew(storedKey, token, leaseMs)
   }
 
   /** Looks for the token untracked, and reads what it stored, in one step, so that no change is missed in between. */
