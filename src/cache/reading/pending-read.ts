@@ -55,7 +55,7 @@ class Waiting<Asked extends Question, Answer> implements ImpatientRead {
   slow(): void {
     this.#isAnswered = true
     try {
-      this.#resolve(this.answers.other(this.asked, this.#read))
+      this.#resolve(this.#read.handOver(this.asked, this.answers))
     } catch (error) {
       this.#reject(error)
     }
@@ -65,7 +65,7 @@ class Waiting<Asked extends Question, Answer> implements ImpatientRead {
     if (this.#isAnswered) return
     this.#slowReads?.answered(this)
     try {
-      this.#resolve(answerOf(this.asked, this.answers, this.#read, entry, nowMs))
+      this.#resolve(this.#read.answerTo(this.asked, this.answers, entry, nowMs))
     } catch (error) {
       this.#reject(error)
     }
@@ -95,6 +95,8 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
   #answers: Answers<Question, unknown> | undefined
   #others: Waiting<Question, unknown>[] | undefined
   #isUnderWay = true
+  /** Whether somebody goes on with what it finds. */
+  #isHandedOver = false
   /** Whether nothing had touched the key when the reply came. */
   #wasCurrent = true
   #judgement: Judgement | Promise<Judgement> | undefined
@@ -237,22 +239,34 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
   #answerAll(entry: LocalEntry | undefined, nowMs: number): unknown {
     try {
       if (this.#question === undefined || this.#answers === undefined) return undefined
-      return answerOf(this.#question, this.#answers, this, entry, nowMs)
+      return this.answerTo(this.#question, this.#answers, entry, nowMs)
     } finally {
       if (this.#others !== undefined) for (const waiting of this.#others) waiting.answer(entry, nowMs)
+      // V8 may have moved this read to its old space, where it would keep the value alive until a full collection.
+      if (!this.#isHandedOver) this.#judgement = undefined
     }
   }
-}
 
-/** A fresh entry that suits one caller may not suit another, who asks for other tags or with another schema. */
-function answerOf<Asked extends Question, Answer>(
-  asked: Asked,
-  answers: Answers<Asked, Answer>,
-  read: FirstRead,
-  entry: LocalEntry | undefined,
-  nowMs: number,
-): Answer | Promise<Answer> {
-  const suits =
-    entry !== undefined && isBoundToAll(entry, asked.generationKeys) && isAccepted(entry.value, asked.accepts)
-  return suits ? answers.fresh(asked, entry, nowMs) : answers.other(asked, read)
+  /** A fresh entry that suits one caller may not suit another, who asks for other tags or with another schema. */
+  answerTo<Asked extends Question, Answer>(
+    asked: Asked,
+    answers: Answers<Asked, Answer>,
+    entry: LocalEntry | undefined,
+    nowMs: number,
+  ): Answer | Promise<Answer> {
+    const suits =
+      entry !== undefined &&
+      isBoundToAll(entry, asked.generationKeys) &&
+      isAccepted(entry.value, asked.accepts)
+    return suits ? answers.fresh(asked, entry, nowMs) : this.handOver(asked, answers)
+  }
+
+  /** Lets a caller go on with this read, whatever it finds. */
+  handOver<Asked extends Question, Answer>(
+    asked: Asked,
+    answers: Answers<Asked, Answer>,
+  ): Answer | Promise<Answer> {
+    this.#isHandedOver = true
+    return answers.other(asked, this)
+  }
 }
