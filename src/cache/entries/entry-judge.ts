@@ -23,6 +23,8 @@ export interface JudgeParts {
   readonly onUndecodable: (storedKey: string, error: unknown) => void
 }
 
+const NO_VALUE = { value: undefined, isCloned: false }
+
 /** Bytes that were checked, before their generations and their value were looked at. */
 interface Opened extends ReadMoment {
   /** `undefined` for a plain value. */
@@ -42,6 +44,8 @@ interface Opened extends ReadMoment {
  */
 export class EntryJudge {
   readonly #parts: JudgeParts
+  /** Keeps the hidden class of entries alive if the local tier holds none: see `PendingRead.specimen`. */
+  #specimen: LocalEntry | undefined
 
   constructor(parts: JudgeParts) {
     this.#parts = parts
@@ -197,6 +201,7 @@ export class EntryJudge {
         ? undefined
         : keptUntil(localTtlMs, moment.nowMs, set.believedUntilMs)
     const times = localTimes(facts, leaseMs, moment, keptUntilMs)
+    this.#specimen ??= new LocalEntry(NO_VALUE, facts, times, set, local.epoch)
     return new LocalEntry(isolate(value, isolation), facts, times, set, local.epoch)
   }
 

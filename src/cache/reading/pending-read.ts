@@ -114,6 +114,17 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
   }
 
   /**
+   * A read that is never sent, with a caller. It keeps their hidden classes alive while no read is in flight: a full
+   * collection that finds no object of a class makes V8 discard the code that it optimized for that class.
+   */
+  static specimen(core: CacheCore, answers: Answers<Question, unknown>): object {
+    const asked = { key: '', storedKey: '', generationKeys: [] }
+    const read = new PendingRead(core, asked, false)
+    read.#join(asked, answers)
+    return read
+  }
+
+  /**
    * Sends a read, or joins the one of the same key that is under way. One round trip, shared with the other reads of the
    * tick, and with those of the caller's generations that are not known. Only where the tier is clear for the key.
    */
