@@ -20,7 +20,7 @@ export class PayloadCodec {
   readonly #structures: SharedStructures | undefined
   #serializer: Serializer | undefined
 
-  /** @param readers custom serializers that are only read */
+  /** @param readers custom serializers that are used only for reading */
   constructor(
     serializer: SerializerName | Serializer,
     readers: readonly Serializer[],

@@ -26,7 +26,7 @@ import type { SharedStructures } from './structures/shared-structures.ts'
 /** Options of a {@link ValueCodec}. */
 export interface ValueCodecOptions {
   readonly serializer: SerializerName | Serializer
-  /** Custom serializers that are only read. */
+  /** Custom serializers that are used only for reading. */
   readonly readers: readonly Serializer[]
   readonly compression: ResolvedCompression | undefined
   /** The largest serialized size in bytes, before compression and after decompression. */

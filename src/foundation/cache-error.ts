@@ -93,7 +93,7 @@ export class CacheError extends Error {
     return this.#failures
   }
 
-  /** A copy that also names the operation and the key, where they are not named yet. */
+  /** A copy that also names the operation and the key, if the error does not name them yet. */
   within(operation: string, key?: string): CacheError {
     if (this.operation !== undefined && (this.key !== undefined || key === undefined)) return this
     const located = new CacheError(this.code, this.message, {
@@ -135,7 +135,7 @@ export function isSilence(code: string): boolean {
   return SILENCE.has(code)
 }
 
-/** Whether the reply to a command was lost. The command may have been executed then. */
+/** Whether the reply to a command was lost. The command may have been executed nevertheless. */
 export function isLostReply(error: unknown): error is CacheError {
   return (
     error instanceof CacheError && (error.code === 'CACHE_TIMEOUT' || error.code === 'CACHE_DISCONNECTED')

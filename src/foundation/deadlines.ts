@@ -8,7 +8,7 @@ export interface DeadlineWatch<Subject> {
   rejected?(error: unknown): unknown
 }
 
-/** A task under way, in a doubly linked list in the order of due times. */
+/** A task in progress, in a doubly linked list in the order of due times. */
 class Waiting<Subject> {
   readonly dueMs: number
   readonly #subject: Subject
@@ -43,7 +43,7 @@ const STALL_MS = 20
  * Since all deadlines are equally long, they come due in the order in which they began, and a linked list takes the
  * place of a timer wheel. Starting and ending a task is O(1) and creates no timer. When the timer fires, the event loop
  * first reads what has arrived. If the loop was stalled, and could neither send nor read, the tasks get the lost time
- * back, at most once the length of the deadline. So a stalled process does not mistake waiting replies for lost ones.
+ * back, at most once the length of the deadline. So a stalled process does not mistake unread replies for lost ones.
  */
 export class Deadlines {
   readonly timeoutMs: number

@@ -13,12 +13,12 @@ export class Background {
     this.#onError = onError
   }
 
-  /** How many pieces of work are under way. */
+  /** The number of pieces of work in progress. */
   get size(): number {
     return this.#working.size
   }
 
-  /** Follows a piece of work to its end. A failure is reported. */
+  /** Tracks a piece of work until it ends, and reports its failure. */
   follow(task: BackgroundTask, key: string | undefined, work: Promise<unknown>): void {
     const followed = work.then(
       () => {},
@@ -32,12 +32,12 @@ export class Background {
     this.#onError({ task, key, error })
   }
 
-  /** Resolves when nothing is under way, nor anything that was started meanwhile. Never rejects. */
+  /** Resolves when all work has ended, including work that was started meanwhile. Never rejects. */
   async idle(): Promise<void> {
     while (this.#working.size > 0) await Promise.all(this.#working)
   }
 
-  /** As {@link idle}, within a bound; `false` if work is still under way then. */
+  /** As {@link idle}, but waits for `boundMs` at most; `false` if work is still in progress then. */
   async idleWithin(boundMs: number, timers: Timers): Promise<boolean> {
     if (this.#working.size === 0) return true
     let cancel = () => {}

@@ -22,7 +22,7 @@ import { Background } from './background.ts'
 import { Metrics } from './metrics.ts'
 import type { ResolvedReadThrough } from './read-through-options.ts'
 
-/** What a {@link CacheCore} is made of. */
+/** The parts of a {@link CacheCore}. */
 export interface CoreParts {
   readonly tier: SharedTier
   readonly codec: ValueCodec
@@ -32,17 +32,17 @@ export interface CoreParts {
   readonly clock: Clock
   readonly timers: Timers
   readonly random: Random
-  /** Whether the backend lives no longer than the cache, so that a value need not lie in both. */
+  /** Whether the backend is closed with the cache, so that a value in the local tier need not be in the backend too. */
   readonly keepsValues: boolean
-  /** The loads under way. */
+  /** The loads in flight. */
   readonly loads: ChangeListener
   readonly opened: () => Promise<void> | undefined
   readonly isOpen: () => boolean
 }
 
 /**
- * The state that a cache and its namespaces share, and the one place where news of a change arrives. It passes the news
- * on to all {@link ChangeListener | listeners}.
+ * The state that a cache and its namespaces share. It receives every notification of a change, and passes it on to all
+ * {@link ChangeListener | listeners}.
  */
 export class CacheCore implements TierListener, StoreObserver {
   readonly tier: ResilientTier
@@ -50,7 +50,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly policy: FailurePolicy
   readonly options: ResolvedReadThrough
   readonly clock: Clock
-  /** The clock of local hits, which is read less often. */
+  /** The clock for local hits, which reads the system clock less often. */
   readonly hitClock: Clock
   readonly timers: Timers
   readonly local: LocalTier
@@ -69,11 +69,11 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly #stopping = new AbortController()
   readonly #rootPrefix: string
   /**
-   * Told in this order: first old copies and generations go, then loads close to newcomers, then those who wait for the
-   * key are woken, who will read it again.
+   * The order matters: first outdated copies and generations are dropped, then loads are closed to newcomers, and then
+   * the waiters for the key are woken, which read it again.
    */
   readonly #listeners: readonly ChangeListener[]
-  /** When the tier was last found to be trusted, in milliseconds of the monotonic clock. */
+  /** When the tier was last trusted, in milliseconds of the monotonic clock. */
   #trustedAtMs = -1
 
   constructor({
@@ -151,12 +151,12 @@ export class CacheCore implements TierListener, StoreObserver {
     return this.local.peek(storedKey.slice(this.#rootPrefix.length))
   }
 
-  /** Whether a local entry is still valid: no change of it is known, and news of one would have arrived. */
+  /** Whether a local entry is still valid: no change of it was announced, and an announcement would have arrived. */
   isCoherent(entry: LocalEntry, nowMs: number): boolean {
     return entry.epoch === this.local.epoch && this.#isTrusted(nowMs) && entry.generationSet.isValid
   }
 
-  /** Whether news of a change would have arrived. Hits of the same moment share one question to the tier. */
+  /** Whether an announcement of any change would have arrived by now. Hits at the same time share one check. */
   #isTrusted(nowMs: number): boolean {
     if (nowMs === this.#trustedAtMs) return true
     if (nowMs >= this.tier.trustedUntilMs) return false
@@ -188,7 +188,7 @@ export class CacheCore implements TierListener, StoreObserver {
     }
   }
 
-  /** It has been acknowledged, or has failed. */
+  /** The write has been acknowledged, or has failed. */
   writeSettled(storedKeys: readonly string[]): void {
     for (const storedKey of storedKeys) {
       for (const listener of this.#listeners) listener.writeSettled(storedKey)
@@ -200,12 +200,12 @@ export class CacheCore implements TierListener, StoreObserver {
     for (const listener of this.#listeners) listener.removing(matches)
   }
 
-  /** Aborts when the cache is closed and its time for work in the background is over. */
+  /** Aborts when the cache is closed and the time for its background work is over. */
   get stopping(): AbortSignal {
     return this.#stopping.signal
   }
 
-  /** Ends work in the background. */
+  /** Ends the background work, and clears the local tier. */
   stop(): void {
     this.#stopping.abort(new DOMException('The cache has been shut down', 'AbortError'))
     this.local.clear()

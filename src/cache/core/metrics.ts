@@ -15,7 +15,7 @@ export interface CacheTotals {
   readonly loadSeconds: number
   /** Values that were loaded anew before they expired (XFetch). */
   readonly earlyRefreshes: number
-  /** Entries that the local tier evicted for want of room. */
+  /** Entries that the local tier evicted for lack of room. */
   readonly evictions: number
   /** Bytes that were stored in Redis. */
   readonly bytesWritten: number
@@ -33,8 +33,8 @@ interface Mark {
 }
 
 /**
- * Counts events, and keeps the totals of each of the last sixty seconds. The counted events set these marks, not a
- * timer, so an idle cache does nothing.
+ * Counts events, and keeps the totals at the beginning of each of the last sixty seconds. A counted event sets these
+ * marks, not a timer, so an idle cache does nothing.
  */
 export class Metrics {
   readonly #totals: { -readonly [name in Name]: number } = zero()
@@ -58,12 +58,12 @@ export class Metrics {
     this.#totals.localHits++
   }
 
-  /** Since the cache was made. */
+  /** The totals since the cache was created. */
   get totals(): CacheTotals {
     return { ...this.#totals }
   }
 
-  /** In the last sixty seconds, to the second. */
+  /** The totals of the last sixty seconds, to the second. */
   lastMinute(nowMs: number): CacheTotals {
     const sinceMs = nowMs - STEPS_PER_MINUTE * STEP_MS
     const before = this.#marks.find(({ atMs }) => atMs >= sinceMs)?.totals ?? this.#totals

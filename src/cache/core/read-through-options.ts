@@ -9,18 +9,18 @@ import type { LocalBounds } from '../local/local-tier.ts'
 
 /** The tier of decoded values in this process. */
 export interface LocalOptions {
-  /** Most entries; the least recently used are evicted. @default 10_000 */
+  /** The most entries; the least recently used are evicted. @default 10_000 */
   readonly maxEntries?: number | undefined
-  /** Most bytes, by the encoded size of values; the least recently used are evicted. @default 64 MiB */
+  /** The most bytes, estimated by the encoded size of values; the least recently used are evicted. @default 64 MiB */
   readonly maxBytes?: number | undefined
   /**
-   * How long a local copy may be served where neither tracking nor the bus announces changes.
+   * How long a local copy may be served if neither tracking nor the bus announces changes.
    * @default '1s'
    */
   readonly ttl?: Duration | undefined
 }
 
-/** Options of a read-through cache, wherever its data lies. */
+/** Options of a read-through cache, wherever its data is stored. */
 export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, PolicyOptions {
   /** `false` keeps nothing in this process. */
   readonly local?: LocalOptions | false | undefined
@@ -34,17 +34,17 @@ export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, 
    * @default '3s'
    */
   readonly trust?: Duration | undefined
-  /** How long a lease outlives a process that died with it. @default '5s' */
+  /** How long a lease lasts if the process that holds it dies. @default '5s' */
   readonly lease?: Duration | undefined
   /** How long a running loader renews its lease; after that other callers load the key too. @default '1m' */
   readonly longestLoad?: Duration | undefined
   /**
-   * What to do after a restart or a failover, when the server may have forgotten what was acknowledged: `'replay'` sends
-   * this process's invalidations of the last ten seconds again; `'bump'` also invalidates the whole cache.
+   * What to do after a restart or a failover, when the server may have forgotten what was acknowledged: `'replay'`
+   * sends this process's invalidations of the last ten seconds again; `'bump'` also invalidates the whole cache.
    * @default 'replay'
    */
   readonly onRestart?: 'replay' | 'bump' | undefined
-  /** How long `shutdown()` waits for work in the background before it aborts that. @default '5s' */
+  /** How long `shutdown()` waits for background work before it aborts it. @default '5s' */
   readonly drain?: Duration | undefined
 }
 

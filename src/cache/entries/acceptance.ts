@@ -1,7 +1,7 @@
-/** Whether a value may be served: what a collection's schema says of it. */
+/** Decides whether a value may be served, by the schema of a collection. */
 export type Accepts = (value: unknown) => boolean | Promise<boolean>
 
-/** Whether a value is accepted, as far as that can be told without waiting. */
+/** Whether a value is accepted; `false` if the answer is a promise. */
 export function isAccepted(value: unknown, accepts: Accepts | undefined): boolean {
   if (accepts === undefined) return true
   try {

@@ -12,25 +12,25 @@ import type { CheckedSet, GenerationCheck } from './generation-check.ts'
 import { ABSENT, type Judgement } from './judgement.ts'
 import type { KeyRead } from './key-read.ts'
 
-/** What an {@link EntryJudge} is made of. */
+/** The parts of an {@link EntryJudge}. */
 export interface JudgeParts {
   readonly tier: SharedTier
   readonly codec: ValueCodec
   readonly local: LocalTier
   readonly check: GenerationCheck
   readonly isolation: Isolation
-  /** Told of bytes that cannot be decoded. */
+  /** Called for bytes that cannot be decoded. */
   readonly onUndecodable: (storedKey: string, error: unknown) => void
 }
 
 const NO_VALUE = { value: undefined, isCloned: false }
 
-/** Bytes that were checked, before their generations and their value were looked at. */
+/** Verified bytes, whose value has not been decoded yet. */
 interface Opened extends ReadMoment {
   /** `undefined` for a plain value. */
   readonly facts: EntryFacts | undefined
   readonly set: CheckedSet
-  /** The form that is read most; `undefined` for any other. */
+  /** Set for an entry in the most frequent form; otherwise `other` is set. */
   readonly plain: PlainEntry | undefined
   readonly other: OpenedValue | undefined
 }
@@ -38,9 +38,9 @@ interface Opened extends ReadMoment {
 /**
  * Turns the bytes under a key into a judgement, and keeps a usable entry in the local tier.
  *
- * The judgement is at hand at once where the entry's generations are known here and its value can be decoded at once:
- * most reads are answered in the callback that brings their reply. Otherwise it is a promise, for which one more round
- * trip asks for all generations that are missing.
+ * The judgement is synchronous if this process knows the entry's generations and need not load anything to decode its
+ * value. So most reads are answered in the callback that receives their reply. Otherwise it is a promise; one more
+ * round trip then reads all missing generations.
  */
 export class EntryJudge {
   readonly #parts: JudgeParts
@@ -52,11 +52,10 @@ export class EntryJudge {
   }
 
   /**
-   * @param bytes `null` where the key holds no string
-   * @param nowMs the present moment on the monotonic clock
+   * @param bytes `null` if the key holds no string
+   * @param nowMs the current time on the monotonic clock
    * @param server the clock of the server that sent the reply
-   * @returns a promise where something has to be waited for; it rejects with a CacheError where a generation cannot be
-   * read
+   * @returns a promise if the judgement is not synchronous; it rejects with a CacheError if a generation cannot be read
    */
   judge(
     read: KeyRead,
@@ -70,13 +69,13 @@ export class EntryJudge {
 
   #concluded(read: KeyRead, judgement: Judgement): Judgement {
     const { local } = this.#parts
-    // If the key was touched since, the copy has gone already; if it was read again, that read decides.
+    // If the key has been touched since, the local copy is gone already. If it has been read again, that read decides.
     if (judgement.state !== 'usable' && local.isExpected(read.storedKey, read)) local.drop(read.storedKey)
     local.forget(read.storedKey, read)
     return judgement
   }
 
-  // Closures stand in methods of their own: where a method has one, V8 allocates what it captures at every call.
+  // Closures are in separate methods: V8 allocates the variables that they capture at every call of their method.
 
   async #concludedLater(read: KeyRead, judging: Promise<Judgement>): Promise<Judgement> {
     try {
@@ -130,7 +129,7 @@ export class EntryJudge {
     return { facts: other.entry, set, plain, other, nowMs, serverNowMs }
   }
 
-  /** @param set `undefined` where a generation was replaced or is lost */
+  /** @param set `undefined` if a generation was replaced or lost */
   #judgeBound(
     read: KeyRead,
     bytes: Buffer,
@@ -184,8 +183,8 @@ export class EntryJudge {
   }
 
   /**
-   * A value that is ready to be served, whether or not it is kept.
-   * @param leaseMs until when somebody may be loading a newer value, on the server's clock
+   * A value that is ready to be served, whether or not the local tier keeps it.
+   * @param leaseMs the end of its lease, on the server's clock
    */
   entry(
     value: unknown,
@@ -205,7 +204,10 @@ export class EntryJudge {
     return new LocalEntry(isolate(value, isolation), facts, times, set, local.epoch)
   }
 
-  /** A plain value does not tell its time to live: Redis is asked for it, and the value is kept only for that long (L7). */
+  /**
+   * A plain value does not contain its time to live. In the modes `'tracking'` and `'process'` the shared tier is asked
+   * for it, and the local tier keeps the value for that long (L7). In other modes the value is not kept.
+   */
   #plainValue(read: KeyRead, bytes: Buffer, value: unknown, { nowMs }: ReadMoment): Judgement {
     const { isolation, local, tier } = this.#parts
     const { storedKey } = read

@@ -8,7 +8,7 @@ import type { GenerationCheck } from './generation-check.ts'
 import { type Judgement, judgementFor, type Wants } from './judgement.ts'
 import type { KeyRead } from './key-read.ts'
 
-/** What an {@link EntryReader} is made of. */
+/** The parts of an {@link EntryReader}. */
 export interface ReaderParts {
   readonly tier: SharedTier
   readonly judge: EntryJudge
@@ -16,13 +16,13 @@ export interface ReaderParts {
   readonly local: LocalTier
   readonly generations: GenerationTable
   readonly clock: Clock
-  /** Resolves when the tier is open; `undefined` where it is. */
+  /** Resolves when the tier is open; `undefined` if it is. */
   readonly opened: () => Promise<void> | undefined
 }
 
 /**
- * Reads an entry for one caller, and judges it. The key, and the generations that the caller names and nobody here
- * knows, share a round trip; generations that only the entry names cost one more, the first time.
+ * Reads an entry for one caller, and judges it. The read of the key shares a round trip with reads of the caller's
+ * generations that this process does not know. Generations that only the entry names cost one more, the first time.
  */
 export class EntryReader {
   readonly #parts: ReaderParts
@@ -33,11 +33,11 @@ export class EntryReader {
 
   /**
    * @param isPastLag as {@link KeyRead.asked}
-   * @throws CacheError where Redis cannot be read
+   * @throws CacheError if Redis cannot be read
    */
   async read(storedKey: string, wants: Wants, isPastLag = false): Promise<Judgement> {
     const { check, generations, local, opened, tier } = this.#parts
-    // A new connection begins an epoch, which ends all reads that began before it.
+    // First of all, since a new connection begins an epoch, which invalidates all reads that began before it.
     await opened()
     const asked = isPastLag ? check.askAnew(storedKey, wants.generationKeys) : undefined
     const read = new SingleRead(storedKey, generations.now, asked, this.#parts)

@@ -8,20 +8,20 @@ export type Judgement =
   | { readonly state: 'absent'; readonly stamp: '' }
   /** Something that must not be served: one of its generations was replaced, or it cannot be decoded. */
   | { readonly state: 'unusable'; readonly stamp: string }
-  /** A valid value. Its times tell how fresh it is. */
+  /** A valid value, which may be stale by its times. */
   | { readonly state: 'usable'; readonly stamp: string; readonly entry: LocalEntry }
 
 export const ABSENT: Judgement = Object.freeze({ state: 'absent', stamp: '' })
 
-/** What a caller asks of an entry, beyond its being valid. */
+/** What a caller requires of an entry, besides that it is valid. */
 export interface Wants {
   /** Stored keys of the generations that the entry has to be bound to. */
   readonly generationKeys: readonly string[]
-  /** Whether its value may be served. @default any may */
+  /** Decides whether its value may be served. @default accepts every value */
   readonly accepts?: Accepts | undefined
 }
 
-/** Whether an entry is bound to all that a caller asks for. A plain value fits any namespace, and has no tag. */
+/** Whether an entry is bound to all that a caller requires. A plain value fits any namespace, and has no tag. */
 export function isBoundToAll(
   { generationSet, isPlain }: LocalEntry,
   generationKeys: readonly string[],
@@ -29,7 +29,7 @@ export function isBoundToAll(
   return isPlain ? !generationKeys.some(isTagKey) : generationSet.includes(generationKeys)
 }
 
-/** The judgement for one caller: an entry that lacks one of its tags, or that its schema refuses, is unusable to it. */
+/** The judgement for one caller: an entry is unusable if it lacks one of its tags, or if its schema refuses it. */
 export async function judgementFor(
   judgement: Judgement,
   { accepts, generationKeys }: Wants,

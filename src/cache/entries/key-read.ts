@@ -1,13 +1,13 @@
 import type { KnownGeneration } from '../tags/known-generation.ts'
 
-/** Stands for one read of a key, in the local tier too. */
+/** One read of a key. The object also identifies the read in the local tier. */
 export interface KeyRead {
   readonly storedKey: string
-  /** A moment of the generation table before it was sent. */
+  /** The moment of the generation table at which the read was sent. */
   readonly askedAt: number
   /**
-   * Set where the read must not be older than a change that was acknowledged anywhere before it began: the generations
-   * that were asked for together with the key. No other is believed whose push might still be on its way.
+   * Set if the read must reflect every change that Redis acknowledged before it began: the generations that are fetched
+   * together with the key. Any other generation whose push might arrive after the reply is fetched later.
    */
   readonly asked?: ReadonlyMap<string, Promise<KnownGeneration | undefined>> | undefined
 }

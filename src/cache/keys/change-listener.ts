@@ -1,16 +1,16 @@
 /**
- * Holds something that a change makes old: a copy, a pending read, a known generation, a load. The core tells every
- * listener of every change, in the order in which it lists them.
+ * Holds something that a change makes out of date: copies, pending reads, known generations, loads. The core notifies
+ * every listener of every change, in the order of its list.
  */
 export interface ChangeListener {
-  /** This key may have been changed, by anybody. */
+  /** This key may have been changed, by this process or another one. */
   invalidated(storedKey: string): void
   /** An own write of this key is about to be sent. */
   writeBegan(storedKey: string): void
-  /** It has been acknowledged, or has failed. */
+  /** The write has been acknowledged, or has failed. */
   writeSettled(storedKey: string): void
-  /** Keys are removed by pattern: called at the beginning and at the end. */
+  /** Called when a removal by pattern begins, and again when it ends. */
   removing(matches: (storedKey: string) => boolean): void
-  /** Changes may have been missed: nothing learned before may be believed any more. */
+  /** Notifications may have been lost, so nothing learned before may be believed any more. */
   epochBegan(): void
 }

@@ -1,8 +1,8 @@
-/** Calls by key: callers share the result of a call that is under way. */
+/** Calls by key. Callers share the result of a call that is in flight. */
 export class CoalescedCalls<Result> {
   readonly #underWay = new Map<string, Promise<Result>>()
 
-  /** The call under way, or the one that `send` begins. */
+  /** Returns the call in flight, or begins one by `send`. */
   join(key: string, send: () => Promise<Result>): Promise<Result> {
     const underWay = this.#underWay.get(key)
     if (underWay !== undefined) return underWay
@@ -13,7 +13,7 @@ export class CoalescedCalls<Result> {
     return call
   }
 
-  /** The result may be out of date: nobody joins the call any more. */
+  /** Closes the call to newcomers, since its result may be out of date. */
   forget(key: string): void {
     this.#underWay.delete(key)
   }

@@ -6,7 +6,7 @@ export class KeySpace {
   /** {@link prefix} without that of the root. */
   readonly namePrefix: string
   readonly #root: KeySpace
-  /** Stored keys of the generations that every entry of this namespace is bound to: its own, and those of the namespaces above. */
+  /** Stored keys of the generations that every entry here is bound to: of this namespace and of those above it. */
   readonly generationKeys: readonly string[]
 
   constructor(prefix: string, parent?: KeySpace) {

@@ -1,7 +1,7 @@
 import type { Timers } from '../../foundation/clock.ts'
 import type { ChangeListener } from './change-listener.ts'
 
-/** Waits for a change of one key. It notices what happens from the moment it was made, also before {@link wait}. */
+/** Waits for a change of one key. It also notices changes between its creation and the call of {@link wait}. */
 export class KeyWaiter {
   readonly #timers: Timers
   readonly #onEnd: (waiter: KeyWaiter) => void
@@ -18,7 +18,7 @@ export class KeyWaiter {
     this.#wake?.()
   }
 
-  /** Resolves when the key has changed, the time is over, or the signal aborts. Never rejects. */
+  /** Resolves when the key has changed, `longestMs` have passed, or the signal aborts. Never rejects. */
   async wait(longestMs: number, signal: AbortSignal): Promise<void> {
     if (!this.#hasChanged && !signal.aborted) {
       await new Promise<void>((resolve) => {
@@ -40,7 +40,7 @@ export class KeyWaiter {
   }
 }
 
-/** Those who wait for a change of a key: processes that found its lease held by another one. */
+/** The waiters of this process, by key: flights that found the lease of their key held by another process. */
 export class KeyWaiters implements ChangeListener {
   readonly #timers: Timers
   readonly #waiters = new Map<string, Set<KeyWaiter>>()
@@ -49,7 +49,7 @@ export class KeyWaiters implements ChangeListener {
     this.#timers = timers
   }
 
-  /** A waiter; whoever asks for one has to end it. */
+  /** Returns a new waiter. The caller must end it. */
   expect(storedKey: string): KeyWaiter {
     const waiters = this.#waiters.get(storedKey) ?? new Set()
     this.#waiters.set(storedKey, waiters)
@@ -74,7 +74,7 @@ export class KeyWaiters implements ChangeListener {
     this.invalidated(storedKey)
   }
 
-  /** A removal by pattern tells of each key that it removes. */
+  /** Does nothing: Redis or the bus also notifies this process of each key that the removal deletes. */
   removing(): void {}
 
   epochBegan(): void {

@@ -4,10 +4,10 @@ export const NAMES: unique symbol = Symbol('names')
 /**
  * The names that functions and collections have taken in one cache, namespaces included.
  *
- * Two functions of the same name and key space would answer with each other's results, since the name begins their
- * keys. `cache.namespace('a')` makes a new object each time it is called, so the names belong to the key space and not
- * to that object: every view that {@link under} returns shares one table, in which a name stands with its prefix. A
- * name is never given back, so the table grows with the code of the program and not with its data.
+ * Two functions of the same name and key space would return each other's results, since their keys begin with the name.
+ * `cache.namespace('a')` creates a new object at each call, so a name belongs to the key space and not to that object:
+ * all views that {@link under} returns share one table, which contains each name with its prefix. A name is never
+ * released, so the table grows with the code of the program and not with its data.
  */
 export class NameRegistry {
   readonly #prefix: string
@@ -23,12 +23,12 @@ export class NameRegistry {
     return new NameRegistry(prefix, this.#owners)
   }
 
-  /** Names that are taken, in all key spaces. */
+  /** The number of names that are taken, in all key spaces. */
   get size(): number {
     return this.#owners.size
   }
 
-  /** Takes a name for an owner, who may claim it again; `false` if another owner has it. */
+  /** Takes a name for an owner, which may claim it again; returns `false` if another owner has it. */
   claim(name: string, owner: object): boolean {
     const storedName = this.#prefix + name
     const holder = this.#owners.get(storedName)

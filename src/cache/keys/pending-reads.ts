@@ -1,12 +1,12 @@
 /**
- * The reads that are under way, by key, so that it is known whether their replies still hold (L2, L3).
+ * The reads in flight, by key. They decide whether a reply is still valid when it arrives (L2, L3).
  *
- * A read leaves an object that stands for it. Whatever touches the key removes that object, and the reply holds only if
- * it finds the very object of its own read. While an own write of the key is under way, no read holds.
+ * Each read registers a unique object. A change of the key removes that object, and a reply is valid only if the object
+ * of its own read is still registered. While an own write of the key is in flight, no read is valid.
  */
 export class PendingReads<Read extends object> {
   readonly #reads = new Map<string, Read>()
-  /** Own writes under way, by key. */
+  /** The number of own writes in flight, by key. */
   readonly #writes = new Map<string, number>()
 
   begin(storedKey: string, read: Read): Read {
@@ -14,17 +14,17 @@ export class PendingReads<Read extends object> {
     return read
   }
 
-  /** The last read of the key, if nothing has touched the key since. */
+  /** The last read of the key, if it is in flight and nothing has touched the key since. */
   current(storedKey: string): Read | undefined {
     return this.#reads.get(storedKey)
   }
 
-  /** Whether nothing has touched the key since this read began, and no other read of it has begun. */
+  /** Whether the read is still valid: nothing has touched the key since it began, and no later read has begun. */
   holds(storedKey: string, read: Read): boolean {
     return this.#reads.get(storedKey) === read
   }
 
-  /** The reply has come, or none will. Returns whether it holds. */
+  /** Ends a read, whose reply has arrived or never will. Returns whether the reply is valid. */
   end(storedKey: string, read: Read): boolean {
     return this.holds(storedKey, read) && this.#reads.delete(storedKey)
   }

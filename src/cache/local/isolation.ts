@@ -1,12 +1,12 @@
 import { isDate } from 'node:util/types'
 
 /**
- * How callers are kept from changing the values of one another, which share the local tier:
+ * How the cache keeps one caller from changing the value of another, since all callers share the local tier:
  *
  * - `'freeze'`: all callers get the same deeply frozen value; what cannot be frozen (a `Map`, `Set`, `Date`, `Buffer`,
  *   class instance) is cloned for each caller instead
  * - `'clone'`: each caller gets a structured clone of its own
- * - `'share'`: all callers get the same value, and promise to leave it as it is
+ * - `'share'`: all callers get the same value, and must not change it
  */
 export type Isolation = 'freeze' | 'clone' | 'share'
 
@@ -17,7 +17,7 @@ export interface IsolatedValue {
   readonly isCloned: boolean
 }
 
-/** Makes a value safe to keep. Nobody else may hold it, since it may be frozen. */
+/** Prepares a value for being shared. No other code may hold a reference to it, since it may be frozen. */
 export function isolate(value: unknown, isolation: Isolation): IsolatedValue {
   if (isolation === 'share' || !isReference(value)) return { value, isCloned: false }
   return { value, isCloned: isolation === 'clone' || !freezeDeeply(value) }
@@ -30,7 +30,7 @@ export function handOut<T>({ isCloned, value }: IsolatedValue): T {
 
 /**
  * A deep copy. As `structuredClone`, but several times as fast for plain data, and a `Buffer` stays one.
- * @throws DataCloneError where something in it cannot be copied (a function, …)
+ * @throws DataCloneError if a part of it cannot be copied (a function, …)
  */
 export function copyOf(value: unknown): unknown {
   return isReference(value) ? copyReference(value, new Map()) : value
@@ -71,23 +71,23 @@ function copyReference(source: object, copies: Map<object, object>): object {
 
 function copyDatum(source: object): object {
   if (Buffer.isBuffer(source)) return Buffer.from(source)
-  // Dates are common, and this is many times as fast.
+  // Dates are common, and this is many times as fast as `structuredClone`.
   return isDate(source) ? new Date(source.getTime()) : structuredClone(source)
 }
 
-/** `__proto__` is a name like any other. */
+/** Sets a property. An assignment to `__proto__` would set the prototype. */
 function define(target: Record<string, unknown>, name: string, value: unknown): void {
   if (name === '__proto__')
     Object.defineProperty(target, name, { value, writable: true, enumerable: true, configurable: true })
   else target[name] = value
 }
 
-/** Functions and symbols cannot be copied. */
+/** Refuses functions and symbols, for which `structuredClone` throws. */
 function plain(value: unknown): unknown {
   return typeof value === 'function' || typeof value === 'symbol' ? structuredClone(value) : value
 }
 
-/** Whether a value has an identity: whether two callers could notice that they share it. */
+/** Whether a value has an identity, so that two callers could notice that they share it. */
 export function isReference(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
@@ -106,7 +106,7 @@ const COPIED: ReadonlySet<unknown> = new Set(
   ].map(({ prototype }) => prototype),
 )
 
-/** Whether {@link copyOf} makes an equal copy. It does of data, but not of an instance of a program's own class. */
+/** Whether {@link copyOf} makes an equal copy. It does so for data, but not for an instance of a custom class. */
 export function isCopyable(root: unknown): boolean {
   const open = [root]
   const met = new Set<object>()
@@ -124,7 +124,7 @@ export function isCopyable(root: unknown): boolean {
   return true
 }
 
-/** Freezes plain objects and arrays. `false` if there is anything else, which freezing does not make constant. */
+/** Freezes plain objects and arrays at any depth. `false` if there is anything else: freezing does not protect it. */
 function freezeDeeply(root: object): boolean {
   return freezeTree(root, 0) || freezeGraph(root)
 }
@@ -133,8 +133,8 @@ function freezeDeeply(root: object): boolean {
 const DEEPEST = 100
 
 /**
- * Freezes a tree of plain data on one walk, which decoded values usually are. `false` if it is none, or too deep: an
- * object that is frozen already may be part of a cycle. Then not all of it has been frozen.
+ * Freezes a tree of plain data, such as most decoded values, in one walk. `false` if it meets anything but plain data,
+ * is too deep, or meets an object that is frozen already and may be part of a cycle. Only a part is then frozen.
  */
 function freezeTree(node: object, depth: number): boolean {
   if (depth > DEEPEST || !Object.isExtensible(node)) return false
@@ -148,7 +148,7 @@ function freezeTree(node: object, depth: number): boolean {
   }
   if (!isPlain(node)) return false
   Object.freeze(node)
-  // `for … in` keeps to V8's enumeration cache, where Object.values makes an array for every object.
+  // `for … in` uses V8's enumeration cache; Object.values would allocate an array for every object.
   for (const name in node) {
     const part = (node as Record<string, unknown>)[name]
     if (isReference(part) && !freezeTree(part, depth + 1)) return false
@@ -161,7 +161,7 @@ function freezeGraph(root: object): boolean {
   let metFrozen: Set<object> | undefined
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (Object.isFrozen(next)) {
-      // Frozen by this walk, or by others, who may not have frozen what it contains.
+      // This walk froze it, or other code did, and may not have frozen its content.
       if (metFrozen?.has(next)) continue
       metFrozen ??= new Set()
       metFrozen.add(next)

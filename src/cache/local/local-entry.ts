@@ -10,8 +10,8 @@ import type { LocalTimes } from './local-times.ts'
  * A decoded value that may be served without a round trip. Times are whole milliseconds of this process's monotonic
  * clock, rounded toward a miss.
  *
- * There may be a hundred thousand entries, so each is one object beside its value, its numbers are ones that V8 keeps
- * in place, and it refers to what many entries share ({@link GenerationSet}).
+ * There may be a hundred thousand entries. So each is one object beside its value, its numbers are ones that V8 stores
+ * in the object, and entries with the same generations share one {@link GenerationSet}.
  */
 export class LocalEntry implements IsolatedValue, CopyTimes, EntryTimes {
   readonly value: unknown
@@ -22,21 +22,21 @@ export class LocalEntry implements IsolatedValue, CopyTimes, EntryTimes {
   readonly staleWhileRevalidateMs: number
   readonly staleIfErrorMs: number
   readonly loadCostMs: number
-  /** When its load began; `undefined` where that is not known. */
+  /** When its load began; `undefined` if that is not known. */
   readonly bornMs: number | undefined
   /** When it is no longer fresh. */
   readonly freshUntilMs: number
   readonly servableUntilMs: number
-  /** Until when somebody may be loading a newer value. */
+  /** The end of its lease: until then, the holder may be loading a newer value. */
   readonly leasedUntilMs: number
   readonly generationSet: GenerationSet
   readonly epoch: number
-  /** Until when the local tier takes it for recently used. */
+  /** Until when the local tier counts it as recently used. */
   recentUntilMs = 0
-  /** How many removals by pattern it has been compared with. */
+  /** The number of removals by pattern that it has been compared with. */
   removalsSeen = 0
   readonly #keptUntilMs: number | undefined
-  /** What every caller gets where all get the same: a promise that has long been settled. */
+  /** The settled promise that every caller gets, if all get the same value. */
   #answer: Promise<unknown> | undefined
 
   /** @param facts `undefined` for a plain value */
@@ -64,12 +64,12 @@ export class LocalEntry implements IsolatedValue, CopyTimes, EntryTimes {
     this.epoch = epoch
   }
 
-  /** Whether it is a value without an envelope, which is bound to no generation. */
+  /** Whether it is not a cache entry but a plain value, which is bound to no generation. */
   get isPlain(): boolean {
     return this.stamp === undefined
   }
 
-  /** Until when it may be served while a new value is loaded, whichever copy of it. */
+  /** Until when the entry itself, and not only this copy, may be served while a new value is loaded. */
   get staleWhileRevalidateUntilMs(): number {
     return this.freshUntilMs + this.staleWhileRevalidateMs
   }
@@ -83,26 +83,26 @@ export class LocalEntry implements IsolatedValue, CopyTimes, EntryTimes {
     return this.staleIfErrorMs > 0 ? this.freshUntilMs + this.staleIfErrorMs : 0
   }
 
-  /** Whether this request should have it loaded anew although it is fresh (XFetch). */
+  /** Whether this request should refresh the entry although it is fresh (XFetch). */
   wantsEarlyRefresh(beta: number, nowMs: number, random: Random): boolean {
     const leftMs = this.freshUntilMs - nowMs
     if (!this.#mayRefreshEarly(leftMs, beta, nowMs)) return false
     return isDueEarly(leftMs, this.loadCostMs, beta, random)
   }
 
-  /** How likely {@link wantsEarlyRefresh} is to say yes, from 0 to 1. */
+  /** The probability that {@link wantsEarlyRefresh} returns `true`, from 0 to 1. */
   earlyRefreshChance(beta: number, nowMs: number): number {
     const leftMs = this.freshUntilMs - nowMs
     if (!this.#mayRefreshEarly(leftMs, beta, nowMs)) return 0
     return Math.exp(-leftMs / (beta * this.loadCostMs))
   }
 
-  /** Most requests need no draw: none reaches further than this, and an entry that is being loaded needs no refresh. */
+  /** `false` if even the largest draw would not reach the expiry, or if a newer value is being loaded already. */
   #mayRefreshEarly(leftMs: number, beta: number, nowMs: number): boolean {
     return leftMs < beta * this.loadCostMs * LONGEST_DRAW && nowMs >= this.leasedUntilMs
   }
 
-  /** Whether it depends on a namespace and on these of its tags. A plain value fits any namespace and has no tag. */
+  /** Whether it is bound to a namespace and to these of its tags. A plain value fits any namespace and has no tag. */
   covers(space: KeySpace, tags: readonly string[] | undefined): boolean {
     if (this.isPlain) return tags === undefined || tags.length === 0
     return this.generationSet.covers(space, tags)

@@ -4,12 +4,12 @@ import { PendingReads } from '../keys/pending-reads.ts'
 import type { LocalEntry } from './local-entry.ts'
 import { PatternRemovals } from './pattern-removals.ts'
 
-/** What an entry costs beside its encoded size: map slot, list links, objects. An estimate. */
+/** The estimated memory of an entry beside its key and its encoded value: map slot, list links, objects. */
 const ENTRY_OVERHEAD_BYTES = 200
 
 /**
- * How exactly the order of eviction follows use, in milliseconds. Moving an entry to the end of that order costs as
- * much as finding it, and an entry that is hit a thousand times in this time need not be moved a thousand times.
+ * The precision of the order of eviction, in milliseconds: a hit moves an entry to the end of that order at most once
+ * in this time, since moving an entry costs as much as finding it.
  */
 const RECENCY_MS = 16
 
@@ -20,12 +20,12 @@ export interface LocalBounds {
 }
 
 /**
- * Decoded values in this process. Redis (or the bus) tells which of them may still be served:
+ * Decoded values in this process. Redis (or the bus) announces changes, after which a value is no longer served:
  *
- * - Only the reply to a read enters the tier, never what was written (L1), and only if nothing was heard of the key
+ * - Only the reply to a read enters the tier, never a written value (L1), and only if nothing has touched the key
  *   between the command and its reply: see {@link PendingReads} (L2).
- * - What is read of a key while an own write of it is under way is not kept (L3).
- * - A lost connection or channel begins a new epoch (L5). Entries of an older epoch stay, to be served where the
+ * - A reply is not kept if an own write of its key was in flight at the same time (L3).
+ * - A lost connection or channel begins a new epoch (L5). Entries of an older epoch stay, but are served only if the
  *   source fails and their policy allows that.
  */
 export class LocalTier implements ChangeListener {
@@ -37,10 +37,10 @@ export class LocalTier implements ChangeListener {
   #epoch = 0
 
   /**
-   * @param rootPrefix the prefix of every stored key; it is left out here, so that a lookup makes no new string
-   * @param bounds `undefined` = keeps nothing
-   * @param onEvict called for each entry that is evicted for want of room
-   * @param onKeep called for each entry that is kept from now on
+   * @param rootPrefix the prefix of every stored key; the tier omits it, so that a lookup need not build a string
+   * @param bounds `undefined` to keep nothing
+   * @param onEvict called for each entry that is evicted for lack of room
+   * @param onKeep called for each entry with a stamp that enters the tier
    */
   constructor(
     rootPrefix: string,
@@ -65,13 +65,13 @@ export class LocalTier implements ChangeListener {
     return this.#epoch
   }
 
-  /** Entries that are kept, and what they take by the estimate that bounds them. */
+  /** The number of entries, and their estimated size, to which `maxBytes` applies. */
   get usage(): { readonly entries: number; readonly bytes: number } {
     return { entries: this.#entries?.size ?? 0, bytes: this.#entries?.calculatedSize ?? 0 }
   }
 
   /**
-   * The entry of a key, also one that is stale, invalid or of an older epoch. The order of eviction stays as it is.
+   * The entry of a key, even if it is stale, invalid or of an older epoch. Does not change the order of eviction.
    * @param name the stored key without the root prefix
    */
   peek(name: string): LocalEntry | undefined {
@@ -80,7 +80,7 @@ export class LocalTier implements ChangeListener {
     return this.#isRemoved(name, entry) ? undefined : entry
   }
 
-  /** Whether a removal by pattern that the entry has not been compared with yet removes it. */
+  /** Applies the removals by pattern that the entry has not been compared with yet. Returns whether one deleted it. */
   #isRemoved(name: string, entry: LocalEntry): boolean {
     if (this.#removals.haveRemoved(this.#rootPrefix + name, entry.removalsSeen)) {
       this.#entries?.delete(name)
@@ -90,19 +90,19 @@ export class LocalTier implements ChangeListener {
     return false
   }
 
-  /** An entry has been used. The order of eviction is kept to {@link RECENCY_MS}. */
+  /** Records the use of an entry in the order of eviction, whose precision is {@link RECENCY_MS}. */
   used(name: string, entry: LocalEntry, nowMs: number): void {
     if (nowMs < entry.recentUntilMs) return
     entry.recentUntilMs = Math.floor(nowMs) + RECENCY_MS
     this.#entries?.get(name)
   }
 
-  /** Called before a key is read. The object stands for that read. */
+  /** Must be called before a key is read. The object identifies that read. */
   expect(storedKey: string, read: object = {}): object {
     return this.#reads.begin(storedKey, read)
   }
 
-  /** The last read of a key that is under way, if nothing has touched the key since. */
+  /** The last read of a key, if it is in flight and nothing has touched the key since. */
   expected(storedKey: string): object | undefined {
     return this.#reads.current(storedKey)
   }
@@ -112,7 +112,7 @@ export class LocalTier implements ChangeListener {
     return this.#reads.holds(storedKey, read)
   }
 
-  /** Keeps what was read, if nothing has touched the key since the read began. Returns whether that is so. */
+  /** Keeps the entry that was read, if nothing has touched its key since the read began. Returns whether that is so. */
   keep(storedKey: string, read: object, entry: LocalEntry, bytes: number): boolean {
     if (!this.#reads.end(storedKey, read)) return false
     if (this.#entries === undefined) return true
@@ -126,12 +126,12 @@ export class LocalTier implements ChangeListener {
     return true
   }
 
-  /** A read has ended, and nothing of it is kept. */
+  /** Ends a read whose result is not kept. */
   forget(storedKey: string, read: object): void {
     this.#reads.end(storedKey, read)
   }
 
-  /** A read has not found the entry that is kept: it may not even be served in place of an error any more. */
+  /** Drops the local entry, since a read did not find it valid: it must not be served even if the source fails. */
   drop(storedKey: string): void {
     this.#entries?.delete(this.#name(storedKey))
   }

@@ -1,32 +1,32 @@
 import type { EntryFacts } from '../../codec/envelope/entry-meta.ts'
 
-/** An entry that was created later than this from now, on its server's clock, is stale: another clock wrote it. */
+/** An entry that was created further in the future than this was written by another clock, and is stale (T7). */
 const FUTURE_TOLERANCE_MS = 1_000
 
-/** A lease that ends later than this from now stems from another clock, and counts as free (T7). */
+/** A lease that ends further in the future than this was written by another clock, and counts as free (T7). */
 export const LONGEST_LEASE_MS = 60_000
 
 /** Times of a local entry, in milliseconds of this process's monotonic clock. */
 export interface LocalTimes {
-  /** When its load began; `undefined` where that is not known. */
+  /** When its load began; `undefined` if that is not known. */
   readonly bornMs: number | undefined
   readonly freshUntilMs: number
-  /** Until when this copy may be served where nobody tells of changes; `undefined` where somebody does. */
+  /** Until when this copy may be served if changes are not announced; `undefined` if they are. */
   readonly keptUntilMs: number | undefined
-  /** Until when somebody may be loading a newer value. */
+  /** The end of its lease: until then, the holder may be loading a newer value. */
   readonly leasedUntilMs: number
 }
 
 /** The moment at which an entry was read, on both clocks. */
 export interface ReadMoment {
   readonly nowMs: number
-  /** On the server's clock; `undefined` where that is not known. */
+  /** On the server's clock; `undefined` if that is not known. */
   readonly serverNowMs: number | undefined
 }
 
 /**
- * When an entry may be served, by this process's clock. The times in the entry are those of its server's.
- * @param leaseMs until when somebody may be loading a newer value, on the server's clock
+ * Converts the times of an entry from its server's clock to this process's clock.
+ * @param leaseMs the end of its lease, on the server's clock
  * @param keptUntilMs as {@link LocalTimes.keptUntilMs}
  */
 export function localTimes(
@@ -45,7 +45,7 @@ export function localTimes(
   return { bornMs: nowMs - ageMs, freshUntilMs: nowMs + leftMs, keptUntilMs, leasedUntilMs }
 }
 
-/** Until when a copy may be served where nobody tells of changes. */
+/** Until when a copy may be served if changes are not announced; `undefined` if they are. */
 export function keptUntil(localTtlMs: number, nowMs: number, believedUntilMs: number): number | undefined {
   return localTtlMs === Number.POSITIVE_INFINITY ? undefined : Math.min(nowMs + localTtlMs, believedUntilMs)
 }

@@ -1,10 +1,10 @@
-/** Most removals that are remembered. An entry that was not looked at since is taken for removed. */
+/** The most removals that are remembered. An entry that was not compared with a forgotten one counts as removed. */
 const MOST_REMOVALS = 1_000
 
 /**
- * Removals by pattern, remembered in place of being carried out: walking a tier of a million entries would block the
- * event loop for most of a second. An entry is compared with the removals that it has not seen when it is next looked
- * up, so a removal takes effect at once and costs nothing for entries that nobody asks for.
+ * Removals by pattern, which are remembered and not carried out: a walk over a tier of a million entries would block
+ * the event loop for most of a second. A lookup of an entry compares it with the removals since its last comparison. So
+ * a removal takes effect at once, and costs nothing for entries that are never looked up.
  */
 export class PatternRemovals {
   /** The oldest first. */
@@ -13,7 +13,7 @@ export class PatternRemovals {
   /** The count of the last removal that is no longer remembered. */
   #forgotten = 0
 
-  /** Removals so far. */
+  /** The number of removals so far. */
   get count(): number {
     return this.#count
   }
@@ -22,7 +22,7 @@ export class PatternRemovals {
     this.#count++
     const last = this.#removals.at(-1)
     if (last?.matches === matches) {
-      // The same removal, at its end: entries that were kept since it began are compared with it again.
+      // The end of the same removal: entries that entered since it began must be compared with it too.
       last.count = this.#count
       return
     }
@@ -30,7 +30,7 @@ export class PatternRemovals {
     if (this.#removals.length > MOST_REMOVALS) this.#forgotten = this.#removals.shift()?.count ?? 0
   }
 
-  /** Whether a removal after the first `seen` ones removes this key. */
+  /** Whether a removal later than the first `seen` ones removes this key. */
   haveRemoved(storedKey: string, seen: number): boolean {
     if (seen < this.#forgotten) return true
     for (let index = this.#removals.length - 1; index >= 0; index--) {

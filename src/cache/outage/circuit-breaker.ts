@@ -1,18 +1,18 @@
 import { CacheError, isSilence } from '../../foundation/cache-error.ts'
 import type { Clock } from '../../foundation/clock.ts'
 
-/** `'closed'`: commands are sent; `'open'`: none is; `'half-open'`: the next ones find out whether Redis answers again. */
+/** `'closed'`: commands are sent; `'open'`: they are refused; `'half-open'`: some test whether Redis answers again. */
 export type CircuitState = 'closed' | 'open' | 'half-open'
 
-/** Failures in a row that open the circuit. */
+/** The number of consecutive failures that opens the circuit. */
 const FAILURES_TO_OPEN = 5
-/** How long an open circuit waits before it lets commands try. */
+/** The time for which an open circuit refuses all commands. */
 const PAUSE_MS = 1_000
 
 /**
- * Spares callers the wait for a Redis that does not answer (Nygard, "Release It!"). After five failures in a row nothing
- * is sent for a second. Then the commands of one tick try together, since a read asks for an entry and its generations
- * at once. After a new connection the next command may try without waiting.
+ * A circuit breaker, which spares callers the wait for a Redis that does not answer (Nygard, "Release It!"). After five
+ * failures in a row it refuses all commands for a second. Then it admits a trial: all commands that are sent together,
+ * since a read asks for an entry and its generations at once. A new connection makes the trial possible at once.
  */
 export class CircuitBreaker {
   readonly #clock: Clock
@@ -31,13 +31,13 @@ export class CircuitBreaker {
     return this.#state
   }
 
-  /** Whether the next command would be let through. */
+  /** Whether the next command would be admitted. */
   get isAdmitting(): boolean {
     if (this.#state === 'closed' || this.#isTrying) return true
     return this.#clock.monotonicMs() - this.#openedAtMs >= PAUSE_MS
   }
 
-  /** @throws CacheError `CACHE_UNAVAILABLE` where the circuit is open */
+  /** @throws CacheError `CACHE_UNAVAILABLE` if the circuit is open */
   admit(): void {
     if (this.#state === 'closed' || this.#isTrying) return
     if (!this.isAdmitting) {
@@ -46,7 +46,7 @@ export class CircuitBreaker {
     this.#openedAtMs = this.#clock.monotonicMs()
     this.#enter('half-open')
     this.#isTrying = true
-    // A microtask, not a tick: callers that follow one another in microtasks would never let the trial end.
+    // A microtask and not `nextTick`, which callers that follow one another in microtasks would hold up for ever.
     queueMicrotask(this.#endTrial)
   }
 
@@ -66,7 +66,7 @@ export class CircuitBreaker {
     this.#enter('open')
   }
 
-  /** A connection was made: the next command may try. */
+  /** A new connection was made, so the next command is admitted as a trial. */
   connected(): void {
     this.#failures = 0
     if (this.#state === 'open') this.#openedAtMs = Number.NEGATIVE_INFINITY

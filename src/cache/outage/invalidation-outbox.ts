@@ -1,32 +1,32 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { Clock } from '../../foundation/clock.ts'
 
-/** Most keys and generations that wait. Past it, the generation of the whole cache takes the place of all of them. */
+/** The most pending invalidations. If there are more, one new generation for the whole cache replaces all of them. */
 const MOST_WAITING = 1_000
-/** Invalidations that were acknowledged this long ago are sent again to a server that may have forgotten them. */
+/** Invalidations that Redis acknowledged within this time are sent again if the server may have forgotten them. */
 const RECENT_MS = 10_000
 const MOST_RECENT = 1_000
-/** One that failed is sent again this long after, unless somebody waits for it. */
+/** A failed invalidation is sent again after this time, or at once if a command depends on it. */
 const RETRY_AFTER_MS = 500
 
-/** What an invalidation does: it removes a key, or replaces a generation. */
+/** The kind of an invalidation: it removes a key, or replaces a generation. */
 type Kind = 'key' | 'generation'
 
-/** An invalidation that waits. */
+/** A pending invalidation. */
 interface Waiting {
   readonly kind: Kind
-  /** Set while it is being sent. */
+  /** Set while the invalidation is in flight. */
   delivery: Promise<void> | undefined
-  /** When it last failed. */
+  /** The time of the last failure; `-Infinity` if there was none. */
   failedAtMs: number
 }
 
 /**
- * Invalidations that Redis has not acknowledged, or may have forgotten. A key waits to be removed, a tag or a namespace
- * for a new generation. Whatever depends on something that waits is not read before that has been delivered.
+ * Invalidations that Redis has not acknowledged, or may have forgotten. A pending one removes a key, or gives a tag or
+ * a namespace a new generation. No command on its key is sent before it has been delivered.
  *
- * Memory is bounded: past a thousand, the generation of the whole cache is replaced, which invalidates everything. The
- * outbox dies with the process.
+ * Memory is bounded: more than a thousand pending invalidations become one new generation for the whole cache, which
+ * invalidates everything. The outbox is lost when the process ends.
  */
 export class InvalidationOutbox {
   readonly #rootGenerationKey: string
@@ -34,13 +34,13 @@ export class InvalidationOutbox {
   readonly #generationTtlMs: () => number
   readonly #onAdd: (storedKey: string) => void
   readonly #waiting = new Map<string, Waiting>()
-  /** By key, the oldest first. */
+  /** The invalidations that Redis acknowledged recently, by key, the oldest first. */
   readonly #recent = new Map<string, { readonly kind: Kind; readonly atMs: number }>()
   #hasForgottenRecent = false
 
   /**
-   * @param generationTtlMs time to live of a new generation
-   * @param onAdd called for everything that waits from now on: what this process knows of it is out of date
+   * @param generationTtlMs returns the time to live of a new generation
+   * @param onAdd called for each invalidation that becomes pending: what this process knows of its key is out of date
    */
   constructor(
     rootGenerationKey: string,
@@ -58,12 +58,12 @@ export class InvalidationOutbox {
     return this.#waiting.size === 0
   }
 
-  /** How many invalidations wait. */
+  /** The number of pending invalidations. */
   get size(): number {
     return this.#waiting.size
   }
 
-  /** Whether the removal of this key, or a new generation under it, waits. */
+  /** Whether an invalidation of this key, or a new generation under it, is pending. */
   has(storedKey: string): boolean {
     return this.#waiting.has(storedKey)
   }
@@ -75,7 +75,7 @@ export class InvalidationOutbox {
     this.addEverything()
   }
 
-  /** The generation of the whole cache is to be replaced. */
+  /** Adds a new generation for the whole cache, which invalidates everything. */
   addEverything(): void {
     this.#wait('generation', this.#rootGenerationKey)
   }
@@ -85,12 +85,12 @@ export class InvalidationOutbox {
     this.#onAdd(storedKey)
   }
 
-  /** A removal by pattern was acknowledged. It can only be repeated by invalidating everything. */
+  /** Redis acknowledged a removal by pattern, which can only be repeated by invalidating everything. */
   deliveredEverything(): void {
     this.delivered('generation', [this.#rootGenerationKey])
   }
 
-  /** An invalidation was acknowledged. */
+  /** Redis acknowledged these invalidations. */
   delivered(kind: Kind, storedKeys: readonly string[]): void {
     const atMs = this.#clock.monotonicMs()
     for (const storedKey of storedKeys) {
@@ -105,9 +105,9 @@ export class InvalidationOutbox {
     }
   }
 
-  /** A server may have forgotten what it acknowledged lately: all of that waits again. */
+  /** A server may have forgotten what it acknowledged recently, so all of that becomes pending again. */
   repeatRecent(): void {
-    // However long the server was away: what counts is the time before that.
+    // Their age is not checked again, since the server may have been away for long.
     for (const [storedKey, { kind }] of this.#recent) this.add(kind, [storedKey])
     if (this.#hasForgottenRecent) this.addEverything()
     this.#hasForgottenRecent = false
@@ -115,9 +115,10 @@ export class InvalidationOutbox {
   }
 
   /**
-   * Sends what waits, each by itself: one that fails holds up no other, and is not sent again at once.
-   * @param storedKeys what is waited for, and sent in any case. @default all
-   * @throws CacheError where one of those that are waited for is not acknowledged; it goes on waiting
+   * Sends the pending invalidations, each as its own command, so that a failed one does not delay the others. One that
+   * has just failed is skipped, unless its key is in `storedKeys`.
+   * @param storedKeys the keys whose invalidations are awaited. @default all
+   * @throws CacheError if Redis does not acknowledge one that is awaited; it stays pending
    */
   async deliver(tier: SharedTier, storedKeys?: readonly string[]): Promise<void> {
     const all = new Map<string, Promise<void>>()
@@ -128,7 +129,7 @@ export class InvalidationOutbox {
       if (!isWanted) continue
       if (waiting.delivery === undefined) {
         waiting.delivery = this.#deliver(tier, storedKey, waiting)
-        // Not all of them are waited for.
+        // The caller does not await all of them.
         waiting.delivery.catch(() => {})
       }
       all.set(storedKey, waiting.delivery)
@@ -147,7 +148,7 @@ export class InvalidationOutbox {
       waiting.failedAtMs = this.#clock.monotonicMs()
       throw error
     }
-    // Unless it was added anew meanwhile.
+    // It stays pending if it was added again meanwhile.
     if (this.#waiting.get(storedKey) === waiting) this.#waiting.delete(storedKey)
     this.delivered(waiting.kind, [storedKey])
   }

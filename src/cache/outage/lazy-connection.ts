@@ -3,13 +3,13 @@ import type { CacheBackend } from '../../contract/cache-backend.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { Timers } from '../../foundation/clock.ts'
 
-/** Pause before the first retry of opening a backend; it doubles with each retry, up to the longest. */
+/** The pause before the first retry; it doubles with each retry, up to the longest pause. */
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 2_000
 
 /**
- * Opens a backend with its first use, and retries for as long as that fails. Callers wait for the first attempt only;
- * after that Redis counts as away until it is open.
+ * Opens a backend on its first use, and retries until that succeeds. Callers wait for the first attempt only. If it
+ * fails, Redis counts as unavailable until a retry succeeds.
  */
 export class LazyConnection {
   readonly #backend: CacheBackend
@@ -32,7 +32,7 @@ export class LazyConnection {
     return this.#state === 'open'
   }
 
-  /** `undefined` if it is open; else a promise that settles within the time that connecting may take. */
+  /** `undefined` if the backend is open; else a promise that settles within the time that connecting may take. */
   opened(): Promise<void> | undefined {
     switch (this.#state) {
       case 'open':

@@ -12,26 +12,26 @@ import type { Timers } from '../../foundation/clock.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { InvalidationOutbox } from './invalidation-outbox.ts'
 
-/** What waits is sent again this long after a failure, also where nobody asks for anything. */
+/** Pending invalidations are sent again after this time, even if no command is. */
 const REDELIVERY_MS = 500
 
-/** What a {@link ResilientTier} is made of. */
+/** The parts of a {@link ResilientTier}. */
 export interface ResilientParts {
   readonly tier: SharedTier
   readonly breaker: CircuitBreaker
   readonly outbox: InvalidationOutbox
   readonly timers: Timers
-  /** Resolves when the tier is open; rejects, within a bound, where it cannot be opened. */
+  /** Resolves when the tier is open; rejects, within a bound, if it cannot be opened. `undefined` if it is open. */
   readonly opened: () => Promise<void> | undefined
   readonly isOpen: () => boolean
 }
 
 /**
- * A shared tier that may be away.
+ * A shared tier that may be unavailable.
  *
- * Every command passes one gate: the tier is opened, the circuit admits the command, and an own
- * invalidation of the key that Redis has not acknowledged goes first. So this process never reads or stores a value
- * that it has invalidated, and an invalidation that cannot be delivered holds up nothing but what it invalidates.
+ * Every command passes one gate: the tier is opened, the circuit breaker admits the command, and a pending invalidation
+ * of its key is sent first. So this process never reads or stores a value that it has invalidated. An invalidation that
+ * cannot be delivered delays only commands on its own key.
  */
 export class ResilientTier implements SharedTier {
   readonly #parts: ResilientParts
@@ -43,7 +43,7 @@ export class ResilientTier implements SharedTier {
     this.#tier = parts.tier
   }
 
-  /** The tier itself, for those who only look: they deliver nothing, and none of their failures counts. */
+  /** The tier without the gate, for diagnostics: they deliver no invalidations, and their failures do not count. */
   get bare(): SharedTier {
     return this.#tier
   }
@@ -85,8 +85,9 @@ export class ResilientTier implements SharedTier {
   }
 
   /**
-   * The gate: `undefined` where a command on these keys may be sent at once, as a rule; otherwise resolves when it may.
-   * @throws CacheError where it may not; the promise rejects with one, too
+   * The gate: `undefined` if a command on these keys may be sent at once, which is the usual case; otherwise a promise
+   * that resolves when it may.
+   * @throws CacheError if the command must not be sent (or the promise rejects with it)
    */
   #ready(storedKeys: readonly string[]): Promise<void> | undefined {
     const { breaker, isOpen, opened, outbox } = this.#parts
@@ -99,7 +100,7 @@ export class ResilientTier implements SharedTier {
     return opening === undefined ? undefined : opening.then(() => this.#deliverFirst(storedKeys))
   }
 
-  /** Sends all that waits, and waits for what concerns these keys. */
+  /** Sends all pending invalidations, and awaits those of these keys. */
   #deliverFirst(storedKeys: readonly string[]): Promise<void> | undefined {
     const { outbox } = this.#parts
     if (outbox.isEmpty) return undefined
@@ -110,15 +111,15 @@ export class ResilientTier implements SharedTier {
     return undefined
   }
 
-  /** Whether a read of this key needs nothing done before: the tier is open, the circuit closed, nothing of it waits. */
+  /** Whether this key may be read at once: the tier is open, the circuit closed, no invalidation of the key pending. */
   isClearFor(storedKey: string): boolean {
     const { breaker, isOpen, outbox } = this.#parts
     return isOpen() && breaker.state === 'closed' && (outbox.isEmpty || !outbox.has(storedKey))
   }
 
   /**
-   * As {@link read}, for a key that {@link isClearFor}: no promise is made beside that of the read. The caller tells what
-   * came of it by {@link answered} or {@link failed}.
+   * As {@link read}, for a key that {@link isClearFor} accepts. It creates no promise beside that of the read. The
+   * caller must report the result by {@link answered} or {@link failed}.
    */
   readAtOnce<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
     return this.#tier.read(storedKey, outcome)
@@ -165,7 +166,7 @@ export class ResilientTier implements SharedTier {
     return this.#send([storedKey], () => this.#tier.capture(storedKey, ttlMs))
   }
 
-  /** Outside the gate: where nobody has to be told nothing is sent, which says nothing about Redis. */
+  /** Bypasses the gate: without a bus nothing is sent, so success would not show that Redis answers. */
   announce(storedKeys: readonly string[]): Promise<void> {
     return this.#tier.announce(storedKeys)
   }
@@ -174,7 +175,7 @@ export class ResilientTier implements SharedTier {
     return this.#send([], () => this.#tier.reclaim(prefix, generation, signal))
   }
 
-  /** A value that was not acknowledged must not be found, nor the one before it. */
+  /** If Redis does not acknowledge the write, the key is removed, since neither value may be read any more. */
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {
     return this.#change('key', [storedKey], () => this.#tier.write(storedKey, entry, ttlMs))
   }
@@ -187,7 +188,7 @@ export class ResilientTier implements SharedTier {
     return this.#change('generation', [storedKey], () => this.#tier.bump(storedKey, ttlMs))
   }
 
-  /** A pattern cannot be kept: where it fails, everything is invalidated. */
+  /** The outbox cannot hold a pattern, so a failed removal invalidates the whole cache. */
   async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
     try {
       const removed = await this.#send([], () => this.#tier.removeMatching(pattern, options))
@@ -202,12 +203,12 @@ export class ResilientTier implements SharedTier {
     }
   }
 
-  /** Sends what waits, if anything does. */
+  /** Schedules the delivery of pending invalidations, if there are any. */
   deliver(): void {
     if (!this.#parts.outbox.isEmpty) this.#deliverLater()
   }
 
-  /** A change that is not acknowledged goes to the outbox. */
+  /** Sends a change. If Redis does not acknowledge it, the outbox gets an invalidation of its keys. */
   async #change<Result>(
     kind: 'key' | 'generation',
     storedKeys: readonly string[],
@@ -225,7 +226,7 @@ export class ResilientTier implements SharedTier {
     }
   }
 
-  /** Whatever this process does next, what waits is sent: other processes may be reading it. */
+  /** Sends pending invalidations even if this process sends nothing else: other processes may read the old values. */
   #deliverLater(): void {
     if (this.#isDeliveryDue) return
     this.#isDeliveryDue = true
@@ -240,7 +241,7 @@ export class ResilientTier implements SharedTier {
 
   async #send<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
     const { breaker } = this.#parts
-    // A command that the open circuit refuses tells nothing of Redis, and so does not count.
+    // Outside the `try`: a command that the open circuit refuses says nothing about Redis, and must not count.
     const waiting = this.#ready(storedKeys)
     try {
       if (waiting !== undefined) await waiting

@@ -6,7 +6,7 @@ import type { LoadRequest } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ShadowVerification } from '../monitoring/shadow-verification.ts'
 
-/** What follows a hit: an early refresh, a verification, or both. */
+/** The background work that follows a hit: an early refresh, a verification, or both. */
 export interface FollowUp {
   readonly isRefresh: boolean
   readonly isVerification: boolean
@@ -28,7 +28,7 @@ export class HitFollowUps {
     this.#sampler = new Sampler(policies.verifySample, core.random)
   }
 
-  /** @param early what the call says of early refresh, over the namespace's policy */
+  /** @param early the option of the call, which overrides the namespace's policy */
   of(entry: LocalEntry, early: GetOrSetOptions['earlyRefresh'], nowMs: number): FollowUp | undefined {
     return this.ofBeta(entry, early === undefined ? this.#policies.earlyBeta : early ? early.beta : 0, nowMs)
   }
@@ -39,7 +39,7 @@ export class HitFollowUps {
     return isRefresh || isVerification ? { isRefresh, isVerification } : undefined
   }
 
-  /** Starts what follows. A failure is told by the event `background-error`. */
+  /** Starts the background work. A failure becomes a `background-error` event. */
   start(entry: LocalEntry, { isRefresh, isVerification }: FollowUp, request: () => LoadRequest): void {
     try {
       if (isRefresh) this.#flights.refreshEarly(request(), entry)
@@ -49,12 +49,12 @@ export class HitFollowUps {
     }
   }
 
-  /** As {@link start}, where the request was made already. */
+  /** As {@link start}, for a request that exists already. */
   startFor(entry: LocalEntry, followUp: FollowUp, request: LoadRequest): void {
     this.start(entry, followUp, () => request)
   }
 
-  /** A flight ended with a hit: what is due early, its course has seen to. */
+  /** A flight ended with a hit. The flight handles an early refresh itself, so only a verification may follow. */
   afterFlight(entry: LocalEntry, request: LoadRequest): void {
     if (this.#sampler.takes()) this.#verification.verify(request, entry)
   }

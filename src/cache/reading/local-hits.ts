@@ -3,11 +3,11 @@ import { servable } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 
-/** What the local tier can answer of one namespace: no round trip, and no promise of its own. */
+/** Looks up the entries of one namespace in the local tier, synchronously and without a round trip. */
 export class LocalHits {
   readonly #core: CacheCore
   readonly #space: KeySpace
-  /** What the names in the local tier begin with: nothing at the root, else the namespace. */
+  /** The prefix of this namespace's names in the local tier; empty for the root. */
   readonly #prefix: string
   readonly #isRoot: boolean
   #hitAtMs = 0
@@ -24,7 +24,7 @@ export class LocalHits {
     return this.#hitAtMs
   }
 
-  /** The entry that may be served now. */
+  /** The local entry, if it may be served now. */
   fresh(key: string, tags: readonly string[] | undefined): LocalEntry | undefined {
     const name = this.#nameOf(key)
     const { local } = this.#core
@@ -38,7 +38,7 @@ export class LocalHits {
     return entry
   }
 
-  /** The entry that may be served while a new value is loaded. */
+  /** The local entry, if it may be served while a new value is loaded. */
   stale(key: string, tags: readonly string[] | undefined): LocalEntry | undefined {
     const entry = this.#core.local.peek(this.#nameOf(key))
     if (entry === undefined) return undefined
@@ -49,7 +49,7 @@ export class LocalHits {
     return entry.covers(this.#space, tags) ? entry : undefined
   }
 
-  /** Hands out the entry that {@link fresh} has just found. */
+  /** Counts the hit that {@link fresh} has just found, and returns its value. */
   serve<T>(key: string, entry: LocalEntry): Promise<T> {
     this.count(key)
     return entry.handOut<T>()

@@ -25,7 +25,7 @@ import { LocalHits } from './local-hits.ts'
 import { type Answers, PendingRead, type Question } from './pending-read.ts'
 import type { SlowReads } from './slow-reads.ts'
 
-/** What {@link NamespaceReads} are made of. */
+/** The parts of {@link NamespaceReads}. */
 export interface NamespaceReadsParts {
   readonly core: CacheCore
   readonly flights: Flights
@@ -36,10 +36,10 @@ export interface NamespaceReadsParts {
   readonly policies: Policies
 }
 
-/** What a read may be asked beside the options of `getOrSet`. */
+/** Settings of a read beyond the options of `getOrSet`. */
 export type ReadExtras = Pick<LoadRequest, 'accepts' | 'shared' | 'replaces'>
 
-/** Reads the entries of one namespace: from this process, from Redis, or by loading them. */
+/** Reads the entries of one namespace: from the local tier, from Redis, or by loading them. */
 export class NamespaceReads {
   readonly hits: LocalHits
   readonly followUps: HitFollowUps
@@ -70,7 +70,7 @@ export class NamespaceReads {
     options: GetOrSetOptions | undefined,
     extras?: ReadExtras,
   ): Promise<T> {
-    // A key with an entry has been checked before.
+    // A key that has an entry was validated before.
     if (typeof key === 'string') {
       const entry = this.hits.fresh(key, options?.tags)
       if (entry !== undefined && !options?.signal?.aborted) {
@@ -87,7 +87,7 @@ export class NamespaceReads {
     this.followUps.start(entry, followUp, () => this.request(...call))
   }
 
-  /** As {@link getOrSet}, where the local tier has no fresh entry. */
+  /** As {@link getOrSet}, for a key without a fresh entry in the local tier. */
   getOrLoad<T>(
     key: string,
     loader: Loader<unknown>,
@@ -110,7 +110,7 @@ export class NamespaceReads {
     }
   }
 
-  /** A caller with a signal or a timeout reads like any other, and is attended to if the read is slow. */
+  /** Sends the read. If it is slow, a caller with a signal or a timeout goes on to a flight, which honours them. */
   #send(request: LoadRequest): Promise<unknown> {
     const { calledAtMs, policies } = request
     if (calledAtMs === undefined) return PendingRead.of(this.#core, request, this.#getOrSetAnswers)
@@ -120,7 +120,7 @@ export class NamespaceReads {
     )
   }
 
-  /** What the local tier holds past its time to live, and may be served while it is loaded anew. */
+  /** The expired local entry, if it may be served meanwhile. Starts the load of a new value, if no lease is held. */
   #staleFor(request: LoadRequest, tags: readonly string[] | undefined): LocalEntry | undefined {
     const stale = this.hits.stale(request.key, tags)
     if (stale === undefined || !isAccepted(stale.value, request.accepts)) return undefined
@@ -138,7 +138,7 @@ export class NamespaceReads {
     return value
   }
 
-  /** What becomes of a pending read for a `getOrSet`. */
+  /** How a pending read answers a `getOrSet`. */
   readonly #getOrSetAnswers: Answers<LoadRequest, unknown> = {
     fresh: (request, entry, nowMs) => {
       request.shared?.decided(request.storedKey)
@@ -149,11 +149,11 @@ export class NamespaceReads {
     },
     other: (request, read) => {
       const { shared, signal, storedKey } = request
-      // A caller that has left starts no flight, which would tell the batch.
+      // A caller whose signal has aborted starts no flight, so no flight reports a decision to its batch.
       if (signal?.aborted) shared?.decided(storedKey)
       const flight = this.#flights.get(storedKey)
       const loading = this.#load(request, read)
-      // Nobody tells this load what a flight of others decides.
+      // This caller joined a flight that another caller started, and which does not report to this batch.
       if (flight !== undefined && this.#flights.get(storedKey) === flight) shared?.decided(storedKey)
       return loading
     },
@@ -166,7 +166,7 @@ export class NamespaceReads {
     return handOut<T>(entry)
   }
 
-  /** Loads, whatever is there. */
+  /** Loads the value anew, whatever the cache holds. */
   async refresh<T>(
     key: string,
     loader: Loader<unknown>,
@@ -177,7 +177,7 @@ export class NamespaceReads {
     return (await this.#loads.reload<T>(request)).value
   }
 
-  /** @throws CacheError for what is wrong with the arguments */
+  /** @throws CacheError if an argument is invalid */
   request(
     key: string,
     loader: Loader<unknown>,
@@ -207,9 +207,9 @@ export class NamespaceReads {
   }
 
   /**
-   * The value in Redis. Failures are told, and absorbed where that is wanted.
-   * @param isPastLag whether the value must not be older than an invalidation that was acknowledged anywhere before this
-   * call
+   * The value in Redis. A failure is reported, and absorbed if the failure mode says so.
+   * @param isPastLag whether the result must reflect every invalidation, by any process, that Redis acknowledged before
+   * this call
    */
   read<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
     if (isCacheKey(key)) {
@@ -225,7 +225,7 @@ export class NamespaceReads {
     return this.#getAfterGate<T>(key, isPastLag)
   }
 
-  /** Where the tier has to be opened, or Redis has not been answering. */
+  /** As {@link read}, for an invalid key, or if the tier is not clear for the key (`isClearFor`). */
   #getAfterGate<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
     return this.#core.policy.absorb('get', key, undefined, async () => {
       assertCacheKey(key)
@@ -233,7 +233,7 @@ export class NamespaceReads {
     })
   }
 
-  /** What becomes of a pending read for a `get`. */
+  /** How a pending read answers a `get`. */
   readonly #getAnswers: Answers<Question, unknown> = {
     fresh: ({ key }, entry, nowMs) => this.#sharedHit(key, entry, nowMs),
     other: (question, read) =>
@@ -262,7 +262,7 @@ export class NamespaceReads {
     return undefined
   }
 
-  /** Seconds that the value stays fresh; `undefined` where there is none. @throws CacheError */
+  /** The seconds for which the value stays fresh; `undefined` if there is no value. @throws CacheError */
   async ttl(key: string): Promise<number | undefined> {
     const { clock, tier } = this.#core
     const entry = await this.freshEntry(key)
@@ -272,7 +272,7 @@ export class NamespaceReads {
     return ttlMs === undefined ? undefined : ttlMs / 1_000
   }
 
-  /** The fresh entry, in this process or in Redis. @throws CacheError */
+  /** The fresh entry, from the local tier or from Redis. @throws CacheError */
   async freshEntry(key: string): Promise<LocalEntry | undefined> {
     assertCacheKey(key)
     return this.hits.fresh(key, NO_TAGS) ?? (await this.#entryInRedis(key, false))

@@ -15,74 +15,72 @@ export interface Question extends Wants {
 }
 
 /**
- * What becomes of a {@link PendingRead}. One object answers all questions of its kind. What it throws rejects the
- * caller's promise.
+ * Turns the result of a {@link PendingRead} into the answer for a caller. One object serves all callers of its kind. An
+ * error that it throws rejects the caller's promise.
  */
 export interface Answers<Asked extends Question, Answer> {
-  /** A fresh entry was found that the caller may be served. */
+  /** The read found a fresh entry that this caller may get. */
   fresh(asked: Asked, entry: LocalEntry, nowMs: number): Answer
-  /** Something else was found, or it is still being found out, or the read has failed. */
+  /** The read found anything else, has failed, or its result is not known yet. */
   other(asked: Asked, read: FirstRead): Answer | Promise<Answer>
 }
 
-/** A caller with a promise of its own. */
+/** A caller that has its own promise, and does not share that of the read. */
 class Waiting<Asked extends Question, Answer> implements ImpatientRead {
-  readonly asked: Asked
-  readonly answers: Answers<Asked, Answer>
-  readonly promise: Promise<Answer>
   readonly #read: PendingRead
-  #isAnswered = false
-  #slowReads: SlowReads | undefined
-  #resolve!: (answer: Answer | Promise<Answer>) => void
-  #reject!: (error: unknown) => void
+  readonly #asked: Asked
+  readonly #answers: Answers<Asked, Answer>
+  readonly #slowReads: SlowReads | undefined
+  #resolve: ((answer: Answer | Promise<Answer>) => void) | undefined
+  #reject: ((error: unknown) => void) | undefined
 
-  constructor(read: PendingRead, asked: Asked, answers: Answers<Asked, Answer>) {
+  constructor(
+    read: PendingRead,
+    asked: Asked,
+    answers: Answers<Asked, Answer>,
+    slowReads: SlowReads | undefined,
+    resolve: (answer: Answer | Promise<Answer>) => void,
+    reject: (error: unknown) => void,
+  ) {
     this.#read = read
-    this.asked = asked
-    this.answers = answers
-    this.promise = new Promise<Answer>((resolve, reject) => {
-      this.#resolve = resolve
-      this.#reject = reject
-    })
-  }
-
-  watchedBy(slowReads: SlowReads, nowMs: number, longestMs: number): void {
+    this.#asked = asked
+    this.#answers = answers
     this.#slowReads = slowReads
-    slowReads.watch(this, nowMs, longestMs)
+    this.#resolve = resolve
+    this.#reject = reject
   }
 
-  /** The caller does not wait for the reply any longer: the rest is a matter of patience, which flights attend to. */
+  /** Hands the caller over to a flight, which honours its signal and timeouts. The reply no longer answers it here. */
   slow(): void {
-    this.#isAnswered = true
-    try {
-      this.#resolve(this.#read.handOver(this.asked, this.answers))
-    } catch (error) {
-      this.#reject(error)
-    }
+    this.answer(undefined, 0)
   }
 
   answer(entry: LocalEntry | undefined, nowMs: number): void {
-    if (this.#isAnswered) return
+    const resolve = this.#resolve
+    const reject = this.#reject
+    // Both keep the promise alive, and with it the value: see `PendingRead`.
+    this.#resolve = undefined
+    this.#reject = undefined
     this.#slowReads?.answered(this)
     try {
-      this.#resolve(this.#read.answerTo(this.asked, this.answers, entry, nowMs))
+      resolve?.(this.#read.answerTo(this.#asked, this.#answers, entry, nowMs))
     } catch (error) {
-      this.#reject(error)
+      reject?.(error)
     }
   }
 }
 
 /**
- * The read with which everything begins that the local tier cannot answer.
+ * The first step of every call that the local tier cannot answer.
  *
- * Most reads find a fresh value, and need nothing of what a load needs: no flight, no lease, no timer. So a pending read
- * is one object that asks, stands for its read in the local tier (L2), and is judged in the callback that brings the
- * reply; the caller's promise is that of the read itself. Only what is absent, stale, unusable or in need of another
- * round trip goes on to a flight, which begins with this read.
+ * Most reads find a fresh value, and need no flight, no lease and no timer. So a pending read is a single object: it
+ * sends the read, stands for it in the local tier (L2), and judges the reply in the callback that receives it. The
+ * caller gets the promise of the read itself. Only if the entry is absent, stale, unusable or in need of another round
+ * trip does the call go on to a flight, which begins with this read.
  *
- * Callers of the same key join it as long as nothing has touched the key (L4): whatever touches the key removes the read
- * from the local tier's pending reads, where newcomers look for it. Generations need no such care, since the reply is
- * judged by what is known when it comes.
+ * Callers of the same key join the read as long as nothing has touched the key (L4): an invalidation or an own write
+ * removes the read from the local tier's pending reads, where newcomers look for it. A change of a generation need not
+ * remove it, since the generations are checked when the reply arrives.
  */
 export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
   readonly storedKey: string
@@ -90,14 +88,14 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
   readonly epoch: number
   readonly asked: KeyRead['asked']
   readonly #core: CacheCore
-  /** The first caller's, whose promise is that of the read; `undefined` where all callers have their own. */
+  /** The question of the caller that gets the promise of the read; `undefined` if all callers have their own. */
   #question: Question | undefined
   #answers: Answers<Question, unknown> | undefined
   #others: Waiting<Question, unknown>[] | undefined
   #isUnderWay = true
-  /** Whether somebody goes on with what it finds. */
+  /** Whether a caller may use the judgement after the reply has been handled. */
   #isHandedOver = false
-  /** Whether nothing had touched the key when the reply came. */
+  /** Whether nothing had touched the key when the reply arrived. */
   #wasCurrent = true
   #judgement: Judgement | Promise<Judgement> | undefined
   #failure: unknown
@@ -125,8 +123,9 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
   }
 
   /**
-   * Sends a read, or joins the one of the same key that is under way. One round trip, shared with the other reads of the
-   * tick, and with those of the caller's generations that are not known. Only where the tier is clear for the key.
+   * Sends a read, or joins the read of the same key that is in flight. It takes one round trip, shared with the other
+   * reads of the tick, and with reads of the caller's generations that are not known. The tier must be clear for the
+   * key (`isClearFor`).
    */
   static of<Asked extends Question, Answer>(
     core: CacheCore,
@@ -135,11 +134,11 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
   ): Promise<Answer> {
     const current = core.local.expected(asked.storedKey)
     return current instanceof PendingRead && current.#isUnderWay
-      ? current.#join(asked, answers).promise
+      ? current.#join(asked, answers)
       : PendingRead.#send(core, asked, answers, false)
   }
 
-  /** As {@link of}, for a caller that may lose its patience. */
+  /** As {@link of}, for a caller with a signal or a timeout. */
   static watched<Asked extends Question, Answer>(
     core: CacheCore,
     asked: Asked,
@@ -151,16 +150,15 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
     const current = core.local.expected(asked.storedKey)
     const isUnderWay = current instanceof PendingRead && current.#isUnderWay
     const read = isUnderWay ? current : new PendingRead(core, asked, false)
-    const waiting = read.#join(asked, answers)
-    waiting.watchedBy(slowReads, nowMs, longestMs)
-    // All its callers have promises of their own.
+    const answer = read.#join(asked, answers, slowReads, nowMs, longestMs)
+    // Nobody uses the promise of the read itself: all its callers have their own.
     if (!isUnderWay) read.#begin().catch(() => {})
-    return waiting.promise
+    return answer
   }
 
   /**
-   * A read that joins no other, and believes no generation whose push may still be on its way: what it finds is not
-   * older than an invalidation that was acknowledged anywhere before it began.
+   * Sends a read of its own, and fetches anew each generation whose push might arrive after the reply. So the result
+   * reflects every invalidation, by any process, that Redis acknowledged before the read began.
    */
   static pastLag<Asked extends Question, Answer>(
     core: CacheCore,
@@ -191,11 +189,16 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
   #join<Asked extends Question, Answer>(
     asked: Asked,
     answers: Answers<Asked, Answer>,
-  ): Waiting<Asked, Answer> {
-    const waiting = new Waiting(this, asked, answers)
-    this.#others ??= []
-    this.#others.push(waiting as unknown as Waiting<Question, unknown>)
-    return waiting
+    slowReads?: SlowReads,
+    nowMs = 0,
+    longestMs = 0,
+  ): Promise<Answer> {
+    return new Promise<Answer>((resolve, reject) => {
+      const waiting = new Waiting(this, asked, answers, slowReads, resolve, reject)
+      slowReads?.watch(waiting, nowMs, longestMs)
+      this.#others ??= []
+      this.#others.push(waiting as unknown as Waiting<Question, unknown>)
+    })
   }
 
   get failure(): unknown {
@@ -246,19 +249,19 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
     for (const resolve of this.#onJudged ?? []) resolve(judging)
   }
 
-  /** The first caller's answer goes back with the read. The others have promises of their own. */
+  /** Returns the first caller's answer, as the result of the read. Settles the promises of the other callers. */
   #answerAll(entry: LocalEntry | undefined, nowMs: number): unknown {
     try {
       if (this.#question === undefined || this.#answers === undefined) return undefined
       return this.answerTo(this.#question, this.#answers, entry, nowMs)
     } finally {
       if (this.#others !== undefined) for (const waiting of this.#others) waiting.answer(entry, nowMs)
-      // V8 may have moved this read to its old space, where it would keep the value alive until a full collection.
+      // V8 may have moved this read to its old space. There it would keep the value alive until a full collection.
       if (!this.#isHandedOver) this.#judgement = undefined
     }
   }
 
-  /** A fresh entry that suits one caller may not suit another, who asks for other tags or with another schema. */
+  /** A fresh entry that suits one caller may not suit another one with other tags or another schema. */
   answerTo<Asked extends Question, Answer>(
     asked: Asked,
     answers: Answers<Asked, Answer>,
@@ -269,14 +272,7 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
       entry !== undefined &&
       isBoundToAll(entry, asked.generationKeys) &&
       isAccepted(entry.value, asked.accepts)
-    return suits ? answers.fresh(asked, entry, nowMs) : this.handOver(asked, answers)
-  }
-
-  /** Lets a caller go on with this read, whatever it finds. */
-  handOver<Asked extends Question, Answer>(
-    asked: Asked,
-    answers: Answers<Asked, Answer>,
-  ): Answer | Promise<Answer> {
+    if (suits) return answers.fresh(asked, entry, nowMs)
     this.#isHandedOver = true
     return answers.other(asked, this)
   }

@@ -1,18 +1,18 @@
 import type { Clock, Timers } from '../../foundation/clock.ts'
 
 /**
- * How long a read may take before its caller's signal and timeouts are attended to, in milliseconds. Redis usually
- * answers sooner, and timers and listeners for each call would cost more than the read.
+ * A read is slow after this time, in milliseconds. Only then do its caller's signal and timeouts take effect. Redis
+ * usually answers sooner, and a timer and a listener for each call would cost more than the read.
  */
 const GRACE_MS = 20
 
-/** A read whose caller may lose its patience. */
+/** A read whose caller has a signal or a timeout. */
 export interface ImpatientRead {
-  /** Called when the grace is over, or the earliest timeout of the caller. */
+  /** Called after the grace period or after the caller's shortest timeout, whichever is shorter. */
   slow(): void
 }
 
-/** Watches reads that have to be attended to if they are slow, with one timer for all of them. */
+/** Detects slow reads, with one timer for all of them. */
 export class SlowReads {
   readonly #clock: Clock
   readonly #timers: Timers
@@ -25,14 +25,14 @@ export class SlowReads {
     this.#timers = timers
   }
 
-  /** @param longestMs the earliest timeout of the caller */
+  /** @param longestMs the caller's shortest timeout */
   watch(read: ImpatientRead, nowMs: number, longestMs: number): void {
     const dueMs = nowMs + Math.min(GRACE_MS, longestMs)
     this.#dueMs.set(read, dueMs)
     if (dueMs < this.#nextMs) this.#wakeAt(dueMs, nowMs)
   }
 
-  /** The read has been answered. */
+  /** Stops watching a read that has been answered. */
   answered(read: ImpatientRead): void {
     this.#dueMs.delete(read)
   }

@@ -3,8 +3,8 @@ import type { KeySpace } from '../keys/key-space.ts'
 import type { KnownGeneration } from './known-generation.ts'
 
 /**
- * The generations that an entry is bound to. All entries with the same generations share one such object, so tags cost
- * an entry no memory, and what is worked out for one entry holds for all.
+ * The generations that an entry is bound to. All entries with the same generations share one set, so tags cost an entry
+ * no memory, and a result that is computed for one entry holds for all.
  */
 export class GenerationSet {
   readonly bound: readonly BoundGeneration[]
@@ -13,45 +13,45 @@ export class GenerationSet {
   #isOfSpace = false
   #tags: readonly string[] = []
 
-  /** @param known what this process knows of each, in the same order; empty where nothing is known of any */
+  /** @param known what this process knows of each, in the same order; empty if it knows nothing of any */
   constructor(bound: readonly BoundGeneration[], known: readonly KnownGeneration[]) {
     this.bound = bound
     this.#known = known
   }
 
-  /** Whether every generation is the current one, as far as this process knows. */
+  /** Whether this process believes that every generation is the current one. */
   get isValid(): boolean {
     const known = this.#known
-    // By index: this is asked at every hit.
+    // An indexed loop, since this runs at every hit.
     for (let index = 0; index < known.length; index++) {
       if (!(known[index] as KnownGeneration).isLive) return false
     }
     return true
   }
 
-  /** Whether this process knows of no replaced generation. It may not know the current ones either. */
+  /** Whether this process knows of none that may have been replaced. It may still not know the current ones. */
   get isUnrefuted(): boolean {
     return !this.#known.some(({ isDead }) => isDead)
   }
 
-  /** The generations that this process holds to be the current ones. */
+  /** The generations that this process believes to be the current ones. */
   get believed(): readonly BoundGeneration[] {
     return this.bound.filter((_one, index) => this.#known[index]?.isLive)
   }
 
-  /** The earliest moment at which one of them may no longer be believed, in milliseconds of the monotonic clock. */
+  /** The time until which all of them may be believed, in milliseconds of the monotonic clock. */
   get believedUntilMs(): number {
     let untilMs = Number.POSITIVE_INFINITY
     for (const { believedUntilMs } of this.#known) untilMs = Math.min(untilMs, believedUntilMs)
     return untilMs
   }
 
-  /** Whether it consists of these very objects. */
+  /** Whether the set refers to exactly these objects, in this order. */
   isOf(known: readonly KnownGeneration[]): boolean {
     return known.every((generation, index) => generation === this.#known[index])
   }
 
-  /** Whether a namespace and these of its tags are among them. */
+  /** Whether the set contains the generations of a namespace and of these of its tags. */
   covers(space: KeySpace, tags: readonly string[] | undefined): boolean {
     if (this.#space !== space) this.#workOut(space)
     if (!this.#isOfSpace) return false
@@ -60,14 +60,14 @@ export class GenerationSet {
     return true
   }
 
-  /** An entry is usually read through one namespace, so what the set means there is worked out once. */
+  /** Computes what the set means in one namespace, and remembers it: an entry is usually read through one namespace. */
   #workOut(space: KeySpace): void {
     this.#space = space
     this.#isOfSpace = this.includes(space.generationKeys)
     this.#tags = this.tagsOf(space)
   }
 
-  /** The tags of a namespace that are among them. */
+  /** The tags of a namespace whose generations the set contains. */
   tagsOf(space: KeySpace): readonly string[] {
     const tagPrefix = space.tagKey('')
     return this.bound
@@ -75,7 +75,7 @@ export class GenerationSet {
       .map(({ storedKey }) => storedKey.slice(tagPrefix.length))
   }
 
-  /** Whether all of these generation keys are among them. */
+  /** Whether the set contains the generations under all of these keys. */
   includes(generationKeys: readonly string[]): boolean {
     for (const generationKey of generationKeys) {
       if (!this.bound.some(({ storedKey }) => storedKey === generationKey)) return false
@@ -87,7 +87,7 @@ export class GenerationSet {
 /** The set of a plain value, which is bound to nothing. */
 export const NO_GENERATIONS: GenerationSet = new GenerationSet([], [])
 
-/** Most sets that are shared at a time. */
+/** The most sets that are kept for sharing. */
 const MOST_SETS = 10_000
 
 /** Hands out one {@link GenerationSet} for all entries with the same generations. */

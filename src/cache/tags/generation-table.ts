@@ -11,19 +11,19 @@ import { type GenerationSet, SharedGenerationSets } from './generation-set.ts'
 import { InvalidationLog } from './invalidation-log.ts'
 import { KnownGeneration } from './known-generation.ts'
 
-/** Most generations that are known at a time, and most whose time to live is remembered. */
+/** The most known generations, and the most whose time to live is remembered. */
 const MOST_GENERATIONS = 50_000
 const SHORTEST_TTL_MS = 30 * 86_400_000
-/** Where entries never expire. */
+/** Used if entries never expire. */
 const LONGEST_TTL_MS = 400 * 86_400_000
 
-/** Stands for one read of a generation. */
+/** Identifies one read of a generation. */
 interface PendingGeneration {
-  /** A moment of the log before it was sent. */
+  /** The moment of the log at which the read was sent. */
   readonly askedAt: number
 }
 
-/** A generation whose time to live this process has seen to. */
+/** The last capture of a generation by this process. A capture renews the time to live if less than half is left. */
 interface Renewal {
   readonly atMs: number
   readonly ttlMs: number
@@ -34,10 +34,10 @@ const countsOne = () => 1
 /**
  * The generations of tags and namespaces: what this process knows of them, and how it learns more.
  *
- * - A **fetch** reads a generation. There may be none: what is bound to it is then invalid.
- * - A **capture** reads one before a load or a write that is to be bound to it, and creates it where there is none (G2).
+ * - A **fetch** reads a generation. If there is none, the entries that are bound to it are invalid.
+ * - A **capture** reads one before a load or a write that will be bound to it, and creates it if there is none (G2).
  *
- * Callers share a fetch or a capture that is under way, unless the generation was invalidated since it was sent.
+ * Callers share a fetch or a capture in flight, unless the generation was invalidated since it was sent.
  */
 export class GenerationTable implements ChangeListener {
   readonly #tier: SharedTier
@@ -58,10 +58,10 @@ export class GenerationTable implements ChangeListener {
     this.#tier = tier
     this.#clock = clock
     this.#known = new LRUCache({
-      // Bounded by size: with `max`, lru-cache would allocate all of it at once.
+      // With `max`, lru-cache would allocate memory for all generations at once.
       maxSize: MOST_GENERATIONS,
       sizeCalculation: countsOne,
-      // Whoever holds it would not be told of the next invalidation.
+      // Sets may still refer to it, but the table no longer marks it when the generation is invalidated.
       dispose: (known) => {
         known.isLive = false
         known.isDead = true
@@ -69,22 +69,22 @@ export class GenerationTable implements ChangeListener {
     })
   }
 
-  /** The present moment, as {@link wasInvalidatedSince} understands it. */
+  /** The current moment, for {@link wasInvalidatedSince}. */
   get now(): number {
     return this.#log.now
   }
 
-  /** Time to live of a generation, in milliseconds: twice that of the longest entry met so far (G4). */
+  /** The time to live of a generation, in milliseconds: twice the longest time to live of an entry so far (G4). */
   get ttlMs(): number {
     return this.#ttlMs
   }
 
-  /** The current generation, as far as this process knows; `undefined` where it does not. */
+  /** The current generation; `undefined` if this process does not know it. */
   known(storedKey: string): KnownGeneration | undefined {
     return this.#believed(this.#known.get(storedKey))
   }
 
-  /** As {@link known}, without an effect on the order of eviction. */
+  /** As {@link known}, but does not change the order of eviction. */
   peek(storedKey: string): KnownGeneration | undefined {
     return this.#believed(this.#known.peek(storedKey))
   }
@@ -95,7 +95,7 @@ export class GenerationTable implements ChangeListener {
     return this.#clock.monotonicMs() < known.believedUntilMs ? known : undefined
   }
 
-  /** The set of these generations, if all of them are known here to be the current ones. */
+  /** The set of these generations, if this process knows that all of them are the current ones. */
   resolve(bound: readonly BoundGeneration[]): GenerationSet | undefined {
     const all: KnownGeneration[] = []
     for (const { generation, storedKey } of bound) {
@@ -106,28 +106,28 @@ export class GenerationTable implements ChangeListener {
     return this.#sets.of(bound, all)
   }
 
-  /** The set of these generations, of which `known` was found out, in the same order. */
+  /** @param known what this process knows of each, in the same order */
   setOf(bound: readonly BoundGeneration[], known: readonly KnownGeneration[]): GenerationSet {
     return this.#sets.of(bound, known)
   }
 
   /**
-   * Reads a generation; `undefined` where there is none. One round trip.
-   * @throws CacheError where it cannot be read
+   * Reads a generation, in one round trip; `undefined` if there is none.
+   * @throws CacheError if it cannot be read
    */
   fetch(storedKey: string): Promise<KnownGeneration | undefined> {
     return this.#fetches.join(storedKey, () => this.#fetch(storedKey))
   }
 
-  /** As {@link fetch}, and never shares a read that was sent before. */
+  /** As {@link fetch}, but does not join a read that was sent before. */
   fetchAnew(storedKey: string): Promise<KnownGeneration | undefined> {
     this.#fetches.forget(storedKey)
     return this.fetch(storedKey)
   }
 
   /**
-   * Reads those that are not known, in one tick; whoever needs one of them joins its read. Never rejects: a failure is
-   * told to those who join. `undefined` where all are known.
+   * Reads the generations that are not known, in one tick. A later {@link fetch} of one of them joins its read, and
+   * gets its failure. This promise never rejects; it is `undefined` if all generations are known.
    */
   fetchAll(storedKeys: readonly string[]): Promise<unknown> | undefined {
     let fetching: Promise<unknown>[] | undefined
@@ -151,9 +151,9 @@ export class GenerationTable implements ChangeListener {
   }
 
   /**
-   * The generations that an entry is to be bound to: as this process knows them, else as the server has them, created
-   * there where it has none. One round trip for those that are not known.
-   * @param entryTtlMs how long the entry may be stored
+   * The generations that an entry will be bound to. Redis is asked, in one round trip, for those that this process does
+   * not know, and creates those that do not exist.
+   * @param entryTtlMs the time for which the entry may be stored
    * @throws CacheError
    */
   capture(storedKeys: readonly string[], entryTtlMs: number): Promise<readonly BoundGeneration[]> {
@@ -164,7 +164,7 @@ export class GenerationTable implements ChangeListener {
   async #captureOne(storedKey: string): Promise<BoundGeneration> {
     const known = this.known(storedKey)
     if (known === undefined) return { storedKey, generation: await this.#sendCapture(storedKey) }
-    // Redis is seldom asked for one that is known, and would let it expire. Nobody waits for its renewal.
+    // A known generation is seldom read from Redis, and would expire there. The caller does not wait for the renewal.
     if (!this.#isRenewed(storedKey)) this.#sendCapture(storedKey).catch(() => {})
     return { storedKey, generation: known.generation }
   }
@@ -187,7 +187,7 @@ export class GenerationTable implements ChangeListener {
     })
   }
 
-  /** Whether this process has seen to it that the generation outlives the entries that are bound to it. */
+  /** Whether this process captured the generation so recently that it outlives the entries that are bound to it. */
   #isRenewed(storedKey: string): boolean {
     const renewal = this.#renewals.get(storedKey)
     if (renewal === undefined || renewal.ttlMs < this.#ttlMs) return false
@@ -199,9 +199,9 @@ export class GenerationTable implements ChangeListener {
   }
 
   /**
-   * Takes in what was read. It is believed only if nothing happened to the generation since the read was sent.
+   * Records the result of a read. It is believed only if nothing has touched the generation since the read was sent.
    *
-   * Whatever is handed out stays in the table, live or not, so that it hears of the next invalidation: a generation
+   * The returned object stays in the table, unless it is dead, so that the next invalidation marks it. A generation
    * that is read again is the same object again.
    */
   #learn(storedKey: string, pending: PendingGeneration, generation: string): KnownGeneration {
@@ -223,7 +223,7 @@ export class GenerationTable implements ChangeListener {
   }
 
   #believe(known: KnownGeneration, askedAt: number): void {
-    // Every confirmation is a moment of its own, so that later reads are told from earlier ones.
+    // Each confirmation begins a new moment, so that reads after it are distinguished from reads before it.
     const moment = this.#log.advance()
     if (!known.isLive) known.learnedAt = moment
     known.isLive = true
@@ -233,7 +233,7 @@ export class GenerationTable implements ChangeListener {
       localTtlMs === Number.POSITIVE_INFINITY ? localTtlMs : this.#clock.monotonicMs() + localTtlMs
   }
 
-  /** Whether the generation was invalidated after that moment; `true` where this process cannot tell. */
+  /** Whether the generation was invalidated after that moment; `true` if this process cannot tell. */
   wasInvalidatedSince(storedKey: string, moment: number): boolean {
     return this.#log.mayHaveBeenSince(storedKey, moment)
   }
@@ -242,7 +242,7 @@ export class GenerationTable implements ChangeListener {
     this.#pending.touched(storedKey)
     this.#forgetCalls(storedKey)
     this.#known.delete(storedKey)
-    // Also where it is not known: it may be that it is being read.
+    // Even if the generation is not known: a read of it may be in flight.
     if (isReserved(storedKey)) this.#log.invalidated(storedKey)
   }
 
@@ -256,7 +256,7 @@ export class GenerationTable implements ChangeListener {
     this.#pending.writeSettled(storedKey)
   }
 
-  /** A removal by pattern spares generations. */
+  /** Does nothing: a removal by pattern spares generations. */
   removing(): void {}
 
   epochBegan(): void {

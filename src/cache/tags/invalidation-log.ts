@@ -1,23 +1,23 @@
 import { LRUCache } from 'lru-cache'
 
-/** Most invalidations that are remembered one by one. */
+/** The most invalidations that are remembered one by one. */
 const MOST_REMEMBERED = 50_000
 
 /**
- * The order of what this process does and hears: reads of generations, and invalidations of them.
+ * The order of events in this process: its reads of generations, and the invalidations that it makes or is notified of.
  *
- * A moment is a count of such events. It answers whether a generation was invalidated between two moments, without a
- * clock.
+ * A moment is a count of these events. The log tells, without a clock, whether a generation was invalidated after a
+ * moment.
  */
 export class InvalidationLog {
   readonly #invalidatedAt: LRUCache<string, number>
   #now = 1
-  /** Invalidations up to here are no longer told apart: every generation counts as invalidated. */
+  /** The log has forgotten single invalidations up to this moment: every generation counts as invalidated at it. */
   #floor = 0
 
   constructor() {
     this.#invalidatedAt = new LRUCache({
-      // Bounded by size: with `max`, lru-cache would allocate all of it at once.
+      // With `max`, lru-cache would allocate memory for all invalidations at once.
       maxSize: MOST_REMEMBERED,
       sizeCalculation: () => 1,
       dispose: (at, _storedKey, reason) => {
@@ -30,7 +30,7 @@ export class InvalidationLog {
     return this.#now
   }
 
-  /** Ends the present moment, and returns the next. */
+  /** Begins the next moment, and returns it. */
   advance(): number {
     return ++this.#now
   }
@@ -39,17 +39,17 @@ export class InvalidationLog {
     this.#invalidatedAt.set(storedKey, ++this.#now)
   }
 
-  /** Any generation may have been invalidated without notice. */
+  /** Any generation may have been invalidated without a notification. */
   epochBegan(): void {
     this.#floor = ++this.#now
   }
 
-  /** Whether this process made or heard of an invalidation after that moment. */
+  /** Whether this process made an invalidation, or was notified of one, after that moment. */
   heardSince(storedKey: string, moment: number): boolean {
     return (this.#invalidatedAt.peek(storedKey) ?? 0) > moment
   }
 
-  /** As {@link heardSince}, and `true` where this process cannot tell. */
+  /** As {@link heardSince}, and `true` if this process cannot tell. */
   mayHaveBeenSince(storedKey: string, moment: number): boolean {
     return this.#floor > moment || this.heardSince(storedKey, moment)
   }

@@ -9,7 +9,7 @@ import { checkedTags, type EntryOptions, type Policies, resolvePolicies } from '
 import type { KeySpace } from '../keys/key-space.ts'
 import type { WritePath } from './write-path.ts'
 
-/** What {@link NamespaceWrites} are made of. */
+/** The parts of {@link NamespaceWrites}. */
 export interface NamespaceWritesParts {
   readonly core: CacheCore
   readonly writes: WritePath
@@ -17,7 +17,7 @@ export interface NamespaceWritesParts {
   readonly policies: Policies
 }
 
-/** The writes of one namespace: they check their arguments and emit the events of what was acknowledged. */
+/** The writes of one namespace. They check their arguments, and emit events for what Redis has acknowledged. */
 export class NamespaceWrites {
   readonly #core: CacheCore
   readonly #writes: WritePath
@@ -31,7 +31,7 @@ export class NamespaceWrites {
     this.#policies = policies
   }
 
-  /** @throws CacheError where it was not acknowledged */
+  /** @throws CacheError if Redis does not acknowledge the write */
   async set(key: string, value: unknown, options: EntryOptions | Duration): Promise<void> {
     assertCacheKey(key)
     const asked = typeof options === 'object' ? options : { ttl: options }
@@ -47,7 +47,7 @@ export class NamespaceWrites {
     if (events.has('set')) events.emit('set', { key, ttlMs: policies.ttlMs, bytes })
   }
 
-  /** @throws CacheError `CACHE_PARTIAL_WRITE` where some were not acknowledged */
+  /** @throws CacheError `CACHE_PARTIAL_WRITE` if Redis does not acknowledge some of the writes */
   async setMany<T>(entries: CacheEntries<T>, options: EntryOptions | Duration): Promise<void> {
     const failures = new Map<string, CacheError>()
     await Promise.all(
@@ -63,7 +63,7 @@ export class NamespaceWrites {
     if (failures.size > 0) throw partialWrite(failures)
   }
 
-  /** How many of the keys were there. @throws CacheError */
+  /** Returns how many of the keys existed. @throws CacheError */
   async remove(keys: Iterable<string>): Promise<number> {
     const asked = [...new Set(checkedKeys(keys))]
     const removed = await this.#writes.remove(asked.map((key) => this.#space.storedKey(key)))
@@ -76,7 +76,7 @@ export class NamespaceWrites {
     await this.#writes.renew(checkedTags(tags).map((tag) => this.#space.tagKey(tag)))
   }
 
-  /** How many keys were removed. @throws CacheError */
+  /** Returns how many keys were removed. @throws CacheError */
   async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
     assertPattern(pattern)
     const removed = await this.#writes.removeMatching(this.#space, pattern, options)

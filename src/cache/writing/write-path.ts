@@ -9,9 +9,9 @@ import { lifetimesOf, storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 
-/** Most keys of one removal. */
+/** The most keys of one removal. */
 const KEYS_PER_REMOVAL = 2_048
-/** Most times that a write is repeated because its generations were replaced while it was under way. */
+/** The most repetitions of a write whose generations were replaced while it was in flight. */
 const MOST_REWRITES = 3
 
 /** A value on its way to the shared tier. */
@@ -24,12 +24,12 @@ export interface WriteRequest {
 }
 
 /**
- * Writes and invalidations. Each drops what this process holds of its keys, when it is sent and again when it has
- * settled (L3). The outbox keeps what Redis does not acknowledge, and delivers it later (O1).
+ * Writes and invalidations. Each drops the local copies of its keys when it is sent, and again when it has settled
+ * (L3). If Redis does not acknowledge it, the outbox keeps an invalidation and delivers it later (O1).
  */
 export class WritePath {
   readonly #core: CacheCore
-  /** Writes under way, by key: those of one key are sent in the order of their calls. */
+  /** The last write in flight of each key. Writes of one key are sent in the order of their calls. */
   readonly #queue = new Map<string, Promise<unknown>>()
 
   constructor(core: CacheCore) {
@@ -37,20 +37,20 @@ export class WritePath {
   }
 
   /**
-   * @returns the bytes that the entry takes
-   * @throws CacheError where it was not acknowledged; what was under the key is then invalidated
+   * @returns the size of the entry in bytes
+   * @throws CacheError if Redis does not acknowledge the write; the key is then invalidated
    */
   async write(request: WriteRequest): Promise<number> {
     const { storedKey } = request
     return this.#inOrder(storedKey, () => this.#send(request))
   }
 
-  /** How many of the keys were there. @throws CacheError */
+  /** Returns how many of the keys existed. @throws CacheError */
   async remove(storedKeys: readonly string[]): Promise<number> {
     let removed = 0
     for (const chunk of chunks(storedKeys, KEYS_PER_REMOVAL)) {
       for (const storedKey of chunk) {
-        // Without this, a call made in the same tick would be sent first.
+        // To await `undefined` would let a later call of the same tick overtake this removal.
         const queued = this.#queue.get(storedKey)
         if (queued !== undefined) await queued
       }
@@ -59,7 +59,7 @@ export class WritePath {
     return removed
   }
 
-  /** Replaces generations: one command each, however many entries are bound to them. @throws CacheError */
+  /** Replaces generations, by one command each, however many entries are bound to them. @throws CacheError */
   async renew(generationKeys: readonly string[]): Promise<readonly string[]> {
     const { generations, tier } = this.#core
     return this.#dropping(generationKeys, async () => {
@@ -73,7 +73,7 @@ export class WritePath {
     })
   }
 
-  /** Removes the keys that match a glob. @throws CacheError; the whole cache is then invalidated */
+  /** Removes the keys that match a glob. @throws CacheError; unless it was aborted, the whole cache is invalidated */
   async removeMatching(space: KeySpace, pattern: string, options: RemovalOptions): Promise<number> {
     const stored = escapeGlob(space.prefix) + pattern
     const matches = globMatcher(stored)
@@ -125,8 +125,8 @@ export class WritePath {
   async #send({ generationKeys, policies, storedKey, value }: WriteRequest): Promise<number> {
     const { clock, codec, metrics, generations, opened, outbox, random, tier } = this.#core
     const opening = opened()
-    // Opening loads the serializer. A value that cannot be stored is a mistake also while Redis is away, and costs the
-    // value before it nothing.
+    // Opening the cache loads the serializer. Once it is loaded, a value that cannot be stored throws here, even if
+    // Redis is unavailable, and the local copy of the value before it stays.
     const early = opening === undefined ? codec.serialize(value) : undefined
     this.#core.writeBegan([storedKey])
     try {
@@ -145,7 +145,7 @@ export class WritePath {
         const bytes = codec.sealEntry(storedKey, serialized, meta)
         await tier.write(storedKey, bytes, storedTtlMs(times))
         metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
-        // A generation that was replaced while the write was under way has made the entry invalid.
+        // If a generation was replaced while the write was in flight, the entry is invalid, and is written again.
         const isCurrent = bound.every(
           (one) => generations.known(one.storedKey)?.generation === one.generation,
         )

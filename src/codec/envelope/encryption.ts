@@ -18,7 +18,7 @@ export interface EncryptionOptions {
   readonly keys: readonly EncryptionKey[]
   /**
    * How values that are not encrypted are read. `'refuse'` treats them as undecodable, so that an attacker who can
-   * write to the store cannot forge values. `'read'` accepts them, while the values of a store are being encrypted.
+   * write to the store cannot forge values. `'read'` accepts them: use it until all values of a store are encrypted.
    * @default 'refuse'
    */
   readonly unencrypted?: 'refuse' | 'read' | undefined

@@ -25,7 +25,7 @@ export interface EntryMeta {
   readonly staleIfErrorMs: number
   /** The duration of the loader. */
   readonly loadCostMs: number
-  /** The generations that the entry depends on. It is valid only while each is still the present one. */
+  /** The generations that the entry depends on. It is valid only while each is still the current one. */
   readonly generations: readonly BoundGeneration[]
 }
 
@@ -111,8 +111,8 @@ export function stampIn(bytes: Buffer): string {
 }
 
 /**
- * Whether the bytes claim to be a cache entry: an envelope of version 1 with the sections 1 and 2. The scripts decide
- * it by the same bytes; the checksum is not verified.
+ * Whether the bytes claim to be a cache entry: an envelope of version 1 with the sections 1 and 2. The scripts check
+ * the same bytes. The checksum is not verified.
  */
 export function isEntry(bytes: Buffer): boolean {
   return (

@@ -15,7 +15,7 @@ export const jsonSerializer: Serializer = Object.freeze({
 
   encode(value: unknown): string {
     const text: string | undefined = JSON.stringify(value)
-    // After stringify, which throws for a cycle, so that this walk ends.
+    // `JSON.stringify` must come first: it throws for a cycle, in which this walk would not end.
     assertJson(value)
     return text
   },

@@ -11,7 +11,7 @@ import type { StructureStore } from './structure-store.ts'
 const GATHERING_MS = 10
 /** The interval at which a process that writes with the dictionary asserts it in the store. */
 const ASSERTION_MS = 30_000
-/** The time to live of a dictionary that is not asserted; as a rule longer than that of the entries written with it. */
+/** The time to live of a dictionary that is not asserted; usually longer than that of the entries written with it. */
 const LIFE_MS = 30 * 24 * 60 * 60 * 1_000
 /** Other processes may publish at the same time; each attempt merges what they did. */
 const MOST_ATTEMPTS = 5
@@ -26,7 +26,7 @@ export interface PublisherParts {
   readonly timers: Timers
 }
 
-/** The content of the store, as far as it is known. */
+/** The last known content of the store. */
 interface Stored {
   readonly bytes: Buffer
   /** `undefined` if the bytes are not a dictionary, or one that has to be sealed again. */
@@ -122,7 +122,7 @@ export class Publisher {
     if (this.#pending.size > 0) this.#schedule(GATHERING_MS)
   }
 
-  /** Never rejects. A step that is under way ends when the store is closed. */
+  /** Never rejects. A step in progress ends when the store is closed. */
   async stop(): Promise<void> {
     this.#isOpen = false
     this.#cancel?.()

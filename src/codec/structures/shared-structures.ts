@@ -120,7 +120,7 @@ export class SharedStructures {
   async #loadFor(header: Buffer, sectionAt: number): Promise<RecordPacker> {
     const known = await this.#prepare()
     if (this.#unknown.has(header, sectionAt)) throw lost()
-    // The reply to a read that was under way before may be older than the entry; then the dictionary is read once more.
+    // A read that was already in flight may return a dictionary older than the entry. If so, it is read once more.
     for (let isFresh = this.#loading === undefined; ; isFresh = true) {
       await this.#load().catch(refuse)
       const packer = known.find(header, sectionAt)

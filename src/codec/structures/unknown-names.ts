@@ -6,7 +6,7 @@ import { STRUCTURES_SECTION_BYTES } from '../envelope/structures-section.ts'
 const REMEMBERED_MS = 1_000
 const MOST_NAMES = 256
 
-/** The names of dictionaries that the store did not have a moment ago, so that many entries of a lost one ask once. */
+/** The dictionary names that the store did not have a moment ago. Many entries of a lost one cause only one read. */
 export class UnknownNames {
   readonly #clock: Clock
   readonly #untilMs = new LRUCache<string, number>({ max: MOST_NAMES })
