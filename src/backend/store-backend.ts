@@ -35,7 +35,7 @@ const KEYS_PER_BATCH = 2_048
 
 /**
  * The nineteen operations of a backend over any {@link CacheStore}. It validates arguments, adds the prefix, encodes
- * and decodes values, emits events, and applies the failure mode. The store below decides where the data lies.
+ * and decodes values, emits events, and applies the failure mode. The store holds the data.
  */
 export abstract class StoreBackend<T> implements CacheBackend<T> {
   readonly #options: ResolvedBackendOptions

@@ -30,7 +30,7 @@ export interface Assembly {
   readonly random?: Random
 }
 
-/** Puts a cache together. Nothing is sent. */
+/** Assembles a cache. Sends nothing. */
 export function assembleCache(assembly: Assembly): Cache {
   const { backend, clock, isOwnBackend, options, parts, random = Math.random, tier, timers } = assembly
   const root = new KeySpace(parts.options.prefix)

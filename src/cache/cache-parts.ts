@@ -15,7 +15,7 @@ interface CacheLifecycle {
   shutdown(): Promise<void>
 }
 
-/** What a `Cache` is made of. A namespace has the same parts as its cache, but for its key space and its policies. */
+/** The parts of a `Cache`. A namespace shares the parts of its cache, except for its key space and its policies. */
 export interface CacheParts {
   readonly core: CacheCore
   readonly flights: Flights
@@ -26,7 +26,7 @@ export interface CacheParts {
   /** The names of functions and collections, of the cache and of all its namespaces. */
   readonly names: NameRegistry
   readonly space: KeySpace
-  /** What applies to calls whose options say nothing. */
+  /** The defaults for the options of calls. */
   readonly policies: Policies
   readonly lifecycle: CacheLifecycle
   /** The backend under another prefix. */

@@ -24,8 +24,8 @@ import type { CircuitState } from './outage/circuit-breaker.ts'
  *
  * **Failure.** An unreachable Redis never fails a `getOrSet`: its loader is called, at most once per key and process at
  * a time. Other operations answer a miss, `false` or `0` and emit an `error` event (`errors: 'absorb'`), or reject
- * (`'throw'`). An invalidation that answered `false` is kept, and this process
- * reads nothing that it concerns before it has been delivered.
+ * (`'throw'`). An invalidation that answered `false` is kept; this process delivers it before it reads anything that
+ * the invalidation affects.
  */
 export class Cache extends EntryOperations {
   readonly #parts: CacheParts
@@ -60,7 +60,7 @@ export class Cache extends EntryOperations {
     return this.#core.tier.coherence
   }
 
-  /** The state of the circuit to Redis: `'open'` while Redis is not asked. */
+  /** The state of the circuit breaker: `'open'` while no commands are sent to Redis. */
   get circuit(): CircuitState {
     return this.#core.breaker.state
   }

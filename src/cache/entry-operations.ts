@@ -38,9 +38,9 @@ export class EntryOperations {
 
   /**
    * The value, or `undefined` for a miss; `null` is a value. No round trip for a local hit, else one.
-   * @param options `local: false` skips the local tier, and believes nothing of which news may still be on its way: what
-   * it answers is never older than an invalidation that was acknowledged anywhere before the call. One round trip more
-   * where the entry has tags and their pushes travel on another connection
+   * @param options `local: false` skips the local tier, and trusts no generation about which a push may be on its way.
+   * The result is never older than an invalidation that was acknowledged to any process before the call. It costs one
+   * more round trip if the entry has tags whose pushes travel on another connection
    */
   get<T = unknown>(key: string, options?: { readonly local?: boolean | undefined }): Promise<T | undefined> {
     const isPastLag = options?.local === false
@@ -68,7 +68,7 @@ export class EntryOperations {
    *
    * A local hit costs no round trip, a hit in Redis one, and a load at most three. Callers in one process share a load.
    * Processes share it too, as long as the loading one renews its lease. If the key or a tag is invalidated during a
-   * load, the value goes to those who were waiting already, and is not stored.
+   * load, callers that were already waiting get the value, and it is not stored.
    *
    * `null` is cached like any value; `undefined` is returned and not cached. An error of the loader goes to every
    * caller that waits, and nothing is stored.
@@ -92,8 +92,8 @@ export class EntryOperations {
    * each distinct key, in the order of the keys.
    *
    * At most three round trips for up to 256 keys on one server: one `MGET`, one pipeline of leases, and one pipeline of
-   * fills. Each key has its own lease, tags and policies, as if it were asked for alone. A key that another caller or
-   * process is loading is waited for. Keys are processed 2,048 at a time.
+   * fills. Each key has its own lease, tags and policies, as if it were asked for alone. If another caller or process
+   * is loading a key, this call waits for that load. Keys are processed 2,048 at a time.
    *
    * @throws PartialLoadError if some keys could not be loaded: it has the values of the others; otherwise as
    * {@link getOrSet}
@@ -119,8 +119,8 @@ export class EntryOperations {
   }
 
   /**
-   * Loads the value again, even if the cached one is fresh; others are served that one meanwhile. If another process
-   * is loading the key, this call waits for that load and then replaces its result.
+   * Loads the value again, even if the cached one is fresh; other callers are served the cached one meanwhile. If
+   * another process is loading the key, this call waits for that load and then replaces its result.
    * @throws as {@link getOrSet}
    */
   refresh<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<T> {

@@ -188,8 +188,8 @@ export class MemoryStore implements CacheStore {
   }
 
   /**
-   * Keeps only the heads of entries whose values a cache holds.
-   * @returns called for each such entry; `stamp` identifies it
+   * From now on, keeps only the heads of entries whose values a cache holds.
+   * @returns a function to call for each such entry; `stamp` identifies the entry
    */
   shedValues(restore: RestoreEntry): (storedKey: string, stamp: string) => void {
     this.#restore = restore
@@ -209,7 +209,7 @@ export class MemoryStore implements CacheStore {
     return entry?.kind === 'string' && entry.isHead === true
   }
 
-  /** An entry whose value the cache does not hold any more is lost, as if it had been evicted here. */
+  /** An entry whose value the cache no longer holds is lost, as if it had been evicted here. */
   #restored(storedKey: string, head: Buffer): Buffer | null {
     const bytes = this.#restore(storedKey, head)
     if (bytes !== undefined) return bytes

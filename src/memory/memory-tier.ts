@@ -30,7 +30,7 @@ export interface MemoryTierStore {
   ttlMs(storedKey: string): Promise<number | undefined>
 }
 
-/** The shared tier of a cache whose data lies in this process, where no other process can change it. */
+/** The shared tier of a cache whose data is in this process, so that no other process can change it. */
 export class MemoryTier implements SharedTier {
   readonly coherence: Coherence = 'process'
   readonly trustedUntilMs: number = Number.POSITIVE_INFINITY
@@ -67,7 +67,7 @@ export class MemoryTier implements SharedTier {
     return this.#clock.monotonicMs()
   }
 
-  /** Keeps a value once: either here, encoded, or decoded in the local tier. */
+  /** Avoids keeping a value twice: it is either encoded in this store, or decoded in the local tier. */
   shedValues(restore: RestoreEntry): ((storedKey: string, stamp: string) => void) | undefined {
     return this.#store.shedValues?.(restore)
   }

@@ -170,14 +170,14 @@ describe('explain, over Redis', () => {
     ] as const) {
       const { local, next, notes } = await explained(cache, key)
       assert.deepEqual([next.step, local.inRedis], ['serve-local', inRedis])
-      assert.match(notes.join(), /The copy of this process differs from Redis/)
+      assert.match(notes.join(), /The copy in this process differs from Redis/)
     }
     await writer.invalidateTags(['users'])
     const { local, notes, shared } = await explained(cache, 'tagged')
     assert.equal(local.inRedis, 'invalidated')
     assert.ok(Number(local.servableFor) <= 60, 'a copy lives for its own short time alone')
     assert.deepEqual(shared.tags, [{ name: 'users', verdict: 'renewed', isBelieved: true }])
-    assert.match(notes.join(), /nobody tells of changes in this mode/)
+    assert.match(notes.join(), /changes are not announced in this mode/)
   })
 
   it('P37 while Redis is silent: it says so within the deadline, and what is trusted is served', async () => {

@@ -83,7 +83,7 @@ describe('explain, on a clock of its own', () => {
     await cache.set('key', VALUE, '10s')
     const { notes } = await cache.explain('key', { ttl: '1h' })
     assert.deepEqual(notes, [
-      'It was stored with a ttl of 10 s; the ttl of this call, 1 h, holds from the next load on',
+      'It was stored with a ttl of 10 s; the ttl of this call, 1 h, applies from the next load on',
     ])
   })
 
@@ -165,10 +165,10 @@ describe('explain, on a clock of its own', () => {
       await clock.advance(12)
       expect(String(await cache.explain('user:1'))).toMatchInlineSnapshot(`
         "key      user:1, in Redis shop:user:1
-        next     serve-local: this process keeps it, fresh
+        next     serve-local: this process has a fresh copy
         here     kept, served for another 48 s (the same as in Redis)
         redis    an entry, fresh; 215 bytes, 23 of them json; removed in 78 s
-        times    12 s old, ttl 60 s, over in 48 s, took 0 ms to load
+        times    12 s old, ttl 60 s, ends in 48 s, took 0 ms to load
                  served stale while a new one is loaded: for another 78 s
         tags     'users' valid, 'team:7' valid
         within   'shop:' valid
@@ -184,11 +184,11 @@ describe('explain, on a clock of its own', () => {
       await cache.invalidateTags(['users'])
       expect(String(await cache.explain('user:1', { tags: ['users', 'team:7'] }))).toMatchInlineSnapshot(`
         "key      user:1, in Redis shop:user:1
-        next     load: the tag 'users' was invalidated after it was stored; it does not bear the tag 'team:7', which this call asks for
-        here     kept, not served: a tag or namespace was invalidated; it does not bear a tag that this call asks for (invalidated in Redis)
+        next     load: the tag 'users' was invalidated after it was stored; it lacks the tag 'team:7', which this call asks for
+        here     kept, not served: a tag or namespace was invalidated; it lacks a tag that this call asks for (invalidated in Redis)
         redis    an entry, not valid; 181 bytes, 23 of them json; removed in 60 s
-        times    0 ms old, ttl 60 s, over in 60 s, took 0 ms to load
-        tags     'users' INVALIDATED since it was stored, 'team:7' NOT BORNE, and asked for by this call
+        times    0 ms old, ttl 60 s, ends in 60 s, took 0 ms to load
+        tags     'users' INVALIDATED since it was stored, 'team:7' LACKING, but this call asks for it
         within   'shop:' valid
         lease    nobody holds it
         loading  not in this process
@@ -202,12 +202,12 @@ describe('explain, on a clock of its own', () => {
       await clock.advance(65)
       expect(String(await cache.explain('user:1'))).toMatchInlineSnapshot(`
         "key      user:1, in Redis shop:user:1
-        next     serve-stale: it is past its time to live, within staleWhileRevalidate; this call has it loaded anew in the background
+        next     serve-stale: it is past its time to live, within staleWhileRevalidate; this call starts a load in the background
         here     kept, served as stale: it is past its time to live (the same as in Redis)
         redis    an entry, stale; 148 bytes, 23 of them json; removed in 59.9 min
-        times    65 s old, ttl 60 s, over since 5 s, took 0 ms to load
+        times    65 s old, ttl 60 s, ended 5 s ago, took 0 ms to load
                  served stale while a new one is loaded: for another 25 s
-                 served stale where its loader fails: for another 59.9 min
+                 served stale if its loader fails: for another 59.9 min
         tags     none
         within   'shop:' valid
         lease    nobody holds it
@@ -223,7 +223,7 @@ describe('explain, on a clock of its own', () => {
       await held.begun
       expect(String(await cache.explain('user:1'))).toMatchInlineSnapshot(`
         "key      user:1, in Redis shop:user:1
-        next     join: this process is loading it already
+        next     join: this process is already loading it
         here     not kept
         redis    nothing yet: its first value is being loaded
         lease    held by this process, 5 s left unless it is renewed
@@ -240,9 +240,9 @@ describe('explain, on a clock of its own', () => {
       await cache.backend.addToSet('user:1', 'member')
       expect(String(await cache.explain('user:1'))).toMatchInlineSnapshot(`
         "key      user:1, in Redis shop:user:1
-        next     load-uncached: another program keeps something under this key that is no string
+        next     load-uncached: another program stores a value under this key that is not a string
         here     not kept
-        redis    a list, set or other type that is no string; removed in 60 s
+        redis    a list, a set or another type that is not a string; removed in 60 s
         lease    nobody holds it
         loading  not in this process
         cache    coherence process; circuit closed; nothing undelivered; epoch 0"

@@ -4,7 +4,7 @@ import { abbreviate, CacheError, isProgrammingMistake } from '../../foundation/c
 import { EventHub } from '../../foundation/event-hub.ts'
 import type { FailureMode } from './backend-options.ts'
 
-/** At most one log line per error code in this time; the next one tells how many were suppressed. */
+/** At most one log line per error code in this time; the next one reports how many were suppressed. */
 const LOG_INTERVAL_MS = 1_000
 
 /**
@@ -57,7 +57,7 @@ export class FailurePolicy {
   }
 
   /**
-   * Reports a failure, and returns if it is to be absorbed.
+   * Reports a failure, and returns if the failure is absorbed.
    * @throws CacheError the failure itself, if it is a programming mistake or the mode is `'throw'`
    */
   report(operation: string, key: string | undefined, error: unknown): void {

@@ -14,7 +14,7 @@ export interface StoreObserver {
   announce(storedKeys: readonly string[]): Promise<void>
 }
 
-/** A store that tells an observer of every write, because that keeps copies of the stored values. */
+/** A store that reports every write to an observer, which keeps copies of the stored values. */
 export class ObservedStore implements CacheStore {
   readonly #store: CacheStore
   readonly #observer: StoreObserver

@@ -7,7 +7,7 @@ interface CountRequest {
   readonly operation: string
   readonly key: string
   readonly options: CounterOptions
-  /** Whether the result has to be a safe integer. */
+  /** Whether the result must be a safe integer. */
   readonly safeOnly: boolean
   /** The amount as decimal text; throws if it is invalid. */
   readonly amount: () => string

@@ -7,9 +7,9 @@ import { RAW } from '../seams/read-outcome.ts'
  * Decides whether a plain read may serve a cache entry that it has found.
  *
  * A read-through cache keeps its entries under the same prefix as plain values, and an invalidated entry stays in the
- * store until it expires. A backend has no local tier that knows generations, so it asks the store: for the generations
- * that the entry is bound to, and for the time to live that is left. Both travel together, as one more round trip that
- * only entries cost. One such object serves one read or one batch, whose entries share the generations.
+ * store until it expires. A backend has no local tier that knows generations. So it asks the store for the generations
+ * that the entry is bound to, and for the remaining time to live. That is one more round trip, only for entries. One
+ * such object serves one read or one batch, whose entries share the generations.
  */
 export class EntryValidity {
   readonly #store: CacheStore
@@ -42,9 +42,10 @@ export class EntryValidity {
   }
 
   /**
-   * Whether the entry is within its own time to live, by the time to live that its key has left: the store adds the
-   * longer stale window to it, and counts from the end of the load, while an entry ages from the beginning. So no clock
-   * of a server is needed. An entry with an endless stale window has no expiry to judge by, and is never fresh here.
+   * Whether the entry is fresh, computed from the remaining time to live of its key, so that no server clock is needed.
+   * The key outlives the freshness of the entry by the longer stale window. It also counts from the end of the load,
+   * but the entry ages from its beginning. A key with an endless stale window does not expire, so its entry is never
+   * fresh.
    */
   async #isFresh(storedKey: string, entry: EntryMeta): Promise<boolean> {
     const { loadCostMs, staleIfErrorMs, staleWhileRevalidateMs, ttlMs } = entry
@@ -57,8 +58,8 @@ export class EntryValidity {
 }
 
 /**
- * Whether this can be the key of a generation of the entry: that of its namespace, of one around it, or of a tag of
- * either. Anything else was not written by a cache, and must not make us read arbitrary keys.
+ * Whether this can be the key of a generation of the entry: of its namespace, of a surrounding one, or of a tag of
+ * either. Any other key was not written by a cache, and must not be read.
  */
 function isGenerationOf(storedKey: string, generationKey: string): boolean {
   const end = generationKey.indexOf(RESERVED)

@@ -65,7 +65,7 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
     const replies = await this.#store().readMany(storedKeys)
     for (const key of keys) results.set(key, undefined)
     const failed = this.#reportingOnce()
-    // Failures come first: one that is thrown must leave no promise behind that nobody awaits.
+    // Failures come first: if one is thrown, no promise may be left behind without a handler.
     for (const [index, reply] of replies.entries()) {
       if (reply instanceof CacheError) failed(keys[index] as string, reply)
     }

@@ -4,7 +4,7 @@ import type { Clock } from '../../foundation/clock.ts'
 import type { ReadOutcome } from './read-outcome.ts'
 import type { Coherence, SharedTier } from './shared-tier.ts'
 
-/** An encoded value that is to be stored. */
+/** An encoded value to store. */
 export interface StoredEntry {
   readonly key: string
   readonly storedKey: string
@@ -31,7 +31,7 @@ export interface Expiry {
 }
 
 /**
- * The primitives that a backend needs of the place where data lies. They take **stored** keys (prefix included) and
+ * The primitives that a backend needs from its data store. They take **stored** keys (prefix included) and
  * encoded values, and validated arguments. Every method fails with a {@link CacheError}.
  */
 export interface CacheStore {

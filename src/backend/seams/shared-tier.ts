@@ -5,23 +5,24 @@ import type { ReadOutcome } from './read-outcome.ts'
  * The mode in which the local tiers of several processes learn of each other's changes.
  *
  * - `'tracking'`: Redis pushes every change of a key that was read (`CLIENT TRACKING`), whoever made it
- * - `'bus'`: the caches publish their changes over pub/sub; those of other programs are only bounded by the TTL
+ * - `'bus'`: the caches publish their changes over pub/sub; a change by another program stays unnoticed until the TTL
+ *   ends
  * - `'ttl'`: there are no messages; a local copy lives for a short time of its own
  * - `'process'`: there is no other process; the data lies in this one
  */
 export type Coherence = 'tracking' | 'bus' | 'ttl' | 'process'
 
-/** Receives the news of a {@link SharedTier}. */
+/** Receives the changes that a {@link SharedTier} learns of. */
 export interface TierListener {
   /** This key may have been changed, by this process or another one. */
   invalidated(storedKey: string): void
-  /** A connection or a channel was lost: what was learned before may be out of date without a message. */
+  /** A connection or a channel was lost, so changes may have been missed: everything read before may be out of date. */
   epochBegan(reason: string): void
   /** A server was restarted or replaced, and may have lost writes that it had acknowledged. */
   restarted(): void
 }
 
-/** The bytes of an entry with this head, `undefined` if its value is not held any more. */
+/** Returns the bytes of an entry with this head; `undefined` if the local tier no longer holds its value. */
 export type RestoreEntry = (storedKey: string, head: Buffer) => Buffer | undefined
 
 /** A request for the lease of a key. */
@@ -72,10 +73,10 @@ export interface SharedTier {
   /** An object that identifies the connection on which commands for this key travel; another one after a reconnect. */
   connectionOf(storedKey: string): unknown
   /**
-   * Lets the cache keep the values of entries in its local tier alone, where both lie in one process: the tier keeps
-   * their heads, and asks `restore` for the bytes of an entry when it is read.
-   * @returns tells the tier that the local tier holds the value of an entry from now on; `undefined` if the tier keeps
-   * its own copy anyway
+   * Lets the cache keep the values of entries only in its local tier, if both tiers are in one process. This tier then
+   * keeps only the heads, and calls `restore` for the bytes of an entry when it is read.
+   * @returns a function by which the cache reports that the local tier holds the value of an entry from now on;
+   * `undefined` if this tier keeps its own copy anyway
    */
   shedValues?(restore: RestoreEntry): ((storedKey: string, stamp: string) => void) | undefined
   /**
@@ -96,7 +97,7 @@ export interface SharedTier {
   acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply>
   /** Prolongs a lease; `false` if it is no longer held. */
   renew(storedKey: string, token: string, leaseMs: number): Promise<boolean>
-  /** Stores the entry if the key still has the token, and reads it, so that it is tracked; `false` if it does not. */
+  /** Stores the entry if the key still holds the token, and reads it so that it is tracked; `false` if it does not. */
   fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean>
   /** Returns a lease: removes its placeholder, or clears it in the entry. */
   release(storedKey: string, token: string): Promise<void>

@@ -45,7 +45,7 @@ export async function explain(
     ...(kept()?.generationSet.bound.map((one) => one.storedKey) ?? []),
     ...(flights.get(storedKey)?.generationKeys ?? []),
   ])
-  // Nothing is awaited from here on: all that follows is true at one moment.
+  // Nothing is awaited from here on, so all findings below belong to the same moment.
   const asked: Asked = { space, storedKey, tags, generationKeys, nowMs: core.clock.monotonicMs() }
   const entry = kept()
   const flight = flights.get(storedKey)
@@ -92,7 +92,7 @@ export async function explain(
   })
 }
 
-/** An own invalidation that waits goes before the next read. */
+/** What a `getOrSet` would find in Redis. It delivers a pending invalidation of this process before it reads. */
 function situationOf(
   { entry, explained, isUnsure, why }: SharedFinding,
   isUndelivered: boolean,
@@ -104,7 +104,7 @@ function situationOf(
     return isThere
       ? {
           state: 'unusable',
-          why: 'this process has invalidated it; Redis does not know yet, and is told first',
+          why: 'this process has invalidated it, and delivers that invalidation to Redis first',
         }
       : { state: 'absent' }
   }
@@ -114,14 +114,14 @@ function situationOf(
   return entry === undefined ? { state: 'absent' } : { state: 'usable', entry }
 }
 
-/** Whether a `getOrSet` would join the flight, where what Redis has just told settles the doubts that there are. */
+/** Whether a `getOrSet` would join the flight. The replies of Redis settle the doubts. */
 function standingOf(
   core: CacheCore,
   { generationKeys, nowMs }: Asked,
   flight: Flight | undefined,
   { bytes, generations }: SharedInspection,
 ): 'none' | 'open' | 'closed' | 'replaced' {
-  // Nobody joins a flight that all have left or that takes too long, and it keeps nobody from loading.
+  // No caller joins an abandoned or overdue flight, and it keeps no caller from loading.
   if (flight === undefined || flight.isAbandoned) return 'none'
   if (flight.isOverdue(nowMs, core.options.longestLoadMs) && flight.epoch === core.local.epoch) return 'none'
   const admitted = admission(flight, generationKeys, nowMs, core)
@@ -152,7 +152,7 @@ function standingOf(
   }
 }
 
-/** The value that a flight lets others be served while it replaces it: what it has found, or is about to find. */
+/** The value that others may be served while the flight replaces it: the one it has found, or is about to find. */
 function meanwhileOf(
   core: CacheCore,
   { nowMs }: Asked,

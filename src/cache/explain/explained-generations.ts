@@ -67,8 +67,8 @@ function reasonOf({ explained, kind }: JudgedGeneration): string {
   switch (explained.verdict) {
     case 'lacking':
       return isTag
-        ? `it does not bear ${name}, which this call asks for`
-        : `it was stored without ${name}, by way of another namespace`
+        ? `it lacks ${name}, which this call asks for`
+        : `it was stored without ${name}, through another namespace`
     case 'missing':
       return `${name} has no generation in Redis any more (evicted, expired or deleted), so it counts as invalidated`
     default:
@@ -76,7 +76,7 @@ function reasonOf({ explained, kind }: JudgedGeneration): string {
   }
 }
 
-/** Whether this generation leaves open if the entry is valid. */
+/** Whether neither Redis nor this process can tell if this generation is current. */
 export function isUnknown({ explained: { isBelieved, verdict } }: JudgedGeneration): boolean {
   return verdict === 'unknown' && !isBelieved
 }

@@ -103,7 +103,7 @@ function compare(
   return isInvalidated ? 'invalidated' : 'same'
 }
 
-/** The content of the shared tier, and the entry in it. */
+/** The content of the shared tier under the key. */
 export interface SharedFinding {
   readonly explained: ExplainedShared
   /** A value that may be served if its times allow it, without the value itself. */
@@ -136,7 +136,9 @@ export function explainShared(core: CacheCore, asked: Asked, look: SharedInspect
   const expected = opened === undefined ? [] : generationKeysFor(meta === undefined, asked.generationKeys)
   const generations = explainGenerations(bound, expected, look, believed)
   const entry = opened && entryOf(core, asked.storedKey, meta, bytes)
-  const why = undecodable ? `what Redis has cannot be read (${undecodable.code})` : whyInvalid(generations)
+  const why = undecodable
+    ? `the bytes in Redis cannot be read (${undecodable.code})`
+    : whyInvalid(generations)
   const isUnsure = why === undefined && generations.some(isUnknown)
   const isUsable = why === undefined && !isUnsure
   const explained: ExplainedShared = {
@@ -176,7 +178,7 @@ function entryOf(
   return judge.entry(undefined, meta, new GenerationSet(meta.generations, []), leaseDeadlineMs(bytes), moment)
 }
 
-/** The generations that are expected of it. A plain value depends on none, so it can only lack the tags of the call. */
+/** The generations that an entry must have. A plain value depends on none, so it can only lack the tags of the call. */
 function generationKeysFor(isPlain: boolean, generationKeys: readonly string[]): readonly string[] {
   return isPlain ? generationKeys.filter(isTagKey) : generationKeys
 }

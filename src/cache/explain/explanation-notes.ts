@@ -7,14 +7,14 @@ export interface Circumstances {
   readonly asksForTtlMs: number | undefined
   /** Whether the time of the server is known. */
   readonly isClockKnown: boolean
-  /** Whether an invalidation of the key waits in the outbox. */
+  /** Whether the outbox holds an undelivered invalidation of the key. */
   readonly isUndelivered: boolean
 }
 
 /** The largest difference of two times that count as equal, in seconds. */
 const TOLERANCE = 1
 
-/** The notes of an explanation: mostly where this process and Redis differ. */
+/** The notes of an explanation: mostly differences between this process and Redis. */
 export function explanationNotes(
   { cache, lease, local, next, shared }: Omit<Explanation, 'notes' | 'toString'>,
   { asksForTtlMs, isClockKnown, isUndelivered }: Circumstances,
@@ -22,7 +22,7 @@ export function explanationNotes(
   const notes: string[] = []
   if (local.serves !== 'nothing' && local.inRedis !== undefined && local.inRedis !== 'same') {
     notes.push(
-      `The copy of this process differs from Redis, ${DIFFERENCES[local.inRedis]}, and is still served: ${LAGS[cache.coherence]}`,
+      `The copy in this process differs from Redis: ${DIFFERENCES[local.inRedis]}. It is still served: ${LAGS[cache.coherence]}`,
     )
   }
   const lagging = [...shared.tags, ...shared.namespaces].filter(
@@ -30,36 +30,36 @@ export function explanationNotes(
   )
   if (lagging.length > 0 && local.serves === 'nothing') {
     const names = lagging.map(({ name }) => `'${name}'`).join(', ')
-    notes.push(`This process still takes ${names} for valid, and Redis does not: ${LAGS[cache.coherence]}`)
+    notes.push(`This process still treats ${names} as valid, but Redis does not: ${LAGS[cache.coherence]}`)
   }
   if (isUndelivered)
     notes.push('An invalidation of this key, made in this process, has not reached Redis yet')
   else if (cache.undelivered > 0) notes.push('Invalidations of other keys or tags have not reached Redis yet')
   if (cache.circuit !== 'closed' && shared.state !== 'unreachable' && next.step === 'load-uncached') {
     notes.push(
-      'Redis answers again; the circuit lets a try through every second, and closes with the first that succeeds',
+      'Redis answers again; the circuit lets one attempt through every second, and closes after the first that succeeds',
     )
   }
   const { times } = shared
   if (times !== undefined && !isClockKnown) {
-    notes.push("The server's clock is not known yet: until it is, what Redis has counts as stale")
+    notes.push("The server's clock is not known yet; until it is, the value in Redis counts as stale")
   } else if (times !== undefined && (times.age ?? 0) < -TOLERANCE) {
     notes.push(
-      "It was stored in the future of the server's clock, by another server's as it seems, and counts as stale",
+      "It was created later than the server's clock shows, so it counts as stale; another server's clock was probably used",
     )
   }
   if (times !== undefined && asksForTtlMs !== undefined) {
     const asked = asksForTtlMs === Number.POSITIVE_INFINITY ? null : asksForTtlMs / 1_000
     if (asked !== times.ttl) {
       notes.push(
-        `It was stored with a ttl of ${spanText(times.ttl)}; the ttl of this call, ${spanText(asked)}, holds from the next load on`,
+        `It was stored with a ttl of ${spanText(times.ttl)}; the ttl of this call, ${spanText(asked)}, applies from the next load on`,
       )
     }
   }
   const { expiresIn } = shared
   if (times !== undefined && typeof expiresIn === 'number') {
     const isShort = times.freshFor === null || expiresIn < times.freshFor - TOLERANCE
-    if (isShort) notes.push('Redis removes the key before it is stale: somebody has changed its expiry')
+    if (isShort) notes.push('Redis removes the key before it is stale: its expiry has been changed')
   }
   if (shared.state === 'plain' && expiresIn === null) {
     notes.push(
@@ -67,19 +67,19 @@ export function explanationNotes(
     )
   }
   if (lease.holder === 'unknown' && shared.state !== 'unreachable')
-    notes.push('Who holds the lease cannot be told')
+    notes.push('It is unknown who holds the lease')
   return notes
 }
 
 const DIFFERENCES = {
-  replaced: 'which has another value by now',
-  gone: 'which has none any more',
-  invalidated: 'where one of its tags or namespaces has been invalidated',
+  replaced: 'Redis has another value',
+  gone: 'Redis no longer has a value',
+  invalidated: 'one of its tags or namespaces was invalidated there',
 } as const
 
 const LAGS = {
-  tracking: 'the news of the change is on its way',
-  bus: 'the news of the change is on its way, or another program made it, of which the bus does not tell',
-  ttl: 'nobody tells of changes in this mode, so copies live until their short time is over',
+  tracking: 'the push about the change is on its way',
+  bus: 'the message about the change is on its way, or another program made the change, which the bus does not announce',
+  ttl: 'changes are not announced in this mode, so a copy lives until its short time is over',
   process: 'the change has just been made',
 } as const

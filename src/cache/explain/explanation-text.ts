@@ -15,9 +15,9 @@ export function explanationOf(facts: Facts): Explanation {
   return Object.defineProperty({ ...facts }, 'toString', { value: () => explanationText(facts) })
 }
 
-/** Seconds as text for people; `null` means without end. */
+/** Seconds as text for people; `null` means no end. */
 export function spanText(seconds: number | null): string {
-  if (seconds === null) return 'for ever'
+  if (seconds === null) return 'unlimited time'
   const s = Math.abs(seconds)
   if (s < 1) return `${Math.round(s * 1_000)} ms`
   if (s < 10) return `${Number(s.toFixed(1))} s`
@@ -71,11 +71,11 @@ const REFUSALS = {
   expired: 'it is past its time to live',
   'copy-expired': 'the short time that a copy may live has passed',
   'older-epoch': 'a connection or channel was lost since it was read, so changes may have been missed',
-  untrusted: 'Redis has been silent for too long to rely on its news',
+  untrusted: 'Redis has been silent for so long that pushes may have been lost',
   'generation-renewed': 'a tag or namespace was invalidated',
-  'generation-unconfirmed': 'a tag or namespace is no longer known to be the same',
-  'lacks-tag': 'it does not bear a tag that this call asks for',
-  'other-namespace': 'it was stored by way of another namespace',
+  'generation-unconfirmed': 'it is no longer known whether a tag or namespace is unchanged',
+  'lacks-tag': 'it lacks a tag that this call asks for',
+  'other-namespace': 'it was stored through another namespace',
 } as const
 
 const COMPARISONS = {
@@ -110,7 +110,7 @@ function sharedText(shared: ExplainedShared): string {
     case 'placeholder':
       return 'nothing yet: its first value is being loaded'
     case 'foreign-type':
-      return `a list, set or other type that is no string${expiryText(expiresIn)}`
+      return `a list, a set or another type that is not a string${expiryText(expiresIn)}`
     case 'unreachable':
       return `cannot be asked: ${error?.code} (${error?.message})`
     case 'undecodable':
@@ -139,10 +139,12 @@ function expiryText(expiresIn: number | null | undefined): string {
 function timesText({ age, freshFor, freshness, loadCost, ttl }: ExplainedTimes): string {
   const isFresh = freshness === 'fresh'
   const parts = [
-    `ttl ${ttl === null ? 'without end' : spanText(ttl)}`,
+    `ttl ${ttl === null ? 'unlimited' : spanText(ttl)}`,
     isFresh
-      ? `over ${freshFor === null ? 'never' : `in ${spanText(freshFor)}`}`
-      : `over since ${spanText(freshFor)}`,
+      ? freshFor === null
+        ? 'never ends'
+        : `ends in ${spanText(freshFor)}`
+      : `ended ${spanText(freshFor)} ago`,
     `took ${spanText(loadCost)} to load`,
   ]
   if (age !== undefined) parts.unshift(`${spanText(age)} old`)
@@ -153,13 +155,13 @@ function timesText({ age, freshFor, freshness, loadCost, ttl }: ExplainedTimes):
 function windowsText({ freshFor, staleIfErrorFor, staleWhileRevalidateFor }: ExplainedTimes): string[] {
   const windows = [
     ['while a new one is loaded', staleWhileRevalidateFor],
-    ['where its loader fails', staleIfErrorFor],
+    ['if its loader fails', staleIfErrorFor],
   ] as const
   return windows
     .filter(([, seconds]) => seconds !== freshFor)
     .map(([when, seconds]) => {
       const isOver = seconds !== null && seconds <= 0
-      return `served stale ${when}: ${isOver ? `over since ${spanText(seconds)}` : `for another ${spanText(seconds)}`}`
+      return `served stale ${when}: ${isOver ? `ended ${spanText(seconds)} ago` : `for another ${spanText(seconds)}`}`
     })
 }
 
@@ -168,7 +170,7 @@ function generationsText(generations: readonly ExplainedGeneration[]): string {
   return generations
     .map(({ isBelieved, name, verdict }) => {
       const differs = isBelieved && verdict !== 'valid' && verdict !== 'unknown'
-      return `'${name}' ${VERDICTS[verdict]}${differs ? ', which this process has not heard of yet' : ''}`
+      return `'${name}' ${VERDICTS[verdict]}${differs ? ', which this process does not know yet' : ''}`
     })
     .join(', ')
 }
@@ -177,8 +179,8 @@ const VERDICTS = {
   valid: 'valid',
   renewed: 'INVALIDATED since it was stored',
   missing: 'MISSING in Redis, which counts as invalidated',
-  lacking: 'NOT BORNE, and asked for by this call',
-  unknown: 'that could not be read',
+  lacking: 'LACKING, but this call asks for it',
+  unknown: 'could not be read',
 } as const
 
 const HOLDERS = {

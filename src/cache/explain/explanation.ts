@@ -7,7 +7,7 @@ import type { CircuitState } from '../outage/circuit-breaker.ts'
  *
  * - `'serve-local'`: serve the fresh local copy, without a round trip
  * - `'serve-shared'`: serve the fresh value in Redis
- * - `'serve-stale'`: serve a stale value; `refresh` tells who loads the next one
+ * - `'serve-stale'`: serve a stale value; `refresh` says who loads the next one
  * - `'join'`: wait for the load of this key that is under way in this process
  * - `'wait'`: wait for another load of this key, usually in another process, and serve the value that it stores
  * - `'load'`: call the loader, and store what it returns
@@ -134,7 +134,7 @@ export interface ExplainedShared {
     | 'foreign-type'
     | 'undecodable'
     | 'unreachable'
-  /** Whether this process treats the value as valid; `times` tells how fresh it is. */
+  /** Whether this process treats the value as valid; `times` gives its freshness. */
   readonly isUsable: boolean
   /** The reason why it is undecodable or unreachable; it quotes no value. */
   readonly error?: { readonly code: CacheErrorCode; readonly message: string }

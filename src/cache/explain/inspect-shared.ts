@@ -4,7 +4,7 @@ import type { OpenedValue } from '../../codec/value-codec.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 
-/** What lies in the shared tier under a key. */
+/** The content of the shared tier under a key. */
 export interface SharedInspection {
   /** Why the key could not be read. */
   readonly failure: CacheError | undefined
@@ -46,7 +46,7 @@ export async function inspectShared(
   }
 }
 
-/** A key with a time to live and without bytes is of another type, or it was created or removed between two commands. */
+/** Asks twice if a key has a time to live but no bytes: it was perhaps created or removed between two commands. */
 async function lookAtKey(
   { tier: { bare } }: CacheCore,
   storedKey: string,
@@ -73,7 +73,7 @@ async function readAll(
         const bytes = await bare.read(key, RAW)
         found.set(key, bytes?.length === GENERATION_BYTES ? bytes.toString('latin1') : null)
       } catch {
-        // It may lie on another server than the key. It is left out, which reads as unknown.
+        // It may be on another server than the key. It is left out, and so counts as unknown.
       }
     }),
   )
@@ -97,5 +97,7 @@ async function open(
 
 /** Messages of other errors may quote data. */
 function asCacheError(error: unknown): CacheError {
-  return error instanceof CacheError ? error : new CacheError('CACHE_INTERNAL', 'A defect was met')
+  return error instanceof CacheError
+    ? error
+    : new CacheError('CACHE_INTERNAL', 'Unexpected error inside the cache')
 }

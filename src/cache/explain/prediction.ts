@@ -8,18 +8,18 @@ export type SharedSituation =
   | { readonly state: 'foreign' }
   /** It cannot be read. */
   | { readonly state: 'unreachable'; readonly why: string }
-  /** Something that a load replaces, whether or not somebody is refreshing it. */
+  /** A value that must not be served. A load replaces it, even if another process holds its lease. */
   | { readonly state: 'unusable'; readonly why: string }
   | { readonly state: 'usable'; readonly entry: LocalEntry }
 
-/** Everything that a `getOrSet` decides by. Times are in milliseconds of this process's monotonic clock. */
+/** Everything that a `getOrSet` bases its decision on. Times are in milliseconds of this process's monotonic clock. */
 export interface Situation {
   readonly nowMs: number
-  /** The local entry, if only its times can speak against serving it. */
+  /** The local entry, if nothing but its times can prevent serving it. */
   readonly local: LocalEntry | undefined
   /** Whether this process has a flight of the key, and whether a newcomer may join it. */
   readonly flight: 'none' | 'open' | 'closed'
-  /** The value that the flight lets newcomers be served meanwhile, if its times allow it. */
+  /** The value that newcomers may be served while the flight runs, if its times allow it. */
   readonly meanwhile: LocalEntry | undefined
   /** Whether the circuit lets the read through. */
   readonly isAdmitting: boolean
@@ -37,14 +37,14 @@ export function predict(situation: Situation): ExplainedNext {
   const { flight, isAdmitting, local, nowMs, shared } = situation
   const how = local === undefined ? 'no' : servable(local, nowMs)
   if (local !== undefined && how === 'fresh') {
-    return served('serve-local', 'this process keeps it, fresh', local, situation)
+    return served('serve-local', 'this process has a fresh copy', local, situation)
   }
   if (local !== undefined && how === 'revalidate') return stale(local, situation)
   if (flight === 'open') return predictNewcomer(situation)
   if (!isAdmitting) {
     return {
       step: 'load-uncached',
-      reason: 'the circuit is open: Redis has not been answering, and is not asked',
+      reason: 'the circuit is open: Redis did not answer, so it is not asked',
     }
   }
   switch (shared.state) {
@@ -53,7 +53,7 @@ export function predict(situation: Situation): ExplainedNext {
     case 'foreign':
       return {
         step: 'load-uncached',
-        reason: 'another program keeps something under this key that is no string',
+        reason: 'another program stores a value under this key that is not a string',
       }
     case 'unusable':
       return { step: 'load', reason: shared.why }
@@ -68,12 +68,12 @@ function predictNewcomer(situation: Situation): ExplainedNext {
   const { earlyBeta, meanwhile, nowMs } = situation
   const how = meanwhile === undefined ? 'no' : servable(meanwhile, nowMs)
   if (meanwhile === undefined || (how !== 'fresh' && how !== 'revalidate')) {
-    return { step: 'join', reason: 'this process is loading it already' }
+    return { step: 'join', reason: 'this process is already loading it' }
   }
   if (how === 'revalidate') return stale(meanwhile, situation)
   return {
     step: 'serve-shared',
-    reason: 'Redis has it, fresh, while this process is loading it anew already',
+    reason: 'Redis has a fresh value, and this process is already loading a new one',
     ...(earlyBeta > 0 && { earlyRefreshChance: 0 }),
   }
 }
@@ -81,7 +81,7 @@ function predictNewcomer(situation: Situation): ExplainedNext {
 function predictUsable(entry: LocalEntry, situation: Situation): ExplainedNext {
   const { nowMs } = situation
   const how = servableAsRead(entry, nowMs)
-  if (how === 'fresh') return served('serve-shared', 'Redis has it, fresh', entry, situation)
+  if (how === 'fresh') return served('serve-shared', 'Redis has a fresh value', entry, situation)
   if (how === 'revalidate') return stale(entry, situation)
   const isWanted = entry.staleWhileRevalidateMs > 0
   return waitOr(
@@ -108,15 +108,23 @@ function served(
 function stale(entry: LocalEntry, { flight, isOwnLease, nowMs }: Situation): ExplainedNext {
   const past = 'it is past its time to live, within staleWhileRevalidate;'
   if (nowMs < entry.leasedUntilMs && !isOwnLease) {
-    return { step: 'serve-stale', refresh: 'elsewhere', reason: `${past} it is being loaded anew already` }
+    return {
+      step: 'serve-stale',
+      refresh: 'elsewhere',
+      reason: `${past} a new value is already being loaded`,
+    }
   }
   if (flight !== 'none' || isOwnLease) {
-    return { step: 'serve-stale', refresh: 'here', reason: `${past} this process is loading it anew already` }
+    return {
+      step: 'serve-stale',
+      refresh: 'here',
+      reason: `${past} this process is already loading a new value`,
+    }
   }
   return {
     step: 'serve-stale',
     refresh: 'begins',
-    reason: `${past} this call has it loaded anew in the background`,
+    reason: `${past} this call starts a load in the background`,
   }
 }
 

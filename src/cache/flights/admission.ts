@@ -2,14 +2,14 @@ import type { CacheCore } from '../core/cache-core.ts'
 import type { Flight } from './flight.ts'
 
 /**
- * What a newcomer does about a flight of its key:
+ * What a newcomer (a further caller) does about the current flight of its key:
  *
- * - `'join'`: it waits for it
- * - `'start'`: it starts a flight of its own, which takes the place of this one
- * - `'replace'`: likewise, and this one gives its lease back: what it loads is of no use any more
- * - `'await-decision'`: the flight will know in a moment whether a value may be served meanwhile
- * - `'check-generations'`: it first asks whether the generations in `doubtful` were replaced
- * - `'check-lease'`: it first asks whether the key still holds the token
+ * - `'join'`: it waits for that flight
+ * - `'start'`: it starts a new flight, which takes the place of the current one
+ * - `'replace'`: likewise, and it releases the lease of the current one, whose result has become useless
+ * - `'await-decision'`: it waits a moment, until the flight knows whether a value may be served meanwhile
+ * - `'check-generations'`: it first asks Redis whether the generations in `doubtful` were replaced
+ * - `'check-lease'`: it first asks Redis whether the key still holds the flight's token
  */
 export type Admission =
   | { readonly step: 'join' | 'start' | 'replace' | 'await-decision' | 'check-lease' }
@@ -22,9 +22,8 @@ const AWAIT_DECISION: Admission = { step: 'await-decision' }
 const CHECK_LEASE: Admission = { step: 'check-lease' }
 
 /**
- * Whether a newcomer may join a flight (L4), by what this process knows. Both those who load and those who explain what
- * would be loaded go by it.
- * @param generationKeys stored keys of the generations that the newcomer's entry has to be bound to
+ * Decides whether a newcomer may join a flight (L4), by what this process knows. Both loads and `explain` use it.
+ * @param generationKeys stored keys of the generations that the newcomer's entry must be bound to
  */
 export function admission(
   flight: Flight,
@@ -37,9 +36,9 @@ export function admission(
   if (flight.isOverdue(nowMs, options.longestLoadMs)) return START
   if (flight.isDeciding) return AWAIT_DECISION
   if (flight.isPassedBy(nowMs)) return START
-  // The newcomer's tags could not invalidate what the flight loads.
+  // The flight's value would not be bound to all tags of the newcomer.
   if (!generationKeys.every((key) => flight.generationKeys.includes(key))) return START
-  // News of a generation may be the echo of its creation for this very load.
+  // A push about a generation may be the echo of its creation by this very load.
   const doubtful = flight.generationKeys.filter((key) => generations.wasInvalidatedSince(key, flight.askedAt))
   if (doubtful.length > 0) return { step: 'check-generations', doubtful }
   const { standing } = flight

@@ -6,15 +6,15 @@ import type { Flight } from './flight.ts'
 
 /** What a {@link Caller} is made of. */
 export interface CallerParts {
-  /** The key it asks for, for an error to name. */
+  /** The key that it asks for; error messages name it. */
   readonly key: string
   readonly policies: Pick<Policies, 'softTimeoutMs' | 'hardTimeoutMs'>
   readonly signal: AbortSignal | undefined
-  /** When it called, in milliseconds of the monotonic clock. @default now */
+  /** When the caller called, in milliseconds of the monotonic clock. @default now */
   readonly calledAtMs?: number | undefined
-  /** The longest it stays with a flight after it was served a stale value in its place. */
+  /** The longest time that it stays with a flight after it was served a stale value. */
   readonly longestStayMs: number
-  /** Ends work in the background. */
+  /** Aborts work in the background. */
   readonly stopping: AbortSignal
   readonly clock: Clock
   readonly timers: Timers
@@ -25,7 +25,7 @@ export class Caller {
   readonly #parts: CallerParts
   readonly #softDueMs: number
   readonly #hardDueMs: number
-  /** Whether it waits as long as it takes. */
+  /** Whether it has neither a signal nor a timeout. */
   readonly #isPatient: boolean
 
   constructor(parts: CallerParts) {
@@ -38,21 +38,21 @@ export class Caller {
     this.#hardDueMs = startMs + policies.hardTimeoutMs
   }
 
-  /** @throws the signal's reason, where it has aborted */
+  /** @throws the signal's reason if it has aborted */
   assertWaiting(): void {
     this.#parts.signal?.throwIfAborted()
   }
 
   /**
-   * What the flight ends with.
+   * Waits for the outcome of the flight.
    *
-   * When the soft timeout has passed the caller may be served a stale value; it then stays with the flight in the
-   * background, until its hard timeout, and not for ever. When its signal aborts or its hard timeout has passed, it
-   * leaves the flight.
+   * After the soft timeout, the caller may be served a stale value. It then stays with the flight in the background,
+   * until its hard timeout or `longestStayMs`. A caller without an answer leaves the flight when its signal aborts or
+   * its hard timeout has passed.
    *
-   * @param fallback what it may be served in place of a slow load; `undefined` = nothing
-   * @param stays called with the rest of its stay in the background
-   * @throws the signal's reason, CacheError `CACHE_LOADER_TIMEOUT`, or what the flight fails with
+   * @param fallback returns the value to serve in place of a slow load; `undefined` if there is none
+   * @param stays called with a promise for the rest of the stay in the background
+   * @throws the signal's reason, CacheError `CACHE_LOADER_TIMEOUT`, or the error of the flight
    */
   waitFor(
     flight: Flight,
@@ -83,12 +83,12 @@ export class Caller {
         const outcome = fallback()
         if (outcome === undefined) return
         resolve(outcome)
-        // A caller that has its answer does not end the load when its signal aborts.
+        // The signal of a caller that has its answer must not end the load.
         signal?.removeEventListener('abort', abort)
         const stop = () => leave(stopping.reason)
         stopping.addEventListener('abort', stop, { once: true })
         endings.push(() => stopping.removeEventListener('abort', stop))
-        // Otherwise a loader that hangs would gather all callers that were served meanwhile.
+        // Without this bound, a loader that hangs would accumulate all callers that were served meanwhile.
         this.#at(clock.monotonicMs() + longestStayMs, endings, () => leave(this.#timeout()))
         stays(
           new Promise((end, fail) => {

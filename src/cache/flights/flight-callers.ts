@@ -1,9 +1,9 @@
-/** Those who wait for a flight; work in the background counts as one. When the last one leaves, the flight is abandoned. */
+/** The callers of a flight; work in the background counts as one. When the last one leaves, the flight is abandoned. */
 export class FlightCallers {
   #count = 0
   #isClaimed = false
   #areGone = false
-  /** Made when it is first asked for: most flights end with a read. */
+  /** Created at the first use: most flights end with a read and need none. */
   #controller: AbortController | undefined
   readonly #onGone: (() => void)[] = []
 
@@ -11,14 +11,14 @@ export class FlightCallers {
     return this.#count
   }
 
-  /** `true` for the caller that began the flight, which asks first. */
+  /** Returns `true` at the first call only, which comes from the caller that began the flight. */
   claim(): boolean {
     const isFirst = !this.#isClaimed
     this.#isClaimed = true
     return isFirst
   }
 
-  /** Whether all have left. */
+  /** Whether all callers have left. */
   get areGone(): boolean {
     return this.#areGone
   }
@@ -27,19 +27,19 @@ export class FlightCallers {
     this.#count++
   }
 
-  /** Returns whether the caller was the last one. */
+  /** Returns whether this caller was the last one. */
   leave(): boolean {
     return --this.#count === 0
   }
 
-  /** Nobody wants the value any more. */
+  /** Called when no caller wants the value any more. */
   abandon(): void {
     this.#areGone = true
     this.#abort()
     for (const callback of this.#onGone.splice(0)) callback()
   }
 
-  /** Aborts when all have left. */
+  /** Aborts when all callers have left. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController()
@@ -48,7 +48,7 @@ export class FlightCallers {
     return this.#controller.signal
   }
 
-  /** Calls back when all have left, at once where they have. Costs less than listening to {@link signal}. */
+  /** Calls back when all callers have left, immediately if they already have. Costs less than {@link signal}. */
   onGone(callback: () => void): void {
     if (this.#areGone) callback()
     else this.#onGone.push(callback)

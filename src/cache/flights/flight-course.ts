@@ -12,21 +12,21 @@ import type { LocalEntry } from '../local/local-entry.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'
 import type { Flight } from './flight.ts'
 
-/** How often a process looks at a key that another one loads, in milliseconds, where a push is to be expected. */
+/** How often a process polls a key that another process loads, in milliseconds, if it also expects a push. */
 const POLL_BEHIND_PUSH_MS = 500
-/** Likewise where none is: at first, and at most. */
+/** How often it polls without pushes: the first interval, which doubles, and the longest one. */
 const FIRST_POLL_MS = 20
 const LONGEST_POLL_MS = 250
-/** Processes that are woken by the same push read again within this time of one another. */
+/** Longest random delay before a woken process reads again: one push wakes many, which should not read all at once. */
 const WAKE_JITTER_MS = 4
-/** Most attempts in a row whose entry was changed under them; then the value is loaded without being cached. */
+/** Most attempts of a flight, after waits or after changes of the entry. Then it loads the value without caching it. */
 const MOST_ATTEMPTS = 1_000
-/** After so many such attempts there is a pause before each, so that other work gets its turn. */
+/** After this many attempts, the flight pauses whenever the entry was changed, so that other work gets its turn. */
 const HASTY_ATTEMPTS = 10
 const LONGEST_PAUSE_MS = 50
 
 /**
- * The course of one flight: the way of a read that finds no fresh value.
+ * Runs one flight: the steps of a read that has found no fresh value.
  *
  * ```
  * judge what was read ─ fresh ─────────────────────────────────────────────▶ serve
@@ -38,7 +38,7 @@ const LONGEST_PAUSE_MS = 50
  * run the loader (the lease is renewed) ─▶ fill: stored only if the key still holds the token
  * ```
  *
- * Whatever fails on the way to Redis, the loader is run, and nothing is stored without a token (L6).
+ * If Redis fails at any step, the loader runs nevertheless; nothing is stored without a token (L6).
  */
 export class FlightCourse {
   readonly #core: CacheCore
@@ -50,8 +50,8 @@ export class FlightCourse {
   }
 
   /**
-   * From the first read to the outcome.
-   * @param first the first read, where it was sent already
+   * Runs a flight from its first read to its outcome.
+   * @param first the first read, if it was sent already
    */
   async run(flight: Flight, request: LoadRequest, first: FirstRead | undefined): Promise<Outcome> {
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
@@ -101,7 +101,7 @@ export class FlightCourse {
           if (this.#core.tier.coherence === 'tracking') await this.#pause(Math.random() * WAKE_JITTER_MS)
           return 'again'
         default:
-          // The entry was changed since it was read.
+          // The entry has changed since it was read.
           if (attempt >= HASTY_ATTEMPTS) await this.#pause(Math.min(attempt, LONGEST_PAUSE_MS))
           return 'again'
       }
@@ -111,9 +111,9 @@ export class FlightCourse {
   }
 
   /**
-   * What the key holds for this caller. The local copy of an entry that is unusable to it goes: the load replaces the entry
-   * in Redis, and where nobody announces that, the copy would outlive it.
-   * @throws CacheError where the key cannot be read
+   * What the key holds, judged for this request. Drops the local copy of an unusable entry: the load replaces the entry
+   * in Redis, and without a notification of that change the copy would outlive it.
+   * @throws CacheError if the key cannot be read
    */
   async #judged(flight: Flight, request: LoadRequest, first: FirstRead | undefined): Promise<Judgement> {
     const judgement = await this.#read(flight, request, first)
@@ -123,14 +123,14 @@ export class FlightCourse {
 
   async #read(flight: Flight, request: LoadRequest, first: FirstRead | undefined): Promise<Judgement> {
     const { generations, local, opened, reader } = this.#core
-    // The epoch may have ended with the connection: a flight of an older one would admit nobody.
+    // The flight keeps its own epoch: that of a failed read may have ended with the connection, and would admit nobody.
     if (first?.failure !== undefined) throw first.failure
     if (first?.isCurrent) {
       flight.beginReading(first.askedAt, first.epoch)
       return judgementFor(await first.judged(), request)
     }
     await opened()
-    // What is read or loaded from here on is newer than whatever was invalidated before this moment.
+    // Everything that is read or loaded from here on is newer than any invalidation before this moment.
     flight.beginReading(generations.now, local.epoch)
     return reader.read(request.storedKey, request)
   }
@@ -145,15 +145,15 @@ export class FlightCourse {
     return served(entry, 'hit')
   }
 
-  /** The flight ends with the stale value. The next one loads, unless somebody else does. */
+  /** Ends the flight with the stale value. The next flight loads a new one, unless another process is loading it. */
   #stale(flight: Flight, request: LoadRequest, entry: LocalEntry): Outcome {
     if (this.#core.clock.monotonicMs() >= entry.leasedUntilMs) flight.successor = request
     return served(entry, 'revalidate')
   }
 
   /**
-   * Asks for the lease and captures the generations, in one tick: both stand before the loader begins.
-   * @returns `undefined` where Redis did not answer
+   * Acquires the lease and captures the generations, in one tick and before the loader begins.
+   * @returns `undefined` if Redis did not answer
    */
   async #acquire(
     flight: Flight,
@@ -210,7 +210,7 @@ export class FlightCourse {
   }
 }
 
-/** Whether the request wants another value than this one, however fresh. */
+/** Whether the request replaces this entry even if it is fresh. */
 function isToBeReplaced({ stamp }: LocalEntry, { replaces }: LoadRequest): boolean {
   return replaces === 'any' || (replaces !== undefined && replaces.stamp === stamp)
 }

@@ -1,12 +1,12 @@
 /**
- * Whether a flight may still be joined, by what was heard of its key (L4).
+ * Whether newcomers may still join a flight, by what this process has learned about its key (L4).
  *
- * An invalidation closes it. A push, however, cannot be told from the echo of the flight's own lease, so a push only
- * raises a doubt, and the next newcomer settles the doubt by asking Redis whether the key still holds the token.
+ * An own invalidation closes the flight. A push may be the echo of the flight's own lease, so it only raises a doubt.
+ * The next newcomer settles the doubt: it asks Redis whether the key still holds the token.
  */
 export class FlightDoubts {
   #isOpen = true
-  /** Counts the pushes that may have been more than echoes. */
+  /** Counts the pushes that may be more than echoes. */
   #raised = 0
   #settled = 0
   #settling: Promise<boolean> | undefined
@@ -25,7 +25,7 @@ export class FlightDoubts {
   }
 
   /**
-   * Resolves to whether the flight may be joined. Those who ask meanwhile share the answer.
+   * Resolves to whether newcomers may join the flight. Concurrent calls share the answer.
    * @param isHeld asks whether the key still holds the token
    */
   settle(isHeld: () => Promise<boolean>): Promise<boolean> {

@@ -14,15 +14,15 @@ import { FlightDoubts } from './flight-doubts.ts'
  * - `'acquiring'`: it asks for the lease
  * - `'waiting'`: another process holds the lease
  * - `'loading'`: its loader runs, or what it loaded is being stored
- * - `'over'`
+ * - `'over'`: it has its outcome
  */
 export type FlightPhase = 'reading' | 'acquiring' | 'waiting' | 'loading' | 'over'
 
-/** What a flight has found out since it last read the key. */
+/** What a flight has learned since its last read of the key began. */
 interface Attempt {
-  /** A moment of the generation table: what the flight brings was read or loaded after it. */
+  /** A moment of the generation table. The flight's value is read or loaded after it. */
   askedAt: number
-  /** That of the local tier when the key was read. */
+  /** The epoch of the local tier when the read began. */
   readonly epoch: number
   /** The valid entry that was found, which may be stale. */
   found: LocalEntry | undefined
@@ -30,17 +30,17 @@ interface Attempt {
   bound: readonly BoundGeneration[]
 }
 
-/** One load of one key, and everybody in this process who waits for it. */
+/** One load of one key, and all callers in this process that wait for it. */
 export class Flight {
   /** Stored keys of the generations that its value will be bound to. */
   readonly generationKeys: readonly string[]
-  /** When it began: a moment of the generation table. */
+  /** When it began, as a moment of the generation table. */
   readonly startedAt: number
-  /** Whether it loads a value that is there already: others may be served that one meanwhile. */
+  /** Whether it replaces an existing value, which other callers may be served meanwhile. */
   readonly isRenewal: boolean
-  /** Whether it loads whatever is there. */
+  /** Whether it loads the key even if the cache has a fresh value. */
   readonly isReload: boolean
-  /** Set where it ends with a value that another flight is to renew. */
+  /** Set if it ends with a value that another flight must renew. */
   successor: LoadRequest | undefined
   #phase: FlightPhase = 'reading'
   /** When the loader was called. */
@@ -63,7 +63,7 @@ export class Flight {
 
   run(work: () => Promise<Outcome>): void {
     this.#result = work().finally(() => this.#enter('over'))
-    // Each caller is told by its own promise. A flight that all have left has nobody to tell.
+    // Each caller handles the error itself. After all have left, it must not be an unhandled rejection.
     this.#result.catch(() => {})
   }
 
@@ -82,7 +82,7 @@ export class Flight {
     for (const callback of this.#onDecision.splice(0)) callback()
   }
 
-  /** It reads the key, for the first time or again. What it brings will have been read or loaded after this moment. */
+  /** Called before it reads the key, for the first time or again. Its value will be read or loaded after `now`. */
   beginReading(now: number, epoch: number): void {
     this.#attempt = { askedAt: now, epoch, found: undefined, bound: [] }
     this.#enter('reading')
@@ -106,7 +106,7 @@ export class Flight {
     return this.#loadingSinceMs !== Number.POSITIVE_INFINITY
   }
 
-  /** What was read last; a moment and an epoch as {@link beginReading} was told. */
+  /** When the last read began, or a later moment that {@link confirm} has set. */
   get askedAt(): number {
     return this.#attempt.askedAt
   }
@@ -115,7 +115,7 @@ export class Flight {
     return this.#attempt.epoch
   }
 
-  /** No generation that it depends on was replaced before this moment. */
+  /** Called when no generation that it depends on was replaced before this moment. */
   confirm(moment: number): void {
     this.#attempt.askedAt = Math.max(this.#attempt.askedAt, moment)
   }
@@ -133,35 +133,35 @@ export class Flight {
     return this.#lease
   }
 
-  /** It holds the lease, so what it found is still what is there. */
+  /** Called when it has acquired the lease. The entry that it found is unchanged then. */
   leased(lease: Lease, bound: readonly BoundGeneration[]): void {
     this.#lease = lease
     this.#attempt.bound = bound
   }
 
-  /** The generation that its value will be bound to. */
+  /** The generation under this key that its value will be bound to; `undefined` if it is not captured. */
   boundTo(generationKey: string): string | undefined {
     return this.#attempt.bound.find(({ storedKey }) => storedKey === generationKey)?.generation
   }
 
-  /** Whether its loader has been running for so long that other processes do not wait for it either. */
+  /** Whether its loader has run for so long that its lease is no longer renewed: other processes stop waiting too. */
   isOverdue(nowMs: number, longestLoadMs: number): boolean {
     return nowMs - this.#loadingSinceMs >= longestLoadMs
   }
 
-  /** Whether it waits to replace a value that may be served meanwhile, and does not hear what happens to that value. */
+  /** Whether it waits for another process while its value may be served. It then ignores pushes, so nobody joins it. */
   isPassedBy(nowMs: number): boolean {
     if (this.#phase !== 'waiting' || this.found === undefined) return false
     const how = servable(this.found, nowMs)
     return how === 'fresh' || how === 'revalidate'
   }
 
-  /** Whether it is a renewal that does not know yet how it goes on. */
+  /** Whether it is a renewal that has not yet reached the point of waiting, loading or ending. */
   get isDeciding(): boolean {
     return this.isRenewal && !this.#isDecided
   }
 
-  /** Resolves when a renewal knows how it goes on, or is over. */
+  /** Resolves when {@link isDeciding} is `false`. */
   decided(): Promise<void> {
     if (!this.isDeciding) return Promise.resolve()
     return new Promise((resolve) => {
@@ -173,31 +173,31 @@ export class Flight {
     this.#doubts.close()
   }
 
-  /** A push for its key has come. While it waits for another process, that is what it waits for. */
+  /** Called when a push for its key has arrived. While it waits for another process, it expects such a push. */
   pushed(): void {
     if (this.#phase === 'waiting') return
     if (this.#lease !== undefined || this.#phase === 'acquiring') this.#doubts.raise()
     else this.close()
   }
 
-  /** `'doubted'` where Redis has to be asked whether the key still holds the token. */
+  /** `'doubted'` if a newcomer must ask Redis whether the key still holds the token. */
   get standing(): 'open' | 'closed' | 'doubted' {
     return this.#callers.areGone ? 'closed' : this.#doubts.standing
   }
 
-  /** Whether a newcomer may join: at once where nothing has happened, otherwise after the key was looked at. */
+  /** Whether a newcomer may join. A promise if Redis must be asked whether the key still holds the token. */
   admits(): boolean | Promise<boolean> {
     const { standing } = this
     if (standing !== 'doubted') return standing === 'open'
     return this.#doubts.settle(async () => (await this.#lease?.verify().catch(() => false)) ?? false)
   }
 
-  /** Callers that wait for it; work in the background counts as one. */
+  /** The number of callers that wait for it; work in the background counts as one. */
   get callers(): number {
     return this.#callers.count
   }
 
-  /** `true` for the caller that began it, which asks first. */
+  /** As {@link FlightCallers.claim}. */
   claim(): boolean {
     return this.#callers.claim()
   }
@@ -206,7 +206,7 @@ export class Flight {
     this.#callers.enter()
   }
 
-  /** A caller waits no longer. The last one ends the flight. */
+  /** Called when a caller stops waiting. When the last one does, the flight is abandoned. */
   leave(): void {
     if (!this.#callers.leave()) return
     this.close()

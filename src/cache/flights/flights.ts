@@ -1,7 +1,7 @@
 import type { ChangeListener } from '../keys/change-listener.ts'
 import type { Flight } from './flight.ts'
 
-/** The flights of a cache and its namespaces, by stored key. A change to a key closes its flight to newcomers (L4). */
+/** The flights of a cache and its namespaces, by stored key. A write closes a flight; a push may only doubt it (L4). */
 export class Flights implements ChangeListener {
   readonly #flights = new Map<string, Flight>()
 
@@ -17,7 +17,7 @@ export class Flights implements ChangeListener {
     return this.#flights.get(storedKey)
   }
 
-  /** Takes the place of the flight that is there. */
+  /** Adds a flight. It takes the place of the key's previous flight. */
   begin(storedKey: string, flight: Flight): void {
     this.#flights.set(storedKey, flight)
   }
@@ -42,6 +42,6 @@ export class Flights implements ChangeListener {
     for (const [storedKey, flight] of this.#flights) if (matches(storedKey)) flight.close()
   }
 
-  /** A newcomer notices by itself that a flight began in an earlier epoch. */
+  /** Nothing to do: `admission` compares the epoch of each flight. */
   epochBegan(): void {}
 }

@@ -12,16 +12,16 @@ import { Flight } from './flight.ts'
 import { FlightCourse } from './flight-course.ts'
 import type { Flights } from './flights.ts'
 
-/** What a caller gets. */
+/** The result for one caller. */
 export interface Answer<T> {
   readonly value: T
-  /** The fresh entry that the value came from, where it was a hit. */
+  /** The fresh entry that the value came from, if it was a hit. */
   readonly entry: LocalEntry | undefined
 }
 
 /**
- * Get or load, for everybody in the process: one flight a key, which its callers join, wait for and leave.
- * {@link FlightCourse} tells what a flight does.
+ * Reads or loads values for all callers in the process. Each key has one current flight, which callers join, wait for
+ * and leave. {@link FlightCourse} runs the flights.
  */
 export class SingleFlight {
   readonly #core: CacheCore
@@ -36,17 +36,17 @@ export class SingleFlight {
     this.#course = new FlightCourse(core, new LoadRunner(core, this.#fallback))
   }
 
-  /** @param first a read of the key that was sent already */
+  /** @param first a read of the key that has already been sent */
   async getOrLoad<T>(request: LoadRequest, first?: FirstRead): Promise<Answer<T>> {
     const caller = this.#callerOf(request)
     for (let read = first; ; read = undefined) {
       caller.assertWaiting()
       const flight = await this.#flightFor(request, read)
-      // Its last caller may have left since it was found.
+      // Its last caller may have left while this one was being admitted.
       if (flight.isAbandoned) continue
       const meanwhile = flight.found && (await this.#servedMeanwhile(flight.found, request))
       if (meanwhile !== undefined) return this.#serve(request, meanwhile)
-      // Or while what it found was validated.
+      // Or while the found value was validated.
       if (flight.isAbandoned) continue
       const hasJoined = !flight.claim()
       const isLate = hasJoined && flight.hasCalledLoader
@@ -58,9 +58,9 @@ export class SingleFlight {
   }
 
   /**
-   * What is there while it is being replaced: a value that is refreshed is served to all but those who asked for the
-   * refresh. It is no longer in the local tier, since the lease was written into it. But the flight has let this caller
-   * in, so nothing else has happened to it.
+   * The value that the flight is replacing, if it may be served meanwhile. All callers get it except those that asked
+   * for the refresh. The local tier has dropped it, since the lease was written into it. But the flight has admitted
+   * this caller, so no other change has happened to the value.
    */
   async #servedMeanwhile(found: LocalEntry, { accepts }: LoadRequest): Promise<Outcome | undefined> {
     const nowMs = this.#core.clock.monotonicMs()
@@ -70,7 +70,7 @@ export class SingleFlight {
     return served(found, how === 'fresh' ? 'hit' : 'revalidate')
   }
 
-  /** By a load that begins now, whatever is there and whoever is loading it. */
+  /** Loads the key by a loader that is called from now on, whatever the cache holds and whoever is loading it. */
   async reload<T>(request: LoadRequest): Promise<Answer<T>> {
     const caller = this.#callerOf(request)
     caller.assertWaiting()
@@ -79,7 +79,7 @@ export class SingleFlight {
     return this.#serve(request, await this.#outcomeFor(caller, flight, request))
   }
 
-  /** A reload of the same key whose loader is yet to be called. */
+  /** A reload of the same key that this caller may join: its loader has not been called yet. */
   #reloadNotBegun({ generationKeys, storedKey }: LoadRequest): Flight | undefined {
     const flight = this.#flights.get(storedKey)
     if (!flight?.isReload || flight.hasCalledLoader) return undefined
@@ -94,7 +94,7 @@ export class SingleFlight {
     return new Caller({ key, policies, signal, calledAtMs, stopping, clock, timers, longestStayMs })
   }
 
-  /** Loads anew in the background, unless that is being done. */
+  /** Loads the key in the background, unless a flight of it is under way. */
   refresh(request: LoadRequest): void {
     const { background, clock, options, stopping, timers } = this.#core
     const { key, policies, storedKey } = request
@@ -112,7 +112,7 @@ export class SingleFlight {
     background.follow('refresh', key, this.#wait(caller, flight, request).then(throwError))
   }
 
-  /** Loads a fresh value anew before it expires. */
+  /** Replaces a fresh value in the background before it expires. */
   refreshEarly(request: LoadRequest, { stamp }: LocalEntry): void {
     const { clock, metrics } = this.#core
     if (this.#isUnderWay(request.storedKey)) return
@@ -120,7 +120,7 @@ export class SingleFlight {
     this.refresh({ ...request, replaces: { stamp } })
   }
 
-  /** Whether something may still come of a flight of this key. */
+  /** Whether this key has a flight that may still bring a value. */
   #isUnderWay(storedKey: string): boolean {
     const { clock, options } = this.#core
     const flight = this.#flights.get(storedKey)
@@ -128,7 +128,7 @@ export class SingleFlight {
     return !flight.isOverdue(clock.monotonicMs(), options.longestLoadMs)
   }
 
-  /** What the flight ends with; a stale value where that takes too long, and the rest goes on in the background. */
+  /** The outcome of the flight. If it takes too long, a stale value; the caller then stays in the background. */
   #wait(caller: Caller, flight: Flight, request: LoadRequest): Promise<Outcome> {
     const { background } = this.#core
     return caller.waitFor(
@@ -138,7 +138,7 @@ export class SingleFlight {
     )
   }
 
-  /** As {@link #wait}. A call that gets nothing counts as a miss. */
+  /** As {@link #wait}. A call that fails counts as a miss. */
   async #outcomeFor(caller: Caller, flight: Flight, request: LoadRequest): Promise<Outcome> {
     try {
       return await this.#wait(caller, flight, request)
@@ -164,7 +164,7 @@ export class SingleFlight {
     return { value: handOut<T>(isolated), entry: origin === 'hit' ? entry : undefined }
   }
 
-  /** The flight of this key, where a newcomer may join it; otherwise a new one. Synchronous where it can be. */
+  /** The flight of this key if the caller may join it, otherwise a new one. Synchronous if Redis need not be asked. */
   #flightFor(request: LoadRequest, first?: FirstRead): Flight | Promise<Flight> {
     const flight = this.#flights.get(request.storedKey)
     if (flight === undefined) return this.#start(request, first)
@@ -185,7 +185,7 @@ export class SingleFlight {
     }
   }
 
-  /** What the flight loads will be of no use to newcomers, and should keep nobody waiting. */
+  /** Starts a flight in place of one whose value is useless to newcomers, and releases the lease of that one. */
   #replace(flight: Flight, request: LoadRequest): Flight {
     flight.close()
     void flight.lease?.release()
@@ -212,7 +212,7 @@ export class SingleFlight {
     return (await flight.admits()) ? flight : this.#flightFor(request)
   }
 
-  /** A caller that joined while the loader ran must not get a value whose tag was invalidated before that (L4). */
+  /** Whether a caller that joined while the loader ran may get its value: no late tag of it was invalidated (L4). */
   #mayServeLate(flight: Flight, { lateTagKeys }: Outcome): boolean {
     return lateTagKeys.every(
       ({ isKnown, tagKey }) =>
@@ -241,8 +241,8 @@ export class SingleFlight {
 }
 
 /**
- * Whether what was found may go to a caller that came after the flight had begun: a tag that only the entry names may
- * have been invalidated in between, and its generation may have been read before that (L4).
+ * Whether a caller that joined later may get the entry that the flight found. A tag that only the entry names may have
+ * been invalidated before the caller joined, but after its generation was read (L4).
  */
 function isUndoubted({ entry }: Outcome): boolean {
   return entry === undefined || entry.generationSet.isValid

@@ -7,23 +7,23 @@ export interface LeaseParts {
   readonly clock: Clock
   readonly timers: Timers
   readonly leaseMs: number
-  /** How long it is renewed. */
+  /** How long the lease is renewed. */
   readonly longestLoadMs: number
   /** Called when the lease was lost while its loader ran. */
   readonly onLost: () => void
 }
 
 /**
- * How often a lease is renewed, as a part of its length. The script writes only when less than half is left (T5): of two
- * renewals one writes, and tells of a lost lease in any case.
+ * Time between two renewals, as a fraction of the lease's duration. The script writes only when less than half is left
+ * (T5), so every second renewal writes. Each of them detects a lost lease.
  */
 const RENEW_AFTER = 0.3
-/** Pause before a renewal that failed is tried again, as a part of the length. */
+/** Pause before a failed renewal is repeated, as a fraction of the lease's duration. */
 const RETRY_AFTER = 0.125
 
 /**
- * The right to fill one key, held while its loader runs. The token counts only on the connection that acquired it (T2):
- * after another connection was made, nobody can tell what else has happened to the key.
+ * The right to fill one key, held while its loader runs. The token is valid only on the connection that acquired it
+ * (T2): after a reconnect, other changes of the key may have been missed.
  */
 export class Lease {
   readonly token: string
@@ -45,7 +45,7 @@ export class Lease {
     this.#renewAfter(RENEW_AFTER)
   }
 
-  /** Whether a fill under it may succeed. */
+  /** Whether a fill under this lease may succeed, as far as this process knows. */
   get isValid(): boolean {
     return !this.#isLost && this.#parts.tier.connectionOf(this.#storedKey) === this.#connection
   }
@@ -57,13 +57,13 @@ export class Lease {
     return tier.renew(this.#storedKey, this.token, leaseMs)
   }
 
-  /** The loader has ended. */
+  /** Called when the loader has ended: stops the renewals. */
   end(): void {
     this.#isOver = true
     this.#cancelRenewal()
   }
 
-  /** Gives the lease back, so that others need not wait until it runs out. Never rejects. */
+  /** Releases the lease, so that other processes need not wait until it expires. Never rejects. */
   async release(): Promise<void> {
     this.end()
     const wasValid = this.isValid
@@ -83,7 +83,7 @@ export class Lease {
     try {
       this.#isLost ||= !(await this.verify())
     } catch {
-      // Whether it was renewed is not known: the fill will find out.
+      // It is unknown whether the lease was renewed; the fill will find out.
       next = RETRY_AFTER
     }
     if (this.#isOver) return

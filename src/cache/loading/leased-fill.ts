@@ -7,7 +7,7 @@ import { GenerationSet } from '../tags/generation-set.ts'
 import type { Lease } from './lease.ts'
 import type { LoadRequest } from './load-request.ts'
 
-/** Reads as "nothing there", and keeps nobody from loading. */
+/** A placeholder without a lease: the key reads as absent, and any process may load it. */
 const NOTHING: Buffer = placeholder(NO_TOKEN, 0)
 const SHORTEST_TTL_MS = 1
 
@@ -20,10 +20,10 @@ export class LeasedFill {
   }
 
   /**
-   * Stores an entry if the key still holds the token, and keeps it here: the script has read what it stored (L1). One
-   * round trip.
-   * @returns what callers get, stored or not
-   * @throws CacheError where the value cannot be encoded
+   * Stores an entry if the key still holds the token. Also keeps it in the local tier, since the script reads what it
+   * stored (L1). One round trip.
+   * @returns the value for the callers, whether it was stored or not
+   * @throws CacheError if the value cannot be encoded
    */
   async store(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<IsolatedValue> {
     const { clock, codec, generations, judge, local, metrics, options, policy, tier } = this.#core
@@ -35,7 +35,7 @@ export class LeasedFill {
       const filling = lease.isValid
         ? tier.fill(storedKey, lease.token, bytes, storedTtlMs(meta))
         : Promise.resolve(false)
-      // A generation that was created for this load was not read since: that travels with the fill.
+      // Generations that this load has created were not read yet. These reads travel together with the fill.
       const fetching = generations.fetchAll(meta.generations.map((one) => one.storedKey))
       const [isStored] = await Promise.all([filling, fetching])
       if (isStored) metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
@@ -54,7 +54,7 @@ export class LeasedFill {
     }
   }
 
-  /** The source has nothing any more: the key is emptied, if it still holds the token. */
+  /** Empties the key if it still holds the token: the source no longer has a value. */
   async retire({ key, storedKey }: LoadRequest, lease: Lease): Promise<void> {
     const { local, policy, tier } = this.#core
     try {
@@ -67,7 +67,7 @@ export class LeasedFill {
     }
   }
 
-  /** A value of the loader's own making, as if it had been stored and read. */
+  /** The loader's value as the cache would serve it: encoded and decoded, unless `isolation` is `'share'`. */
   async isolated({ storedKey }: LoadRequest, value: unknown): Promise<IsolatedValue> {
     const { codec, options } = this.#core
     if (options.isolation === 'share') return { value, isCloned: false }
@@ -76,7 +76,7 @@ export class LeasedFill {
       return isolate(await codec.decode(storedKey, Buffer.from(encoded as string)), options.isolation)
     } catch (error) {
       if (isProgrammingMistake(error)) throw error
-      // It is too large for the cache, and yet it can be handed out.
+      // The value is too large for the cache, but callers can still get it.
       return isolate(copyOf(value), options.isolation)
     }
   }

@@ -8,9 +8,9 @@ import {
   resolvePolicies,
 } from '../freshness/policies.ts'
 
-/** The value that a load replaces: one past its time to live, or about to be. */
+/** The value that a load replaces: past its time to live, or fresh if the load refreshes it. */
 export interface StaleValue<T = unknown> {
-  /** Must not be changed: it is frozen wherever values are. */
+  /** Must not be changed. It is frozen if the cache freezes its values. */
   readonly value: T
   /** Seconds since its load began; `undefined` if it was read before the clock of its server was known. */
   readonly age: number | undefined
@@ -19,7 +19,7 @@ export interface StaleValue<T = unknown> {
   readonly tags: readonly string[]
 }
 
-/** Thrown to end a loader that has found the stale value to be still right. */
+/** Thrown to end a loader that has confirmed the stale value. */
 const NOT_MODIFIED: Error = Object.assign(
   new Error('The stale value is still right: let this end the loader'),
   {
@@ -31,13 +31,13 @@ const NOT_MODIFIED: Error = Object.assign(
 /** What a {@link LoadContext} is made of. */
 export interface LoadContextParts {
   readonly key: string
-  /** Made when it is first asked for. */
+  /** Creates the signal at the first call. */
   readonly signal: () => AbortSignal
-  /** Made when it is asked for. */
+  /** Returns the stale value; `undefined` if there is none. */
   readonly stale: (() => StaleValue) | undefined
 }
 
-/** What a loader may ask, and what it can say of the value that it is about to return. */
+/** Tells a loader about its load, and takes settings for the value that the loader is about to return. */
 export class LoadContext {
   readonly key: string
   readonly #parts: LoadContextParts
@@ -52,13 +52,13 @@ export class LoadContext {
     this.#parts = parts
   }
 
-  /** Aborts when every caller has left: pass it on to what the loader waits for. */
+  /** Aborts when every caller has left. Pass it on to the requests that the loader makes. */
   get signal(): AbortSignal {
     return this.#parts.signal()
   }
 
   /**
-   * The value that is being replaced, if there is one and it has not been invalidated: for a conditional request
+   * The value that the load replaces, if there is one and it has not been invalidated. For conditional requests
    * (`If-None-Match`, `WHERE version > …`).
    */
   stale<T = unknown>(): StaleValue<T> | undefined {
@@ -66,9 +66,9 @@ export class LoadContext {
   }
 
   /**
-   * Says that the {@link stale} value is still right, and ends the loader: the value is stored as if it had been loaded.
-   * It throws, so that nothing after it runs. A loader that catches the error need not rethrow it.
-   * @throws CacheError `CACHE_INVALID_ARGUMENT` where there is no stale value
+   * Declares that the {@link stale} value is still right, and ends the loader. The cache stores that value as if it had
+   * been loaded. This method throws, so no code after it runs. A loader that catches the error need not rethrow it.
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` if there is no stale value
    * @example
    * ```ts
    * import { createCache } from 'cachewright'
@@ -100,18 +100,18 @@ export class LoadContext {
     this.#isNotModified = true
   }
 
-  /** The value is not cached. All callers that wait get this very value. */
+  /** Prevents the value from being cached. All waiting callers get this very value. */
   skip(): void {
     this.#isSkipped = true
   }
 
-  /** How long the value is fresh. @throws CacheError `CACHE_INVALID_DURATION` */
+  /** Sets how long the value is fresh. @throws CacheError `CACHE_INVALID_DURATION` */
   setTtl(ttl: Duration): void {
     this.setOptions({ ttl })
   }
 
   /**
-   * Time to live, jitter and stale windows of this value, over those of the call.
+   * Sets the time to live, jitter and stale windows of this value. They take precedence over the options of the call.
    * @throws CacheError `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`
    */
   setOptions(options: FreshnessOptions): void {
@@ -120,8 +120,8 @@ export class LoadContext {
   }
 
   /**
-   * Tags that follow from the value. A tag that this process had not met before the loader began cannot be bound safely:
-   * the value is then not cached this once, and the tag is known the next time.
+   * Adds tags that only the loaded value reveals. If this process did not know a tag before the loader began, it cannot
+   * bind the value to that tag safely. The value is then not cached this time; the next load knows the tag.
    * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT`
    */
   addTags(tags: readonly string[]): void {
@@ -149,5 +149,5 @@ export class LoadContext {
   }
 }
 
-/** Loads the value of a key; `undefined` is not cached. */
+/** Loads the value of a key. `undefined` is not cached. */
 export type Loader<T> = (context: LoadContext) => T | Promise<T>

@@ -7,9 +7,9 @@ import type { Loader } from './load-context.ts'
 
 /** Loads of several keys that share one call of their loader. */
 export interface SharedLoad {
-  /** A load of this key has begun: it may come to call the loader. */
+  /** Called when the load of a key begins. It may call the loader later. */
   expect(storedKey: string): void
-  /** It has called the loader, has ended, or waits for another process: nobody need wait for it. */
+  /** Called when that load has called the loader, has ended, or waits for another process: do not wait for it. */
   decided(storedKey: string): void
 }
 
@@ -18,24 +18,24 @@ export interface LoadRequest extends Wants {
   readonly space: KeySpace
   readonly key: string
   readonly storedKey: string
-  /** Stored keys of the generations that the entry has to be bound to: of its namespaces and of its tags. */
+  /** Stored keys of the generations that the entry must be bound to: those of its namespaces and of its tags. */
   readonly generationKeys: readonly string[]
   readonly policies: Policies
   readonly loader: Loader<unknown>
-  /** Whether a value that was found may be served; where it may not, the key is loaded. @default any may */
+  /** Whether a found value may be served; if not, the key is loaded. @default every value may be served */
   readonly accepts?: Accepts | undefined
   readonly shared?: SharedLoad | undefined
   /** Detaches the caller. */
   readonly signal?: AbortSignal | undefined
-  /** When it called, where it may lose its patience, in milliseconds of the monotonic clock. */
+  /** When the caller called, if it has a timeout. In milliseconds of the monotonic clock. */
   readonly calledAtMs?: number | undefined
-  /** Set where nobody waits: it is left to another process that is loading the key already. */
+  /** Set if no caller waits. The load ends if another process is loading the key and the old value is servable. */
   readonly isBackground?: boolean
-  /** What is there is to be replaced: the entry with this stamp, or any. */
+  /** Replaces an entry even if it is fresh: the one with this stamp, or any. */
   readonly replaces?: { readonly stamp: string | undefined } | 'any' | undefined
 }
 
-/** The flight that a load runs for, as far as the load knows it. */
+/** The part of a flight that its load uses. */
 export interface LoadingFlight {
   /** Whether every caller has left. */
   readonly isAbandoned: boolean
@@ -43,22 +43,22 @@ export interface LoadingFlight {
   readonly signal: AbortSignal
   /** The valid entry that the flight found, which may be stale. */
   readonly found: LocalEntry | undefined
-  /** The loader is about to be called. */
+  /** Called just before the loader. */
   beginLoading(nowMs: number): void
-  /** Calls back when every caller has left, at once if they have. */
+  /** Calls back when every caller has left; immediately if they already have. */
   onAbandoned(callback: () => void): void
 }
 
-/** The read with which a flight begins. */
+/** The read that begins a flight. */
 export interface FirstRead {
-  /** A moment of the generation table before it was sent. */
+  /** A moment of the generation table, before the read was sent. */
   readonly askedAt: number
-  /** That of the local tier when it was sent. */
+  /** The epoch of the local tier when the read was sent. */
   readonly epoch: number
   /** Why the key could not be read; `undefined` if it could, or is still being read. */
   readonly failure: unknown
-  /** Whether nothing touched the key before the reply. Otherwise the flight reads it again. */
+  /** Whether no change touched the key between the request and the reply. Otherwise the flight reads it again. */
   readonly isCurrent: boolean
-  /** What was found; a promise where that is still to be found out. @throws CacheError where the key cannot be read */
+  /** The judgement of the read; a promise if it is not known yet. @throws CacheError if the key cannot be read */
   judged(): Judgement | Promise<Judgement>
 }

@@ -13,7 +13,7 @@ import type { LoadingFlight, LoadRequest } from './load-request.ts'
 import { type LateTagKey, loaded, type Outcome } from './outcome.ts'
 import type { StaleFallback } from './stale-fallback.ts'
 
-/** What a load under a lease stands on. All of it was had before the loader begins. */
+/** What a load under a lease requires. All of it exists before the loader begins. */
 export interface LeasedLoad {
   readonly lease: Lease
   /** The generations that the entry will be bound to. */
@@ -21,32 +21,32 @@ export interface LeasedLoad {
   readonly serverNowMs: number
 }
 
-/** Most keys whose tags are remembered because only their values name them. */
+/** Most keys for which the tags that only their values name are remembered. */
 const MOST_LEARNED = 10_000
 
-/** What a loader returned. */
+/** The result of a loader. */
 interface Loaded {
   readonly value: unknown
   readonly context: LoadContext
   readonly durationMs: number
-  /** The generations of the stale value, where the loader said that it is still right. */
+  /** The generations of the stale value if the loader confirmed it, else empty. */
   readonly kept: readonly BoundGeneration[]
 }
 
-/** A tag that the loader named, with the generation that the entry could be bound to. */
+/** A tag that only the loader named, with the generation that the entry can be bound to if it is known. */
 interface LateTag extends BoundGeneration {
   readonly isKnown: boolean
 }
 
 /**
- * Runs loaders. What they return is stored only under the token of a lease, bound to generations that were captured
+ * Runs loaders. Stores their results only under the token of a lease, and bound to generations that were captured
  * before the loader began.
  */
 export class LoadRunner {
   readonly #core: CacheCore
   readonly #fallback: StaleFallback
   readonly #fill: LeasedFill
-  /** Tags that only the value of a key named, to be captured before it is loaded the next time (G3). */
+  /** Tags that only the value named, by the stored key of the value. The next load captures them first (G3). */
   readonly #learnedTags = new LRUCache<string, readonly string[]>({
     maxSize: MOST_LEARNED,
     sizeCalculation: () => 1,
@@ -58,15 +58,15 @@ export class LoadRunner {
     this.#fill = new LeasedFill(core)
   }
 
-  /** Stored keys of what has to be captured before this load begins (G2). */
+  /** Stored keys of the generations that must be captured before this load begins (G2). */
   generationKeysOf({ generationKeys, storedKey }: LoadRequest): readonly string[] {
     const learned = this.#learnedTags.get(storedKey)
     return learned === undefined ? generationKeys : [...new Set([...generationKeys, ...learned])]
   }
 
   /**
-   * Loads under a lease, and stores what was loaded.
-   * @param stale the value that may be served where the loader fails
+   * Loads a value under a lease, and stores it.
+   * @param stale the value that may be served if the loader fails
    */
   async underLease(
     flight: LoadingFlight,
@@ -75,7 +75,7 @@ export class LoadRunner {
     stale: LocalEntry | undefined,
   ): Promise<Outcome> {
     const loaderBeganAt = this.#core.generations.now
-    // When every caller has left, nobody else should wait for a loader that goes on regardless.
+    // A loader may ignore its signal. Once every caller has left, other processes must not wait for it.
     flight.onAbandoned(() => void lease.release())
     let result: Loaded
     try {
@@ -117,7 +117,7 @@ export class LoadRunner {
     }
   }
 
-  /** Loads without a lease: nothing is stored (L6). */
+  /** Loads a value without a lease, so it is not stored (L6). */
   async uncached(
     flight: LoadingFlight,
     request: LoadRequest,
@@ -126,7 +126,7 @@ export class LoadRunner {
     try {
       const { context, kept, value } = await this.#load(flight, request, stale)
       const tagKeys = context.tags.map((tag) => request.space.tagKey(tag))
-      // Without Redis no other process can have an invalidation acknowledged, and this one knows its own.
+      // In an outage, Redis acknowledges no invalidation to other processes, and this process knows its own.
       const named = tagKeys.map((tagKey) => ({ tagKey, isKnown: true }))
       const isRaw = value === undefined || context.isSkipped
       const isolated = isRaw ? { value, isCloned: false } : await this.#fill.isolated(request, value)
@@ -138,8 +138,8 @@ export class LoadRunner {
   }
 
   /**
-   * A tag that only the value named is bound to a generation that was read before the loader began and is still live
-   * (G3). One that was captured for this load is bound already.
+   * The tags that only the value named. Each binds to the generation that was captured for this load, or to one that
+   * was read before the loader began and is still live (G3).
    */
   #lateTags(
     { generationKeys, space }: LoadRequest,
@@ -182,11 +182,11 @@ export class LoadRunner {
     }
     const durationMs = this.#ended(key, beganMs)
     if (!context.isNotModified || stale === undefined) return { context, value, durationMs, kept: [] }
-    // Its generations were the current ones before the loader began, as those that are captured for it (G2).
+    // The stale value's generations were current before the loader began, like the captured ones (G2).
     return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound }
   }
 
-  /** Counts a loader that has ended, and returns how long it took. */
+  /** Counts a loader that has ended, and returns its duration in milliseconds. */
   #ended(key: string, beganMs: number, failure?: { readonly error: unknown }): number {
     const { clock, metrics, policy } = this.#core
     const nowMs = clock.monotonicMs()
@@ -214,7 +214,7 @@ function asTold({ isKnown, storedKey }: LateTag): LateTagKey {
   return { isKnown, tagKey: storedKey }
 }
 
-/** Tags of a stale value that is still right: only that value named them. */
+/** The tags of a confirmed stale value that the call does not name. */
 function namedByStale(
   { generationKeys }: LoadRequest,
   kept: readonly BoundGeneration[],
@@ -223,7 +223,7 @@ function namedByStale(
   return named.map(({ storedKey }) => ({ tagKey: storedKey, isKnown: true }))
 }
 
-/** The first of each key. */
+/** The generations without duplicates: the first one of each key. */
 function distinct(generations: readonly BoundGeneration[]): BoundGeneration[] {
   const byKey = new Map<string, BoundGeneration>()
   for (const one of generations) if (!byKey.has(one.storedKey)) byKey.set(one.storedKey, one)

@@ -2,8 +2,8 @@ import type { IsolatedValue } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 
 /**
- * Where a value came from: a fresh entry (`'hit'`), the loader (`'load'`), or an entry past its time to live, and then
- * why: it is being loaded anew (`'revalidate'`), its loader failed (`'error'`) or was too slow (`'timeout'`).
+ * The origin of a value: a fresh entry (`'hit'`), the loader (`'load'`), or a stale entry. A stale entry is served
+ * while a new value is loaded (`'revalidate'`), or because the loader failed (`'error'`) or was too slow (`'timeout'`).
  */
 export type Origin = 'hit' | 'load' | 'revalidate' | 'error' | 'timeout'
 
@@ -13,13 +13,13 @@ export interface LateTagKey {
   readonly isKnown: boolean
 }
 
-/** What a flight ends with. */
+/** The result of a flight. */
 export interface Outcome {
   readonly isolated: IsolatedValue
   readonly origin: Origin
-  /** The entry that was served, where nothing was loaded. */
+  /** The served entry, if nothing was loaded. */
   readonly entry?: LocalEntry | undefined
-  /** The loader's error, where a stale value is served in its place. */
+  /** The loader's error, if a stale value is served instead. */
   readonly error?: unknown
   readonly lateTagKeys: readonly LateTagKey[]
 }
@@ -29,7 +29,7 @@ export function served(entry: LocalEntry, origin: Origin, error?: unknown): Outc
   return { isolated: entry, origin, entry, error, lateTagKeys: [] }
 }
 
-/** The outcome of a flight that ends with what its loader returned. */
+/** The outcome of a flight that ends with its loader's result. */
 export function loaded(isolated: IsolatedValue, lateTagKeys: readonly LateTagKey[]): Outcome {
   return { isolated, origin: 'load', lateTagKeys }
 }

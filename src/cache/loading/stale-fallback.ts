@@ -5,8 +5,8 @@ import type { LoadingFlight, LoadRequest } from './load-request.ts'
 import { type Outcome, served } from './outcome.ts'
 
 /**
- * Stale values that are served where a load fails or takes too long: within `staleIfError`, and only if this process
- * knows of no invalidation.
+ * Finds stale values to serve if a load fails or takes too long. They must be within `staleIfError`, and this process
+ * must not know of their invalidation.
  */
 export class StaleFallback {
   readonly #core: CacheCore
@@ -15,32 +15,32 @@ export class StaleFallback {
     this.#core = core
   }
 
-  /** In place of a load that takes too long; `undefined` where there is nothing. */
+  /** The value to serve if a load takes too long; `undefined` if there is none. */
   forSlow(flight: LoadingFlight, request: LoadRequest): Outcome | undefined {
     const { found } = flight
     const entry = found && isAccepted(found.value, request.accepts) ? found : this.#unrefuted(request)
     return entry !== undefined && this.#mayBeServed(entry) ? served(entry, 'timeout') : undefined
   }
 
-  /** In place of a load that failed under a lease. @throws the load's error where there is nothing */
+  /** The value to serve if a load under a lease failed. @throws the load's error if there is none */
   forFailed(stale: LocalEntry | undefined, error: unknown): Outcome {
     if (stale === undefined || !this.#mayBeServed(stale)) throw error
     return served(stale, 'error', error)
   }
 
-  /** In place of a load that failed without one. @throws the load's error where there is nothing */
+  /** The value to serve if a load without a lease failed. @throws the load's error if there is none */
   forFailedUncached(request: LoadRequest, stale: LocalEntry | undefined, error: unknown): Outcome {
     return this.forFailed(stale ?? this.#unrefuted(request), error)
   }
 
-  /** What this process still holds, perhaps of an older epoch. */
+  /** The local entry with the generations and the value that the request needs. It may be of an older epoch. */
   #unrefuted({ accepts, generationKeys, storedKey }: LoadRequest): LocalEntry | undefined {
     const entry = this.#core.localEntry(storedKey)
     if (!entry?.generationSet.includes(generationKeys)) return undefined
     return isAccepted(entry.value, accepts) ? entry : undefined
   }
 
-  /** Until `staleIfError` ends, fresh or not. */
+  /** Whether an entry, fresh or stale, may be served until `staleIfError` ends: no invalidation of it is known. */
   #mayBeServed({ generationSet, staleIfErrorUntilMs }: LocalEntry): boolean {
     return generationSet.isUnrefuted && this.#core.clock.monotonicMs() < staleIfErrorUntilMs
   }

@@ -10,11 +10,11 @@ import type { LocalEntry } from '../local/local-entry.ts'
 const MOST_AT_A_TIME = 8
 
 /**
- * Shadow verification loads a served value once more, stores nothing, and reports whether the two differ. It measures how
- * often the invalidations of a program miss something, which no test can.
+ * Shadow verification loads a served value once more, stores nothing, and reports whether the two differ. It measures
+ * how often the invalidations of a program miss something, which no test can.
  *
- * A value that has just changed at its source differs until its invalidation arrives, which is no defect. So a difference
- * counts only if the same entry is still served after a grace period.
+ * A value that has just changed at its source differs until its invalidation arrives, which is no defect. So a
+ * difference counts only if the same entry is still served after a grace period.
  */
 export class ShadowVerification {
   readonly #core: CacheCore
@@ -82,7 +82,7 @@ export class ShadowVerification {
     }
   }
 
-  /** The value as it would be after having been stored and read. */
+  /** The value as the cache would return it after storing and reading it. */
   async #asRead(storedKey: string, value: unknown): Promise<unknown> {
     if (value === undefined) return undefined
     const { codec } = this.#core

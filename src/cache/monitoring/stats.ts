@@ -11,13 +11,13 @@ export interface CacheStats {
   readonly total: CacheTotals
   /** In the last sixty seconds, to the second. */
   readonly lastMinute: CacheTotals
-  /** The size of the local tier; `bytes` is the estimate that bounds it. Removed entries count until they are looked up. */
+  /** The size of the local tier; its limit applies to the estimate `bytes`. Removed entries count until looked up. */
   readonly local: { readonly entries: number; readonly bytes: number }
   /** Loads of this process under way, and work in the background. */
   readonly underWay: { readonly loads: number; readonly background: number }
   /** How many hits were compared with their source, and how many of them were stale. */
   readonly verification: { readonly verified: number; readonly stale: number }
-  /** Invalidations that Redis has not acknowledged yet: each goes before the next read of what it concerns. */
+  /** Invalidations that Redis has not acknowledged yet. Each is delivered before the next read that it affects. */
   readonly undelivered: number
   /** How local tiers learn of changes at this moment. */
   readonly coherence: Coherence

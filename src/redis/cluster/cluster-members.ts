@@ -64,7 +64,7 @@ export class ClusterMembers {
     return true
   }
 
-  /** Replaces the owners by those of a slot map, removes the nodes it does not name, and returns whether any changed. */
+  /** Takes the owners from a slot map, removes the nodes it does not name, and returns whether any owner changed. */
   install(map: SlotMap): boolean {
     const before = this.#owners
     this.#owners = map.map((address) => (address === undefined ? undefined : this.#nodeAt(address)))

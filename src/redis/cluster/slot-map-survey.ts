@@ -11,7 +11,7 @@ const REPLY_MS = 1_000
 /** The slot map as one node reports it. */
 interface ReportedMap {
   readonly map: SlotMap
-  /** The `cluster_current_epoch` that the node knows; `NaN` where the user may not ask for it. */
+  /** The `cluster_current_epoch` that the node knows; `NaN` if the user may not ask for it. */
   readonly epoch: number
 }
 

@@ -5,7 +5,7 @@ const SOON_MS = 50
 /** Time between two polls. */
 const POLL_MS = 5_000
 
-/** Schedules the refreshes of a cluster's slot map: soon after a request, after failures with backoff, and by polling. */
+/** Schedules refreshes of a cluster's slot map: soon after a request, after failures with backoff, and by polling. */
 export class SlotMapWatch {
   readonly #refresh: () => Promise<boolean>
   #timer: NodeJS.Timeout | undefined
@@ -17,8 +17,8 @@ export class SlotMapWatch {
   #isStopped = true
 
   /**
-   * @param refresh resolves to whether the cluster is complete; if it is not, or if `refresh` rejects, the refresh counts
-   * as failed and is repeated
+   * @param refresh resolves to whether the cluster is complete; if it is not, or if `refresh` rejects, the refresh
+   * counts as failed and is repeated
    */
   constructor(refresh: () => Promise<boolean>) {
     this.#refresh = refresh

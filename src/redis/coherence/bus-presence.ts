@@ -20,8 +20,8 @@ export interface PresenceListener {
 /**
  * The presence key, which exists while some process is subscribed to the bus. Subscribers renew it.
  *
- * Processes with tracked connections do not need the bus themselves, and without a subscriber nobody needs their
- * messages. They read the key on a tracked connection, and publish while it exists or may exist.
+ * Processes with tracked connections do not need the bus themselves, and only subscribers need their messages. They
+ * read the key on a tracked connection, and publish while it exists or may exist.
  */
 export class BusPresence {
   readonly storedKey: string
@@ -29,7 +29,7 @@ export class BusPresence {
   readonly #clock: Clock
   readonly #listener: PresenceListener
   #mayHaveSubscribers = true
-  /** Numbers the reads of the key: only the last one tells its present state. */
+  /** Numbers the reads of the key: only the last one gives its current state. */
   #lastRead = 0
   /** The highest number of a read that was answered. */
   #lastAnswered = 0

@@ -8,7 +8,7 @@ export interface BusListener {
   changed(storedKeys: readonly string[]): void
   /** The subscription has been made: messages arrive from now on. */
   joined(): void
-  /** A message was lost; the subscription goes on. */
+  /** A message was lost; the subscription continues. */
   missed(): void
   /** The subscription was lost. No message arrives until it is made again. */
   lost(reason: string): void
@@ -40,8 +40,8 @@ const FORGOTTEN_AFTER = 20
 const MAX_HEARTBEATS = 100
 
 /**
- * A pub/sub channel on which processes tell one another which keys they changed. It is used where Redis cannot track
- * what was read.
+ * A pub/sub channel on which processes tell one another which keys they changed. It is used if Redis cannot track the
+ * keys that were read.
  *
  * A write and its PUBLISH share one script, write first, so a process that receives the message reads the new value.
  * Publishers number their messages, so a missing number means a lost message. Each process also publishes heartbeats
@@ -102,7 +102,7 @@ export class InvalidationBus {
     await subscription?.close()
   }
 
-  /** A numbered message, which must be published, be it without its keys: subscribers take a missing number for a loss. */
+  /** A numbered message. It must be published, with or without its keys: a missing number counts as a lost message. */
   message(storedKeys: readonly string[]): BusMessage {
     return { number: ++this.#lastNumber, storedKeys }
   }

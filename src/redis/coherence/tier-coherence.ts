@@ -9,7 +9,7 @@ import { ServerClock } from './server-clock.ts'
 /** Heartbeats within the time that a connection is trusted without a reply. */
 const HEARTBEATS_PER_TRUST = 3
 
-/** What is known of an open connection. */
+/** The state of an open connection. */
 interface ConnectionState {
   readonly clock: ServerClock
   /** Every invalidation that was pushed before this moment has arrived. */
@@ -65,7 +65,7 @@ export class TierCoherence implements PortWatch {
     return this.#mode
   }
 
-  /** The bus on which changes have to be published; `undefined` while it surely has no subscribers. */
+  /** The bus on which changes must be published; `undefined` while it surely has no subscribers. */
   get bus(): InvalidationBus | undefined {
     return this.#mode === 'tracking' && !this.#presence.mayHaveSubscribers ? undefined : this.#bus
   }
@@ -136,7 +136,7 @@ export class TierCoherence implements PortWatch {
     return connection && this.#connections.get(connection)?.clock
   }
 
-  /** A single untracked connection suffices: what is read on it would go stale without notice. */
+  /** Called if one connection is untracked: copies of values that were read on it would become stale without notice. */
   #leaveTracking(): void {
     this.#enter('ttl', 'what is read cannot be tracked')
     if (this.#settings.coherence !== 'ttl' && !this.#isStopped) this.#bus.join()

@@ -50,12 +50,12 @@ const LOST_EVENTS = ['reconnecting', 'terminated', 'end'] as const
 /** Events of a cluster after which some connection may be a new one. */
 const CLUSTER_EVENTS = ['node-ready', 'node-error', 'node-reconnecting', 'node-disconnect'] as const
 
-/** A port over a caller's own connected client or cluster of `@redis/client`, which it uses as it is and never closes. */
+/** A port over a caller's own connected client or cluster of `@redis/client`, used as it is and never closed. */
 export class BorrowedNodeRedisClient implements RedisPort {
   readonly isCluster: boolean
   readonly #client: NodeRedisClient | NodeRedisClusterClient
   /**
-   * The sessions of the client, or of the masters of a cluster. Those of a cluster all begin anew together, since its
+   * The sessions of the client, or of the masters of a cluster. Those of a cluster are all renewed together, since its
    * events do not tell which connection they concern.
    */
   readonly #sessions: BorrowedSessions<object> = new BorrowedSessions<object>(

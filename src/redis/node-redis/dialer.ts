@@ -36,8 +36,8 @@ export interface DialledClient {
 }
 
 /**
- * Makes connections to one server: finds its address, connects, and shakes hands in the richest dialect that the
- * server supports. Remembers that dialect, and the connection before, which the next handshake ends on the server.
+ * Makes connections to one server: finds its address, connects, and shakes hands in the richest dialect that the server
+ * supports. Remembers that dialect, and the previous connection, which the next handshake ends on the server.
  */
 export class Dialer {
   readonly #settings: DialerSettings
@@ -58,7 +58,7 @@ export class Dialer {
     this.#onError = onError
   }
 
-  /** From the next handshake on, identifies the server and ends the connection before. */
+  /** From the next handshake on, identifies the server and ends the previous connection. */
   identifyServers(wantsTracking: boolean): void {
     this.#identifies = true
     if (wantsTracking) this.#dialect = 'tracked'

@@ -9,11 +9,11 @@ export type Dialect = 'tracked' | 'resp3' | 'resp2'
 
 /** The identity of a server, and of one connection on it. */
 export interface ServerIdentity {
-  /** The id of the connection (`CLIENT ID`); 0 where the user may not ask for it. */
+  /** The id of the connection (`CLIENT ID`); 0 if the user may not ask for it. */
   readonly clientId: number
-  /** The server's `run_id`; `undefined` where the user may not ask for it. */
+  /** The server's `run_id`; `undefined` if the user may not ask for it. */
   readonly runId: string | undefined
-  /** The server's version; `''` where the user may not ask for it. */
+  /** The server's version; `''` if the user may not ask for it. */
   readonly version: string
 }
 
@@ -21,9 +21,9 @@ export interface ServerIdentity {
 const FIRST_TRACKABLE_VERSION = [7, 0, 5] as const
 
 /**
- * Asks for the identity of a server (`CLIENT ID`, `INFO`), and ends the previous connection if it was on the same server
- * process (`CLIENT KILL`): a command that was sent on it may not have been executed yet, and would run after newer
- * commands of the new connection.
+ * Asks for the identity of a server (`CLIENT ID`, `INFO`), and ends the previous connection if it was on the same
+ * server process (`CLIENT KILL`): a command that was sent on it may not have been executed yet, and would run after
+ * newer commands of the new connection.
  */
 export async function identifyServer(
   client: Client,
@@ -68,7 +68,7 @@ export async function assertPrimary(client: Client): Promise<void> {
   if (role !== 'master') throw unavailable('the server is a replica')
 }
 
-/** `undefined` where the server answers with an error: the user may lack the permission. */
+/** `undefined` if the server answers with an error: the user may lack the permission. */
 async function ask(client: Client, command: string[]): Promise<unknown> {
   try {
     return await client.sendCommand(command, commandOptions('text'))

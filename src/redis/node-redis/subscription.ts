@@ -10,8 +10,8 @@ export interface NodeRedisSubscriber {
 }
 
 /**
- * Connects `client` and subscribes it to a channel (`SUBSCRIBE`). The subscription ends at the first event after which a
- * message may have been missed; the client does not reconnect.
+ * Connects `client` and subscribes it to a channel (`SUBSCRIBE`). The subscription ends at the first event after which
+ * a message may have been missed; the client does not reconnect.
  */
 export async function subscribeWith(
   client: NodeRedisSubscriber,

@@ -3,7 +3,7 @@ import type { CacheError } from '../../foundation/cache-error.ts'
 /** A word of a command. */
 export type RedisArgument = string | Buffer
 
-/** How bulk strings in a reply are delivered: as bytes, or as text where they are known to be UTF-8. */
+/** How bulk strings in a reply are delivered: as bytes, or as text if they are known to be UTF-8. */
 export type ReplyForm = 'bytes' | 'text'
 
 /** A reply of Redis. Error replies are not among them: they reject. */
@@ -27,9 +27,9 @@ export interface PortConnection {
   readonly endpoint: string
   /** Whether the server pushes an invalidation for every key that was read on this connection. */
   readonly isTracked: boolean
-  /** The version of the server; `''` where the user may not ask for it. */
+  /** The version of the server; `''` if the user may not ask for it. */
   readonly version: string
-  /** The server's `run_id`, which changes with every restart; `undefined` where the user may not ask for it. */
+  /** The server's `run_id`, which changes with every restart; `undefined` if the user may not ask for it. */
   readonly runId: string | undefined
   /** Sends a command without a deadline. */
   send(command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
@@ -39,7 +39,7 @@ export interface PortConnection {
 
 /** Observes the connections of a port, for a cache that keeps copies of what it read on them. */
 export interface PortWatch {
-  /** Whether to track connections, where both the client and the server can. */
+  /** Whether to track connections, if both the client and the server can. */
   readonly wantsTracking: boolean
   /** Called before any command can be sent on the connection. */
   opened(connection: PortConnection): void
@@ -72,7 +72,7 @@ export interface ChannelSubscription {
  * for all of them, since a promise for each would cost more than the command.
  */
 export interface RedisPort {
-  /** Whether all keys of a command have to be in the same hash slot. */
+  /** Whether all keys of a command must be in the same hash slot. */
   readonly isCluster: boolean
   /** Resolves when commands can be sent; rejects if the handshake fails. May be called again after either. */
   connect(): Promise<void>
@@ -96,11 +96,11 @@ export interface RedisPort {
   /** Every node that owns keys: the single server, or the masters of a cluster. */
   masters(): Promise<readonly RedisNode[]>
   /**
-   * Reports every connection to `watch` from now on, tracked where client and server can. A connection that exists
-   * already is either reported at once or replaced by a new one.
+   * Reports every connection to `watch` from now on, and tracks it if client and server can. An existing connection is
+   * either reported at once or replaced by a new one.
    */
   watch(watch: PortWatch): void
-  /** The connection that a command on this key would be sent on; `undefined` where there is none. */
+  /** The connection on which a command for this key would be sent; `undefined` if there is none. */
   connectionOf(storedKey: string): PortConnection | undefined
   /** Subscribes to a channel, on a connection of its own. */
   subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription>

@@ -1,7 +1,7 @@
 /** What the script of a change publishes on the invalidation bus; two empty strings publish nothing. */
 export type Publication = readonly [channel: string, message: string]
 
-/** The publication of a change that nobody has to be told of. */
+/** Publishes nothing. */
 export const NO_PUBLICATION: Publication = ['', '']
 
 /** A time to live in milliseconds, as scripts take it: `''` for one that never ends. */

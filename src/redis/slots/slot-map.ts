@@ -8,14 +8,14 @@ export interface NodeAddress {
 }
 
 /**
- * The address at which to reach a node, by the `host:port` that the cluster reports for it. Nodes that are not in the map
- * are reached at the address they report.
+ * The address at which to reach a node, by the `host:port` that the cluster reports for it. Nodes that are not in the
+ * map are reached at the address they report.
  */
 export type NodeAddressMap =
   | Readonly<Record<string, NodeAddress>>
   | ((address: string) => NodeAddress | undefined)
 
-/** The owner of each slot by its `host:port`, as one node reports it; `undefined` where a slot has no owner. */
+/** The owner of each slot by its `host:port`, as one node reports it; `undefined` for a slot without an owner. */
 export type SlotMap = readonly (string | undefined)[]
 
 /** A MOVED or ASK reply: the node did not execute the command, and names the node that will. */
@@ -28,8 +28,8 @@ export interface Redirect {
 
 /**
  * Parses the reply to `CLUSTER SLOTS`: `[first, last, [host, port, …] of the master, …replicas]` for each range.
- * @param askedHost the host of the node that was asked, which leaves out its own where it does not know it
- * @returns `undefined` if it is no such reply
+ * @param askedHost the host of the node that was asked; a node that does not know its own host leaves it out
+ * @returns `undefined` if the reply has another form
  */
 export function parseSlotMap(reply: RedisReply, askedHost: string): SlotMap | undefined {
   if (!Array.isArray(reply)) return undefined
@@ -49,7 +49,7 @@ export function ownersIn(map: SlotMap): Set<string> {
   return new Set(map.filter((owner) => owner !== undefined))
 }
 
-/** Parses the text of an error reply (`MOVED 3999 127.0.0.1:6381`); `undefined` if it is no redirect. */
+/** Parses the text of an error reply (`MOVED 3999 127.0.0.1:6381`); `undefined` if it is not a redirect. */
 export function parseRedirect(text: string, askedHost: string): Redirect | undefined {
   const [, kind, host, port] = /^(MOVED|ASK) \d+ (.*):(\d+)$/.exec(text) ?? []
   return kind === undefined

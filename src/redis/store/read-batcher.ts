@@ -32,7 +32,7 @@ export class ReadBatcher {
     this.#port = port
   }
 
-  /** @param clockOf the clock of the server that owns a key: looked up once a reply, and handed over with each key */
+  /** @param clockOf the clock of the server that owns a key: looked up once per command, and passed on with each key */
   timedBy(clockOf: (storedKey: string) => ReplyClock | undefined): void {
     this.#clockOf = clockOf
   }
@@ -73,7 +73,7 @@ export class ReadBatcher {
     )
   }
 
-  /** Not by `sendSplittable`: each read settles with its own reply, and a command should cost no further promise. */
+  /** Does not use `sendSplittable`: each read settles with its own reply, and that would cost one more promise. */
   #splitOrFail(reads: readonly BatchedRead[], error: unknown): void {
     if (mustSplit(error, reads.length)) for (const read of reads) this.#send([read])
     else fail(reads, error)
@@ -81,7 +81,7 @@ export class ReadBatcher {
 }
 
 /**
- * The bytes under keys of one hash slot, `null` where there is no string (`MGET`). One round trip; two while the slot
+ * The bytes under keys of one hash slot (`MGET`); `null` for a key without a string. One round trip; two while the slot
  * moves.
  */
 export async function readMany(

@@ -11,7 +11,7 @@ const MEMBERS_PER_COMMAND = 1_000
 
 const addToSet = new RedisScript(ADD_TO_SET)
 
-/** The sets of a {@link RedisStore}. A placeholder under a key counts as no set. */
+/** The sets of a {@link RedisStore}. A key with a placeholder counts as absent. */
 export class RedisSets {
   readonly #port: RedisPort
   /** Whether a key holds a value, which a placeholder is not. */

@@ -135,7 +135,7 @@ export class RedisStore implements CacheStore {
         sparesGenerations: !isWhole,
         keysPerCommand: KEYS_PER_REMOVAL,
         remove: async (send, storedKeys) => {
-          // UNLINK is faster, and nobody asks how many of a whole prefix's keys were placeholders.
+          // UNLINK is faster, and no caller needs a count without placeholders for a whole prefix.
           const removed = Number(
             isWhole
               ? await send(['UNLINK', ...storedKeys], 'bytes')
@@ -200,7 +200,7 @@ export class RedisStore implements CacheStore {
     return sum(counts.map(Number))
   }
 
-  /** Reads keys of one slot. Each of them gets the same failure where the command fails. */
+  /** Reads keys of one slot. If the command fails, each of them gets the same failure. */
   async #readGroup(storedKeys: readonly string[]): Promise<readonly (Buffer | CacheError | null)[]> {
     try {
       return await readMany(this.#port, storedKeys)
@@ -218,7 +218,7 @@ function setCommand(storedKey: string, encoded: string | Buffer, ttlMs: number):
     : ['SET', storedKey, encoded, 'PX', String(ttlMs)]
 }
 
-/** @throws the error itself if it is no CacheError: a defect is not to be reported as a failure of Redis */
+/** @throws the error itself if it is not a CacheError: a defect must not be reported as a failure of Redis */
 function asCacheError(error: unknown): CacheError {
   if (error instanceof CacheError) return error
   throw error

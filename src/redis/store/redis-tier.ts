@@ -38,7 +38,7 @@ const captureGeneration = new RedisScript(CAPTURE_GENERATION)
 const bumpGeneration = new RedisScript(BUMP_GENERATION)
 const reclaimEntries = new RedisScript(RECLAIM_ENTRIES)
 
-/** Most keys of one reclaim script, which reads each of them: in Redis 7.0 that takes the square of their number. */
+/** Most keys of one reclaim script. It reads each key; in Redis 7.0 its time grows with the square of their number. */
 const KEYS_PER_RECLAIM = 50
 
 /** The operations of the store that the tier uses. */
@@ -157,7 +157,7 @@ export class RedisTier implements SharedTier {
   }
 
   async remove(storedKeys: readonly string[]): Promise<number> {
-    // Without a key there is no script, and the number of its message would be missing.
+    // Without a key no script would publish the message, and its number would be missing.
     if (storedKeys.length === 0) return 0
     return this.#publishing(storedKeys, (publication) =>
       this.#store.removeAndPublish(storedKeys, publication),
@@ -210,9 +210,10 @@ export class RedisTier implements SharedTier {
   /**
    * Runs a change whose script also publishes the message it is given.
    *
-   * Subscribers take a missing number for a lost message, so a message that the script did not publish is published
-   * here. It names no keys if they surely were not changed: subscribers would drop valid copies. It names them if the
-   * outcome is unknown: a node may crash after the write and before it has passed the script's message on.
+   * Subscribers treat a missing number as a lost message, so a message that the script did not publish is published
+   * here. If the keys surely were not changed, it names none, so that subscribers keep their valid copies. If the
+   * outcome is unknown, it names them: a node may crash after the write and before it has passed on the script's
+   * message.
    * @param change resolves to `false` if its script changed nothing and so published nothing
    */
   async #publishing<Result>(

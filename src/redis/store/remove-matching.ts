@@ -12,7 +12,7 @@ import { sum } from './sum.ts'
  * by a twelfth and makes other clients wait nine times as long.
  */
 const SCAN_COUNT = '1000'
-/** Most scans of one removal. Each but the first is needed only where slots moved during the one before. */
+/** Most scans of one removal. Each scan after the first is needed only if slots moved during the previous one. */
 const MAX_SCANS = 10
 
 /** Which keys {@link removeMatching} finds, and how it removes them. */
@@ -33,8 +33,8 @@ export interface Removal {
  * Memory is bounded by one batch, and the server is held for one batch at a time. Keys that exist from beginning to end
  * are found (the guarantee of SCAN); keys that are written meanwhile may stay.
  *
- * On a cluster, a key may move from a node that is yet to be scanned to one that has been. So where slots moved during
- * a scan, the scan is repeated; where slots are still moving, it is repeated until it removes nothing more.
+ * On a cluster, a key may move from a node that is not scanned yet to one that was. So if slots moved during a scan,
+ * the scan is repeated; while slots are still moving, it is repeated until it removes nothing more.
  * @returns how many keys were removed
  */
 export async function removeMatching(
@@ -127,7 +127,7 @@ async function removeBatch(
   return removed + sum(await Promise.all(inFlight))
 }
 
-/** Removes keys of one slot at the node that was scanned, or at the owner of the slot if the keys have left that node. */
+/** Removes keys of one slot at the scanned node, or at the owner of the slot if the keys have left that node. */
 async function removeGroup(
   port: RedisPort,
   master: RedisNode,

@@ -1,7 +1,7 @@
 import { isReply } from '../port/redis-errors.ts'
 
 /**
- * Whether a command over several keys of one slot has to be sent again key by key.
+ * Whether a command over several keys of one slot must be sent again key by key.
  *
  * While a slot moves from one node to another, its keys are on both, and Redis answers TRYAGAIN to a command that
  * names several of them. It has not executed that command. A command over one key is redirected to where the key is.

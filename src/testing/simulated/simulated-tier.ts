@@ -19,8 +19,8 @@ export interface SimulatedTierParts {
 }
 
 /**
- * The memory tier for several simulated processes. Their reads are tracked, and so are acquired leases, fills and
- * captured generations, where the scripts of the Redis tier have them tracked. In mode `'ttl'` nothing is tracked.
+ * The memory tier for several simulated processes. It tracks reads, and also leases that are acquired or released,
+ * fills and captured generations, as the scripts of the Redis tier do. In mode `'ttl'` it tracks nothing.
  */
 export class SimulatedTier extends MemoryTier implements TrackedConnection {
   override readonly coherence: Coherence
@@ -63,7 +63,7 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
     return super.acquire(storedKey, request)
   }
 
-  /** Looks for the token untracked, and reads what it stored, in one step, so that no change is missed in between. */
+  /** Checks the token untracked, stores the entry and reads it, in one step: it misses no change in between. */
   override fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
     const filling = super.fill(storedKey, token, entry, ttlMs)
     this.#track(storedKey)

@@ -1,4 +1,4 @@
-/** A connection that receives the changes of the keys that it has read. */
+/** A connection that receives an invalidation when a key that it has read changes. */
 export interface TrackedConnection {
   invalidated(storedKey: string): void
 }

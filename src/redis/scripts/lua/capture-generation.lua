@@ -1,5 +1,5 @@
--- Returns the generation under a key. Creates it where there is none, and renews its time to live when less than half
--- is left.
+-- Returns the generation under a key. Creates it if there is none, and renews its time to live if less than half is
+-- left.
 -- KEYS[1]  the generation
 -- ARGV[1]  8 random bytes
 -- ARGV[2]  time to live in milliseconds

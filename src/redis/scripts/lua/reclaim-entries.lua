@@ -1,4 +1,4 @@
--- Removes keys that do not bear the current generation of their namespace: older entries, counters, sets, plain values.
+-- Removes keys that do not hold the current generation of their namespace: older entries, counters, sets, plain values.
 -- KEYS     at most 50 keys, of one slot; the time grows with the square of their number, see remove-keys.lua
 -- ARGV[1]  the current generation, 16 bytes
 -- Returns  how many were removed; placeholders stay, since they expire with their lease

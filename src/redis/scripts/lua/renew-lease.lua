@@ -4,7 +4,8 @@
 -- ARGV[1]  token
 -- ARGV[2]  duration of the lease in milliseconds
 -- Returns  1, or 0 if the key no longer holds the token
--- GETEX reads the key without tracking it: this connection would be told of its own fill, and would not keep the entry.
+-- GETEX reads the key without tracking it. After a tracked read, Redis would push this process an invalidation for its
+-- own fill, and the process would not keep the entry.
 if redis.replicate_commands then
   redis.replicate_commands()
 end
