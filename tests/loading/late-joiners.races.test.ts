@@ -45,3 +45,23 @@ test('L4 nor does a value that is not to be cached', async () => {
   }
   expect(await joined(skipped)).toBe('new')
 })
+
+test('L4 nor does a value that no entry may replace, after another process has invalidated its tag', async () => {
+  const cache = await scene.open()
+  const other = await scene.open()
+  await cache.backend.addToSet('k', 'a member')
+  const [begun, mayEnd] = [deferred(), deferred()]
+  const first = cache.getOrSet('k', async (context) => {
+    begun.resolve()
+    await mayEnd.promise
+    context.addTags(['v'])
+    return 'old'
+  })
+  await begun.promise
+  await other.invalidateTags(['v'])
+  const second = cache.getOrSet('k', () => 'new')
+  await sleep(50)
+  mayEnd.resolve()
+  expect(await first).toBe('old')
+  expect(await second).toBe('new')
+})
