@@ -12,6 +12,7 @@ import type { Clock, Timers } from '../../src/foundation/clock.ts'
 import { escapeGlob } from '../../src/foundation/glob.ts'
 import { ServerClock } from '../../src/redis/coherence/server-clock.ts'
 import { type KeyWaiter, Link } from './link.ts'
+import { ReadsOfATick } from './reads-of-a-tick.ts'
 import type { SimulatedRedis } from './simulated-redis.ts'
 
 const TIMEOUT_MS = 1_000
@@ -38,8 +39,9 @@ export class SimulatedTier implements SharedTier {
   #isOpen = false
   #cancelBeat: (() => void) | undefined
   #connecting: { resolve: () => void; reject: (error: CacheError) => void } | undefined
-  #reads: { storedKey: string; resolve: (bytes: Buffer | null) => void; reject: (error: unknown) => void }[] =
-    []
+  readonly #reads = new ReadsOfATick((storedKeys) =>
+    this.#send(`read ${storedKeys}`, (link) => this.#redis.read(link, storedKeys)),
+  )
 
   constructor(name: string, redis: SimulatedRedis, clock: Clock, timers: Timers) {
     this.#name = name
@@ -155,11 +157,7 @@ export class SimulatedTier implements SharedTier {
   }
 
   read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
-    const reading = new Promise<Buffer | null>((resolve, reject) => {
-      this.#reads.push({ storedKey, resolve, reject })
-      if (this.#reads.length === 1) process.nextTick(() => this.#flushReads())
-    })
-    return readAs(reading, storedKey, storedKey, outcome)
+    return readAs(this.#reads.read(storedKey), storedKey, storedKey, outcome)
   }
 
   async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
@@ -228,20 +226,6 @@ export class SimulatedTier implements SharedTier {
       cursor = next
     } while (cursor !== 0)
     return removed
-  }
-
-  #flushReads(): void {
-    const reads = this.#reads
-    this.#reads = []
-    const storedKeys = reads.map(({ storedKey }) => storedKey)
-    this.#send(`read ${storedKeys}`, (link) => this.#redis.read(link, storedKeys)).then(
-      (replies) => {
-        for (const [index, { resolve }] of reads.entries()) resolve(replies[index] ?? null)
-      },
-      (error) => {
-        for (const { reject } of reads) reject(error)
-      },
-    )
   }
 
   #send<Reply>(label: string, run: (link: Link) => Reply): Promise<Reply> {
