@@ -194,11 +194,7 @@ export class EntryJudge {
     moment: ReadMoment,
   ): LocalEntry {
     const { isolation, local, tier } = this.#parts
-    const { localTtlMs } = tier
-    const keptUntilMs =
-      localTtlMs === Number.POSITIVE_INFINITY
-        ? undefined
-        : keptUntil(localTtlMs, moment.nowMs, set.believedUntilMs)
+    const keptUntilMs = keptUntil(tier.localTtlMs, moment.nowMs, set)
     const times = localTimes(facts, leaseMs, moment, keptUntilMs)
     this.#specimen ??= new LocalEntry(NO_VALUE, facts, times, set, local.epoch)
     return new LocalEntry(isolate(value, isolation), facts, times, set, local.epoch)

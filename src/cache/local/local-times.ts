@@ -45,7 +45,15 @@ export function localTimes(
   return { bornMs: nowMs - ageMs, freshUntilMs: nowMs + leftMs, keptUntilMs, leasedUntilMs }
 }
 
-/** Until when a copy may be served if changes are not announced; `undefined` if they are. */
-export function keptUntil(localTtlMs: number, nowMs: number, believedUntilMs: number): number | undefined {
-  return localTtlMs === Number.POSITIVE_INFINITY ? undefined : Math.min(nowMs + localTtlMs, believedUntilMs)
+/**
+ * Until when a copy may be served if changes are not announced; `undefined` if they are.
+ * @param generations of the copy
+ */
+export function keptUntil(
+  localTtlMs: number,
+  nowMs: number,
+  generations: { readonly believedUntilMs: number },
+): number | undefined {
+  if (localTtlMs === Number.POSITIVE_INFINITY) return undefined
+  return Math.min(nowMs + localTtlMs, generations.believedUntilMs)
 }
