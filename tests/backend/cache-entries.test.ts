@@ -72,7 +72,7 @@ const homes: readonly [string, Home][] = [
     },
   ],
   [
-    'a Redis Cluster, where generations lie in other slots',
+    'a Redis Cluster with generations in other slots',
     {
       open: async (options = {}) => {
         const where = { cluster: { nodes: cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`) } }
@@ -84,7 +84,7 @@ const homes: readonly [string, Home][] = [
 ]
 
 describe.each(homes)('a plain read of a cache entry in %s', (_name, home) => {
-  test('serves a valid entry, also one of a namespace', async () => {
+  test('serves a valid entry, in the root or in a namespace', async () => {
     const { backend, cache } = await home.open()
     await cache.getOrSet('key', () => ({ a: 1 }), { tags: ['one', 'two'] })
     await cache.namespace('inner').set('key', 'within', { tags: ['one'], ...STALE })
@@ -109,7 +109,7 @@ describe.each(homes)('a plain read of a cache entry in %s', (_name, home) => {
     ])
   })
 
-  test('misses an entry whose namespace was cleared, before it is reclaimed', async () => {
+  test('misses an entry of a cleared namespace before the entry is reclaimed', async () => {
     const { backend, cache } = await home.open()
     const inner = cache.namespace('inner')
     await inner.set('key', 1)
@@ -121,7 +121,7 @@ describe.each(homes)('a plain read of a cache entry in %s', (_name, home) => {
     await cache.idle()
   })
 
-  test('misses an entry that is past its ttl, within a stale window', async () => {
+  test('misses an entry that is past its TTL but within a stale window', async () => {
     const { backend, cache } = await home.open({ local: false })
     const options = { ttl: '200ms', ...STALE } as const
     await cache.getOrSet('loaded', () => 1, options)
@@ -131,7 +131,7 @@ describe.each(homes)('a plain read of a cache entry in %s', (_name, home) => {
     await waitUntil(async () => (await cache.get('set')) === undefined, { what: 'the end of the ttl' })
     expect(await backend.get('loaded')).toBeUndefined()
     expect([...(await backend.getMany(['loaded', 'set'])).values()]).toEqual([undefined, undefined])
-    // The store still has them, which `exists` and `getTtl` are about.
+    // The store still holds the entries, and `exists` and `getTtl` ask the store.
     expect(await backend.exists('loaded')).toBe(true)
     expect(await backend.getTtl('loaded')).toBeGreaterThan(60)
   })
@@ -144,7 +144,7 @@ describe.each(homes)('a plain read of a cache entry in %s', (_name, home) => {
 })
 
 describe('a plain read of a cache entry', () => {
-  test('is as fresh as the cache finds it, when the load was slow', async () => {
+  test('serves an entry from a slow load exactly as long as the cache does', async () => {
     const clock = new ManualClock()
     await using cache = createCache({ clock })
     const load = () => new Promise((resolve) => clock.after(4_000, () => resolve('slow')))
@@ -161,14 +161,14 @@ describe('a plain read of a cache entry', () => {
     expect(found).toEqual([true, true, true, true, true, true, false, false])
   })
 
-  test('is a miss when the stale window is endless: the store does not know when it ceased to be fresh', async () => {
+  test('is a miss when the stale window is endless, since the store cannot tell how old the entry is', async () => {
     await using cache = createCache()
     await cache.set('key', 1, { ttl: '5m', staleIfError: Number.POSITIVE_INFINITY })
     expect(await cache.backend.get('key')).toBeUndefined()
     expect(await cache.get('key')).toBe(1)
   })
 
-  test('tells the miss, and no error', async () => {
+  test('emits a miss event and no error event for an invalidated entry', async () => {
     await using cache = createCache()
     await cache.set('key', 1, { tags: ['one'] })
     await cache.invalidateTags(['one'])
@@ -178,7 +178,7 @@ describe('a plain read of a cache entry', () => {
     expect(events).toEqual([{ key: 'key', reason: 'absent' }])
   })
 
-  test('is a miss with an error event when the generations cannot be read, and costs other keys nothing', async () => {
+  test('fails only for cache entries when the generations cannot be read', async () => {
     for (const errors of ['absorb', 'throw'] as const) {
       const redis = new SimulatedRedis()
       await using cache = createCache({ backend: redis.backend({ prefix: PREFIX }) })
@@ -191,7 +191,7 @@ describe('a plain read of a cache entry', () => {
       const told: unknown[] = []
       backend.on('error', ({ error }) => told.push(error.code))
       backend.on('miss', ({ key, reason }) => told.push([key, reason]))
-      // The fault meets the reads that follow the one of the values.
+      // The fault hits the reads that follow the read of the values.
       const read = (work: () => Promise<unknown>) => {
         const reading = work()
         faults.fail({ commands: 'reads' })
@@ -216,7 +216,7 @@ describe('a plain read of a cache entry', () => {
     }
   })
 
-  test('works with encryption, and of a backend that keeps nothing', async () => {
+  test('works with encryption and with a null backend', async () => {
     const encryption = { keys: [{ id: 'k1', secret: new Uint8Array(32).fill(7) }] }
     const memory = new MemoryCacheBackend({ encryption })
     await using cache = createCache({ backend: memory })

@@ -27,7 +27,7 @@ async function opened(options: ConstructorParameters<typeof RedisCacheBackend>[0
   return told
 }
 
-/** Whether these bytes are text that says what they are: JSON is read whoever wrote it. */
+/** The value of these bytes as JSON, if they are JSON: a backend reads JSON from any program. */
 function jsonIn(bytes: Buffer): { readonly value: unknown } | undefined {
   try {
     return { value: JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)) }
@@ -38,7 +38,7 @@ function jsonIn(bytes: Buffer): { readonly value: unknown } | undefined {
 
 describe('P2 corrupt bytes are misses', () => {
   for (const serializer of SERIALIZERS) {
-    test(`2,000 random buffers, read by a backend of ${serializer}`, async () => {
+    test(`a backend with ${serializer} reads 2,000 random buffers as misses, JSON and rare valid pickles aside`, async () => {
       const { backend, errors, misses } = await opened({ serializer })
       const stored = new Map<string, Buffer>()
       for (let number = 0; number < 2_000; number++) {
@@ -50,7 +50,7 @@ describe('P2 corrupt bytes are misses', () => {
           bytes[1] = 2 + (number % 4)
           bytes[bytes.length - 1] = 0x2e // the opcode that ends a pickle
         }
-        // What tells that a value is being loaded is a plain miss.
+        // A placeholder is a plain miss, without an error.
         if (isPlaceholder(bytes)) bytes[0] = 0
         stored.set(`key:${number}`, bytes)
       }
@@ -62,7 +62,7 @@ describe('P2 corrupt bytes are misses', () => {
       for (const [key, bytes] of stored) {
         const value = found.get(key)
         if (value === undefined) unreadable++
-        // Nothing in these bytes vouches for a value but their being JSON or the rare random pickle.
+        // Only JSON or a rare valid pickle among the random bytes may be read as a value.
         else if (bytes[0] !== PICKLE_MARK) expect(value, bytes.toString('hex')).toEqual(jsonIn(bytes)?.value)
       }
       expect(unreadable).toBeGreaterThan(1_800)
@@ -71,7 +71,7 @@ describe('P2 corrupt bytes are misses', () => {
       expect(new Set(misses.map(([, reason]) => reason))).toEqual(new Set(['undecodable']))
     })
 
-    test(`every truncation and every flipped byte of an envelope of ${serializer}`, async () => {
+    test(`every truncation and every flipped byte of an envelope with ${serializer} is a miss`, async () => {
       const { backend } = await opened({ serializer, compression: { algorithm: 'gzip', minBytes: 0 } })
       await backend.set('whole', { list: Array(50).fill('text') })
       const { backend: reader } = await opened()
@@ -92,7 +92,7 @@ describe('P2 corrupt bytes are misses', () => {
     })
   }
 
-  test('JSON and a pickle of another program are read as what they say', async () => {
+  test('JSON and a pickle from another program are read as values', async () => {
     const { backend, errors } = await opened()
     await redis.ask('SET', 'cache:json', '{"a": [1, null]}\n')
     await redis.ask('SET', 'cache:pickle', Buffer.from('80049503000000000000004b2a2e', 'hex'))
@@ -113,7 +113,7 @@ describe('P2 corrupt bytes are misses', () => {
   }
 })
 
-describe('P2 a key that holds another Redis type is a miss', () => {
+describe('P2 a read of a key that holds another Redis type is a miss', () => {
   const MAKE: Readonly<Record<string, (storedKey: string) => readonly (string | number)[]>> = {
     list: (key) => ['RPUSH', key, 'a', 'b'],
     hash: (key) => ['HSET', key, 'field', 'value'],

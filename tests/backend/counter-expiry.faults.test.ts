@@ -7,7 +7,7 @@ import { commandCalls } from '../support/command-calls.ts'
 let redis: Standalone
 let backend: RedisCacheBackend
 beforeAll(async () => {
-  // What is written is on the disk before it is answered, so that a kill shows what a crash would leave.
+  // Each write is on disk before its reply, so a kill leaves the same data as a crash.
   redis = await startStandalone({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
 })
 beforeEach(async () => {
@@ -25,14 +25,14 @@ async function countersWithoutTtl(): Promise<string[]> {
   return immortal
 }
 
-/** Counts on ever new counters, many at a time, until it is told to stop. */
+/** Increments new counters, many at a time, until it is stopped. */
 function countOn(): { stop(): Promise<number> } {
   let isStopped = false
   let next = 0
   const worker = async () => {
     while (!isStopped) {
       await backend.incr(`count:${next++}`, 1, { ttl: '1h' }).catch(() => {})
-      await new Promise((resolve) => setImmediate(resolve)) // a refusal at once must not keep others from their turn
+      await new Promise((resolve) => setImmediate(resolve)) // an immediate rejection must not starve other workers
     }
   }
   const workers = Array.from({ length: 50 }, worker)
@@ -46,7 +46,7 @@ function countOn(): { stop(): Promise<number> } {
 }
 
 describe('P27 increment and first TTL are atomic', () => {
-  test('no counter is left without a TTL when the server is killed in between', async () => {
+  test('no counter is left without a TTL when the server is killed between calls', async () => {
     for (let round = 0; round < 3; round++) {
       const counting = countOn()
       await waitUntil(async () => Number(await redis.ask('DBSIZE')) > 100 * (round + 1), {
@@ -61,7 +61,7 @@ describe('P27 increment and first TTL are atomic', () => {
     }
   })
 
-  test('nor when connections are cut in between (CLIENT KILL)', async () => {
+  test('no counter is left without a TTL when CLIENT KILL cuts the connections', async () => {
     const counting = countOn()
     for (let cut = 1; cut <= 20; cut++) {
       await waitUntil(async () => Number(await redis.ask('DBSIZE')) > 20 * cut, { what: 'some counters' })
@@ -71,7 +71,7 @@ describe('P27 increment and first TTL are atomic', () => {
     expect(await countersWithoutTtl()).toEqual([])
   })
 
-  test('an incr with a TTL is one command and one round trip once the script is loaded', async () => {
+  test('an incr with a TTL is a single EVALSHA once the script is loaded', async () => {
     await backend.incr('count', 1, { ttl: '1h' })
     await redis.ask('CONFIG', 'RESETSTAT')
     for (let call = 0; call < 50; call++)
@@ -81,7 +81,7 @@ describe('P27 increment and first TTL are atomic', () => {
     expect([...calls.keys()].filter((name) => ['eval', 'script|load', 'multi'].includes(name))).toEqual([])
   })
 
-  test('SCRIPT FLUSH between calls costs one more command and no count', async () => {
+  test('a SCRIPT FLUSH between calls loses and doubles no count', async () => {
     for (let call = 1; call <= 20; call++) {
       await redis.ask('SCRIPT', 'FLUSH')
       expect(await backend.incr('count', 1, { ttl: '1h' })).toBe(call)

@@ -38,7 +38,7 @@ function noting() {
   return { backend, internals, store: stores[0] as CacheStore, asked }
 }
 
-describe('what a plain read asks the store', () => {
+describe('the store reads of a plain read', () => {
   it('a plain value costs one read', async () => {
     const { asked, backend } = noting()
     await backend.initialize()
@@ -49,7 +49,7 @@ describe('what a plain read asks the store', () => {
     assert.deepEqual(asked, ['p:text', 'p:text+p:none'])
   })
 
-  it('an entry costs its generations, and the time to live only with a stale window', async () => {
+  it('an entry also costs a read of its generations, and one of its time to live only with a stale window', async () => {
     const { asked, backend } = noting()
     await using cache = createCache({ backend })
     await cache.set('one', 1, { tags: ['t'] })
@@ -61,7 +61,7 @@ describe('what a plain read asks the store', () => {
     assert.deepEqual(asked.sort(), ['p:\0namespace', 'p:\0tag:t', 'p:two', 'ttl p:two'])
   })
 
-  it('the entries of a batch share their generations', async () => {
+  it('a batch reads the generations that its entries share once', async () => {
     const { asked, backend } = noting()
     await using cache = createCache({ backend })
     const keys = Array.from({ length: 50 }, (_, index) => `key${index}`)
@@ -74,7 +74,7 @@ describe('what a plain read asks the store', () => {
     assert.deepEqual(asked.slice(1), ['p:\0namespace', 'p:\0tag:t'])
   })
 
-  it('an entry that names keys that no cache would bind it to is a miss, and these are not read', async () => {
+  it('an entry that names foreign generation keys is a miss, and those keys are not read', async () => {
     const { asked, backend, internals, store } = noting()
     await backend.initialize()
     for (const foreign of ['p:secret', 'q:\0namespace']) {

@@ -27,7 +27,7 @@ const clusterPlaces = () => cluster.nodes.map(({ port }) => placeOf(port))
 const proxyMap = () =>
   Object.fromEntries(cluster.nodes.map(({ port }) => [`127.0.0.1:${port}`, placeOf(port)]))
 
-/** Loses the reply to one `incr`, and compares what the server holds before and after. */
+/** Drops the reply to each increment and compares the counter on the server before and after. */
 async function expectNoDouble(
   backend: Backend,
   servers: readonly { readonly port: number }[],
@@ -36,7 +36,7 @@ async function expectNoDouble(
   scene.later(() => backend.shutdown())
   await backend.initialize()
   const counts = async () => Number(await ask('GET', `${PREFIX}count`))
-  await backend.incr('count', 10) // and with it the script is loaded and, with ioredis, its connection open
+  await backend.incr('count', 10) // this also loads the script and, with ioredis, opens its connection
   const before = await counts()
   for (const [round, run] of [
     () => backend.incr('count'),

@@ -19,8 +19,8 @@ async function opened(errors: 'absorb' | 'throw'): Promise<[RedisCacheBackend, C
   return [backend, told]
 }
 
-describe('P7 an oversize value is refused here and its pipelined neighbours succeed', () => {
-  test('among the calls of one tick, absorbed', async () => {
+describe('P7 the client refuses an oversize value and its pipelined neighbours succeed', () => {
+  test('a set in the same tick as other calls returns false and emits an error event', async () => {
     const [backend, told] = await opened('absorb')
     const written = await Promise.all([
       backend.set('before', 1),
@@ -39,7 +39,7 @@ describe('P7 an oversize value is refused here and its pipelined neighbours succ
     )
   })
 
-  test("rejects with a typed error where errors are 'throw'", async () => {
+  test("a set rejects with a CacheError if errors are 'throw'", async () => {
     const [backend] = await opened('throw')
     const neighbour = backend.set('neighbour', 1)
     await expect(backend.set('large', LARGE)).rejects.toMatchObject({
@@ -49,7 +49,7 @@ describe('P7 an oversize value is refused here and its pipelined neighbours succ
     expect(await neighbour).toBe(true)
   })
 
-  test('in setMany, whose failures name exactly the oversize keys', async () => {
+  test('the failures of setMany name exactly the oversize keys', async () => {
     const [backend, told] = await opened('absorb')
     const entries = Array.from({ length: 100 }, (_, n) => [`key:${n}`, n % 10 === 3 ? LARGE : n] as const)
     expect(await backend.setMany(entries)).toBe(false)
@@ -62,14 +62,14 @@ describe('P7 an oversize value is refused here and its pipelined neighbours succ
     expect([...found]).toEqual(entries.map(([key, value]) => [key, value === LARGE ? undefined : value]))
   })
 
-  test('what stood under the key before stays', async () => {
+  test('the previous value of the key stays', async () => {
     const [backend] = await opened('absorb')
     await backend.set('large', 'small')
     expect(await backend.set('large', LARGE)).toBe(false)
     expect(await backend.get('large')).toBe('small')
   })
 
-  test('exactly the largest size is stored, one byte more is not, in bytes and not in characters', async () => {
+  test('a value of exactly the maximum size in bytes is stored, and one byte more is refused', async () => {
     const [backend] = await opened('absorb')
     const quotes = 2
     expect(await backend.set('exact', 'x'.repeat(MAX_VALUE_BYTES - quotes))).toBe(true)
@@ -79,12 +79,12 @@ describe('P7 an oversize value is refused here and its pipelined neighbours succ
   })
 })
 
-describe('P30 setMany tells per-key failure when Redis is out of memory', () => {
+describe('P30 setMany reports each failed key when Redis is out of memory', () => {
   async function fillUp(): Promise<void> {
     await redis.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction', 'maxmemory', 1)
   }
 
-  test('failures holds every key that was refused, and reads and deletions still work', async () => {
+  test('failures holds every refused key, and reads and deletes still work', async () => {
     const [backend, told] = await opened('absorb')
     await backend.setMany({ old: 1, other: 2 })
     await fillUp()
@@ -106,7 +106,7 @@ describe('P30 setMany tells per-key failure when Redis is out of memory', () => 
     expect(await backend.deleteMany(['old', 'other'])).toBe(2)
   })
 
-  test('memory that runs out in the middle stores what fitted and names the rest', async () => {
+  test('when memory runs out midway, the failures name exactly the keys that are not stored', async () => {
     const [backend, told] = await opened('absorb')
     const used = Number(/used_memory:(\d+)/.exec(String(await redis.ask('INFO', 'memory')))?.[1])
     await redis.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction', 'maxmemory', used + 400_000)
@@ -119,7 +119,7 @@ describe('P30 setMany tells per-key failure when Redis is out of memory', () => 
     for (const [key, value] of found) expect([key, value === undefined]).toEqual([key, failures.has(key)])
   })
 
-  test('set answers false with the reply code, a counter and a set say so, too', async () => {
+  test('set and addToSet return false, incr rejects, and each emits the reply code OOM', async () => {
     const [backend, told] = await opened('absorb')
     await fillUp()
     expect(await backend.set('key', 1)).toBe(false)
@@ -130,7 +130,7 @@ describe('P30 setMany tells per-key failure when Redis is out of memory', () => 
     )
   })
 
-  test("rejects where errors are 'throw'", async () => {
+  test("set and setMany reject if errors are 'throw'", async () => {
     const [backend] = await opened('throw')
     await fillUp()
     await expect(backend.set('key', 1)).rejects.toMatchObject({ code: 'CACHE_REPLY', replyCode: 'OOM' })

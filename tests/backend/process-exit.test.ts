@@ -55,18 +55,18 @@ function startChild(kind: string, options: object, when: string) {
 }
 
 describe('P43 shutdown() leaves no handle or timer, and the process exits', () => {
-  test('memory', async () => {
+  test('memory: at rest', async () => {
     await expectToExit(startChild('memory', {}, 'at rest'))
   })
 
   for (const { kind, options, servers } of DEPLOYMENTS) {
-    test(`${kind}: at rest, before it was used, and while it connects`, async () => {
+    test(`${kind}: at rest, before first use, and during connect`, async () => {
       await Promise.all(
         ['at rest', 'unused', 'at once'].map((when) => expectToExit(startChild(kind, options(), when))),
       )
     })
 
-    test(`${kind}: while record structures are to be published, and while they are`, async () => {
+    test(`${kind}: before and during the publication of record structures`, async () => {
       const learning = { ...options(), serializer: 'msgpack' }
       await expectToExit(startChild(kind, learning, 'learning'))
       const child = startChild(kind, learning, 'learning in silence')
@@ -79,7 +79,7 @@ describe('P43 shutdown() leaves no handle or timer, and the process exits', () =
       await expectToExit(child)
     })
 
-    test(`${kind}: while Redis hangs, for a moment and for long, with calls in flight`, async () => {
+    test(`${kind}: during a short and a long hang of Redis, with calls in flight`, async () => {
       const hanging = ['silent', 'silent for long'].map((when) => startChild(kind, options(), when))
       await Promise.all(hanging.map(messageOf))
       for (const server of servers()) {
@@ -109,7 +109,7 @@ describe('P43 shutdown() leaves no handle or timer, and the process exits', () =
       servers: () => sentinel.sentinels,
     },
   ]) {
-    test(`${kind}: after attempts to connect that were given up and one that succeeded`, async () => {
+    test(`${kind}: after connection attempts that timed out and one that succeeded`, async () => {
       for (const server of servers()) {
         server.pause()
         scene.later(() => server.resume())

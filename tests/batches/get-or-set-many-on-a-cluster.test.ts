@@ -8,7 +8,7 @@ beforeAll(async () => {
 })
 afterAll(() => cluster.stop())
 
-test('a batch over the slots of three masters is loaded by one call, and stored on each', async () => {
+test('one loader call loads a batch over the slots of three masters, and every entry is stored', async () => {
   const nodes = cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
   const options = { redis: { cluster: { nodes } }, prefix: 'many:' }
   await using mine = createCache(options)

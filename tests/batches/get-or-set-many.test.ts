@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { open } from './noted-source.ts'
 
 describe('getOrSetMany', () => {
-  test('answers every asked key once, in the order first asked, and loads only what is missing', async () => {
+  test('returns each requested key once, in request order, and loads only the missing ones', async () => {
     const { asked, cache, load } = open()
     await cache.set('b', 'cached')
     const values = await cache.getOrSetMany(['c', 'b', 'a', 'c'], load)
@@ -18,19 +18,19 @@ describe('getOrSetMany', () => {
     expect(asked.length).toBe(1)
   })
 
-  test('nothing asked, nothing loaded', async () => {
+  test('loads nothing for an empty list of keys', async () => {
     const { asked, cache, load } = open()
     expect((await cache.getOrSetMany([], load)).size).toBe(0)
     expect(asked).toEqual([])
   })
 
-  test('takes values in the order of the keys, too', async () => {
+  test('accepts a list of values in the order of the keys', async () => {
     const { cache } = open()
     const values = await cache.getOrSetMany(['a', 'b'], (keys) => keys.map((key) => key.toUpperCase()))
     expect(Object.fromEntries(values)).toEqual({ a: 'A', b: 'B' })
   })
 
-  test('what the loader does not know is undefined and not cached; null is', async () => {
+  test('returns undefined uncached for a key that the loader omits, and caches null', async () => {
     const { cache } = open()
     let loads = 0
     const load = () => {
@@ -59,7 +59,7 @@ describe('getOrSetMany', () => {
     expect(asked.flat().sort()).toEqual([...keys].sort())
   })
 
-  test('any number of keys', async () => {
+  test('loads 5,000 keys in three loader calls', async () => {
     const { asked, cache, load } = open()
     const keys = Array.from({ length: 5_000 }, (_, index) => `key${index}`)
     const values = await cache.getOrSetMany(keys, load)
@@ -69,8 +69,8 @@ describe('getOrSetMany', () => {
   })
 })
 
-describe('each key of a batch has policies and tags of its own', () => {
-  test('tags are added to those of all, the rest is said over', async () => {
+describe('policies and tags per key of a batch', () => {
+  test('tags of a key add to the tags of the batch, and its TTL overrides that of the batch', async () => {
     const { cache, load } = open()
     await cache.getOrSetMany(['a', 'b'], load, {
       ttl: '10s',
@@ -84,7 +84,7 @@ describe('each key of a batch has policies and tags of its own', () => {
     expect(await cache.get('b')).toBeUndefined()
   })
 
-  test('the loader may say more of each', async () => {
+  test('the loader can set the TTL of one key and skip another', async () => {
     const { cache } = open()
     const load = (keys: readonly string[], context: BatchLoadContext) => {
       context.of('a').setTtl('5s')
@@ -97,7 +97,7 @@ describe('each key of a batch has policies and tags of its own', () => {
     expect(await cache.has('b')).toBe(false)
   })
 
-  test('stale ones are served at once, and loaded by one call behind that', async () => {
+  test('stale entries are served at once, and one loader call refreshes them in the background', async () => {
     const { asked, cache, clock, load } = open()
     const policies = { ttl: '1m', staleWhileRevalidate: '1h' } as const
     await cache.getOrSetMany(['a', 'b', 'c'], load, policies)
@@ -111,7 +111,7 @@ describe('each key of a batch has policies and tags of its own', () => {
     expect(cache.stats().total.staleServes).toBe(3)
   })
 
-  test('some are said to be unchanged', async () => {
+  test('the loader can report a single key as not modified', async () => {
     const { cache, clock } = open()
     const policies = { ttl: '1m', staleWhileRevalidate: '1h' } as const
     await cache.getOrSetMany(['a', 'b'], (keys) => keys.map((key) => `old ${key}`), policies)
@@ -127,7 +127,7 @@ describe('each key of a batch has policies and tags of its own', () => {
   })
 })
 
-test('keys that another process is loading keep nobody waiting but themselves', async () => {
+test('a key that another process is loading does not delay the other keys of a batch', async () => {
   const clock = new ManualClock()
   const redis = new SimulatedRedis({ clock })
   const [mine, other] = [0, 1].map(() =>
@@ -161,7 +161,7 @@ test('keys that another process is loading keep nobody waiting but themselves', 
   await closing
 })
 
-test('without Redis it loads with one call, and stores nothing', async () => {
+test('without Redis a batch is loaded by one loader call and not stored', async () => {
   const clock = new ManualClock()
   const redis = new SimulatedRedis({ clock })
   const cache = createCache({ backend: redis.backend({ prefix: 'p:' }), clock, ttl: '1h' })

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { open } from './noted-source.ts'
 
 describe('a batch that fails in part', () => {
-  test('tells which keys failed and why, and what was had', async () => {
+  test('rejects with a PartialLoadError that holds the errors by key and the other values', async () => {
     const { cache } = open()
     await cache.set('cached', 1)
     const failed = await cache
@@ -22,7 +22,7 @@ describe('a batch that fails in part', () => {
     expect(await cache.has('bad')).toBe(false)
   })
 
-  test('P41 shows neither values nor keys where it is logged', async () => {
+  test('P41 rejects with an error that shows no values when logged', async () => {
     const { cache } = open()
     const failed = await cache
       .getOrSetMany(['good', 'bad'], () => ['a secret', new Error('away')])
@@ -31,7 +31,7 @@ describe('a batch that fails in part', () => {
     expect(Object.keys(failed as object)).not.toContain('values')
   })
 
-  test('a loader that throws fails all that it was asked for', async () => {
+  test('a loader that throws fails every key it was called for', async () => {
     const { cache } = open()
     await cache.set('cached', 1)
     const failed = await cache
@@ -41,7 +41,7 @@ describe('a batch that fails in part', () => {
     expect(Object.fromEntries((failed as PartialLoadError).values)).toEqual({ cached: 1 })
   })
 
-  test('a stale value stands in for a key that fails', async () => {
+  test('a stale value is served for a key whose load fails', async () => {
     const { cache, clock } = open()
     const policies = { ttl: '1m', staleIfError: '1h' } as const
     await cache.getOrSetMany(['a', 'b'], (keys) => keys.map((key) => `old ${key}`), policies)
@@ -56,7 +56,7 @@ describe('a batch that fails in part', () => {
     ['fewer values than keys', () => [1]],
     ['no Map', () => ({ a: 1 })],
     ['nothing', () => undefined],
-  ])('a loader that returns %s is told so', async (_what, load) => {
+  ])('a loader that returns %s is rejected as an invalid argument', async (_what, load) => {
     const { cache } = open()
     await expect(cache.getOrSetMany(['a', 'b'], load as never)).rejects.toMatchObject({
       code: 'CACHE_INVALID_ARGUMENT',
@@ -64,8 +64,8 @@ describe('a batch that fails in part', () => {
   })
 
   test.each([
-    ['a key that is none', ['a', ''], {}, 'CACHE_INVALID_KEY'],
-    ['no list of keys', 'ab', {}, 'CACHE_INVALID_ARGUMENT'],
+    ['an invalid key', ['a', ''], {}, 'CACHE_INVALID_KEY'],
+    ['a string in place of a list of keys', 'ab', {}, 'CACHE_INVALID_ARGUMENT'],
     ['a bad duration', ['a'], { ttl: -1 }, 'CACHE_INVALID_DURATION'],
     ['a bad duration of one key', ['a'], { each: () => ({ ttl: -1 }) }, 'CACHE_INVALID_DURATION'],
     ['a bad tag of one key', ['a'], { each: () => ({ tags: [''] }) }, 'CACHE_INVALID_KEY'],
@@ -76,8 +76,8 @@ describe('a batch that fails in part', () => {
   })
 })
 
-describe('a batch whose caller goes', () => {
-  test('rejects with the reason, and the loader is told when nobody waits for any of its keys', async () => {
+describe('a batch whose caller aborts', () => {
+  test('rejects with the reason, and the loader is aborted once no caller waits for any of its keys', async () => {
     const { cache, clock } = open()
     const controller = new AbortController()
     let signal: AbortSignal | undefined
@@ -102,7 +102,7 @@ describe('a batch whose caller goes', () => {
     expect(signal?.aborted).toBe(true)
   })
 
-  test('a signal that has aborted already asks for nothing', async () => {
+  test('rejects without calling the loader if the signal is already aborted', async () => {
     const { asked, cache, load } = open()
     const asking = cache.getOrSetMany(['a'], load, { signal: AbortSignal.abort(new Error('gone')) })
     await expect(asking).rejects.toThrow('gone')

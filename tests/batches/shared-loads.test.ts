@@ -2,7 +2,7 @@ import { createCache } from 'cachewright'
 import { ManualClock } from 'cachewright/testing'
 import { expect, test } from 'vitest'
 
-test('a key that is loaded and verified at once stands in two calls of the batch loader', async () => {
+test('a key that is refreshed and verified at the same time is passed to two batch loader calls', async () => {
   const clock = new ManualClock()
   await using cache = createCache({
     ...{ clock, ttl: '1h', earlyRefresh: { beta: 1e9 }, verify: { sample: 1 } },
@@ -16,7 +16,7 @@ test('a key that is loaded and verified at once stands in two calls of the batch
   const asked: (readonly string[])[] = []
   await cache.getOrSetMany(['a', 'b'], (keys, context) => {
     asked.push(keys)
-    // Only who has a stale value can find it to be still right.
+    // Only a load that has a stale value may report it as not modified.
     for (const key of keys) if (context.of(key).stale() !== undefined) context.notModified(key)
     return new Map(keys.map((key) => [key, key.toUpperCase()]))
   })
@@ -29,7 +29,7 @@ test('a key that is loaded and verified at once stands in two calls of the batch
   expect(errors).toEqual([])
 })
 
-test('where `each` throws, nothing has begun', async () => {
+test('if `each` throws, the batch rejects before any load begins', async () => {
   await using cache = createCache()
   const refused: unknown[] = []
   const refuse = (error: unknown) => refused.push(error)

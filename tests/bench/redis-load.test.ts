@@ -17,8 +17,8 @@ const INFO = [
   '',
 ].join('\r\n')
 
-describe('what a server has done', () => {
-  it('is read from its INFO, where asking for that is no command', () => {
+describe('the load of a server', () => {
+  it('is read from INFO, without the INFO commands themselves', () => {
     expect(parseRedisLoad(INFO)).toEqual({
       cpuMicros: 750_000,
       commands: 41,
@@ -27,11 +27,11 @@ describe('what a server has done', () => {
     })
   })
 
-  it('is nothing where it says nothing', () => {
+  it('is zero for an empty INFO', () => {
     expect(parseRedisLoad('')).toEqual({ cpuMicros: 0, commands: 0, bytesReceived: 0, bytesSent: 0 })
   })
 
-  it('keeps colons that stand in a value', () => {
+  it('is parsed with the colons in a value kept', () => {
     expect(parseInfo('executable:/a:b\r\n').get('executable')).toBe('/a:b')
   })
 })

@@ -24,21 +24,21 @@ const section: Section = {
 }
 
 describe('a ratio', () => {
-  it('compares each round with itself', () => {
+  it('compares the two contenders round by round', () => {
     expect(ratioOf(ours, hand, 'perSecond')).toEqual({ median: 1.5, lowest: 1, highest: 2 })
   })
 
-  it('is above 1 for what is better, also where less is', () => {
+  it('is above 1 for the better contender, also if a lower figure is better', () => {
     const quick: Row = { ...ours, samples: { ms: [1] } }
     const tardy: Row = { ...hand, samples: { ms: [4] } }
     expect(ratioOf(quick, tardy, 'ms')?.median).toBe(4)
   })
 
-  it('is none where one of the two has no such figure', () => {
+  it('is undefined if one contender lacks the figure', () => {
     expect(ratioOf(ours, hand, 'commands')).toBeUndefined()
   })
 
-  it('against the best peer leaves out who is named', () => {
+  it('against the best peer leaves out the excluded peers', () => {
     expect(bestPeer(section, 'perSecond')?.contender).toBe('fast peer')
     expect(bestPeer(section, 'perSecond', ['fast peer'])?.contender).toBe('slow <peer>')
   })
@@ -47,7 +47,7 @@ describe('a ratio', () => {
 describe('a verdict', () => {
   const target = { section: 'hit/1', contender: 'ours' }
 
-  it('is met by the median, and says against whom', () => {
+  it('is decided by the median and names the opponent', () => {
     const [met, missed] = verdictsOn(
       [
         { ...target, against: 'hand', atLeast: 1.5 },
@@ -60,12 +60,12 @@ describe('a verdict', () => {
     expect(missed).toMatchObject({ isMet: false, against: 'fast peer', reached: { median: 2 } })
   })
 
-  it('may be about a figure', () => {
+  it('can bound a figure', () => {
     const [verdict] = verdictsOn([{ ...target, figure: 'commands', atMost: 1 }], [section], [])
     expect(verdict).toMatchObject({ isMet: true, bound: '≤ 1' })
   })
 
-  it('may be about growth, in either direction', () => {
+  it('can bound growth in both directions', () => {
     const growth = { series: 's', unit: 'keys', contender: 'ours', sizes: [1, 10], exponent: -0.2 }
     const about = { series: 's', contender: 'ours', exponent: 0 }
     const verdicts = verdictsOn(
@@ -79,7 +79,7 @@ describe('a verdict', () => {
     expect(verdicts.map(({ isMet }) => isMet)).toEqual([false, true])
   })
 
-  it('is not given on what was not measured', () => {
+  it('is left out for an unmeasured target', () => {
     const unmeasured = [
       { ...target, section: 'other', against: 'hand', atLeast: 1 },
       { ...target, contender: 'nobody', against: 'hand', atLeast: 1 },
@@ -89,7 +89,7 @@ describe('a verdict', () => {
   })
 })
 
-it('growth is told of contenders that were measured at two sizes', () => {
+it('growth is reported only for contenders measured at two sizes', () => {
   const at = (size: number, perSecond: number): Section => ({
     ...section,
     rows: [{ ...ours, samples: { perSecond: [perSecond] } }, ...(size === 10 ? [slow] : [])],
@@ -102,7 +102,7 @@ it('growth is told of contenders that were measured at two sizes', () => {
 })
 
 describe('a table', () => {
-  it('lines its columns up, and has a row for each contender with what was measured', () => {
+  it('aligns its columns and has a row for each contender', () => {
     const verdicts = verdictsOn(
       [{ section: 'hit/1', contender: 'ours', against: 'hand', atLeast: 2 }],
       [section],
@@ -120,11 +120,11 @@ describe('a table', () => {
     expect(new Set(lines.slice(2).map((line) => line.length)).size).toBe(1)
   })
 
-  it('needs no rows', () => {
+  it('can have no rows', () => {
     expect(formatTable(['a', 'b'], [])).toBe('| a   |   b |\n| --- | --: |')
   })
 
-  it('writes numbers for people', () => {
+  it('formats numbers for readers', () => {
     expect(formatNumber(1_234_567.8)).toBe('1,234,568')
     expect(formatNumber(0.5, 2)).toBe('0.50')
     expect([0.0123, 0.333, 12.34, 1_234].map(formatRatio)).toEqual(['0.012x', '0.33x', '12.3x', '1234x'])
@@ -132,14 +132,14 @@ describe('a table', () => {
 })
 
 describe('a chart', () => {
-  it('has a bar for each contender, and escapes what is markup', () => {
+  it('has a bar for each contender and escapes markup', () => {
     const svg = drawChart([section])
     expect(svg.match(/<rect class="(ours|by-hand|peer|limit)"/g)).toHaveLength(8) // with the legend
     expect(svg).toContain('slow &lt;peer&gt;')
     expect(svg).not.toContain('NaN')
   })
 
-  it('leaves out a section that compares nothing', () => {
+  it('leaves out a section with a single contender', () => {
     expect(drawChart([{ ...section, rows: [hand] }])).not.toContain('a hit')
   })
 })

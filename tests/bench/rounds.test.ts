@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { interleave } from '../../bench/measure/rounds.ts'
 
-it('everybody takes a turn a round, and the order alternates', async () => {
+it('each contender takes one turn per round, in alternating order', async () => {
   const taken: string[] = []
   const turn = (contender: string) => ({
     contender,

@@ -7,16 +7,16 @@ function draw(ranks: number, seed: number, count: number): readonly number[] {
 }
 
 describe('ranks by Zipf’s law', () => {
-  it('are the same for the same seed, and others for another', () => {
+  it('are equal for equal seeds and differ for different seeds', () => {
     expect(draw(1_000, 7, 50)).toEqual(draw(1_000, 7, 50))
     expect(draw(1_000, 7, 50)).not.toEqual(draw(1_000, 8, 50))
   })
 
-  it('stay within their number', () => {
+  it('stay within their range', () => {
     for (const rank of draw(3, 1, 2_000)) expect([0, 1, 2]).toContain(rank)
   })
 
-  it('come about twice as often as those of twice the place', () => {
+  it('occur about twice as often as ranks at twice the position', () => {
     const drawn = draw(100, 1, 100_000)
     const times = (rank: number) => drawn.filter((one) => one === rank).length
     expect(times(0) / times(1)).toBeGreaterThan(1.8)

@@ -10,7 +10,7 @@ import { waitUntil } from '../../testbed/wait-until.ts'
 const invalid = (error: unknown) => error instanceof CacheError && error.code === 'CACHE_INVALID_OPTIONS'
 
 describe('createCache', () => {
-  it('refuses options that cannot be meant', () => {
+  it('refuses invalid options', () => {
     assert.throws(() => createCache({ redis: 'http://localhost' }), invalid)
     assert.throws(() => createCache({ isolate: 'deep' as 'freeze' }), invalid)
     assert.throws(() => createCache({ coherence: 'process' as 'bus' }), invalid)
@@ -34,7 +34,7 @@ describe('createCache', () => {
     }
   })
 
-  it('keeps its data in this process where no Redis is named', async () => {
+  it('keeps its data in memory if no Redis is configured', async () => {
     for (const redis of [undefined, '']) {
       await using cache = createCache({ redis })
       let loads = 0
@@ -57,7 +57,7 @@ describe('createCache', () => {
     }
   })
 
-  it('serves nothing local past its time to live, by the clock that was given', async () => {
+  it('serves no local entry past its TTL, by the given clock', async () => {
     let nowMs = 0
     await using cache = createCache({ clock: { monotonicMs: () => nowMs }, ttl: '10s' })
     await cache.getOrSet('key', () => 1)
@@ -69,7 +69,7 @@ describe('createCache', () => {
     assert.equal(await cache.getOrSet('key', () => 2), 2)
   })
 
-  it('stands on a backend that is given, opens it if need be, and does not close it', async () => {
+  it('uses a given backend, opens it if necessary and does not close it', async () => {
     const redis = await startStandalone()
     try {
       const backend = new RedisCacheBackend({ url: redis.url, prefix: 'given:', defaultTtl: '1h' })
@@ -103,7 +103,7 @@ describe('createCache', () => {
     }
   })
 
-  it('over memory behaves as over Redis, and over nothing it loads each time', async () => {
+  it('caches over a memory backend and loads on every call over a null backend', async () => {
     await using memory = createCache({ backend: new MemoryCacheBackend({ serializer: 'v8' }) })
     assert.deepEqual(await memory.getOrSet('key', () => new Map([['a', 1]])), new Map([['a', 1]]))
     assert.deepEqual(await memory.get('key'), new Map([['a', 1]]))
@@ -114,7 +114,7 @@ describe('createCache', () => {
     assert.equal(await nothing.delete('key'), false)
   })
 
-  it('tells of programming mistakes at once', async () => {
+  it('rejects programming mistakes at once', async () => {
     await using cache = createCache({ prefix: '' })
     await assert.rejects(
       cache.getOrSet('', () => 1),
@@ -139,7 +139,7 @@ describe('createCache', () => {
     assert.throws(() => cache.peek(''), { code: 'CACHE_INVALID_KEY' })
   })
 
-  it('tells of them without Redis, too', async () => {
+  it('rejects programming mistakes without Redis, too', async () => {
     await using cache = createCache({ redis: 'redis://127.0.0.1:1' })
     for (let call = 0; call < 2; call++) {
       await assert.rejects(cache.set('key', undefined), { code: 'CACHE_INVALID_VALUE' })
@@ -173,7 +173,7 @@ describe('createCache', () => {
     assert.equal(await cache.has('undefined'), false)
   })
 
-  it('takes what a loader says of its value', async () => {
+  it('applies the TTL and the skip that a loader sets', async () => {
     await using cache = createCache({ ttl: '1h' })
     await cache.getOrSet('ttl', (context) => {
       context.setTtl('5m')
@@ -208,7 +208,7 @@ describe('createCache', () => {
     assert.equal(square.keyOf(3), 'square(3)')
   })
 
-  it('goes on loading after shutdown()', async () => {
+  it('still loads after shutdown()', async () => {
     const cache = createCache()
     await cache.set('key', 1)
     await cache.shutdown()

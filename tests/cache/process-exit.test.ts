@@ -30,14 +30,14 @@ const KINDS: readonly (readonly [name: string, kind: () => Omit<Told, 'when'>, i
 ]
 
 describe.each(KINDS)('P43 a process that used createCache with %s ends by itself', (_name, kind, isBus) => {
-  test('whatever it did before shutdown()', async () => {
+  test('after shutdown() at rest, during a load and during a clear', async () => {
     const begun = isBus ? [] : ['at once']
     const whens = ['at rest', 'loading', 'clearing', ...begun]
     await Promise.all(whens.map((when) => expectToExit(startChild({ ...kind(), when }))))
   })
 
   if (isBus) {
-    test('though shutdown() came while it connected', async () => {
+    test('after shutdown() during connect', async () => {
       await expectToExit(startChild({ ...kind(), when: 'at once' }))
     })
   }
@@ -47,12 +47,12 @@ test('P43 a process whose cache was never used ends by itself', async () => {
   await expectToExit(startChild({ options: { redis: redis.url }, when: 'unused' }))
 })
 
-describe('P43 a process ends by itself in an outage, too', () => {
+describe('P43 a process ends by itself in an outage', () => {
   for (const [name, server, kind] of [
     ['a single server', () => redis, () => ({ options: { redis: redis.url } }), false],
     ['the bus', () => simple, () => ({ options: { redis: simple.url } })],
   ] as const) {
-    test(`while ${name} says nothing`, async () => {
+    test(`while ${name} hangs`, async () => {
       const child = startChild({ ...kind(), when: 'silent' })
       expect(await messageOf(child)).toBe('ready')
       server().pause()
@@ -61,7 +61,7 @@ describe('P43 a process ends by itself in an outage, too', () => {
       await expectToExit(child)
     })
 
-    test(`when ${name} is gone`, async () => {
+    test(`after ${name} is killed`, async () => {
       const child = startChild({ ...kind(), when: 'gone' })
       expect(await messageOf(child)).toBe('ready')
       await server().kill()

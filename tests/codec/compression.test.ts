@@ -33,7 +33,7 @@ async function codec(algorithm: CompressionName | undefined, maxValueBytes = 1_0
 }
 
 describe.each(ALGORITHMS)('%s', (algorithm) => {
-  it('brings back what it compressed, smaller', async () => {
+  it('restores a value from fewer bytes', async () => {
     const compressor = await loadCompressor(algorithm)
     for (const text of ['', 'a', TEXT, 'é🚀'.repeat(5_000)]) {
       const bytes = Buffer.from(text)
@@ -42,7 +42,7 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     assert.ok(compressor.compress(Buffer.from(TEXT)).length < TEXT.length / 2)
   })
 
-  it('P8 a bomb is refused before it has grown beyond the cap', async () => {
+  it('P8 a bomb is refused before it grows beyond the cap', async () => {
     const compressor = await loadCompressor(algorithm)
     const bomb = compressor.compress(Buffer.alloc(64 * 1024 * 1024))
     assert.ok(bomb.length < 4 * 1024 * 1024)
@@ -63,7 +63,7 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     }
   })
 
-  it('is used above a size where it helps, and read by a backend that has it off', async () => {
+  it('is used above the minimum size, and a backend without compression reads it', async () => {
     const compressing = await codec(algorithm)
     const plain = await codec(undefined)
     const value: unknown = JSON.parse(TEXT)
@@ -78,7 +78,7 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
 })
 
 describe('compression', () => {
-  it('is left out where it makes nothing smaller', async () => {
+  it('is skipped if it makes the value no smaller', async () => {
     const values = new ValueCodec({
       serializer: 'v8',
       readers: [],
@@ -98,7 +98,7 @@ describe('compression', () => {
     assert.equal((values.encode('key', 'a'.repeat(9_998)) as Buffer)[0], 1)
   })
 
-  it('zstd works, or names the version of Node that has it', async () => {
+  it('zstd works, or fails with the Node version that has it', async () => {
     if (HAS_ZSTD) return void assert.equal((await loadCompressor('zstd')).id, 'zstd')
     await assert.rejects(loadCompressor('zstd'), failsWith('CACHE_MISSING_PEER'))
   })

@@ -46,7 +46,7 @@ export async function encryptedCodec(
   return codec
 }
 
-/** The bytes with a checksum that is right, as whoever altered them on purpose would leave them. */
+/** The bytes with a valid checksum, as after deliberate tampering. */
 export function withChecksum(storedKey: string, bytes: Buffer): Buffer {
   const sealed = Buffer.from(bytes)
   if (sealed.length < 12) return sealed

@@ -17,7 +17,7 @@ const KEY = { id: 'k1', secret: BASE64 }
 const encryption = (options: unknown) => ({ encryption: options as EncryptionOptions })
 const withKey = (key: unknown) => encryption({ keys: [key] })
 
-describe('options of encryption', () => {
+describe('encryption options', () => {
   it.each([
     ['bytes', BYTES],
     ['a Buffer', Buffer.from(BYTES)],
@@ -42,7 +42,7 @@ describe('options of encryption', () => {
     ['an empty array', { keys: [] }],
     ['a hole', { keys: [undefined] }],
     ['a secret for a key', { keys: [BASE64] }],
-    ['a policy that is none', { keys: [KEY], unencrypted: 'allow' }],
+    ['an unknown policy', { keys: [KEY], unencrypted: 'allow' }],
     ['a policy of null', { keys: [KEY], unencrypted: null }],
     ['two keys of one id', { keys: [KEY, { id: 'k2', secret: BYTES }, { ...KEY, secret: BYTES }] }],
     ['no id', { keys: [{ secret: BASE64 }] }],
@@ -91,7 +91,7 @@ describe('options of encryption', () => {
     }
   })
 
-  it('P41 resolved options show no secret, however they are printed', async () => {
+  it('P41 resolved options show no secret in any printed form', async () => {
     const options = encryption({
       keys: [KEY, { id: 'k2', secret: Buffer.from(BYTES) }],
     })
@@ -114,7 +114,7 @@ describe('options of encryption', () => {
     await cache.shutdown()
   })
 
-  it('a secret that is changed afterwards changes nothing', async () => {
+  it("a later change to the caller's secret has no effect", async () => {
     const secret = Buffer.from(BYTES)
     const writer = resolveBackendOptions(withKey({ id: 'k1', secret })).codec.encryption?.ring
     secret.fill(0)
@@ -130,7 +130,7 @@ describe('options of encryption', () => {
     assert.equal(payload?.toString(), 'payload')
   })
 
-  it('a cache over a backend leaves encryption to the backend, and says so', async () => {
+  it('a cache over a backend refuses encryption options, which belong to the backend', async () => {
     const backend = new MemoryCacheBackend(withKey(KEY))
     assert.throws(
       () => createCache({ backend, ...withKey(KEY) }),

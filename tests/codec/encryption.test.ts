@@ -44,7 +44,7 @@ describe('P6 encrypted round trips are lossless', () => {
     )
   })
 
-  it('a serializer of the caller, and a key of any length', async () => {
+  it('a custom serializer, with keys of any length', async () => {
     const codec = await encryptedCodec(ENCRYPTION, { serializer: custom })
     for (const key of ['k', 'é🚀'.repeat(1_000)]) {
       const stored = codec.encode(key, { a: 'b' }) as Buffer
@@ -55,7 +55,7 @@ describe('P6 encrypted round trips are lossless', () => {
 })
 
 describe('encryption', () => {
-  it('puts everything into an envelope that shows nothing of the value', async () => {
+  it('writes an envelope that shows nothing of the value', async () => {
     for (const serializer of ['json', 'v8', 'msgpack', 'pickle'] as const) {
       const codec = await encryptedCodec(ENCRYPTION, { serializer })
       for (const [, encode] of FORMS) {
@@ -66,7 +66,7 @@ describe('encryption', () => {
     }
   })
 
-  it('tells serializer, compression, key id, size and freshness without a key', async () => {
+  it('leaves serializer, compression, key id, size and freshness readable without a key', async () => {
     const writer = await encryptedCodec(ENCRYPTION, { serializer: 'v8', compression: 'gzip' })
     const keyless = await encryptedCodec(undefined)
     const opened = keyless.open(KEY, writer.encodeEntry(KEY, VALUE, META))
@@ -83,7 +83,7 @@ describe('encryption', () => {
     assert.equal(keyless.open(KEY, Buffer.from('(I1\n.'))?.serializerId, 'pickle')
   })
 
-  it('can be undone by whoever has the secret and the description of the format', async () => {
+  it('can be decrypted with only the secret and the documented format', async () => {
     const codec = await encryptedCodec(ENCRYPTION)
     const stored = codec.encodeEntry(KEY, VALUE, META)
     const headerBytes = stored.readUInt16BE(4)
@@ -100,7 +100,7 @@ describe('encryption', () => {
     assert.equal(payload.toString(), JSON.stringify(VALUE))
   })
 
-  it('leaves room for the lease where scripts write it', async () => {
+  it('leaves the lease where scripts write it', async () => {
     const codec = await encryptedCodec(ENCRYPTION)
     const stored = codec.encodeEntry(KEY, VALUE, META)
     const leased = withLease(stored, 'token'.padEnd(16, '!'), 1_700_000_000_000)
@@ -109,7 +109,7 @@ describe('encryption', () => {
     assert.equal(stored.toString('latin1', 42, 50), META.stamp)
   })
 
-  it('never gives the same bytes twice: nonces differ', async () => {
+  it('never reuses a nonce', async () => {
     const codec = await encryptedCodec(ENCRYPTION)
     const seen = new Set<string>()
     const nonces = new Set<string>()
@@ -125,7 +125,7 @@ describe('encryption', () => {
     assert.equal(seen.size, 20_000)
   })
 
-  it('draws a salt for each ring, and another when it has been used often enough', () => {
+  it('draws a new salt for each key ring and after a number of uses', () => {
     const key = { id: 'k1', secret: createSecretKey(SECRET_1) }
     const salts: string[] = []
     const sealed: { readonly bound: Buffer; readonly decrypt: () => Buffer }[] = []
@@ -151,7 +151,7 @@ describe('encryption', () => {
     }
   })
 
-  it('reads the values of more writers than it remembers', async () => {
+  it('reads the values of more writers than it caches subkeys for', async () => {
     const writer = new KeyRing([{ id: 'k1', secret: createSecretKey(SECRET_1) }], 1)
     const header = { serializerId: 'json', compressionId: 'none' }
     const codec = await encryptedCodec(ENCRYPTION)
@@ -163,7 +163,7 @@ describe('encryption', () => {
     }
   })
 
-  it('P8 a bomb behind encryption is refused before it has grown beyond the cap', async () => {
+  it('P8 an encrypted bomb is refused before it grows beyond the cap', async () => {
     const { ring } = resolveEncryption(ENCRYPTION) ?? assert.fail()
     const codec = await encryptedCodec(ENCRYPTION, { maxValueBytes: 1024 * 1024 })
     for (const algorithm of ['gzip', 'brotli', 'lz4', 'snappy'] as const) {
@@ -188,21 +188,21 @@ describe('the key ring', () => {
     assert.throws(() => after.decode(KEY, old), undecodable(/the key id 'k1' is not in the key ring/))
   })
 
-  it('reads nothing that was encrypted with another secret under the same id', async () => {
+  it('refuses a value encrypted with another secret under the same id', async () => {
     const codec = await encryptedCodec({ keys: [KEY_1] })
     const other = await encryptedCodec({ keys: [{ id: 'k1', secret: SECRET_2 }] })
     const stored = codec.encode(KEY, VALUE) as Buffer
     assert.throws(() => other.decode(KEY, stored), undecodable(/the secret of 'k1' differs/))
   })
 
-  it('is missed where there is none, by a message that names the key', async () => {
+  it('gives an error that names the key if no keys are configured', async () => {
     const codec = await encryptedCodec({ keys: [KEY_1] })
     const keyless = await encryptedCodec(undefined)
     const stored = codec.encode(KEY, VALUE) as Buffer
     assert.throws(() => keyless.decode(KEY, stored), undecodable(/with the key 'k1', and no keys/))
   })
 
-  it('names no key that could break a log line', async () => {
+  it('refuses a key id that could break a log line', async () => {
     const codec = await encryptedCodec({ keys: [KEY_1] })
     for (const id of ['\n\n', 'k\u0000', 'é2', '  ']) {
       const forged = codec.encode(KEY, VALUE) as Buffer
@@ -212,8 +212,8 @@ describe('the key ring', () => {
   })
 })
 
-describe('values that are not encrypted', () => {
-  it('are refused by default, and read where that was said', async () => {
+describe('unencrypted values', () => {
+  it("are refused by default and read with unencrypted: 'read'", async () => {
     const refusing = await encryptedCodec({ keys: [KEY_1] })
     const reading = await encryptedCodec({ keys: [KEY_1], unencrypted: 'read' })
     for (const serializer of ['json', 'v8', 'msgpack', 'pickle'] as const) {

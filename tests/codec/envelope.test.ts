@@ -24,7 +24,7 @@ function isUndecodable(error: unknown): boolean {
 }
 
 describe('an envelope', () => {
-  it('begins with a byte that can begin neither JSON nor a pickle', () => {
+  it('begins with a byte that begins neither JSON nor a pickle', () => {
     const [first] = sealEnvelope(KEY, { serializerId: 'v8', compressionId: 'none' }, Buffer.from('x'))
     assert.equal(first, 0x01)
   })
@@ -61,7 +61,7 @@ describe('an envelope', () => {
     }
   })
 
-  it('P2 a first byte that is damaged never turns an envelope into a value', async () => {
+  it('P2 a damaged first byte never turns an envelope into a value', async () => {
     const values = await codec()
     const stored = values.encode(KEY, VALUE) as Buffer
     for (let byte = 0; byte < 256; byte++) {
@@ -72,7 +72,7 @@ describe('an envelope', () => {
     }
   })
 
-  it('P3 a truncation at any length is a miss, and so is anything added', async () => {
+  it('P3 an envelope that is truncated or extended is a miss', async () => {
     const values = await codec()
     const stored = values.encode(KEY, VALUE) as Buffer
     for (let length = 0; length < stored.length; length++) {

@@ -59,7 +59,7 @@ const richValue = fc.letrec((tie) => ({
 })).value
 
 describe('P6 round trips are lossless', () => {
-  it.each(['json', 'v8', 'msgpack', 'pickle'] as const)('%s, for every value of JSON', async (name) => {
+  it.each(['json', 'v8', 'msgpack', 'pickle'] as const)('%s, for every JSON value', async (name) => {
     const values = await codec(name)
     fc.assert(
       fc.property(jsonValue, (value) => {
@@ -70,7 +70,7 @@ describe('P6 round trips are lossless', () => {
     )
   })
 
-  it('v8, for what structured clone carries', async () => {
+  it('v8, for every value that structured clone supports', async () => {
     const values = await codec('v8')
     fc.assert(
       fc.property(richValue, (value) => {
@@ -80,7 +80,7 @@ describe('P6 round trips are lossless', () => {
     )
   })
 
-  it('msgpack, for what structured clone carries, but for -0 and __proto__', async () => {
+  it('msgpack, for every value that structured clone supports, except -0 and __proto__', async () => {
     const values = await codec('msgpack')
     assert.ok(Object.is(roundTrip(values, -0), 0))
     assert.deepEqual(roundTrip(values, JSON.parse('{"__proto__":1}')), { __proto_: 1 })
@@ -110,7 +110,7 @@ describe('json', () => {
     assert.equal(values.encode(KEY, 42), '42')
   })
 
-  it('honours toJSON and leaves out undefined properties', async () => {
+  it('honours toJSON and omits undefined properties', async () => {
     const values = await codec('json')
     assert.deepEqual(roundTrip(values, { at: new Date(0), none: undefined }), {
       at: '1970-01-01T00:00:00.000Z',
@@ -122,7 +122,7 @@ describe('json', () => {
     assert.deepEqual(roundTrip(values, new Point()), { x: 1 })
   })
 
-  it('refuses what it would silently change', async () => {
+  it('refuses values that it would silently change', async () => {
     const values = await codec('json')
     const cycle: unknown[] = []
     cycle.push(cycle)
@@ -165,18 +165,15 @@ describe('json', () => {
 })
 
 describe('v8 and msgpack', () => {
-  it.each(['v8', 'msgpack'] as const)(
-    '%s refuses functions and symbols wherever they stand',
-    async (name) => {
-      const values = await codec(name)
-      for (const value of [() => 1, Symbol('s'), { a: [() => 1] }, new Map([['a', Symbol('s')]])]) {
-        assert.throws(() => values.encode(KEY, value), failsWith('CACHE_INVALID_VALUE'))
-      }
-    },
-  )
+  it.each(['v8', 'msgpack'] as const)('%s refuses functions and symbols at any depth', async (name) => {
+    const values = await codec(name)
+    for (const value of [() => 1, Symbol('s'), { a: [() => 1] }, new Map([['a', Symbol('s')]])]) {
+      assert.throws(() => values.encode(KEY, value), failsWith('CACHE_INVALID_VALUE'))
+    }
+  })
 
   it.each(['v8', 'msgpack'] as const)(
-    '%s results share no memory with the bytes they were read from',
+    '%s results share no memory with the bytes they are read from',
     async (name) => {
       const values = await codec(name)
       const stored = values.encode(KEY, { bytes: new Uint8Array([1, 2, 3, 4]) }) as Buffer
@@ -202,7 +199,7 @@ describe('v8 and msgpack', () => {
   )
 })
 
-describe('a reader decodes what any configuration wrote', () => {
+describe('a reader decodes values from any configuration', () => {
   const custom: Serializer = {
     id: 'test/reversed',
     encode: (value) => JSON.stringify(value).split('').reverse().join(''),
@@ -210,7 +207,7 @@ describe('a reader decodes what any configuration wrote', () => {
   }
   const writers: readonly (SerializerName | Serializer)[] = ['json', 'v8', 'msgpack', 'pickle', custom]
 
-  it('with every writer and every reader', async () => {
+  it('every reader decodes the values of every writer', async () => {
     const value = { name: 'Ada', list: [1, 2.5, null, true] }
     for (const writer of writers) {
       const stored = Buffer.from((await codec(writer)).encode(KEY, value) as string)
@@ -221,13 +218,13 @@ describe('a reader decodes what any configuration wrote', () => {
     }
   })
 
-  it('a serializer that nobody registered is a miss', async () => {
+  it('a value of an unregistered serializer is a miss', async () => {
     const stored = (await codec(custom)).encode(KEY, 1) as Buffer
     const values = await codec('json')
     await assert.rejects(async () => values.decode(KEY, stored), failsWith('CACHE_UNDECODABLE'))
   })
 
-  it('a serializer must have an id of its own, encode and decode', async () => {
+  it('a serializer must have a unique id, encode and decode', async () => {
     for (const broken of [
       {},
       { ...custom, id: '' },

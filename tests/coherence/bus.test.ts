@@ -48,12 +48,12 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
     await inMode(cache, 'bus')
     return cache
   }
-  // Joining takes its time: others have to learn that somebody listens.
+  // Joining takes time: other caches must learn that the channel has a subscriber.
   beforeAll(async () => {
     ;[mine, other] = await Promise.all([onBus(), onBus()])
   })
 
-  test('what another cache changes leaves the local tier, in every way that it can be changed', async () => {
+  test('each kind of change by another cache drops the entry from the local tier', async () => {
     const changes: (() => Promise<unknown>)[] = [
       () => other.set('key', 'changed'),
       () => other.delete('key'),
@@ -80,7 +80,7 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
     }
   })
 
-  test('a lost subscriber empties the local tier before it serves, and the channel is joined again', async () => {
+  test('a lost subscriber empties the local tier before the next read and rejoins the channel', async () => {
     await warmed(mine, 'key')
     let epochs = 0
     mine.on('epoch', () => epochs++)
@@ -96,7 +96,7 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
     await dropped(mine, 'key')
   })
 
-  test('P33 an invalidation that overtakes an answer is honoured', async () => {
+  test('P33 an invalidation that overtakes a reply is honoured', async () => {
     for (let round = 0; round < 50; round++) {
       await mine.set('key', round)
       const reading = mine.get('key')
@@ -110,7 +110,7 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
     }
   })
 
-  test('when it is closed, no subscriber is left', async () => {
+  test('shutdown() leaves no subscriber', async () => {
     await Promise.all([mine.shutdown(), other.shutdown()])
     await waitUntil(async () => (await server().ask('CLIENT', 'LIST', 'TYPE', 'pubsub')) === '', {
       what: 'the subscriber to be gone',
@@ -121,7 +121,7 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
 describe('P31 the bus', () => {
   beforeEach(() => simple.ask('FLUSHALL'))
 
-  test('a change of which the message is lost: what is local is not served past the trust', async () => {
+  test('a local entry is not served past the trust time when the message about its change is lost', async () => {
     const proxy = await scene.proxy({ port: simple.port })
     const mine = scene.cache({ redis: proxy.url, trust: '300ms' })
     const other = scene.cache({ redis: simple.url })
@@ -136,7 +136,7 @@ describe('P31 the bus', () => {
     await waitUntil(async () => (await mine.get('key')) === 'changed', { what: 'the new value' })
   })
 
-  test('a message that stays away is a new epoch', async () => {
+  test('a gap in the messages begins a new epoch', async () => {
     const mine = scene.cache({ redis: simple.url, trust: '600ms' })
     await inMode(mine, 'bus')
     await warmed(mine, 'key')
@@ -147,7 +147,7 @@ describe('P31 the bus', () => {
     await warmed(mine, 'key')
   })
 
-  test('what strangers publish on its channel changes nothing', async () => {
+  test('ignores malformed messages and drops a key that a well-formed message from a stranger names', async () => {
     const mine = scene.cache({ redis: simple.url })
     await inMode(mine, 'bus')
     await warmed(mine, 'key')
@@ -170,7 +170,7 @@ describe('P31 the bus', () => {
     await dropped(mine, 'key')
   })
 
-  test('a foreign program is heard of by the TTL alone', async () => {
+  test('sees a change by another program only when the TTL ends', async () => {
     const mine = scene.cache({ redis: simple.url, ttl: '400ms' })
     await inMode(mine, 'bus')
     const source = new Source('old')
@@ -183,7 +183,7 @@ describe('P31 the bus', () => {
     })
   })
 
-  test('is relied on again after a message has stayed away', async () => {
+  test('is trusted again after a gap in the messages', async () => {
     const cache = scene.cache({ redis: simple.url, trust: '300ms' })
     await inMode(cache, 'bus')
     const epochs: string[] = []
@@ -193,7 +193,7 @@ describe('P31 the bus', () => {
     await waitUntil(() => cache.coherence === 'bus', { what: 'the bus again', timeoutMs: 3_000 })
   })
 
-  test('is told of what a cache that is tracked changes', async () => {
+  test('delivers the changes of a cache in tracking mode', async () => {
     const mine = scene.cache(lent(redis.url))
     const other = scene.cache()
     await inMode(mine, 'bus')
@@ -203,7 +203,7 @@ describe('P31 the bus', () => {
     await waitUntil(() => mine.peek('key') === undefined, { what: 'the message', timeoutMs: 3_000 })
   })
 
-  test('is told of what a backend changes whose cache has lost it', async () => {
+  test('delivers the changes of a backend whose cache has lost its subscriber', async () => {
     const proxy = await scene.proxy({ port: simple.port })
     const mine = scene.cache({ redis: simple.url })
     const other = scene.cache({ redis: proxy.url })
@@ -217,7 +217,7 @@ describe('P31 the bus', () => {
     await waitUntil(() => mine.peek('key') === undefined, { what: 'the message', timeoutMs: 2_000 })
   })
 
-  test('has one subscriber, though the server was away when it was joined again', async () => {
+  test('has one subscriber after the server hung during the rejoin', async () => {
     const cache = scene.cache({ ...lent(simple.url), connectTimeout: '300ms' })
     await inMode(cache, 'bus')
     await simple.ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
@@ -240,7 +240,7 @@ function lent(url: string): CreateCacheOptions {
   return { client }
 }
 
-test('P31 a namespace named a:b is none within a, or is cleared with it', async () => {
+test('P31 clearing namespace a clears namespace b within a, also for a cache that used the name a:b', async () => {
   const mine = scene.cache(lent(redis.url))
   const other = scene.cache(lent(redis.url))
   await Promise.all([inMode(mine, 'bus'), inMode(other, 'bus')])

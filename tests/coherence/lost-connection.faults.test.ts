@@ -17,7 +17,7 @@ async function tracked(options: CreateCacheOptions): Promise<Cache> {
 }
 
 describe('P31 a lost connection empties the local tier before it serves', () => {
-  test('CLIENT KILL, while another client changes the key', async () => {
+  test('a change during CLIENT KILL is seen, and the old value is not served', async () => {
     const cache = await tracked({ redis: redis.url })
     let isLost = false
     cache.on('disconnect', () => {
@@ -35,7 +35,7 @@ describe('P31 a lost connection empties the local tier before it serves', () => 
     }
   })
 
-  test('what was read before the loss and answered after it is not kept', async () => {
+  test('a value read before the loss is not kept when its reply arrives after it', async () => {
     const proxy = await scene.proxy()
     const cache = await tracked({ redis: proxy.url, timeout: '2s' })
     await warmed(cache, 'other')
@@ -50,7 +50,7 @@ describe('P31 a lost connection empties the local tier before it serves', () => 
     await waitUntil(async () => (await cache.get('key')) === 'new', { what: 'the new value' })
   })
 
-  test('P32 a connection that swallows everything is believed for the trust, and no longer', async () => {
+  test('P32 a silent connection is trusted for the trust time and no longer', async () => {
     for (const trustMs of [300, 600]) {
       const proxy = await scene.proxy()
       const cache = await tracked({ redis: proxy.url, trust: `${trustMs}ms`, timeout: '100ms' })
@@ -69,7 +69,7 @@ describe('P31 a lost connection empties the local tier before it serves', () => 
     }
   })
 
-  test('a healthy connection is believed all the time, though nothing is asked', async () => {
+  test('an idle healthy connection stays trusted', async () => {
     const cache = await tracked({ redis: redis.url, trust: '200ms' })
     await warmed(cache, 'key')
     const endMs = performance.now() + 800
@@ -87,7 +87,7 @@ describe('P31 a lost connection empties the local tier before it serves', () => 
   })
 })
 
-describe('P33 what happens to a key while it is being read is honoured', () => {
+describe('P33 a change to a key during its read is honoured', () => {
   for (const [what, change] of [
     ['changed', () => redis.ask('SET', 'p:key', '"new"')],
     ['deleted', () => redis.ask('DEL', 'p:key')],
@@ -96,7 +96,7 @@ describe('P33 what happens to a key while it is being read is honoured', () => {
     ['cleared', () => redis.ask('SET', 'p:\0namespace', randomBytes(8).toString('hex'))],
     ['invalidated by its tag', () => redis.ask('DEL', 'p:\0tag:t')],
   ] as const) {
-    test(`it is ${what}, and reply and push arrive in one chunk`, async () => {
+    test(`a key that is ${what} is not kept when reply and push arrive in one chunk`, async () => {
       const writer = scene.cache()
       const proxy = await scene.proxy()
       const cache = await tracked({ redis: proxy.url, timeout: '2s' })
@@ -121,7 +121,7 @@ describe('P33 what happens to a key while it is being read is honoured', () => {
     })
   }
 
-  test('a load that is stored and deleted while its answer is on the way is not kept', async () => {
+  test('a loaded value that is deleted before the reply to its fill arrives is not kept', async () => {
     const proxy = await scene.proxy()
     const cache = await tracked({ redis: proxy.url, timeout: '2s' })
     await warmed(cache, 'other')
@@ -138,8 +138,8 @@ describe('P33 what happens to a key while it is being read is honoured', () => {
   })
 })
 
-describe('P34 where slots move, what was remembered of their keys goes', () => {
-  test('a change at the new owner is seen, and misses are not remembered', async () => {
+describe('P34 a slot move drops local entries and misses', () => {
+  test('the cache sees a change at the new owner of the slot', async () => {
     const nodes = cluster.nodes.map(({ host, port }) => `redis://${host}:${port}`)
     const cache = await tracked({ redis: { cluster: { nodes } } })
     const key = 'moving'
@@ -166,7 +166,7 @@ describe('P34 where slots move, what was remembered of their keys goes', () => {
     }
   })
 
-  test('an empty slot, of whose move no push tells', async () => {
+  test('the move of an empty slot, without a push, begins an epoch and drops a known miss', async () => {
     const nodes = cluster.nodes.map(({ host, port }) => `redis://${host}:${port}`)
     const cache = await tracked({ redis: { cluster: { nodes } } })
     let epochs = 0
@@ -185,8 +185,8 @@ describe('P34 where slots move, what was remembered of their keys goes', () => {
   })
 })
 
-describe('T1 what was sent on a connection that has gone comes too late', () => {
-  test('a delayed write is not executed after a newer one', async () => {
+describe('T1 a command sent on a lost connection is never executed late', () => {
+  test('a delayed write is not executed after a newer write', async () => {
     const proxy = await scene.proxy()
     const cache = await tracked({ redis: proxy.url, timeout: '300ms' })
     await cache.set('key', 'before')
@@ -207,7 +207,7 @@ describe('T1 what was sent on a connection that has gone comes too late', () => 
   })
 })
 
-/** The old connection lives on at the server's end, with its bytes held back, while the client connects anew. */
+/** Keeps the old connection open on the server, with its bytes held back, while the client reconnects. */
 async function redialledPast(proxy: TcpProxy, cache: Cache): Promise<{ toRelease: () => void }> {
   const connected = new Promise((resolve) => cache.on('connect', resolve))
   const release = proxy.setAside()

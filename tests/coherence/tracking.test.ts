@@ -45,7 +45,7 @@ describe.each(DEPLOYMENTS)('P31 tracking at %s', (_name, redis, askerOf) => {
     return caches
   }
 
-  test('what another cache changes leaves the local tier', async () => {
+  test('a change by another cache drops the entry from the local tier', async () => {
     const [mine, other] = await pair()
     for (let round = 0; round < 6; round++) {
       const key = `key:${round}`
@@ -58,7 +58,7 @@ describe.each(DEPLOYMENTS)('P31 tracking at %s', (_name, redis, askerOf) => {
     }
   })
 
-  test('what another program changes leaves the local tier', async () => {
+  test('a change by another program drops the entry from the local tier', async () => {
     const [mine] = await pair()
     for (const command of [
       ['SET', 'p:key', '"foreign"'],
@@ -79,7 +79,7 @@ describe.each(DEPLOYMENTS)('P31 tracking at %s', (_name, redis, askerOf) => {
     }
   })
 
-  test('a tag that another cache or another program invalidates takes its entries from the local tier', async () => {
+  test('a tag invalidation by another cache or program drops the tagged entries from the local tier', async () => {
     const [mine, other] = await pair()
     const ask = await askerOf('p:\0tag:users')
     for (const invalidate of [
@@ -113,7 +113,7 @@ describe.each(DEPLOYMENTS)('P31 tracking at %s', (_name, redis, askerOf) => {
     expect(await mine.get('key')).toBeUndefined()
   })
 
-  test('a fill stays with who made it, and is told to nobody again', async () => {
+  test('a fill stays in the local tier of its own cache, even when another cache reads it', async () => {
     const [mine, other] = await pair()
     await warmed(mine, 'key')
     await warmed(other, 'key', () => 'never')

@@ -16,7 +16,7 @@ const { redis } = scene
 
 const urlOf = (user: string) => redis.url.replace('redis://', `redis://${user}:secret@`)
 
-test("P31 with coherence: 'ttl' a local copy lives for its own short time", async () => {
+test("P31 with coherence: 'ttl' a local entry expires after the local TTL", async () => {
   const mine = scene.cache({ coherence: 'ttl', local: { ttl: '200ms' } })
   const other = scene.cache({ coherence: 'ttl' })
   await mine.initialize()
@@ -33,7 +33,7 @@ test("P31 with coherence: 'ttl' a local copy lives for its own short time", asyn
   expect(mine.peek('key')).toBeUndefined()
 })
 
-test("P31 with coherence: 'ttl' an invalidated tag is believed no longer than that", async () => {
+test("P31 with coherence: 'ttl' an invalidated entry is not served past the local TTL", async () => {
   const mine = scene.cache({ coherence: 'ttl', local: { ttl: '200ms' } })
   const other = scene.cache({ coherence: 'ttl' })
   const source = new Source('old')
@@ -47,7 +47,7 @@ test("P31 with coherence: 'ttl' an invalidated tag is believed no longer than th
   expect(performance.now() - changedAtMs).toBeLessThan(200 + 250)
 })
 
-test('P31 a user without channels may be tracked all the same', async () => {
+test('P31 a user without channel permissions can use tracking', async () => {
   const mine = scene.cache({ redis: urlOf('mute') })
   await inMode(mine, 'tracking')
   await warmed(mine, 'key')
@@ -55,7 +55,7 @@ test('P31 a user without channels may be tracked all the same', async () => {
   await waitUntil(async () => (await mine.get('key')) === 'changed', { what: 'the new value' })
 })
 
-test('P31 where neither tracking nor SUBSCRIBE is allowed, a local copy lives for its own short time', async () => {
+test('P31 a local entry expires after the local TTL if neither tracking nor SUBSCRIBE is allowed', async () => {
   const mine = scene.cache({ redis: urlOf('plain'), local: { ttl: '200ms' } })
   await inMode(mine, 'ttl')
   const source = new Source('old')
@@ -68,7 +68,7 @@ test('P31 where neither tracking nor SUBSCRIBE is allowed, a local copy lives fo
   expect(mine.coherence).toBe('ttl')
 })
 
-test("P31 over a caller's client whose user has no channels, a local copy lives for its own short time", async () => {
+test("P31 a local entry expires after the local TTL if the user of the caller's client has no channels", async () => {
   const client = new Redis(urlOf('mute'))
   client.on('error', () => {})
   scene.later(() => client.disconnect())
@@ -83,7 +83,7 @@ test("P31 over a caller's client whose user has no channels, a local copy lives 
   })
 })
 
-test('P42 a user who may neither be tracked nor publish can use the cache all the same', async () => {
+test('P42 a user without permission to track or publish can use the cache', async () => {
   const strict = await scene.server({
     aclFile:
       'user default on nopass ~* &* +@all\nuser app on >secret ~* resetchannels +@all -client|tracking',

@@ -8,7 +8,7 @@ import { useScene } from '../support/scene.ts'
 const scene = useScene()
 
 describe('a collection', () => {
-  test('refresh loads anew whatever is there', async () => {
+  test('refresh reloads even a fresh entry', async () => {
     const cache = await scene.open()
     let loads = 0
     const numbers = cache.collection({ name: 'numbers', schema: z.number(), load: () => ++loads })
@@ -20,7 +20,7 @@ describe('a collection', () => {
     expect(await numbers.get('a')).toBe(3)
   })
 
-  test('is invalidated by its tags, which lie in the cache', async () => {
+  test('is invalidated by its tags through the cache', async () => {
     const cache = await scene.open()
     let loads = 0
     const common = { schema: z.number(), load: () => ++loads }
@@ -36,7 +36,7 @@ describe('a collection', () => {
     expect(await byId.get('a')).toBe(8)
   })
 
-  test('keeps to its policies, over those of the cache', async () => {
+  test('applies its own policies over those of the cache', async () => {
     const clock = new ManualClock()
     const cache = createCache({ clock, ttl: '1h' })
     let loads = 0
@@ -66,7 +66,7 @@ describe('a collection', () => {
     await cache.shutdown()
   })
 
-  test('refreshes early, and waits no longer than it was told', async () => {
+  test('refreshes early and rejects after its hard timeout', async () => {
     const clock = new ManualClock()
     const cache = createCache({ clock })
     let loads = 0
@@ -101,7 +101,7 @@ describe('a collection', () => {
     await cache.shutdown()
   })
 
-  test('tells its loader what it knows, and does as that says', async () => {
+  test('gives its loader the key and the stale value, and honours skip() and notModified()', async () => {
     const clock = new ManualClock()
     const cache = createCache({ clock, ttl: '10s', staleIfError: '1h' })
     const seen: unknown[] = []
@@ -126,7 +126,7 @@ describe('a collection', () => {
     await cache.shutdown()
   })
 
-  test('leaves what is not to be cached as it is', async () => {
+  test('does not freeze a skipped value', async () => {
     const cache = createCache()
     const own = { part: { n: 1 } }
     const things = cache.collection({
@@ -142,7 +142,7 @@ describe('a collection', () => {
     await cache.shutdown()
   })
 
-  test('detaches a caller whose signal aborts, and loads on for others', async () => {
+  test('rejects a caller whose signal aborts and continues the load for the others', async () => {
     const cache = createCache()
     const held = deferred<number>()
     const numbers = cache.collection({ name: 'numbers', schema: z.number(), load: () => held.promise })
@@ -161,7 +161,7 @@ describe('a collection', () => {
     await cache.shutdown()
   })
 
-  test('loads where Redis is away', async () => {
+  test('loads when Redis is unreachable', async () => {
     const cache = createCache({ redis: 'redis://127.0.0.1:1', timeout: '100ms' })
     const dates = cache.collection({ name: 'dates', schema: z.coerce.date(), load: () => '2000-01-02' })
     expect(await dates.get('a')).toEqual(new Date('2000-01-02'))
@@ -170,7 +170,7 @@ describe('a collection', () => {
     await cache.shutdown()
   })
 
-  test('tells its keys, and refuses ids that none can be made of', async () => {
+  test('returns the key of an id and refuses ids that make no valid key', async () => {
     const cache = createCache()
     const schema = z.string()
     const load = (id: unknown) => String(id)
@@ -214,8 +214,12 @@ describe('the options of a collection', () => {
     ['version 1.5', { version: 1.5 }, 'CACHE_INVALID_OPTIONS'],
     ['a version in text', { version: '1' }, 'CACHE_INVALID_OPTIONS'],
     ['no schema', { schema: undefined }, 'CACHE_INVALID_OPTIONS'],
-    ['no Standard Schema', { schema: { parse: () => 1 } }, 'CACHE_INVALID_OPTIONS'],
-    ['one of another version', { schema: { '~standard': { version: 2 } } }, 'CACHE_INVALID_OPTIONS'],
+    ['a schema that is no Standard Schema', { schema: { parse: () => 1 } }, 'CACHE_INVALID_OPTIONS'],
+    [
+      'a Standard Schema of another version',
+      { schema: { '~standard': { version: 2 } } },
+      'CACHE_INVALID_OPTIONS',
+    ],
     ['no loader', { load: undefined }, 'CACHE_INVALID_OPTIONS'],
     ['two loaders', { loadMany: () => [] }, 'CACHE_INVALID_OPTIONS'],
     ['a loader that is none', { load: 'a' }, 'CACHE_INVALID_OPTIONS'],
@@ -232,7 +236,7 @@ describe('the options of a collection', () => {
     expect(() => cache.collection(good)).not.toThrow()
   })
 
-  test('a name is taken once in each version of each cache', () => {
+  test('a name can be used once per version in each cache or namespace', () => {
     const cache = createCache()
     cache.collection(good)
     expect(() => cache.collection(good)).toThrow(expect.objectContaining({ code: 'CACHE_INVALID_OPTIONS' }))

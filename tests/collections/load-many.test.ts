@@ -14,7 +14,7 @@ interface Given {
   readonly n: number
 }
 
-/** A collection of numbers by themselves, and what its loader was asked for. */
+/** A collection of numbers by id, and the ids that its loader was called with. */
 function numbersOf(cache: Cache, loadMany?: CollectionBatchLoader<number, Given>) {
   const asked: (readonly number[])[] = []
   const numbers = cache.collection({
@@ -35,7 +35,7 @@ async function readsDuring(work: () => unknown): Promise<number | undefined> {
 }
 
 describe('a collection with loadMany', () => {
-  test('reads all gets of one tick by one MGET, and loads them by one call', async () => {
+  test('reads all gets of one tick with one MGET and loads them with one loader call', async () => {
     const { asked, numbers } = numbersOf(await scene.open())
     await numbers.get(0)
     const { asked: askedElsewhere, numbers: elsewhere } = numbersOf(await scene.open())
@@ -55,7 +55,7 @@ describe('a collection with loadMany', () => {
     expect(await readsDuring(() => elsewhere.getMany([...ids, 101]))).toBe(undefined)
   })
 
-  test('so for gets that come in callbacks of promises of the same tick, and not for those of the next', async () => {
+  test('batches gets from promise callbacks of the same tick, but not gets of the next tick', async () => {
     const { asked, numbers } = numbersOf(await scene.open())
     const later = async (id: number) => {
       for (let hop = 0; hop < id; hop++) await undefined
@@ -81,7 +81,7 @@ describe('a collection with loadMany', () => {
     expect(asked).toEqual([[1, 2], [3]])
   })
 
-  test('gives each asked id once, in the order asked; undefined for what there is not', async () => {
+  test('returns each requested id once, in request order, with undefined for a missing value', async () => {
     const { asked, numbers } = numbersOf(createCache(), (ids) => {
       return new Map(ids.filter((n) => n % 2 === 0).map((n) => [n, { n }]))
     })
@@ -97,7 +97,7 @@ describe('a collection with loadMany', () => {
     expect(await numbers.getMany([])).toEqual(new Map())
   })
 
-  test('fails an id alone, by an error in place of its value or by a value that does not fit', async () => {
+  test('fails only the id whose value is an error or does not fit the schema', async () => {
     const { numbers } = numbersOf(createCache(), (ids) =>
       ids.map((n) => (n === 2 ? new Error('no 2') : n === 3 ? ({ n: 'secret' } as never) : { n })),
     )
@@ -117,7 +117,7 @@ describe('a collection with loadMany', () => {
     expect([...errors.keys()]).toEqual(['numbers:2', 'numbers:3'])
   })
 
-  test('fails with its loader, and where that returns what is no answer', async () => {
+  test('rejects if its loader throws or returns an invalid result', async () => {
     const broken = numbersOf(createCache(), () => Promise.reject(new Error('broken'))).numbers
     await expect(broken.get(1)).rejects.toThrow('broken')
     await expect(broken.getMany([1])).rejects.toMatchObject({ code: 'CACHE_PARTIAL_LOAD' })
@@ -128,7 +128,7 @@ describe('a collection with loadMany', () => {
     }
   })
 
-  test('tells its loader of each id what it knows, and does as that says', async () => {
+  test('gives its loader the key and the stale value of each id, and honours setTtl() and notModified()', async () => {
     const clock = new ManualClock()
     const cache = createCache({ clock, ttl: '10s', staleIfError: '1h' })
     const stale: unknown[] = []
@@ -152,7 +152,7 @@ describe('a collection with loadMany', () => {
     await cache.shutdown()
   })
 
-  test('aborts its loader when nobody waits for any of the ids', async () => {
+  test('aborts its loader once no caller waits for any of the ids', async () => {
     let signal: AbortSignal | undefined
     const { numbers } = numbersOf(createCache(), (_ids, context) => {
       signal = context.signal
@@ -167,7 +167,7 @@ describe('a collection with loadMany', () => {
     expect(signal?.aborted).toBe(true)
   })
 
-  test('refreshes several at once by one call', async () => {
+  test('refreshes several ids with one loader call', async () => {
     const { asked, numbers } = numbersOf(await scene.open())
     await numbers.getMany([1, 2, 3])
     expect(await Promise.all([1, 2].map((id) => numbers.refresh(id)))).toEqual([{ n: -1 }, { n: -2 }])
@@ -180,7 +180,7 @@ describe('a collection with loadMany', () => {
     )
   })
 
-  test('refreshes what is stale in the background, together', async () => {
+  test('refreshes stale ids together in the background', async () => {
     const clock = new ManualClock()
     const cache = createCache({ clock, ttl: '10s', staleWhileRevalidate: '1m' })
     const { asked, numbers } = numbersOf(cache)
@@ -196,7 +196,7 @@ describe('a collection with loadMany', () => {
     await cache.shutdown()
   })
 
-  test('asks for no more than 2,048 ids at a time', async () => {
+  test('passes no more than 2,048 ids to one loader call', async () => {
     const { asked, numbers } = numbersOf(createCache({ local: { maxEntries: 10_000 } }))
     const ids = Array.from({ length: 3_000 }, (_, index) => index)
     const values = await Promise.all(ids.map((id) => numbers.get(id)))
@@ -204,7 +204,7 @@ describe('a collection with loadMany', () => {
     expect(asked.map((one) => one.length)).toEqual([2_048, 952])
   })
 
-  test('takes ids of any kind', async () => {
+  test('accepts ids of any type', async () => {
     const cache = createCache()
     const places = cache.collection({
       name: 'places',

@@ -21,7 +21,7 @@ const ANN: Row = { name: 'Ann', born: '2000-01-02T00:00:00.000Z' }
 
 const READ: Person = { name: 'Ann', born: new Date('2000-01-02') }
 
-/** The same in each library: text is stored, and a date is read. */
+/** The same schema in each library: it stores text and reads a date. */
 const SCHEMAS: Record<string, StandardSchema<Row, Person>> = {
   zod: z.object({ name: z.string(), born: z.string().transform((day) => new Date(day)) }),
   valibot: v.object({
@@ -45,7 +45,7 @@ const SCHEMAS: Record<string, StandardSchema<Row, Person>> = {
 const scene = useScene()
 
 describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_library, schema) => {
-  test('stores what the schema takes, and gives what it gives', async () => {
+  test('stores the input of the schema and returns its output', async () => {
     const [cache, other] = [await scene.open(), await scene.open()]
     let loads = 0
     const load = (id: string) => {
@@ -83,7 +83,7 @@ describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_lib
     }
   })
 
-  test('what a loader returns and a set is given is validated before it is stored', async () => {
+  test('validates the values of loaders and of set before they are stored', async () => {
     const cache = createCache()
     const wrong = { name: 'Ann', born: 4 } as unknown as Row
     const people = cache.collection({ name: 'people', schema, load: () => wrong })
@@ -95,7 +95,7 @@ describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_lib
     await cache.shutdown()
   })
 
-  test('a stored value that does not fit is loaded anew and replaced', async () => {
+  test('reloads and replaces a stored value that does not fit', async () => {
     const cache = await scene.open()
     await cache.set('people:ann', { name: 'Ann' })
     let loads = 0
@@ -113,7 +113,7 @@ describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_lib
     expect(loads).toBe(1)
   })
 
-  test('so is one that is kept locally already', async () => {
+  test('reloads and replaces a local value that does not fit', async () => {
     for (const cache of [await scene.open(), createCache()]) {
       await cache.getOrSet('people:ann', () => ({ name: 'Ann' }))
       expect(cache.peek('people:ann')).toEqual({ name: 'Ann' })
@@ -124,7 +124,7 @@ describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_lib
     }
   })
 
-  test('who joins a load that knows nothing of the schema loads by its own where that does not fit', async () => {
+  test('a caller that joins a load without the schema calls its own loader if the value does not fit', async () => {
     const cache = createCache()
     const people = cache.collection({ name: 'people', schema, load: () => ANN })
     const plain = cache.getOrSet('people:ann', async () => ({ name: 'Ann' }))
@@ -135,7 +135,7 @@ describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_lib
 })
 
 describe('a schema of a collection', () => {
-  test('caches null where the schema takes it, and never undefined', async () => {
+  test('caches null if the schema accepts it, and never undefined', async () => {
     const cache = createCache()
     const loaded: string[] = []
     const schema = z.object({ name: z.string() }).nullable()
@@ -157,7 +157,7 @@ describe('a schema of a collection', () => {
     await cache.shutdown()
   })
 
-  test('is not served what does not fit while that is loaded anew by others', async () => {
+  test('a value that does not fit is not served while another caller refreshes it', async () => {
     const clock = new ManualClock()
     const cache = createCache({ clock })
     const held = deferred<string>()
@@ -173,7 +173,7 @@ describe('a schema of a collection', () => {
     await cache.shutdown()
   })
 
-  test('works out the output of a value that is kept locally once', async () => {
+  test('computes the output of a local value once', async () => {
     for (const isolate of ['freeze', 'clone', 'share'] as const) {
       const cache = createCache({ isolate })
       let validated = 0
@@ -200,7 +200,7 @@ describe('a schema of a collection', () => {
     }
   })
 
-  test('P10 an output that is frozen at its surface alone is copied for each caller', async () => {
+  test('P10 an output that is only shallowly frozen is copied for each caller', async () => {
     const cache = createCache()
     const schema = z.object({ at: z.coerce.date() }).readonly()
     const events = cache.collection({ name: 'events', schema, load: () => ({ at: '2000-01-02' }) })
@@ -251,7 +251,7 @@ describe('a schema of a collection', () => {
     }
   })
 
-  test('serves nothing stale that does not fit', async () => {
+  test('a stale value that does not fit is not served', async () => {
     const clock = new ManualClock()
     const cache = createCache({ clock, ttl: '10s', staleWhileRevalidate: '1m', staleIfError: '1m' })
     const load = () => Promise.reject(new Error('broken'))

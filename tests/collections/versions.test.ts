@@ -8,7 +8,7 @@ import { useScene } from '../support/scene.ts'
 
 const scene = useScene()
 
-/** As a deployment of this version has it; its values tell the version. */
+/** The collection as a deployment of this version has it; its values hold the version. */
 function deploy(cache: Cache, version?: number) {
   return cache.collection({
     name: 'users',
@@ -19,7 +19,7 @@ function deploy(cache: Cache, version?: number) {
 }
 
 describe('versions of a collection', () => {
-  test('lie side by side', async () => {
+  test('are stored side by side', async () => {
     const [cache, other] = [await scene.open(), await scene.open()]
     const [none, one, two] = [deploy(cache), deploy(cache, 1), deploy(other, 2)]
     expect([none.keyOf('a'), one.keyOf('a'), two.keyOf('a')]).toEqual(['users:a', 'users@1:a', 'users@2:a'])
@@ -32,7 +32,7 @@ describe('versions of a collection', () => {
       expect(await cache.get(version === 0 ? 'users:a' : `users@${version}:a`)).toEqual({ v: version })
   })
 
-  test('a set or a delete in one removes the entry of the versions beside it, and of no other', async () => {
+  test('a set or a delete in one version removes the entries of the adjacent versions only', async () => {
     const [old, cache] = [await scene.open(), await scene.open()]
     const users = [undefined, 1, 2, 3].map((version) => deploy(old, version))
     const fill = () => Promise.all(users.flatMap((one) => ['a', 'b'].map((id) => one.get(id))))
@@ -57,7 +57,7 @@ describe('versions of a collection', () => {
     expect(await deploy(cache, 3).delete('none')).toBe(false)
   })
 
-  test('P16 a load of the version beside it that began before a delete is not stored', async () => {
+  test('P16 a load in an adjacent version that began before a delete is not stored', async () => {
     const [old, cache] = [await scene.open(), await scene.open()]
     const [begun, held] = [deferred(), deferred<number>()]
     const before = old.collection({
@@ -77,7 +77,7 @@ describe('versions of a collection', () => {
     expect(await cache.get('numbers:a')).toBeUndefined()
   })
 
-  test('a refresh leaves the versions beside it', async () => {
+  test('a refresh leaves the adjacent versions', async () => {
     const cache = await scene.open()
     const [none, one] = [deploy(cache), deploy(cache, 1)]
     await Promise.all([none.get('a'), one.get('a')])
@@ -85,7 +85,7 @@ describe('versions of a collection', () => {
     expect(await cache.get('users:a')).toEqual({ v: 0 })
   })
 
-  test('a delete is one removal', async () => {
+  test('a delete is one command', async () => {
     const users = deploy(await scene.open(), 2)
     await users.get('a')
     await scene.redis.ask('CONFIG', 'RESETSTAT')
@@ -93,7 +93,7 @@ describe('versions of a collection', () => {
     expect((await commandCalls(scene.redis)).get('evalsha')).toBe(1)
   })
 
-  test('tags reach all versions', async () => {
+  test('a tag invalidation reaches all versions', async () => {
     const cache = await scene.open()
     let loads = 0
     const common = { name: 'n', schema: z.number(), load: () => ++loads, tags: ['n'] }
@@ -104,8 +104,8 @@ describe('versions of a collection', () => {
   })
 })
 
-describe('a value that does not fit', () => {
-  test('P41 shows in no error and in no log', async () => {
+describe('a value that does not fit the schema', () => {
+  test('P41 appears in no error and in no log', async () => {
     const written: unknown[] = []
     const write = (...line: unknown[]) => void written.push(...line)
     const cache = createCache({ logger: { debug: write, warn: write, error: write }, errors: 'throw' })
@@ -134,7 +134,7 @@ describe('a value that does not fit', () => {
     await cache.shutdown()
   })
 
-  test('is told where it is wrong, however the schema says so', async () => {
+  test('is rejected with the path of each issue in either form of Standard Schema', async () => {
     const cache = createCache()
     const users = cache.collection({
       name: 'users',
@@ -156,7 +156,7 @@ describe('a value that does not fit', () => {
     await cache.shutdown()
   })
 
-  test('is an error where the serializer makes something of it that no longer does', async () => {
+  test('is an error if only the serializer made it so', async () => {
     const cache = createCache({
       serializer: {
         id: 'lossy',
@@ -173,7 +173,7 @@ describe('a value that does not fit', () => {
     await cache.shutdown()
   })
 
-  test('and a schema that throws fails a load, and is no answer to a read', async () => {
+  test('fails a load, but reloads on a read, if the schema throws', async () => {
     const cache = await scene.open()
     let isBroken = false
     const schema = z.number().transform((n) => {

@@ -16,7 +16,7 @@ const TIMEOUT_MS = 90_000
 
 useBuild('demo')
 
-/** The demo's TMPDIR: a server that it starts lives here, and its directory goes when it is gone. */
+/** The demo's TMPDIR: holds the directory of a server that it starts, until that server stops. */
 let directory: string
 
 beforeEach(() => {
@@ -77,7 +77,7 @@ function expectRedisShown(output: string): void {
   expect(output).toMatch(/GET cachewright-demo:answer:\S+\n +\[\{"name":"/)
 }
 
-test('without an argument it starts a server of its own, and stops it', { timeout: TIMEOUT_MS }, async () => {
+test('without arguments the demo starts and stops its own server', { timeout: TIMEOUT_MS }, async () => {
   const demo = startDemo(['--questions', '40'])
   expect(await demo.exitCode).toBe(0)
   expect(demo.errors()).toBe('')
@@ -86,7 +86,7 @@ test('without an argument it starts a server of its own, and stops it', { timeou
   await expectServerGone(demo.output())
 })
 
-test('Ctrl-C ends it at once, and the server with it', { timeout: TIMEOUT_MS }, async () => {
+test('Ctrl-C ends the demo and its server at once', { timeout: TIMEOUT_MS }, async () => {
   const demo = startDemo(['--questions', '3000'])
   await waitUntil(() => demo.output().includes('3,000 questions'), {
     what: 'the long part',
@@ -98,7 +98,7 @@ test('Ctrl-C ends it at once, and the server with it', { timeout: TIMEOUT_MS }, 
   await expectServerGone(demo.output())
 })
 
-test('uses the Redis that is named and leaves it as it was', { timeout: TIMEOUT_MS }, async () => {
+test('the demo uses the given Redis and leaves it unchanged', { timeout: TIMEOUT_MS }, async () => {
   const redis = await startStandalone({ password: 'sesame' })
   try {
     await redis.ask('SET', 'foreign', 'untouched')
@@ -117,7 +117,7 @@ test('uses the Redis that is named and leaves it as it was', { timeout: TIMEOUT_
   }
 })
 
-test('--keep leaves its keys, each with a time to live', { timeout: TIMEOUT_MS }, async () => {
+test('--keep leaves the keys of the demo, each with a TTL', { timeout: TIMEOUT_MS }, async () => {
   const redis = await startStandalone()
   try {
     const demo = startDemo(['--questions', '1', '--keep'], { REDIS_URL: redis.url })
@@ -134,7 +134,7 @@ test('--keep leaves its keys, each with a time to live', { timeout: TIMEOUT_MS }
   }
 })
 
-test('runs in memory where there is no server', { timeout: TIMEOUT_MS }, async () => {
+test('the demo runs in memory without a server', { timeout: TIMEOUT_MS }, async () => {
   symlinkSync(process.execPath, join(directory, 'node'))
   const demo = startDemo(['--questions', '40'], { PATH: directory })
   expect(await demo.exitCode).toBe(0)
@@ -144,7 +144,9 @@ test('runs in memory where there is no server', { timeout: TIMEOUT_MS }, async (
   expect(demo.output()).not.toContain('MGET')
 })
 
-test('says in one line that the named Redis cannot be reached', { timeout: TIMEOUT_MS }, async () => {
+test('the demo reports in one line that the given Redis is unreachable', {
+  timeout: TIMEOUT_MS,
+}, async () => {
   const port = await freePort()
   const demo = startDemo(['--redis', `redis://user:sesame@127.0.0.1:${port}`])
   expect(await demo.exitCode).toBe(1)
@@ -156,13 +158,13 @@ test('says in one line that the named Redis cannot be reached', { timeout: TIMEO
   expect(demo.output() + demo.errors()).not.toContain('sesame')
 })
 
-test('refuses a number of questions that is none', { timeout: TIMEOUT_MS }, async () => {
+test('the demo refuses an invalid number of questions', { timeout: TIMEOUT_MS }, async () => {
   const demo = startDemo(['--questions', 'many'])
   expect(await demo.exitCode).toBe(1)
   expect(demo.errors()).toContain('whole number')
 })
 
-/** Neither the server's directory nor anybody at its port is left. */
+/** Expects that the server's directory is removed and its port is closed. */
 async function expectServerGone(output: string): Promise<void> {
   const port = Number(/127\.0\.0\.1:(\d+)/.exec(output)?.[1])
   expect(port).toBeGreaterThan(0)

@@ -18,7 +18,7 @@ describe('explain, over Redis', () => {
   const scene = useScene()
   const ask = (...command: readonly (string | number | Buffer)[]) => scene.redis.ask(...command)
 
-  it('nothing anywhere: it is loaded', async () => {
+  it('an absent key: it is loaded', async () => {
     const { lease, local, next, shared } = await explained(await scene.open(), 'key')
     assert.deepEqual(
       [next.step, local.state, shared.state, lease.holder],
@@ -49,21 +49,21 @@ describe('explain, over Redis', () => {
     assert.ok(Number(shared.times.freshFor) > 290 && Number(shared.expiresIn) > 290)
   })
 
-  it('fresh in Redis alone: it is served with one', async () => {
+  it('fresh in Redis only: it is served from the shared tier', async () => {
     const [writer, cache] = [await scene.open(), await scene.open()]
     await writer.set('key', 1)
     const { local, next } = await explained(cache, 'key')
     assert.deepEqual([next.step, local.state], ['serve-shared', 'absent'])
   })
 
-  it('a cache without a local tier says so', async () => {
+  it('a cache without a local tier: the local tier is off', async () => {
     const cache = await scene.open({ local: false })
     await cache.set('key', 1)
     const { local, next } = await explained(cache, 'key')
     assert.deepEqual([next.step, local.state], ['serve-shared', 'off'])
   })
 
-  it('stale within staleWhileRevalidate: it is served, and this call has it loaded anew', async () => {
+  it('stale within staleWhileRevalidate: it is served, and this call begins a refresh', async () => {
     const cache = await scene.open({ staleWhileRevalidate: '1m' })
     await cache.set('key', 1, LONG_AGO)
     await untilStale(cache)
@@ -73,7 +73,7 @@ describe('explain, over Redis', () => {
     assert.ok(Number(shared.times.staleWhileRevalidateFor) > 50 && Number(shared.times.freshFor) <= 0)
   })
 
-  it('beyond it: it is loaded', async () => {
+  it('stale beyond staleWhileRevalidate: it is loaded', async () => {
     const cache = await scene.open({ staleIfError: '1m' })
     await cache.getOrSet('key', () => 1, LONG_AGO)
     await untilStale(cache)
@@ -83,7 +83,7 @@ describe('explain, over Redis', () => {
     assert.ok(local.refusals.includes('expired') && local.serves === 'nothing')
   })
 
-  it('while another process refreshes it: it is served, and nobody else loads it', async () => {
+  it('while another process refreshes it: the stale value is served without a second load', async () => {
     const [refreshing, cache] = [await scene.open({ staleWhileRevalidate: '1m' }), await scene.open()]
     await refreshing.set('key', 1, LONG_AGO)
     await untilStale(cache)
@@ -96,7 +96,7 @@ describe('explain, over Redis', () => {
     held.release()
   })
 
-  it('while this process refreshes it: its callers are served what is there', async () => {
+  it('while this process refreshes it: callers get the old value', async () => {
     const cache = await scene.open({ staleWhileRevalidate: '1m' })
     await cache.set('stale', 1, LONG_AGO)
     await cache.set('fresh', 1)
@@ -116,7 +116,7 @@ describe('explain, over Redis', () => {
     await renewal
   })
 
-  it('while another process loads it for the first time: it is waited for', async () => {
+  it('during a first load by another process: the call waits', async () => {
     const [loading, cache] = [await scene.open(), await scene.open()]
     const held = heldLoader(1)
     const load = loading.getOrSet('key', held.load)
@@ -127,7 +127,7 @@ describe('explain, over Redis', () => {
     await load
   })
 
-  it('while this process loads it: it is joined', async () => {
+  it('during a load by this process: the call joins the flight', async () => {
     const cache = await scene.open()
     const held = heldLoader(1)
     const calls = [1, 2, 3].map(() => cache.getOrSet('key', held.load))
@@ -143,7 +143,7 @@ describe('explain, over Redis', () => {
     await Promise.all(calls)
   })
 
-  it('a lost connection begins an epoch: what was kept is not served', async () => {
+  it('after a lost connection: local entries of the older epoch are not served', async () => {
     const cache = await scene.open()
     await cache.getOrSet('key', () => 1)
     const { cache: before } = await cache.explain('key')
@@ -156,7 +156,7 @@ describe('explain, over Redis', () => {
     assert.ok(state.epoch > before.epoch)
   })
 
-  it('a copy that lags behind Redis is told plainly', async () => {
+  it('a local entry that lags behind Redis: the notes say that it differs', async () => {
     const cache = await scene.open({ coherence: 'ttl', local: { ttl: '1m' } })
     const writer = await scene.open()
     for (const key of ['changed', 'deleted', 'tagged']) {
@@ -180,7 +180,7 @@ describe('explain, over Redis', () => {
     assert.match(notes.join(), /changes are not announced in this mode/)
   })
 
-  it('P37 while Redis is silent: it says so within the deadline, and what is trusted is served', async () => {
+  it('P37 while Redis hangs: explain returns within the deadline, and trusted local entries are served', async () => {
     const cache = await scene.open({ timeout: '200ms', trust: '1s' })
     await cache.getOrSet('kept', () => 1)
     scene.redis.pause()
@@ -204,7 +204,7 @@ describe('explain, over Redis', () => {
     assert.equal(cache.circuit, 'open', 'it was not tried on its behalf')
   })
 
-  it('an invalidation that was not delivered goes first', async () => {
+  it('an undelivered invalidation: it is delivered before the load', async () => {
     const cache = await scene.open({ timeout: '200ms' })
     await cache.set('key', 1)
     scene.redis.pause()
@@ -215,14 +215,14 @@ describe('explain, over Redis', () => {
     assert.match(notes.join(), /has not reached Redis yet/)
   })
 
-  it('a cache that was shut down says so', async () => {
+  it('after shutdown(): it is loaded and not cached', async () => {
     const cache = await scene.open()
     await cache.shutdown()
     const { next, shared } = await explained(cache, 'key')
     assert.deepEqual([next.step, shared.error?.code], ['load-uncached', 'CACHE_CLOSED'])
   })
 
-  it('asking takes two reads at most, and writes nothing', async () => {
+  it('explain takes at most two reads and writes nothing', async () => {
     const [writer, cache] = [await scene.open(), await scene.open()]
     await writer.set('key', 1, { tags: ['users'] })
     await cache.explain('key')

@@ -8,7 +8,7 @@ import { heldLoader } from '../support/loaders.ts'
 const VALUE = 'value-nobody-may-read'
 const LONG = 'k'.repeat(120)
 
-describe('explain, on a clock of its own', () => {
+describe('explain, on a manual clock', () => {
   let clock: ManualClock
   const caches: Cache[] = []
   const open = (options: CreateCacheOptions = {}) => {
@@ -25,7 +25,7 @@ describe('explain, on a clock of its own', () => {
     return value
   }
 
-  it('tells the age of a value, and how long each window lasts', async () => {
+  it('reports the age of a value and the rest of each window', async () => {
     const cache = open({ staleWhileRevalidate: '30s', staleIfError: '2m' })
     const load = cache.getOrSet('key', slow(VALUE), { tags: ['users'] })
     await clock.advance(1)
@@ -57,7 +57,7 @@ describe('explain, on a clock of its own', () => {
     ])
   })
 
-  it('tells how likely a value is loaded anew before it expires', async () => {
+  it('reports the probability of an early refresh', async () => {
     const cache = open()
     const load = cache.getOrSet('key', slow(VALUE))
     await clock.advance(1)
@@ -71,14 +71,14 @@ describe('explain, on a clock of its own', () => {
     assert.equal(await chance(0.001), 0)
   })
 
-  it('what never expires has no end', async () => {
+  it('reports no end for an entry that never expires', async () => {
     const cache = open()
     await cache.set('key', VALUE, Number.POSITIVE_INFINITY)
     const { shared } = await cache.explain('key')
     assert.deepEqual([shared.times?.ttl, shared.times?.freshFor, shared.expiresIn], [null, null, null])
   })
 
-  it('a ttl that another call would give is told to hold from the next load on', async () => {
+  it('notes that a different TTL applies from the next load on', async () => {
     const cache = open()
     await cache.set('key', VALUE, '10s')
     const { notes } = await cache.explain('key', { ttl: '1h' })
@@ -87,7 +87,7 @@ describe('explain, on a clock of its own', () => {
     ])
   })
 
-  it('leaves the order of eviction, and what is counted and told, as they are', async () => {
+  it('changes no eviction order and emits no events', async () => {
     const cache = open({ local: { maxEntries: 2 } })
     await cache.getOrSet('first', () => 1)
     await cache.getOrSet('second', () => 2)
@@ -105,14 +105,14 @@ describe('explain, on a clock of its own', () => {
     )
   })
 
-  it('keeps nothing that it has read', async () => {
+  it('keeps no value in the local tier', async () => {
     const cache = open()
     await cache.set('key', VALUE)
     await cache.explain('key')
     assert.equal(cache.peek('key'), undefined)
   })
 
-  it('leaves a lease and a load as they are', async () => {
+  it('leaves a lease and a load unchanged', async () => {
     const cache = open()
     const held = heldLoader(VALUE)
     const load = cache.getOrSet('key', held.load)
@@ -124,7 +124,7 @@ describe('explain, on a clock of its own', () => {
     assert.equal((await cache.explain('key')).next.step, 'serve-local', 'it was stored')
   })
 
-  it('P41 tells no value, no secret, and no name in full that is long', async () => {
+  it('P41 shows no value, no secret and no long name in full', async () => {
     const cache = open({ encryption: { keys: [KEY_1], unencrypted: 'read' } })
     const tags = [LONG, 'a\nnext     serve-local']
     await cache.getOrSet(LONG, () => ({ secret: VALUE }), { tags })
@@ -140,7 +140,7 @@ describe('explain, on a clock of its own', () => {
     }
   })
 
-  it('is plain data', async () => {
+  it('returns plain data', async () => {
     const cache = open()
     await cache.getOrSet('key', () => VALUE, { tags: ['users'] })
     const explanation = await cache.explain('key')
@@ -158,8 +158,8 @@ describe('explain, on a clock of its own', () => {
     })
   })
 
-  describe('as a text', () => {
-    it('of a fresh value', async () => {
+  describe('as text', () => {
+    it('describes a fresh value', async () => {
       const cache = open({ staleWhileRevalidate: '30s' })
       await cache.getOrSet('user:1', () => VALUE, { tags: ['users', 'team:7'] })
       await clock.advance(12)
@@ -178,7 +178,7 @@ describe('explain, on a clock of its own', () => {
       `)
     })
 
-    it('of a value that a tag has ended', async () => {
+    it('describes an invalidated value', async () => {
       const cache = open()
       await cache.getOrSet('user:1', () => VALUE, { tags: ['users'] })
       await cache.invalidateTags(['users'])
@@ -196,7 +196,7 @@ describe('explain, on a clock of its own', () => {
       `)
     })
 
-    it('of a stale value', async () => {
+    it('describes a stale value', async () => {
       const cache = open({ staleWhileRevalidate: '30s', staleIfError: '1h' })
       await cache.getOrSet('user:1', () => VALUE)
       await clock.advance(65)
@@ -216,7 +216,7 @@ describe('explain, on a clock of its own', () => {
       `)
     })
 
-    it('of a value that is being loaded', async () => {
+    it('describes a value during its load', async () => {
       const cache = open()
       const held = heldLoader(VALUE)
       const load = cache.getOrSet('user:1', held.load)
@@ -234,7 +234,7 @@ describe('explain, on a clock of its own', () => {
       await load
     })
 
-    it('of a set', async () => {
+    it('describes a set', async () => {
       const cache = open()
       await cache.initialize()
       await cache.backend.addToSet('user:1', 'member')

@@ -5,7 +5,7 @@ import { callAsExplained } from './predictions.ts'
 /** Long enough for a call that has something to serve, and no loader to wait for. */
 const PENDING_MS = 150
 
-/** Explains, and sees that the very call does what was predicted. */
+/** Explains a call, then makes it and checks the prediction. */
 export async function explained(
   cache: Cache,
   key: string,

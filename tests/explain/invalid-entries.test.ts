@@ -4,11 +4,11 @@ import { KEY_1, KEY_2 } from '../codec/encrypted-codec.ts'
 import { useScene } from '../support/scene.ts'
 import { explained } from './explained-calls.ts'
 
-describe('explain, over Redis, of what is not served', () => {
+describe('explain, over Redis, for entries that are not served', () => {
   const scene = useScene()
   const ask = (...command: readonly (string | number | Buffer)[]) => scene.redis.ask(...command)
 
-  it('invalidated by a tag: the tag is named', async () => {
+  it('an invalidated entry: the tag is named', async () => {
     const [writer, cache] = [await scene.open(), await scene.open()]
     await cache.getOrSet('key', () => 1, { tags: ['users', 'team:7'] })
     await writer.invalidateTags(['team:7'])
@@ -24,7 +24,7 @@ describe('explain, over Redis, of what is not served', () => {
     )
   })
 
-  it('cleared: the namespace is named', async () => {
+  it('an entry of a cleared namespace: the namespace is named', async () => {
     const cache = (await scene.open()).namespace('orders')
     await cache.set('1', 1)
     await ask('SET', 'shop:orders:\0namespace', Buffer.alloc(16, 7))
@@ -37,7 +37,7 @@ describe('explain, over Redis, of what is not served', () => {
     )
   })
 
-  it('a generation that is missing counts as invalidated', async () => {
+  it('an entry with a missing generation counts as invalidated', async () => {
     const cache = await scene.open()
     await cache.getOrSet('key', () => 1, { tags: ['users'] })
     await ask('DEL', 'shop:\0tag:users')
@@ -47,7 +47,7 @@ describe('explain, over Redis, of what is not served', () => {
     assert.equal(shared.tags[0]?.verdict, 'missing')
   })
 
-  it('an entry without a tag that this call asks for is loaded anew', async () => {
+  it('an entry that lacks a tag of this call is reloaded', async () => {
     const cache = await scene.open()
     await cache.getOrSet('key', () => 1, { tags: ['users'] })
     const { local, next, shared } = await explained(cache, 'key', { tags: ['users', 'new'] })
@@ -56,7 +56,7 @@ describe('explain, over Redis, of what is not served', () => {
     assert.equal(shared.tags.find(({ name }) => name === 'new')?.verdict, 'lacking')
   })
 
-  it('so is one that was stored by way of another namespace', async () => {
+  it('an entry stored through another namespace is reloaded', async () => {
     const cache = await scene.open()
     await cache.getOrSet('orders:1', () => 1)
     const { local, next } = await explained(cache.namespace('orders'), '1')
@@ -64,7 +64,7 @@ describe('explain, over Redis, of what is not served', () => {
     assert.match(next.reason, /stored without the namespace 'shop:orders:'/)
   })
 
-  it('a plain value is served; not to a call that asks for tags', async () => {
+  it('a plain value is served, but not to a call with tags', async () => {
     const cache = await scene.open()
     await ask('SET', 'shop:key', '"plain"')
     const { next, shared } = await explained(cache, 'key')
@@ -80,7 +80,7 @@ describe('explain, over Redis, of what is not served', () => {
     assert.deepEqual([next.step, shared.state, shared.expiresIn], ['load-uncached', 'foreign-type', null])
   })
 
-  it('corrupt bytes, and those of another key, are replaced', async () => {
+  it('corrupt bytes and bytes of another key are replaced', async () => {
     const cache = await scene.open()
     await cache.set('key', 'a value')
     await ask('COPY', 'shop:key', 'shop:copy')
@@ -95,7 +95,7 @@ describe('explain, over Redis, of what is not served', () => {
     }
   })
 
-  it('an entry that is encrypted with an unknown key tells which', async () => {
+  it('an entry encrypted with an unknown key names that key', async () => {
     const writer = await scene.open({ encryption: { keys: [KEY_1] } })
     const cache = await scene.open({ encryption: { keys: [KEY_2] } })
     await writer.set('key', 'a value')

@@ -10,7 +10,7 @@ import { trials } from '../support/trials.ts'
 import { callAsExplained, PROBED } from './predictions.ts'
 
 const STEP_MS = 50
-/** Turns of the event loop without anything to carry, after which nothing more is coming. */
+/** After this many turns of the event loop without a message, none are under way. */
 const QUIET_TURNS = 4
 const NAMESPACE = 'orders'
 const KEY = `${NAMESPACE}:1`
@@ -47,7 +47,7 @@ class Stage {
       .catch(() => {})
   }
 
-  /** Loads anew what is there. */
+  /** Refreshes the key. */
   refresh(place: Place, options: ExplainOptions): void {
     this.at(place)
       .refresh(keyAt(place), () => this.#held(), options)
@@ -106,7 +106,7 @@ class Stage {
   }
 }
 
-/** Who does it: this cache, a namespace of it by another name for the same key, or another process. */
+/** The actor: this cache, a namespace of it with another name for the same key, or another process. */
 type Place = 'here' | 'namespace' | 'elsewhere'
 
 function keyAt(place: Place): string {
@@ -167,7 +167,7 @@ const anyAct: fc.Arbitrary<Act> = fc.oneof(
   },
 )
 
-it('whatever has happened to a key, a getOrSet does what explain predicts', {
+it('getOrSet does what explain predicts after any history of the key', {
   timeout: 300_000,
 }, async () => {
   const met = new Map<ExplainedStep, number>()

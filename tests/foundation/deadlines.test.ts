@@ -7,7 +7,7 @@ const never = () => new Promise<never>(() => {})
 const expiring = { expired: (subject: string) => new Error(`${subject} took too long`) }
 
 describe('deadlines', () => {
-  it('P37 a task that never ends is rejected, and one that ends in time is not', async () => {
+  it('P37 a task that never ends rejects, and one that ends in time does not', async () => {
     const deadlines = new Deadlines(50)
     const slow = deadlines.guard(never(), 'slow', expiring)
     assert.equal(await deadlines.guard(Promise.resolve('done'), 'quick', expiring), 'done')
@@ -15,7 +15,7 @@ describe('deadlines', () => {
     await assert.rejects(slow, /slow took too long/)
   })
 
-  it('tasks that begin at different times each have their own deadline', async () => {
+  it('tasks that begin at different times have separate deadlines', async () => {
     const deadlines = new Deadlines(60)
     const settled: string[] = []
     const watch = (name: string) =>
@@ -30,7 +30,7 @@ describe('deadlines', () => {
     await second
   })
 
-  it('tells of a task that ends after its deadline', async () => {
+  it('a task that ends after its deadline is reported as resolved late', async () => {
     const deadlines = new Deadlines(10)
     let end = (_: unknown): void => {}
     let late = false
@@ -50,7 +50,7 @@ describe('deadlines', () => {
     assert.equal(late, true)
   })
 
-  it('a thousand tasks that end in any order leave nothing behind', async () => {
+  it('a thousand tasks that end in any order all resolve', async () => {
     const deadlines = new Deadlines(5_000)
     const tasks = Array.from({ length: 1_000 }, (_, index) =>
       deadlines.guard(

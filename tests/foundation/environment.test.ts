@@ -4,7 +4,7 @@ import { CacheError } from '../../src/foundation/cache-error.ts'
 import { readEnvironment } from '../../src/foundation/environment.ts'
 
 describe('the environment', () => {
-  it('that says nothing sets nothing', () => {
+  it('sets no options if it is empty', () => {
     assert.deepEqual(readEnvironment({}), {})
     assert.deepEqual(readEnvironment({ REDIS_URL: '', CACHEWRIGHT_TIMEOUT: '' }), {})
   })
@@ -45,7 +45,7 @@ describe('the environment', () => {
     ['CACHEWRIGHT_ERRORS', 'ignore'],
     ['CACHEWRIGHT_MAX_VALUE_BYTES', '1e6'],
     ['CACHEWRIGHT_MAX_VALUE_BYTES', '-1'],
-  ])('%s=%s is refused by the name of the variable, without its value', (name, value) => {
+  ])('%s=%s is refused with an error that names the variable, without its value', (name, value) => {
     assert.throws(
       () => readEnvironment({ [name]: value }),
       (error) =>

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { openTimed, TimedSource } from '../support/timed-source.ts'
 
 describe('early refresh', () => {
-  test('the nearer the expiry, the likelier: by its end nearly every entry has been loaded anew', async () => {
+  test('gets likelier as the expiry nears, and serves nothing stale', async () => {
     const { cache, clock } = openTimed({ ttl: '60s', earlyRefresh: { beta: 1 } })
     const source = new TimedSource(clock)
     source.takesMs = 1_000
@@ -30,7 +30,7 @@ describe('early refresh', () => {
     expect(cache.stats().total.staleServes).toBe(0)
   })
 
-  test('without it nothing is loaded before its time', async () => {
+  test('does not happen in a call that turns it off', async () => {
     const { cache, clock } = openTimed({ ttl: '60s', earlyRefresh: { beta: 100 } })
     const source = new TimedSource(clock)
     source.takesMs = 1_000

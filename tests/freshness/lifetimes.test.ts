@@ -7,8 +7,8 @@ import { defaultPolicies, resolvePolicies } from '../../src/cache/freshness/poli
 const DRAWS = 200_000
 const base = defaultPolicies(60_000)
 
-describe('P15 jitter stays in its bounds', () => {
-  test('whatever is drawn, the time to live is shortened by no more than was said', () => {
+describe('P15 jitter stays within its bounds', () => {
+  test('jitter shortens a TTL by no more than its fraction', () => {
     const unit = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
     fc.assert(
       fc.property(unit, unit, fc.integer({ min: 1, max: 1e12 }), (jitter, drawn, ttlMs) => {
@@ -21,7 +21,7 @@ describe('P15 jitter stays in its bounds', () => {
     )
   })
 
-  test('and evenly: each tenth of the range gets a tenth of the entries', () => {
+  test('jitter is uniform: each tenth of the range gets a tenth of the entries', () => {
     const buckets = new Array<number>(10).fill(0)
     for (let draw = 0; draw < DRAWS; draw++) {
       const { ttlMs } = lifetimesOf({ ...base, ttlMs: 1_000_000, jitter: 0.2 }, Math.random)
@@ -33,7 +33,7 @@ describe('P15 jitter stays in its bounds', () => {
     for (const count of buckets) expect(Math.abs(count - DRAWS / 10)).toBeLessThan(tolerance)
   })
 
-  test('what does not expire is not given an expiry, and without jitter nothing is drawn', () => {
+  test('an endless TTL stays endless, and without jitter no random number is drawn', () => {
     const never = () => {
       throw new Error('drawn')
     }
@@ -51,26 +51,29 @@ describe('early refresh is XFetch', () => {
     { leftMs: 300, costMs: 100, beta: 1 },
     { leftMs: 300, costMs: 100, beta: 2 },
     { leftMs: 10, costMs: 100, beta: 0.5 },
-  ])('$leftMs ms before expiry, a load of $costMs ms, beta $beta', ({ beta, costMs, leftMs }) => {
-    let due = 0
-    for (let draw = 0; draw < DRAWS; draw++) if (isDueEarly(leftMs, costMs, beta, Math.random)) due++
-    const expected = Math.exp(-leftMs / (beta * costMs))
-    const tolerance = 6 * Math.sqrt((expected * (1 - expected)) / DRAWS)
-    expect(Math.abs(due / DRAWS - expected)).toBeLessThan(tolerance)
-  })
+  ])(
+    'a load of $costMs ms is due $leftMs ms before expiry with the XFetch probability, beta $beta',
+    ({ beta, costMs, leftMs }) => {
+      let due = 0
+      for (let draw = 0; draw < DRAWS; draw++) if (isDueEarly(leftMs, costMs, beta, Math.random)) due++
+      const expected = Math.exp(-leftMs / (beta * costMs))
+      const tolerance = 6 * Math.sqrt((expected * (1 - expected)) / DRAWS)
+      expect(Math.abs(due / DRAWS - expected)).toBeLessThan(tolerance)
+    },
+  )
 
-  test('what costs nothing is not refreshed early, and what has expired is due', () => {
+  test('a load without cost is never due early, and an expired entry is always due', () => {
     expect(isDueEarly(1, 0, 1, () => 1 - Number.EPSILON)).toBe(false)
     expect(isDueEarly(0, 5, 1, () => 0)).toBe(true)
   })
 })
 
-test('Redis keeps an entry as long as the longer of its stale windows lasts', () => {
+test('Redis keeps an entry until its longer stale window ends', () => {
   expect(storedTtlMs({ ttlMs: 10, staleIfErrorMs: 5, staleWhileRevalidateMs: 7 })).toBe(17)
 })
 
-describe('policies are resolved from the call, over the namespace, over the cache', () => {
-  test('each says what it wants, and the rest stays', () => {
+describe('policies of a call override those of its namespace, and these those of the cache', () => {
+  test('each level overrides only the policies it sets', () => {
     const cache = resolvePolicies({ ttl: '1m', staleIfError: '1d', earlyRefresh: { beta: 2 } }, base)
     const space = resolvePolicies({ staleWhileRevalidate: '10s', jitter: 0.1 }, cache)
     const call = resolvePolicies({ ttl: '5s', earlyRefresh: false, hardTimeout: '2s' }, space)
@@ -86,7 +89,7 @@ describe('policies are resolved from the call, over the namespace, over the cach
     expect(resolvePolicies({ staleIfError: 0 }, call).staleIfErrorMs).toBe(0)
   })
 
-  test('a call that says nothing resolves nothing', () => {
+  test('a call without policies gets the same policy object', () => {
     expect(resolvePolicies({}, base)).toBe(base)
     expect(resolvePolicies({ ttl: undefined, jitter: undefined }, base)).toBe(base)
   })

@@ -2,8 +2,8 @@ import { createCache } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import { openTimed, TimedSource } from '../support/timed-source.ts'
 
-describe('policies of a call, over those of its namespace, over those of the cache', () => {
-  test('each level is heard', async () => {
+describe('policies of a call, its namespace and the cache', () => {
+  test('each level overrides the one above', async () => {
     const { cache, clock } = openTimed({ ttl: '10s' })
     const source = new TimedSource(clock)
     const prices = cache.namespace('prices', { ttl: '20s' })
@@ -24,7 +24,7 @@ describe('policies of a call, over those of its namespace, over those of the cac
     await cache.idle()
   })
 
-  test('a loader may say otherwise', async () => {
+  test('a loader can override the policies', async () => {
     const { cache } = openTimed()
     await cache.getOrSet('key', (context) => {
       context.setOptions({ ttl: '5s', staleIfError: '1h' })
@@ -33,7 +33,7 @@ describe('policies of a call, over those of its namespace, over those of the cac
     expect(await cache.getTtl('key')).toBe(5)
   })
 
-  test('what is wrong is refused when the namespace is made', () => {
+  test('invalid policies are refused when the cache or namespace is created', () => {
     const { cache } = openTimed()
     expect(() => cache.namespace('a', { jitter: 2 })).toThrow(
       expect.objectContaining({ code: 'CACHE_INVALID_OPTIONS' }),
@@ -44,7 +44,7 @@ describe('policies of a call, over those of its namespace, over those of the cac
   })
 })
 
-test('P15 entries that were stored together expire spread over the jitter', async () => {
+test('P15 entries stored together expire spread over the jitter', async () => {
   const { cache, clock } = openTimed({ ttl: '100s', jitter: 0.5 })
   const keys = Array.from({ length: 1_000 }, (_, index) => `key${index}`)
   await Promise.all(

@@ -4,15 +4,15 @@ import { elapsed, warmed } from '../support/cache-states.ts'
 import { Source } from '../support/loaders.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
 
-// These wait for time to pass, so they run side by side, each under a prefix of its own.
+// These tests wait for real time, so they run concurrently, each with its own prefix.
 const scene = useScene({ caches: IMPATIENT, flush: false, closeAfter: 'all' })
 
 const OPTIONS = { ttl: '300ms', staleWhileRevalidate: '500ms', staleIfError: '900ms' } as const
 
 for (const local of [{}, false] as const) {
   const where = local === false ? 'from Redis' : 'from the local tier'
-  describe.concurrent(`P25 stale is served only inside its window, ${where}`, () => {
-    test('fresh, then at once with one load behind it, then not at all', async () => {
+  describe.concurrent(`P25 a stale entry is served only inside its window, ${where}`, () => {
+    test('an entry is served fresh, then stale with one background load, then reloaded', async () => {
       const cache = scene.cache({ prefix: `timeline-${where}:`, local })
       const source = new Source(1)
       const stale: string[] = []
@@ -37,7 +37,7 @@ for (const local of [{}, false] as const) {
       expect(source.loads).toBe(3)
     })
 
-    test('a loader that fails: stale in the error window, and after it the error', async () => {
+    test('when the loader fails, the stale value is served in the error window and the error after it', async () => {
       const cache = scene.cache({ prefix: `error-${where}:`, local })
       const source = new Source(1)
       const options = { ...OPTIONS, staleWhileRevalidate: 0 } as const
@@ -59,7 +59,7 @@ for (const local of [{}, false] as const) {
       await expect(ask()).rejects.toThrow('source away')
     })
 
-    test('without a window nothing stale is served', async () => {
+    test('without a stale window no stale entry is served', async () => {
       const cache = scene.cache({ prefix: `none-${where}:`, local })
       const source = new Source(1)
       const ask = () => cache.getOrSet('key', source.load, { ttl: '200ms' })
@@ -72,7 +72,7 @@ for (const local of [{}, false] as const) {
       expect(await ask()).toBe(2)
     })
 
-    test('what was invalidated is not served as stale', async () => {
+    test('an invalidated entry is not served stale', async () => {
       const cache = scene.cache({ prefix: `gone-${where}:`, local })
       const other = scene.cache({ prefix: `gone-${where}:` })
       const source = new Source(1)
@@ -90,7 +90,7 @@ for (const local of [{}, false] as const) {
         await elapsed(120)
         source.error = new Error('source away')
         await invalidate()
-        // Its push may be on its way still; it is one round trip off at most.
+        // The push may still be under way; it is at most one round trip behind.
         await cache.get('any', { local: false })
         await expect(ask()).rejects.toThrow('source away')
       }
@@ -98,7 +98,7 @@ for (const local of [{}, false] as const) {
   })
 }
 
-test('P25 a local copy of before an outage is served where the loader fails, inside its window only', async () => {
+test('P25 a local entry from before an outage is served if the loader fails, inside its window only', async () => {
   const server = await scene.server()
   const cache = scene.cache({ redis: server.url })
   const source = new Source('kept')
@@ -116,7 +116,7 @@ test('P25 a local copy of before an outage is served where the loader fails, ins
   await expect(ask()).rejects.toThrow('source away')
 })
 
-test('P25 what this process invalidated in an outage is not served, though the loader fails', async () => {
+test('P25 an entry that this process invalidates in an outage is not served, even if the loader fails', async () => {
   const server = await scene.server()
   const cache = scene.cache({ redis: server.url, staleIfError: '1m' })
   const source = new Source('kept')

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import { openTimed, TimedSource } from '../support/timed-source.ts'
 
-describe('P25 stale is served only inside its window, on a manual clock', () => {
+describe('P25 a stale entry is served only inside its window, on a manual clock', () => {
   const policies = { ttl: '60s', staleWhileRevalidate: '30s', staleIfError: '5m' } as const
 
-  test('fresh, then stale with one load behind it, then loaded', async () => {
+  test('an entry is served fresh, then stale with one background load, then reloaded', async () => {
     const { cache, clock, told } = openTimed(policies)
     const source = new TimedSource(clock)
     const ask = () => cache.getOrSet('key', source.load)
@@ -22,7 +22,7 @@ describe('P25 stale is served only inside its window, on a manual clock', () => 
     expect(await ask()).toBe(3)
   })
 
-  test('to the millisecond where the loader fails', async () => {
+  test('when the loader fails, the error window ends to the millisecond', async () => {
     const { cache, clock, told } = openTimed({ ...policies, staleWhileRevalidate: 0 })
     const source = new TimedSource(clock)
     const ask = () => cache.getOrSet('key', source.load)
@@ -35,7 +35,7 @@ describe('P25 stale is served only inside its window, on a manual clock', () => 
     await expect(ask()).rejects.toThrow('source away')
   })
 
-  test('a refresh that fails is told, and the stale value is served until its window ends', async () => {
+  test('a failed refresh emits an event, and the caller gets the stale value', async () => {
     const { cache, clock, told } = openTimed(policies)
     const source = new TimedSource(clock)
     const ask = () => cache.getOrSet('key', source.load)

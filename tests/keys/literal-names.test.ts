@@ -7,7 +7,7 @@ import { IMPATIENT, useScene } from '../support/scene.ts'
 const scene = useScene({ caches: IMPATIENT })
 const { redis } = scene
 
-/** What means something to somebody: to globs, to Redis, to Lua, to JSON, to JavaScript. */
+/** Names with a special meaning in globs, Redis, Lua, JSON or JavaScript. */
 const INTERNALS = [
   ...['*', '?', '[a-z]', '[^a]', '\\', '\\*', '[', ']', '-', '{tag}', '{}', 'a b', '\n', '\r\n', '"', "'"],
   ...['%s', '%', '$1', '__proto__', 'constructor', 'toString', 'ü', '日本', '😀'],
@@ -15,7 +15,7 @@ const INTERNALS = [
 ]
 const NEIGHBOURS = ['plain', 'a', 'ab', 'xyz', 'x', 'A', 'user:1']
 
-test('P36 every key is literal, and no other one is touched', async () => {
+test('P36 every key is literal, and its removal touches no other key', async () => {
   const cache = scene.cache()
   const keys = [...INTERNALS, ...NEIGHBOURS]
   for (const key of keys) expect(await cache.getOrSet(key, () => `of ${key}`)).toBe(`of ${key}`)
@@ -31,7 +31,7 @@ test('P36 every key is literal, and no other one is touched', async () => {
   }
 })
 
-test('P36 a change of every key, by another program, reaches the local tier', async () => {
+test('P36 a change by another program reaches the local tier for every key', async () => {
   const cache = scene.cache()
   for (const key of INTERNALS) {
     await cache.getOrSet(key, () => 'old')
@@ -46,7 +46,7 @@ test('P36 a change of every key, by another program, reaches the local tier', as
   }
 })
 
-test('P36 every tag is literal, and invalidates its own entries alone', async () => {
+test('P36 every tag is literal and invalidates only its own entries', async () => {
   const cache = scene.cache()
   const tags = [...INTERNALS, ...NEIGHBOURS]
   const ask = (tag: string, number: number) => cache.getOrSet(`key:${number}`, () => tag, { tags: [tag] })
@@ -59,7 +59,7 @@ test('P36 every tag is literal, and invalidates its own entries alone', async ()
   }
 })
 
-test('P36 every namespace is literal, and is cleared alone', async () => {
+test('P36 every namespace is literal and can be cleared alone', async () => {
   const root = scene.cache()
   const names = [...INTERNALS.filter((name) => name.length < 100), ...NEIGHBOURS].filter(
     (name) => !name.includes(':'),
@@ -80,7 +80,7 @@ test('P36 every namespace is literal, and is cleared alone', async () => {
 })
 
 describe('P36 every prefix is literal', () => {
-  test('what it holds is removed, and what only a glob would find stays', async () => {
+  test('a clear removes the keys of the prefix and leaves keys that only match it as a glob', async () => {
     for (const [number, part] of INTERNALS.filter((name) => name.length < 100).entries()) {
       await redis.ask('FLUSHALL')
       const prefix = `${part}:`
@@ -103,7 +103,7 @@ describe('P36 every prefix is literal', () => {
     }
   })
 
-  test('the bus of one prefix is not that of another', async () => {
+  test('the bus of one prefix does not reach another prefix', async () => {
     const caches = ['*:', 'a*:', '[a]:', 'a:'].map((prefix) =>
       scene.cache({ prefix, coherence: 'bus', local: { ttl: '1m' } }),
     )
@@ -119,8 +119,8 @@ describe('P36 every prefix is literal', () => {
   })
 })
 
-describe('P35 a pattern reaches loads that began before it', () => {
-  test('such a load is not stored, here and in another process', async () => {
+describe('P35 a pattern defeats loads that began before it', () => {
+  test('a load that began before a matching pattern is not stored, whichever process sends the pattern', async () => {
     const [mine, other] = [scene.cache(), scene.cache()]
     for (const [remover, pattern] of [
       [mine, 'user:*'],
@@ -143,7 +143,7 @@ describe('P35 a pattern reaches loads that began before it', () => {
     }
   })
 
-  test('a pattern that does not match leaves a load alone', async () => {
+  test('a pattern that does not match leaves a load intact', async () => {
     const cache = scene.cache()
     let finish = (_value: string) => {}
     const loading = cache.getOrSet('user:*', () => new Promise<string>((resolve) => (finish = resolve)))

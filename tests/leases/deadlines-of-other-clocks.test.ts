@@ -18,7 +18,7 @@ beforeAll(async () => {
   await codec.prepare()
 })
 
-describe('T7 deadlines of another clock', () => {
+describe('T7 deadlines set by another clock', () => {
   async function write(key: string, value: unknown, change: Partial<EntryMeta>): Promise<Buffer> {
     const generation = await redisBytes('p:\0namespace')
     const meta: EntryMeta = {
@@ -31,7 +31,7 @@ describe('T7 deadlines of another clock', () => {
     await redis.ask('SET', `p:${key}`, bytes, 'PX', 60_000)
     return bytes
   }
-  /** Through a script, since the testbed reads replies as text. */
+  /** Reads through a script, since the testbed reads replies as text. */
   async function redisBytes(key: string): Promise<string> {
     const hex = await redis.ask(
       'EVAL',
@@ -42,7 +42,7 @@ describe('T7 deadlines of another clock', () => {
     return Buffer.from(String(hex), 'hex').toString('latin1')
   }
 
-  test('an entry that was created in the future counts as stale', async () => {
+  test('an entry created in the future counts as stale', async () => {
     const mine = scene.cache()
     await warmed(mine, 'any')
     const source = new Source('loaded')
@@ -62,7 +62,7 @@ describe('T7 deadlines of another clock', () => {
     expect(await mine.getOrSet('bad', source.load)).toBe('loaded')
   })
 
-  test('a lease deadline beyond the longest lease is free, in a placeholder and in an entry', async () => {
+  test('a lease with a deadline beyond the longest lease counts as free, in a placeholder and in an entry', async () => {
     const mine = scene.cache()
     await warmed(mine, 'any')
     const source = new Source('loaded')

@@ -7,7 +7,7 @@ import { IMPATIENT, useScene } from '../support/scene.ts'
 const scene = useScene({ caches: IMPATIENT })
 const { redis } = scene
 
-/** A load that is under way: its placeholder lies under the key until it is told to finish. */
+/** A load in flight: its placeholder is stored at the key until `finish` is called. */
 async function loading(key = 'key') {
   const cache = scene.cache()
   const lost: string[] = []
@@ -34,7 +34,7 @@ const BACKENDS: readonly (readonly [string, (cache: Cache) => Promise<Cache['bac
 ]
 
 describe.each(BACKENDS)('T6 a placeholder is absent for %s', (_name, backendOf) => {
-  test('reads find nothing, tell no error, and leave the load alone', async () => {
+  test('reads find nothing, emit no error and leave the load intact', async () => {
     const { cache, finish, lost, value } = await loading()
     const backend = await backendOf(cache)
     const errors: unknown[] = []
@@ -50,7 +50,7 @@ describe.each(BACKENDS)('T6 a placeholder is absent for %s', (_name, backendOf) 
     expect(lost).toEqual([])
   })
 
-  test('removals do not count it, and the load has lost', async () => {
+  test('removals do not count it, and the load loses its lease', async () => {
     for (const remove of [
       async (backend: Cache['backend']) => expect(await backend.delete('key')).toBe(false),
       async (backend: Cache['backend']) => expect(await backend.deleteMany(['key', 'none'])).toBe(0),
@@ -67,7 +67,7 @@ describe.each(BACKENDS)('T6 a placeholder is absent for %s', (_name, backendOf) 
     }
   })
 
-  test('a counter starts as if nothing were there, with its own time to live', async () => {
+  test('a counter starts from its default, with its own TTL', async () => {
     for (const amount of [1, 5]) {
       const { cache, finish, lost, value } = await loading()
       const backend = await backendOf(cache)
@@ -81,7 +81,7 @@ describe.each(BACKENDS)('T6 a placeholder is absent for %s', (_name, backendOf) 
     }
   })
 
-  test('a set starts as if nothing were there', async () => {
+  test('a set starts empty', async () => {
     const { cache, finish, value } = await loading()
     const backend = await backendOf(cache)
     expect(await backend.addToSet('key', 'member')).toBe(true)
@@ -90,7 +90,7 @@ describe.each(BACKENDS)('T6 a placeholder is absent for %s', (_name, backendOf) 
     expect(await backend.getSetMembers('key')).toEqual(['member'])
   })
 
-  test('a value is written over it, with its own time to live', async () => {
+  test('a set overwrites it, with its own TTL', async () => {
     const { cache, finish, value } = await loading()
     const backend = await backendOf(cache)
     expect(await backend.set('key', 'written', '1h')).toBe(true)
@@ -102,7 +102,7 @@ describe.each(BACKENDS)('T6 a placeholder is absent for %s', (_name, backendOf) 
 })
 
 describe('T6 a placeholder is absent for a cache', () => {
-  test('of another process', async () => {
+  test('in the reads of another process', async () => {
     const { finish, value } = await loading()
     const other = scene.cache()
     expect(await other.get('key')).toBeUndefined()
@@ -115,7 +115,7 @@ describe('T6 a placeholder is absent for a cache', () => {
     expect(await other.get('key')).toBe('loaded')
   })
 
-  test('that removes', async () => {
+  test('in the removals of the same process', async () => {
     for (const remove of [
       async (cache: Cache) => expect(await cache.delete('key')).toBe(false),
       async (cache: Cache) => expect(await cache.deleteMany(['key'])).toBe(0),
@@ -131,7 +131,7 @@ describe('T6 a placeholder is absent for a cache', () => {
   })
 })
 
-test("T8 a placeholder that is evicted costs only efficiency, and is told as 'lease-lost'", async () => {
+test("T8 an evicted placeholder costs only efficiency and emits 'lease-lost'", async () => {
   const { cache, finish, lost, value } = await loading()
   await redis.ask('DEL', 'p:key')
   finish('loaded')
@@ -142,7 +142,7 @@ test("T8 a placeholder that is evicted costs only efficiency, and is told as 'le
   expect(await cache.get('key')).toBe('again')
 })
 
-test('T8 a placeholder that another process has taken over is not stored under', async () => {
+test('T8 an owner whose lease another process took over does not store its value', async () => {
   const cache = scene.cache({ lease: '300ms', longestLoad: '300ms' })
   const other = scene.cache()
   let finish = (_value: unknown) => {}
@@ -154,7 +154,7 @@ test('T8 a placeholder that another process has taken over is not stored under',
   expect(await other.get('key', { local: false })).toBe('second')
 })
 
-test('T6 a placeholder is no set of another type', async () => {
+test('T6 a placeholder is absent for set operations', async () => {
   const cache = scene.cache({ errors: 'throw' })
   let finish = (_value: unknown) => {}
   const loading = cache.getOrSet('key', () => new Promise((resolve) => (finish = resolve)))

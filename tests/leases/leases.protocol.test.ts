@@ -11,7 +11,7 @@ import { useScene } from '../support/scene.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const KEY = 'shop:key'
-/** Where token, deadline and stamp stand in placeholders and entries. */
+/** The byte ranges of token and deadline in placeholders and entries. */
 const TOKEN = [12, 27] as const
 const DEADLINE = [28, 41] as const
 
@@ -20,7 +20,7 @@ describe('leases', () => {
   const ask = (...command: readonly (string | number | Buffer)[]) => scene.redis.ask(...command)
   const range = ([start, end]: readonly [number, number]) => ask('GETRANGE', KEY, start, end)
 
-  it('T1 every attempt to acquire has a token of its own', async () => {
+  it('T1 every attempt to acquire a lease has its own token', async () => {
     const cache = await scene.open()
     const tokens = new Set<unknown>()
     for (let load = 0; load < 200; load++) {
@@ -33,7 +33,7 @@ describe('leases', () => {
     assert.equal(tokens.size, 200)
   })
 
-  it('T1 a new connection first ends the one before it, where a command may still wait', async () => {
+  it('T1 a new connection first kills the previous one, whose commands may still be pending', async () => {
     const proxy = await startTcpProxy(scene.redis.port)
     try {
       const cache = await scene.open({ redis: proxy.url, timeout: '100ms' })
@@ -52,7 +52,7 @@ describe('leases', () => {
     }
   })
 
-  it('T2 a token is void once the connection that acquired it has changed', async () => {
+  it('T2 a token is void after the connection that acquired it is replaced', async () => {
     const cache = await scene.open()
     const held = heldLoader('loaded')
     const load = cache.getOrSet('key', held.load)
@@ -69,7 +69,7 @@ describe('leases', () => {
     assert.equal(await ask('STRLEN', KEY), 42, 'the placeholder stands, and nothing was stored over it')
   })
 
-  it('T3 the lease of an entry is written in place, and what it holds does not matter to who reads', async () => {
+  it('T3 the lease of an entry is written in place, and its content does not affect readers', async () => {
     const cache = await scene.open({ staleWhileRevalidate: '1m', local: false })
     await cache.set('key', { name: 'Ada' }, { ttl: '20ms' })
     await waitUntil(async () => (await cache.getTtl('key')) === undefined, { what: 'it is stale' })
@@ -88,7 +88,7 @@ describe('leases', () => {
     held.release()
   })
 
-  it('T4 what is acquired is the entry that was judged: one that changed meanwhile is read again', async () => {
+  it('T4 an entry that changes between its read and the acquire is read again', async () => {
     const cache = await scene.open()
     await cache.set('key', 'old', { tags: ['a'] })
     await ask('DEL', 'shop:\0tag:a')
@@ -105,7 +105,7 @@ describe('leases', () => {
     assert.equal(await cache.getOrSet('key', () => 'never', {}), await writer.getOrSet('key', () => 'never'))
   })
 
-  it('T4 what was judged and has gone meanwhile is read again: it must stand in for nothing', async () => {
+  it('T4 an entry that vanishes between its read and the acquire is read again', async () => {
     const backends = [new MemoryCacheBackend(), new RedisCacheBackend({ url: scene.redis.url })]
     for (const backend of backends) {
       await using _opened = backend
@@ -124,7 +124,7 @@ describe('leases', () => {
     }
   })
 
-  it('T4 an invalid entry is never served as stale', async () => {
+  it('T4 an invalidated entry is never served stale', async () => {
     const cache = await scene.open({ staleIfError: '1h', staleWhileRevalidate: '1h' })
     await cache.getOrSet('key', () => 'old', { tags: ['a'] })
     await cache.invalidateTags(['a'])
@@ -133,7 +133,7 @@ describe('leases', () => {
     assert.equal(await cache.get('key'), undefined)
   })
 
-  it('T5 a lease is renewed seldom, and a woken waiter reads again', async () => {
+  it('T5 a lease is renewed a few times only, and a woken waiter reads again', async () => {
     const owner = await scene.open({ lease: '300ms' })
     const waiter = await scene.open({ lease: '300ms' })
     const held = heldLoader('loaded')
@@ -153,7 +153,7 @@ describe('leases', () => {
     assert.equal(await waiting, 'loaded')
   })
 
-  it('T5 what was loaded under a renewed lease is kept in the local tier', async () => {
+  it('T5 a value loaded under a renewed lease is kept in the local tier', async () => {
     const cache = await scene.open({ lease: '400ms' })
     const renewedAfterMs = [150, 300, 600]
     await Promise.all(
@@ -164,7 +164,7 @@ describe('leases', () => {
     )
   })
 
-  it('T6 a placeholder is absent for whoever looks', async () => {
+  it('T6 a placeholder is absent for every reader and writer', async () => {
     const cache = await scene.open()
     const held = heldLoader('loaded')
     const load = cache.getOrSet('key', held.load)
@@ -210,7 +210,7 @@ describe('leases', () => {
     assert.equal(await backend.get('key'), 5)
   })
 
-  it('T6 over another type it loads without caching', async () => {
+  it('T6 a key that holds another type is loaded without caching', async () => {
     const cache = await scene.open()
     await cache.backend.addToSet('key', 'member')
     assert.equal(await cache.getOrSet('key', () => 1), 1)
@@ -218,7 +218,7 @@ describe('leases', () => {
     assert.deepEqual(await cache.backend.getSetMembers('key'), ['member'])
   })
 
-  it('T7 a deadline further off than any lease is free, and an entry from the future is stale', async () => {
+  it('T7 a placeholder with a deadline beyond the longest lease counts as free', async () => {
     const cache = await scene.open({ lease: '10s' })
     const placeholder = Buffer.concat([
       Buffer.from([2, 1]),
@@ -231,7 +231,7 @@ describe('leases', () => {
     assert.equal(await cache.get('key', { local: false }), 'loaded')
   })
 
-  it('T8 a lost placeholder loses only efficiency, and is told', async () => {
+  it('T8 a lost placeholder costs only efficiency and emits an event', async () => {
     const cache = await scene.open()
     const lost: string[] = []
     cache.on('lease-lost', ({ key }) => lost.push(key))

@@ -12,7 +12,7 @@ import {
 
 const LEASE_MS = 500
 const STALL_MS = 3 * LEASE_MS
-/** A lease, and what a busy machine needs beside it. */
+/** One lease, with a margin for a busy machine. */
 const ABOUT_A_LEASE_MS = LEASE_MS + 400
 
 useBuild('package')
@@ -43,7 +43,7 @@ afterAll(async () => {
 const stored = (key: string) => redis.ask('EXISTS', `lease:${key}`)
 const write = (key: string, version: number) => source.ask('SET', `source:${key}`, version)
 
-/** An owner's loader has read version 1 and goes on; the source is at version 2 by then. */
+/** Starts a load whose loader reads version 1, then sets the source to version 2. */
 async function beginOldLoad(owner: Participant, race: Race): Promise<{ readonly loading: Promise<unknown> }> {
   await write(race.key, 1)
   const { loads } = await owner.counts()
@@ -58,14 +58,14 @@ async function beginOldLoad(owner: Participant, race: Race): Promise<{ readonly 
   return { loading }
 }
 
-/** How long a load takes here until it has been made anew. @returns milliseconds */
+/** Loads version 2 in this process. @returns the time it takes, in milliseconds */
 async function takeOver(race: Race): Promise<number> {
   const beganMs = performance.now()
   expect(await here.load(race)).toBe(2)
   return performance.now() - beganMs
 }
 
-/** Version 2 is what lies in Redis, and what the owner goes on with. */
+/** Expects version 2 in Redis, in the owner and in this process. */
 async function expectNewer(owner: Participant, race: Race): Promise<void> {
   expect(await here.askRedis(race)).toBe(2)
   expect(await owner.settle(race)).toEqual([2, 2, 2])
@@ -74,7 +74,7 @@ async function expectNewer(owner: Participant, race: Race): Promise<void> {
 
 const STALLS = [
   {
-    how: 'whose event loop stands still',
+    how: 'whose event loop is blocked',
     race: { blockMs: STALL_MS },
     stop: () => {},
     goOn: () => {},
@@ -89,7 +89,7 @@ const STALLS = [
 
 describe('P23 an owner that stalls past its lease cannot write', () => {
   for (const [index, { goOn, how, race: stall, stop }] of STALLS.entries()) {
-    test(`one ${how}: another process takes over within a lease`, async () => {
+    test(`another process takes over within a lease from an owner ${how}`, async () => {
       const owner = owners[index] as ChildParticipant
       const race = { key: `taken-over-${index}` }
       const { loading } = await beginOldLoad(owner, { ...race, ...stall })
@@ -99,11 +99,11 @@ describe('P23 an owner that stalls past its lease cannot write', () => {
       } finally {
         goOn(owner)
       }
-      expect(await loading).toBe(1) // who waited for it already
+      expect(await loading).toBe(1) // the caller that was already waiting
       await expectNewer(owner, race)
     })
 
-    test(`one ${how}: where nobody took over, its fill is late all the same`, async () => {
+    test(`the late fill of an owner ${how} is refused even if no process took over`, async () => {
       const owner = owners[index] as ChildParticipant
       const race = { key: `left-alone-${index}` }
       const { loading } = await beginOldLoad(owner, { ...race, ...stall })
@@ -115,7 +115,7 @@ describe('P23 an owner that stalls past its lease cannot write', () => {
       await expectNewer(owner, race)
     })
 
-    test(`one ${how}, as it refreshes a stale value: what replaced it stays`, async () => {
+    test(`the late refresh of an owner ${how} does not replace a newer value`, async () => {
       const owner = owners[index] as ChildParticipant
       const race = {
         key: `refreshed-${index}`,
@@ -133,7 +133,7 @@ describe('P23 an owner that stalls past its lease cannot write', () => {
       await write(race.key, 2)
       const forLong = { ...race, options: { ...race.options, ttl: '1m' } } as const
       try {
-        // Stale values are served until somebody else may refresh.
+        // Stale values are served until another process may refresh.
         await waitUntil(async () => (await here.load(forLong)) === 2, { what: 'another to refresh' })
       } finally {
         goOn(owner)
@@ -142,11 +142,11 @@ describe('P23 an owner that stalls past its lease cannot write', () => {
     })
   }
 
-  test('one that is killed is replaced within a lease', async () => {
+  test('another process takes over within a lease from a killed owner', async () => {
     for (const [index, owner] of owners.slice(2).entries()) {
       const race = { key: `killed-${index}` }
       await beginOldLoad(owner, { ...race, loaderMs: 60_000 })
-      // In the last of them, after the lease was renewed.
+      // The last owner is killed after it has renewed its lease.
       await new Promise((resolve) => setTimeout(resolve, index * LEASE_MS * 0.6))
       owner.process.kill('SIGKILL')
       expect(await takeOver(race)).toBeLessThan(ABOUT_A_LEASE_MS)

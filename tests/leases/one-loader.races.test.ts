@@ -10,7 +10,7 @@ import { trials } from '../support/trials.ts'
 
 const CALLERS = 1_000
 const PROCESSES = 8
-/** Well below the five seconds of a lease that nobody gives back. */
+/** Well below the five seconds of a lease that is not released. */
 const PROMPTLY_MS = 1_000
 
 useBuild('package')
@@ -35,7 +35,7 @@ afterAll(async () => {
 const isGone = (key: string) =>
   waitUntil(async () => (await redis.ask('EXISTS', `one:${key}`)) === 0, { what: `${key} to be gone` })
 
-test('P21 a thousand callers at once cost one call of the loader, and get the same value', async () => {
+test('P21 a thousand concurrent callers share one loader call and get the same value', async () => {
   let loads = 0
   const load = async () => {
     loads++
@@ -47,7 +47,7 @@ test('P21 a thousand callers at once cost one call of the loader, and get the sa
   expect(loads).toBe(1)
 })
 
-test('P24 a loader that fails rejects all its callers with the same error, and leaves nothing in Redis', async () => {
+test('P24 a failed loader rejects all its callers with the same error and leaves nothing in Redis', async () => {
   const error = new Error('the source is away')
   let loads = 0
   const load = async () => {
@@ -63,7 +63,7 @@ test('P24 a loader that fails rejects all its callers with the same error, and l
   expect(await cache.getOrSet('failing', () => 'well again')).toBe('well again')
 })
 
-test('P24 a loader that fails releases those who wait in another process at once', async () => {
+test('P24 a failed loader releases the waiters in another process at once', async () => {
   const mayFail = deferred()
   const began = deferred()
   const failing = cache.getOrSet('released', async () => {
@@ -74,7 +74,7 @@ test('P24 a loader that fails releases those who wait in another process at once
   await began.promise
   let loads = 0
   const waiting = other.getOrSet('released', () => ++loads)
-  // It has been told that the key is being loaded, and waits.
+  // By now the waiter knows that the key is being loaded, and waits.
   await other.get('released', { local: false })
   await other.get('released', { local: false })
   expect(loads).toBe(0)
@@ -85,7 +85,7 @@ test('P24 a loader that fails releases those who wait in another process at once
   expect(performance.now() - releasedMs).toBeLessThan(PROMPTLY_MS)
 })
 
-describe('P22 one loader call for a cold key in a fleet of eight processes with a thousand callers each', () => {
+describe('P22 eight processes with a thousand callers each make one loader call for a cold key', () => {
   async function stampede(children: readonly ChildParticipant[], key: string, loaderMs: number) {
     const outcomes = await Promise.all(
       children.map((one, value) =>
@@ -113,7 +113,7 @@ describe('P22 one loader call for a cold key in a fleet of eight processes with 
             one.stampede({ key: 'bad', loaderMs: 20, fails: 'no', callers: CALLERS, atMs: Date.now() + 20 }),
           ),
         )
-        // Each process tries for itself, since an error is not shared; none of them waits for a lease to run out.
+        // Each process calls its own loader, since errors are not shared; none waits for a lease to expire.
         for (const { loads, tookMs, values } of outcomes) {
           expect(loads).toBe(1)
           expect(values).toEqual(['Error: no'])

@@ -6,7 +6,7 @@ import { CacheError } from '../../src/foundation/cache-error.ts'
 
 const LEASE_MS = 5_000
 
-/** A lease on a server that answers the renewals as told, and when each was asked. */
+/** A lease on a server that gives these answers to renewals, and the time of each renewal. */
 function leaseOn(answers: readonly (boolean | Error)[]) {
   const clock = new ManualClock()
   const askedAtMs: number[] = []
@@ -29,14 +29,14 @@ function leaseOn(answers: readonly (boolean | Error)[]) {
   return { askedAtMs, clock, lease, lost: () => lost }
 }
 
-test('a lease is renewed three times in its length', async () => {
+test('a lease is renewed three times within its duration', async () => {
   const { askedAtMs, clock, lease } = leaseOn([])
   await clock.advance('5s')
   lease.end()
   expect(askedAtMs).toEqual([1_500, 3_000, 4_500])
 })
 
-test('the renewal that has to write is tried again three times before the lease runs out, if it fails', async () => {
+test('a failed renewal is retried three times before the lease expires', async () => {
   const timeout = new CacheError('CACHE_TIMEOUT', 'no reply')
   // More than half of the lease is left at the first one, which writes nothing.
   const { askedAtMs, clock, lease, lost } = leaseOn([true, timeout, timeout, timeout, true])
@@ -46,7 +46,7 @@ test('the renewal that has to write is tried again three times before the lease 
   expect(lost()).toBe(0)
 })
 
-test('a lease that another process has taken is told as lost, and renewed no more', async () => {
+test('a lease that another process has taken is reported lost and not renewed again', async () => {
   const { askedAtMs, clock, lost } = leaseOn([false])
   await clock.advance('20s')
   expect(askedAtMs).toHaveLength(1)

@@ -20,7 +20,7 @@ const nested = (depth: number): unknown[] => {
   return value
 }
 
-describe('what Python and Node have in common', () => {
+describe('values that Python and Node share', () => {
   it.each(SAME)('Python writes %s and Node reads it, in every protocol', async (expression, value) => {
     for (const pickle of await python.dump(expression)) deepStrictEqual(decodePickle(pickle), value)
   })
@@ -29,12 +29,12 @@ describe('what Python and Node have in common', () => {
     expect(await python.ask('equal', [encodePickle(value).toString('hex'), expression])).toBe(true)
   })
 
-  it('NaN is NaN', async () => {
+  it('NaN stays NaN', async () => {
     for (const pickle of await python.dump('float("nan")')) expect(decodePickle(pickle)).toBeNaN()
     expect(await python.ask('show', encodePickle(Number.NaN).toString('hex'))).toBe('nan')
   })
 
-  it('a date is aware of its time zone in Python, and minus zero keeps its sign', async () => {
+  it('a date is time zone aware in Python, and -0 keeps its sign', async () => {
     const shown = await python.ask('show', encodePickle([new Date(1), -0, new Date(2)]).toString('hex'))
     expect(shown).toBe(
       '[datetime.datetime(1970, 1, 1, 0, 0, 0, 1000, tzinfo=datetime.timezone.utc), -0.0, ' +
@@ -42,7 +42,7 @@ describe('what Python and Node have in common', () => {
     )
   })
 
-  it('whatever Node writes, Python can write again in every protocol, and Node reads it back', async () => {
+  it('Node reads its own values back after Python has rewritten them in every protocol', async () => {
     await fc.assert(
       fc.asyncProperty(plainData, async (value) => {
         deepStrictEqual(decodePickle(encodePickle(value)), value)
@@ -57,7 +57,7 @@ const wellFormedText = fc.string({ unit: 'binary' })
 
 const outsideSafeRange = fc.bigInt().filter((value) => !Number.isSafeInteger(Number(value)))
 
-/** Keys of which no two kinds can be equal in Python. */
+/** Keys of types that never compare equal in Python. */
 const otherKey = fc.oneof(
   fc.maxSafeInteger(),
   outsideSafeRange,
@@ -99,7 +99,7 @@ const { plainData } = fc.letrec((tie) => ({
   ),
 }))
 
-describe('reading what only Python has', () => {
+describe('reading values that only Python has', () => {
   it.each([
     [
       'tuples as arrays',
@@ -121,7 +121,7 @@ describe('reading what only Python has', () => {
     for (const pickle of await python.dump(expression)) deepStrictEqual(decodePickle(pickle), value)
   })
 
-  it('the strings of Python 2, as long as they are ASCII', () => {
+  it('reads strings of Python 2 if they are ASCII', () => {
     expect(decodePickle(bytes("S'it\\'s \\\\ \\n\\t\\x41'\n."))).toBe("it's \\ \n\tA")
     expect(decodePickle(bytes('S"double"\n.'))).toBe('double')
     expect(decodePickle(bytes([0x80, 2], 'U', [3], 'abc.'))).toBe('abc')
@@ -139,11 +139,11 @@ describe('reading what only Python has', () => {
     }
   })
 
-  it('a dict whose items are given at once', () => {
+  it('reads a dict from a single DICT opcode', () => {
     expect(decodePickle(bytes("(S'a'\nI1\nS'b'\nL22L\nd."))).toEqual({ a: 1, b: 22 })
   })
 
-  it('long lists, dicts and sets, both ways', async () => {
+  it('reads and writes long lists, dicts and sets', async () => {
     const list = Array.from({ length: 100_000 }, (_, index) => index)
     for (const pickle of await python.dump('list(range(100_000))')) expect(decodePickle(pickle)).toEqual(list)
     expect(await python.ask('equal', [encodePickle(list).toString('hex'), 'list(range(100_000))'])).toBe(true)
@@ -158,7 +158,7 @@ describe('reading what only Python has', () => {
     ).toBe(true)
   }, 60_000)
 
-  it('gives bytes of its own, so that the network buffer may be used again', () => {
+  it('copies bytes, so that the network buffer can be reused', () => {
     const pickle = encodePickle(Buffer.from('keep me'))
     const value = decodePickle(pickle)
     pickle.fill(0)
@@ -173,7 +173,7 @@ describe('reading what only Python has', () => {
 })
 
 describe('shared parts and depth', () => {
-  it('what is shared in Python is shared in Node', async () => {
+  it('a shared reference in Python is shared in Node', async () => {
     for (const pickle of await python.dump('[shared, {"again": shared}]')) {
       const [first, second] = decodePickle(pickle) as [unknown, { again: unknown }]
       expect(first).toEqual([1])
@@ -181,7 +181,7 @@ describe('shared parts and depth', () => {
     }
   })
 
-  it('what is shared in Node is shared in Python', async () => {
+  it('a shared reference in Node is shared in Python', async () => {
     const shared = { list: [1, 2, 3] }
     const [, , pickle] = await python.echo([shared, shared, new Map([[1, shared]])])
     const [first, second, third] = decodePickle(pickle as Buffer) as [unknown, unknown, Map<number, unknown>]
@@ -219,7 +219,7 @@ describe('shared parts and depth', () => {
     expect(() => encodePickle(map)).toThrow(/cycle/)
   })
 
-  it('nests 500 deep and no deeper, both ways', async () => {
+  it('reads and writes values up to 500 levels deep', async () => {
     const deepest = nested(500)
     for (const pickle of await python.echo(deepest)) deepStrictEqual(decodePickle(pickle), deepest)
     expect(() => encodePickle(nested(501))).toThrow(/500/)
@@ -231,7 +231,7 @@ describe('shared parts and depth', () => {
 })
 
 describe('prototypes', () => {
-  it('a key named __proto__ is a key like any other', async () => {
+  it('a key named __proto__ is an ordinary key', async () => {
     for (const pickle of await python.dump('{"__proto__": {"polluted": True}, "constructor": 1}')) {
       const value = decodePickle(pickle) as Record<string, unknown>
       expect(Object.getPrototypeOf(value)).toBe(Object.prototype)
@@ -248,7 +248,7 @@ describe('prototypes', () => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined()
   })
 
-  it('no text stands for something of Object.prototype', () => {
+  it('no text resolves to a property of Object.prototype', () => {
     for (const pickle of ['FtoString\n.', 'F__proto__\n.', 'cbuiltins\nconstructor\n)R.', "S'\\c'\n."]) {
       expect(() => decodePickle(bytes(pickle))).toThrow(SyntaxError)
     }

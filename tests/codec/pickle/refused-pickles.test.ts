@@ -14,7 +14,7 @@ beforeAll(async () => {
 
 afterAll(() => python.close())
 
-describe('what cannot be read exactly is refused', () => {
+describe('a pickle that cannot be read exactly is refused', () => {
   it.each([
     'datetime.datetime(2024, 1, 1)',
     'datetime.datetime(2024, 1, 1, 0, 0, 0, 1, timezone.utc)',
@@ -140,7 +140,7 @@ describe('what cannot be read exactly is refused', () => {
     }
   })
 
-  it('a length beyond the end, at once and without room being made for it', () => {
+  it('a length beyond the end, at once and without allocating it', () => {
     const before = process.memoryUsage().arrayBuffers
     for (const opcode of 'BTX\x8b') {
       for (const length of [5, 0x7fff_ffff, 0xffff_ffff]) {
@@ -155,7 +155,7 @@ describe('what cannot be read exactly is refused', () => {
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1e6)
   })
 
-  it('arguments that are copied over and over', () => {
+  it('arguments that are copied too often', () => {
     const text = bytes('X', uint32(10_000), 'x'.repeat(10_000))
     const call = 'h\x00h\x01h\x02\x86R0'
     const start = bytes('c_codecs\nencode\nq\x000', text, 'q\x010Vlatin1\nq\x020')
@@ -163,18 +163,18 @@ describe('what cannot be read exactly is refused', () => {
     expect(() => decodePickle(bytes(start, call.repeat(1_000), 'N.'))).toThrow(/more than it holds/)
   })
 
-  it('and tells nothing of what the pickle holds', () => {
+  it('with an error that shows nothing of the pickle', () => {
     expect(() => decodePickle(bytes('csecret\npassword\n)R.'))).toThrow(
       expect.objectContaining({ message: expect.not.stringMatching(/secret|password/) }),
     )
   })
 })
 
-describe('damage', () => {
+describe('a damaged pickle', () => {
   const SAMPLE = `{"a": [1, -70_000, 2 ** 70, 1.5, True, None], "é": (1, (2, "two")), 3: {4, 5}, "b": b"by\\xfe",
     "at": datetime.datetime(2024, 2, 29, 12, 0, 0, 5000, timezone.utc), "s": [shared, shared]}`
 
-  it('a pickle cut off anywhere is refused', async () => {
+  it('is refused if truncated anywhere', async () => {
     for (const pickle of [
       ...(await python.dump(SAMPLE)),
       encodePickle({ a: [1, 'x', new Date(0), { b: 2n ** 70n }] }),
@@ -185,7 +185,7 @@ describe('damage', () => {
     }
   })
 
-  it('with any bit flipped it is refused, or read as Python reads it', async () => {
+  it('with any flipped bit is refused or read as Python reads it', async () => {
     const survivors: { readonly pickle: Buffer; readonly value: unknown }[] = []
     for (const pickle of await python.dump(SAMPLE)) {
       for (let bit = 0; bit < pickle.length * 8; bit++) {
@@ -204,7 +204,7 @@ describe('damage', () => {
     }
   }, 60_000)
 
-  it('arbitrary bytes are refused, or read as something plain', () => {
+  it('of arbitrary bytes is refused or read as plain data', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 60 }), (array) => {
         readOrRefuse(Buffer.concat([array, Buffer.from('.')]))
@@ -213,7 +213,7 @@ describe('damage', () => {
     )
   })
 
-  /** `undefined` where it is refused, which no pickle stands for. */
+  /** `undefined` if the pickle is refused; no pickle decodes to it. */
   function readOrRefuse(pickle: Buffer): unknown {
     try {
       const value = decodePickle(pickle)

@@ -16,7 +16,7 @@ beforeAll(async () => {
 
 afterAll(() => python.close())
 
-describe('what cannot be written exactly is refused', () => {
+describe('a value that cannot be written exactly is refused', () => {
   it.each([
     ['undefined', undefined],
     ['undefined in a list', [undefined]],
@@ -59,7 +59,7 @@ describe('what cannot be written exactly is refused', () => {
     expect(() => encodePickle(value)).toThrow(TypeError)
   })
 
-  it('members that only look alike are written', async () => {
+  it('members that only look equal are written', async () => {
     const set = new Set<unknown>([
       '1',
       1,
@@ -80,29 +80,29 @@ describe('what cannot be written exactly is refused', () => {
   })
 })
 
-describe('telling a pickle from JSON', () => {
-  it('knows what Python writes, in every protocol', async () => {
+describe('the detection of pickles', () => {
+  it('recognises the pickles of Python in every protocol', async () => {
     for (const [expression] of SAME) {
       for (const pickle of await python.dump(expression)) expect(isPickle(pickle)).toBe(true)
     }
     expect(isPickle(encodePickle({ a: 1 }))).toBe(true)
   })
 
-  it('takes no JSON text for a pickle', () => {
+  it('does not take JSON text for a pickle', () => {
     fc.assert(fc.property(fc.json(), (text) => !isPickle(Buffer.from(text))))
     for (const text of ['"."', '1.', '"a.', '{}.', '[].', 'null.', ' .', '-.', 'true.', '', '.']) {
       expect(isPickle(Buffer.from(text)), text).toBe(false)
     }
   })
 
-  it('takes no cut off pickle, and no later protocol, for one', () => {
+  it('does not recognise truncated pickles and unsupported protocols', () => {
     expect(isPickle(encodePickle([1]).subarray(0, -1))).toBe(false)
     expect(isPickle(bytes([0x80, 6], 'N.'))).toBe(false)
     expect(isPickle(bytes([0x80, 1], 'N.'))).toBe(false)
   })
 })
 
-it('the serializer is named pickle and reads what it writes', () => {
+it('the serializer has the id pickle and reads its own output', () => {
   const serializer = createPickleSerializer()
   expect(serializer.id).toBe('pickle')
   expect(serializer.decode(Buffer.from(serializer.encode({ a: [1, null] })))).toEqual({ a: [1, null] })

@@ -15,7 +15,7 @@ function digest(shapes: readonly Shape[]): Buffer {
 }
 
 describe('a dictionary', () => {
-  it('is named by its length and by what is in it', () => {
+  it('is named by its length and a digest of its content', () => {
     const dictionary = Dictionary.EMPTY.with(SHAPES)
     assert.deepEqual(dictionary.name, { count: 3, digest: digest(SHAPES) })
     assert.equal(Dictionary.EMPTY.name, undefined)
@@ -27,7 +27,7 @@ describe('a dictionary', () => {
     assert.ok(!dictionary.isNamed(4, Buffer.alloc(16), 0))
   })
 
-  it('extends every beginning of itself, and no other', () => {
+  it('extends each of its prefixes and nothing else', () => {
     const dictionary = Dictionary.EMPTY.with(SHAPES)
     for (let count = 0; count <= 3; count++) {
       assert.ok(dictionary.extends(Dictionary.EMPTY.with(SHAPES.slice(0, count))))
@@ -36,12 +36,12 @@ describe('a dictionary', () => {
     assert.ok(!dictionary.extends(dictionary.with([['more']])))
   })
 
-  it('comes back from its text', () => {
+  it('can be restored from its text', () => {
     const dictionary = Dictionary.EMPTY.with([...SHAPES, ['"', '\\', '\u2028', 'é', '\n']])
     assert.deepEqual(Dictionary.parse(dictionary.toText())?.name, dictionary.name)
   })
 
-  it('takes a shape once, and none that passes a limit', () => {
+  it('accepts each shape once and none beyond its limits', () => {
     const dictionary = Dictionary.EMPTY.with([...SHAPES, ...SHAPES])
     assert.equal(dictionary.size, 3)
     assert.equal(dictionary.with(SHAPES), dictionary)

@@ -6,7 +6,7 @@ import { assertMiss, isUndecodable, KEY, ORDER, USER } from './sample-values.ts'
 import { Process, SharedPlace, structuresIn } from './shared-codec.ts'
 
 describe('learning', () => {
-  it('a shape that three values have had is shared, and the entry then is shorter', async () => {
+  it('a shape that occurs in three values is shared and makes the entry shorter', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     const first = one.encode(KEY, USER)
@@ -24,10 +24,10 @@ describe('learning', () => {
     assert.deepEqual(one.codec.decode(KEY, first), USER)
   })
 
-  it('many records of one value count once', async () => {
+  it('many records of a shape in one value count once', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
-    // More shapes than msgpackr holds at a time: it asks for each anew whenever it comes round.
+    // More shapes than msgpackr holds at a time, so it asks for each of them again in every round.
     const round = Array.from({ length: 100 }, (_, id) => ({ [`n${id}`]: id }))
     one.encode(
       KEY,
@@ -42,7 +42,7 @@ describe('learning', () => {
     assert.equal(place.stored, null)
   })
 
-  it('nothing is used before it was acknowledged, and what failed is tried again', async () => {
+  it('a shape is used only after its publication is acknowledged, and a failed publication is retried', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     place.isAway = true
@@ -53,7 +53,7 @@ describe('learning', () => {
     assert.equal(structuresIn(one.encode(KEY, USER)), 2)
   })
 
-  it('values without records refer to nothing', async () => {
+  it('values without records refer to no dictionary', async () => {
     const one = await Process.start(new SharedPlace())
     await one.learn(USER)
     for (const value of ['text', 1, null, true, 2n, new Date(), Buffer.from('x'), [1, 'a', null], []]) {
@@ -63,7 +63,7 @@ describe('learning', () => {
     }
   })
 
-  it('a million shapes that do not come again are not learned, and the memory they took is bounded', async () => {
+  it('a million shapes that do not recur are not learned', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     await one.learn(USER)
@@ -75,7 +75,7 @@ describe('learning', () => {
     assert.deepEqual(one.codec.decode(KEY, one.encode(KEY, USER)), USER)
   })
 
-  it('a dictionary that is full stays as it is, and other shapes stay in their entries', async () => {
+  it('a full dictionary stays unchanged, and further shapes stay in their entries', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     const values = Array.from({ length: 700 }, (_, id) => ({ [`n${id}`]: id }))
@@ -91,7 +91,7 @@ describe('learning', () => {
     }
   })
 
-  it('names that are too many, too long or not well-formed are not learned', async () => {
+  it('shapes with too many, too long or malformed names are not learned', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     const many = Object.fromEntries(Array.from({ length: 65 }, (_, id) => [`n${id}`, id]))
@@ -102,7 +102,7 @@ describe('learning', () => {
 })
 
 describe('several processes', () => {
-  it('that learn at once arrive at one list, and read each other', async () => {
+  it("that learn concurrently converge on one dictionary and read each other's entries", async () => {
     const place = new SharedPlace()
     const all = await Promise.all(Array.from({ length: 5 }, () => Process.start(place)))
     const shapes = all.map((_, id) => ({ [`n${id}`]: id, common: 1 }))
@@ -119,7 +119,7 @@ describe('several processes', () => {
     assert.equal(structuresIn(last.encode(KEY, USER)), 7)
   })
 
-  it('whose dictionaries went different ways keep what both learned, and lose nothing in memory', async () => {
+  it('whose dictionaries diverged merge both, and still read entries from before', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     await one.learn(USER)
@@ -140,7 +140,7 @@ describe('several processes', () => {
     await assertMiss(three, old)
   })
 
-  it('never take each other for what they are not: any order of learning, losing and reading', async () => {
+  it("never misread each other's entries under any order of learning, loss and reading", async () => {
     const step = fc.record({
       who: fc.nat(2),
       what: fc.constantFrom('learn', 'write', 'lose', 'read', 'wait', 'corrupt', 'restart'),

@@ -10,7 +10,7 @@ import { assertMiss, KEY, ORDER, USER } from './sample-values.ts'
 import { Process, SharedPlace } from './shared-codec.ts'
 
 describe('reading', () => {
-  it('a reader with nothing loads the dictionary once, however many wait for it, and then reads at once', async () => {
+  it('a reader without the dictionary loads it once for all waiting reads and then decodes synchronously', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     const two = await Process.start(place, { serializer: 'json' })
@@ -24,7 +24,7 @@ describe('reading', () => {
     assert.deepEqual(two.codec.decode(KEY, entry), USER)
   })
 
-  it('an answer that was under way is asked for once more where it was too old', async () => {
+  it('a read loads the dictionary again if the load in flight is too old for it', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     const two = await Process.start(place, { serializer: 'json' })
@@ -42,7 +42,7 @@ describe('reading', () => {
     assert.deepEqual(await second, ORDER)
   })
 
-  it('a name that nobody knows is a miss, asked for once a second', async () => {
+  it('an unknown dictionary is a miss and is looked up once a second', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     await one.learn(USER)
@@ -61,7 +61,7 @@ describe('reading', () => {
     assert.deepEqual(await two.codec.decode(KEY, entry), USER)
   })
 
-  it('a store that is away makes misses, and is asked again as soon as it is back', async () => {
+  it('an unavailable store causes misses and is asked again once it is back', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     await one.learn(USER)
@@ -73,7 +73,7 @@ describe('reading', () => {
     assert.deepEqual(await two.codec.decode(KEY, entry), USER)
   })
 
-  it('P2 P3 a flipped bit or a truncation anywhere is a miss, for who has the dictionary and for who has not', async () => {
+  it('P2 P3 a flipped bit or a truncation anywhere is a miss, with or without the dictionary', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     await one.learn(USER)
@@ -94,7 +94,7 @@ describe('reading', () => {
     }
   })
 
-  it('a section that does not belong to its serializer, or does not fit into the header, is a miss', async () => {
+  it('an entry whose section does not match its serializer or header is a miss', async () => {
     const one = await Process.start(new SharedPlace())
     await one.learn(USER)
     const name = { count: 2, digest: one.encode(KEY, USER).subarray(14, 30) }
@@ -120,7 +120,7 @@ describe('reading', () => {
     }
   })
 
-  it('a cache entry, compressed or not, carries its section too', async () => {
+  it('a cache entry has the section, too, compressed or encrypted or not', async () => {
     const place = new SharedPlace()
     for (const compression of [undefined, { algorithm: 'gzip', minBytes: 0 } as const]) {
       for (const encryption of [undefined, { keys: [KEY_1] }]) {
@@ -140,7 +140,7 @@ describe('reading', () => {
     }
   })
 
-  it('any value survives, whatever of it has been learned', async () => {
+  it('any value survives a round trip, learned or not', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     const two = await Process.start(place)

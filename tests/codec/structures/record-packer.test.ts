@@ -14,7 +14,7 @@ function packerOf(shapes: readonly Shape[], shorter?: RecordPacker): RecordPacke
   return new RecordPacker(msgpackr, shapes, () => {}, shorter)
 }
 
-/** As from a socket: somewhere within a larger buffer. */
+/** Bytes within a larger buffer, as from a socket. */
 function packedWithin(packer: RecordPacker, value: unknown): { bytes: Buffer; start: number } {
   const chunk = Buffer.concat([Buffer.alloc(9, 0x61), packer.pack(value), Buffer.alloc(5, 0xa5)])
   return { bytes: chunk.subarray(2, chunk.length - 5), start: 7 }
@@ -29,16 +29,16 @@ function recordOf(shape: Shape): Record<string, number> {
   return Object.fromEntries(shape.map((name, index) => [name, index]))
 }
 
-/** Shapes of their own; every third shares names with others. */
+/** Distinct shapes; every third shares names with others. */
 function numberedShapes(from: number, count: number): Shape[] {
   return Array.from({ length: count }, (_, index) =>
     (from + index) % 3 === 0 ? ['id', `n${from + index}`] : [`n${from + index}`, 'id', 'é'],
   )
 }
 
-describe('records of which both sides know the shapes', () => {
+describe('records with shapes that both sides know', () => {
   it.each(SIZES)(
-    '%i shapes: a value of known and of own shapes is read back, by whoever has learned more',
+    '%i shapes: any reader with at least these shapes reads a value with known and own shapes',
     (size) => {
       const known = numberedShapes(0, size)
       const writer = packerOf(known)
@@ -61,7 +61,7 @@ describe('records of which both sides know the shapes', () => {
     },
   )
 
-  it('any value of any beginning of a dictionary is read back', () => {
+  it("any value written with a prefix of the reader's dictionary is read back", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...SIZES),
@@ -83,7 +83,7 @@ describe('records of which both sides know the shapes', () => {
     )
   })
 
-  it('cycles and shared references stay what they are', () => {
+  it('cycles and shared references are preserved', () => {
     const shapes: Shape[] = [['first', 'second', 'self', 'list'], ['deep']]
     const shared = { deep: true }
     const value: Record<string, unknown> = {
@@ -120,7 +120,7 @@ describe('records of which both sides know the shapes', () => {
     }
   })
 
-  it('a payload that is cut anywhere throws, and the next one is read as ever', () => {
+  it('a payload truncated anywhere throws, and the next payload is still read', () => {
     const shapes = numberedShapes(0, 70)
     const packer = packerOf(shapes)
     const value = {
@@ -137,7 +137,7 @@ describe('records of which both sides know the shapes', () => {
   })
 })
 
-it('a payload that is empty throws, whatever was read before it', () => {
+it('an empty payload throws after any other payload', () => {
   const packer = packerOf([])
   // The last fills the buffer that payloads are decoded from, to its end.
   for (const value of [1, 'text', { a: 1 }, Buffer.alloc(65_533, 1)]) {
@@ -148,7 +148,7 @@ it('a payload that is empty throws, whatever was read before it', () => {
   }
 })
 
-describe('what is read shares no memory', () => {
+describe('a decoded value shares no memory', () => {
   const bytes = () => Buffer.from([1, 2, 3, 4, 5, 6, 7, 8])
   const samples: readonly [string, unknown][] = [
     ['Buffer', bytes()],
@@ -170,7 +170,7 @@ describe('what is read shares no memory', () => {
     ].map((Kind): [string, unknown] => [Kind.name, new Kind(Uint8Array.from(bytes()).buffer)]),
   ]
 
-  it.each(samples)('%s: neither with the buffer it came in, nor with what is read later', (_, sample) => {
+  it.each(samples)('%s: neither with its source buffer nor with later values', (_, sample) => {
     const packer = packerOf([['held']])
     for (const value of [sample, { held: sample }, [sample], new Map([['held', sample]])]) {
       const { bytes: source, start } = packedWithin(packer, value)
@@ -190,7 +190,7 @@ describe('hostile names', () => {
     ['get', 'set', 'async', 'static', 'await', 'new', '...r', '1e3', '01', '-1', '[r]', '#private'],
   ]
 
-  it('are names and nothing else, however often they are read', () => {
+  it('are read as plain names, however often', () => {
     const packer = packerOf(HOSTILE)
     for (const shape of HOSTILE) {
       const value = recordOf(shape)
@@ -217,7 +217,7 @@ describe('hostile names', () => {
     assert.equal('polluted' in {}, false)
   })
 
-  it('__keys__, under which msgpackr keeps notes of its own, is refused, and harms no value after it', () => {
+  it('__keys__, which msgpackr uses internally, is refused and does not affect later values', () => {
     const packer = packerOf([['a'], ['b']])
     for (const bad of [
       { c: 1, __keys__: 2 },

@@ -4,12 +4,12 @@ import type { StructureStore } from '../../../src/codec/structures/structure-sto
 import { ValueCodec, type ValueCodecOptions } from '../../../src/codec/value-codec.ts'
 import { ManualClock } from '../../../src/testing/simulated/manual-clock.ts'
 
-/** Where several codecs of a test find the same dictionary, and how often they were here. */
+/** The store in which several codecs of a test find the same dictionary; counts their accesses. */
 export class SharedPlace {
   stored: Buffer | null = null
   loads = 0
   replacements = 0
-  /** Rejects whatever is asked. */
+  /** Rejects every request. */
   isAway = false
   /** Holds the answers of loads back until it resolves. */
   held: Promise<unknown> = Promise.resolve()

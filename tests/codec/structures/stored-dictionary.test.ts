@@ -6,7 +6,7 @@ import { assertMiss, KEY, ORDER, USER } from './sample-values.ts'
 import { Process, SharedPlace, structuresIn } from './shared-codec.ts'
 
 describe('a dictionary in the store', () => {
-  it('is asserted every thirty seconds while it is written with, and never otherwise', async () => {
+  it('is written again only while entries use it, at most every thirty seconds', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     await one.learn(USER)
@@ -21,7 +21,7 @@ describe('a dictionary in the store', () => {
     assert.notEqual(place.stored, null)
   })
 
-  it('comes back at once after an own clear', async () => {
+  it('is written again at once after a clear by the same process', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     await one.learn(USER)
@@ -55,7 +55,7 @@ describe('a dictionary in the store', () => {
     ],
   ]
 
-  it.each(junk)('that cannot be trusted (%s) counts as absent, and is replaced', async (_, spoil) => {
+  it.each(junk)('that is invalid (%s) counts as absent and is replaced', async (_, spoil) => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     await one.learn(USER)
@@ -73,7 +73,7 @@ describe('a dictionary in the store', () => {
     assert.deepEqual(await two.codec.decode(KEY, entry), USER)
   })
 
-  it('is encrypted where values are, and one that is not is refused', async () => {
+  it('is encrypted if values are, and an unencrypted one is refused', async () => {
     const place = new SharedPlace()
     const encryption = { keys: [KEY_1] }
     const plain = await Process.start(place)
@@ -91,7 +91,7 @@ describe('a dictionary in the store', () => {
     await assertMiss(three, entry)
   })
 
-  it('is encrypted again where one that was not may be read', async () => {
+  it('is replaced by an encrypted one if unencrypted values may be read', async () => {
     const place = new SharedPlace()
     const plain = await Process.start(place)
     await plain.learn(USER)
@@ -103,7 +103,7 @@ describe('a dictionary in the store', () => {
   })
 })
 
-it('close() calls off what is to come, and an opened one goes on', async () => {
+it('close() cancels a pending publication, and open() resumes it', async () => {
   const place = new SharedPlace()
   const one = await Process.start(place)
   for (let times = 0; times < 3; times++) one.encode(KEY, USER)

@@ -53,7 +53,7 @@ async function countAt(key: string): Promise<number> {
 }
 
 describe('record structures in Redis', () => {
-  it('are learned by writing, lie under a key of their own, and make entries shorter', async () => {
+  it('are learned from writes, have their own key and make entries shorter', async () => {
     const backend = await open()
     await backend.set('user', USER)
     const before = await raw.strlen('shop:user')
@@ -66,7 +66,7 @@ describe('record structures in Redis', () => {
     assert.equal(await raw.exists(PLACE), 1)
   })
 
-  it('two processes that learn different shapes at once read each other', async () => {
+  it("let two processes that learn different shapes concurrently read each other's entries", async () => {
     const [one, two] = await Promise.all([open(), open()])
     await Promise.all([learn(one, 'user', USER), learn(two, 'order', ORDER)])
     for (const backend of [one, two]) {
@@ -90,7 +90,7 @@ describe('record structures in Redis', () => {
     )
   })
 
-  it('cost a reader one more round trip, once, however many reads wait, and none who loaded them on connect', async () => {
+  it('cost concurrent reads one more round trip, and none after a connect that loaded them', async () => {
     const writer = await open()
     const reader = await open({ serializer: 'json' })
     await learn(writer, 'user', USER)
@@ -118,7 +118,7 @@ describe('record structures in Redis', () => {
       async () => void (await raw.set(PLACE, ((await raw.getBuffer(PLACE)) as Buffer).subarray(0, 40))),
     ],
   ])(
-    'that were %s make misses and no wrong values, and heal when a writer asserts them',
+    'that are %s cause misses, not wrong values, until a writer publishes them again',
     async (what, lose) => {
       const writer = await open()
       await learn(writer, 'user', USER)
@@ -132,7 +132,7 @@ describe('record structures in Redis', () => {
       assert.equal(await reader.set('own', USER), true)
       assert.deepEqual(await reader.get('own'), USER)
       if (what === 'of another type') await raw.del(PLACE)
-      // As a writer does by itself within half a minute: its own clear is what has it assert at once.
+      // A writer publishes them by itself within half a minute; its own clear makes it do so at once.
       await raw.rename('shop:user', 'kept')
       await writer.clear()
       await raw.rename('kept', 'shop:user')
@@ -143,7 +143,7 @@ describe('record structures in Redis', () => {
     },
   )
 
-  it('come back at once after clear(), and nothing of what was cleared does', async () => {
+  it('are published again at once after clear()', async () => {
     const backend = await open()
     await learn(backend, 'user', USER)
     assert.equal(await backend.clear(), true)
@@ -153,7 +153,7 @@ describe('record structures in Redis', () => {
     assert.deepEqual(await (await open()).get('user'), USER)
   })
 
-  it('survive a server that forgets everything', async () => {
+  it('are published again after FLUSHALL and SCRIPT FLUSH', async () => {
     const backend = await open()
     await learn(backend, 'user', USER)
     await raw.flushall()
@@ -163,7 +163,7 @@ describe('record structures in Redis', () => {
     assert.deepEqual(await backend.get('user'), USER)
   })
 
-  it('of one prefix are not those of another', async () => {
+  it('of one prefix are not used by another', async () => {
     const [one, two] = [await open(), await open({ prefix: 'other:' })]
     await learn(one, 'user', USER)
     assert.equal(await raw.exists('other:\0structures'), 0)
@@ -172,7 +172,7 @@ describe('record structures in Redis', () => {
     assert.equal(await two.get('user'), undefined)
   })
 
-  it('show no name of a property where values are encrypted', async () => {
+  it('show no property name if values are encrypted', async () => {
     const backend = await open({ encryption: { keys: [KEY_1] } })
     await learn(backend, 'user', USER)
     for (const key of await raw.keysBuffer('*')) {
@@ -183,7 +183,7 @@ describe('record structures in Redis', () => {
     assert.equal(await (await open()).get('user'), undefined)
   })
 
-  it('that a user may not write are not shared, and nothing fails', async () => {
+  it('are not shared if the user may not write them, and nothing fails', async () => {
     await raw.call('ACL', 'SETUSER', 'reader', 'on', '>secret', '~shop:*', '+@all', '-eval', '-evalsha')
     const url = redis.url.replace('redis://', 'redis://reader:secret@')
     const backend = await open({ url })
@@ -211,14 +211,14 @@ describe('record structures in Redis', () => {
   })
 })
 
-describe('on a cluster', () => {
+describe('record structures on a cluster', () => {
   let cluster: RedisCluster
   beforeAll(async () => {
     cluster = await startCluster({ replicasPerMaster: 0 })
   })
   afterAll(() => cluster.stop())
 
-  it('entries of every slot share one dictionary', async () => {
+  it('are one dictionary for the entries of every slot', async () => {
     const nodes = cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
     const options = { url: undefined, cluster: { nodes } }
     const [one, two] = [await open(options), await open(options)]

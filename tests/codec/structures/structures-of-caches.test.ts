@@ -17,7 +17,7 @@ beforeAll(() => {
 afterAll(() => raw.disconnect())
 
 describe('a read-through cache', () => {
-  it('shares structures with other caches, through its entries', async () => {
+  it('shares record structures with other caches', async () => {
     const options = { redis: redis.url, prefix: 'shop:', serializer: 'msgpack', local: false } as const
     const one = createCache(options)
     const two = createCache(options)
@@ -49,7 +49,7 @@ describe('a read-through cache', () => {
     assert.equal(await two.get('user'), undefined)
   })
 
-  it('in memory, and over a simulated Redis', async () => {
+  it('shares record structures in memory and over a simulated Redis', async () => {
     const simulated = new SimulatedRedis()
     for (const backend of [
       new MemoryCacheBackend<unknown>({ serializer: 'msgpack' }),
