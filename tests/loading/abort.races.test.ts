@@ -5,7 +5,7 @@ import { waitUntil } from '../../testbed/wait-until.ts'
 import { deferred } from '../support/loaders.ts'
 import { trials } from '../support/trials.ts'
 
-/** Well below the five seconds of a lease that nobody gives back. */
+/** Well below the five seconds of a lease that is never released. */
 const PROMPTLY_MS = 1_000
 
 let redis: Standalone
@@ -45,7 +45,7 @@ function heldLoad() {
 }
 
 describe('an AbortSignal', () => {
-  test('detaches its caller alone, with its own reason', async () => {
+  test('detaches only its own caller, with its own reason', async () => {
     const held = heldLoad()
     const controller = new AbortController()
     const leaving = cache.getOrSet('shared', held.load, { signal: controller.signal })
@@ -60,7 +60,7 @@ describe('an AbortSignal', () => {
     expect(await other.get('shared')).toBe('value')
   })
 
-  test('that aborts in the tick in which others join the load does not end it for them', async () => {
+  test('that aborts in the tick in which others join the load does not end the load for them', async () => {
     const controller = new AbortController()
     const load = async () => 'value'
     const leaving = cache.getOrSet('joined', load, { signal: controller.signal })
@@ -70,7 +70,7 @@ describe('an AbortSignal', () => {
     expect(await staying).toBe('value')
   })
 
-  test('that is aborted already rejects with its reason, whatever is cached, and nothing is loaded', async () => {
+  test('that is already aborted rejects the call with its reason, even on a hit, and loads nothing', async () => {
     await cache.set('present', 1)
     const signal = AbortSignal.abort('too late')
     let loads = 0
@@ -79,7 +79,7 @@ describe('an AbortSignal', () => {
     expect(loads).toBe(0)
   })
 
-  test('aborts the loader once the last caller has gone; the lease is given back, and the next caller loads anew', async () => {
+  test('aborts the loader and releases the lease once the last caller has left; the next caller loads anew', async () => {
     const held = heldLoad()
     const controllers = [new AbortController(), new AbortController()] as const
     const calls = controllers.map(({ signal }) => cache.getOrSet('left', held.load, { signal }))
@@ -96,7 +96,7 @@ describe('an AbortSignal', () => {
     expect(await other.get('left')).toBe('anew')
   })
 
-  test('leaves no lease behind in Redis, where nobody comes after', async () => {
+  test('leaves no lease in Redis, even if no caller follows', async () => {
     const held = heldLoad()
     const controller = new AbortController()
     const call = cache.getOrSet('forsaken', held.load, { signal: controller.signal })
@@ -107,7 +107,7 @@ describe('an AbortSignal', () => {
     await isGone('forsaken')
   })
 
-  test('gives the lease back although the loader goes on: neither process waits for it, and what it brings is not stored', async () => {
+  test('releases the lease even if the loader ignores it: neither process waits, and the late value is not stored', async () => {
     for (const [who, next] of [cache, other].entries()) {
       const key = `deaf-${who}`
       const began = deferred()

@@ -2,10 +2,10 @@ import type { LoadContext } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import { openTimed } from '../support/timed-source.ts'
 
-describe('a source that has nothing any more', () => {
+describe('a source that no longer has a value', () => {
   const gone = () => undefined as number | undefined
 
-  test('a refresh that brings undefined ends the stale value', async () => {
+  test('a refresh that loads undefined removes the stale value', async () => {
     const { cache, clock } = openTimed({ ttl: '1m', staleWhileRevalidate: '1d', staleIfError: '1d' })
     await cache.getOrSet<number | undefined>('key', () => 1)
     await clock.advance('2m')
@@ -15,7 +15,7 @@ describe('a source that has nothing any more', () => {
     await expect(cache.getOrSet('key', () => Promise.reject(new Error('away')))).rejects.toThrow('away')
   })
 
-  test('refresh() ends a fresh one', async () => {
+  test('refresh() that loads undefined removes a fresh value', async () => {
     const { cache } = openTimed()
     await cache.getOrSet<number | undefined>('key', () => 1)
     expect(await cache.refresh('key', gone)).toBeUndefined()
@@ -24,7 +24,7 @@ describe('a source that has nothing any more', () => {
     expect(await cache.getOrSet('key', () => 2)).toBe(2)
   })
 
-  test('a loader that skips leaves what is there', async () => {
+  test('a loader that skips leaves the cached value', async () => {
     const { cache } = openTimed()
     await cache.getOrSet<number | undefined>('key', () => 1)
     await cache.refresh<number | undefined>('key', (context) => {
@@ -38,7 +38,7 @@ describe('a source that has nothing any more', () => {
 describe('a conditional refresh', () => {
   const policies = { ttl: '1m', staleWhileRevalidate: '1h' } as const
 
-  test('is told of the stale value, and may say that it is still right', async () => {
+  test('gets the stale value, and can renew it with notModified()', async () => {
     const { cache, clock } = openTimed(policies)
     await cache.getOrSet('key', () => ({ etag: 'a' }), { tags: ['t'] })
     await clock.advance('90s')
@@ -60,14 +60,14 @@ describe('a conditional refresh', () => {
     expect(cache.stats().total).toMatchObject({ loads: 2, loadErrors: 0 })
   })
 
-  test('knows the age of what never expires', async () => {
+  test('gets the age of a value that never expires', async () => {
     const { cache, clock } = openTimed({ ttl: Number.POSITIVE_INFINITY })
     await cache.getOrSet('key', () => 1)
     await clock.advance('90s')
     expect(await cache.refresh('key', (context) => context.stale()?.age)).toBe(90)
   })
 
-  test('keeps the tags that only the first load told', async () => {
+  test('keeps tags that only the first load added', async () => {
     const { cache, clock } = openTimed(policies)
     const load = (context: LoadContext) => {
       if (context.stale() !== undefined) context.notModified()
@@ -85,7 +85,7 @@ describe('a conditional refresh', () => {
     expect(await cache.get('key')).toBeUndefined()
   })
 
-  test('a loader that catches what notModified throws need not hand it on', async () => {
+  test('keeps the value even if the loader catches the signal of notModified()', async () => {
     const { cache, clock } = openTimed(policies)
     await cache.set('key', 1)
     await clock.advance('90s')
@@ -100,7 +100,7 @@ describe('a conditional refresh', () => {
     expect(await cache.get('key')).toBe(1)
   })
 
-  test('where there is nothing stale, nothing can be kept', async () => {
+  test('rejects notModified() if there is no stale value', async () => {
     const { cache } = openTimed()
     const asked = cache.getOrSet('key', (context) => {
       expect(context.stale()).toBeUndefined()
@@ -109,7 +109,7 @@ describe('a conditional refresh', () => {
     await expect(asked).rejects.toMatchObject({ code: 'CACHE_INVALID_ARGUMENT' })
   })
 
-  test('what was invalidated is not offered', async () => {
+  test('does not offer an invalidated value', async () => {
     const { cache, clock } = openTimed(policies)
     await cache.getOrSet('key', () => 1, { tags: ['t'] })
     await clock.advance('90s')

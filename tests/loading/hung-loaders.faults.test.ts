@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 const hang = () => new Promise<never>(() => {})
 
-test('a refresh that hangs keeps others from refreshing for longestLoad at most', async () => {
+test('a hung refresh blocks the next refresh for at most longestLoad', async () => {
   const clock = new ManualClock()
   await using cache = createCache({ clock, ttl: '1s', staleWhileRevalidate: '1h', longestLoad: '10s' })
   await cache.getOrSet('k', () => 'old')
@@ -19,7 +19,7 @@ test('a refresh that hangs keeps others from refreshing for longestLoad at most'
   expect(await cache.getOrSet('k', () => 'unused')).toBe('new')
 })
 
-test('likewise an early refresh', async () => {
+test('a hung early refresh blocks the next refresh for at most longestLoad', async () => {
   const clock = new ManualClock()
   await using cache = createCache({ clock, ttl: '1h', earlyRefresh: { beta: 1e9 }, longestLoad: '10s' })
   const first = cache.getOrSet('k', () => new Promise((resolve) => clock.after(100, () => resolve('old'))))
@@ -32,12 +32,12 @@ test('likewise an early refresh', async () => {
   expect(cache.peek('k')).toBe('new')
 })
 
-test('a loader that hangs under callers without end is left alone after longestLoad', async () => {
+test('a hung loader that callers keep joining is abandoned after longestLoad', async () => {
   const clock = new ManualClock()
   await using cache = createCache({ clock, hardTimeout: '1s', longestLoad: '10s' })
   let loads = 0
   const answers: unknown[] = []
-  // There is always somebody who still waits.
+  // At every moment some caller is still waiting.
   for (let call = 0; call < 30; call++) {
     cache
       .getOrSet('k', () => (++loads === 1 ? hang() : `load ${loads}`))
@@ -52,7 +52,7 @@ test('a loader that hangs under callers without end is left alone after longestL
   expect(answers.filter((answer) => answer === 'CACHE_LOADER_TIMEOUT')).toHaveLength(20)
 })
 
-test('who is served a stand-in stays with a loader that hangs for longestLoad at most', async () => {
+test('a hung loader behind a stale answer holds up idle() for at most longestLoad', async () => {
   const clock = new ManualClock()
   await using cache = createCache({
     ...{ clock, ttl: '1s', staleIfError: '1h', softTimeout: '100ms', longestLoad: '10s' },

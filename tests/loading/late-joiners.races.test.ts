@@ -33,11 +33,11 @@ async function joined(end: (context: LoadContext) => unknown): Promise<unknown> 
   return second
 }
 
-test('L4 a value that is still right reaches nobody who joined after its tag was invalidated', async () => {
+test('L4 a caller that joins after a tag was invalidated does not get a value confirmed by notModified()', async () => {
   expect(await joined((context) => context.notModified())).toBe('new')
 })
 
-test('L4 nor does a value that is not to be cached', async () => {
+test('L4 a caller that joins after a tag was invalidated does not get a skipped value', async () => {
   const skipped = (context: LoadContext) => {
     context.addTags(['v'])
     context.skip()
@@ -46,7 +46,7 @@ test('L4 nor does a value that is not to be cached', async () => {
   expect(await joined(skipped)).toBe('new')
 })
 
-test('L4 nor does a value that no entry may replace, after another process has invalidated its tag', async () => {
+test('L4 a caller that joins after another process invalidated a tag does not get a value that cannot be stored', async () => {
   const cache = await scene.open()
   const other = await scene.open()
   await cache.backend.addToSet('k', 'a member')

@@ -11,8 +11,8 @@ const scene = useScene()
 const open = async (count: number, options = {}) =>
   Promise.all(Array.from({ length: count }, () => scene.open(options)))
 
-describe('early refresh decides when, the lease decides who', () => {
-  test('of a fleet in which each hit is due, one process loads', async () => {
+describe('early refresh in a fleet', () => {
+  test('one process loads if every hit is due', async () => {
     const caches = await open(4, { ttl: '1h', earlyRefresh: { beta: 1e9 } })
     const [first] = caches
     // Its cost is what XFetch weighs.
@@ -36,7 +36,7 @@ describe('early refresh decides when, the lease decides who', () => {
     await waitUntil(async () => (await ask()).every((value) => value === 'new'), { what: 'the new value' })
   })
 
-  test('a hit that sees the lease of another process does not ask for it', async () => {
+  test('a hit that sees the lease of another process does not try to acquire it', async () => {
     const [mine, other] = await open(2, { ttl: '1h', earlyRefresh: { beta: 1e9 } })
     await other?.getOrSet('key', async () => {
       await elapsed(20)
@@ -59,11 +59,11 @@ describe('early refresh decides when, the lease decides who', () => {
   })
 })
 
-describe('while a process loads anew, its own callers are served what is there', () => {
+describe('a process that reloads a key serves its own callers the old value', () => {
   for (const local of [{}, false] as const) {
     const where = local === false ? 'without a local tier' : 'with a local tier'
 
-    test(`stale-while-revalidate, ${where}`, async () => {
+    test(`during stale-while-revalidate, ${where}`, async () => {
       const [cache] = await open(1, { ttl: '50ms', staleWhileRevalidate: '1m', local })
       await cache?.getOrSet('key', () => 'old')
       await elapsed(80)
@@ -79,7 +79,7 @@ describe('while a process loads anew, its own callers are served what is there',
       expect(await cache?.getOrSet('key', () => 'late', { ttl: '1h' })).toMatch(/new|old/)
     })
 
-    test(`refresh(), and not beyond a delete elsewhere, ${where}`, async () => {
+    test(`during refresh(), until another process deletes the key, ${where}`, async () => {
       const [mine, other] = await open(2, { lease: '1m', local })
       await mine?.getOrSet('key', () => 'old')
       const held = heldLoader('refreshed')
@@ -95,7 +95,7 @@ describe('while a process loads anew, its own callers are served what is there',
       expect(await mine?.getOrSet('key', () => 'wrong')).toBe('new')
     })
 
-    test(`refresh(), and not beyond an invalidated tag, ${where}`, async () => {
+    test(`during refresh(), until a tag is invalidated, ${where}`, async () => {
       const [mine, other] = await open(2, { lease: '1m', local })
       const tags = ['t']
       await mine?.getOrSet('key', () => 'old', { tags })
@@ -114,7 +114,7 @@ describe('while a process loads anew, its own callers are served what is there',
 })
 
 describe('timeouts', () => {
-  test('soft: a process that waits for the load of another serves a stale value', async () => {
+  test('softTimeout: a process that waits for the load of another serves a stale value', async () => {
     const options = { ttl: '50ms', staleIfError: '1m', softTimeout: '100ms' } as const
     const [mine, other] = await open(2, options)
     await other?.getOrSet('key', () => 'old')
@@ -132,7 +132,7 @@ describe('timeouts', () => {
     await mine?.idle()
   })
 
-  test('hard: a caller does not wait for a Redis that hangs', async () => {
+  test('hardTimeout: a caller does not wait for a hung Redis', async () => {
     const [cache] = await open(1, { hardTimeout: '200ms' })
     scene.redis.pause()
     await expect(cache?.getOrSet('key', () => 1)).rejects.toMatchObject({ code: 'CACHE_LOADER_TIMEOUT' })
@@ -142,7 +142,7 @@ describe('timeouts', () => {
     })
   })
 
-  test('hard: the lease of a load that was given up is free for another process', async () => {
+  test('hardTimeout: an abandoned load releases its lease to another process', async () => {
     const [mine, other] = await open(2, { lease: '1m' })
     const hung = mine?.getOrSet('key', () => new Promise(() => {}), { hardTimeout: '100ms' })
     await expect(hung).rejects.toMatchObject({ code: 'CACHE_LOADER_TIMEOUT' })
@@ -151,8 +151,8 @@ describe('timeouts', () => {
   })
 })
 
-describe('what is said to be unchanged', () => {
-  test('is stored again, with a new time to live and the tags that it bore', async () => {
+describe('a value confirmed by notModified()', () => {
+  test('is stored again with a new time to live and its old tags', async () => {
     const [mine, other] = await open(2, { ttl: '100ms', staleIfError: '1m' })
     const load = (context: LoadContext) => {
       if (context.stale() !== undefined) context.notModified()
@@ -169,7 +169,7 @@ describe('what is said to be unchanged', () => {
     expect(await mine?.get('key')).toBeUndefined()
   })
 
-  test('is not stored where its tag is invalidated while the loader runs', async () => {
+  test('is not stored if its tag is invalidated while the loader runs', async () => {
     const [mine, other] = await open(2, { ttl: '100ms', staleIfError: '1m' })
     await mine?.getOrSet('key', () => 'old', { tags: ['t'] })
     await elapsed(150)
@@ -191,7 +191,7 @@ describe('what is said to be unchanged', () => {
   })
 })
 
-test('refresh() reaches the copies of other processes', async () => {
+test('refresh() replaces the local copies of other processes', async () => {
   const [mine, other] = await open(2)
   await mine?.getOrSet('key', () => 'old')
   await other?.getOrSet('key', () => 'never')
@@ -199,7 +199,7 @@ test('refresh() reaches the copies of other processes', async () => {
   await waitUntil(async () => (await other?.get('key')) === 'new', { what: 'the new value' })
 })
 
-test('what refresh() loads does not overtake a delete', async () => {
+test('a value loaded by refresh() is not stored over a later delete', async () => {
   const [mine, other] = await open(2)
   await mine?.getOrSet('key', () => 'old')
   const held = heldLoader('late')
@@ -212,7 +212,7 @@ test('what refresh() loads does not overtake a delete', async () => {
   expect(await mine?.getOrSet('key', () => 'new')).toBe('new')
 })
 
-test('what its source has no longer is gone for all, and what was stored since is not', async () => {
+test('refresh() that loads undefined removes the entry for all processes, but not a later write', async () => {
   const [mine, other] = await open(2)
   const gone = () => undefined as string | undefined
   await mine?.getOrSet('key', () => 'old')

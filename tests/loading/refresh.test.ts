@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { openTimed, TimedSource } from '../support/timed-source.ts'
 
 describe('refresh()', () => {
-  test('loads, however fresh what is cached, and stores it', async () => {
+  test('loads and stores a value even if a fresh one is cached', async () => {
     const { cache, clock } = openTimed()
     const source = new TimedSource(clock)
     expect(await cache.getOrSet('key', source.load)).toBe(1)
@@ -12,7 +12,7 @@ describe('refresh()', () => {
     expect(await cache.get('key')).toBe(2)
   })
 
-  test('others are served meanwhile', async () => {
+  test('other callers are served the cached value while it runs', async () => {
     const { cache, clock } = openTimed()
     const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
@@ -24,7 +24,7 @@ describe('refresh()', () => {
     expect(await refreshed).toBe(2)
   })
 
-  test('those who ask at once share a load, those who come while it runs do not', async () => {
+  test('calls of one tick share a load; a call while that load runs starts another', async () => {
     const { cache, clock } = openTimed()
     const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
@@ -39,7 +39,7 @@ describe('refresh()', () => {
     expect(await cache.get('key')).toBe(3)
   })
 
-  test('a load that had begun before is replaced', async () => {
+  test('replaces a load that began before it', async () => {
     const { cache, clock } = openTimed()
     const source = new TimedSource(clock)
     source.takesMs = 1_000
@@ -52,7 +52,7 @@ describe('refresh()', () => {
     expect(await cache.get('key')).toBe(2)
   })
 
-  test('its failure leaves what is cached', async () => {
+  test('a failed load leaves the cached value', async () => {
     const { cache, clock } = openTimed()
     const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
@@ -62,7 +62,7 @@ describe('refresh()', () => {
   })
 })
 
-describe('work in the background', () => {
+describe('background work', () => {
   const policies = { ttl: '1m', staleWhileRevalidate: '1h' } as const
 
   test('idle() waits for it', async () => {
@@ -84,7 +84,7 @@ describe('work in the background', () => {
     expect(cache.stats().underWay).toEqual({ loads: 0, background: 0 })
   })
 
-  test('shutdown() waits for it, so that what it loaded is stored', async () => {
+  test('shutdown() waits for it, so that the loaded value is stored', async () => {
     const { cache, clock, told } = openTimed(policies)
     const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
@@ -102,7 +102,7 @@ describe('work in the background', () => {
     expect(told).toEqual(['stale: revalidate'])
   })
 
-  test('but no longer than its bound, and then aborts it', async () => {
+  test('shutdown() aborts it once drain has passed', async () => {
     const { cache, clock, told } = openTimed({ ...policies, drain: '2s' })
     const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
@@ -118,7 +118,7 @@ describe('work in the background', () => {
     expect(told).toEqual(['stale: revalidate', 'refresh of key: The cache has been shut down'])
   })
 
-  test('a refresh that hangs is given up, and the next one begins', async () => {
+  test('a hung refresh is abandoned after longestLoad, and the next one begins', async () => {
     const { cache, clock, told } = openTimed({ ...policies, longestLoad: '10s' })
     await cache.getOrSet('key', () => 1)
     await clock.advance('2m')
@@ -130,7 +130,7 @@ describe('work in the background', () => {
     expect(await cache.get('key')).toBe(2)
   })
 
-  test('a process without listeners is not disturbed by what fails in the background', async () => {
+  test('a background failure does not crash a process without listeners', async () => {
     const clock = new ManualClock()
     const cache = createCache({ clock, ...policies })
     await cache.getOrSet('key', () => 1)

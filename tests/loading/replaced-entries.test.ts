@@ -1,7 +1,7 @@
 import { createCache } from 'cachewright'
 import { expect, test } from 'vitest'
 
-test('the local copy of an entry goes when a call that it does not suit replaces the entry', async () => {
+test('a call that rejects the entry for a missing tag drops the local copy', async () => {
   await using cache = createCache({ prefix: 'p:', ttl: '1h' })
   expect(await cache.getOrSet('user', () => 'old')).toBe('old')
   // The entry lacks the tag, so it is loaded anew, and the source has nothing any more.
@@ -10,7 +10,7 @@ test('the local copy of an entry goes when a call that it does not suit replaces
   expect(await cache.get('user')).toBeUndefined()
 })
 
-test('it goes also where the loader fails', async () => {
+test('a call that rejects the entry drops the local copy even if the loader fails', async () => {
   await using cache = createCache({ prefix: 'p:', ttl: '1h' })
   await cache.getOrSet('user', () => 'old')
   const failing = () => Promise.reject(new Error('the source is away'))
@@ -18,14 +18,14 @@ test('it goes also where the loader fails', async () => {
   expect(await cache.get('user')).toBeUndefined()
 })
 
-test('a write that cannot be stored leaves the value before it', async () => {
+test('a write that cannot be stored leaves the old value', async () => {
   await using cache = createCache({ prefix: 'p:', ttl: '1h' })
   await cache.getOrSet('user', () => ({ name: 'Ada' }))
   await expect(cache.set('user', undefined)).rejects.toMatchObject({ code: 'CACHE_INVALID_VALUE' })
   expect(await cache.get('user')).toEqual({ name: 'Ada' })
 })
 
-test('a counter over an entry is refused in memory too, where the entry lies decoded', async () => {
+test('a counter over an entry is refused in memory, too, even though the entry is kept decoded', async () => {
   await using cache = createCache({ prefix: 'p:', ttl: '1h' })
   await cache.getOrSet('user', () => ({ name: 'Ada' }))
   await expect(cache.backend.incr('user')).rejects.toMatchObject({ code: 'CACHE_NOT_A_COUNTER' })

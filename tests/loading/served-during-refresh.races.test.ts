@@ -12,7 +12,7 @@ function atOnce(call: Promise<unknown>): Promise<unknown> {
 }
 
 // The lease that a refresh takes is a change of the key: its push drops the copy of the process that refreshes, too.
-test('P25 who comes while this process refreshes a stale value is served it', async () => {
+test('P25 a caller gets the stale value while this process refreshes it', async () => {
   const cache = await scene.open()
   const options = { ttl: '50ms', staleWhileRevalidate: LONG } as const
   await cache.getOrSet('k', () => 'old', options)
@@ -28,7 +28,7 @@ test('P25 who comes while this process refreshes a stale value is served it', as
   expect(await cache.getOrSet('k', () => 'unused', { ...options, ttl: LONG })).toBe('new')
 })
 
-test('who comes while a fresh value is loaded early is served it', async () => {
+test('a caller during an early refresh gets the fresh value', async () => {
   const cache = await scene.open()
   const options = { ttl: LONG, earlyRefresh: { beta: 1e9 } } as const
   await cache.getOrSet('k', () => sleep(20, 'old'), options)
@@ -41,7 +41,7 @@ test('who comes while a fresh value is loaded early is served it', async () => {
   await cache.idle()
 })
 
-test('who comes during refresh() is served the value that it replaces', async () => {
+test('a caller during refresh() gets the old value', async () => {
   const cache = await scene.open()
   await cache.getOrSet('k', () => 'old')
   const refresh = heldLoader('new')
@@ -53,7 +53,7 @@ test('who comes during refresh() is served the value that it replaces', async ()
   expect(await refreshed).toBe('new')
 })
 
-test('likewise where refresh() waits for the load of another process', async () => {
+test('a caller gets the old value while refresh() waits for the load of another process', async () => {
   const [one, two] = [await scene.open(), await scene.open()]
   await one.getOrSet('k', () => 'old')
   const [first, second] = [heldLoader('first'), heldLoader('second')]
@@ -69,7 +69,7 @@ test('likewise where refresh() waits for the load of another process', async () 
   expect(await again).toBe('second')
 })
 
-test('P16 who comes after the value was invalidated is not served it, though it is being replaced', async () => {
+test('P16 a caller after an invalidation does not get the old value, even during refresh()', async () => {
   const cache = await scene.open()
   const others = await scene.open()
   await cache.getOrSet('k', () => 'old', { tags: ['t'] })
@@ -92,7 +92,7 @@ test('P16 who comes after the value was invalidated is not served it, though it 
   }
 })
 
-test('who joins a load in the very moment in which its last caller goes begins one of his own', async () => {
+test('a caller that joins a load as its last caller leaves begins its own load', async () => {
   const cache = await scene.open()
   const going = new AbortController()
   const begun = deferred()

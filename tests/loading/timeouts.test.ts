@@ -4,7 +4,7 @@ import { openTimed, TimedSource } from '../support/timed-source.ts'
 describe('soft timeout', () => {
   const policies = { staleIfError: '1h', softTimeout: '1s', hardTimeout: '5s' } as const
 
-  test('a slow load: the stale value is served, and the load goes on', async () => {
+  test('a slow load continues while its caller gets the stale value', async () => {
     const { cache, clock, told } = openTimed(policies)
     const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
@@ -22,7 +22,7 @@ describe('soft timeout', () => {
     expect(await cache.get('key')).toBe(2)
   })
 
-  test('without a stale value the caller waits', async () => {
+  test('a caller waits if there is no stale value', async () => {
     const { cache, clock } = openTimed(policies)
     const source = new TimedSource(clock)
     source.takesMs = 3_000
@@ -31,7 +31,7 @@ describe('soft timeout', () => {
     expect(await answer).toBe(1)
   })
 
-  test('a load that fails in the background is told', async () => {
+  test('a load that fails in the background emits an event', async () => {
     const { cache, clock, told } = openTimed(policies)
     const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
@@ -45,7 +45,7 @@ describe('soft timeout', () => {
     expect(told).toEqual(['stale: timeout', 'refresh of key: source away'])
   })
 
-  test('a caller that was served and then aborts does not end the load', async () => {
+  test('a caller that aborts after its stale answer does not end the load', async () => {
     const { cache, clock } = openTimed(policies)
     const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
@@ -61,7 +61,7 @@ describe('soft timeout', () => {
     expect(await cache.get('key')).toBe(2)
   })
 
-  test('what was invalidated does not stand in', async () => {
+  test('an invalidated entry is not served stale', async () => {
     const { cache, clock } = openTimed(policies)
     const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load, { tags: ['t'] })
@@ -75,7 +75,7 @@ describe('soft timeout', () => {
 })
 
 describe('hard timeout', () => {
-  test('the call rejects with a typed error that names the key, and the loader is told to stop', async () => {
+  test('the call rejects with a typed error that names the key, and the loader is aborted', async () => {
     const { cache, clock } = openTimed({ hardTimeout: '2s' })
     const source = new TimedSource(clock)
     source.takesMs = 60_000
@@ -87,7 +87,7 @@ describe('hard timeout', () => {
     expect(source.signals[0]?.aborted).toBe(true)
   })
 
-  test('the next caller begins anew, though the loader never came back', async () => {
+  test('the next caller starts a new load even if the loader never settles', async () => {
     const { cache, clock } = openTimed({ hardTimeout: '2s' })
     const hung = cache.getOrSet('key', () => new Promise<number>(() => {})).catch((error: unknown) => error)
     await clock.advance('2s')
@@ -96,7 +96,7 @@ describe('hard timeout', () => {
     expect(await cache.get('key')).toBe(7)
   })
 
-  test('what came too late is not stored over what was loaded since', async () => {
+  test('a value loaded too late does not overwrite a newer one', async () => {
     const { cache, clock } = openTimed({ hardTimeout: '2s' })
     const source = new TimedSource(clock)
     source.takesMs = 10_000
@@ -109,7 +109,7 @@ describe('hard timeout', () => {
     expect(await cache.get('key')).toBe(2)
   })
 
-  test('one who waits longer keeps the load going for itself', async () => {
+  test('a caller that waits longer keeps the load running', async () => {
     const { cache, clock } = openTimed()
     const source = new TimedSource(clock)
     source.takesMs = 3_000
@@ -121,7 +121,7 @@ describe('hard timeout', () => {
     expect(source.loads).toBe(1)
   })
 
-  test('a bound that no timer can hold is none', async () => {
+  test('a timeout too long for a timer never fires', async () => {
     const { cache } = openTimed({ hardTimeout: '365d', softTimeout: Number.POSITIVE_INFINITY })
     expect(await cache.getOrSet('key', () => 1)).toBe(1)
   })

@@ -43,7 +43,7 @@ const WAYS: readonly (readonly [string, (cache: Cache) => Promise<Basket>])[] = 
 
 for (const isolate of ['freeze', 'clone'] as const) {
   for (const serializer of ['json', 'v8', 'msgpack'] as const) {
-    test(`P10 with '${isolate}' and ${serializer} no caller changes what another one gets`, async () => {
+    test(`P10 with '${isolate}' and ${serializer} a caller cannot change the value of another caller`, async () => {
       const cache = scene.cache({ isolate, serializer })
       for (const [, ask] of WAYS) {
         const value = await ask(cache)
@@ -56,7 +56,7 @@ for (const isolate of ['freeze', 'clone'] as const) {
     })
   }
 
-  test(`P10 with '${isolate}' the callers of one flight do not share a value that can change`, async () => {
+  test(`P10 with '${isolate}' the callers of one flight do not share a mutable value`, async () => {
     const cache = scene.cache({ isolate })
     const load = () => Promise.resolve(basket())
     const values = await Promise.all(Array.from({ length: 10 }, () => cache.getOrSet('flight', load)))
@@ -65,7 +65,7 @@ for (const isolate of ['freeze', 'clone'] as const) {
     expect(await cache.get('flight')).toEqual(basket())
   })
 
-  test(`P10 with '${isolate}' what the loader returned stays its own`, async () => {
+  test(`P10 with '${isolate}' the object that the loader returned is not shared with callers`, async () => {
     const cache = scene.cache({ isolate })
     const mine = basket()
     const got = await cache.getOrSet('key', () => mine)
@@ -81,7 +81,7 @@ for (const isolate of ['freeze', 'clone'] as const) {
     expect(await cache.get('set')).toEqual(basket())
   })
 
-  test(`P10 with '${isolate}' that holds while Redis is away, too`, async () => {
+  test(`P10 with '${isolate}' callers do not share a mutable value while Redis is away`, async () => {
     const cache = scene.cache({ redis: 'redis://127.0.0.1:1', isolate })
     const mine = basket()
     const load = () => Promise.resolve(mine)
@@ -93,7 +93,7 @@ for (const isolate of ['freeze', 'clone'] as const) {
   })
 }
 
-test("P10 with 'share' callers get the same object, by their own wish", async () => {
+test("P10 with 'share' callers get the same object", async () => {
   const cache = scene.cache({ isolate: 'share' })
   const mine = basket()
   const load = () => Promise.resolve(mine)
@@ -105,7 +105,7 @@ test("P10 with 'share' callers get the same object, by their own wish", async ()
   expect(Object.isFrozen(cache.peek('key'))).toBe(false)
 })
 
-describe('P10 what cannot be frozen is cloned for each caller', () => {
+describe('P10 a value that cannot be frozen is cloned for each caller', () => {
   const rich = () => ({
     map: new Map([['a', { list: [1] }]]),
     set: new Set([1, 2]),
@@ -176,7 +176,7 @@ describe('P10 what cannot be frozen is cloned for each caller', () => {
   })
 })
 
-test('P10 plain values that another program wrote are kept apart likewise', async () => {
+test('P10 callers do not share plain values that another program wrote', async () => {
   const cache = scene.cache()
   await redis.ask('SET', 'p:key', JSON.stringify(basket()))
   const one = (await cache.get<Basket>('key')) as Basket
@@ -195,7 +195,7 @@ describe('P10 values are kept apart', () => {
     expect(String(await cache.get('bytes'))).toBe('abc')
   })
 
-  test('also those that are too large to be stored, between the callers of one flight', async () => {
+  test('the callers of one flight do not share a value that is too large to be stored', async () => {
     const cache = scene.cache({ maxValueBytes: 100 })
     const load = async () => ({ text: 'x'.repeat(200), list: [1] })
     const [one, two] = await Promise.all([cache.getOrSet('key', load), cache.getOrSet('key', load)])

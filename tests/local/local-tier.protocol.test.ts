@@ -6,10 +6,10 @@ import { waitUntil } from '../../testbed/wait-until.ts'
 import { deferred, heldLoader } from '../support/loaders.ts'
 import { useScene } from '../support/scene.ts'
 
-describe('what may enter the local tier', () => {
+describe('the local tier', () => {
   const scene = useScene()
 
-  it('L1 only a tracked read enters it, never a write: an owner hears of a change to its own fill', async () => {
+  it('L1 it keeps tracked reads and no writes, so that the owner of a fill gets pushes for it', async () => {
     const cache = await scene.open()
     await cache.set('written', 1)
     assert.equal(cache.peek('written'), undefined)
@@ -21,7 +21,7 @@ describe('what may enter the local tier', () => {
     })
   })
 
-  it('L2 a read that an own delete overtook is not kept, though another read came after it', async () => {
+  it('L2 it does not keep a read that its own delete overtook, even if another read followed', async () => {
     const cache = await scene.open()
     const other = await scene.open()
     await other.set('key', 'old')
@@ -39,7 +39,7 @@ describe('what may enter the local tier', () => {
     assert.equal(cache.peek('key'), undefined)
   })
 
-  it('L3 what is read while an own write is under way is not kept, also for writes through the backend', async () => {
+  it('L3 it does not keep a read during its own write, even if the write goes through the backend', async () => {
     const cache = await scene.open()
     const writes = [() => cache.set('key', 'new'), () => cache.backend.set('key', 'new')]
     for (const write of writes) {
@@ -57,7 +57,7 @@ describe('what may enter the local tier', () => {
     }
   })
 
-  it('L4 who comes after an acknowledged invalidation does not join a load that began before it', async () => {
+  it('L4 a caller after an acknowledged invalidation does not join a load that began before it', async () => {
     const cache = await scene.open()
     const tags = ['users']
     const invalidations: (() => Promise<unknown>)[] = [
@@ -85,7 +85,7 @@ describe('what may enter the local tier', () => {
     }
   })
 
-  it('L4 a late joiner loads anew where a tag that only the value told was invalidated before it joined', async () => {
+  it('L4 a late joiner loads anew if a tag that the loader adds was invalidated before it joined', async () => {
     const cache = await scene.open()
     const load = (value: string, gate: Promise<void>, begun: () => void) =>
       cache.getOrSet('key', async (context) => {
@@ -108,7 +108,7 @@ describe('what may enter the local tier', () => {
     assert.equal(await late, 'new')
   })
 
-  it('L5 a lost connection begins an epoch: what was kept serves only in place of an error', async () => {
+  it('L5 a lost connection begins an epoch: kept entries are served only in place of an error', async () => {
     const cache = await scene.open({ staleIfError: '1m', timeout: '200ms' })
     const failing = () => Promise.reject(new Error('the source is away'))
     await cache.getOrSet('key', () => 'kept', { tags: ['a'] })
@@ -131,7 +131,7 @@ describe('what may enter the local tier', () => {
     await assert.rejects(cache.getOrSet('key', failing, { tags: ['a'] }), /the source is away/)
   })
 
-  it('L5 L6 Redis gone: nothing is stored, and a load that ends after the outage stores nothing', async () => {
+  it('L5 L6 during an outage nothing is stored, not even by a load that ends after it', async () => {
     const cache = await scene.open({ timeout: '200ms' })
     await cache.getOrSet('warm', () => 1)
     scene.redis.pause()
@@ -146,7 +146,7 @@ describe('what may enter the local tier', () => {
     assert.equal(await scene.redis.ask('EXISTS', 'shop:key'), 0)
   })
 
-  it('L7 a plain value stays no longer than its time to live, which is asked for', async () => {
+  it('L7 a plain value is kept no longer than its TTL in Redis', async () => {
     const cache = await scene.open()
     await scene.redis.ask('SET', 'shop:plain', '"text"', 'PX', 150)
     assert.equal(await cache.get('plain'), 'text')

@@ -18,7 +18,7 @@ function keep(tier: LocalTier, key: string): void {
 }
 
 describe('a removal by pattern in the local tier', () => {
-  test('looks at no entry, however many there are, and takes effect at once', () => {
+  test('takes effect at once and visits no entry', () => {
     const tier = tierOf(Array.from({ length: 100_000 }, (_, index) => `k:${index}`))
     let compared = 0
     const matches = (storedKey: string) => {
@@ -35,7 +35,7 @@ describe('a removal by pattern in the local tier', () => {
     expect(compared).toBeLessThanOrEqual(3)
   })
 
-  test('removes what was kept before its end, and nothing that was kept after it', () => {
+  test('removes entries kept before its end, and none kept after it', () => {
     const tier = tierOf(['a'])
     const matches = () => true
     tier.removing(matches)
@@ -45,14 +45,14 @@ describe('a removal by pattern in the local tier', () => {
     expect([tier.peek('a'), tier.peek('b'), tier.peek('c')?.value]).toEqual([undefined, undefined, 'c'])
   })
 
-  test('a read that is under way when it begins is not kept', () => {
+  test('does not keep a read that is pending when it begins', () => {
     const tier = tierOf([])
     const read = tier.expect('p:a')
     tier.removing((storedKey) => storedKey === 'p:a')
     expect(tier.isExpected('p:a', read)).toBe(false)
   })
 
-  test('an entry that has missed more removals than are remembered is taken for removed', () => {
+  test('removes an entry that missed more removals than are remembered', () => {
     const tier = tierOf(['old', 'looked at'])
     for (let removal = 0; removal < 1_500; removal++) {
       tier.removing(() => false)

@@ -16,7 +16,7 @@ const expiresAt = async (key: string) =>
   performance.now() + Number(await askRedis({ port: redis.port }, 'PTTL', key))
 
 describe('P13 a local copy never outlives its Redis TTL by more than a round trip', () => {
-  test('entries of many TTLs, loaded, stored and read', async () => {
+  test('entries of many TTLs', async () => {
     const [mine, other] = [scene.cache(), scene.cache()]
     const deadlines = new Map<string, number>()
     for (let ttlMs = 60; ttlMs <= 900; ttlMs += 60) {
@@ -40,7 +40,7 @@ describe('P13 a local copy never outlives its Redis TTL by more than a round tri
     expect(wereLocal).toBeGreaterThan(100)
   })
 
-  test('plain values, whose TTL is asked for', async () => {
+  test('plain values', async () => {
     const mine = scene.cache()
     await mine.initialize()
     const deadlines = new Map<string, number>()
@@ -82,7 +82,7 @@ describe('P13 a local copy never outlives its Redis TTL by more than a round tri
   })
 })
 
-describe('P14 jumps of the local clock change nothing', () => {
+describe('P14 a jump of the local clock changes no expiry', () => {
   for (const jumpMs of [3_600_000, -3_600_000]) {
     test(`by ${jumpMs / 3_600_000} hours`, async () => {
       const now = Date.now
@@ -118,7 +118,7 @@ describe('P14 jumps of the local clock change nothing', () => {
   }
 })
 
-test('P13 a local copy ends with its TTL, also within one turn of the event loop', async () => {
+test('P13 a local copy expires with its TTL, even within one turn of the event loop', async () => {
   const cache = scene.cache()
   await cache.initialize()
   await waitUntil(

@@ -46,7 +46,7 @@ function areEqual(a: unknown, b: unknown): boolean {
 }
 
 describe('the key of arguments', () => {
-  it('is the same exactly where the arguments are deeply equal', () => {
+  it('is the same if and only if the arguments are deeply equal', () => {
     let equal = 0
     fc.assert(
       fc.property(list, list, (a, b) => {
@@ -59,7 +59,7 @@ describe('the key of arguments', () => {
     assert.ok(equal > 10, `only ${equal} pairs were equal`)
   })
 
-  it('is the same exactly where single small values are equal', () => {
+  it('is the same if and only if single small values are equal', () => {
     fc.assert(
       fc.property(leaf, leaf, (a, b) => {
         assert.equal(argumentKey([a]) === argumentKey([b]), areEqual(a, b))
@@ -77,7 +77,7 @@ describe('the key of arguments', () => {
     )
   })
 
-  it('changes where one part of one argument changes', () => {
+  it('changes if one part of one argument changes', () => {
     fc.assert(
       fc.property(fc.array(value, { minLength: 1, maxLength: 3 }), value, fc.nat(), (args, other, at) => {
         const index = at % args.length

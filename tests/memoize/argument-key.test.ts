@@ -53,26 +53,26 @@ describe('the key of arguments', () => {
     assert.equal(argumentKey(['\ud800', '\\ud800', '\u0085']), '"\\ud800","\\\\ud800","\\u0085"')
   })
 
-  it('tells a list of several arguments from one list, and none from undefined', () => {
+  it('differs between several arguments and one list, and between none and undefined', () => {
     const keys = [[], [undefined], [[]], [[undefined]], [1, 2], [[1, 2]], ['1,2'], ['1', '2'], ['1","2']].map(
       argumentKey,
     )
     assert.equal(new Set(keys).size, keys.length)
   })
 
-  it('takes all invalid dates for equal, and an object without a prototype for one that has one', () => {
+  it('is the same for all invalid dates, and for objects with and without a prototype', () => {
     assert.equal(argumentKey([new Date('no date')]), argumentKey([new Date(Number.NaN)]))
     assert.notEqual(argumentKey([new Date('no date')]), argumentKey([new Date(0)]))
     assert.equal(argumentKey([Object.assign(Object.create(null), { a: 1 })]), argumentKey([{ a: 1 }]))
   })
 
-  it('keeps an own __proto__ apart, and touches no prototype', () => {
+  it('includes an own __proto__ property, and changes no prototype', () => {
     const parsed: unknown = JSON.parse('{"__proto__":{"isAdmin":true}}')
     assert.equal(argumentKey([parsed]), '{"__proto__":{"isAdmin":true}}')
     assert.equal(({} as { isAdmin?: boolean }).isAdmin, undefined)
   })
 
-  it('tells a view by the part that it shows, not by the buffer behind it', () => {
+  it('depends on the part of a buffer that a view shows, not on the whole buffer', () => {
     const buffer = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8).buffer
     assert.equal(argumentKey([new Uint8Array(buffer, 1, 2)]), argumentKey([Uint8Array.of(2, 3)]))
     assert.equal(
@@ -81,17 +81,17 @@ describe('the key of arguments', () => {
     )
   })
 
-  it('allows an object in several places, where it is not within itself', () => {
+  it('allows an object in several places, unless it contains itself', () => {
     const shared = { a: 1 }
     assert.equal(argumentKey([[shared, shared], shared]), '[{"a":1},{"a":1}],{"a":1}')
   })
 
-  it('ignores properties that are not enumerable, be they accessors', () => {
+  it('ignores properties that are not enumerable, even accessors', () => {
     const record = Object.defineProperty({ a: 1 }, 'hidden', { get: () => assert.fail('it was read') })
     assert.equal(argumentKey([record]), '{"a":1}')
   })
 
-  it('is a hash where the text would be longer than 200 characters, which no short text can be', () => {
+  it('is a hash if the text is longer than 200 characters, and no short text equals a hash', () => {
     assert.equal(argumentKey(['x'.repeat(198)]), `"${'x'.repeat(198)}"`)
     const long = argumentKey(['x'.repeat(199)])
     assert.match(long, /^sha256:[\w-]{43}$/)
@@ -105,7 +105,7 @@ describe('the key of arguments', () => {
     )
   })
 
-  it('stays as it is from process to process, and from release to release', () => {
+  it('is the same in every process and every release', () => {
     assert.equal(
       argumentKey([{ b: [1, 'é', 2n], a: new Set(['y', 'x']) }, 'x'.repeat(300)]),
       'sha256:1FGQiRr2wDdxyvMw8UxyqKqOaJpkiQkpWOWAaOYZcH8',
@@ -217,7 +217,7 @@ describe('no key is made', () => {
     })
   })
 
-  it('but a hundred objects may stand in each other', () => {
+  it('a hundred nested objects are allowed', () => {
     assert.match(argumentKey([nested(100)]), /^sha256:/)
   })
 })

@@ -114,7 +114,7 @@ beforeAll(async () => {
 })
 
 describe('a method with @cached', () => {
-  it('is called once for equal arguments, whichever the instance', async () => {
+  it('is called once for equal arguments, on any instance', async () => {
     const cache = new MapCache()
     const { Shop } = fixture.createShops(cached, cache)
     const north = new Shop('north', cache)
@@ -127,7 +127,7 @@ describe('a method with @cached', () => {
     assert.deepEqual(cache.seenOptions[0], { ttl: 60 })
   })
 
-  it('has a key that tells instances apart, where `key` makes one of its `this`', async () => {
+  it('has a key per instance if `key` uses `this`', async () => {
     const cache = new MapCache()
     const { Shop } = fixture.createShops(cached, cache)
     assert.equal(await new Shop('north', cache).findOwn('1', () => {}), 'north/1')
@@ -159,7 +159,7 @@ describe('a method with @cached', () => {
     )
   })
 
-  it('has entries for each class that inherits it', async () => {
+  it('has separate entries for each class that inherits it', async () => {
     const cache = new MapCache()
     const { Shop, Branch } = fixture.createShops(cached, cache)
     await new Shop('north', cache).find('1')
@@ -167,7 +167,7 @@ describe('a method with @cached', () => {
     assert.deepEqual([...cache.entries.keys()], ['Shop.find("1")', 'Branch.find("1")'])
   })
 
-  it('that overrides another and calls it is refused rather than made to wait for itself', async () => {
+  it('that overrides another one and calls it is refused, since it would wait for itself', async () => {
     const cache = new MapCache()
     const { Kiosk, Stall } = fixture.createShops(cached, cache)
     await assert.rejects(new Kiosk('north', cache).find('1'), {
@@ -201,7 +201,7 @@ describe('a method with @cached', () => {
     assert.deepEqual([find.name, find.length], ['find', 1])
   })
 
-  it('rejects where it is called without its object, or with an argument that no key can be made of', async () => {
+  it('rejects if called without its object, or with an argument that cannot be part of a key', async () => {
     const cache = new MapCache()
     const { Shop } = fixture.createShops(cached, cache)
     const shop = new Shop('north', cache)

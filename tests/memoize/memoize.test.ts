@@ -40,7 +40,7 @@ function counting() {
 }
 
 describe('a wrapped function', () => {
-  it('is called once for equal arguments, and once for each that differs', async () => {
+  it('is called once for each distinct list of arguments', async () => {
     const cache = new MapCache()
     const { calls, double } = counting()
     const cached = memoize(cache, cache.names, double)
@@ -50,7 +50,7 @@ describe('a wrapped function', () => {
     assert.deepEqual(cache.keys, ['double(2)', 'double(3)'])
   })
 
-  it('may return its result itself, and then is a promise all the same', async () => {
+  it('may be synchronous, and still returns a promise', async () => {
     const cache = new MapCache()
     const cached = memoize(cache, cache.names, function shout(word: string) {
       return word.toUpperCase()
@@ -59,7 +59,7 @@ describe('a wrapped function', () => {
     assert.equal(await answer, 'A')
   })
 
-  it('rejects as the function does, and keeps no failure', async () => {
+  it('rejects with the error of the function, and caches no failure', async () => {
     const cache = new MapCache()
     let attempts = 0
     const cached = memoize(cache, cache.names, function flaky() {
@@ -71,7 +71,7 @@ describe('a wrapped function', () => {
     assert.equal(await cached(), 2)
   })
 
-  it('hands the options of an entry on to the cache, and keeps the others to itself', async () => {
+  it('passes entry options on to the cache, and no others', async () => {
     const cache = new MapCache()
     const { double } = counting()
     await memoize(cache, cache.names, double, { ttl: 60, tags: ['n'], name: 'twice', key: String })(1)
@@ -79,7 +79,7 @@ describe('a wrapped function', () => {
     assert.deepEqual(cache.seenOptions, [{ ttl: 60, tags: ['n'] }, {}])
   })
 
-  it('is not changed by a later change of the options', async () => {
+  it('ignores later changes of its options object', async () => {
     const cache = new MapCache()
     const { double } = counting()
     const options: { ttl: number; name: string } = { ttl: 60, name: 'twice' }
@@ -91,7 +91,7 @@ describe('a wrapped function', () => {
     assert.deepEqual(cache.keys, ['twice(1)'])
   })
 
-  it('hands `this` on, and does not make it part of the key', async () => {
+  it('passes `this` on, and leaves it out of the key', async () => {
     const cache = new MapCache()
     const greeter = {
       greeting: 'Hello',
@@ -112,7 +112,7 @@ describe('a wrapped function', () => {
 })
 
 describe('the key of a call', () => {
-  it('is known without a call', async () => {
+  it('is available without a call', async () => {
     const cache = new MapCache()
     const { calls, double } = counting()
     const cached = memoize(cache, cache.names, double)
@@ -122,7 +122,7 @@ describe('the key of a call', () => {
     assert.deepEqual(calls, [2])
   })
 
-  it('is made by `key`, of the arguments, where it is given', async () => {
+  it('comes from the `key` option, if given', async () => {
     const cache = new MapCache()
     const findUser = async (user: { readonly id: number }, _trace: () => void) => `user ${user.id}`
     const cached = memoize(cache, cache.names, findUser, { key: (user) => `u${user.id}` })
@@ -130,7 +130,7 @@ describe('the key of a call', () => {
     assert.deepEqual(cache.keys, ['findUser(u7)'])
   })
 
-  it('lets a call be forgotten', async () => {
+  it('can be used to delete the result of a call', async () => {
     const cache = new MapCache()
     const { calls, double } = counting()
     const cached = memoize(cache, cache.names, double)
@@ -141,7 +141,7 @@ describe('the key of a call', () => {
     assert.deepEqual(calls, [2, 3, 2])
   })
 
-  it('cannot be made of a function: the call rejects and calls nothing', async () => {
+  it('cannot include a function: the call rejects and calls nothing', async () => {
     const cache = new MapCache()
     let calls = 0
     const cached = memoize(cache, cache.names, function each(_: () => void) {
@@ -160,7 +160,7 @@ describe('the key of a call', () => {
     assert.equal(calls, 0)
   })
 
-  it.each([undefined, null, 7, { id: 7 }])('is not %s, where `key` returns that', async (text) => {
+  it.each([undefined, null, 7, { id: 7 }])('must not be %s', async (text) => {
     const cache = new MapCache()
     const cached = memoize(cache, cache.names, counting().double, { key: () => text as unknown as string })
     await assert.rejects(cached(1), { code: 'CACHE_INVALID_KEY', message: /`key` function of double/ })
@@ -171,7 +171,7 @@ describe('the key of a call', () => {
 describe('the name of a function', () => {
   const refused = { name: 'CacheError', code: 'CACHE_INVALID_OPTIONS' }
 
-  it('is needed', () => {
+  it('is required', () => {
     const cache = new MapCache()
     assert.throws(() => memoize(cache, cache.names, async () => 1), {
       ...refused,
@@ -199,12 +199,12 @@ describe('the name of a function', () => {
     for (const cache of [new MapCache(), new MapCache()]) memoize(cache, cache.names, counting().double)
   })
 
-  it('cannot run into the arguments, where a `key` function would make two calls look the same', () => {
+  it('is delimited from the arguments, so that a `key` function cannot make two calls collide', () => {
     const cache = new MapCache()
     assert.throws(() => memoize(cache, cache.names, counting().double, { name: 'f(1)' }), refused)
   })
 
-  it('and the key function are checked where types are not', () => {
+  it('and the key function are checked at run time', () => {
     const cache = new MapCache()
     for (const options of [{ name: 7 }, { name: null }, { key: 'id' }, { key: null }]) {
       assert.throws(() => memoize(cache, cache.names, counting().double, options as object), refused)

@@ -16,14 +16,14 @@ function finding(answer: string): () => Promise<string> {
 }
 
 describe('names in the namespaces of a cache', () => {
-  it('two functions of one name cannot share the keys of a namespace that is asked for twice', async () => {
+  it('two functions of one name are refused in a namespace, even if it is asked for twice', async () => {
     const cache = createCache()
     const first = cache.namespace('a').wrap(finding('first'))
     assert.throws(() => cache.namespace('a').wrap(finding('second')), refused)
     assert.equal(await first(), 'first')
   })
 
-  it('the same function may be wrapped again, through a namespace that is asked for again', async () => {
+  it('the same function may be wrapped again, even if the namespace is asked for again', async () => {
     const cache = createCache()
     const find = finding('found')
     await cache.namespace('a').wrap(find)()
@@ -31,7 +31,7 @@ describe('names in the namespaces of a cache', () => {
     assert.equal(cache.stats().total.loads, 1)
   })
 
-  it('functions of one name in different namespaces, and in another cache, answer for themselves', async () => {
+  it('functions of one name in different namespaces or caches have separate results', async () => {
     const cache = createCache()
     const spaces = [cache, cache.namespace('a'), cache.namespace('b'), cache.namespace('a').namespace('a')]
     const wrapped = spaces.map((space, index) => space.wrap(finding(`${index}`)))
@@ -39,14 +39,14 @@ describe('names in the namespaces of a cache', () => {
     createCache().wrap(finding('another'))
   })
 
-  it('functions whose keys are the same by another path are refused as well', () => {
+  it('functions whose keys collide along different paths are refused', () => {
     const cache = createCache()
     cache.namespace('a').namespace('b').wrap(finding('first'))
     assert.throws(() => cache.namespace('a:b').wrap(finding('second')), refused)
     assert.throws(() => cache.wrap(finding('third'), { name: 'a:b:find' }), refused)
   })
 
-  it('a collection is made once in a namespace, however often that is asked for', () => {
+  it('a collection is made once in a namespace, even if the namespace is asked for again', () => {
     const cache = createCache()
     const options = { name: 'users', schema, load: async () => 1 }
     cache.namespace('a').collection(options)
@@ -56,7 +56,7 @@ describe('names in the namespaces of a cache', () => {
     cache.collection(options)
   })
 
-  it('two classes of one name cannot share the keys of a namespace that is asked for at each call', async () => {
+  it('two classes of one name are refused in a namespace, even if it is asked for at each call', async () => {
     const cache = createCache()
     // The decorator is called by hand, as the syntax would call it.
     const decorate = cached<{ readonly cache: Cache }>((self) => self.cache.namespace('a'))

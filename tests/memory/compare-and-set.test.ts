@@ -4,7 +4,7 @@ import { RAW } from '../../src/backend/seams/read-outcome.ts'
 import { SYSTEM_CLOCK } from '../../src/foundation/clock.ts'
 import { MemoryStore } from '../../src/memory/memory-store.ts'
 
-it('in memory, as in Redis, bytes replace what is expected and nothing else', async () => {
+it('the memory backend, like Redis, replaces bytes only if they are the expected ones', async () => {
   const store = new MemoryStore({ maxEntries: 10, maxBytes: 10_000 }, SYSTEM_CLOCK)
   const [one, two, three] = ['one', 'two', 'three'].map((text) => Buffer.from(text)) as [
     Buffer,

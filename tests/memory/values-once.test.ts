@@ -24,7 +24,7 @@ function open(options: Parameters<typeof createCache>[0] = {}): { cache: Cache; 
 }
 
 describe('a cache in memory alone keeps a value once', () => {
-  test('beside the decoded values there are no encoded ones', async () => {
+  test('decoded values have no encoded copies', async () => {
     const { cache } = open()
     const before = bufferBytes()
     const text = 'x'.repeat(20_000)
@@ -34,7 +34,7 @@ describe('a cache in memory alone keeps a value once', () => {
     expect(await cache.get('key:7')).toEqual({ id: 7, text: `${text}7` })
   })
 
-  test('a value that has expired is still served while a new one is loaded, and where the loader fails', async () => {
+  test('an expired value is served stale during a reload and after a failed load', async () => {
     const { cache, clock } = open({ staleWhileRevalidate: '10s', staleIfError: '1h' })
     await cache.getOrSet('key', () => ({ name: 'old' }), { tags: ['t'] })
     await clock.advance('61s')
@@ -49,7 +49,7 @@ describe('a cache in memory alone keeps a value once', () => {
     )
   })
 
-  test('plain reads, tags, removals and explanations see it as before', async () => {
+  test('get, tags, removals and explain() work on decoded values', async () => {
     const { cache } = open()
     await cache.getOrSet('key', () => ({ when: [1, 2] }), { tags: ['t'] })
     expect(await cache.backend.get('key')).toEqual({ when: [1, 2] })
@@ -71,7 +71,7 @@ describe('a cache in memory alone keeps a value once', () => {
     expect(await ask('a')).toBe(5)
   })
 
-  test('what is only written lies encoded until it is read', async () => {
+  test('a written value stays encoded until it is read', async () => {
     const { cache } = open()
     await cache.set('key', { name: 'Ada' })
     expect(cache.peek('key')).toBeUndefined()

@@ -24,7 +24,7 @@ function open(options: CreateCacheOptions = {}) {
 }
 
 describe('shadow verification', () => {
-  test('a hit that its source would give again is fresh', async () => {
+  test('a hit equal to the value of the source is fresh', async () => {
     const { cache, clock, told } = open()
     const load = () => ({ at: 1, list: [1, null, 'x'] })
     await cache.getOrSet('key', load)
@@ -33,7 +33,7 @@ describe('shadow verification', () => {
     expect(told).toEqual([{ key: 'key', verdict: 'fresh', verified: 1, stale: 0, staleRate: 0 }])
   })
 
-  test('one that nobody invalidated is stale, after the grace; the rate is measured', async () => {
+  test('a hit that differs from the source is stale after the grace, and counts in the stale rate', async () => {
     const { cache, clock, told } = open()
     let value = 1
     const ask = () => cache.getOrSet('key', () => value)
@@ -50,7 +50,7 @@ describe('shadow verification', () => {
     expect(await cache.get('key')).toBe(1)
   })
 
-  test('one whose invalidation was on its way counts for nothing', async () => {
+  test('a hit that is invalidated within the grace is overtaken and not counted', async () => {
     const { cache, clock, told } = open()
     let value = 1
     const ask = () => cache.getOrSet('key', () => value)
@@ -63,7 +63,7 @@ describe('shadow verification', () => {
     expect(told).toEqual([{ key: 'key', verdict: 'overtaken', verified: 0, stale: 0, staleRate: 0 }])
   })
 
-  test('a hit in Redis is verified, too', async () => {
+  test('a hit in the shared tier is verified, too', async () => {
     const { cache, clock, told } = open({ local: false })
     await cache.getOrSet('key', () => 1)
     await cache.getOrSet('key', () => 1)
@@ -71,7 +71,7 @@ describe('shadow verification', () => {
     expect(told.map(({ verdict }) => verdict)).toEqual(['fresh'])
   })
 
-  test('what is gone at its source is stale', async () => {
+  test('a hit that is gone at the source is stale', async () => {
     const { cache, clock, told } = open()
     await cache.getOrSet<number | undefined>('key', () => 1)
     await cache.getOrSet<number | undefined>('key', () => undefined)
@@ -96,7 +96,7 @@ describe('shadow verification', () => {
     },
   )
 
-  test('a loader that fails is told, and disturbs nobody', async () => {
+  test('a failed loader emits an event, and the caller still gets its hit', async () => {
     const { cache, clock, failed, told } = open()
     await cache.getOrSet('key', () => 1)
     expect(await cache.getOrSet('key', () => Promise.reject(new Error('source away')))).toBe(1)
@@ -105,7 +105,7 @@ describe('shadow verification', () => {
     expect(failed).toEqual([{ task: 'verify', key: 'key', error: new Error('source away') }])
   })
 
-  test('at most eight go on at a time', async () => {
+  test('at most eight verifications run at a time', async () => {
     const { cache, clock } = open()
     let loads = 0
     const keys = Array.from({ length: 100 }, (_, index) => `key${index}`)
@@ -122,7 +122,7 @@ describe('shadow verification', () => {
     expect(loads).toBe(8)
   })
 
-  test('without it no hit calls the loader', async () => {
+  test('no hit calls the loader if verification is off', async () => {
     const { cache, clock, told } = open({ verify: false })
     await cache.getOrSet('key', () => 1)
     for (let call = 0; call < 100; call++)
@@ -133,7 +133,7 @@ describe('shadow verification', () => {
 })
 
 describe('a sample', () => {
-  test.each([0.001, 0.01, 0.1, 0.5, 1])('takes %d of all there is', (part) => {
+  test.each([0.001, 0.01, 0.1, 0.5, 1])('takes %d of all items', (part) => {
     const draws = 400_000
     const sampler = new Sampler(part, Math.random)
     let taken = 0
@@ -142,7 +142,7 @@ describe('a sample', () => {
     expect(Math.abs(taken - draws * part)).toBeLessThanOrEqual(tolerance)
   })
 
-  test('of nothing takes none', () => {
+  test('of size 0 takes nothing', () => {
     const sampler = new Sampler(0, () => 0)
     for (let draw = 0; draw < 1_000; draw++) expect(sampler.takes()).toBe(false)
   })

@@ -19,7 +19,7 @@ describe('stats()', () => {
     return { cache, clock, other, redis }
   }
 
-  test('counts each call once, as what answered it', async () => {
+  test('counts each call once, by the tier that answered it', async () => {
     const { cache, clock, other } = open()
     const load = () => 1
     await other.getOrSet('shared', load)
@@ -45,7 +45,7 @@ describe('stats()', () => {
     })
   })
 
-  test('namespaces are counted with the cache that they belong to', async () => {
+  test('counts calls on a namespace with its cache', async () => {
     const { cache } = open()
     const space = cache.namespace('space')
     await space.getOrSet('key', () => 1)
@@ -54,7 +54,7 @@ describe('stats()', () => {
     expect(space.stats()).toEqual(cache.stats())
   })
 
-  test('tells what loads cost, what was written, what was evicted, and what is kept', async () => {
+  test('reports load cost, writes, evictions and kept entries', async () => {
     const { cache, clock } = open()
     const loading = cache.getOrSet('slow', async () => {
       await new Promise<void>((resolve) => void clock.after(1_500, resolve))
@@ -73,7 +73,7 @@ describe('stats()', () => {
     expect(cache.stats().total.evictions).toBe(3)
   })
 
-  test('tells how it stands with Redis', async () => {
+  test('reports the state of Redis', async () => {
     const { cache, clock, redis } = open()
     await cache.getOrSet('key', () => 1)
     expect(cache.stats()).toMatchObject({ coherence: 'tracking', circuit: 'closed', undelivered: 0 })
@@ -92,7 +92,7 @@ describe('stats()', () => {
 })
 
 describe('the last minute', () => {
-  test('forgets what is older, to the second', () => {
+  test('drops older calls, to the second', () => {
     const counts = new Metrics()
     counts.add('loads', 1, 0)
     for (let second = 0; second < 120; second++) counts.localHit(second * 1_000 + 500)
@@ -105,14 +105,14 @@ describe('the last minute', () => {
     expect(counts.lastMinute(400_000).localHits).toBe(0)
   })
 
-  test('a burst is one second of it, however much it holds', () => {
+  test('counts a burst of any size in its own second', () => {
     const counts = new Metrics()
     for (let hit = 0; hit < 100_000; hit++) counts.localHit(hit / 100)
     expect(counts.lastMinute(1_000).localHits).toBe(100_000)
     expect(counts.lastMinute(60_900).localHits).toBe(0)
   })
 
-  test('seldom calls are told, too', () => {
+  test('counts infrequent calls, too', () => {
     const counts = new Metrics()
     counts.add('misses', 1, 0)
     counts.add('misses', 1, 30_000)

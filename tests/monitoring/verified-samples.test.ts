@@ -34,7 +34,7 @@ test.for(
   })
 })
 
-test('verifications that hang make room for others, and idle() resolves', async () => {
+test('hung verifications make room for others, and idle() resolves', async () => {
   const clock = new ManualClock()
   await using cache = createCache({ clock, ttl: '1h', longestLoad: '10s', verify: { sample: 1 } })
   const errors: unknown[] = []
@@ -57,7 +57,7 @@ test('verifications that hang make room for others, and idle() resolves', async 
   expect(cache.stats().verification.verified).toBe(1)
 })
 
-test('a grace that is under way when the cache is closed leaves nothing behind', async () => {
+test('a cache that is closed during a grace leaves no timer', async () => {
   const clock = new ManualClock()
   const cache = createCache({ clock, ttl: '9h', drain: '5s', verify: { sample: 1, grace: '1h' } })
   const errors: unknown[] = []
@@ -73,7 +73,7 @@ test('a grace that is under way when the cache is closed leaves nothing behind',
   expect(errors).toEqual([])
 })
 
-test('a sample as small as can be verifies next to nothing', async () => {
+test('the smallest possible sample verifies almost nothing', async () => {
   await using cache = createCache({ verify: { sample: Number.MIN_VALUE } })
   const load = vi.fn(() => 1)
   for (let call = 0; call < 100; call++) await cache.getOrSet('k', load)

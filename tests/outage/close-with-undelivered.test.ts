@@ -2,7 +2,7 @@ import { createCache } from 'cachewright'
 import { ManualClock, SimulatedRedis } from 'cachewright/testing'
 import { expect, test } from 'vitest'
 
-test('a cache that is closed while an invalidation waits for Redis leaves no timer behind', async () => {
+test('a cache that is closed with an undelivered invalidation leaves no timer', async () => {
   const clock = new ManualClock()
   const redis = new SimulatedRedis({ clock })
   const cache = createCache({ clock, backend: redis.backend({ prefix: 'p:' }) })

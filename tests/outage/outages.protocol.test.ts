@@ -10,7 +10,7 @@ import { useScene } from '../support/scene.ts'
 describe('outages', () => {
   const scene = useScene()
 
-  it('O1 what was not delivered is delivered before Redis serves a read: keys, tags, clear and patterns', async () => {
+  it('O1 undelivered invalidations are delivered before Redis serves a read: keys, tags, clear and patterns', async () => {
     const writer = await scene.open({ local: false })
     const cache = await scene.open({ timeout: '150ms' })
     const undelivered: readonly [string, () => Promise<unknown>][] = [
@@ -35,7 +35,7 @@ describe('outages', () => {
     }
   })
 
-  it('O1 past a bound everything is invalidated instead, and operations of the backend are never repeated', async () => {
+  it('O1 beyond a bound the cache invalidates everything instead, and never repeats backend operations', async () => {
     const cache = await scene.open({ timeout: '100ms' })
     await cache.set('untouched', 'old')
     await cache.backend.incr('counter')
@@ -50,7 +50,7 @@ describe('outages', () => {
     assert.ok(Number(await cache.backend.get('counter')) <= 2)
   })
 
-  it('without Redis a tag that only the value tells does not keep anybody loading', async () => {
+  it('callers share a load without Redis, even if the loader adds a tag', async () => {
     await using cache = createCache({ redis: 'redis://127.0.0.1:1' })
     let loads = 0
     const ask = () =>
@@ -62,7 +62,7 @@ describe('outages', () => {
     assert.deepEqual(await Promise.all([ask(), ask(), ask()]), [2, 2, 2])
   })
 
-  it('O2 a quiet process hears that slots have moved', async () => {
+  it('O2 an idle process emits an epoch when slots move', async () => {
     const cluster = await startCluster({ replicasPerMaster: 0 })
     const nodes = cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
     await using cache = createCache({ redis: { cluster: { nodes } }, prefix: 'shop:' })
@@ -85,7 +85,7 @@ describe('outages', () => {
 describe('without tracking', () => {
   const scene = useScene()
 
-  it('F1 caches tell one another on a bus; what other programs write is bounded by the time to live', async () => {
+  it('F1 caches announce their changes to one another on a bus', async () => {
     const clients = [new Redis(scene.redis.url), new Redis(scene.redis.url)] as const
     const [one, two] = await Promise.all(
       clients.map(async (client) => {
@@ -124,7 +124,7 @@ describe('without tracking', () => {
     }
   })
 
-  it('F2 a server whose pushes may come inside another reply is not tracked', () => {
+  it('F2 a server whose pushes can arrive inside another reply is not tracked', () => {
     const greeting = { clientId: 1, runId: 'a' }
     for (const version of ['6.2.14', '7.0.0', '7.0.4', '5.0'])
       assert.ok(!isTrackable({ ...greeting, version }), version)

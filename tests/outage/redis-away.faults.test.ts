@@ -26,7 +26,7 @@ interface Fault {
   readonly end: () => Promise<unknown>
   /** Whether writes are acknowledged all the same. */
   readonly isWritable?: boolean
-  /** Whether Redis says nothing, so that the circuit opens. */
+  /** Whether Redis does not reply, so that the circuit opens. */
   readonly isSilent?: boolean
 }
 
@@ -104,7 +104,7 @@ async function expectOneLoad(cache: Cache, key: string): Promise<void> {
 }
 
 describe.each(FAULTS)('P38 Redis is $name', ({ begin, end, isSilent, isWritable, name }) => {
-  test('P37 every call settles, no getOrSet fails, nothing old is served, and hits return', async () => {
+  test('P37 every call settles, no getOrSet fails, no old value is served, and hits return', async () => {
     const cache = scene.cache({ redis: redis.url })
     const source = new Source('old')
     for (const key of ['deleted', 'tagged', 'kept']) {
@@ -161,7 +161,7 @@ describe.each(FAULTS)('P38 Redis is $name', ({ begin, end, isSilent, isWritable,
 })
 
 describe('P38 Redis is not there at the start', () => {
-  test('getOrSet loads at once, and hits begin when it comes', async () => {
+  test('getOrSet loads at once, and hits begin when Redis starts', async () => {
     const port = await freePort()
     const cache = scene.cache({ redis: `redis://127.0.0.1:${port}` })
     await expectOneLoad(cache, 'one')
@@ -177,7 +177,7 @@ describe('P38 Redis is not there at the start', () => {
     expect(hitMs).toBeLessThan(FIRST_HIT_WITHIN_MS)
   })
 
-  test('or accepts and says nothing', async () => {
+  test('getOrSet loads if Redis accepts connections and never replies', async () => {
     const proxy = await scene.proxy({ port: redis.port })
     proxy.goSilent()
     const cache = scene.cache({ redis: proxy.url, connectTimeout: '300ms' })
@@ -189,7 +189,7 @@ describe('P38 Redis is not there at the start', () => {
     expect(hitMs).toBeLessThan(FIRST_HIT_WITHIN_MS)
   })
 
-  test('or wants another password', async () => {
+  test('getOrSet loads if Redis wants another password', async () => {
     await redis.ask('CONFIG', 'SET', 'requirepass', 'secret')
     const cache = scene.cache({ redis: redis.url })
     await expectOneLoad(cache, 'one')
@@ -201,7 +201,7 @@ describe('P38 Redis is not there at the start', () => {
 })
 
 describe('P37 the circuit', () => {
-  test('opens in an outage, is told and seen, and then nobody waits for the timeout', async () => {
+  test('opens in an outage and emits an event, and then no call waits for the timeout', async () => {
     const cache = scene.cache({ redis: redis.url, timeout: '200ms' })
     const states: string[] = []
     cache.on('circuit', ({ state }) => states.push(state))
@@ -226,14 +226,14 @@ describe('P37 the circuit', () => {
     expect(states.slice(-2)).toEqual(['half-open', 'closed'])
   })
 
-  test('stays closed where Redis answers, be it with errors', async () => {
+  test('stays closed if Redis answers, even with errors', async () => {
     const cache = scene.cache({ redis: redis.url })
     await redis.ask('SADD', 'p:set', 'x')
     for (let call = 0; call < 20; call++) await cache.getOrSet('set', () => call)
     expect(cache.circuit).toBe('closed')
   })
 
-  test("errors: 'throw' rejects typed, and getOrSet loads all the same", async () => {
+  test("errors: 'throw' rejects with typed errors, and getOrSet still loads", async () => {
     const cache = scene.cache({ redis: redis.url, errors: 'throw' })
     await warmed(cache, 'any')
     await redis.kill()
@@ -248,7 +248,7 @@ describe('P37 the circuit', () => {
   })
 })
 
-test('P38 a value that is too large goes to who loads it, though Redis is away', async () => {
+test('P38 a caller gets a value that is too large to be stored while Redis is away', async () => {
   const cache = scene.cache({ redis: 'redis://127.0.0.1:1', maxValueBytes: 100 })
   expect(await cache.getOrSet('key', () => 'x'.repeat(200))).toHaveLength(200)
 })

@@ -20,7 +20,7 @@ function open(options: CreateCacheOptions = {}) {
 const failing = () => Promise.reject(new Error('the source is away'))
 
 describe("with coherence 'ttl'", () => {
-  test('staleIfError serves what this process holds when Redis and the source are away', async () => {
+  test('staleIfError serves a local copy when Redis and the source are away', async () => {
     const { clock, mine, redis } = open({ ttl: '10s', staleIfError: '10m' })
     await clock.advance('1s')
     await mine.getOrSet('key', () => 'kept', { tags: ['t'] })
@@ -30,7 +30,7 @@ describe("with coherence 'ttl'", () => {
     expect(await mine.getOrSet('key', failing, { tags: ['t'] })).toBe('kept')
   })
 
-  test('staleIfError serves nothing whose tag this process has invalidated meanwhile', async () => {
+  test('staleIfError serves no entry whose tag this process has invalidated', async () => {
     const { clock, mine, redis } = open({ ttl: '10s', staleIfError: '10m' })
     await clock.advance('1s')
     await mine.getOrSet('key', () => 'kept', { tags: ['t'] })
@@ -40,7 +40,7 @@ describe("with coherence 'ttl'", () => {
     await expect(mine.getOrSet('key', failing, { tags: ['t'] })).rejects.toThrow('the source is away')
   })
 
-  test('a tag that another process invalidated is believed for local.ttl, on a clock that begins at 0 as well', async () => {
+  test('a tag invalidated by another process stays valid here for local.ttl, even if the clock begins at 0', async () => {
     const { clock, mine, other } = open({ ttl: '1h', local: { ttl: '1s' } })
     let loads = 0
     const ask = () => mine.getOrSet('key', () => ++loads, { tags: ['t'] })
@@ -50,7 +50,7 @@ describe("with coherence 'ttl'", () => {
     expect(await ask()).toBe(2)
   })
 
-  test('a copy that is read late is served no longer than the generation that it was judged by', async () => {
+  test('a copy that is read late expires with the generation that it was checked against', async () => {
     const { clock, mine, other } = open({ ttl: '1h', local: { ttl: '1s' } })
     await mine.getOrSet('first', () => 1, { tags: ['t'] })
     await other.getOrSet('second', () => 1, { tags: ['t'] })

@@ -59,9 +59,9 @@ async function expectDelivered(redis: Standalone, cache: Cache, gone: readonly s
 }
 
 describe.each(INVALIDATIONS)(
-  'P39 a $name that answered false is delivered before anything is read',
+  'P39 a $name that answered false is delivered before any read',
   ({ gone, run }) => {
-    test('where Redis was killed, and comes back with what it had on disk', async () => {
+    test('after Redis was killed and restarted from disk', async () => {
       const redis = await scene.server({ args: DURABLE })
       const cache = scene.cache({ redis: redis.url })
       await filled(redis, cache)
@@ -74,7 +74,7 @@ describe.each(INVALIDATIONS)(
       if (!gone.includes('kept')) expect(await cache.get('kept')).toBe('kept')
     })
 
-    test('where Redis was stopped, and goes on', async () => {
+    test('after Redis was paused and resumed', async () => {
       const redis = await scene.server()
       const cache = scene.cache({ redis: redis.url, timeout: '100ms' })
       await filled(redis, cache)
@@ -86,8 +86,8 @@ describe.each(INVALIDATIONS)(
   },
 )
 
-describe('P39 memory is bounded through an outage', () => {
-  test('100,000 deletes are remembered as one, and everything older is invalid afterwards', async () => {
+describe('P39 memory is bounded during an outage', () => {
+  test('100,000 deletes are remembered as one, which invalidates every older entry', async () => {
     const redis = await scene.server({ args: DURABLE })
     const cache = scene.cache({ redis: redis.url })
     await filled(redis, cache)
@@ -110,7 +110,7 @@ describe('P39 memory is bounded through an outage', () => {
     expect(await cache.get('kept')).toBe('again')
   }, 120_000)
 
-  test('tags likewise, and loads leave nothing behind', async () => {
+  test('tag invalidations are remembered as one, and loads retain no memory', async () => {
     const redis = await scene.server({ args: DURABLE })
     const cache = scene.cache({ redis: redis.url })
     await filled(redis, cache)
@@ -127,7 +127,7 @@ describe('P39 memory is bounded through an outage', () => {
   }, 120_000)
 })
 
-describe('P39 a server that forgets what it had acknowledged', () => {
+describe('P39 a server that forgets acknowledged invalidations', () => {
   async function forgetful(onRestart: 'replay' | 'bump'): Promise<readonly [Standalone, Cache]> {
     const redis = await scene.server()
     const cache = scene.cache({ redis: redis.url, onRestart })
@@ -142,7 +142,7 @@ describe('P39 a server that forgets what it had acknowledged', () => {
     return [redis, cache]
   }
 
-  test("'replay' delivers the latest invalidations again, and nothing else is lost", async () => {
+  test("'replay' delivers the latest invalidations again, and removes no other entry", async () => {
     const [redis, cache] = await forgetful('replay')
     await expectDelivered(redis, cache, ['key', 'tagged', 'space:key'])
     await waitUntil(async () => (await cache.get('kept')) === 'kept', { what: 'what was not touched' })
@@ -153,7 +153,7 @@ describe('P39 a server that forgets what it had acknowledged', () => {
     await expectDelivered(redis, cache, ['key', 'tagged', 'space:key', 'kept'])
   })
 
-  test('a connection that is lost without a restart replays nothing', async () => {
+  test('a connection lost without a restart replays nothing', async () => {
     const redis = await scene.server()
     const cache = scene.cache({ redis: redis.url, onRestart: 'bump' })
     await filled(redis, cache)
@@ -175,8 +175,8 @@ function heapBytes(): number {
   return process.memoryUsage().heapUsed
 }
 
-describe('P39 what could not be delivered', () => {
-  test('is waited for by every reader, also where its delivery is refused', async () => {
+describe('P39 an undelivered invalidation', () => {
+  test('blocks every read, even if Redis refuses the delivery', async () => {
     const durable = await scene.server({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
     const cache = scene.cache({ redis: durable.url })
     await cache.getOrSet('key', () => 'old')
@@ -214,7 +214,7 @@ describe('P39 what could not be delivered', () => {
   })
 })
 
-test('P39 what could not be delivered is delivered when Redis is back, though this process asks for nothing', async () => {
+test('P39 an undelivered invalidation is delivered when Redis is back, even if this process is idle', async () => {
   const durable = await scene.server({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
   const cache = scene.cache({ redis: durable.url })
   await cache.getOrSet('key', () => 'old')

@@ -41,7 +41,7 @@ function runModule(source: string): string {
 }
 
 describe('the package', () => {
-  it('opens every door, with what it promises behind it', () => {
+  it('exports exactly the public names from its entry points', () => {
     const names = runModule(`
       const doors = ${JSON.stringify(doors)}
       const names = []
@@ -54,7 +54,7 @@ describe('the package', () => {
     )
   })
 
-  it('works from memory in a fresh project, and the process ends by itself', () => {
+  it('works in memory in a fresh project, and the process exits by itself', () => {
     const printed = runModule(`
       import { MemoryCacheBackend } from 'cachewright/memory'
       const backend = new MemoryCacheBackend()
@@ -66,7 +66,7 @@ describe('the package', () => {
     assert.equal(printed, '{"name":"Ada"}')
   })
 
-  it('the doors that need no client do not load one', () => {
+  it('does not load a client from entry points that need none', () => {
     const loaded = runModule(`
       import { createRequire } from 'node:module'
       for (const door of ['cachewright/memory', 'cachewright/null', 'cachewright/ioredis', 'cachewright/testing']) {
@@ -81,7 +81,7 @@ describe('the package', () => {
     ['serializer', 'msgpack', 'msgpackr'],
     ['compression', 'lz4', 'lz4-napi'],
     ['compression', 'snappy', 'snappy'],
-  ])('without its peer, %s %s says what to install', (option, name, peer) => {
+  ])('reports what to install if the peer of %s %s is missing', (option, name, peer) => {
     const printed = runModule(`
       import { MemoryCacheBackend } from 'cachewright/memory'
       const backend = new MemoryCacheBackend({ ${option}: '${name}' })
@@ -90,11 +90,11 @@ describe('the package', () => {
     assert.match(printed, new RegExp(`^CACHE_MISSING_PEER .*npm install ${peer}$`))
   })
 
-  it('brings no dependency but the client and the eviction', () => {
+  it('depends only on @redis/client and lru-cache', () => {
     assert.deepEqual(Object.keys(manifest.dependencies), ['@redis/client', 'lru-cache'])
   })
 
-  it('ships no tests, no sources and no scripts of its own development', () => {
+  it('ships no tests, sources or development scripts', () => {
     const files = run('tar', ['tzf', tarball], project).trim().split('\n')
     const strange = files.filter(
       (file) =>
@@ -103,11 +103,11 @@ describe('the package', () => {
     assert.deepEqual(strange, [])
   })
 
-  it('is in order for publint', () => {
+  it('passes publint', () => {
     run('npx', ['publint', '--strict', tarball], root)
   })
 
-  it('has types that resolve for every consumer of ES modules', () => {
+  it('has types that resolve for every ES module consumer', () => {
     run('npx', ['attw', '--profile', 'esm-only', tarball], root)
   })
 })

@@ -8,7 +8,7 @@ const unwanted = () => Promise.reject(new Error('nothing is to be loaded'))
 describe('callers with a signal or a timeout', () => {
   const scene = useScene()
 
-  it('share the read of those without', async () => {
+  it('share a read with callers that have neither', async () => {
     const cache = await scene.open()
     const other = await scene.open()
     await cache.getOrSet('warm', () => 1)
@@ -27,7 +27,7 @@ describe('callers with a signal or a timeout', () => {
     assert.equal((await mgets()) - before, 1)
   })
 
-  it('leave a read that Redis does not answer, when their time is up or their signal aborts', async () => {
+  it('leave an unanswered read when their timeout passes or their signal aborts', async () => {
     const cache = await scene.open({ timeout: '20s' })
     await cache.getOrSet('warm', () => 1)
     scene.redis.pause()
@@ -63,7 +63,7 @@ describe('callers with a signal or a timeout', () => {
     }
   })
 
-  it('a signal that aborted before the call, or before the reply, rejects it', async () => {
+  it('reject if their signal aborts before the call or before the reply', async () => {
     const cache = await scene.open()
     const other = await scene.open()
     await cache.getOrSet('warm', () => 1)

@@ -33,7 +33,7 @@ describe('reads that begin without a flight', () => {
     }
   }
 
-  it('callers of one key share a read, whatever they call', async () => {
+  it('callers of one key share a read, even through different methods', async () => {
     const cache = await warmed(await scene.open())
     const other = await scene.open()
     await other.set('key', { name: 'Ada' })
@@ -48,7 +48,7 @@ describe('reads that begin without a flight', () => {
     assert.equal(cache.peek('key'), answers[0])
   })
 
-  it('of those who share a read, each is served only what bears its own tags', async () => {
+  it('callers that share a read each get the entry only if it has their own tags', async () => {
     const cache = await warmed(await scene.open())
     const other = await scene.open()
     await cache.getOrSet('tagged', () => 1, { tags: ['users'] })
@@ -63,7 +63,7 @@ describe('reads that begin without a flight', () => {
     assert.equal(await cache.getOrSet('key', () => 'anew', { tags: ['users'] }), 'anew')
   })
 
-  it('L4 who comes after an own change does not join a read from before it', async () => {
+  it('L4 a caller after an own change does not join an earlier read', async () => {
     for (const change of [
       (cache: Cache) => cache.delete('key'),
       (cache: Cache) => cache.backend.delete('key'),
@@ -85,7 +85,7 @@ describe('reads that begin without a flight', () => {
     }
   })
 
-  it('L4 who comes after the news of a change does not join a read from before it', async () => {
+  it('L4 a caller after the push of a change does not join an earlier read', async () => {
     await withHeld(async (cache, proxy) => {
       const other = await scene.open()
       await other.set('key', 'old')
@@ -106,7 +106,7 @@ describe('reads that begin without a flight', () => {
     })
   })
 
-  it('L4 who comes after a tag was invalidated is not served what was judged by a generation read before', async () => {
+  it('L4 a caller after a tag was invalidated does not get a value checked against an earlier generation', async () => {
     await withHeld(async (cache, proxy) => {
       const other = await scene.open()
       await other.set('key', 'old', { tags: ['tag'] })
@@ -127,7 +127,7 @@ describe('reads that begin without a flight', () => {
     })
   })
 
-  it('a read past the lag of news joins no other: a change that was acknowledged elsewhere is seen', async () => {
+  it('a read with local: false joins no other read, and so sees a change acknowledged elsewhere', async () => {
     await withHeld(async (cache, proxy) => {
       const other = await scene.open()
       await other.set('key', 'old')
@@ -141,7 +141,7 @@ describe('reads that begin without a flight', () => {
     })
   })
 
-  it('P37 P38 a read that Redis does not answer is waited for once, by all who share it, and then loaded', async () => {
+  it('P37 P38 callers that share an unanswered read wait for one timeout, and then load', async () => {
     const cache = await warmed(await scene.open({ timeout: '300ms' }))
     const failures: string[] = []
     cache.on('error', ({ error }) => failures.push(error.code))
@@ -157,7 +157,7 @@ describe('reads that begin without a flight', () => {
     assert.deepEqual(failures, ['CACHE_TIMEOUT', 'CACHE_TIMEOUT'])
   })
 
-  it('what cannot be judged at once is judged from the same read', async () => {
+  it('plain, broken and foreign values are all handled from one shared read', async () => {
     const cache = await warmed(await scene.open())
     const errors: string[] = []
     cache.on('error', ({ error }) => errors.push(error.code))

@@ -8,7 +8,7 @@ const scene = useScene({ caches: IMPATIENT })
 const { redis } = scene
 
 describe('plain values', () => {
-  test('P38 are found however many are read at once', async () => {
+  test('P38 are found even if many are read at once', async () => {
     const cache = scene.cache({ timeout: '5s' })
     await cache.initialize()
     const text = JSON.stringify(Array.from({ length: 2_000 }, (_, n) => ({ n })))
@@ -18,7 +18,7 @@ describe('plain values', () => {
     expect([...values.values()].filter((value) => value === undefined)).toHaveLength(0)
   })
 
-  test('P38 are found however large they are, and not loaded and overwritten', async () => {
+  test('P38 are found even if they are large, and are not overwritten by a load', async () => {
     const cache = scene.cache({ timeout: '5s' })
     await cache.initialize()
     await redis.ask('SET', 'p:large', JSON.stringify(Array.from({ length: 200_000 }, (_, n) => ({ n }))))

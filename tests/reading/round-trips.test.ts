@@ -62,7 +62,7 @@ async function costOf(work: () => unknown): Promise<Cost> {
 }
 
 describe('round trips of a getOrSet', () => {
-  test('a warm one makes none', async () => {
+  test('a warm key makes none', async () => {
     await cache.getOrSet('warm', () => 1, TAGGED)
     const cost = await costOf(async () => {
       for (let call = 0; call < 1_000; call++) await cache.getOrSet('warm', () => 2, TAGGED)
@@ -71,26 +71,26 @@ describe('round trips of a getOrSet', () => {
     expect(cost).toEqual({ trips: 0, commands: {} })
   })
 
-  test('one whose value lies in Redis makes one: MGET', async () => {
+  test('a key stored in Redis makes one: MGET', async () => {
     await cache.getOrSet('stored', () => 1)
     expect(await costOf(() => other.getOrSet('stored', () => 2))).toEqual({ trips: 1, commands: { mget: 1 } })
     expect(await other.get('stored')).toBe(1)
   })
 
-  test('with tags that it has never met, too', async () => {
+  test('a key stored with tags unknown to the process makes one, too', async () => {
     await cache.getOrSet('tagged', () => 1, TAGGED)
     const cost = await costOf(() => other.getOrSet('tagged', () => 2, TAGGED))
     expect(cost).toEqual({ trips: 1, commands: { mget: 1 } })
     expect(await other.get('tagged')).toBe(1)
   })
 
-  test('a get of a value with tags that it has never met makes a second one for these, and only once', async () => {
+  test('a get of an entry with unknown tags makes a second one for the tags, only once', async () => {
     for (const key of ['x', 'y']) await cache.getOrSet(key, () => 1, TAGGED)
     expect((await costOf(() => other.get('x'))).trips).toBeLessThanOrEqual(3)
     expect(await costOf(() => other.get('y'))).toEqual({ trips: 1, commands: { mget: 1 } })
   })
 
-  test('a cold one makes three: MGET; lease and generations together; fill', async () => {
+  test('a cold key makes three: MGET; lease and generations together; fill', async () => {
     const cost = await costOf(() => cache.getOrSet('cold', () => 1, TAGGED))
     // The lease, two tags, the fill; tags that were made just now are read again beside it, in the same trip.
     expect(cost).toEqual({ trips: 3, commands: { mget: expect.toBeOneOf([1, 2]), evalsha: 4 } })
@@ -99,7 +99,7 @@ describe('round trips of a getOrSet', () => {
     expect(again).toEqual({ trips: 3, commands: { mget: 1, evalsha: 2 } })
   })
 
-  test('a hundred cold ones at once make three together, with one MGET', async () => {
+  test('a hundred cold keys at once make three together, with one MGET', async () => {
     const keys = Array.from({ length: 100 }, (_, index) => `cold-${index}`)
     const { commands, trips } = await costOf(() =>
       Promise.all(keys.map((key) => cache.getOrSet(key, () => 1))),
@@ -125,7 +125,7 @@ describe('round trips of a getOrSet', () => {
     expect(await costOf(() => cache.getOrSetMany(keys, load, TAGGED))).toEqual({ trips: 0, commands: {} })
   })
 
-  test('and so it does where it has never met the tags', async () => {
+  test('a getOrSetMany with tags unknown to the process makes three, too', async () => {
     const keys = Array.from({ length: 100 }, (_, index) => `tagged-${index}`)
     await other.getOrSetMany(keys.slice(0, 90), (missing) => missing.map(() => 1), TAGGED)
     const cost = await costOf(() => cache.getOrSetMany(keys, (missing) => missing.map(() => 2), TAGGED))
@@ -133,7 +133,7 @@ describe('round trips of a getOrSet', () => {
     expect(cost.commands).toMatchObject({ mget: 1 })
   })
 
-  test('a set makes one; one more where a tag is met for the first time', async () => {
+  test('a set makes one, and a second one for an unknown tag', async () => {
     expect((await costOf(() => cache.set('set', 1, '5m'))).trips).toBe(1)
     expect((await costOf(() => cache.set('set', 1, TAGGED))).trips).toBe(2)
     expect((await costOf(() => cache.set('set', 1, TAGGED))).trips).toBe(1)

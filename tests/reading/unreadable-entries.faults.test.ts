@@ -14,7 +14,7 @@ describe('P38 a key that holds another type', () => {
     ['sorted set', ['ZADD', 'p:key', '1', 'value']],
     ['stream', ['XADD', 'p:key', '*', 'field', 'value']],
   ] as const) {
-    test(`T6 a ${type} is loaded without being cached, and left as it is`, async () => {
+    test(`T6 a ${type} is left as it is, and the loaded value is not cached`, async () => {
       await redis.ask(...command)
       const cache = scene.cache()
       const source = new Source(1)
@@ -88,7 +88,7 @@ describe('P38 bytes that cannot be read', () => {
     await reloads(cache, 'moved', 'a renamed key')
   })
 
-  test('what other programs left', async () => {
+  test('values that other programs wrote', async () => {
     const cache = scene.cache()
     const foreign = [
       '',

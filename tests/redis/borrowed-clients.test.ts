@@ -111,7 +111,7 @@ describe.each(CLIENTS)('over %s', (_name, isCluster, open) => {
     return { ...borrowed, port }
   }
 
-  test('a message arrives, and after close() no more and no subscriber', async () => {
+  test('messages arrive until close(), which leaves no subscriber', async () => {
     const { port, use } = await opened()
     const heard: string[] = []
     const subscription = await port.subscribe('channel', {
@@ -128,7 +128,7 @@ describe.each(CLIENTS)('over %s', (_name, isCluster, open) => {
     expect(heard).toHaveLength(servers().length)
   })
 
-  test('a subscriber that is killed is told of once, and does not come back', async () => {
+  test('a killed subscriber reports its loss once, and does not reconnect', async () => {
     const { port, use } = await opened()
     const heard: string[] = []
     await port.subscribe('channel', {
@@ -143,7 +143,7 @@ describe.each(CLIENTS)('over %s', (_name, isCluster, open) => {
     expect(heard).toEqual(['lost'])
   })
 
-  test("the connection is another after the caller's was killed", async () => {
+  test("the connection is replaced after the caller's was killed", async () => {
     const watch = new RecordedWatch()
     const { port, use } = await opened(watch)
     const before = port.connectionOf(KEY)
@@ -162,7 +162,7 @@ describe.each(CLIENTS)('over %s', (_name, isCluster, open) => {
     await expect(before?.send(['GET', KEY], 'text')).rejects.toMatchObject({ code: 'CACHE_UNAVAILABLE' })
   })
 
-  test("close() leaves the caller's client as it was, and may be undone", async () => {
+  test("close() leaves the caller's client unchanged, and connect() may follow", async () => {
     const watch = new RecordedWatch()
     const { listenerCount, port, use } = await opened(watch)
     const openListeners = listenerCount()
@@ -185,8 +185,8 @@ describe.each(CLIENTS)('over %s', (_name, isCluster, open) => {
   })
 })
 
-describe('ioredis beside which counters travel', () => {
-  test('the connection is another when that of the counters is lost', async () => {
+describe('ioredis with a second connection for counters', () => {
+  test('the connection is replaced when that of the counters is lost', async () => {
     const client = new Redis(standalone.url)
     closers.push(() => client.disconnect())
     await client.ping()
@@ -207,8 +207,8 @@ describe('ioredis beside which counters travel', () => {
   })
 })
 
-describe('a cluster of ioredis whose slots move', () => {
-  test('that is told of, also where no command meets it, and the connection is that of the new owner', async () => {
+describe('an ioredis cluster whose slots move', () => {
+  test('reports the move even if no command meets it, and connects to the new owner', async () => {
     const client = new Cluster(places(), { slotsRefreshInterval: 500 })
     closers.push(() => client.disconnect())
     const watch = new RecordedWatch()

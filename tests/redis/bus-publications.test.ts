@@ -60,7 +60,7 @@ async function recordedMessages(): Promise<readonly Message[]> {
   return messages
 }
 
-describe('what a change publishes on the bus', () => {
+describe('the message that a change publishes on the bus', () => {
   let tier: SharedTier
   let messages: readonly Message[]
 
@@ -90,13 +90,13 @@ describe('what a change publishes on the bus', () => {
     expect(await publishedKeys()).toEqual([['p:key'], ['p:last']])
   })
 
-  it('a fill that has lost its lease names no key, and its number is not missed', async () => {
+  it('a fill that has lost its lease names no key, and leaves no gap in the numbers', async () => {
     await acquire('p:key', OTHER_TOKEN)
     expect(await tier.fill('p:key', TOKEN, ENTRY, 60_000)).toBe(false)
     expect(await publishedKeys()).toEqual([[], ['p:last']])
   })
 
-  it('a change that Redis refused names no key, and its number is not missed', async () => {
+  it('a change that Redis refused names no key, and leaves no gap in the numbers', async () => {
     await redis.ask('SET', 'ballast', 'x'.repeat(100_000))
     await redis.ask('CONFIG', 'SET', 'maxmemory', '1')
     try {

@@ -6,8 +6,8 @@ import { KEYS, readAll, servedAgain, useRoutedCluster } from './routed-cluster.t
 
 const routed = useRoutedCluster()
 
-describe('a cluster is followed wherever its slots go', () => {
-  test('a master is told to hand over to its replica, while reads go on', async () => {
+describe('a client follows the slots of a cluster', () => {
+  test('when a master hands over to its replica during reads', async () => {
     const watch = new RecordedWatch()
     const port = await routed.openPort(watch)
     await servedAgain(port)
@@ -49,7 +49,7 @@ describe('a cluster is followed wherever its slots go', () => {
     await routed.cluster.whole(1)
   })
 
-  test('a master is killed and its replica takes over', async () => {
+  test('when a master is killed and its replica takes over', async () => {
     const watch = new RecordedWatch()
     const port = await routed.openPort(watch)
     const unwatched = await routed.openPort()
@@ -66,7 +66,7 @@ describe('a cluster is followed wherever its slots go', () => {
     expect(await readAll(port)).not.toContain(null)
   }, 60_000)
 
-  test('a paused master is left for its replica', async () => {
+  test('when a paused master is replaced by its replica', async () => {
     const port = await routed.openPort(new RecordedWatch())
     await servedAgain(port)
     const master = await routed.cluster.masterOf(await routed.cluster.slotOf('key:0'))
@@ -80,7 +80,7 @@ describe('a cluster is followed wherever its slots go', () => {
     await servedAgain(port)
   }, 60_000)
 
-  test('a slot is moved back and forth under load: no wrong answer, and no counter counts twice', async () => {
+  test('without wrong answers or double counts when a slot moves back and forth under load', async () => {
     const port = await routed.openPort(new RecordedWatch())
     const keys = Array.from({ length: 20 }, (_, number) => `{moving}:${number}`)
     const slot = await routed.cluster.slotOf('{moving}')
@@ -111,7 +111,7 @@ describe('a cluster is followed wherever its slots go', () => {
     for (const master of await routed.cluster.masters()) await routed.cluster.ask(master, 'FLUSHALL')
   })
 
-  test('a slot moves to a master that had none', async () => {
+  test('when a slot moves to a master that had none', async () => {
     const port = await routed.openPort(new RecordedWatch())
     await servedAgain(port)
     const [from, , to] = (await routed.cluster.masters()) as [number, number, number]

@@ -7,8 +7,8 @@ import { KEYS, readAll, servedAgain, TIMEOUTS, useRoutedCluster } from './routed
 
 const routed = useRoutedCluster()
 
-describe('a cluster is found', () => {
-  test('by any seed, though others are gone or silent', async () => {
+describe('connecting to a cluster', () => {
+  test('succeeds through any seed, even if others are gone or silent', async () => {
     const [known] = (await routed.cluster.masters()) as [number]
     const silent = await startTcpProxy(known)
     routed.afterTest(() => silent.stop())
@@ -28,7 +28,7 @@ describe('a cluster is found', () => {
     await waitUntil(() => silent.links === 0, { what: 'the silent seed to be left' })
   })
 
-  test('by a seed that says nothing it is not, and that is told in time', async () => {
+  test('rejects in time if the only seed is silent', async () => {
     const silent = await startTcpProxy((await routed.cluster.masters())[0] as number)
     routed.afterTest(() => silent.stop())
     silent.goSilent()
@@ -46,8 +46,8 @@ describe('a cluster is found', () => {
   })
 })
 
-describe('whoever keeps copies hears of every change on every master', () => {
-  test('a slot that moves is told of though no command touches it', async () => {
+describe('a watch of a cluster', () => {
+  test('reports a slot that moves, even if no command touches it', async () => {
     const watch = new RecordedWatch()
     const port = await routed.openPort(watch)
     const slot = await routed.cluster.slotOf('untouched')
@@ -61,7 +61,7 @@ describe('whoever keeps copies hears of every change on every master', () => {
     expect(watch.closures).toBe(0)
   })
 
-  test('a key that was read on any master is told of when it changes', async () => {
+  test('reports a change of a key that was read on any master', async () => {
     const watch = new RecordedWatch()
     const port = await routed.openPort(watch)
     await servedAgain(port)
@@ -86,7 +86,7 @@ describe('whoever keeps copies hears of every change on every master', () => {
     })
   })
 
-  test('who begins to watch a running cluster is told of every connection, and all are tracked', async () => {
+  test('reports every connection of a running cluster, each of them tracked', async () => {
     const watch = new RecordedWatch()
     const port = await routed.openPort()
     await servedAgain(port)
@@ -96,7 +96,7 @@ describe('whoever keeps copies hears of every change on every master', () => {
     await servedAgain(port)
   })
 
-  test('a connection that is killed is another one afterwards, and the server has forgotten the first', async () => {
+  test('reports a killed connection as closed, and a new one replaces it', async () => {
     const watch = new RecordedWatch()
     const port = await routed.openPort(watch)
     const before = port.connectionOf('key:0')
@@ -111,7 +111,7 @@ describe('whoever keeps copies hears of every change on every master', () => {
     })
   })
 
-  test('a message that is published at any node arrives', async () => {
+  test('gets a message published at any node', async () => {
     const port = await routed.openPort()
     const heard: string[] = []
     const subscription = await port.subscribe('channel', {
@@ -124,7 +124,7 @@ describe('whoever keeps copies hears of every change on every master', () => {
     expect(heard).not.toContain('lost')
   })
 
-  test('closing leaves no connection behind', async () => {
+  test('leaves no connection after close()', async () => {
     const watch = new RecordedWatch()
     const port = await routed.openPort(watch)
     await port.close()

@@ -53,7 +53,7 @@ describe('commands sent to Redis', () => {
     assert.deepEqual(await commandsRun(ask), { mget: 1 + 4 })
   })
 
-  it('gets that are asked for while promises of the same tick settle still join', async () => {
+  it('gets issued while promises of the same tick settle still join the MGET', async () => {
     await Promise.all(
       Array.from({ length: 50 }, async (_, index) => {
         for (let hop = 0; hop < index % 5; hop++) await null
@@ -94,7 +94,7 @@ describe('commands sent to Redis', () => {
     )
   })
 
-  it('clear and patterns walk with SCAN and remove what they find in batches', async () => {
+  it('clear and patterns walk with SCAN and remove keys in batches', async () => {
     await backend.setMany(Array.from({ length: 20_000 }, (_, index) => [`key:${index}`, index] as const))
     await redis.ask('CONFIG', 'RESETSTAT')
     assert.equal(await backend.invalidatePattern('key:1*'), 11_111)
@@ -117,7 +117,7 @@ describe('commands sent to Redis', () => {
     assert.ok((sscan as number) >= 500, `a thousand members or so at a time: ${sscan}`)
   })
 
-  it('values are plain text for redis-cli, and what other programs write is read', async () => {
+  it('values are plain text for redis-cli, and values written by other programs are read', async () => {
     await backend.set('mine', { a: [1, 'é'] })
     assert.equal(await redis.ask('GET', 'cache:mine'), '{"a":[1,"é"]}')
     await redis.ask('SET', 'cache:theirs', ' {"b": 2}\n')

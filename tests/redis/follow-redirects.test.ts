@@ -49,7 +49,7 @@ describe('a redirected command', () => {
     expect(sent).toEqual(['GET b:2', 'ASKING c:3', 'GET c:3'])
   })
 
-  it('is given up after five redirects', async () => {
+  it('fails after five redirects', async () => {
     const { follow, sent } = clientOf({ 'b:2': 'MOVED 1 c:3', 'c:3': 'MOVED 1 b:2' })
     await expect(follow('MOVED 1 b:2')).rejects.toThrow('MOVED 1 c:3')
     expect(sent).toHaveLength(5)

@@ -117,7 +117,7 @@ const GARBLED: readonly (readonly [what: string, from: string, to: string])[] = 
   ['the line end of a length is lost', `*${BATCH}\r\n`, `*${BATCH}\n`],
 ]
 
-describe("P1 never another key's value, when the reply stream is garbled", () => {
+describe("P1 a garbled reply stream never yields another key's value", () => {
   for (const [name, open] of [
     ['a single server, json', () => behindProxy('json')],
     ['a single server, v8', () => behindProxy('v8')],
@@ -157,8 +157,8 @@ describe("P1 never another key's value, when the reply stream is garbled", () =>
   }, 60_000)
 })
 
-describe("P1 never another key's value, while a listener throws", () => {
-  test('at every event, with a connection that is cut again and again', async () => {
+describe("P1 a listener that throws never causes another key's value", () => {
+  test('a listener throws at every event while the connection is cut repeatedly', async () => {
     const [backend] = await behindProxy('json')
     let thrown = 0
     for (const event of [
@@ -185,7 +185,7 @@ describe("P1 never another key's value, while a listener throws", () => {
     expect(thrown).toBeGreaterThan(KEYS.length)
   })
 
-  test('when the logger throws, too', async () => {
+  test('the logger throws, too', async () => {
     const proxy = await startTcpProxy(redis.port)
     scene.later(() => proxy.stop())
     const fail = () => {

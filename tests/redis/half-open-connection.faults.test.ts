@@ -80,7 +80,7 @@ describe('P37 every call settles by its deadline on a half-open connection, and 
     )
   })
 
-  test('initialize() on a server that accepts and says nothing rejects, and may be retried', async () => {
+  test('initialize() rejects on a server that accepts and never replies, and may be retried', async () => {
     const proxy = await scene.proxy()
     proxy.goSilent()
     const backend = new RedisCacheBackend({ url: proxy.url, connectTimeout: '300ms', timeout: TIMEOUT })

@@ -14,7 +14,7 @@ describe('hash slots', () => {
 
   afterAll(() => cluster.stop())
 
-  it('are those of Redis', async () => {
+  it('are the same as in Redis', async () => {
     const [node] = cluster.nodes
     const key = fc
       .array(fc.constantFrom('{', '}', 'a', 'user', ':', 'é', '🚀', '\0'), { minLength: 1 })

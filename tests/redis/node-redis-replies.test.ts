@@ -10,7 +10,7 @@ const foreign = {
 }
 class ForeignSimpleError extends foreign.ErrorReply {}
 
-describe('what @redis/client throws', () => {
+describe('an error of @redis/client', () => {
   it.each([
     ['an error reply', new SimpleError('WRONGTYPE Operation against a key'), 'CACHE_WRONG_TYPE'],
     [

@@ -53,7 +53,7 @@ async function oneNode(): Promise<[node: RedisProcess, prefix: string]> {
   return [cluster.node(await cluster.masterOf(await cluster.slotOf(prefix))), prefix]
 }
 
-describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP), and works when it goes on', () => {
+describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP), and works once it resumes', () => {
   test('a single server', async () => {
     await expectToOutlive(
       standalone.process,
@@ -99,7 +99,7 @@ describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP
     await expectToOutlive(node, new IoredisCacheBackend({ client, prefix, timeout: TIMEOUT }))
   })
 
-  test('a cluster answers for the nodes that are awake', async () => {
+  test('a cluster serves the keys of the nodes that are running', async () => {
     const [node, prefix] = await oneNode()
     const nodes = cluster.nodes.map(({ host, port }) => `redis://${host}:${port}`)
     const backend = new RedisCacheBackend({ cluster: { nodes }, prefix: '', timeout: TIMEOUT })

@@ -1,6 +1,6 @@
 import type { PortConnection, PortWatch } from '../../src/redis/port/redis-port.ts'
 
-/** A watch that remembers what it was told. */
+/** A watch that records its events. */
 export class RecordedWatch implements PortWatch {
   readonly wantsTracking = true
   readonly open = new Set<PortConnection>()

@@ -98,7 +98,7 @@ for (const [name, createBackend] of [
 }
 
 describe('P37 every call settles by its deadline, at a server that refuses connections', () => {
-  test('initialize() rejects at once and typed, and may be retried once the server is there', async () => {
+  test('initialize() rejects at once with a typed error, and may be retried once the server is up', async () => {
     const backend = ownBackend()
     await redis.kill()
     const startMs = performance.now()
@@ -115,7 +115,7 @@ describe('P37 every call settles by its deadline, at a server that refuses conne
     expect(await backend.get('value')).toBe(1)
   })
 
-  test('initialize() over a cluster or Sentinel rejects typed and in time', async () => {
+  test('initialize() over a cluster or Sentinel rejects in time with a typed error', async () => {
     const nodes = ['redis://127.0.0.1:1', 'redis://127.0.0.1:2']
     for (const where of [{ cluster: { nodes } }, { sentinel: { name: 'nobody', nodes } }]) {
       const backend = closedLater(new RedisCacheBackend({ ...where, connectTimeout: '1s', timeout: TIMEOUT }))

@@ -90,7 +90,7 @@ for (const [name, create] of CLIENTS) {
       expect(await Promise.all(KEYS.map((key) => backend.get(key)))).toEqual(KEYS.map((_, index) => index))
     })
 
-    test('writes, counters and deletions reach the key wherever it lies', async () => {
+    test('writes, counters and deletions reach the key on either node', async () => {
       const backend = await inMigration()
       expect(await backend.incr(`${TAG}:count:0`)).toBe(6)
       expect(await backend.incr(`${TAG}:count:1`)).toBe(8)
@@ -107,14 +107,14 @@ for (const [name, create] of CLIENTS) {
       expect(await backend.incr(`${TAG}:count:2`)).toBe(3)
     })
 
-    test('clear() and invalidatePattern() remove every key that was there', async () => {
+    test('clear() and invalidatePattern() remove every key on both nodes', async () => {
       const backend = await inMigration()
       expect(await backend.invalidatePattern(`${TAG}:1*`)).toBe(11)
       expect(await backend.clear()).toBe(true)
       for (const port of await cluster.masters()) expect(await cluster.ask(port, 'KEYS', 'p:*')).toEqual([])
     })
 
-    test('clear() removes the keys that move from one node to another meanwhile', async () => {
+    test('clear() removes keys that move to another node while it runs', async () => {
       const backend = create('p:')
       closers.unshift(() => backend.shutdown())
       await backend.initialize()

@@ -44,7 +44,7 @@ function ioredisBackend(): IoredisCacheBackend {
   return new IoredisCacheBackend({ ...options, client })
 }
 
-describe('P37 every call settles by its deadline, and a stalled event loop reads what has arrived before it gives up', () => {
+describe('P37 every call settles by its deadline, and a stalled event loop reads waiting replies before timing out', () => {
   for (const [name, createBackend] of [
     ['@redis/client', () => new RedisCacheBackend({ ...options, url: redis.url })],
     [
@@ -69,7 +69,7 @@ describe('P37 every call settles by its deadline, and a stalled event loop reads
       }
     })
 
-    test(`a command that is written only after the stall has its time, with ${name}`, async () => {
+    test(`a command written after the stall gets its full timeout, with ${name}`, async () => {
       const backend = await opened(createBackend())
       const calls = Promise.all([backend.get('value'), backend.set('other', 1), backend.exists('value')])
       stall(3 * TIMEOUT_MS)
@@ -102,7 +102,7 @@ describe('P37 every call settles by its deadline, and a stalled event loop reads
     await expect(read).rejects.toMatchObject({ code: 'CACHE_TIMEOUT' })
   })
 
-  test('a loop that stalls again and again does not put a timeout off for ever', async () => {
+  test('repeated stalls do not postpone a timeout for ever', async () => {
     const proxy = await startTcpProxy(redis.port)
     closers.push(() => proxy.stop())
     const backend = await opened(new RedisCacheBackend({ ...options, url: proxy.url }))

@@ -82,7 +82,7 @@ describe('TLS', () => {
     await expectRoundTrip({ url: tls.url, clientOptions: { socket: { ca: tls.ca } as never } })
   })
 
-  test('a certificate that nobody vouches for makes initialize() reject typed and at once', async () => {
+  test('an untrusted certificate makes initialize() reject at once with a typed error', async () => {
     const backend = new RedisCacheBackend({ url: tls.url })
     backends.push(backend)
     const startMs = performance.now()
@@ -93,7 +93,7 @@ describe('TLS', () => {
     expect(await backend.get('key')).toBeUndefined()
   })
 
-  test('no TLS to a server that asks for it, and TLS to one that does not, reject typed and in time', async () => {
+  test('a TLS mismatch in either direction rejects in time with a typed error', async () => {
     for (const url of [tls.url.replace('rediss:', 'redis:'), redis.url.replace('redis:', 'rediss:')]) {
       const backend = new RedisCacheBackend({ url, connectTimeout: '1s' })
       const startMs = performance.now()

@@ -131,7 +131,7 @@ describe('encryption at rest', () => {
     },
   )
 
-  it('T3 a lease that is written in place leaves the tag valid', async () => {
+  it('T3 a lease written in place leaves the authentication tag valid', async () => {
     const options = { encryption: ENCRYPTION, staleWhileRevalidate: '1m', local: false } as const
     const cache = await scene.open(options)
     await cache.set('key', { name: 'Ada' }, { ttl: '20ms' })
@@ -149,7 +149,7 @@ describe('encryption at rest', () => {
     })
   })
 
-  it('T4 a key that was taken out of the ring: its entries are loaded anew and replaced', async () => {
+  it('T4 entries of a key that was removed from the ring are loaded anew and replaced', async () => {
     const old = await scene.open({ encryption: { keys: [KEY_1] } })
     await old.getOrSet('key', () => 'old')
     const rotating = await scene.open({ encryption: { keys: [KEY_2, KEY_1] } })
@@ -165,7 +165,7 @@ describe('encryption at rest', () => {
     assert.equal(await another.getOrSet('key', () => assert.fail()), 'new')
   })
 
-  it('a process without keys misses, and one load replaces what it cannot read', async () => {
+  it('a process without keys misses, and one load replaces the unreadable entry', async () => {
     const writer = await scene.open({ encryption: ENCRYPTION })
     await writer.getOrSet('key', () => 'encrypted')
     const keyless = await scene.open()
@@ -175,7 +175,7 @@ describe('encryption at rest', () => {
     assert.match(told.join(), /not encrypted/)
   })
 
-  it('values that others put into Redis are refused, or read where that was said', async () => {
+  it('plaintext values of other programs are refused, unless an option allows them', async () => {
     const plain = await scene.open({ serializer: 'v8' })
     await plain.getOrSet('entry', () => 'injected')
     await raw.set('shop:json', '"injected"')
@@ -192,7 +192,7 @@ describe('encryption at rest', () => {
     }
   })
 
-  it('counters and sets stay in the clear and keep working', async () => {
+  it('counters and sets stay in plaintext and keep working', async () => {
     const { backend } = await openBackend()
     assert.equal(await backend.incr('counter', 5), 5)
     assert.equal(await raw.get('shop:counter'), '5')
@@ -204,13 +204,13 @@ describe('encryption at rest', () => {
     assert.equal(await reading.get('counter'), 5)
   })
 
-  it('loads go on, isolated as ever, while Redis is away', async () => {
+  it('loads continue, with isolated values, while Redis is away', async () => {
     const cache = createCache({ encryption: ENCRYPTION, redis: 'redis://127.0.0.1:1', timeout: '100ms' })
     assert.deepEqual(await cache.getOrSet('key', () => ({ a: 1 })), { a: 1 })
     await cache.shutdown()
   })
 
-  it('P41 failures of decryption tell neither secret nor value', async () => {
+  it('P41 decryption errors reveal neither secret nor value', async () => {
     const failures = new RecordedFailures()
     const { backend: writer } = await openBackend()
     await writer.setMany({ one: SECRET_TEXT, two: [SECRET_TEXT], three: SECRET_TEXT.repeat(100) })

@@ -89,7 +89,7 @@ describe('P40 nothing is sent before the handshake succeeds', () => {
   afterEach(() => redis.ask('ACL', 'SETUSER', 'default', 'resetpass', '>right'))
 
   for (const [what, url, error, mend] of REFUSED) {
-    test(`${what}: operations around initialize() reach nobody, and it may be retried`, async () => {
+    test(`${what}: operations around initialize() send nothing, and it may be retried`, async () => {
       const backend = closedLater(new RedisCacheBackend({ url: url(), timeout: TIMEOUT }))
       const before = everything(backend)
       const initialized = backend.initialize()

@@ -60,7 +60,7 @@ describe('shared record structures', () => {
 
 describe('P42 a read-through cache with no more rights than the documentation gives', () => {
   for (const coherence of ['tracking', 'bus'] as const) {
-    it(`does all it does, by ${coherence}`, async () => {
+    it(`performs every operation, by ${coherence}`, async () => {
       const url = redis.url.replace('shop:secret', 'shop-cache:secret')
       await using cache = createCache({ redis: url, prefix: 'contract-cache:', coherence, errors: 'throw' })
       await cache.initialize()

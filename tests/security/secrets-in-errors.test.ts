@@ -113,7 +113,7 @@ describe('P41 no secret and no value in errors or logs', () => {
     expectNothingTold('CACHE_WRONG_TYPE', 'CACHE_NOT_A_COUNTER', 'CACHE_REPLY', 'CACHE_UNDECODABLE')
   })
 
-  test('values that cannot be stored, and what serializers say of them', async () => {
+  test('values that cannot be stored, and the errors of serializers', async () => {
     const chatty: Serializer = {
       id: 'chatty',
       encode(value) {
@@ -175,7 +175,7 @@ describe('P41 no secret and no value in errors or logs', () => {
     )
   })
 
-  test("what a caller's own iterable and callback throw", async () => {
+  test("errors thrown by a caller's own iterable and callback", async () => {
     function* entries(): Generator<readonly [string, unknown]> {
       yield ['key', 1]
       throw new Error(`while reading\n${VALUE}\n${PASSWORD}`)
@@ -202,7 +202,7 @@ describe('P41 no secret and no value in errors or logs', () => {
     expectNothingTold('CACHE_VALUE_TOO_LARGE', 'CACHE_PARTIAL_WRITE')
   })
 
-  test('a listener that throws what it was told', async () => {
+  test('a listener that throws its argument', async () => {
     const backend = await own()
     backend.on('set', ({ key }) => {
       throw new Error(`${key} ${VALUE}`)

@@ -16,7 +16,7 @@ const LONGEST_MS = 300_000
  * Real caches of several processes over one simulated Redis: every step of commands, replies, pushes, loaders, timers
  * and faults is chosen, and so every interleaving may come up. What fails is printed with its seed and its steps.
  */
-describe('whatever the order in which things happen', () => {
+describe('in any order of events', () => {
   it(
     'P16 P17 P18 P20 P35: nothing older than an acknowledged invalidation is served or stored',
     async () => {
@@ -36,7 +36,7 @@ describe('whatever the order in which things happen', () => {
   )
 
   it(
-    'P16 P19 P23 P31 P32 P33 P37: likewise while connections break, keys are evicted, servers restart and processes crash',
+    'P16 P19 P23 P31 P32 P33 P37: the same holds while connections break, keys are evicted, servers restart and processes crash',
     async () => {
       const steps = await proveSchedules(FAULTS, trials(600, 9_000))
       for (const step of [
@@ -56,7 +56,7 @@ describe('whatever the order in which things happen', () => {
   )
 
   it(
-    'P13 P25: likewise where entries expire, and stale ones may be served',
+    'P13 P25: the same holds if entries expire and stale ones may be served',
     async () => {
       await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(400, 6_000))
     },
@@ -71,7 +71,7 @@ describe('whatever the order in which things happen', () => {
     'read its own write',
   ]
   it(
-    'P16 P17 P18: likewise where values are loaded early, anew, in batches, conditionally, within a time',
+    'P16 P17 P18: the same holds for loads early, anew, in batches, conditionally and with timeouts',
     async () => {
       const steps = await proveSchedules({ ...CALM, policies: true }, trials(600, 4_000))
       for (const step of policied) expect(steps.get(step), step).toBeGreaterThan(50)
@@ -80,7 +80,7 @@ describe('whatever the order in which things happen', () => {
   )
 
   it(
-    'P13 P16 P25: likewise with faults, where entries expire and others stand in for them',
+    'P13 P16 P25: the same holds with faults if entries expire and stale ones are served',
     async () => {
       const setting = { ...FAULTS, policies: true, ttlMs: 4_000, staleMs: 20_000 }
       const steps = await proveSchedules(setting, trials(1_500, 4_000))
@@ -90,7 +90,7 @@ describe('whatever the order in which things happen', () => {
   )
 
   it(
-    'P16 P18: likewise where nothing is kept in the process',
+    'P16 P18: the same holds without a local tier',
     async () => {
       await proveSchedules({ ...FAULTS, local: false, processes: 2 }, trials(200, 3_000))
     },

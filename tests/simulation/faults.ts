@@ -96,7 +96,7 @@ export class Faults {
     this.#fleet.redis.save()
   }
 
-  /** What was acknowledged since the save is forgotten; those who live repeat what they invalidated. */
+  /** What was acknowledged since the save is forgotten; running processes repeat their invalidations. */
   #restart(isEmpty: boolean): void {
     this.#fleet.do('restart', isEmpty ? 'empty' : 'from what was saved', () => {
       for (const link of this.#fleet.links()) this.#fleet.cut(link, this.#fleet.choices.below(2) === 0)

@@ -32,7 +32,7 @@ async function schedulesUntilCaught(setting: Setting, seed = SEED): Promise<numb
   return failure === undefined ? Number.POSITIVE_INFINITY : schedules
 }
 
-describe('the simulation finds what is wrong', () => {
+describe('the simulation finds the defect', () => {
   const defects: readonly (readonly [Defect, Setting])[] = [
     ['fill ignores the token', CALM],
     ['pushes are lost', CALM],
@@ -53,8 +53,8 @@ describe('the simulation finds what is wrong', () => {
 
   const nothing = () => {}
   const rules: readonly (readonly [string, Setting, () => void, seed?: number])[] = [
-    ['L2 a read is kept whatever happened meanwhile', CALM, () => breakKeep()],
-    ['L3 what is read during an own write is kept', CALM, () => breakWriting()],
+    ['L2 a read is kept even if a change overtook it', CALM, () => breakKeep()],
+    ['L3 a read during an own write is kept', CALM, () => breakWriting()],
     ['L4 flights stay open', CALM, () => breakAdmission()],
     [
       'L4 pushes raise no doubt',
@@ -62,7 +62,7 @@ describe('the simulation finds what is wrong', () => {
       () => vi.spyOn(Flight.prototype, 'pushed').mockImplementation(nothing),
     ],
     [
-      'G3 tags that only the value told bind to anything',
+      'G3 tags that the loader adds bind to any generation',
       CALM,
       () => vi.spyOn(GenerationTable.prototype, 'wasInvalidatedSince').mockReturnValue(false),
     ],
@@ -77,18 +77,18 @@ describe('the simulation finds what is wrong', () => {
       () => vi.spyOn(InvalidationOutbox.prototype, 'repeatRecent').mockImplementation(nothing),
     ],
     [
-      'T4 what was invalidated stands in for a slow or failed load',
+      'T4 an invalidated entry is served in place of a slow or failed load',
       STALE,
       () => vi.spyOn(GenerationSet.prototype, 'isUnrefuted', 'get').mockReturnValue(true),
       SEED_FOR_STAND_INS,
     ],
     [
-      'L4 a value that is being replaced is served whatever has happened to it',
+      'L4 a value that is being replaced is served even after an invalidation',
       POLICIES,
       () => vi.spyOn(CacheCore.prototype, 'isCoherent').mockReturnValue(true),
     ],
     [
-      'who comes to a load that everybody has left joins it',
+      'a caller joins a load that every caller has left',
       POLICIES,
       () => vi.spyOn(Flight.prototype, 'isAbandoned', 'get').mockReturnValue(false),
     ],

@@ -23,7 +23,7 @@ type Backend = Pick<
   | 'removeFromSet'
 >
 
-/** Rejects with an error, where no honest answer exists. */
+/** Rejects with an error, if no correct answer exists. */
 const REJECTS = Symbol('rejects')
 
 interface Operation {

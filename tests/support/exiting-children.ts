@@ -9,7 +9,7 @@ const SPEAKS_WITHIN_MS = 15_000
 /** ioredis itself waits two seconds for a silent server to hang up. An idle socket or a ping timer would hold on longer. */
 const EXITS_WITHIN_MS = 4_000
 
-/** A process, and what it has said and nobody has listened to yet. */
+/** A process, and its messages that have not been read yet. */
 interface ExitingChild {
   readonly process: ChildProcess
   readonly said: unknown[]
@@ -19,7 +19,7 @@ interface ExitingChild {
 export interface ExitingChildren {
   /** Starts one, which does what its first message says. */
   start(message: object): ExitingChild
-  /** The child's next message. @throws Error where it is silent instead */
+  /** The child's next message. @throws Error if none arrives in time */
   messageOf(child: ExitingChild): Promise<unknown>
   /** Resolves once the child has shut down and has ended. */
   expectToExit(child: ExitingChild): Promise<void>

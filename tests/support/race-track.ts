@@ -30,7 +30,7 @@ interface Interleavings {
 
 /** What it came to. */
 interface Verdict {
-  /** Where somebody was served, or Redis held, what was older than an acknowledged change. */
+  /** Cases in which a caller was served, or Redis held, a value older than an acknowledged change. */
   readonly wrong: readonly string[]
   /** In how many rounds the plain cache-aside was left with an older value. */
   readonly plainStale: number
@@ -137,7 +137,7 @@ class RaceTrack {
     await Promise.all(looks.map(async (one) => accuse('who looks at once', await one.look(race))))
 
     await Promise.all(loads)
-    // Before anybody else asks, and so fills.
+    // Before another caller asks, and so fills.
     const settled = await Promise.all(this.#participants.map((one) => one.settle(race)))
     for (const values of settled) accuse('who looks later', values)
     accuse('a process without a local tier', [await this.#anybody().askRedis(race)])
@@ -171,7 +171,7 @@ class RaceTrack {
     await newcomer.shutdown()
   }
 
-  /** @throws Error where anything failed on the way */
+  /** @throws Error if anything failed on the way */
   async #counts(): Promise<{ loads: number; defeated: number }> {
     const counts = await Promise.all(this.#participants.map((one) => one.counts()))
     const failures = counts.flatMap((one) => one.failures)

@@ -81,7 +81,7 @@ export class TcpProxy {
     await once(this.#listener.listen(0, '127.0.0.1'), 'listening')
   }
 
-  /** From now on a command that holds this text reaches the server, and its reply reaches nobody. */
+  /** From now on a command that holds this text reaches the server, and its reply is swallowed. */
   cutReplyTo(text: string): void {
     this.#fatalText = text
   }

@@ -44,7 +44,7 @@ describe('tags and generations', () => {
     }
   })
 
-  it('G3 a tag that only the value tells binds to what was known before the load, or not at all', async () => {
+  it('G3 a tag that the loader adds binds to a generation known before the load, or not at all', async () => {
     const cache = await scene.open()
     const load = (value: string) =>
       cache.getOrSet('key', (context) => {
@@ -59,7 +59,7 @@ describe('tags and generations', () => {
     assert.equal(await load('fourth'), 'fourth')
   })
 
-  it('G4 generations expire later than what bears them, and are renewed by being used', async () => {
+  it('G4 generations outlive the entries that depend on them, and are renewed by use', async () => {
     const cache = await scene.open({ ttl: '1h' })
     await cache.getOrSet('key', () => 1, { tags: ['a'] })
     const days = async (key: string) => Number(await ask('PTTL', key)) / 86_400_000
@@ -72,7 +72,7 @@ describe('tags and generations', () => {
     assert.equal(await other.get('key'), 1, 'renewing its time to live does not renew the generation')
   })
 
-  it('G4 a key of a caller cannot be one of a generation', async () => {
+  it('G4 the key of an entry cannot collide with the key of a generation', async () => {
     const cache = await scene.open()
     await assert.rejects(cache.set('\0tag:a', 1), { code: 'CACHE_INVALID_KEY' })
     await assert.rejects(cache.backend.set('\0tag:a', 1), { code: 'CACHE_INVALID_KEY' })
@@ -82,7 +82,7 @@ describe('tags and generations', () => {
     assert.equal(await ask('EXISTS', 'shop:\0tag:a', 'shop:\0namespace'), 2)
   })
 
-  it('G5 clear() invalidates at once, and reclaims what is older in the background', async () => {
+  it('G5 clear() invalidates at once, and reclaims older entries in the background', async () => {
     const cache = await scene.open()
     const other = await scene.open()
     await cache.setMany(
@@ -102,7 +102,7 @@ describe('tags and generations', () => {
     assert.equal(await ask('EXISTS', 'elsewhere', 'shop:\0namespace'), 2)
   })
 
-  it('G5 an entry of a namespace depends on those above it too', async () => {
+  it('G5 an entry of a namespace depends on the parent namespaces, too', async () => {
     const cache = await scene.open()
     const [orders, users] = [cache.namespace('orders'), cache.namespace('users')]
     for (const namespace of [orders, users]) await namespace.getOrSet('key', () => 'old')

@@ -15,7 +15,7 @@ function caches(): readonly [Cache, Cache] {
   return [scene.cache(), scene.cache()]
 }
 
-describe('P19 lost tag metadata invalidates', () => {
+describe('P19 entries whose tag metadata is lost are invalid', () => {
   for (const [what, lose] of [
     ['deleted', (key: string) => redis.ask('DEL', key)],
     ['replaced by something else', (key: string) => redis.ask('SET', key, 'foreign')],
@@ -45,7 +45,7 @@ describe('P19 lost tag metadata invalidates', () => {
     }
   }
 
-  test('evicted: what Redis throws away, with memory full, is never served', async () => {
+  test('an entry whose generation Redis evicts is never served', async () => {
     const small = await scene.server({ args: ['--maxmemory-policy', 'allkeys-random'] })
     const cache = scene.cache({ redis: small.url, local: false })
     const keys = Array.from({ length: 60 }, (_, number) => `key:${number}`)

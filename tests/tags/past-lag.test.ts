@@ -58,7 +58,7 @@ describe('P46 a read with local: false is never older than an invalidation ackno
     })
   }
 
-  it('over the bus a read of an entry that is still valid finds it, in one round trip more for its tags', async () => {
+  it('over the bus a read finds a valid entry, with one extra round trip for its tags', async () => {
     const client = new Redis(scene.redis.url)
     scene.later(() => client.disconnect())
     const cache = await scene.open({ redis: undefined, client })
@@ -75,7 +75,7 @@ describe('P46 a read with local: false is never older than an invalidation ackno
   })
 })
 
-describe('P46 likewise on a cluster that tracks', () => {
+describe('P46 a read with local: false on a tracked cluster is never older than an acknowledged invalidation', () => {
   const scene = useScene({ redis: false, cluster: { replicasPerMaster: 0 } })
 
   it('whose nodes push at different times: a tag, the key, the namespace', async () => {

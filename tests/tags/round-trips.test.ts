@@ -26,7 +26,7 @@ async function newcomer(): Promise<Cache> {
   return cache
 }
 
-describe('round trips of an entry with 20 tags that a process has never met', () => {
+describe('round trips of an entry with 20 tags unknown to the process', () => {
   const reads: readonly (readonly [string, (cache: Cache) => Promise<unknown>, unknown])[] = [
     ['get', (cache) => cache.get('key'), 'value'],
     ['has', (cache) => cache.has('key'), true],

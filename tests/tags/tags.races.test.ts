@@ -8,7 +8,7 @@ import { trials } from '../support/trials.ts'
 
 const track = useRaceTrack()
 
-test('P18 tags bind before the loader runs: those of the options', async () => {
+test('P18 tags bind before the loader runs: tags of the options', async () => {
   const rounds = trials(150, 2_000)
   const verdict = await track.run({
     rounds,
@@ -19,7 +19,7 @@ test('P18 tags bind before the loader runs: those of the options', async () => {
   expect(verdict.loads).toBeGreaterThan(rounds)
 }, 300_000)
 
-test('P18 tags bind before the loader runs: those that the loader adds', async () => {
+test('P18 tags bind before the loader runs: tags that the loader adds', async () => {
   const rounds = trials(150, 2_000)
   const verdict = await track.run({
     rounds,
@@ -30,7 +30,7 @@ test('P18 tags bind before the loader runs: those that the loader adds', async (
   expect(verdict.loads).toBeGreaterThan(rounds)
 }, 300_000)
 
-test('P18 a tag that was renewed while its generation was being captured, and again later, ends the load', async () => {
+test('P18 a caller does not join a load whose tag was invalidated during its capture, and again later', async () => {
   const line = await startTcpProxy(track.redis.port, { latencyMs: 20 })
   const options = { prefix: 'late:', errors: 'throw', trust: '1h' } as const
   const slow = createCache({ redis: line.url, ...options })
@@ -60,7 +60,7 @@ test('P18 a tag that was renewed while its generation was being captured, and ag
   await line.stop()
 })
 
-test('P18 tags bind before the loader runs: those of the options, of a namespace', async () => {
+test('P18 tags bind before the loader runs: tags of the options, in a namespace', async () => {
   const rounds = trials(40, 400)
   const verdict = await track.run({
     rounds,

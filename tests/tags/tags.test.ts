@@ -14,7 +14,7 @@ function caches(): readonly [Cache, Cache] {
 }
 
 describe('P18 tags', () => {
-  test('invalidate every entry that bears them, in every process, and no other', async () => {
+  test('invalidate every entry that has them, in every process, and no other', async () => {
     const [mine, other] = caches()
     const source = new Source(1)
     await mine.getOrSet('a', source.load, { tags: ['one', 'two'] })
@@ -54,7 +54,7 @@ describe('P18 tags', () => {
     expect(await other.getOrSet('key', source.load, ONE)).toBe(2)
     source.value = 3
     expect(await other.getOrSet('key', source.load, { tags: ['one', 'two'] })).toBe(3)
-    // One that bears more than is asked for will do.
+    // An entry with more tags than the call names is accepted.
     expect(await mine.getOrSet('key', source.load, ONE)).not.toBe(1)
     expect(source.loads).toBe(3)
     await redis.ask('SET', 'p:plain', '"foreign"')
@@ -62,7 +62,7 @@ describe('P18 tags', () => {
     expect(await mine.getOrSet('plain', source.load, ONE)).toBe(3)
   })
 
-  test('that the loader tells bind from the second load on at the latest, and then invalidate', async () => {
+  test('that the loader adds bind from the second load on at the latest, and then invalidate the entry', async () => {
     const [mine, other] = caches()
     let loads = 0
     const ask = (cache: Cache) =>
@@ -80,7 +80,7 @@ describe('P18 tags', () => {
     await waitUntil(async () => (await ask(mine)) > settled, { what: 'the push' })
   })
 
-  test('that the loader tells first while they are being invalidated are not bound to the new generation', async () => {
+  test('that the loader first adds during their invalidation do not bind to the new generation', async () => {
     const [mine, other] = caches()
     const source = new Source('old')
     const ask = () =>
@@ -96,7 +96,7 @@ describe('P18 tags', () => {
     expect(await ask()).toBe('new')
   })
 
-  test('are checked before anything is done', async () => {
+  test('are validated before any operation', async () => {
     const [mine] = caches()
     const source = new Source(1)
     const bad: readonly (readonly [unknown, string])[] = [
@@ -125,7 +125,7 @@ describe('P18 tags', () => {
     expect(await mine.invalidateTags([])).toBe(true)
   })
 
-  test('of a load that fails or is skipped leave nothing behind', async () => {
+  test('of a failed or skipped load leave nothing in Redis', async () => {
     const [mine] = caches()
     await expect(mine.getOrSet('key', () => Promise.reject(new Error('source away')), ONE)).rejects.toThrow(
       'source away',
@@ -146,7 +146,7 @@ describe('P18 tags', () => {
 })
 
 describe('P19 generations', () => {
-  test('G4 outlive the entries that bear them', async () => {
+  test('G4 outlive the entries that depend on them', async () => {
     const cache = scene.cache()
     await cache.set('key', 1, { ttl: '60d' })
     await waitUntil(async () => Number(await redis.ask('PTTL', 'p:\0namespace')) > 60 * 86_400_000, {
@@ -155,7 +155,7 @@ describe('P19 generations', () => {
     })
   })
 
-  test('are asked for once by many writes at a time', async () => {
+  test('are read once by many concurrent writes', async () => {
     const cache = scene.cache({ timeout: '5s' })
     await cache.initialize()
     await redis.ask('CONFIG', 'RESETSTAT')

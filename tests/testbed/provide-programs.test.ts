@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest'
 import { findRedisCli, findRedisServer, requireRedisServer } from '../../testbed/find-redis-server.ts'
 
 describe('the Redis programs', () => {
-  test('are found, and their lack is told with what to install', () => {
+  test('are found, or an error says what to install', () => {
     expect(findRedisServer()).toMatch(/(redis|valkey)-server$/)
     expect(findRedisCli()).toMatch(/(redis|valkey)-cli$/)
     process.env.CACHEWRIGHT_REDIS_SERVER = '/nowhere/redis-server'
@@ -19,7 +19,7 @@ describe('the Redis programs', () => {
     }
   })
 
-  test('are provided by the package manager where they are missing', () => {
+  test('are installed by the package manager if they are missing', () => {
     const folder = mkdtempSync(join(tmpdir(), 'cachewright-provide-'))
     const provide = (path: string) =>
       spawnSync(process.execPath, ['testbed/provide-programs.mjs'], {

@@ -27,7 +27,7 @@ async function cleanedUp<S extends { stop(): Promise<void> }>(start: Promise<S>)
 }
 
 describe('a standalone server', () => {
-  test('answers, stops, and leaves neither a process nor a directory', async () => {
+  test('answers, stops, and leaves no process or directory', async () => {
     const redis = await cleanedUp(startStandalone())
     expect(await redis.ask('SET', 'key', 'grüße')).toBe('OK')
     expect(await askRedis({ port: redis.port }, 'GET', 'key')).toBe('grüße')
@@ -39,7 +39,7 @@ describe('a standalone server', () => {
     expect(left()).toEqual([])
   })
 
-  test('takes arguments that win over its own', async () => {
+  test('takes arguments that override its own', async () => {
     const redis = await cleanedUp(startStandalone({ args: ['--maxmemory', '5mb', '--save', '60 1'] }))
     expect(await redis.ask('CONFIG', 'GET', 'maxmemory')).toEqual(['maxmemory', '5242880'])
     expect(await redis.ask('CONFIG', 'GET', 'save')).toEqual(['save', '60 1'])
@@ -82,7 +82,7 @@ describe('a standalone server', () => {
     await expect(askRedis({ port: redis.port }, 'PING')).rejects.toThrow('ECONNREFUSED')
   })
 
-  test('speaks TLS that its certificate authority vouches for', async () => {
+  test('speaks TLS with a certificate of its authority', async () => {
     const redis = await cleanedUp(startStandalone({ tls: true }))
     expect(redis.url).toBe(`rediss://127.0.0.1:${redis.port}`)
     expect(await askRedis({ port: redis.port, tls: { ca: redis.ca } }, 'PING')).toBe('PONG')
@@ -112,7 +112,7 @@ describe('a standalone server', () => {
 })
 
 describe('a port', () => {
-  test('is not given twice, nor while someone listens there', async () => {
+  test('is not given twice, or while a process listens on it', async () => {
     const ports = await Promise.all(Array.from({ length: 50 }, () => freePort({ withBus: true })))
     expect(new Set(ports).size).toBe(50)
     expect(Math.max(...ports)).toBeLessThanOrEqual(55_535)
@@ -127,13 +127,13 @@ describe('a port', () => {
     squatter.close()
   })
 
-  test('is not needed for a bad argument to be told', async () => {
+  test('is not needed to report a bad argument', async () => {
     await expect(startStandalone({ args: ['--no-such-option', '1'] })).rejects.toThrow('no-such-option')
   })
 })
 
 describe('a cluster', () => {
-  test('is whole, migrates a slot, fails over, and leaves nothing', { timeout: TIMEOUT_MS }, async () => {
+  test('is complete, migrates a slot, fails over, and leaves nothing', { timeout: TIMEOUT_MS }, async () => {
     const cluster = await cleanedUp(startCluster())
     const left = tracesOf(cluster.nodes)
     const [from = 0, to = 0] = await cluster.masters()

@@ -16,7 +16,7 @@ describeCacheBackend({
 })
 
 describe('faults in front of a backend', () => {
-  it('strike that backend, which stays what it is', async () => {
+  it('affect that same backend object', async () => {
     const faults = new Faults()
     const backend = new MemoryCacheBackend<number>()
     assert.equal(injectFaults(backend, faults), backend)
@@ -28,7 +28,7 @@ describe('faults in front of a backend', () => {
     assert.equal(await cache.set('key', 3), true)
   })
 
-  it('strike one of the caches alone that share a simulated Redis', async () => {
+  it('affect only one of the caches that share a simulated Redis', async () => {
     const clock = new ManualClock()
     const redis = new SimulatedRedis({ clock })
     const faults = new Faults({ clock })
@@ -46,7 +46,7 @@ describe('faults in front of a backend', () => {
     assert.equal(await cut.get('key'), 'new', 'what was told meanwhile arrives first')
   })
 
-  it('cannot be put in front of what serves a cache already, or is no backend of this library', () => {
+  it('cannot be put in front of a backend in use, or of an object that is no backend of this library', () => {
     const backend = new MemoryCacheBackend()
     createCache({ backend })
     assert.throws(() => injectFaults(backend, new Faults()), { code: 'CACHE_INVALID_OPTIONS' })
@@ -83,7 +83,7 @@ describe('faults in front of a real Redis', () => {
     assert.equal(await backend.get('key'), 1)
   })
 
-  it('keep messages from a cache that is tracked, until its connection is lost', async () => {
+  it('withhold pushes from a tracked cache until its connection is lost', async () => {
     const faults = new Faults()
     const backend = injectFaults(new RedisCacheBackend({ url: redis.url, prefix: 'm:' }), faults)
     await using cache = createCache({ backend })

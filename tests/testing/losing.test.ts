@@ -4,8 +4,8 @@ import { clock, one, open, redis, reopen, TIMEOUT_MS, timed, two, useTwoCaches, 
 
 useTwoCaches()
 
-describe('where answers are lost', () => {
-  it('a write is taken for undone, though it was done, and the next read loads', async () => {
+describe('when replies are lost', () => {
+  it('a write that took effect counts as failed, and the next read loads', async () => {
     await warm('key', 'old')
     redis.faults.loseReplies({ commands: 'writes', times: 1 })
     assert.deepEqual(await timed(one.set('key', 'unknown')), { value: false, tookMs: TIMEOUT_MS })
@@ -13,7 +13,7 @@ describe('where answers are lost', () => {
     assert.equal(await one.getOrSet('key', () => 'loaded'), 'loaded')
   })
 
-  it('a counter says that it does not know', async () => {
+  it('a counter reports an unknown result', async () => {
     const backend = redis.backend()
     await backend.initialize()
     redis.faults.loseReplies({ times: 1 })
@@ -22,8 +22,8 @@ describe('where answers are lost', () => {
   })
 })
 
-describe('where messages are lost', () => {
-  it('another cache serves the old value until its time to live is over, and no longer', async () => {
+describe('when messages are lost', () => {
+  it('another cache serves the old value until its TTL ends', async () => {
     await warm('key', 'old')
     redis.faults.loseMessages()
     assert.equal(await one.set('key', 'new'), true)
@@ -39,7 +39,7 @@ describe('where messages are lost', () => {
     assert.notEqual(await two.get('key'), 'new')
   })
 
-  it('a lost connection ends that, being healed does not', async () => {
+  it('another cache drops the old value when the connection is lost, not when the fault is healed', async () => {
     await warm('key', 'old')
     redis.faults.loseMessages()
     await one.set('key', 'new')
@@ -49,7 +49,7 @@ describe('where messages are lost', () => {
     assert.equal(await two.get('key'), 'new')
   })
 
-  it('who waits for the load of another process looks after half a second', async () => {
+  it('a caller that waits for the load of another process polls after half a second', async () => {
     redis.faults.loseMessages()
     const load = () => new Promise((resolve) => clock.after(100, () => resolve('loaded')))
     const loading = one.getOrSet('key', load)
@@ -61,8 +61,8 @@ describe('where messages are lost', () => {
   })
 })
 
-describe('where connections are lost', () => {
-  it('nothing local is served until it has been read again', async () => {
+describe('when connections are lost', () => {
+  it('a local copy is not served until it has been read again', async () => {
     await warm('key', 'old')
     const epochs: string[] = []
     one.on('epoch', ({ coherence }) => epochs.push(coherence))
@@ -73,7 +73,7 @@ describe('where connections are lost', () => {
     assert.equal(one.peek('key'), 'old')
   })
 
-  it('commands on their way end, and those that had not arrived never do', async () => {
+  it('pending commands fail, and those that had not arrived never arrive', async () => {
     const backend = redis.backend({ errors: 'throw' })
     await backend.initialize()
     redis.faults.slow('500ms')
@@ -87,7 +87,7 @@ describe('where connections are lost', () => {
     assert.equal(await backend.exists('key'), false)
   })
 
-  it('the lease of a load goes with its connection', async () => {
+  it('a load loses its lease with its connection', async () => {
     const loading = one.getOrSet(
       'key',
       () => new Promise((resolve) => clock.after(500, () => resolve('unsure'))),
@@ -99,7 +99,7 @@ describe('where connections are lost', () => {
     assert.equal(await one.get('key'), undefined)
   })
 
-  it('Redis is gone where it also refuses: loads go on, and what was invalidated meanwhile comes first', async () => {
+  it('if Redis also refuses, loads continue, and pending invalidations are delivered first afterwards', async () => {
     await warm('key', 'old')
     redis.faults.fail()
     redis.faults.disconnect()
@@ -115,7 +115,7 @@ describe('where connections are lost', () => {
     assert.equal(await two.getOrSet('key', () => 'never'), 'new')
   })
 
-  it('an old value may stand in for a source that fails, where that is wanted', async () => {
+  it('a stale value is served if the source fails and staleIfError is set', async () => {
     const patient = open({ staleIfError: '1h' })
     await patient.getOrSet('key', () => 'old')
     redis.faults.fail()

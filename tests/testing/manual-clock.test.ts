@@ -17,7 +17,7 @@ describe('a manual clock', () => {
     assert.equal(fired, 1)
   })
 
-  it('fires timers when they are due, those of one moment in the order in which they were set', async () => {
+  it('fires timers when they are due, and timers of one moment in the order they were set', async () => {
     const clock = new ManualClock()
     const fired: string[] = []
     const note = (name: string) => () => fired.push(`${name} at ${clock.monotonicMs()}`)
@@ -31,7 +31,7 @@ describe('a manual clock', () => {
     assert.equal(clock.pendingTimers, 1)
   })
 
-  it('fires what is set by a timer, or by work that a timer has started, within the same span', async () => {
+  it('fires timers that a timer, or work started by one, sets within the same span', async () => {
     const clock = new ManualClock()
     const fired: number[] = []
     const pause = (ms: number) => new Promise<void>((resolve) => clock.after(ms, resolve))
@@ -49,7 +49,7 @@ describe('a manual clock', () => {
     assert.equal(clock.monotonicMs(), 1_050)
   })
 
-  it('does not fire what was called off, by another timer of the same moment either', async () => {
+  it('does not fire a cancelled timer, even if a timer of the same moment cancelled it', async () => {
     const clock = new ManualClock()
     const fired: string[] = []
     clock.after(10, () => {
@@ -65,7 +65,7 @@ describe('a manual clock', () => {
     assert.equal(clock.pendingTimers, 0)
   })
 
-  it('moves on where a timer sets itself anew without delay', async () => {
+  it('advances even if a timer sets itself again without delay', async () => {
     const clock = new ManualClock()
     let fired = 0
     const again = () => {
@@ -77,7 +77,7 @@ describe('a manual clock', () => {
     assert.equal(fired, 11)
   })
 
-  it('advances by one span after another, though they are asked for at once', async () => {
+  it('advances by concurrent spans one after another', async () => {
     const clock = new ManualClock()
     const seen: number[] = []
     clock.after(1_500, () => seen.push(clock.monotonicMs()))
@@ -88,7 +88,7 @@ describe('a manual clock', () => {
     assert.deepEqual(seen, [1_000, 1_500, 2_000])
   })
 
-  it('hands on what a timer throws, and stands where that happened', async () => {
+  it('rethrows an error of a timer, and stops at its moment', async () => {
     const clock = new ManualClock()
     clock.after(10, () => {
       throw new Error('thrown by a timer')
@@ -99,7 +99,7 @@ describe('a manual clock', () => {
     assert.equal(clock.monotonicMs(), 1_010)
   })
 
-  it('refuses spans that are none, or do not end', async () => {
+  it('refuses invalid and infinite spans', async () => {
     const clock = new ManualClock()
     for (const span of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
       await assert.rejects(clock.advance(span), { code: 'CACHE_INVALID_DURATION' })
@@ -108,7 +108,7 @@ describe('a manual clock', () => {
 })
 
 describe('a cache on a manual clock', () => {
-  it('loads, serves, and loads again when the time to live is over', async () => {
+  it('loads, serves, and loads again when the TTL ends', async () => {
     const clock = new ManualClock()
     await using cache = createCache({ clock, ttl: '5m' })
     let loads = 0
@@ -122,7 +122,7 @@ describe('a cache on a manual clock', () => {
     assert.equal(await cache.getOrSet('key', load), 2)
   })
 
-  it('serves a stale value while a slow loader brings a new one', async () => {
+  it('serves a stale value while a slow loader runs', async () => {
     const clock = new ManualClock()
     await using cache = createCache({ clock, ttl: '1m', staleWhileRevalidate: '1m' })
     let loads = 0
@@ -156,7 +156,7 @@ describe('a cache on a manual clock', () => {
     assert.equal(lost, 0)
   })
 
-  it('expires what lies in a memory backend, from the first moment on', async () => {
+  it('expires entries of a memory backend, even at time 0', async () => {
     const clock = new ManualClock()
     await using backend = new MemoryCacheBackend({ clock })
     await backend.initialize()

@@ -29,7 +29,7 @@ describe('caches that share a simulated Redis', () => {
     two = open()
   })
 
-  it('have one value between them, and one load', async () => {
+  it('share one value and one load', async () => {
     let loads = 0
     const load = () =>
       new Promise((resolve) => {
@@ -43,13 +43,13 @@ describe('caches that share a simulated Redis', () => {
     assert.equal(two.peek('key'), 1)
   })
 
-  it('keep what they have loaded, so that it is served without another trip', async () => {
+  it('keep loaded values, and serve them without another round trip', async () => {
     await one.getOrSet('key', () => 1, { tags: ['a', 'b'] })
     await clock.settle()
     assert.equal(one.peek('key'), 1)
   })
 
-  it('hear at once of what another one writes, deletes or invalidates', async () => {
+  it('see at once a write, delete or invalidation by another cache', async () => {
     const changes: Record<string, (cache: Cache) => Promise<unknown>> = {
       set: (cache) => cache.set('key', 'changed'),
       delete: (cache) => cache.delete('key'),
@@ -73,7 +73,7 @@ describe('caches that share a simulated Redis', () => {
     }
   })
 
-  it('hear of what a plain backend writes under their prefix', async () => {
+  it('see writes of a plain backend under their prefix', async () => {
     const other = redis.backend({ prefix: 'shop:' })
     await other.initialize()
     await one.getOrSet('key', () => 'old')
@@ -82,7 +82,7 @@ describe('caches that share a simulated Redis', () => {
     assert.equal(await one.get('key'), 'new')
   })
 
-  it('never store a load that an invalidation has overtaken', async () => {
+  it('never store a load that an invalidation overtook', async () => {
     const loading = one.getOrSet(
       'key',
       () => new Promise((resolve) => clock.after(1_000, () => resolve('old'))),
@@ -95,7 +95,7 @@ describe('caches that share a simulated Redis', () => {
     assert.equal(await one.get('key'), undefined)
   })
 
-  it('take over the load of a process that has died, when its lease is over', async () => {
+  it('take over the load of a dead process when its lease expires', async () => {
     const dead = open({ lease: '5s', longestLoad: '1s' })
     void dead.getOrSet('key', () => new Promise(() => {}))
     await clock.settle()
@@ -111,7 +111,7 @@ describe('caches that share a simulated Redis', () => {
     assert.equal(await taken, 'loaded by another')
   })
 
-  it('are told of nothing in the mode ttl, and keep copies for its short time', async () => {
+  it("get no pushes with coherence 'ttl', and keep copies for local.ttl", async () => {
     const alone = open({ coherence: 'ttl', local: { ttl: '2s' } })
     await alone.getOrSet('key', () => 'old')
     assert.equal(alone.coherence, 'ttl')
@@ -121,7 +121,7 @@ describe('caches that share a simulated Redis', () => {
     assert.equal(await alone.get('key'), 'new')
   })
 
-  it('are apart where their prefixes are, and find their data again after a shutdown', async () => {
+  it('are separate under different prefixes, and find their data again after a shutdown', async () => {
     const backend = redis.backend({ prefix: 'other:' })
     const other = createCache({ backend, clock })
     await one.set('key', 1)

@@ -17,8 +17,8 @@ import {
 
 useTwoCaches()
 
-describe('where Redis is slow', () => {
-  it('a load takes its three round trips longer, and a local hit no longer at all', async () => {
+describe('when Redis is slow', () => {
+  it('a load takes three slow round trips, and a local hit none', async () => {
     await one.initialize()
     redis.faults.slow('200ms')
     assert.deepEqual(await timed(one.getOrSet('key', () => 1)), { value: 1, tookMs: 600 })
@@ -26,7 +26,7 @@ describe('where Redis is slow', () => {
     assert.deepEqual(errors, [])
   })
 
-  it('a load is answered within the deadline where it is slower than that', async () => {
+  it('a load is answered within the deadline even if Redis is slower', async () => {
     await one.initialize()
     redis.faults.slow('5s')
     assert.deepEqual(await timed(one.getOrSet('key', () => 'loaded')), {
@@ -36,7 +36,7 @@ describe('where Redis is slow', () => {
     assert.deepEqual(errors, ['CACHE_TIMEOUT'])
   })
 
-  it('a write that its caller gave up arrives all the same, and is undone before it can be read', async () => {
+  it('a write that timed out still arrives, and is undone before a read', async () => {
     await warm('key', 'old')
     redis.faults.slow('5s', { commands: 'writes', times: 1 })
     assert.deepEqual(await timed(one.set('key', 'given up')), { value: false, tookMs: TIMEOUT_MS })
@@ -55,7 +55,7 @@ describe('where Redis is slow', () => {
     assert.deepEqual(await both, [true, true])
   })
 
-  it('what waits goes first when it is healed', async () => {
+  it('waiting commands go first when it is healed', async () => {
     const backend = redis.backend()
     await backend.initialize()
     redis.faults.slow('500ms')
@@ -69,15 +69,15 @@ describe('where Redis is slow', () => {
   })
 })
 
-describe('where Redis refuses', () => {
-  it('loaders are called, and the failure is told', async () => {
+describe('when Redis refuses', () => {
+  it('loaders are called, and the failure emits an event', async () => {
     await one.initialize()
     redis.faults.fail()
     assert.deepEqual(await timed(one.getOrSet('key', () => 'loaded')), { value: 'loaded', tookMs: 0 })
     assert.equal(errors[0], 'CACHE_UNAVAILABLE')
   })
 
-  it('a cache that cannot connect answers all the same, and connects by itself when it is healed', async () => {
+  it('a cache that cannot connect still answers, and connects by itself when Redis is healed', async () => {
     redis.faults.fail()
     assert.equal(await one.getOrSet('key', () => 'loaded'), 'loaded')
     await assert.rejects(one.initialize(), { code: 'CACHE_UNAVAILABLE' })
@@ -96,7 +96,7 @@ describe('where Redis refuses', () => {
     assert.equal(two.peek('key'), undefined)
   })
 
-  it('it does so for the commands that are meant, as often as is meant', async () => {
+  it('it refuses only the chosen commands, and only the chosen number of times', async () => {
     const backend = redis.backend()
     await backend.initialize()
     redis.faults.fail({ commands: 'writes', times: 2 })
@@ -114,7 +114,7 @@ describe('where Redis refuses', () => {
     assert.throws(() => redis.faults.fail({ times: 0 }), { code: 'CACHE_INVALID_ARGUMENT' })
   })
 
-  it('it does so with the error that is given', async () => {
+  it('it refuses with the given error', async () => {
     const backend = redis.backend({ errors: 'throw' })
     await backend.initialize()
     const error = new CacheError('CACHE_REPLY', 'Redis is full', { replyCode: 'OOM' })
@@ -124,7 +124,7 @@ describe('where Redis refuses', () => {
   })
 })
 
-describe('where Redis stands still', () => {
+describe('when Redis hangs', () => {
   it('every call ends at the deadline', async () => {
     await one.initialize()
     redis.faults.hang()
@@ -139,7 +139,7 @@ describe('where Redis stands still', () => {
     await assert.rejects(timed(open().initialize()), { code: 'CACHE_TIMEOUT' })
   })
 
-  it('nobody waits any more when the circuit has opened, until Redis is healed', async () => {
+  it('no call waits once the circuit has opened, until Redis is healed', async () => {
     await one.initialize()
     redis.faults.hang()
     for (let call = 0; call < 5; call++) await timed(one.getOrSet('key', () => call))
@@ -152,7 +152,7 @@ describe('where Redis stands still', () => {
     assert.equal(one.peek('key'), 'stored')
   })
 
-  it('local copies are served for as long as the connection is trusted, and no longer', async () => {
+  it('local copies are served only while the connection is trusted', async () => {
     await reopen('one', { trust: '3s' })
     await warm('key', 'old')
     redis.faults.hang()
@@ -168,7 +168,7 @@ describe('where Redis stands still', () => {
     assert.equal(one.peek('key'), 'old')
   })
 
-  it('it does what it was sent when it goes on, and what had timed out is undone', async () => {
+  it('it executes pending commands once it resumes, and a write that timed out is undone', async () => {
     await warm('key', 'old')
     redis.faults.hang()
     const writing = one.set('key', 'given up')

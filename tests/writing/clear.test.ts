@@ -29,7 +29,7 @@ async function fill(cache: Cache, name: string, count: number): Promise<void> {
 const keysIn = async (server: { ask: Standalone['ask'] }) =>
   ((await server.ask('KEYS', '*')) as string[]).sort()
 
-test('P31 clear() costs one command, however many entries there are, and is acknowledged at once', async () => {
+test('P31 clear() costs one command for any number of entries, and is acknowledged at once', async () => {
   const cache = scene.cache({ timeout: '5s' })
   await fill(cache, 'key', 3_000)
   const other = scene.cache()
@@ -46,7 +46,7 @@ test('P31 clear() costs one command, however many entries there are, and is ackn
   expect(await keysIn(redis)).toEqual([`p:${NAMESPACE_KEY}`])
 })
 
-test('P31 the reclaim removes what is older, whatever it is, and nothing else', async () => {
+test('P31 the reclaim removes older keys of every kind, and nothing else', async () => {
   const cache = scene.cache()
   await cache.getOrSet('entry', () => 1, { tags: ['t'] })
   await cache.set('written', 2)
@@ -62,7 +62,7 @@ test('P31 the reclaim removes what is older, whatever it is, and nothing else', 
   )
 })
 
-test('P31 what is written after clear() stays, though the reclaim goes on', async () => {
+test('P31 an entry written after clear() stays while the reclaim runs', async () => {
   const cache = scene.cache({ timeout: '5s' })
   await fill(cache, 'old', 5_000)
   const keys = Array.from({ length: 300 }, (_, number) => `new:${number}`)
@@ -93,7 +93,7 @@ test('P31 a load that began before clear() is not stored after it', async () => 
   expect(await other.get('key')).toBeUndefined()
 })
 
-test('P31 a namespace is cleared alone, and with those above it', async () => {
+test('P31 a namespace is cleared by its own clear() and by that of its parents', async () => {
   const root = scene.cache()
   const [left, right] = [root.namespace('left'), root.namespace('right')]
   const all = [root, left, left.namespace('in'), right]
@@ -107,7 +107,7 @@ test('P31 a namespace is cleared alone, and with those above it', async () => {
   expect(await found()).toEqual([undefined, undefined, undefined, undefined])
 })
 
-test('P31 shutdown() ends a reclaim', async () => {
+test('P31 shutdown() stops a reclaim', async () => {
   const cache = scene.cache({ timeout: '5s' })
   await fill(cache, 'old', 5_000)
   const errors: unknown[] = []
@@ -128,7 +128,7 @@ test('P31 clear() on a cluster reaches every node', async () => {
 })
 
 describe('P31 clear()', () => {
-  test('leaves the generations of namespaces within, and what is written there after it', async () => {
+  test('leaves the generations of nested namespaces, and entries written there afterwards', async () => {
     const cache = scene.cache()
     const space = cache.namespace('space')
     await space.set('old', 1)

@@ -7,7 +7,7 @@ import { trials } from '../support/trials.ts'
 
 const track = useRaceTrack()
 
-test('P16 a delete or a write beats an earlier read, in four processes; plain cache-aside is left with old values', async () => {
+test('P16 a delete or a write beats an earlier read in four processes; plain cache-aside keeps old values', async () => {
   const rounds = trials(300, 4_000)
   const hows = ['delete', 'set', 'deleteMany', 'backend.delete', 'delete']
   const verdict = await track.run({ rounds, hows, withPlain: true })
@@ -24,7 +24,7 @@ test('P16 a delete or a write by another program beats an earlier read', async (
   expect(verdict.defeated).toBeGreaterThan(rounds / 10)
 }, 300_000)
 
-test('P16 of two callers who come at once after a delete elsewhere, neither joins the load from before', async () => {
+test('P16 two concurrent callers after a delete elsewhere do not join the earlier load', async () => {
   const caches = [0, 1].map(() => createCache({ redis: track.redis.url, prefix: 'pair:', errors: 'throw' }))
   const [loading, deleting] = caches as [(typeof caches)[0], (typeof caches)[0]]
   // A connection that is made ends what began before it.

@@ -68,7 +68,7 @@ const WRITES = [
   ['GETSET', KEY, '"foreign"'],
 ] as const
 
-describe('what another program does to a key while it is being loaded defeats the load', () => {
+describe('a change by another program during a load defeats the fill', () => {
   for (const command of REMOVALS) {
     test(`${command[0]}: nothing is stored, and the next caller loads anew`, async () => {
       await duringLoad(() => redis.ask(...command))
@@ -81,7 +81,7 @@ describe('what another program does to a key while it is being loaded defeats th
   }
 
   for (const command of WRITES) {
-    test(`${command.join(' ')}: that stays, and is what everybody reads`, async () => {
+    test(`${command.join(' ')}: the foreign value stays, and every process reads it`, async () => {
       await duringLoad(() => redis.ask(...command))
       expect(lost).toEqual(['key'])
       expect(await redis.ask('GET', KEY)).toBe('"foreign"')
@@ -92,7 +92,7 @@ describe('what another program does to a key while it is being loaded defeats th
     })
   }
 
-  test('a list under the key stays, and loads go on without being stored', async () => {
+  test('RPUSH: the list stays, and loads are not stored', async () => {
     await duringLoad(async () => {
       await redis.ask('DEL', KEY)
       await redis.ask('RPUSH', KEY, 'a')
@@ -102,7 +102,7 @@ describe('what another program does to a key while it is being loaded defeats th
     expect(await redis.ask('LRANGE', KEY, 0, -1)).toEqual(['a'])
   })
 
-  test('a tag that is removed: the value is stored and is invalid', async () => {
+  test('removing a tag: the value is stored and is invalid', async () => {
     await duringLoad(() => redis.ask('EVAL', REMOVE_TAGS, 0))
     expect(await cache.get('key', { local: false })).toBeUndefined()
     expect(await other.getOrSet('key', () => 'anew', { tags: ['tag'] })).toBe('anew')

@@ -30,7 +30,7 @@ afterAll(async () => {
   await Promise.all([redis.stop(), source.stop()])
 })
 
-test('P20 a process reads its own writes, whatever others do with the same keys and tags', async () => {
+test('P20 a process reads its own writes while others change the same keys and tags', async () => {
   // What they load is never newer than nothing: any number that this process wrote is more than 0.
   await Promise.all(KEYS.map((key) => source.ask('SET', `source:${key}`, -1)))
   const noise = noisy.map((one) => one.disturb({ keys: KEYS, tags: TAGS, options: { ttl: '10m' } }))

@@ -5,7 +5,7 @@ import { IMPATIENT, useScene } from '../support/scene.ts'
 
 const scene = useScene({ caches: IMPATIENT })
 
-test('P4 a value that cannot be stored leaves the one before it', async () => {
+test('P4 a value that cannot be stored leaves the old value', async () => {
   const cache = scene.cache()
   await cache.set('key', 'old')
   await expect(cache.set('key', undefined)).rejects.toMatchObject({ code: 'CACHE_INVALID_VALUE' })

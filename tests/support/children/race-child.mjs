@@ -5,7 +5,7 @@ import { createParticipant } from './participant.mjs'
 
 let participant
 
-// Whoever forked it has gone, however that came about.
+// The parent process has exited or disconnected.
 process.on('disconnect', () => process.exit())
 
 process.on('message', async ({ id, method, argument }) => {
