@@ -65,7 +65,7 @@ export function renewLease(
 ): boolean {
   const bytes = held(keyspace, storedKey, token)
   if (bytes === undefined) return false
-  if (readLease(bytes).deadlineMs - nowMs < leaseMs / 2) {
+  if (readLease(bytes).deadlineMs - nowMs < leaseMs * 0.6) {
     const ttlMs = isPlaceholder(bytes) ? leaseMs : keyspace.remainingMs(storedKey)
     keyspace.putLease(storedKey, withLease(bytes, token, nowMs + leaseMs), ttlMs)
   }

@@ -14,10 +14,11 @@ export interface LeaseParts {
 }
 
 /**
- * Time between two renewals, as a fraction of the lease's duration. The script writes only when less than half is left
- * (T5), so every second renewal writes. Each of them detects a lost lease.
+ * Time between two renewals, as a fraction of the lease's duration. Each renewal writes, since less than three fifths are
+ * left by then (T5). A renewal that only read would leave the key tracked: Redis would announce the fill to this process,
+ * which would not keep the entry (L2).
  */
-const RENEW_AFTER = 0.3
+const RENEW_AFTER = 0.5
 /** Pause before a failed renewal is repeated, as a fraction of the lease's duration. */
 const RETRY_AFTER = 0.125
 

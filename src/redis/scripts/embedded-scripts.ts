@@ -240,15 +240,15 @@ export const RENEW_LEASE: string = `if redis.replicate_commands then
 redis.replicate_commands()
 end
 local key, lease = KEYS[1], tonumber(ARGV[2])
-local current = redis.pcall('GETEX', key)
-if type(current) ~= 'string' or string.sub(current, 13, 28) ~= ARGV[1] then
+local head = redis.pcall('GETRANGE', key, 0, 41)
+if type(head) == 'table' or string.sub(head, 13, 28) ~= ARGV[1] then
 return 0
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-if (tonumber(string.sub(current, 29, 42)) or 0) - now < lease / 2 then
+if (tonumber(string.sub(head, 29, 42)) or 0) - now < lease * 0.6 then
 redis.call('SETRANGE', key, 28, string.format('%014.0f', now + lease))
-if string.byte(current, 1) == 2 then
+if string.byte(head, 1) == 2 then
 redis.call('PEXPIRE', key, lease)
 end
 end

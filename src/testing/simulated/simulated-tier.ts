@@ -19,8 +19,8 @@ export interface SimulatedTierParts {
 }
 
 /**
- * The memory tier for several simulated processes. It tracks reads, and also leases that are acquired or released,
- * fills and captured generations, as the scripts of the Redis tier do. In mode `'ttl'` it tracks nothing.
+ * The memory tier for several simulated processes. It tracks reads, and also leases, fills and captured generations, as
+ * the scripts of the Redis tier do. In mode `'ttl'` it tracks nothing.
  */
 export class SimulatedTier extends MemoryTier implements TrackedConnection {
   override readonly coherence: Coherence
@@ -61,6 +61,11 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
   override acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
     this.#track(storedKey)
     return super.acquire(storedKey, request)
+  }
+
+  override renew(storedKey: string, token: string, leaseMs: number): Promise<boolean> {
+    this.#track(storedKey)
+    return super.renew(storedKey, token, leaseMs)
   }
 
   /** Checks the token untracked, stores the entry and reads it, in one step: it misses no change in between. */
