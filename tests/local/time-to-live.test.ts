@@ -1,5 +1,8 @@
 import { escapeGlob } from 'cachewright'
 import { describe, expect, test, vi } from 'vitest'
+import { LocalEntry } from '../../src/cache/local/local-entry.ts'
+import { localTimes } from '../../src/cache/local/local-times.ts'
+import { NO_GENERATIONS } from '../../src/cache/tags/generation-set.ts'
 import { askRedis } from '../../testbed/redis-command.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { elapsed, warmed } from '../support/cache-states.ts'
@@ -131,4 +134,16 @@ test('P13 a local copy expires with its TTL, even within one turn of the event l
   const endMs = performance.now() + 400
   while (performance.now() < endMs) escapeGlob('busy')
   expect(cache.peek('key')).toBeUndefined()
+})
+
+test('an entry of unknown age is not served stale, since its stale windows may be over', () => {
+  const nowMs = 50_000
+  const facts = {
+    ...{ stamp: '12345678', createdAtMs: 0, ttlMs: 4_000, loadCostMs: 1 },
+    ...{ staleWhileRevalidateMs: 3_000, staleIfErrorMs: 9_000 },
+  }
+  const times = localTimes(facts, 0, { nowMs, serverNowMs: undefined }, undefined)
+  const entry = new LocalEntry({ value: 1, isCloned: false }, facts, times, NO_GENERATIONS, 0)
+  expect(entry.revalidatableUntilMs).toBeLessThanOrEqual(nowMs)
+  expect(entry.staleIfErrorUntilMs).toBeLessThanOrEqual(nowMs)
 })

@@ -77,6 +77,14 @@ export class Loads {
     )
   }
 
+  /** A batch returns when its last value has been loaded: until then, others may join the loads of the first ones. */
+  returned(texts: readonly unknown[]): void {
+    for (const text of texts) {
+      const value = this.#fleet.oracle.value(String(text))
+      if (value !== undefined) value.loadedAt = this.#fleet.oracle.tick()
+    }
+  }
+
   #end(load: Load, text: string): void {
     const { fate } = load
     const told = load.isConfirmed ? 'not modified' : fate

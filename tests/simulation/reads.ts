@@ -75,6 +75,7 @@ export class Reads {
       const values = await Promise.all(
         keys.map((key) => this.#loadOfBatch(process, byKey.get(key) as Asked, context)),
       )
+      this.#loads.returned(values)
       if (isArray) return values as string[]
       // What has no value may be missing as well.
       return new Map(
@@ -118,7 +119,7 @@ export class Reads {
           ([storedKey, count]) => count === this.#fleet.touchedSoFar(storedKey),
         )
         const isFresh = time.monotonicMs() < (written?.value.bornMs ?? 0) + setting.ttlMs - CLOCK_ERROR_MS
-        // Where the clock of the server is not known, everything counts as stale.
+        // While the server's clock is unknown, every entry counts as expired.
         const isTimed = process.tier.serverNowMs() !== undefined
         if (written !== undefined && isUntouched && isFresh && isTimed) {
           this.#fleet.note('read its own write', `${process.id} ${text}`)

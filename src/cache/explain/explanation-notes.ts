@@ -42,7 +42,7 @@ export function explanationNotes(
   }
   const { times } = shared
   if (times !== undefined && !isClockKnown) {
-    notes.push("The server's clock is not known yet; until it is, the value in Redis counts as stale")
+    notes.push("The server's clock is not known yet; until it is, the value in Redis counts as expired")
   } else if (times !== undefined && (times.age ?? 0) < -TOLERANCE) {
     notes.push(
       "It was created later than the server's clock shows, so it counts as stale; another server's clock was probably used",

@@ -30,13 +30,15 @@ export interface ReadMoment {
  * @param keptUntilMs as {@link LocalTimes.keptUntilMs}
  */
 export function localTimes(
-  { createdAtMs, ttlMs }: EntryFacts,
+  { createdAtMs, staleIfErrorMs, staleWhileRevalidateMs, ttlMs }: EntryFacts,
   leaseMs: number,
   { nowMs, serverNowMs }: ReadMoment,
   keptUntilMs: number | undefined,
 ): LocalTimes {
   if (serverNowMs === undefined) {
-    return { bornMs: undefined, freshUntilMs: nowMs, keptUntilMs, leasedUntilMs: 0 }
+    // Its age is unknown too, so its stale windows may be over.
+    const freshUntilMs = nowMs - Math.max(staleIfErrorMs, staleWhileRevalidateMs)
+    return { bornMs: undefined, freshUntilMs, keptUntilMs, leasedUntilMs: 0 }
   }
   const ageMs = serverNowMs - createdAtMs
   const leftMs = ageMs < -FUTURE_TOLERANCE_MS ? 0 : ttlMs - ageMs
