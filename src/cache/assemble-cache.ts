@@ -12,6 +12,7 @@ import { KeySpace } from './keys/key-space.ts'
 import { NameRegistry } from './keys/name-registry.ts'
 import { ShadowVerification } from './monitoring/shadow-verification.ts'
 import { LazyConnection } from './outage/lazy-connection.ts'
+import { PendingRead } from './reading/pending-read.ts'
 import { SlowReads } from './reading/slow-reads.ts'
 import { WritePath } from './writing/write-path.ts'
 
@@ -51,6 +52,7 @@ export function assembleCache(assembly: Assembly): Cache {
   return new Cache({
     ...{ core, flights, reads, writes },
     slowReads: new SlowReads(clock, timers),
+    readSpecimen: PendingRead.specimen(core),
     verification: new ShadowVerification(core),
     names: new NameRegistry(),
     space: root,

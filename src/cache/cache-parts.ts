@@ -21,6 +21,8 @@ export interface CacheParts {
   readonly flights: Flights
   readonly reads: SingleFlight
   readonly slowReads: SlowReads
+  /** Held as long as the cache: see `PendingRead.specimen`. */
+  readonly readSpecimen: object
   readonly writes: WritePath
   readonly verification: ShadowVerification
   /** The names of functions and collections, of the cache and of all its namespaces. */

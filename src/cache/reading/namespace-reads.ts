@@ -49,7 +49,6 @@ export class NamespaceReads {
   readonly #slowReads: SlowReads
   readonly #space: KeySpace
   readonly #policies: Policies
-  readonly #specimen: object
 
   constructor({ core, flights, policies, reads, slowReads, space, verification }: NamespaceReadsParts) {
     this.#core = core
@@ -60,7 +59,6 @@ export class NamespaceReads {
     this.#policies = policies
     this.hits = new LocalHits(core, space)
     this.followUps = new HitFollowUps(core, reads, verification, policies)
-    this.#specimen = PendingRead.specimen(core, this.#getAnswers)
   }
 
   /** The value in the local tier, or the one in Redis, or what the loader returns. */

@@ -115,10 +115,10 @@ export class PendingRead implements ReadOutcome<unknown>, KeyRead, FirstRead {
    * A read that is never sent, with a caller. It keeps their hidden classes alive while no read is in flight: a full
    * collection that finds no object of a class makes V8 discard the code that it optimized for that class.
    */
-  static specimen(core: CacheCore, answers: Answers<Question, unknown>): object {
+  static specimen(core: CacheCore): object {
     const asked = { key: '', storedKey: '', generationKeys: [] }
     const read = new PendingRead(core, asked, false)
-    read.#join(asked, answers)
+    read.#join(asked, { fresh: () => undefined, other: () => undefined })
     return read
   }
 
