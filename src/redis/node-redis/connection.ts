@@ -12,7 +12,8 @@ import type {
   RedisReply,
   ReplyForm,
 } from '../port/redis-port.ts'
-import { Dialer, type DialerSettings, type DialledClient, type NodeRedisConnectionClient } from './dialer.ts'
+import type { ConnectionClient } from './connection-client.ts'
+import { Dialer, type DialerSettings, type DialledClient } from './dialer.ts'
 import type { ServerIdentity } from './handshake.ts'
 import { LivenessProbe } from './liveness-probe.ts'
 import { LONGEST_REDIAL_MS } from './options.ts'
@@ -42,9 +43,9 @@ export class NodeRedisConnection implements RedisPort {
   readonly #mustBePrimary: boolean
   readonly #probe: LivenessProbe
   /** The client that commands are sent to: set when its handshake has succeeded, cleared when it is lost. */
-  #client: NodeRedisConnectionClient | undefined
+  #client: ConnectionClient | undefined
   /** A client that is closing and waits for its last replies. */
-  #closing: NodeRedisConnectionClient | undefined
+  #closing: ConnectionClient | undefined
   #endpoint = ''
   #watch: PortWatch | undefined
   /** Stands for {@link #client}; reported to the watch. */
@@ -167,7 +168,7 @@ export class NodeRedisConnection implements RedisPort {
   }
 
   /** Destroys the client even after an error within a reply: replies that follow it could belong to other keys. */
-  #lost(client: NodeRedisConnectionClient, reason: string): void {
+  #lost(client: ConnectionClient, reason: string): void {
     if (this.#client !== client) return
     this.#client = undefined
     client.destroy()

@@ -1,6 +1,6 @@
-import { createClient, type RedisClientOptions } from '@redis/client'
 import { CacheError } from '../../foundation/cache-error.ts'
 import { detailOf, unavailable } from '../port/redis-errors.ts'
+import { type ConnectionClient, type ConnectionClientOptions, connectionClient } from './connection-client.ts'
 import {
   assertPrimary,
   type Dialect,
@@ -12,9 +12,6 @@ import {
 import { connectionOptions, type NodeRedisOptions, socketBounds } from './options.ts'
 import type { RedisAddress } from './redis-address.ts'
 import { commandOptions, fromNodeRedis, isErrorReply } from './replies.ts'
-
-/** A client of `@redis/client` that serves one connection. */
-export type NodeRedisConnectionClient = ReturnType<typeof createClient>
 
 /** Where and how a {@link Dialer} connects. */
 export interface DialerSettings {
@@ -28,7 +25,7 @@ export interface DialerSettings {
 
 /** A connected client whose handshake has succeeded. */
 export interface DialledClient {
-  readonly client: NodeRedisConnectionClient
+  readonly client: ConnectionClient
   readonly endpoint: string
   readonly isTracked: boolean
   /** `undefined` unless {@link Dialer.identifyServers} had been called. */
@@ -41,7 +38,7 @@ export interface DialledClient {
  */
 export class Dialer {
   readonly #settings: DialerSettings
-  readonly #onError: (client: NodeRedisConnectionClient, reason: string) => void
+  readonly #onError: (client: ConnectionClient, reason: string) => void
   #dialect: Dialect = 'resp3'
   #identifies = false
   /** Of the last connection that was handed out. */
@@ -50,10 +47,7 @@ export class Dialer {
   #attempt: AbortController | undefined
 
   /** @param onError called for every error of a client, from its creation on */
-  constructor(
-    settings: DialerSettings,
-    onError: (client: NodeRedisConnectionClient, reason: string) => void,
-  ) {
+  constructor(settings: DialerSettings, onError: (client: ConnectionClient, reason: string) => void) {
     this.#settings = settings
     this.#onError = onError
   }
@@ -84,10 +78,10 @@ export class Dialer {
   }
 
   /** A new client that is not connected yet, without tracking, for a subscription. */
-  async subscriber(): Promise<NodeRedisConnectionClient> {
+  async subscriber(): Promise<ConnectionClient> {
     const address = await this.#settings.locate(new AbortController().signal)
     const dialect = this.#dialect === 'resp2' ? 'resp2' : 'resp3'
-    return createClient(this.#clientOptions(address, dialect))
+    return connectionClient(this.#clientOptions(address, dialect))
   }
 
   /** Tries dialects from the richest to the simplest. */
@@ -95,7 +89,7 @@ export class Dialer {
     const { endpoint } = address
     for (;;) {
       const dialect = this.#dialect
-      const client = createClient(this.#clientOptions(address, dialect))
+      const client = connectionClient(this.#clientOptions(address, dialect))
       let failure: unknown
       client.on('error', (error) => {
         failure ??= error
@@ -130,7 +124,7 @@ export class Dialer {
     }
   }
 
-  #clientOptions(address: RedisAddress, dialect: Dialect): RedisClientOptions {
+  #clientOptions(address: RedisAddress, dialect: Dialect): ConnectionClientOptions {
     const { connectTimeoutMs, options } = this.#settings
     return {
       ...connectionOptions(options, address),
@@ -143,7 +137,7 @@ export class Dialer {
         ...options.socket,
         ...withoutFalseTls(address.socket),
         reconnectStrategy: false,
-      } as NonNullable<RedisClientOptions['socket']>,
+      } as NonNullable<ConnectionClientOptions['socket']>,
     }
   }
 }

@@ -1,8 +1,6 @@
-import type { createClient } from '@redis/client'
 import { isReply, unavailable } from '../port/redis-errors.ts'
+import type { ConnectionClient } from './connection-client.ts'
 import { commandOptions, fromNodeRedis, isErrorReply } from './replies.ts'
-
-type Client = ReturnType<typeof createClient>
 
 /** The protocol of a connection: RESP3 with `CLIENT TRACKING`, RESP3, or RESP2. */
 export type Dialect = 'tracked' | 'resp3' | 'resp2'
@@ -26,7 +24,7 @@ const FIRST_TRACKABLE_VERSION = [7, 0, 5] as const
  * newer commands of the new connection.
  */
 export async function identifyServer(
-  client: Client,
+  client: ConnectionClient,
   previous: ServerIdentity | undefined,
 ): Promise<ServerIdentity> {
   const [clientId, info] = await Promise.all([ask(client, ['CLIENT', 'ID']), ask(client, ['INFO', 'server'])])
@@ -63,13 +61,13 @@ export function simplerDialect(dialect: Dialect, error: unknown): Dialect | unde
 }
 
 /** @throws CacheError `CACHE_UNAVAILABLE` if the server is a replica (`ROLE`) */
-export async function assertPrimary(client: Client): Promise<void> {
+export async function assertPrimary(client: ConnectionClient): Promise<void> {
   const [role] = (await client.sendCommand(['ROLE'], commandOptions('text'))) as unknown as readonly string[]
   if (role !== 'master') throw unavailable('the server is a replica')
 }
 
 /** `undefined` if the server answers with an error: the user may lack the permission. */
-async function ask(client: Client, command: string[]): Promise<unknown> {
+async function ask(client: ConnectionClient, command: string[]): Promise<unknown> {
   try {
     return await client.sendCommand(command, commandOptions('text'))
   } catch (error) {
