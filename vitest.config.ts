@@ -1,5 +1,9 @@
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+
+/** Short trials mostly wait, for servers and for time to pass: three at a time keep two cores busy. Long ones compute. */
+const fewestWorkers = process.env.CACHEWRIGHT_TRIALS === 'full' ? 2 : 3
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
 
@@ -18,7 +22,7 @@ export default defineConfig({
     include: ['tests/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
-    maxWorkers: 2,
+    maxWorkers: Math.max(fewestWorkers, Math.floor(availableParallelism() / 2)),
     unstubEnvs: true,
     // What was compiled for the last run is used again. Every file still has a process of its own: several replace
     // methods of classes, or measure memory.

@@ -3,9 +3,13 @@ import { execFileSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { it } from 'vitest'
+import { useBuild } from '../support/build.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 const folder = fileURLToPath(new URL('../../build/doc-examples/', import.meta.url))
+
+// Compiled as a user compiles them: against the types of the built package.
+useBuild('package')
 
 /** The fenced TypeScript of a file that imports something, so that it stands by itself. */
 function examplesOf(file: string): string[] {
@@ -31,7 +35,7 @@ it('every example in the documentation compiles', () => {
   }
   writeFileSync(
     `${folder}/tsconfig.json`,
-    JSON.stringify({ extends: '../../tsconfig.json', include: ['*.ts'] }),
+    JSON.stringify({ extends: '../../tsconfig.json', compilerOptions: { paths: {} }, include: ['*.ts'] }),
   )
   execFileSync('npx', ['tsc', '-p', folder], { cwd: root, stdio: 'pipe', encoding: 'utf8' })
 })

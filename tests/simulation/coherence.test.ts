@@ -20,7 +20,7 @@ describe('in any order of events', () => {
   it(
     'P16 P17 P18 P20 P35: nothing older than an acknowledged invalidation is served or stored',
     async () => {
-      const steps = await proveSchedules(CALM, trials(600, 9_000))
+      const steps = await proveSchedules(CALM, trials(400, 9_000))
       for (const step of [
         'set',
         'delete',
@@ -38,7 +38,7 @@ describe('in any order of events', () => {
   it(
     'P16 P19 P23 P31 P32 P33 P37: the same holds while connections break, keys are evicted, servers restart and processes crash',
     async () => {
-      const steps = await proveSchedules(FAULTS, trials(600, 9_000))
+      const steps = await proveSchedules(FAULTS, trials(400, 9_000))
       for (const step of [
         'cut',
         'give up',
@@ -58,7 +58,7 @@ describe('in any order of events', () => {
   it(
     'P13 P25: the same holds if entries expire and stale ones may be served',
     async () => {
-      await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(400, 6_000))
+      await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(300, 6_000))
     },
     LONGEST_MS,
   )
@@ -100,7 +100,7 @@ describe('in any order of events', () => {
   it(
     'P21 P22: while nothing is invalidated, one loader runs for a key in the whole fleet',
     async () => {
-      await proveSchedules({ ...CALM, invalidates: false }, trials(600, 3_000))
+      await proveSchedules({ ...CALM, invalidates: false }, trials(400, 3_000))
     },
     LONGEST_MS,
   )
