@@ -3,8 +3,9 @@
 import { spawn } from 'node:child_process'
 import { delimiter } from 'node:path'
 
-const PROGRAMS = [
+const PREPARATIONS = [
   ['programs', 'redis-server and python3 to test against', 'node testbed/provide-programs.mjs'],
+  ['contenders', 'the libraries that the bench compares with', 'node bench/prepare.mjs'],
 ]
 const CHECKS = [
   ['lint', 'format and lint', 'biome check --error-on-warnings .'],
@@ -28,7 +29,7 @@ const isFull = process.env.CACHEWRIGHT_TRIALS === 'full'
 const isWanted = ([name]) =>
   wanted.length === 0 ? name !== 'bench' || isFull : wanted.some((prefix) => name.startsWith(prefix))
 
-const names = [PROGRAMS, CHECKS, UNIT, BENCH].flat().map(([name]) => name)
+const names = [PREPARATIONS, CHECKS, UNIT, BENCH].flat().map(([name]) => name)
 const unknown = wanted.find((prefix) => !names.some((name) => name.startsWith(prefix)))
 if (unknown !== undefined) {
   console.error(`There is no step ${unknown}. Steps: ${names.join(' ')}`)
@@ -45,7 +46,7 @@ process.once('exit', () => {
 })
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 
-await runAll(PROGRAMS, 1)
+await runAll(PREPARATIONS, 1)
 await runAll(CHECKS, 2)
 await runAll(UNIT, 1)
 await runAll(BENCH, 1)
