@@ -80,8 +80,7 @@ export class Dialer {
   /** A new client that is not connected yet, without tracking, for a subscription. */
   async subscriber(): Promise<ConnectionClient> {
     const address = await this.#settings.locate(new AbortController().signal)
-    const dialect = this.#dialect === 'resp2' ? 'resp2' : 'resp3'
-    return connectionClient(this.#clientOptions(address, dialect))
+    return this.#client(address, this.#dialect === 'resp2' ? 'resp2' : 'resp3')
   }
 
   /** Tries dialects from the richest to the simplest. */
@@ -89,7 +88,7 @@ export class Dialer {
     const { endpoint } = address
     for (;;) {
       const dialect = this.#dialect
-      const client = connectionClient(this.#clientOptions(address, dialect))
+      const client = this.#client(address, dialect)
       let failure: unknown
       client.on('error', (error) => {
         failure ??= error
@@ -124,12 +123,11 @@ export class Dialer {
     }
   }
 
-  #clientOptions(address: RedisAddress, dialect: Dialect): ConnectionClientOptions {
+  #client(address: RedisAddress, dialect: Dialect): ConnectionClient {
     const { connectTimeoutMs, options } = this.#settings
-    return {
+    return connectionClient(dialect === 'resp2' ? 2 : 3, {
       ...connectionOptions(options, address),
       ...(address.database === 0 ? {} : { database: address.database }),
-      ...((dialect === 'resp2' ? { RESP: 2 } : {}) as object),
       ...(dialect === 'tracked' ? { emitInvalidate: true } : {}),
       commandOptions: commandOptions('text'),
       socket: {
@@ -138,7 +136,7 @@ export class Dialer {
         ...withoutFalseTls(address.socket),
         reconnectStrategy: false,
       } as NonNullable<ConnectionClientOptions['socket']>,
-    }
+    })
   }
 }
 

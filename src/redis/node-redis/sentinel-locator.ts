@@ -1,6 +1,6 @@
-import { createClient } from '@redis/client'
 import { CacheError } from '../../foundation/cache-error.ts'
 import { detailOf, unavailable } from '../port/redis-errors.ts'
+import { connectionClient } from './connection-client.ts'
 import { parseRedisUrl, type RedisAddress } from './redis-address.ts'
 import { commandOptions } from './replies.ts'
 
@@ -45,7 +45,7 @@ export function sentinelLocator({
 }
 
 async function askSentinel(sentinel: RedisAddress, name: string, signal: AbortSignal): Promise<RedisAddress> {
-  const client = createClient({
+  const client = connectionClient(3, {
     ...(sentinel.username === undefined ? {} : { username: sentinel.username }),
     ...(sentinel.password === undefined ? {} : { password: sentinel.password }),
     disableClientInfo: true,
