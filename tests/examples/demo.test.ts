@@ -72,13 +72,13 @@ function expectStory(output: string): void {
 }
 
 function expectRedisShown(output: string): void {
-  expect(output).toMatch(/40 gets as \d+ MGET/)
+  expect(output).toMatch(/10 gets as \d+ MGET/)
   expect(output).toMatch(/asked:nearest +string +\d+ s +\d+ B/)
   expect(output).toMatch(/GET cachewright-demo:answer:\S+\n +\[\{"name":"/)
 }
 
 test('without arguments the demo starts and stops its own server', { timeout: TIMEOUT_MS }, async () => {
-  const demo = startDemo(['--questions', '40'])
+  const demo = startDemo(['--questions', '10'])
   expect(await demo.exitCode).toBe(0)
   expect(demo.errors()).toBe('')
   expectStory(demo.output())
@@ -102,7 +102,7 @@ test('the demo uses the given Redis and leaves it unchanged', { timeout: TIMEOUT
   const redis = await startStandalone({ password: 'sesame' })
   try {
     await redis.ask('SET', 'foreign', 'untouched')
-    const demo = startDemo(['--questions', '40', '--redis', redis.url])
+    const demo = startDemo(['--questions', '10', '--redis', redis.url])
     expect(await demo.exitCode).toBe(0)
     expect(demo.errors()).toBe('')
     expectStory(demo.output())
@@ -136,7 +136,7 @@ test('--keep leaves the keys of the demo, each with a TTL', { timeout: TIMEOUT_M
 
 test('the demo runs in memory without a server', { timeout: TIMEOUT_MS }, async () => {
   symlinkSync(process.execPath, join(directory, 'node'))
-  const demo = startDemo(['--questions', '40'], { PATH: directory })
+  const demo = startDemo(['--questions', '10'], { PATH: directory })
   expect(await demo.exitCode).toBe(0)
   expect(demo.errors()).toBe('')
   expectStory(demo.output())
