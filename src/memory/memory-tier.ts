@@ -76,6 +76,10 @@ export class MemoryTier implements SharedTier {
     return this.#store.read(storedKey, storedKey, outcome)
   }
 
+  readInto(storedKey: string, outcome: ReadOutcome<void>): void {
+    void this.read(storedKey, outcome)
+  }
+
   async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
     return acquireLease(this.#keyspace, storedKey, request, this.#clock.monotonicMs())
   }

@@ -18,6 +18,7 @@ const NULL_TIER: SharedTier = Object.freeze({
   serverNowMs: () => 0,
   serverTimeMs: async () => 0,
   read: async (storedKey, outcome) => outcome.found(storedKey, storedKey, null),
+  readInto: (storedKey, outcome) => outcome.found(storedKey, storedKey, null),
   acquire: async () => ({ status: 'foreign', serverNowMs: 0, remainingMs: 0 }),
   renew: async () => false,
   fill: async () => false,

@@ -160,6 +160,10 @@ export class SimulatedTier implements SharedTier {
     return readAs(this.#reads.read(storedKey), storedKey, storedKey, outcome)
   }
 
+  readInto(storedKey: string, outcome: ReadOutcome<void>): void {
+    void this.read(storedKey, outcome)
+  }
+
   async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
     this.leased.delete(storedKey)
     const reply = await this.#send(`acquire ${request.purpose} ${storedKey}`, (link) =>

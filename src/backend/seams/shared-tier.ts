@@ -94,6 +94,8 @@ export interface SharedTier {
 
   /** Reads the bytes under a key; `null` if it holds no string. The reads of one tick share a command. */
   read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result>
+  /** As {@link read}, for an outcome that never throws. It saves the promise. */
+  readInto(storedKey: string, outcome: ReadOutcome<void>): void
   acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply>
   /** Prolongs a lease; `false` if it is no longer held. */
   renew(storedKey: string, token: string, leaseMs: number): Promise<boolean>

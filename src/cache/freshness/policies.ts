@@ -129,9 +129,8 @@ export function resolvePolicies(options: PolicyOptions, around: Policies): Polic
     earlyBeta: earlyRefresh === undefined ? around.earlyBeta : betaOf(earlyRefresh),
     softTimeoutMs: softTimeout === undefined ? around.softTimeoutMs : parseDuration(softTimeout),
     hardTimeoutMs: hardTimeout === undefined ? around.hardTimeoutMs : parseDuration(hardTimeout),
-    ...(verify === undefined
-      ? { verifySample: around.verifySample, verifyGraceMs: around.verifyGraceMs }
-      : verifyOf(verify)),
+    verifySample: verify === undefined ? around.verifySample : sampleOf(verify),
+    verifyGraceMs: verify === undefined ? around.verifyGraceMs : graceOf(verify),
   }
 }
 
@@ -171,14 +170,14 @@ function betaOf(earlyRefresh: { readonly beta: number } | false): number {
   throw new CacheError('CACHE_INVALID_OPTIONS', 'earlyRefresh must be false or { beta }, a positive number')
 }
 
-function verifyOf(
-  verify: Exclude<PolicyOptions['verify'], undefined>,
-): Pick<Policies, 'verifySample' | 'verifyGraceMs'> {
-  if (verify === false) return { verifySample: 0, verifyGraceMs: 0 }
-  return {
-    verifySample: part('verify.sample', verify?.sample, true),
-    verifyGraceMs: parseDuration(verify.grace ?? '1s'),
-  }
+type Verify = Exclude<PolicyOptions['verify'], undefined>
+
+function sampleOf(verify: Verify): number {
+  return verify === false ? 0 : part('verify.sample', verify?.sample, true)
+}
+
+function graceOf(verify: Verify): number {
+  return verify === false ? 0 : parseDuration(verify?.grace ?? '1s')
 }
 
 /** A number from 0 to 1. @throws CacheError `CACHE_INVALID_OPTIONS` */

@@ -118,11 +118,11 @@ export class ResilientTier implements SharedTier {
   }
 
   /**
-   * As {@link read}, for a key that {@link isClearFor} accepts. It creates no promise beside that of the read. The
-   * caller must report the result by {@link answered} or {@link failed}.
+   * For a key that {@link isClearFor} accepts. The outcome must report the result by {@link answered} or
+   * {@link failed}.
    */
-  readAtOnce<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
-    return this.#tier.read(storedKey, outcome)
+  readInto(storedKey: string, outcome: ReadOutcome<void>): void {
+    this.#tier.readInto(storedKey, outcome)
   }
 
   answered(): void {

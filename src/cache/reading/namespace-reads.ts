@@ -22,8 +22,9 @@ import type { LocalEntry } from '../local/local-entry.ts'
 import type { ShadowVerification } from '../monitoring/shadow-verification.ts'
 import { type FollowUp, HitFollowUps } from './hit-follow-ups.ts'
 import { LocalHits } from './local-hits.ts'
-import { type Answers, PendingRead, type Question } from './pending-read.ts'
+import { PendingRead } from './pending-read.ts'
 import type { SlowReads } from './slow-reads.ts'
+import type { Answers, Question } from './waiting-caller.ts'
 
 /** The parts of {@link NamespaceReads}. */
 export interface NamespaceReadsParts {
@@ -102,20 +103,10 @@ export class NamespaceReads {
         return this.#load<T>(request)
       }
       request.shared?.expect(storedKey)
-      return this.#send(request) as Promise<T>
+      return PendingRead.of(this.#core, request, this.#getOrSetAnswers) as Promise<T>
     } catch (error) {
       return Promise.reject(error)
     }
-  }
-
-  /** Sends the read. If it is slow, a caller with a signal or a timeout goes on to a flight, which honours them. */
-  #send(request: LoadRequest): Promise<unknown> {
-    const { calledAtMs, policies } = request
-    if (calledAtMs === undefined) return PendingRead.of(this.#core, request, this.#getOrSetAnswers)
-    const longestMs = Math.min(policies.softTimeoutMs, policies.hardTimeoutMs)
-    return PendingRead.watched(
-      ...([this.#core, request, this.#getOrSetAnswers, this.#slowReads, calledAtMs, longestMs] as const),
-    )
   }
 
   /** The expired local entry, if it may be served meanwhile. Starts the load of a new value, if no lease is held. */
@@ -154,6 +145,14 @@ export class NamespaceReads {
       // This caller joined a flight that another caller started, and which does not report to this batch.
       if (flight !== undefined && this.#flights.get(storedKey) === flight) shared?.decided(storedKey)
       return loading
+    },
+    // If the read is slow, a caller with a signal or a timeout goes on to a flight, which honours them.
+    waits: ({ calledAtMs, policies }, caller) => {
+      if (calledAtMs === undefined) return
+      this.#slowReads.watch(caller, calledAtMs, Math.min(policies.softTimeoutMs, policies.hardTimeoutMs))
+    },
+    answered: ({ calledAtMs }, caller) => {
+      if (calledAtMs !== undefined) this.#slowReads.answered(caller)
     },
   }
 

@@ -11,8 +11,9 @@ interface BatchedRead {
   readonly key: string
   readonly storedKey: string
   readonly outcome: ReadOutcome<unknown>
-  readonly resolve: (result: unknown) => void
-  readonly reject: (error: unknown) => void
+  /** `undefined` if nobody awaits the outcome. */
+  readonly resolve: ((result: unknown) => void) | undefined
+  readonly reject: ((error: unknown) => void) | undefined
 }
 
 /**
@@ -40,15 +41,17 @@ export class ReadBatcher {
   /** Reads the bytes under a key, and settles as `outcome` decides. */
   read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
-      const count = this.#pending.push({
-        key,
-        storedKey,
-        outcome,
-        resolve: resolve as (result: unknown) => void,
-        reject,
-      })
-      if (count === 1) process.nextTick(this.#flush)
+      this.#add({ key, storedKey, outcome, resolve: resolve as (result: unknown) => void, reject })
     })
+  }
+
+  /** As {@link read}, for an outcome that never throws. It saves the promise. */
+  readInto(key: string, storedKey: string, outcome: ReadOutcome<void>): void {
+    this.#add({ key, storedKey, outcome, resolve: undefined, reject: undefined })
+  }
+
+  #add(read: BatchedRead): void {
+    if (this.#pending.push(read) === 1) process.nextTick(this.#flush)
   }
 
   readonly #flush = (): void => {
@@ -108,9 +111,10 @@ function settle(
   for (let index = 0; index < reads.length; index++) {
     const read = reads[index] as BatchedRead
     try {
-      read.resolve(read.outcome.found(read.key, read.storedKey, replies[index] ?? null, clock))
+      const result = read.outcome.found(read.key, read.storedKey, replies[index] ?? null, clock)
+      read.resolve?.(result)
     } catch (error) {
-      read.reject(error)
+      read.reject?.(error)
     }
   }
 }
@@ -118,9 +122,10 @@ function settle(
 function fail(reads: readonly BatchedRead[], cause: unknown): void {
   for (const read of reads) {
     try {
-      read.resolve(read.outcome.failed(read.key, cause))
+      const result = read.outcome.failed(read.key, cause)
+      read.resolve?.(result)
     } catch (error) {
-      read.reject(error)
+      read.reject?.(error)
     }
   }
 }

@@ -119,6 +119,10 @@ export class RedisTier implements SharedTier {
     return this.#reads.read(storedKey, storedKey, outcome)
   }
 
+  readInto(storedKey: string, outcome: ReadOutcome<void>): void {
+    this.#reads.readInto(storedKey, storedKey, outcome)
+  }
+
   async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
     const { leaseMs, longestLeaseMs, purpose, stamp, token } = request
     const args = [latin1(token), String(leaseMs), String(longestLeaseMs), latin1(stamp), purpose]

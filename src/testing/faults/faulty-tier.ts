@@ -106,6 +106,10 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return readAs(reading, storedKey, storedKey, outcome)
   }
 
+  readInto(storedKey: string, outcome: ReadOutcome<void>): void {
+    void this.read(storedKey, outcome)
+  }
+
   acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
     return this.#line.send('writes', () => this.#tier.acquire(storedKey, request))
   }
