@@ -1,4 +1,4 @@
-import type { ReadOutcome } from '../backend/seams/read-outcome.ts'
+import { RAW, type ReadOutcome } from '../backend/seams/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
@@ -72,12 +72,12 @@ export class MemoryTier implements SharedTier {
     return this.#store.shedValues?.(restore)
   }
 
-  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
-    return this.#store.read(storedKey, storedKey, outcome)
+  read(storedKey: string): Promise<Buffer | null> {
+    return this.#store.read(storedKey, storedKey, RAW)
   }
 
   readInto(storedKey: string, outcome: ReadOutcome<void>): void {
-    void this.read(storedKey, outcome)
+    void this.#store.read(storedKey, storedKey, outcome)
   }
 
   async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {

@@ -156,12 +156,12 @@ export class SimulatedTier implements SharedTier {
     return this.#send('TIME', () => this.#redis.nowMs)
   }
 
-  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
-    return readAs(this.#reads.read(storedKey), storedKey, storedKey, outcome)
+  read(storedKey: string): Promise<Buffer | null> {
+    return this.#reads.read(storedKey)
   }
 
   readInto(storedKey: string, outcome: ReadOutcome<void>): void {
-    void this.read(storedKey, outcome)
+    void readAs(this.read(storedKey), storedKey, storedKey, outcome)
   }
 
   async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {

@@ -93,8 +93,8 @@ export interface SharedTier {
   serverTimeMs(storedKey: string): Promise<number>
 
   /** Reads the bytes under a key; `null` if it holds no string. The reads of one tick share a command. */
-  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result>
-  /** As {@link read}, for an outcome that never throws. It saves the promise. */
+  read(storedKey: string): Promise<Buffer | null>
+  /** As {@link read}, without a promise: the outcome gets the reply in the callback that receives it. It never throws. */
   readInto(storedKey: string, outcome: ReadOutcome<void>): void
   acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply>
   /** Prolongs a lease; `false` if it is no longer held. */

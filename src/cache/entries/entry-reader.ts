@@ -1,4 +1,3 @@
-import type { ReadOutcome, ReplyClock } from '../../backend/seams/read-outcome.ts'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { Clock } from '../../foundation/clock.ts'
 import type { LocalTier } from '../local/local-tier.ts'
@@ -36,42 +35,24 @@ export class EntryReader {
    * @throws CacheError if Redis cannot be read
    */
   async read(storedKey: string, wants: Wants, isPastLag = false): Promise<Judgement> {
-    const { check, generations, local, opened, tier } = this.#parts
+    const { check, clock, generations, judge, local, opened } = this.#parts
     // First of all, since a new connection begins an epoch, which invalidates all reads that began before it.
     await opened()
     const asked = isPastLag ? check.askAnew(storedKey, wants.generationKeys) : undefined
-    const read = new SingleRead(storedKey, generations.now, asked, this.#parts)
+    const read: KeyRead = { storedKey, askedAt: generations.now, asked }
     local.expect(storedKey, read)
     generations.fetchAll(wants.generationKeys)
-    return judgementFor(await tier.read(storedKey, read), wants)
-  }
-}
-
-class SingleRead implements KeyRead, ReadOutcome<Judgement> {
-  readonly storedKey: string
-  readonly askedAt: number
-  readonly asked: KeyRead['asked']
-  readonly #parts: ReaderParts
-
-  constructor(storedKey: string, askedAt: number, asked: KeyRead['asked'], parts: ReaderParts) {
-    this.storedKey = storedKey
-    this.askedAt = askedAt
-    this.asked = asked
-    this.#parts = parts
+    const bytes = await this.#bytes(read)
+    return judgementFor(await judge.judge(read, bytes, clock.monotonicMs()), wants)
   }
 
-  found(
-    _key: string,
-    _storedKey: string,
-    bytes: Buffer | null,
-    server?: ReplyClock,
-  ): Judgement | Promise<Judgement> {
-    const { clock, judge } = this.#parts
-    return judge.judge(this, bytes, clock.monotonicMs(), server)
-  }
-
-  failed(_key: string, error: unknown): never {
-    this.#parts.local.forget(this.storedKey, this)
-    throw error
+  async #bytes(read: KeyRead): Promise<Buffer | null> {
+    const { local, tier } = this.#parts
+    try {
+      return await tier.read(read.storedKey)
+    } catch (error) {
+      local.forget(read.storedKey, read)
+      throw error
+    }
   }
 }

@@ -1,4 +1,3 @@
-import { RAW } from '../../backend/seams/read-outcome.ts'
 import { GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
 import type { OpenedValue } from '../../codec/value-codec.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
@@ -52,7 +51,7 @@ async function lookAtKey(
   storedKey: string,
 ): Promise<Pick<SharedInspection, 'bytes' | 'ttlMs'>> {
   const ask = async () => {
-    const asking = bare.read(storedKey, RAW)
+    const asking = bare.read(storedKey)
     const [bytes, ttlMs] = await Promise.all([asking, bare.ttlMs(storedKey).catch(() => undefined)])
     return { bytes, ttlMs }
   }
@@ -70,7 +69,7 @@ async function readAll(
   await Promise.all(
     unread.map(async (key) => {
       try {
-        const bytes = await bare.read(key, RAW)
+        const bytes = await bare.read(key)
         found.set(key, bytes?.length === GENERATION_BYTES ? bytes.toString('latin1') : null)
       } catch {
         // It may be on another server than the key. It is left out, and so counts as unknown.

@@ -1,4 +1,4 @@
-import { RAW, type ReadOutcome, readAs } from '../../backend/seams/read-outcome.ts'
+import type { ReadOutcome } from '../../backend/seams/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
@@ -133,9 +133,8 @@ export class ResilientTier implements SharedTier {
     this.#parts.breaker.failed(error)
   }
 
-  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
-    const reading = this.#send([storedKey], () => this.#tier.read(storedKey, RAW))
-    return readAs(reading, storedKey, storedKey, outcome)
+  read(storedKey: string): Promise<Buffer | null> {
+    return this.#send([storedKey], () => this.#tier.read(storedKey))
   }
 
   serverTimeMs(storedKey: string): Promise<number> {

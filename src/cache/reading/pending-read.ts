@@ -25,8 +25,7 @@ export class PendingRead implements ReadOutcome<void>, KeyRead, FirstRead, Await
   readonly epoch: number
   readonly asked: KeyRead['asked']
   readonly #core: CacheCore
-  #caller: WaitingCaller<Question, unknown> | undefined
-  #others: WaitingCaller<Question, unknown>[] | undefined
+  #callers: WaitingCaller<Question, unknown>[] | undefined
   #isUnderWay = true
   /** Whether a caller may use the judgement after the reply has been handled. */
   #isHandedOver = false
@@ -100,10 +99,10 @@ export class PendingRead implements ReadOutcome<void>, KeyRead, FirstRead, Await
     })
   }
 
+  /** An empty list would make room for more callers than most reads have. */
   #add(caller: WaitingCaller<Question, unknown>): void {
-    if (this.#caller === undefined) this.#caller = caller
-    else if (this.#others === undefined) this.#others = [caller]
-    else this.#others.push(caller)
+    if (this.#callers === undefined) this.#callers = [caller]
+    else this.#callers.push(caller)
   }
 
   get failure(): unknown {
@@ -160,8 +159,7 @@ export class PendingRead implements ReadOutcome<void>, KeyRead, FirstRead, Await
   }
 
   #answerAll(entry: LocalEntry | undefined, nowMs: number): void {
-    this.#caller?.answer(entry, nowMs)
-    if (this.#others !== undefined) for (const caller of this.#others) caller.answer(entry, nowMs)
+    for (const caller of this.#callers ?? []) caller.answer(entry, nowMs)
     // V8 may have moved this read to its old space. There it would keep the value alive until a full collection.
     if (!this.#isHandedOver) this.#judgement = undefined
   }

@@ -1,5 +1,4 @@
 import { LRUCache } from 'lru-cache'
-import { RAW } from '../../backend/seams/read-outcome.ts'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import { type BoundGeneration, GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
 import type { Clock } from '../../foundation/clock.ts'
@@ -142,7 +141,7 @@ export class GenerationTable implements ChangeListener {
   async #fetch(storedKey: string): Promise<KnownGeneration | undefined> {
     const pending = this.#expect(storedKey)
     try {
-      const bytes = await this.#tier.read(storedKey, RAW)
+      const bytes = await this.#tier.read(storedKey)
       if (bytes?.length !== GENERATION_BYTES) return undefined
       return this.#learn(storedKey, pending, bytes.toString('latin1'))
     } finally {

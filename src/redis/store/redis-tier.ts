@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { TierSettings } from '../../backend/seams/cache-store.ts'
-import type { ReadOutcome } from '../../backend/seams/read-outcome.ts'
+import { RAW, type ReadOutcome } from '../../backend/seams/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
@@ -115,8 +115,8 @@ export class RedisTier implements SharedTier {
     return Number(seconds) * 1_000 + Number(microseconds) / 1_000
   }
 
-  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
-    return this.#reads.read(storedKey, storedKey, outcome)
+  read(storedKey: string): Promise<Buffer | null> {
+    return this.#reads.read(storedKey, storedKey, RAW)
   }
 
   readInto(storedKey: string, outcome: ReadOutcome<void>): void {

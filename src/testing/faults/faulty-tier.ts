@@ -1,5 +1,5 @@
 import type { TierSettings } from '../../backend/seams/cache-store.ts'
-import { RAW, type ReadOutcome, readAs } from '../../backend/seams/read-outcome.ts'
+import { type ReadOutcome, readAs } from '../../backend/seams/read-outcome.ts'
 import type {
   AcquireReply,
   AcquireRequest,
@@ -101,13 +101,12 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('reads', () => this.#tier.serverTimeMs(storedKey))
   }
 
-  read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
-    const reading = this.#line.send('reads', () => this.#tier.read(storedKey, RAW))
-    return readAs(reading, storedKey, storedKey, outcome)
+  read(storedKey: string): Promise<Buffer | null> {
+    return this.#line.send('reads', () => this.#tier.read(storedKey))
   }
 
   readInto(storedKey: string, outcome: ReadOutcome<void>): void {
-    void this.read(storedKey, outcome)
+    void readAs(this.read(storedKey), storedKey, storedKey, outcome)
   }
 
   acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {

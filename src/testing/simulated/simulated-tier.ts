@@ -53,9 +53,14 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
     this.#listener?.invalidated(storedKey)
   }
 
-  override read<Result>(storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
+  override read(storedKey: string): Promise<Buffer | null> {
     this.#track(storedKey)
-    return super.read(storedKey, outcome)
+    return super.read(storedKey)
+  }
+
+  override readInto(storedKey: string, outcome: ReadOutcome<void>): void {
+    this.#track(storedKey)
+    super.readInto(storedKey, outcome)
   }
 
   override acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
