@@ -1,5 +1,7 @@
 import type { AcquireReply, AcquireRequest } from '../backend/seams/shared-tier.ts'
 import {
+  FRUITLESS_MS,
+  fruitlessLoadsIn,
   GENERATION_BYTES,
   hasLease,
   isPlaceholder,
@@ -7,6 +9,8 @@ import {
   placeholder,
   readLease,
   stampIn,
+  tokenAfter,
+  tokenOfFruitless,
   withLease,
 } from '../codec/envelope/entry-meta.ts'
 
@@ -23,6 +27,8 @@ export interface Keyspace {
   keys(): readonly string[]
 }
 
+const FREE = { token: NO_TOKEN, deadlineMs: 0 }
+
 /** Does what `acquire-lease.lua` does. */
 export function acquireLease(
   keyspace: Keyspace,
@@ -30,20 +36,28 @@ export function acquireLease(
   { leaseMs, longestLeaseMs, purpose, stamp, token }: AcquireRequest,
   nowMs: number,
 ): AcquireReply {
+  const bytes = keyspace.get(storedKey)
+  const lease = bytes !== undefined && bytes !== 'other' && hasLease(bytes) ? readLease(bytes) : FREE
+  const fruitlessLoads = fruitlessLoadsIn(lease.token)
   const reply = (status: AcquireReply['status'], remainingMs = 0) => ({
     status,
     serverNowMs: nowMs,
     remainingMs,
+    fruitlessLoads,
   })
-  const bytes = keyspace.get(storedKey)
   if (bytes === 'other') return reply('foreign')
-  const leftMs = bytes !== undefined && hasLease(bytes) ? Math.ceil(readLease(bytes).deadlineMs - nowMs) : 0
+  const leftMs = Math.ceil(lease.deadlineMs - nowMs)
   const remainingMs = leftMs > longestLeaseMs ? 0 : leftMs
+  const granted = tokenAfter(token, fruitlessLoads)
   if (bytes !== undefined && !isPlaceholder(bytes)) {
     if (stampIn(bytes) !== stamp) return reply('changed')
     if (purpose === 'refresh' && hasLease(bytes)) {
       if (remainingMs > 0) return reply('held', remainingMs)
-      keyspace.putLease(storedKey, withLease(bytes, token, nowMs + leaseMs), keyspace.remainingMs(storedKey))
+      keyspace.putLease(
+        storedKey,
+        withLease(bytes, granted, nowMs + leaseMs),
+        keyspace.remainingMs(storedKey),
+      )
       return reply('acquired')
     }
   } else {
@@ -51,7 +65,7 @@ export function acquireLease(
     // The judged entry has gone, so the caller must not serve it as a stale value.
     if (stamp !== '') return reply('changed')
   }
-  keyspace.put(storedKey, placeholder(token, nowMs + leaseMs), leaseMs)
+  keyspace.put(storedKey, placeholder(granted, nowMs + leaseMs), leaseMs)
   return reply('acquired')
 }
 
@@ -88,11 +102,20 @@ export function fillEntry(
 }
 
 /** Does what `release-lease.lua` does. */
-export function releaseLease(keyspace: Keyspace, storedKey: string, token: string): void {
+export function releaseLease(
+  keyspace: Keyspace,
+  storedKey: string,
+  token: string,
+  isFruitless: boolean,
+): void {
   const bytes = held(keyspace, storedKey, token)
   if (bytes === undefined) return
-  if (isPlaceholder(bytes)) keyspace.remove(storedKey)
-  else keyspace.putLease(storedKey, withLease(bytes, NO_TOKEN, 0), keyspace.remainingMs(storedKey))
+  if (isPlaceholder(bytes) && !isFruitless) {
+    keyspace.remove(storedKey)
+    return
+  }
+  const free = withLease(bytes, isFruitless ? tokenOfFruitless(token) : NO_TOKEN, 0)
+  keyspace.putLease(storedKey, free, isPlaceholder(bytes) ? FRUITLESS_MS : keyspace.remainingMs(storedKey))
 }
 
 /** Does what `capture-generation.lua` does. */

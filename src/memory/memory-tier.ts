@@ -92,8 +92,8 @@ export class MemoryTier implements SharedTier {
     return fillEntry(this.#keyspace, storedKey, token, entry, ttlMs, this.#clock.monotonicMs())
   }
 
-  async release(storedKey: string, token: string): Promise<void> {
-    releaseLease(this.#keyspace, storedKey, token)
+  async release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
+    releaseLease(this.#keyspace, storedKey, token, isFruitless)
   }
 
   async write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {

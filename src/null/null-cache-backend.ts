@@ -19,7 +19,7 @@ const NULL_TIER: SharedTier = Object.freeze({
   serverTimeMs: async () => 0,
   read: async () => null,
   readInto: (storedKey, outcome) => outcome.found(storedKey, storedKey, null),
-  acquire: async () => ({ status: 'foreign', serverNowMs: 0, remainingMs: 0 }),
+  acquire: async () => ({ status: 'foreign', serverNowMs: 0, remainingMs: 0, fruitlessLoads: 0 }),
   renew: async () => false,
   fill: async () => false,
   async release() {},

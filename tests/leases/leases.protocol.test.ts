@@ -4,6 +4,7 @@ import { RedisCacheBackend } from 'cachewright/redis'
 import { describe, it } from 'vitest'
 import { internalsOf } from '../../src/backend/assembly/backend-internals.ts'
 import type { SharedTier } from '../../src/backend/seams/shared-tier.ts'
+import { tokenAfter } from '../../src/codec/envelope/entry-meta.ts'
 import { SYSTEM_CLOCK } from '../../src/foundation/clock.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { deferred, heldLoader } from '../support/loaders.ts'
@@ -113,14 +114,14 @@ describe('leases', () => {
         ...{ coherence: 'ttl', prefix: 'cache:', localTtlMs: 1_000, trustMs: 1_000, clock: SYSTEM_CLOCK },
       }) as SharedTier
       await backend.initialize()
-      const request = { token: 't'.repeat(16), leaseMs: 5_000, longestLeaseMs: 60_000 }
+      const request = { token: tokenAfter('t'.repeat(16), 0), leaseMs: 5_000, longestLeaseMs: 60_000 }
       for (const purpose of ['refresh', 'replace'] as const) {
         const judged = await tier.acquire('gone', { ...request, purpose, stamp: 's'.repeat(8) })
         assert.equal(judged.status, 'changed')
       }
       const absent = await tier.acquire('gone', { ...request, purpose: 'replace', stamp: '' })
       assert.equal(absent.status, 'acquired')
-      await tier.release('gone', request.token)
+      await tier.release('gone', request.token, false)
     }
   })
 

@@ -9,8 +9,8 @@ import { RedisStore } from '../../src/redis/store/redis-store.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 
-const TOKEN = 't'.repeat(16)
-const OTHER_TOKEN = 'o'.repeat(16)
+const TOKEN = `${'t'.repeat(15)}\0`
+const OTHER_TOKEN = `${'o'.repeat(15)}\0`
 const ENTRY = Buffer.from('entry')
 
 let redis: Standalone

@@ -146,9 +146,9 @@ export class SimulatedRedis {
     return true
   }
 
-  release(link: Link, storedKey: string, token: string): void {
+  release(link: Link, storedKey: string, token: string, isFruitless: boolean): void {
     this.#readTracked(link, storedKey)
-    releaseLease(this.#keyspace, storedKey, token)
+    releaseLease(this.#keyspace, storedKey, token, isFruitless)
   }
 
   write(storedKey: string, bytes: Buffer, ttlMs: number): void {

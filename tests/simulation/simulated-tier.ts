@@ -181,8 +181,10 @@ export class SimulatedTier implements SharedTier {
     return this.#send(`fill ${storedKey}`, (link) => this.#redis.fill(link, storedKey, token, entry, ttlMs))
   }
 
-  release(storedKey: string, token: string): Promise<void> {
-    return this.#send(`release ${storedKey}`, (link) => this.#redis.release(link, storedKey, token))
+  release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
+    return this.#send(`release ${storedKey}`, (link) =>
+      this.#redis.release(link, storedKey, token, isFruitless),
+    )
   }
 
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {

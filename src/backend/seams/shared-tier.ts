@@ -27,7 +27,7 @@ export type RestoreEntry = (storedKey: string, head: Buffer) => Buffer | undefin
 
 /** A request for the lease of a key. */
 export interface AcquireRequest {
-  /** Sixteen random bytes as `latin1` text, never used before. */
+  /** Fifteen random bytes and a zero as `latin1` text, never used before. */
   readonly token: string
   readonly leaseMs: number
   /** The longest lease that any process takes. A deadline further away stems from another clock. */
@@ -49,6 +49,11 @@ export interface AcquireReply {
   readonly serverNowMs: number
   /** Milliseconds until the holder's lease ends, if it is `'held'`. */
   readonly remainingMs: number
+  /**
+   * How many loads in a row had brought no value when the lease was granted that the key now holds. If it was acquired,
+   * the last byte of its token is this number.
+   */
+  readonly fruitlessLoads: number
 }
 
 /**
@@ -101,8 +106,11 @@ export interface SharedTier {
   renew(storedKey: string, token: string, leaseMs: number): Promise<boolean>
   /** Stores the entry if the key still holds the token, and reads it so that it is tracked; `false` if it does not. */
   fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean>
-  /** Returns a lease: removes its placeholder, or clears it in the entry. */
-  release(storedKey: string, token: string): Promise<void>
+  /**
+   * Returns a lease: removes its placeholder, or clears it in the entry.
+   * @param isFruitless whether the load has ended without a value, so that those who waited for it need to know
+   */
+  release(storedKey: string, token: string, isFruitless: boolean): Promise<void>
   /** Stores an entry in place of any other. */
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void>
   /** Removes keys, and returns how many of them were there. A placeholder does not count. */

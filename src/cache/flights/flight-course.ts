@@ -1,4 +1,5 @@
 import type { AcquireReply } from '../../backend/seams/shared-tier.ts'
+import { tokenAfter } from '../../codec/envelope/entry-meta.ts'
 import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { type Judgement, judgementFor } from '../entries/judgement.ts'
@@ -39,6 +40,12 @@ const LONGEST_PAUSE_MS = 50
  * ```
  *
  * If Redis fails at any step, the loader runs nevertheless; nothing is stored without a token (L6).
+ *
+ * A flight does not wait twice for loads that bring nothing: because they fail, skip, or find no value. One process
+ * after another would try, and the last one would wait for all of them. So if the load that a flight waited for was
+ * fruitless, and another process has begun the next one, the flight runs its own loader beside it, without a lease. It
+ * waits for two loads at most. The source gets at most one load per key and process, as in an outage of Redis. An error
+ * is not passed from process to process: callers tell errors apart by class and identity, which JSON does not carry.
  */
 export class FlightCourse {
   readonly #core: CacheCore
@@ -95,7 +102,9 @@ export class FlightCourse {
           if (request.isBackground && entry !== undefined && (how === 'fresh' || how === 'revalidate')) {
             return served(entry, 'revalidate')
           }
-          flight.beginWaiting()
+          // The load that it waited for brought nothing, and the next one may not either.
+          if (flight.hasWaitedInVain(acquired)) return await this.#runner.uncached(flight, request, entry)
+          flight.beginWaiting(acquired)
           request.shared?.decided(request.storedKey)
           await waiter.wait(this.#longestWaitMs(acquired.remainingMs, attempt), flight.signal)
           if (this.#core.tier.coherence === 'tracking') await this.#pause(Math.random() * WAKE_JITTER_MS)
@@ -163,7 +172,7 @@ export class FlightCourse {
     const { clock, generations, options, policy, tier, timers } = this.#core
     const { key, storedKey } = request
     const { leaseMs, longestLoadMs } = options
-    const token = randomText(16)
+    const token = tokenAfter(randomText(16), 0)
     const connection = tier.connectionOf(storedKey)
     flight.beginAcquiring()
     const [acquired, captured] = await Promise.allSettled([
@@ -178,7 +187,8 @@ export class FlightCourse {
       return undefined
     }
     if (acquired.value.status !== 'acquired') return acquired.value
-    const lease = new Lease(storedKey, token, connection, {
+    const granted = tokenAfter(token, acquired.value.fruitlessLoads)
+    const lease = new Lease(storedKey, granted, connection, {
       ...{ clock, timers, tier, leaseMs, longestLoadMs },
       onLost: () => policy.events.emit('lease-lost', { key }),
     })

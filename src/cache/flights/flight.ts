@@ -1,3 +1,4 @@
+import type { AcquireReply } from '../../backend/seams/shared-tier.ts'
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import { servable } from '../freshness/servable.ts'
 import type { Lease } from '../loading/lease.ts'
@@ -48,6 +49,8 @@ export class Flight {
   #attempt: Attempt
   #lease: Lease | undefined
   #result: Promise<Outcome> | undefined
+  /** The count of fruitless loads in the lease that it last waited for. */
+  #awaited: number | undefined
   #isDecided = false
   readonly #onDecision: (() => void)[] = []
   readonly #callers = new FlightCallers()
@@ -92,8 +95,15 @@ export class Flight {
     this.#enter('acquiring')
   }
 
-  beginWaiting(): void {
+  /** Called before it waits for the holder of the lease. */
+  beginWaiting({ fruitlessLoads }: AcquireReply): void {
+    this.#awaited = fruitlessLoads
     this.#enter('waiting')
+  }
+
+  /** Whether the load that it waited for was fruitless, and another process holds the lease already. */
+  hasWaitedInVain({ fruitlessLoads }: AcquireReply): boolean {
+    return this.#awaited !== undefined && fruitlessLoads !== 0 && fruitlessLoads !== this.#awaited
   }
 
   beginLoading(nowMs: number): void {

@@ -64,12 +64,15 @@ export class Lease {
     this.#cancelRenewal()
   }
 
-  /** Releases the lease, so that other processes need not wait until it expires. Never rejects. */
-  async release(): Promise<void> {
+  /**
+   * Releases the lease, so that other processes need not wait until it expires. Never rejects.
+   * @param isFruitless whether the load has ended without a value; if not, another process may start it anew
+   */
+  async release(isFruitless = false): Promise<void> {
     this.end()
     const wasValid = this.isValid
     this.#isLost = true
-    if (wasValid) await this.#parts.tier.release(this.#storedKey, this.token).catch(() => {})
+    if (wasValid) await this.#parts.tier.release(this.#storedKey, this.token, isFruitless).catch(() => {})
   }
 
   #renewAfter(part: number): void {

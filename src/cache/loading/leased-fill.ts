@@ -1,4 +1,9 @@
-import { type EntryMeta, NO_TOKEN, placeholder } from '../../codec/envelope/entry-meta.ts'
+import {
+  type EntryMeta,
+  FRUITLESS_MS,
+  placeholder,
+  tokenOfFruitless,
+} from '../../codec/envelope/entry-meta.ts'
 import { isProgrammingMistake } from '../../foundation/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
@@ -6,10 +11,6 @@ import { copyOf, type IsolatedValue, isolate } from '../local/isolation.ts'
 import { GenerationSet } from '../tags/generation-set.ts'
 import type { Lease } from './lease.ts'
 import type { LoadRequest } from './load-request.ts'
-
-/** A placeholder without a lease: the key reads as absent, and any process may load it. */
-const NOTHING: Buffer = placeholder(NO_TOKEN, 0)
-const SHORTEST_TTL_MS = 1
 
 /** Stores loaded values under the token of a lease. */
 export class LeasedFill {
@@ -54,11 +55,15 @@ export class LeasedFill {
     }
   }
 
-  /** Empties the key if it still holds the token: the source no longer has a value. */
+  /**
+   * Empties the key if it still holds the token: the source no longer has a value. The key then reads as absent, any
+   * process may load it, and those who waited learn that this load was fruitless.
+   */
   async retire({ key, storedKey }: LoadRequest, lease: Lease): Promise<void> {
     const { local, policy, tier } = this.#core
     try {
-      if (lease.isValid) await tier.fill(storedKey, lease.token, NOTHING, SHORTEST_TTL_MS)
+      const nothing = placeholder(tokenOfFruitless(lease.token), 0)
+      if (lease.isValid) await tier.fill(storedKey, lease.token, nothing, FRUITLESS_MS)
     } catch (error) {
       void lease.release()
       policy.tell('getOrSet', key, error)

@@ -21,6 +21,8 @@ export interface LeasedLoad {
   readonly serverNowMs: number
 }
 
+/** How a lease is released whose load brought no value to store. */
+const FRUITLESS = true
 /** Most keys for which the tags that only their values name are remembered. */
 const MOST_LEARNED = 10_000
 
@@ -81,7 +83,7 @@ export class LoadRunner {
     try {
       result = await this.#load(flight, request, stale)
     } catch (error) {
-      void lease.release()
+      void lease.release(FRUITLESS)
       return this.#fallback.forFailed(stale, error)
     }
     lease.end()
@@ -91,13 +93,11 @@ export class LoadRunner {
     if (value === undefined || context.isSkipped) {
       const isGone = value === undefined && !context.isSkipped && stale !== undefined
       if (isGone) await this.#fill.retire(request, lease)
-      else void lease.release()
+      else void lease.release(FRUITLESS)
       return loaded({ value, isCloned: false }, lateTagKeys)
     }
-    if (late.some(({ isKnown }) => !isKnown)) {
-      const tagKeys = late.map(({ storedKey }) => storedKey)
-      this.#learnedTags.set(request.storedKey, tagKeys)
-      void lease.release()
+    if (this.#learn(request, late)) {
+      void lease.release(FRUITLESS)
       return loaded(await this.#fill.isolated(request, value), lateTagKeys)
     }
     try {
@@ -110,7 +110,7 @@ export class LoadRunner {
       })
       return loaded(isolated, lateTagKeys)
     } catch (error) {
-      void lease.release()
+      void lease.release(FRUITLESS)
       if (isProgrammingMistake(error)) throw error
       this.#core.policy.tell('getOrSet', request.key, error)
       return loaded(await this.#fill.isolated(request, value), lateTagKeys)
@@ -123,14 +123,14 @@ export class LoadRunner {
     request: LoadRequest,
     stale: LocalEntry | undefined = undefined,
   ): Promise<Outcome> {
+    const loaderBeganAt = this.#core.generations.now
     try {
       const { context, kept, value } = await this.#load(flight, request, stale)
-      const tagKeys = context.tags.map((tag) => request.space.tagKey(tag))
-      // In an outage, Redis acknowledges no invalidation to other processes, and this process knows its own.
-      const named = tagKeys.map((tagKey) => ({ tagKey, isKnown: true }))
+      const late = this.#lateTags(request, context, [], loaderBeganAt)
+      this.#learn(request, late)
       const isRaw = value === undefined || context.isSkipped
       const isolated = isRaw ? { value, isCloned: false } : await this.#fill.isolated(request, value)
-      return loaded(isolated, [...named, ...namedByStale(request, kept)])
+      return loaded(isolated, [...late.map(asTold), ...namedByStale(request, kept)])
     } catch (error) {
       if (isProgrammingMistake(error)) throw error
       return this.#fallback.forFailedUncached(request, stale, error)
@@ -157,6 +157,14 @@ export class LoadRunner {
       const isKnown = known !== undefined && known.learnedAt <= loaderBeganAt
       return { storedKey: tagKey, generation: known?.generation ?? '', isKnown }
     })
+  }
+
+  /** Whether a tag was not known before the loader began. The next load of the key captures these tags first. */
+  #learn({ storedKey }: LoadRequest, late: readonly LateTag[]): boolean {
+    if (late.every(({ isKnown }) => isKnown)) return false
+    const tagKeys = late.map((tag) => tag.storedKey)
+    this.#learnedTags.set(storedKey, tagKeys)
+    return true
   }
 
   async #load(flight: LoadingFlight, request: LoadRequest, stale: LocalEntry | undefined): Promise<Loaded> {

@@ -153,8 +153,8 @@ export class ResilientTier implements SharedTier {
     return this.#send([storedKey], () => this.#tier.fill(storedKey, token, entry, ttlMs))
   }
 
-  release(storedKey: string, token: string): Promise<void> {
-    return this.#send([storedKey], () => this.#tier.release(storedKey, token))
+  release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
+    return this.#send([storedKey], () => this.#tier.release(storedKey, token, isFruitless))
   }
 
   ttlMs(storedKey: string): Promise<number | undefined> {

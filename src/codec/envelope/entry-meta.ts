@@ -14,6 +14,9 @@ import { createHash } from 'node:crypto'
  *
  * A **placeholder** is stored under a key while its first value is being loaded: the byte `0x02`, the version, zeros up
  * to byte 12, and a lease at the same offset as in an entry. A reader treats it as an absent key.
+ *
+ * The last byte of a token counts the **fruitless** loads just before this lease: those in a row that brought no value.
+ * After such a load, the key holds for {@link FRUITLESS_MS} a lease of nobody that keeps the count.
  */
 export interface EntryMeta {
   /** Eight bytes as `latin1` text that identify this write of the entry. */
@@ -51,8 +54,27 @@ const TIMES_OFFSET = STAMP_OFFSET + STAMP_BYTES
 export const ENTRY_SECTION_BYTES: number = LEASE_BYTES + STAMP_BYTES + 5 * 8
 export const GENERATION_BYTES = 16
 const PLACEHOLDER_MARK = 0x02
+/** How long the keys of absent values remember that a load brought no value, in milliseconds. */
+export const FRUITLESS_MS = 1_000
+/** The highest count of fruitless loads; the next one is 1 again. */
+const MOST_FRUITLESS = 255
 /** The token of a lease that nobody holds. */
 export const NO_TOKEN: string = '\u0000'.repeat(TOKEN_BYTES)
+
+/** The token with this count of fruitless loads. */
+export function tokenAfter(token: string, fruitlessLoads: number): string {
+  return token.slice(0, TOKEN_BYTES - 1) + String.fromCharCode(fruitlessLoads)
+}
+
+/** The number of fruitless loads in a row that a token counts. */
+export function fruitlessLoadsIn(token: string): number {
+  return token.charCodeAt(TOKEN_BYTES - 1)
+}
+
+/** The token of nobody's lease after the load under this token was fruitless as well. */
+export function tokenOfFruitless(token: string): string {
+  return tokenAfter(NO_TOKEN, (fruitlessLoadsIn(token) % MOST_FRUITLESS) + 1)
+}
 
 /** Whether the bytes are a placeholder. */
 export function isPlaceholder(bytes: Buffer): boolean {

@@ -6,9 +6,9 @@ const isCount: Shape = (reply) => typeof reply === 'number'
 const isPage: Shape = (reply) => Array.isArray(reply) && reply.length === 2 && Array.isArray(reply[1])
 const isScriptResult: Shape = (reply) =>
   typeof reply === 'number' || typeof reply === 'string' || Buffer.isBuffer(reply) || isStatus(reply)
-/** The reply of acquire-lease.lua: a status and two numbers as text. */
+/** The reply of acquire-lease.lua: a status and three numbers as text. */
 const isStatus = (reply: RedisReply) =>
-  Array.isArray(reply) && reply.length === 3 && reply.every((part) => typeof part === 'string')
+  Array.isArray(reply) && reply.length === 4 && reply.every((part) => typeof part === 'string')
 const isTime: Shape = (reply) => Array.isArray(reply) && reply.length === 2 && typeof reply[1] === 'string'
 
 /** The shape of the reply to each command that this library sends, error replies aside. */

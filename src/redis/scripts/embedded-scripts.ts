@@ -10,41 +10,42 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local clock = string.format('%.0f', now)
 local head = redis.pcall('GETRANGE', key, 0, 49)
 if type(head) == 'table' then
-return { 'foreign', clock, '0' }
+return { 'foreign', clock, '0', '0' }
 end
-local deadline = string.format('%014.0f', now + lease)
 local first = string.byte(head, 1)
 local isPlaceholder = first == 2 and #head == 42
 local isEntry = first == 1 and #head == 50 and string.byte(head, 2) == 1 and math.floor(string.byte(head, 8) / 2) % 4 == 3
-local remaining = 0
+local remaining, fruitless = 0, 0
 if isPlaceholder or isEntry then
+fruitless = string.byte(head, 28)
 remaining = (tonumber(string.sub(head, 29, 42)) or 0) - now
 if remaining > tonumber(ARGV[3]) then
 remaining = 0
 end
 end
+local granted = string.sub(token, 1, 15) .. string.char(fruitless) .. string.format('%014.0f', now + lease)
 if isPlaceholder and remaining > 0 then
-return { 'held', clock, string.format('%.0f', remaining) }
+return { 'held', clock, string.format('%.0f', remaining), tostring(fruitless) }
 end
 if isPlaceholder or redis.call('EXISTS', key) == 0 then
 if ARGV[4] ~= '' then
-return { 'changed', clock, '0' }
+return { 'changed', clock, '0', '0' }
 end
 else
 local stamp = isEntry and string.sub(head, 43, 50) or redis.sha1hex(redis.call('GET', key))
 if stamp ~= ARGV[4] then
-return { 'changed', clock, '0' }
+return { 'changed', clock, '0', '0' }
 end
 if ARGV[5] == 'refresh' and isEntry then
 if remaining > 0 then
-return { 'held', clock, string.format('%.0f', remaining) }
+return { 'held', clock, string.format('%.0f', remaining), tostring(fruitless) }
 end
-redis.call('SETRANGE', key, 12, token .. deadline)
-return { 'acquired', clock, '0' }
+redis.call('SETRANGE', key, 12, granted)
+return { 'acquired', clock, '0', tostring(fruitless) }
 end
 end
-redis.call('SET', key, '\\2\\1' .. string.rep('\\0', 10) .. token .. deadline, 'PX', lease)
-return { 'acquired', clock, '0' }`
+redis.call('SET', key, '\\2\\1' .. string.rep('\\0', 10) .. granted, 'PX', lease)
+return { 'acquired', clock, '0', tostring(fruitless) }`
 
 /** lua/add-to-set.lua */
 export const ADD_TO_SET: string = `local set, ttl = KEYS[1], ARGV[1]
@@ -214,10 +215,17 @@ local head = redis.pcall('GETRANGE', key, 0, 41)
 if type(head) == 'table' or string.sub(head, 13, 28) ~= ARGV[1] then
 return 0
 end
-if string.byte(head, 1) == 2 then
-redis.call('UNLINK', key)
+local fruitless = 0
+if ARGV[2] ~= '' then
+fruitless = string.byte(ARGV[1], 16) % 255 + 1
+end
+local free = string.rep('\\0', 15) .. string.char(fruitless) .. string.rep('\\0', 14)
+if string.byte(head, 1) ~= 2 then
+redis.call('SETRANGE', key, 12, free)
+elseif fruitless > 0 then
+redis.call('SET', key, string.sub(head, 1, 12) .. free, 'PX', ARGV[2])
 else
-redis.call('SETRANGE', key, 12, string.rep('\\0', 30))
+redis.call('UNLINK', key)
 end
 return 1`
 

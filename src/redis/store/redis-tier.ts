@@ -8,6 +8,7 @@ import type {
   SharedTier,
   TierListener,
 } from '../../backend/seams/shared-tier.ts'
+import { FRUITLESS_MS } from '../../codec/envelope/entry-meta.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { escapeGlob } from '../../foundation/glob.ts'
 import type { BusMessage } from '../coherence/invalidation-bus.ts'
@@ -127,11 +128,12 @@ export class RedisTier implements SharedTier {
     const { leaseMs, longestLeaseMs, purpose, stamp, token } = request
     const args = [latin1(token), String(leaseMs), String(longestLeaseMs), latin1(stamp), purpose]
     const reply = (await acquireLease.run(this.#port, storedKey, args, 'text')) as readonly string[]
-    const [status, serverNowMs, remainingMs] = reply
+    const [status, serverNowMs, remainingMs, fruitlessLoads] = reply
     return {
       status: status as AcquireReply['status'],
       serverNowMs: Number(serverNowMs),
       remainingMs: Number(remainingMs),
+      fruitlessLoads: Number(fruitlessLoads),
     }
   }
 
@@ -146,8 +148,9 @@ export class RedisTier implements SharedTier {
     })
   }
 
-  async release(storedKey: string, token: string): Promise<void> {
-    await releaseLease.run(this.#port, storedKey, [latin1(token)], 'text')
+  async release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
+    const remembered = isFruitless ? String(FRUITLESS_MS) : ''
+    await releaseLease.run(this.#port, storedKey, [latin1(token), remembered], 'text')
   }
 
   async write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {

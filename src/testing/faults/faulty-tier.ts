@@ -121,8 +121,8 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('writes', () => this.#tier.fill(storedKey, token, entry, ttlMs))
   }
 
-  release(storedKey: string, token: string): Promise<void> {
-    return this.#line.send('writes', () => this.#tier.release(storedKey, token))
+  release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
+    return this.#line.send('writes', () => this.#tier.release(storedKey, token, isFruitless))
   }
 
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {

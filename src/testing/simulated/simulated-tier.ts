@@ -80,9 +80,9 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
     return filling
   }
 
-  override release(storedKey: string, token: string): Promise<void> {
+  override release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
     this.#track(storedKey)
-    return super.release(storedKey, token)
+    return super.release(storedKey, token, isFruitless)
   }
 
   /** Tracks the generation, which the script reads last. */

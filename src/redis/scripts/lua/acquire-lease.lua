@@ -1,11 +1,12 @@
 -- Acquires the lease of a key. The lease is stored in the key's value, so removing or overwriting the key revokes it.
 -- KEYS[1]  the entry
--- ARGV[1]  token, 16 random bytes
+-- ARGV[1]  token: 15 random bytes and a zero, in place of which the script stores that number
 -- ARGV[2]  duration of the lease in milliseconds
 -- ARGV[3]  longest duration that any process uses, in milliseconds; a deadline further off stems from another clock
 -- ARGV[4]  stamp of the entry that the caller judged, '' = there was none; the lease is refused if it has changed
 -- ARGV[5]  'replace' = that entry is unusable, make it a placeholder; 'refresh' = lease it and keep it readable
--- Returns  status (acquired, held, changed, foreign), server time in ms, remaining ms of another holder's lease
+-- Returns  status (acquired, held, changed, foreign), server time in ms, remaining ms of another holder's lease,
+--          number of loads in a row that have brought no value: the last byte of the token that the key now holds
 if redis.replicate_commands then
   redis.replicate_commands()
 end
@@ -15,38 +16,39 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local clock = string.format('%.0f', now)
 local head = redis.pcall('GETRANGE', key, 0, 49)
 if type(head) == 'table' then
-  return { 'foreign', clock, '0' }
+  return { 'foreign', clock, '0', '0' }
 end
-local deadline = string.format('%014.0f', now + lease)
 local first = string.byte(head, 1)
 local isPlaceholder = first == 2 and #head == 42
 local isEntry = first == 1 and #head == 50 and string.byte(head, 2) == 1 and math.floor(string.byte(head, 8) / 2) % 4 == 3
-local remaining = 0
+local remaining, fruitless = 0, 0
 if isPlaceholder or isEntry then
+  fruitless = string.byte(head, 28)
   remaining = (tonumber(string.sub(head, 29, 42)) or 0) - now
   if remaining > tonumber(ARGV[3]) then
     remaining = 0
   end
 end
+local granted = string.sub(token, 1, 15) .. string.char(fruitless) .. string.format('%014.0f', now + lease)
 if isPlaceholder and remaining > 0 then
-  return { 'held', clock, string.format('%.0f', remaining) }
+  return { 'held', clock, string.format('%.0f', remaining), tostring(fruitless) }
 end
 if isPlaceholder or redis.call('EXISTS', key) == 0 then
   if ARGV[4] ~= '' then
-    return { 'changed', clock, '0' }
+    return { 'changed', clock, '0', '0' }
   end
 else
   local stamp = isEntry and string.sub(head, 43, 50) or redis.sha1hex(redis.call('GET', key))
   if stamp ~= ARGV[4] then
-    return { 'changed', clock, '0' }
+    return { 'changed', clock, '0', '0' }
   end
   if ARGV[5] == 'refresh' and isEntry then
     if remaining > 0 then
-      return { 'held', clock, string.format('%.0f', remaining) }
+      return { 'held', clock, string.format('%.0f', remaining), tostring(fruitless) }
     end
-    redis.call('SETRANGE', key, 12, token .. deadline)
-    return { 'acquired', clock, '0' }
+    redis.call('SETRANGE', key, 12, granted)
+    return { 'acquired', clock, '0', tostring(fruitless) }
   end
 end
-redis.call('SET', key, '\2\1' .. string.rep('\0', 10) .. token .. deadline, 'PX', lease)
-return { 'acquired', clock, '0' }
+redis.call('SET', key, '\2\1' .. string.rep('\0', 10) .. granted, 'PX', lease)
+return { 'acquired', clock, '0', tostring(fruitless) }

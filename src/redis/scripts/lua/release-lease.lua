@@ -1,15 +1,24 @@
 -- Releases a lease: removes its placeholder, or clears the lease of an entry that was being refreshed.
 -- KEYS[1]  the entry
 -- ARGV[1]  token
+-- ARGV[2]  how long to remember that the load has brought no value, in milliseconds, '' = do not. The key then holds a
+--          lease of nobody, whose token counts such loads in its last byte: 1 to 255, then 1 again.
 -- Returns  1, or 0 if the key no longer holds the token
 local key = KEYS[1]
 local head = redis.pcall('GETRANGE', key, 0, 41)
 if type(head) == 'table' or string.sub(head, 13, 28) ~= ARGV[1] then
   return 0
 end
-if string.byte(head, 1) == 2 then
-  redis.call('UNLINK', key)
+local fruitless = 0
+if ARGV[2] ~= '' then
+  fruitless = string.byte(ARGV[1], 16) % 255 + 1
+end
+local free = string.rep('\0', 15) .. string.char(fruitless) .. string.rep('\0', 14)
+if string.byte(head, 1) ~= 2 then
+  redis.call('SETRANGE', key, 12, free)
+elseif fruitless > 0 then
+  redis.call('SET', key, string.sub(head, 1, 12) .. free, 'PX', ARGV[2])
 else
-  redis.call('SETRANGE', key, 12, string.rep('\0', 30))
+  redis.call('UNLINK', key)
 end
 return 1
