@@ -10,6 +10,7 @@ import { SingleFlight } from './flights/single-flight.ts'
 import type { Random } from './freshness/early-refresh.ts'
 import { KeySpace } from './keys/key-space.ts'
 import { NameRegistry } from './keys/name-registry.ts'
+import { HeldLeases } from './loading/held-leases.ts'
 import { ShadowVerification } from './monitoring/shadow-verification.ts'
 import { LazyConnection } from './outage/lazy-connection.ts'
 import { PendingRead } from './reading/pending-read.ts'
@@ -47,7 +48,8 @@ export function assembleCache(assembly: Assembly): Cache {
     isOpen: () => opening.isOpen,
   })
   parts.observe(core)
-  const reads = new SingleFlight(core, flights)
+  const leases = new HeldLeases()
+  const reads = new SingleFlight(core, flights, leases)
   const writes = new WritePath(core)
   return new Cache({
     ...{ core, flights, reads, writes },
@@ -62,6 +64,7 @@ export function assembleCache(assembly: Assembly): Cache {
       shutdown: async () => {
         await core.background.idleWithin(options.drainMs, timers)
         core.stop()
+        await leases.releaseAll()
         await opening.shutdown()
       },
     },

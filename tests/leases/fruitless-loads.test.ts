@@ -1,7 +1,8 @@
-import type { Cache, CreateCacheOptions, Loader } from 'cachewright'
+import { type Cache, type CreateCacheOptions, createCache, type Loader } from 'cachewright'
+import { ManualClock, SimulatedRedis } from 'cachewright/testing'
 import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { deferred } from '../support/loaders.ts'
+import { deferred, heldLoader } from '../support/loaders.ts'
 import { useScene } from '../support/scene.ts'
 
 const CACHES = 8
@@ -101,4 +102,20 @@ test('a deleted key is loaded once more, by one process for all that waited', as
   for (const turn of turns) turn.resolve()
   await outcomes
   expect(turns).toHaveLength(2)
+})
+
+test('a fill that Redis refuses gives the lease back, and another process loads at once', async () => {
+  const clock = new ManualClock()
+  const redis = new SimulatedRedis({ clock })
+  const open = () => createCache({ backend: redis.backend(), clock })
+  const [one, two] = [open(), open()]
+  const held = heldLoader('refused')
+  const loading = one.getOrSet('key', held.load)
+  await held.begun
+  redis.faults.fail({ commands: 'writes', times: 1 })
+  held.release()
+  expect(await loading).toBe('refused')
+  // The clock stands still: no lease expires.
+  expect(await two.getOrSet('key', () => 'stored')).toBe('stored')
+  expect(await two.get('key', { local: false })).toBe('stored')
 })

@@ -1,6 +1,7 @@
 import { ManualClock } from 'cachewright/testing'
 import { expect, test } from 'vitest'
 import type { SharedTier } from '../../src/backend/seams/shared-tier.ts'
+import { HeldLeases } from '../../src/cache/loading/held-leases.ts'
 import { Lease } from '../../src/cache/loading/lease.ts'
 import { CacheError } from '../../src/foundation/cache-error.ts'
 
@@ -23,7 +24,7 @@ function leaseOn(answers: readonly (boolean | Error)[]) {
     release: async () => {},
   } as unknown as SharedTier
   const lease = new Lease('key', 'token', connection, {
-    ...{ tier, clock, timers: clock, leaseMs: LEASE_MS, longestLoadMs: 60_000 },
+    ...{ tier, clock, timers: clock, leaseMs: LEASE_MS, longestLoadMs: 60_000, held: new HeldLeases() },
     onLost: () => lost++,
   })
   return { askedAtMs, clock, lease, lost: () => lost }

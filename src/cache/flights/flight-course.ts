@@ -5,6 +5,7 @@ import type { CacheCore } from '../core/cache-core.ts'
 import { type Judgement, judgementFor } from '../entries/judgement.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { servableAsRead } from '../freshness/servable.ts'
+import type { HeldLeases } from '../loading/held-leases.ts'
 import { Lease } from '../loading/lease.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import type { LeasedLoad, LoadRunner } from '../loading/load-runner.ts'
@@ -50,10 +51,12 @@ const LONGEST_PAUSE_MS = 50
 export class FlightCourse {
   readonly #core: CacheCore
   readonly #runner: LoadRunner
+  readonly #leases: HeldLeases
 
-  constructor(core: CacheCore, runner: LoadRunner) {
+  constructor(core: CacheCore, runner: LoadRunner, leases: HeldLeases) {
     this.#core = core
     this.#runner = runner
+    this.#leases = leases
   }
 
   /**
@@ -162,7 +165,7 @@ export class FlightCourse {
 
   /**
    * Acquires the lease and captures the generations, in one tick and before the loader begins.
-   * @returns `undefined` if Redis did not answer
+   * @returns `undefined` if Redis did not answer, or the cache is being closed
    */
   async #acquire(
     flight: Flight,
@@ -170,18 +173,20 @@ export class FlightCourse {
     judgement: Judgement,
   ): Promise<LeasedLoad | AcquireReply | undefined> {
     const { clock, generations, options, policy, tier, timers } = this.#core
+    if (this.#core.stopping.aborted) return undefined
     const { key, storedKey } = request
     const { leaseMs, longestLoadMs } = options
     const token = tokenAfter(randomText(16), 0)
     const connection = tier.connectionOf(storedKey)
     flight.beginAcquiring()
-    const [acquired, captured] = await Promise.allSettled([
+    const asking = Promise.allSettled([
       tier.acquire(storedKey, {
         ...{ token, leaseMs, longestLeaseMs: Math.max(leaseMs, LONGEST_LEASE_MS), stamp: judgement.stamp },
         purpose: judgement.state === 'usable' && !judgement.entry.isPlain ? 'refresh' : 'replace',
       }),
       generations.capture(this.#runner.generationKeysOf(request), storedTtlMs(request.policies)),
     ])
+    const [acquired, captured] = await this.#leases.follow(asking)
     if (acquired.status === 'rejected') {
       this.#tell(key, acquired.reason)
       return undefined
@@ -189,7 +194,7 @@ export class FlightCourse {
     if (acquired.value.status !== 'acquired') return acquired.value
     const granted = tokenAfter(token, acquired.value.fruitlessLoads)
     const lease = new Lease(storedKey, granted, connection, {
-      ...{ clock, timers, tier, leaseMs, longestLoadMs },
+      ...{ clock, timers, tier, leaseMs, longestLoadMs, held: this.#leases },
       onLost: () => policy.events.emit('lease-lost', { key }),
     })
     if (captured.status === 'rejected') {

@@ -1,5 +1,6 @@
 import type { CacheCore } from '../core/cache-core.ts'
 import { servable } from '../freshness/servable.ts'
+import type { HeldLeases } from '../loading/held-leases.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { LoadRunner } from '../loading/load-runner.ts'
 import { type Outcome, served } from '../loading/outcome.ts'
@@ -29,11 +30,11 @@ export class SingleFlight {
   readonly #fallback: StaleFallback
   readonly #course: FlightCourse
 
-  constructor(core: CacheCore, flights: Flights) {
+  constructor(core: CacheCore, flights: Flights, leases: HeldLeases) {
     this.#core = core
     this.#flights = flights
     this.#fallback = new StaleFallback(core)
-    this.#course = new FlightCourse(core, new LoadRunner(core, this.#fallback))
+    this.#course = new FlightCourse(core, new LoadRunner(core, this.#fallback), leases)
   }
 
   /** @param first a read of the key that has already been sent */

@@ -1,5 +1,6 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { Clock, Timers } from '../../foundation/clock.ts'
+import type { HeldLeases } from './held-leases.ts'
 
 /** What a {@link Lease} needs. */
 export interface LeaseParts {
@@ -9,6 +10,7 @@ export interface LeaseParts {
   readonly leaseMs: number
   /** How long the lease is renewed. */
   readonly longestLoadMs: number
+  readonly held: HeldLeases
   /** Called when the lease was lost while its loader ran. */
   readonly onLost: () => void
 }
@@ -43,6 +45,7 @@ export class Lease {
     this.#connection = connection
     this.#parts = parts
     this.#takenAtMs = parts.clock.monotonicMs()
+    parts.held.add(this)
     this.#renewAfter(RENEW_AFTER)
   }
 
@@ -64,15 +67,28 @@ export class Lease {
     this.#cancelRenewal()
   }
 
-  /**
-   * Releases the lease, so that other processes need not wait until it expires. Never rejects.
-   * @param isFruitless whether the load has ended without a value; if not, another process may start it anew
-   */
-  async release(isFruitless = false): Promise<void> {
+  /** Called when the fill was answered: the key no longer holds the token. */
+  filled(): void {
+    this.#parts.held.delete(this)
+  }
+
+  /** Releases the lease, so that another process need not wait until it expires to load the key. Never rejects. */
+  release(): Promise<void> {
+    return this.#giveBack(false)
+  }
+
+  /** As {@link release}, after a load that brought no value to store: those who waited for it learn that. */
+  releaseFruitless(): Promise<void> {
+    return this.#giveBack(true)
+  }
+
+  async #giveBack(isFruitless: boolean): Promise<void> {
     this.end()
     const wasValid = this.isValid
     this.#isLost = true
-    if (wasValid) await this.#parts.tier.release(this.#storedKey, this.token, isFruitless).catch(() => {})
+    const { held, tier } = this.#parts
+    if (wasValid) await tier.release(this.#storedKey, this.token, isFruitless).catch(() => {})
+    held.delete(this)
   }
 
   #renewAfter(part: number): void {

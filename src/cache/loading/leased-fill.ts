@@ -39,6 +39,7 @@ export class LeasedFill {
       // Generations that this load has created were not read yet. These reads travel together with the fill.
       const fetching = generations.fetchAll(meta.generations.map((one) => one.storedKey))
       const [isStored] = await Promise.all([filling, fetching])
+      lease.filled()
       if (isStored) metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
       else policy.events.emit('lease-lost', { key })
       const set = generations.resolve(meta.generations)
@@ -48,6 +49,7 @@ export class LeasedFill {
       if (isStored && set !== undefined) local.keep(storedKey, read, entry, bytes.length)
       return entry
     } catch (error) {
+      void lease.releaseFruitless()
       policy.tell('getOrSet', key, error)
       return isolate(own, options.isolation)
     } finally {
@@ -64,8 +66,9 @@ export class LeasedFill {
     try {
       const nothing = placeholder(tokenOfFruitless(lease.token), 0)
       if (lease.isValid) await tier.fill(storedKey, lease.token, nothing, FRUITLESS_MS)
+      lease.filled()
     } catch (error) {
-      void lease.release()
+      void lease.releaseFruitless()
       policy.tell('getOrSet', key, error)
     } finally {
       local.invalidated(storedKey)

@@ -21,8 +21,6 @@ export interface LeasedLoad {
   readonly serverNowMs: number
 }
 
-/** How a lease is released whose load brought no value to store. */
-const FRUITLESS = true
 /** Most keys for which the tags that only their values name are remembered. */
 const MOST_LEARNED = 10_000
 
@@ -83,7 +81,7 @@ export class LoadRunner {
     try {
       result = await this.#load(flight, request, stale)
     } catch (error) {
-      void lease.release(FRUITLESS)
+      void lease.releaseFruitless()
       return this.#fallback.forFailed(stale, error)
     }
     lease.end()
@@ -93,11 +91,11 @@ export class LoadRunner {
     if (value === undefined || context.isSkipped) {
       const isGone = value === undefined && !context.isSkipped && stale !== undefined
       if (isGone) await this.#fill.retire(request, lease)
-      else void lease.release(FRUITLESS)
+      else void lease.releaseFruitless()
       return loaded({ value, isCloned: false }, lateTagKeys)
     }
     if (this.#learn(request, late)) {
-      void lease.release(FRUITLESS)
+      void lease.releaseFruitless()
       return loaded(await this.#fill.isolated(request, value), lateTagKeys)
     }
     try {
@@ -110,7 +108,7 @@ export class LoadRunner {
       })
       return loaded(isolated, lateTagKeys)
     } catch (error) {
-      void lease.release(FRUITLESS)
+      void lease.releaseFruitless()
       if (isProgrammingMistake(error)) throw error
       this.#core.policy.tell('getOrSet', request.key, error)
       return loaded(await this.#fill.isolated(request, value), lateTagKeys)
