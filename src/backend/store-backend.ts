@@ -7,7 +7,7 @@ import type {
   RemovalOptions,
 } from '../contract/cache-backend.ts'
 import type { CacheEvents } from '../contract/cache-events.ts'
-import { isCacheKey } from '../foundation/cache-key.ts'
+import { assertCacheKey, isCacheKey } from '../foundation/cache-key.ts'
 import { chunks } from '../foundation/chunks.ts'
 import type { Duration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
@@ -51,14 +51,14 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   readonly #manyReader: ValueReader<T>
 
   /**
-   * @param createStore receives the policy, through which the store emits connection events
-   * @param assembly the parts of another backend, if this is a view of it under another prefix
+   * @param origin creates the store, and receives the policy, through which the store emits connection events; or the
+   * parts of another backend, if this is a view of it under another prefix
    */
   protected constructor(
     options: ResolvedBackendOptions,
-    createStore: (policy: FailurePolicy) => CacheStore,
-    assembly: BackendAssembly = new BackendAssembly(options, createStore),
+    origin: ((policy: FailurePolicy) => CacheStore) | BackendAssembly,
   ) {
+    const assembly = origin instanceof BackendAssembly ? origin : new BackendAssembly(options, origin)
     this.#options = options
     this.#assembly = assembly
     this.#prefix = options.prefix
@@ -94,7 +94,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 
   /** Not an async function: the caller gets the promise that the store makes, and no other is allocated. */
   get(key: string): Promise<T | undefined> {
-    if (!this.#lifecycle.isReady || !isCacheKey(key)) return this.#refuseRead(key)
+    if (!isCacheKey(key)) return this.#refuseRead(key)
     return this.#assembly.store.read(key, this.#prefix + key, this.#reader)
   }
 
@@ -103,9 +103,10 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     try {
       const storedKey = this.#scope.storedKey(key)
       const ttlMs = this.#scope.ttlMs(ttl)
-      const encoded = this.#codec.encode(storedKey, value)
-      return this.#assembly.store.write(storedKey, encoded, ttlMs).then(
-        () => this.#stored(key, encoded, ttlMs),
+      if (this.#lifecycle.isReady) return this.#write(key, storedKey, value, ttlMs)
+      // The serializer is loaded first, so that a bad value is refused before anything is sent.
+      return this.#codec.prepare().then(
+        () => this.#write(key, storedKey, value, ttlMs),
         (error) => this.#refuseWrite(key, error),
       )
     } catch (error) {
@@ -132,7 +133,6 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     let distinct: readonly string[] = []
     try {
       distinct = [...new Set(checkedKeys(keys))]
-      this.#scope.assertReady()
       for (const chunk of chunks(distinct, KEYS_PER_BATCH)) {
         await this.#manyReader.readInto(results, chunk, this.#prefix)
       }
@@ -145,8 +145,8 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 
   setMany(entries: CacheEntries<T>, ttl?: Duration): Promise<boolean> {
     return this.#policy.absorb('setMany', undefined, false, async () => {
-      this.#scope.assertReady()
       const ttlMs = this.#scope.ttlMs(ttl)
+      if (!this.#lifecycle.isReady) await this.#codec.prepare()
       const { encoded, failures } = encodeAll(distinctEntries(entries), this.#prefix, this.#codec)
       for (const [key, failure] of await this.#scope.store.writeMany(encoded, ttlMs)) {
         failures.set(key, failure)
@@ -162,7 +162,6 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   deleteMany(keys: Iterable<string>): Promise<number> {
     return this.#policy.absorb('deleteMany', undefined, 0, async () => {
       const asked = checkedKeys(keys)
-      this.#scope.assertReady()
       let removed = 0
       for (const chunk of chunks(asked, KEYS_PER_BATCH)) {
         const removedNow = await this.#scope.store.remove(chunk.map((key) => this.#prefix + key))
@@ -236,7 +235,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       codec: this.#codec,
       policy: this.#policy,
       options: this.#options,
-      isReady: () => this.#lifecycle.isReady,
+      whenOpen: (callback) => this.#lifecycle.whenOpen(callback),
       share: (settings) => assembly.share(settings),
       decorate: (decorate) => assembly.decorate(decorate),
       observe: (observer) => assembly.observe(observer),
@@ -244,12 +243,23 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     }
   }
 
-  async #refuseRead(key: string): Promise<T | undefined> {
+  async #refuseRead(key: string): Promise<undefined> {
     try {
-      this.#scope.storedKey(key)
-      return undefined
+      assertCacheKey(key)
     } catch (error) {
-      return this.#reader.failed(key, error)
+      this.#policy.report('get', key, error)
+    }
+  }
+
+  #write(key: string, storedKey: string, value: T, ttlMs: number): Promise<boolean> {
+    try {
+      const encoded = this.#codec.encode(storedKey, value)
+      return this.#assembly.store.write(storedKey, encoded, ttlMs).then(
+        () => this.#stored(key, encoded, ttlMs),
+        (error) => this.#refuseWrite(key, error),
+      )
+    } catch (error) {
+      return this.#refuseWrite(key, error)
     }
   }
 
@@ -266,7 +276,6 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   }
 
   async #removeMatching(pattern: string | undefined, options: RemovalOptions): Promise<number> {
-    this.#scope.assertReady()
     const removed = await this.#scope.store.removeMatching(
       escapeGlob(this.#prefix) + (pattern ?? '*'),
       options,
@@ -281,6 +290,6 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 /** A backend under another prefix. It opens and closes together with the backend whose parts it shares. */
 class BackendView<T> extends StoreBackend<T> {
   constructor(options: ResolvedBackendOptions, assembly: BackendAssembly) {
-    super(options, () => assembly.store, assembly)
+    super(options, assembly)
   }
 }

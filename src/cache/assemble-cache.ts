@@ -1,4 +1,5 @@
 import type { BackendInternals } from '../backend/assembly/backend-internals.ts'
+import { closedError } from '../backend/assembly/lifecycle.ts'
 import type { SharedTier } from '../backend/seams/shared-tier.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import type { Clock, Timers } from '../foundation/clock.ts'
@@ -49,6 +50,14 @@ export function assembleCache(assembly: Assembly): Cache {
   })
   parts.observe(core)
   const leases = new HeldLeases()
+  parts.whenOpen(() => opening.backendOpened())
+  let closing: Promise<void> | undefined
+  const close = async () => {
+    await core.background.idleWithin(options.drainMs, timers)
+    core.stop()
+    await leases.releaseAll()
+    await opening.shutdown()
+  }
   const reads = new SingleFlight(core, flights, leases)
   const writes = new WritePath(core)
   return new Cache({
@@ -60,12 +69,10 @@ export function assembleCache(assembly: Assembly): Cache {
     space: root,
     policies: options.policies,
     lifecycle: {
-      initialize: () => opening.initialize(),
-      shutdown: async () => {
-        await core.background.idleWithin(options.drainMs, timers)
-        core.stop()
-        await leases.releaseAll()
-        await opening.shutdown()
+      initialize: () => (closing === undefined ? opening.initialize() : Promise.reject(closedError())),
+      shutdown: () => {
+        closing ??= close()
+        return closing
       },
     },
     backendWithin: (prefix) => (prefix === root.prefix ? backend : parts.within(prefix)),

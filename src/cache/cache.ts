@@ -67,15 +67,16 @@ export class Cache extends EntryOperations {
 
   /**
    * Connects. You need not call it: the first operation connects too, and continues without Redis if that fails.
-   * @throws CacheError if Redis cannot be reached, with the reason
+   * @throws CacheError if Redis cannot be reached, with the reason; `CACHE_CLOSED` after `shutdown()`
    */
   initialize(): Promise<void> {
     return this.#parts.lifecycle.initialize()
   }
 
   /**
-   * Waits up to `drain` for the work in the background, aborts the rest, and closes what the cache opened. Idempotent;
-   * never rejects.
+   * Waits up to `drain` for the work in the background, aborts the rest, and closes what the cache opened, for good: a
+   * `getOrSet` still calls its loader afterwards, and other operations fail with `CACHE_CLOSED`. Idempotent; never
+   * rejects.
    */
   shutdown(): Promise<void> {
     return this.#parts.lifecycle.shutdown()

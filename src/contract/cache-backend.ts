@@ -46,12 +46,16 @@ export interface RemovalOptions {
  */
 export interface CacheBackend<T = unknown> {
   /**
-   * Connects, and waits for a sign of life (`PING`). Idempotent; concurrent calls share one attempt, and a failed
-   * attempt may be repeated.
-   * @throws CacheError `CACHE_UNAVAILABLE`, `CACHE_TIMEOUT`, `CACHE_AUTH`, `CACHE_REPLY` or `CACHE_MISSING_PEER`
+   * Connects, and waits for a sign of life (`PING`). You need not call it: the first operation connects too, and answers
+   * a failure as any other. Idempotent; concurrent calls share one attempt, and a failed attempt may be repeated.
+   * @throws CacheError `CACHE_UNAVAILABLE`, `CACHE_TIMEOUT`, `CACHE_AUTH`, `CACHE_REPLY` or `CACHE_MISSING_PEER`;
+   * `CACHE_CLOSED` after `shutdown()`
    */
   initialize(): Promise<void>
-  /** Waits up to a bound for operations in flight, then closes what this backend opened. Idempotent; never rejects. */
+  /**
+   * Waits up to a bound for operations in flight, then closes what this backend opened, for good. Idempotent; never
+   * rejects.
+   */
   shutdown(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
 

@@ -10,9 +10,7 @@ export type CacheErrorCode =
   | 'CACHE_INVALID_ARGUMENT'
   /** An option or an environment variable is invalid. */
   | 'CACHE_INVALID_OPTIONS'
-  /** An operation was called before `initialize()`. */
-  | 'CACHE_NOT_INITIALIZED'
-  /** An operation was called after `shutdown()`. */
+  /** An operation, or `initialize()`, was called after `shutdown()`. */
   | 'CACHE_CLOSED'
   /** The `AbortSignal` of the caller ended a long operation. */
   | 'CACHE_ABORTED'
@@ -115,7 +113,6 @@ const MISTAKES: ReadonlySet<CacheErrorCode> = new Set<CacheErrorCode>([
   'CACHE_INVALID_VALUE',
   'CACHE_INVALID_ARGUMENT',
   'CACHE_INVALID_OPTIONS',
-  'CACHE_NOT_INITIALIZED',
 ])
 
 /** Whether an error is a mistake of the calling program, and not a failure at run time. */

@@ -37,7 +37,7 @@ export interface IoredisCacheBackendOptions extends BackendOptions {
  *
  * const redis = new Redis('redis://localhost:6379')
  * const backend = new IoredisCacheBackend<number>({ client: redis })
- * await backend.initialize()
+ * await backend.set('visits', 1)
  * ```
  */
 export class IoredisCacheBackend<T = unknown> extends StoreBackend<T> {

@@ -55,7 +55,7 @@ export interface RedisCacheBackendOptions extends BackendOptions {
    */
   readonly timeout?: Duration | undefined
   /**
-   * The deadline for connecting in `initialize()`.
+   * The deadline of an attempt to connect, for which `initialize()` and the first operations wait.
    * @default '5s'
    */
   readonly connectTimeout?: Duration | undefined
@@ -73,14 +73,13 @@ export interface RedisCacheBackendOptions extends BackendOptions {
  * import { RedisCacheBackend } from 'cachewright/redis'
  *
  * const backend = new RedisCacheBackend<{ name: string }>({ url: 'redis://localhost:6379', prefix: 'shop:' })
- * await backend.initialize()
  * await backend.set('user:1', { name: 'Ada' }, '5m')
  * const user = await backend.get('user:1')
  * await backend.shutdown()
  * ```
  */
 export class RedisCacheBackend<T = unknown> extends StoreBackend<T> {
-  /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`; nothing is sent before `initialize()` */
+  /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`; nothing is sent before the first operation */
   constructor(options: RedisCacheBackendOptions = {}) {
     const environment = readEnvironment()
     const timeouts = resolveTimeouts(options, environment)

@@ -1,12 +1,13 @@
 import { SharedStructures } from '../../codec/structures/shared-structures.ts'
 import { ValueCodec } from '../../codec/value-codec.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
-import type { CacheStore, TierSettings } from '../seams/cache-store.ts'
+import type { CacheStore, OpenStore, TierSettings } from '../seams/cache-store.ts'
 import type { SharedTier } from '../seams/shared-tier.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'
 import { FailurePolicy } from './failure-policy.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { ObservedStore, type StoreObserver } from './observed-store.ts'
+import { OpeningStore } from './opening-store.ts'
 import { structuresBeside } from './structures-beside.ts'
 
 /**
@@ -19,6 +20,7 @@ export class BackendAssembly {
   readonly policy: FailurePolicy
   readonly lifecycle: Lifecycle
   #store: CacheStore
+  readonly #openingStore: OpenStore
   #isShared = false
 
   /** @param createStore receives the policy, through which the store emits connection events */
@@ -37,11 +39,18 @@ export class BackendAssembly {
       () => this.#open(),
       () => this.#close(),
     )
+    this.#openingStore = new OpeningStore(
+      () => this.lifecycle.openForOperation(),
+      () => this.#store,
+    )
   }
 
-  /** The store with everything that was put in front of it. Not to be kept: more may follow. */
-  get store(): CacheStore {
-    return this.#store
+  /**
+   * The store with everything that was put in front of it. While the backend is not open, each operation opens it. Not
+   * to be kept: more may follow.
+   */
+  get store(): OpenStore {
+    return this.lifecycle.isReady ? this.#store : this.#openingStore
   }
 
   /** Puts another store in front. @throws CacheError `CACHE_INVALID_OPTIONS` after {@link share} */

@@ -11,8 +11,8 @@ export interface BackendInternals {
   readonly codec: ValueCodec
   readonly policy: FailurePolicy
   readonly options: ResolvedBackendOptions
-  /** Whether the backend is open: `initialize()` has succeeded, and `shutdown()` was not called. */
-  readonly isReady: () => boolean
+  /** Calls back once when the backend has been opened, by whatever operation. */
+  readonly whenOpen: (callback: () => void) => void
   /** Lends the store to a read-through cache. May be called once. */
   readonly share: (settings: TierSettings) => SharedTier
   /** Puts another store in front of the present one. Must be called before {@link share}. */

@@ -1,17 +1,20 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 
-type Phase = 'new' | 'opening' | 'ready' | 'failed' | 'closing' | 'closed'
-
 /**
- * Opens and closes a backend. Both operations are idempotent and may be called at any moment. Concurrent callers share
- * one attempt to open; a failed attempt is forgotten, so that the next call tries again.
+ * Opens a backend with its first operation, or with `initialize()`, and closes it for good. Concurrent callers share one
+ * attempt to open; a failed attempt is forgotten, so that the next call tries again.
  */
 export class Lifecycle {
   readonly #open: () => Promise<void>
   readonly #close: () => Promise<void>
-  #phase: Phase = 'new'
+  #isReady = false
   #opening: Promise<void> | undefined
   #closing: Promise<void> | undefined
+  /** Why the last attempt failed. */
+  #failure: unknown
+  /** Whether the attempt in progress began in this turn of the event loop. */
+  #hasJustBegun = false
+  #onOpen: () => void = () => {}
 
   constructor(open: () => Promise<void>, close: () => Promise<void>) {
     this.#open = open
@@ -19,12 +22,28 @@ export class Lifecycle {
   }
 
   get isReady(): boolean {
-    return this.#phase === 'ready'
+    return this.#isReady
+  }
+
+  /** Calls back once when the backend has been opened; replaces the callback of before. */
+  whenOpen(callback: () => void): void {
+    this.#onOpen = callback
   }
 
   initialize(): Promise<void> {
-    this.#opening ??= this.#initialize()
+    if (this.#closing !== undefined) return Promise.reject(closedError())
+    this.#opening ??= this.#attempt()
     return this.#opening
+  }
+
+  /**
+   * Opens the backend for an operation. Operations wait for the first attempt. After a failed one, the next operation
+   * makes another attempt. Those that come while it goes on are refused with the reason of the failure, so that an
+   * outage does not make each of them wait.
+   */
+  openForOperation(): Promise<void> {
+    const isRepeated = this.#failure !== undefined && this.#opening !== undefined && !this.#hasJustBegun
+    return isRepeated && this.#closing === undefined ? Promise.reject(this.#failure) : this.initialize()
   }
 
   shutdown(): Promise<void> {
@@ -32,41 +51,33 @@ export class Lifecycle {
     return this.#closing
   }
 
-  /** The reason why an operation cannot run, if `isReady` is false. */
-  notReady(): CacheError {
-    switch (this.#phase) {
-      case 'new':
-      case 'opening':
-        return new CacheError('CACHE_NOT_INITIALIZED', 'The cache is not open yet: await initialize() first')
-      case 'failed':
-        return new CacheError('CACHE_UNAVAILABLE', 'initialize() has failed; call it again to connect')
-      default:
-        return new CacheError('CACHE_CLOSED', 'The cache has been shut down')
-    }
-  }
-
-  async #initialize(): Promise<void> {
-    await this.#closing
-    this.#closing = undefined
-    // A new backend reports an early operation as a mistake; one that was open before absorbs it as an outage.
-    if (this.#phase === 'new') this.#phase = 'opening'
+  async #attempt(): Promise<void> {
+    this.#hasJustBegun = true
+    setImmediate(() => {
+      this.#hasJustBegun = false
+    })
     try {
       await this.#open()
-      this.#phase = 'ready'
     } catch (error) {
-      this.#phase = 'failed'
+      this.#failure = error
       this.#opening = undefined
       throw error
     }
+    this.#isReady = this.#closing === undefined
+    if (this.#isReady) this.#onOpen()
   }
 
   async #shutdown(): Promise<void> {
-    const opening = this.#opening
-    this.#opening = undefined
-    await opening?.catch(() => {})
-    const wasReady = this.#phase === 'ready'
-    this.#phase = 'closing'
-    if (wasReady) await this.#close()
-    this.#phase = 'closed'
+    this.#isReady = false
+    const isOpen = await this.#opening?.then(
+      () => true,
+      () => false,
+    )
+    if (isOpen) await this.#close()
   }
+}
+
+/** The error of everything that is asked of a backend or a cache after its `shutdown()`. */
+export function closedError(): CacheError {
+  return new CacheError('CACHE_CLOSED', 'The cache has been shut down')
 }

@@ -1,6 +1,6 @@
 import { type EntryMeta, GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
 import { RESERVED } from '../../foundation/reserved-keys.ts'
-import type { CacheStore } from '../seams/cache-store.ts'
+import type { OpenStore } from '../seams/cache-store.ts'
 import { RAW } from '../seams/read-outcome.ts'
 
 /**
@@ -12,10 +12,10 @@ import { RAW } from '../seams/read-outcome.ts'
  * such object serves one read or one batch, whose entries share the generations.
  */
 export class EntryValidity {
-  readonly #store: CacheStore
+  readonly #store: OpenStore
   readonly #reads = new Map<string, Promise<string | undefined>>()
 
-  constructor(store: CacheStore) {
+  constructor(store: OpenStore) {
     this.#store = store
   }
 

@@ -4,7 +4,7 @@ import { type Duration, parseDuration } from '../../foundation/duration.ts'
 import type { BackendAssembly } from '../assembly/backend-assembly.ts'
 import type { ResolvedBackendOptions } from '../assembly/backend-options.ts'
 import type { FailurePolicy } from '../assembly/failure-policy.ts'
-import type { CacheStore, Expiry } from '../seams/cache-store.ts'
+import type { Expiry, OpenStore } from '../seams/cache-store.ts'
 
 /** What the operations under one prefix have in common: stored keys, expiry, the store and the failure policy. */
 export class OperationScope {
@@ -20,20 +20,13 @@ export class OperationScope {
     this.#assembly = assembly
   }
 
-  get store(): CacheStore {
+  get store(): OpenStore {
     return this.#assembly.store
   }
 
-  /** @throws CacheError if the backend is not open */
-  assertReady(): void {
-    const { lifecycle } = this.#assembly
-    if (!lifecycle.isReady) throw lifecycle.notReady()
-  }
-
-  /** @throws CacheError if the key is invalid or the backend is not open */
+  /** @throws CacheError `CACHE_INVALID_KEY` */
   storedKey(key: string): string {
     assertCacheKey(key)
-    this.assertReady()
     return this.prefix + key
   }
 

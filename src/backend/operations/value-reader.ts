@@ -3,7 +3,7 @@ import type { OpenedValue, ValueCodec } from '../../codec/value-codec.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { FailurePolicy } from '../assembly/failure-policy.ts'
-import type { CacheStore } from '../seams/cache-store.ts'
+import type { OpenStore } from '../seams/cache-store.ts'
 import type { ReadOutcome } from '../seams/read-outcome.ts'
 import { EntryValidity } from './entry-validity.ts'
 
@@ -20,13 +20,13 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
   readonly #operation: string
   readonly #codec: ValueCodec
   readonly #policy: FailurePolicy
-  readonly #store: () => CacheStore
+  readonly #store: () => OpenStore
 
   /**
    * @param operation the public operation that reads, for errors and events
    * @param store called at each read, as the store of a backend may be decorated later
    */
-  constructor(operation: string, codec: ValueCodec, policy: FailurePolicy, store: () => CacheStore) {
+  constructor(operation: string, codec: ValueCodec, policy: FailurePolicy, store: () => OpenStore) {
     this.#operation = operation
     this.#codec = codec
     this.#policy = policy

@@ -74,6 +74,9 @@ export interface CacheStore {
   share(settings: TierSettings): SharedTier
 }
 
+/** The operations of a store, without its lifecycle. */
+export type OpenStore = Omit<CacheStore, 'open' | 'close' | 'share'>
+
 /** The settings of a {@link SharedTier}. */
 export interface TierSettings {
   /** The wanted mode; `'auto'` takes the best one that is available. */

@@ -1,3 +1,4 @@
+import { closedError } from '../../backend/assembly/lifecycle.ts'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { CacheBackend } from '../../contract/cache-backend.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
@@ -18,6 +19,7 @@ export class LazyConnection {
   readonly #timers: Timers
   #attempt: Promise<void> | undefined
   #state: 'new' | 'opening' | 'open' | 'away' | 'closed' = 'new'
+  #retries = 0
   #cancelRetry: () => void = () => {}
 
   /** @param isOwn whether `shutdown` closes the backend too */
@@ -44,17 +46,26 @@ export class LazyConnection {
       case 'away':
         return Promise.reject(new CacheError('CACHE_UNAVAILABLE', 'Redis has not been reached yet'))
       case 'closed':
-        return Promise.reject(new CacheError('CACHE_CLOSED', 'The cache has been shut down'))
+        return Promise.reject(closedError())
     }
   }
 
   initialize(): Promise<void> {
     if (this.#state === 'open') return Promise.resolve()
+    if (this.#state === 'closed') return Promise.reject(closedError())
     this.#cancelRetry()
-    this.#attempt ??= this.#open(0).finally(() => {
+    this.#attempt ??= this.#open().finally(() => {
       this.#attempt = undefined
     })
     return this.#attempt
+  }
+
+  /** The backend has been opened, perhaps by an operation of its own. */
+  backendOpened(): void {
+    if (this.#state === 'open' || this.#state === 'closed') return
+    this.#cancelRetry()
+    this.#state = 'open'
+    this.#tier.start()
   }
 
   async shutdown(): Promise<void> {
@@ -64,33 +75,23 @@ export class LazyConnection {
     if (this.#isOwn) await this.#backend.shutdown()
   }
 
-  async #open(retries: number): Promise<void> {
-    if (this.#state !== 'away') this.#state = 'opening'
+  async #open(): Promise<void> {
+    if (this.#state === 'new') this.#state = 'opening'
     try {
       await this.#backend.initialize()
-      if (this.#isClosed()) {
-        if (this.#isOwn) await this.#backend.shutdown()
-        return
-      }
-      this.#state = 'open'
-      this.#tier.start()
+      this.backendOpened()
     } catch (error) {
-      if (!this.#isClosed()) {
-        this.#state = 'away'
-        this.#retryLater(retries)
-      }
+      this.#attemptFailed()
       throw error
     }
   }
 
-  #isClosed(): boolean {
-    return this.#state === 'closed'
-  }
-
-  #retryLater(retries: number): void {
-    const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** retries, LONGEST_RETRY_MS)
+  #attemptFailed(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'away'
+    const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** this.#retries++, LONGEST_RETRY_MS)
     this.#cancelRetry = this.#timers.after(pauseMs, () => {
-      this.#open(retries + 1).catch(() => {})
+      this.initialize().catch(() => {})
     })
   }
 }

@@ -12,7 +12,7 @@ export interface TestRunner {
 export interface ContractSuiteOptions extends TestRunner {
   /** The name of the backend in the titles of the tests. */
   readonly name: string
-  /** Creates a backend, not initialized yet, with the given prefix and failure mode, and a default TTL of an hour. */
+  /** Creates a backend, not opened yet, with the given prefix and failure mode, and a default TTL of an hour. */
   createBackend(options: {
     readonly prefix: string
     readonly errors?: 'absorb' | 'throw'

@@ -9,22 +9,33 @@ export function lifecycleChecks(check: Register, options: ContractSuiteOptions):
     await backend.shutdown()
   })
 
-  check('operations are refused before initialize and absorbed after shutdown', async (_, prefix) => {
+  check('the first operations open the backend', async (_, prefix) => {
     const backend = await options.createBackend({ prefix })
-    await rejects(backend.get('key'), 'CACHE_NOT_INITIALIZED')
-    await rejects(backend.set('key', 1), 'CACHE_NOT_INITIALIZED')
-    await rejects(backend.getMany(['key']), 'CACHE_NOT_INITIALIZED')
+    const first = [backend.set('key', 1), backend.setMany({ other: 1 }), backend.incr('count')]
+    assert.deepEqual(await Promise.all(first), [true, true, 1])
     await backend.initialize()
     await backend.shutdown()
-    assert.equal(await backend.get('key'), undefined)
-    assert.equal(await backend.set('key', 1), false)
-    assert.deepEqual(await backend.getMany(['key']), new Map([['key', undefined]]))
-    await rejects(backend.incr('key'), 'CACHE_CLOSED')
   })
 
-  check('a backend can be initialized again after a shutdown', async (backend) => {
+  check('a bad argument of the first operation is refused as at any time', async (_, prefix) => {
+    const backend = await options.createBackend({ prefix })
+    await rejects(backend.get(''), 'CACHE_INVALID_KEY')
+    await rejects(backend.set('key', undefined), 'CACHE_INVALID_VALUE')
+    await rejects(backend.setMany({ key: undefined }), 'CACHE_INVALID_VALUE')
     await backend.shutdown()
-    await backend.initialize()
-    assert.equal(await backend.set('key', 1), true)
+  })
+
+  check('a backend that was shut down stays closed', async (_, prefix) => {
+    const unused = await options.createBackend({ prefix })
+    const used = await options.createBackend({ prefix })
+    await used.initialize()
+    for (const backend of [unused, used]) {
+      await backend.shutdown()
+      await rejects(backend.initialize(), 'CACHE_CLOSED')
+      assert.equal(await backend.get('key'), undefined)
+      assert.equal(await backend.set('key', 1), false)
+      assert.deepEqual(await backend.getMany(['key']), new Map([['key', undefined]]))
+      await rejects(backend.incr('key'), 'CACHE_CLOSED')
+    }
   })
 }

@@ -17,7 +17,7 @@ import { FaultyStore } from './faulty-store.ts'
  *
  * const faults = new Faults({ timeout: '200ms' })
  * const backend = injectFaults(new RedisCacheBackend({ url: 'redis://localhost:6379' }), faults)
- * await backend.initialize()
+ * await backend.set('user:1', 'Ada')
  * faults.hang()
  * await backend.get('user:1') // undefined, after 200 ms
  * ```
