@@ -239,6 +239,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       share: (settings) => assembly.share(settings),
       decorate: (decorate) => assembly.decorate(decorate),
       observe: (observer) => assembly.observe(observer),
+      giveBack: () => assembly.giveBack(),
       within: (prefix) => new BackendView({ ...this.#options, prefix }, assembly),
     }
   }

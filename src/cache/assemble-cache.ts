@@ -57,6 +57,7 @@ export function assembleCache(assembly: Assembly): Cache {
     core.stop()
     await leases.releaseAll()
     await opening.shutdown()
+    if (!isOwnBackend) parts.giveBack()
   }
   const reads = new SingleFlight(core, flights, leases)
   const writes = new WritePath(core)

@@ -22,8 +22,8 @@ export interface CreateCacheOptions extends ReadThroughOptions {
   /** A ready client of `@redis/client` or `ioredis`. It is used as it is and never closed; its mode is `'bus'`. */
   readonly client?: RedisCacheBackendOptions['client']
   /**
-   * A backend of this library. It is opened if necessary and never closed. The cache takes its prefix, serializer and
-   * encryption.
+   * A backend of this library, which may be in use. It serves one cache at a time: it is opened if necessary and never
+   * closed, and `shutdown()` gives it back. The cache takes its prefix, serializer and encryption.
    */
   readonly backend?: CacheBackend | undefined
   /** The deadline of a command. @default CACHEWRIGHT_TIMEOUT, then `'1s'` */

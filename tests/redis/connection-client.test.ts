@@ -6,9 +6,9 @@ const classOf = (client: object): unknown => Object.getPrototypeOf(client).const
 
 it('clients of one protocol share a class, whatever server they are for', () => {
   const [first, second, older] = [
-    connectionClient(3, { socket: { host: '127.0.0.1', port: 7_001 } }),
-    connectionClient(3, { socket: { host: '127.0.0.1', port: 7_002 }, emitInvalidate: true }),
-    connectionClient(2, { socket: { host: '127.0.0.1', port: 7_001 } }),
+    connectionClient('resp3', { socket: { host: '127.0.0.1', port: 7_001 } }),
+    connectionClient('tracked', { socket: { host: '127.0.0.1', port: 7_002 } }),
+    connectionClient('resp2', { socket: { host: '127.0.0.1', port: 7_001 } }),
   ]
   expect(classOf(second)).toBe(classOf(first))
   expect(classOf(older)).not.toBe(classOf(first))

@@ -21,7 +21,8 @@ export class BackendAssembly {
   readonly lifecycle: Lifecycle
   #store: CacheStore
   readonly #openingStore: OpenStore
-  #isShared = false
+  /** The store as it was before it was lent; `undefined` while it is not. */
+  #unshared: CacheStore | undefined
 
   /** @param createStore receives the policy, through which the store emits connection events */
   constructor(
@@ -53,7 +54,7 @@ export class BackendAssembly {
     return this.lifecycle.isReady ? this.#store : this.#openingStore
   }
 
-  /** Puts another store in front. @throws CacheError `CACHE_INVALID_OPTIONS` after {@link share} */
+  /** Puts another store in front. @throws CacheError `CACHE_INVALID_OPTIONS` while it is lent */
   decorate(decorate: (store: CacheStore) => CacheStore): void {
     this.#assertUnshared()
     this.#store = decorate(this.#store)
@@ -64,15 +65,21 @@ export class BackendAssembly {
     this.#store = new ObservedStore(this.#store, observer)
   }
 
-  /** Lends the store to a read-through cache. @throws CacheError `CACHE_INVALID_OPTIONS` the second time */
+  /** Lends the store to a read-through cache. @throws CacheError `CACHE_INVALID_OPTIONS` while it is lent */
   share(settings: TierSettings): SharedTier {
     this.#assertUnshared()
-    this.#isShared = true
+    this.#unshared = this.#store
     return this.#store.share(settings)
   }
 
+  /** Ends what {@link share} and {@link observe} have begun; the store may be lent again. */
+  giveBack(): void {
+    if (this.#unshared !== undefined) this.#store = this.#unshared
+    this.#unshared = undefined
+  }
+
   #assertUnshared(): void {
-    if (!this.#isShared) return
+    if (this.#unshared === undefined) return
     throw new CacheError('CACHE_INVALID_OPTIONS', 'This backend serves a cache already: use its namespace()')
   }
 

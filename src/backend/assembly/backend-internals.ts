@@ -13,12 +13,14 @@ export interface BackendInternals {
   readonly options: ResolvedBackendOptions
   /** Calls back once when the backend has been opened, by whatever operation. */
   readonly whenOpen: (callback: () => void) => void
-  /** Lends the store to a read-through cache. May be called once. */
+  /** Lends the store to one read-through cache at a time. */
   readonly share: (settings: TierSettings) => SharedTier
   /** Puts another store in front of the present one. Must be called before {@link share}. */
   readonly decorate: (decorate: (store: CacheStore) => CacheStore) => void
   /** Tells an observer of every write through the backend. */
   readonly observe: (observer: StoreObserver) => void
+  /** Ends the lending, and the observation. The tier must have been stopped. */
+  readonly giveBack: () => void
   /** The same backend under another prefix. */
   readonly within: (prefix: string) => CacheBackend
 }

@@ -70,7 +70,7 @@ export interface CacheStore {
   addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number>
   members(storedKey: string): Promise<string[]>
   removeMember(storedKey: string, member: string): Promise<boolean>
-  /** The store as a read-through cache uses it. Must be called before {@link open}, and once. */
+  /** The store as one read-through cache at a time uses it, until it stops the tier. The store may be in use. */
   share(settings: TierSettings): SharedTier
 }
 

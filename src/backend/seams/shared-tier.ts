@@ -73,7 +73,7 @@ export interface SharedTier {
   watch(listener: TierListener): void
   /** Must be called when the store has been opened. */
   start(): void
-  /** Never rejects. */
+  /** Ends what `watch` and `start` have begun; the store goes on. Never rejects. */
   stop(): Promise<void>
   /** An object that identifies the connection on which commands for this key travel; another one after a reconnect. */
   connectionOf(storedKey: string): unknown

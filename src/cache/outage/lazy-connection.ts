@@ -71,8 +71,8 @@ export class LazyConnection {
   async shutdown(): Promise<void> {
     this.#state = 'closed'
     this.#cancelRetry()
-    await this.#tier.stop()
     if (this.#isOwn) await this.#backend.shutdown()
+    await this.#tier.stop()
   }
 
   async #open(): Promise<void> {

@@ -133,10 +133,10 @@ export class NodeRedisCluster implements RedisPort {
     }))
   }
 
-  watch(watch: PortWatch): void {
+  watch(watch: PortWatch | undefined): void {
     this.#watch = watch
     for (const { connection } of this.#members.all()) connection.watch(watch)
-    this.#slotMapWatch.poll()
+    this.#slotMapWatch.poll(watch !== undefined)
   }
 
   connectionOf(storedKey: string): PortConnection | undefined {

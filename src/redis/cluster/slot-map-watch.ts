@@ -36,9 +36,9 @@ export class SlotMapWatch {
     clearTimeout(this.#timer)
   }
 
-  /** From now on, also refreshes every five seconds without a request. */
-  poll(): void {
-    this.#isPolling = true
+  /** @param isPolling whether to refresh every five seconds without a request, from now on */
+  poll(isPolling: boolean): void {
+    this.#isPolling = isPolling
     if (!this.#isStopped && !this.#isRequested && !this.#isRefreshing) this.#schedule()
   }
 

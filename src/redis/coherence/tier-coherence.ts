@@ -38,6 +38,8 @@ export class TierCoherence implements PortWatch {
   #mode: Coherence
   #isOpen = false
   #isStopped = false
+  /** Whether a connection was lost, or slots have moved: only then may a server be another one than before. */
+  #hasLost = false
   #trackedUntilMs = Number.NEGATIVE_INFINITY
   readonly #presence: BusPresence
 
@@ -98,6 +100,8 @@ export class TierCoherence implements PortWatch {
     this.#isStopped = true
     clearInterval(this.#heartbeatTimer)
     this.#heartbeatTimer = undefined
+    this.#port.watch(undefined)
+    this.#connections.clear()
     await this.#bus.leave()
   }
 
@@ -107,7 +111,7 @@ export class TierCoherence implements PortWatch {
     const { clock } = this.#settings
     this.#connections.set(connection, { clock: new ServerClock(clock), completeUntilMs: clock.monotonicMs() })
     this.#listener?.epochBegan(`connected to ${connection.endpoint}`)
-    if (this.#isOpen && mayBeRestarted) this.#listener?.restarted()
+    if (this.#isOpen && this.#hasLost && mayBeRestarted) this.#listener?.restarted()
     this.#updateTrust()
     this.#probe(connection)
     if (connection.isTracked) this.#presence.read()
@@ -115,6 +119,7 @@ export class TierCoherence implements PortWatch {
   }
 
   closed(connection: PortConnection, reason: string): void {
+    this.#hasLost = true
     this.#connections.delete(connection)
     this.#listener?.epochBegan(`connection to ${connection.endpoint} lost (${reason})`)
     this.#updateTrust()
@@ -127,6 +132,7 @@ export class TierCoherence implements PortWatch {
   }
 
   rerouted(): void {
+    this.#hasLost = true
     this.#presence.read()
     this.#listener?.epochBegan('slots have moved')
   }

@@ -57,7 +57,7 @@ export class ClusterRoute implements IoredisRoute {
     return this.#cluster.nodes('master')
   }
 
-  watch(watch: PortWatch): void {
+  watch(watch: PortWatch | undefined): void {
     this.#sessions.watch(watch)
   }
 

@@ -82,7 +82,7 @@ export class IoredisPort implements RedisPort {
     }))
   }
 
-  watch(watch: PortWatch): void {
+  watch(watch: PortWatch | undefined): void {
     this.#route.watch(watch)
   }
 

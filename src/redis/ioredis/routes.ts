@@ -10,7 +10,7 @@ export interface IoredisRoute {
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
   /** A connection to each server that owns keys. */
   connections(): readonly IoredisConnection[]
-  watch(watch: PortWatch): void
+  watch(watch: PortWatch | undefined): void
   connectionOf(storedKey: string): PortConnection | undefined
   /** Makes the client reconnect every connection. */
   reconnect(): void
@@ -75,7 +75,7 @@ export class ClientRoute implements IoredisRoute {
     return [this.#client]
   }
 
-  watch(watch: PortWatch): void {
+  watch(watch: PortWatch | undefined): void {
     this.#sessions.watch(watch)
   }
 

@@ -127,7 +127,7 @@ export class BorrowedNodeRedisClient implements RedisPort {
     }))
   }
 
-  watch(watch: PortWatch): void {
+  watch(watch: PortWatch | undefined): void {
     this.#sessions.watch(watch)
   }
 

@@ -14,7 +14,7 @@ import type {
 } from '../port/redis-port.ts'
 import type { ConnectionClient } from './connection-client.ts'
 import { Dialer, type DialerSettings, type DialledClient } from './dialer.ts'
-import type { ServerIdentity } from './handshake.ts'
+import { type ServerIdentity, turnTrackingOff } from './handshake.ts'
 import { LivenessProbe } from './liveness-probe.ts'
 import { LONGEST_REDIAL_MS } from './options.ts'
 import { commandOptions, fromNodeRedis } from './replies.ts'
@@ -110,11 +110,17 @@ export class NodeRedisConnection implements RedisPort {
     return fromNodeRedis(error)
   }
 
-  /** A connection that exists already is replaced: it was not tracked, and its server was not identified. */
-  watch(watch: PortWatch): void {
+  watch(watch: PortWatch | undefined): void {
     this.#watch = watch
-    this.#dialer.identifyServers(watch.wantsTracking)
-    this.#giveUp('to be watched from now on')
+    const connection = this.#connection
+    this.#connection = undefined
+    if (watch !== undefined) {
+      this.#dialer.identifyServers(watch.wantsTracking)
+      if (this.#client !== undefined) void this.#watchInUse(this.#client, watch)
+      return
+    }
+    this.#dialer.ignoreServers()
+    if (connection?.isTracked && this.#client !== undefined) turnTrackingOff(this.#client)
   }
 
   connectionOf(): PortConnection | undefined {
@@ -138,14 +144,33 @@ export class NodeRedisConnection implements RedisPort {
     }
     this.#client = client
     this.#endpoint = endpoint
-    if (identity !== undefined) this.#reportOpened(dialled, identity)
+    client.on('invalidate', (key: Buffer | string | null) => {
+      if (client !== this.#client || this.#connection === undefined) return
+      this.#watch?.invalidated(key === null ? null : key.toString())
+    })
+    const watch = this.#watch
+    // Before any command can be sent on the new connection.
+    if (identity !== undefined && watch !== undefined) this.#reportOpened(dialled, identity, watch)
     this.#listener.connected(endpoint)
-    if (identity === undefined && this.#watch !== undefined) this.#giveUp('to be watched from now on')
+    if (identity === undefined && watch !== undefined) void this.#watchInUse(client, watch)
   }
 
-  /** Called before any command can be sent on the new connection. */
-  #reportOpened({ client, endpoint, isTracked }: DialledClient, { runId, version }: ServerIdentity): void {
-    const watch = this.#watch as PortWatch
+  /** Reports a connection that was opened without a watch. It is left as it is, with the commands in flight on it. */
+  async #watchInUse(client: ConnectionClient, watch: PortWatch): Promise<void> {
+    try {
+      const { identity, isTracked } = await this.#dialer.identify(client, watch.wantsTracking)
+      if (client !== this.#client || watch !== this.#watch) return
+      this.#reportOpened({ client, endpoint: this.#endpoint, isTracked }, identity, watch)
+    } catch {
+      // The connection was lost, and the next one is watched from its handshake on.
+    }
+  }
+
+  #reportOpened(
+    { client, endpoint, isTracked }: Omit<DialledClient, 'identity'>,
+    { runId, version }: ServerIdentity,
+    watch: PortWatch,
+  ): void {
     const connection: PortConnection = {
       ...{ endpoint, isTracked, runId, version },
       send: (command, form) =>
@@ -155,9 +180,6 @@ export class NodeRedisConnection implements RedisPort {
       suspect: () => this.suspect(),
     }
     this.#connection = connection
-    client.on('invalidate', (key: Buffer | string | null) => {
-      if (this.#connection === connection) watch.invalidated(key === null ? null : key.toString())
-    })
     watch.opened(connection)
   }
 

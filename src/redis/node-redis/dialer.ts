@@ -1,13 +1,18 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 import { detailOf, unavailable } from '../port/redis-errors.ts'
-import { type ConnectionClient, type ConnectionClientOptions, connectionClient } from './connection-client.ts'
+import {
+  type ConnectionClient,
+  type ConnectionClientOptions,
+  connectionClient,
+  type Dialect,
+} from './connection-client.ts'
 import {
   assertPrimary,
-  type Dialect,
   identifyServer,
   isTrackable,
   type ServerIdentity,
   simplerDialect,
+  turnTrackingOn,
 } from './handshake.ts'
 import { connectionOptions, type NodeRedisOptions, socketBounds } from './options.ts'
 import type { RedisAddress } from './redis-address.ts'
@@ -28,7 +33,7 @@ export interface DialledClient {
   readonly client: ConnectionClient
   readonly endpoint: string
   readonly isTracked: boolean
-  /** `undefined` unless {@link Dialer.identifyServers} had been called. */
+  /** `undefined` if servers are not identified: see {@link Dialer.identifyServers}. */
   readonly identity: ServerIdentity | undefined
 }
 
@@ -56,6 +61,27 @@ export class Dialer {
   identifyServers(wantsTracking: boolean): void {
     this.#identifies = true
     if (wantsTracking) this.#dialect = 'tracked'
+  }
+
+  /** Ends what {@link identifyServers} began. */
+  ignoreServers(): void {
+    this.#identifies = false
+    this.#previous = undefined
+    if (this.#dialect === 'tracked') this.#dialect = 'resp3'
+  }
+
+  /**
+   * Identifies the server of a connection that is in use, and turns tracking on if it is wanted and possible. Commands
+   * in flight are not affected: their replies arrive before this resolves.
+   */
+  async identify(
+    client: ConnectionClient,
+    wantsTracking: boolean,
+  ): Promise<Pick<DialledClient, 'isTracked'> & { readonly identity: ServerIdentity }> {
+    const identity = await identifyServer(client, undefined)
+    this.#previous = identity
+    const isTracked = wantsTracking && isTrackable(identity) && (await turnTrackingOn(client))
+    return { identity, isTracked }
   }
 
   /**
@@ -125,10 +151,9 @@ export class Dialer {
 
   #client(address: RedisAddress, dialect: Dialect): ConnectionClient {
     const { connectTimeoutMs, options } = this.#settings
-    return connectionClient(dialect === 'resp2' ? 2 : 3, {
+    return connectionClient(dialect, {
       ...connectionOptions(options, address),
       ...(address.database === 0 ? {} : { database: address.database }),
-      ...(dialect === 'tracked' ? { emitInvalidate: true } : {}),
       commandOptions: commandOptions('text'),
       socket: {
         ...socketBounds(connectTimeoutMs),

@@ -1,9 +1,6 @@
 import { isReply, unavailable } from '../port/redis-errors.ts'
-import type { ConnectionClient } from './connection-client.ts'
+import type { ConnectionClient, Dialect } from './connection-client.ts'
 import { commandOptions, fromNodeRedis, isErrorReply } from './replies.ts'
-
-/** The protocol of a connection: RESP3 with `CLIENT TRACKING`, RESP3, or RESP2. */
-export type Dialect = 'tracked' | 'resp3' | 'resp2'
 
 /** The identity of a server, and of one connection on it. */
 export interface ServerIdentity {
@@ -37,6 +34,16 @@ export async function identifyServer(
     await ask(client, ['CLIENT', 'KILL', 'ID', String(previous.clientId)])
   }
   return identity
+}
+
+/** Turns tracking on (`CLIENT TRACKING`) on a connection in use; `false` if its protocol or the user does not permit it. */
+export async function turnTrackingOn(client: ConnectionClient): Promise<boolean> {
+  return client.options?.RESP === 3 && (await ask(client, ['CLIENT', 'TRACKING', 'ON'])) !== undefined
+}
+
+/** Turns tracking off on a connection in use. */
+export function turnTrackingOff(client: ConnectionClient): void {
+  ask(client, ['CLIENT', 'TRACKING', 'OFF']).catch(() => {})
 }
 
 /** Whether this server's tracking can be used. A server whose version is not known is taken to be recent. */

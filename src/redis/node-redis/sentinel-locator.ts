@@ -45,7 +45,7 @@ export function sentinelLocator({
 }
 
 async function askSentinel(sentinel: RedisAddress, name: string, signal: AbortSignal): Promise<RedisAddress> {
-  const client = connectionClient(3, {
+  const client = connectionClient('resp3', {
     ...(sentinel.username === undefined ? {} : { username: sentinel.username }),
     ...(sentinel.password === undefined ? {} : { password: sentinel.password }),
     disableClientInfo: true,

@@ -26,9 +26,9 @@ export class BorrowedSessions<Handle extends object> {
     this.#endpointOf = endpointOf
   }
 
-  watch(watch: PortWatch): void {
+  watch(watch: PortWatch | undefined): void {
     this.#watch = watch
-    for (const session of this.#sessions.values()) watch.opened(session)
+    for (const session of this.#sessions.values()) watch?.opened(session)
   }
 
   /** The current session of a handle; `undefined` while it is not connected. */

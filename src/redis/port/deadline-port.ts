@@ -87,7 +87,11 @@ export class DeadlinePort implements RedisPort {
     }))
   }
 
-  watch(watch: PortWatch): void {
+  watch(watch: PortWatch | undefined): void {
+    if (watch === undefined) {
+      this.#port.watch(undefined)
+      return
+    }
     this.#port.watch({
       wantsTracking: watch.wantsTracking,
       opened: (connection) => watch.opened(this.#guarded(connection)),

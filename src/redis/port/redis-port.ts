@@ -41,7 +41,7 @@ export interface PortConnection {
 export interface PortWatch {
   /** Whether to track connections, if both the client and the server can. */
   readonly wantsTracking: boolean
-  /** Called before any command can be sent on the connection. */
+  /** Called before any command whose reply is to be trusted can be sent on the connection. */
   opened(connection: PortConnection): void
   /** Called when the connection is lost or closed: no more invalidations arrive on it. */
   closed(connection: PortConnection, reason: string): void
@@ -96,10 +96,10 @@ export interface RedisPort {
   /** Every node that owns keys: the single server, or the masters of a cluster. */
   masters(): Promise<readonly RedisNode[]>
   /**
-   * Reports every connection to `watch` from now on, and tracks it if client and server can. An existing connection is
-   * either reported at once or replaced by a new one.
+   * Reports every connection to `watch` from now on, and tracks it if client and server can. Existing connections stay,
+   * with the commands that are in flight on them, and are reported as soon as they are tracked. `undefined` ends that.
    */
-  watch(watch: PortWatch): void
+  watch(watch: PortWatch | undefined): void
   /** The connection on which a command for this key would be sent; `undefined` if there is none. */
   connectionOf(storedKey: string): PortConnection | undefined
   /** Subscribes to a channel, on a connection of its own. */

@@ -95,6 +95,7 @@ export class RedisTier implements SharedTier {
   }
 
   stop(): Promise<void> {
+    this.#reads.timedBy(() => undefined)
     return this.#coherence.stop()
   }
 
