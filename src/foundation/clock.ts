@@ -1,10 +1,12 @@
+import { clearTimeout, nextTick, setTimeout, systemMs } from './timers.ts'
+
 /** A source of time. A test may pass its own. */
 export interface Clock {
   /** Milliseconds (with fractions) since a fixed moment. It never goes back, even if the wall clock does. */
   monotonicMs(): number
 }
 
-export const SYSTEM_CLOCK: Clock = Object.freeze({ monotonicMs: () => performance.now() })
+export const SYSTEM_CLOCK: Clock = Object.freeze({ monotonicMs: systemMs })
 
 /** The calls that one reading of a {@link TurnClock} serves in a burst. */
 const CALLS_PER_READING = 16
@@ -46,7 +48,7 @@ export class TurnClock implements Clock {
     this.#callsLeft = isBurst ? CALLS_PER_READING - 1 : 0
     if (isBurst && !this.#isTurnKnown) {
       this.#isTurnKnown = true
-      process.nextTick(this.#endTurn)
+      nextTick(this.#endTurn)
     }
     return nowMs
   }

@@ -1,3 +1,5 @@
+import { setImmediate, setTimeout, systemMs } from './timers.ts'
+
 /** Decides how guarded tasks end. One object serves all tasks; the subject identifies the task. */
 export interface DeadlineWatch<Subject> {
   /** The error with which a task rejects that took too long. */
@@ -63,7 +65,7 @@ export class Deadlines {
     watch: DeadlineWatch<Subject>,
   ): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
-      const waiting = new Waiting(performance.now() + this.timeoutMs, subject, watch, reject)
+      const waiting = new Waiting(systemMs() + this.timeoutMs, subject, watch, reject)
       this.#add(waiting)
       work.then(
         (result) => {
@@ -100,9 +102,9 @@ export class Deadlines {
 
   /** The timer does not keep the process alive; the socket that a task waits for does. */
   #arm(delayMs: number): NodeJS.Timeout {
-    const dueMs = performance.now() + delayMs
+    const dueMs = systemMs() + delayMs
     return setTimeout(() => {
-      const stalledMs = Math.min(performance.now() - dueMs, this.timeoutMs)
+      const stalledMs = Math.min(systemMs() - dueMs, this.timeoutMs)
       if (stalledMs > STALL_MS) this.#timer = this.#expireAfter(stalledMs)
       else this.#expireAfterReading()
     }, delayMs).unref()
@@ -117,7 +119,7 @@ export class Deadlines {
   }
 
   #expire(): void {
-    const nowMs = performance.now()
+    const nowMs = systemMs()
     while (this.#first !== undefined && this.#first.dueMs <= nowMs) {
       const overdue = this.#first
       this.#remove(overdue)

@@ -2,6 +2,7 @@ import type { ReadThroughEvents } from '../../contract/cache-events.ts'
 import type { Logger } from '../../contract/logger.ts'
 import { abbreviate, CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
 import { EventHub } from '../../foundation/event-hub.ts'
+import { systemMs } from '../../foundation/timers.ts'
 import type { FailureMode } from './backend-options.ts'
 
 /** At most one log line per error code in this time; the next one reports how many were suppressed. */
@@ -81,7 +82,7 @@ export class FailurePolicy {
 
   /** An outage fails thousands of operations a second, which need one log line. */
   #log(operation: string, key: string | undefined, failure: CacheError): void {
-    const nowMs = performance.now()
+    const nowMs = systemMs()
     const last = this.#logged.get(failure.code)
     if (last !== undefined && nowMs - last.atMs < LOG_INTERVAL_MS) {
       last.suppressed++

@@ -1,4 +1,5 @@
 import { CacheError } from '../../foundation/cache-error.ts'
+import { setImmediate } from '../../foundation/timers.ts'
 
 /**
  * Opens a backend with its first operation, or with `initialize()`, and closes it for good. Concurrent callers share one

@@ -1,5 +1,6 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { Timers } from '../../foundation/clock.ts'
+import { nextTick } from '../../foundation/timers.ts'
 import type { LoadContext, Loader } from '../loading/load-context.ts'
 import type { SharedLoad } from '../loading/load-request.ts'
 
@@ -87,7 +88,7 @@ export class LoadBatch<T> implements SharedLoad {
     if (this.#undecided.size > 0 || this.#gathered.length === 0 || this.#isDispatching) return
     this.#isDispatching = true
     // Other keys may come in the same tick.
-    process.nextTick(this.#dispatch)
+    nextTick(this.#dispatch)
   }
 
   readonly #dispatch = (): void => {

@@ -1,5 +1,6 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { Timers } from '../../foundation/clock.ts'
+import { nextTick, queueMicrotask } from '../../foundation/timers.ts'
 import { type BatchEntryContext, type BatchLoadContext, LoadBatch, valuesIn } from '../batches/load-batch.ts'
 import type { Loader } from '../loading/load-context.ts'
 import type { SharedLoad } from '../loading/load-request.ts'
@@ -62,7 +63,7 @@ export class TickBatches<Id> {
 
   loadOf(key: string, id: Id): IdLoad {
     // Called from a promise callback, `nextTick` runs when no more promise callbacks are left.
-    if (this.#open === undefined) queueMicrotask(() => process.nextTick(this.#close))
+    if (this.#open === undefined) queueMicrotask(() => nextTick(this.#close))
     if (this.#open === undefined || this.#open.isFull) this.#open = this.#begin()
     this.#open.add(key, id)
     return this.#open

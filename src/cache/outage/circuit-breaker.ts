@@ -1,5 +1,6 @@
 import { CacheError, isSilence } from '../../foundation/cache-error.ts'
 import type { Clock } from '../../foundation/clock.ts'
+import { queueMicrotask } from '../../foundation/timers.ts'
 
 /** `'closed'`: commands are sent; `'open'`: they are refused; `'half-open'`: some test whether Redis answers again. */
 export type CircuitState = 'closed' | 'open' | 'half-open'

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from '../../foundation/timers.ts'
 import { NodeRedisConnection } from '../node-redis/connection.ts'
 import type { NodeRedisOptions } from '../node-redis/options.ts'
 import type { RedisAddress } from '../node-redis/redis-address.ts'

@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from '../../foundation/timers.ts'
 import { LONGEST_REDIAL_MS } from '../node-redis/options.ts'
 
 /** Delay of a refresh, so that a burst of requests leads to a single one. */

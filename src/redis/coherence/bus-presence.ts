@@ -1,5 +1,6 @@
 import type { Clock } from '../../foundation/clock.ts'
 import { busPresenceKey } from '../../foundation/reserved-keys.ts'
+import { setTimeout } from '../../foundation/timers.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 
 /** Lifetime of the presence key without a renewal. */

@@ -1,4 +1,5 @@
 import type { CacheError } from '../../foundation/cache-error.ts'
+import { setImmediate } from '../../foundation/timers.ts'
 import { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type {

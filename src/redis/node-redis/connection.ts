@@ -1,4 +1,5 @@
 import type { CacheError } from '../../foundation/cache-error.ts'
+import { clearTimeout, setTimeout } from '../../foundation/timers.ts'
 import { isReply, unavailable } from '../port/redis-errors.ts'
 import type {
   ChannelListener,

@@ -1,3 +1,5 @@
+import { clearTimeout, setImmediate, setTimeout } from '../../foundation/timers.ts'
+
 /** Time that a PING may take, as a multiple of a command's deadline. */
 const DEADLINES_PER_PROBE = 5
 

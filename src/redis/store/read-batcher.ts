@@ -1,4 +1,5 @@
 import type { ReadOutcome, ReplyClock } from '../../backend/seams/read-outcome.ts'
+import { nextTick } from '../../foundation/timers.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
 import { mustSplit, sendSplittable } from './send-splittable.ts'
@@ -51,7 +52,7 @@ export class ReadBatcher {
   }
 
   #add(read: BatchedRead): void {
-    if (this.#pending.push(read) === 1) process.nextTick(this.#flush)
+    if (this.#pending.push(read) === 1) nextTick(this.#flush)
   }
 
   readonly #flush = (): void => {

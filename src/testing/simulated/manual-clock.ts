@@ -1,7 +1,7 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Clock, Timers } from '../../foundation/clock.ts'
 import type { Duration } from '../../foundation/duration.ts'
 import { parseFiniteDuration } from '../../foundation/duration.ts'
+import { setImmediate } from '../../foundation/timers.ts'
 
 /**
  * The turns of the event loop in which pending work settles. One turn runs all promise callbacks, including those that
@@ -86,7 +86,8 @@ export class ManualClock implements Clock, Timers {
 
   /** Lets pending work continue as far as it can while no time passes. */
   async settle(): Promise<void> {
-    for (let turn = 0; turn < TURNS_TO_SETTLE; turn++) await nextTurn()
+    for (let turn = 0; turn < TURNS_TO_SETTLE; turn++)
+      await new Promise<void>((resolve) => setImmediate(() => resolve()))
   }
 
   async #pass(durationMs: number): Promise<void> {
