@@ -1,5 +1,5 @@
 export type { BackendOptions, FailureMode } from './backend/assembly/backend-options.ts'
-export type { Coherence } from './backend/seams/shared-tier.ts'
+export type { Coherence, PresentCoherence } from './backend/seams/shared-tier.ts'
 export type { GetOrSetManyOptions } from './cache/batches/batch-reads.ts'
 export type {
   BatchEntryContext,

@@ -1,4 +1,4 @@
-import type { Coherence } from '../backend/seams/shared-tier.ts'
+import type { PresentCoherence } from '../backend/seams/shared-tier.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import type { ReadThroughEvents } from '../contract/cache-events.ts'
 import type { InferInput, InferOutput, StandardSchema } from '../contract/standard-schema.ts'
@@ -55,9 +55,13 @@ export class Cache extends EntryOperations {
     return this.#backend
   }
 
-  /** The mode in which local tiers learn of changes at this moment. */
-  get coherence(): Coherence {
-    return this.#core.tier.coherence
+  /**
+   * The mode in which local tiers learn of changes at this moment; `'none'` before Redis is reached and during an
+   * outage. A cache on the bus begins with `'ttl'`, for half a second if it is the first one there: until then other
+   * processes may not know yet that somebody listens.
+   */
+  get coherence(): PresentCoherence {
+    return this.#core.coherence
   }
 
   /** The state of the circuit breaker: `'open'` while no commands are sent to Redis. */

@@ -46,7 +46,7 @@ export interface ReadThroughEvents extends CacheEvents {
    * the callers that waited, and was not cached.
    */
   'lease-lost': { readonly key: string }
-  /** All local copies are out of use, since invalidations may have been missed; `coherence` is the mode from now on. */
+  /** All local copies are out of use, since invalidations may have been missed. `coherence` is what `cache.coherence` is from now on. */
   epoch: { readonly reason: string; readonly coherence: string }
   /** Work in the background has failed: a refresh, a verification, or the reclaim after a `clear()`. */
   'background-error': {

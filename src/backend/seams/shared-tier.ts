@@ -12,6 +12,12 @@ import type { ReadOutcome } from './read-outcome.ts'
  */
 export type Coherence = 'tracking' | 'bus' | 'ttl' | 'process'
 
+/**
+ * The {@link Coherence} of a cache at a moment. `'none'`: this process may have missed changes, since it is not connected
+ * to Redis or has not heard from it for longer than `trust`; nothing local is served until it has.
+ */
+export type PresentCoherence = Coherence | 'none'
+
 /** Receives the changes that a {@link SharedTier} learns of. */
 export interface TierListener {
   /** This key may have been changed, by this process or another one. */

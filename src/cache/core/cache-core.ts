@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { FailurePolicy } from '../../backend/assembly/failure-policy.ts'
 import type { StoreObserver } from '../../backend/assembly/observed-store.ts'
-import type { SharedTier, TierListener } from '../../backend/seams/shared-tier.ts'
+import type { PresentCoherence, SharedTier, TierListener } from '../../backend/seams/shared-tier.ts'
 import { readEntryFacts, readLease, stampIn, withLease } from '../../codec/envelope/entry-meta.ts'
 import type { ValueCodec } from '../../codec/value-codec.ts'
 import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../../foundation/clock.ts'
@@ -146,6 +146,11 @@ export class CacheCore implements TierListener, StoreObserver {
     }
   }
 
+  /** How local copies are kept coherent at this moment. */
+  get coherence(): PresentCoherence {
+    return this.clock.monotonicMs() < this.tier.trustedUntilMs ? this.tier.coherence : 'none'
+  }
+
   /** The local entry of a key, fresh or not. */
   localEntry(storedKey: string): LocalEntry | undefined {
     return this.local.peek(storedKey.slice(this.#rootPrefix.length))
@@ -172,7 +177,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.#trustedAtMs = -1
     for (const listener of this.#listeners) listener.epochBegan()
     this.breaker.connected()
-    this.policy.events.emit('epoch', { reason, coherence: this.tier.coherence })
+    this.policy.events.emit('epoch', { reason, coherence: this.coherence })
   }
 
   restarted(): void {

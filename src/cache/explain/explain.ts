@@ -78,7 +78,7 @@ export async function explain(
     lease: lease.explained,
     load: loadOf(flight),
     cache: {
-      coherence: core.tier.coherence,
+      coherence: core.coherence,
       circuit: core.breaker.state,
       undelivered: core.outbox.size,
       epoch: core.local.epoch,

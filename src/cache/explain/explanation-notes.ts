@@ -82,4 +82,5 @@ const LAGS = {
   bus: 'the message about the change is on its way, or another program made the change, which the bus does not announce',
   ttl: 'changes are not announced in this mode, so a copy lives until its short time is over',
   process: 'the change has just been made',
+  none: 'it has no connection to Redis on which it would hear of changes',
 } as const

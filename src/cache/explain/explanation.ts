@@ -1,4 +1,4 @@
-import type { Coherence } from '../../backend/seams/shared-tier.ts'
+import type { PresentCoherence } from '../../backend/seams/shared-tier.ts'
 import type { CacheErrorCode } from '../../foundation/cache-error.ts'
 import type { CircuitState } from '../outage/circuit-breaker.ts'
 
@@ -171,7 +171,7 @@ export interface ExplainedLoad {
 
 /** The state of the cache. */
 export interface ExplainedCache {
-  readonly coherence: Coherence
+  readonly coherence: PresentCoherence
   readonly circuit: CircuitState
   /** Invalidations that Redis has not acknowledged yet. */
   readonly undelivered: number

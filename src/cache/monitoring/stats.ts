@@ -1,4 +1,4 @@
-import type { Coherence } from '../../backend/seams/shared-tier.ts'
+import type { PresentCoherence } from '../../backend/seams/shared-tier.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { CacheTotals } from '../core/metrics.ts'
 import type { Flights } from '../flights/flights.ts'
@@ -20,14 +20,14 @@ export interface CacheStats {
   /** Invalidations that Redis has not acknowledged yet. Each is delivered before the next read that it affects. */
   readonly undelivered: number
   /** How local tiers learn of changes at this moment. */
-  readonly coherence: Coherence
+  readonly coherence: PresentCoherence
   /** Whether commands are sent to Redis. */
   readonly circuit: CircuitState
 }
 
 /** The present state. */
 export function statsOf(core: CacheCore, flights: Flights, verification: ShadowVerification): CacheStats {
-  const { background, breaker, clock, local, metrics, outbox, tier } = core
+  const { background, breaker, clock, coherence, local, metrics, outbox } = core
   return {
     total: metrics.totals,
     lastMinute: metrics.lastMinute(clock.monotonicMs()),
@@ -35,7 +35,7 @@ export function statsOf(core: CacheCore, flights: Flights, verification: ShadowV
     underWay: { loads: flights.size, background: background.size },
     verification: verification.totals,
     undelivered: outbox.size,
-    coherence: tier.coherence,
+    coherence,
     circuit: breaker.state,
   }
 }

@@ -103,6 +103,7 @@ export class TierCoherence implements PortWatch {
     this.#heartbeatTimer = undefined
     this.#port.watch(undefined)
     this.#connections.clear()
+    this.#updateTrust()
     await this.#bus.leave()
   }
 
@@ -111,9 +112,9 @@ export class TierCoherence implements PortWatch {
     this.#runIds.add(connection.runId)
     const { clock } = this.#settings
     this.#connections.set(connection, { clock: new ServerClock(clock), completeUntilMs: clock.monotonicMs() })
+    this.#updateTrust()
     this.#listener?.epochBegan(`connected to ${connection.endpoint}`)
     if (this.#isOpen && this.#hasLost && mayBeRestarted) this.#listener?.restarted()
-    this.#updateTrust()
     this.#probe(connection)
     if (connection.isTracked) this.#presence.read()
     if (!connection.isTracked && this.#mode === 'tracking') this.#leaveTracking()
@@ -122,8 +123,8 @@ export class TierCoherence implements PortWatch {
   closed(connection: PortConnection, reason: string): void {
     this.#hasLost = true
     this.#connections.delete(connection)
-    this.#listener?.epochBegan(`connection to ${connection.endpoint} lost (${reason})`)
     this.#updateTrust()
+    this.#listener?.epochBegan(`connection to ${connection.endpoint} lost (${reason})`)
   }
 
   invalidated(storedKey: string | null): void {
