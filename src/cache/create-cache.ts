@@ -1,7 +1,7 @@
 import { internalsOf } from '../backend/assembly/backend-internals.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/cache-error.ts'
-import { type Clock, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from '../foundation/clock.ts'
+import { type Clock, HOLDING_TIMERS, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from '../foundation/clock.ts'
 import type { Duration } from '../foundation/duration.ts'
 import { MemoryCacheBackend } from '../memory/memory-cache-backend.ts'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from '../redis/redis-cache-backend.ts'
@@ -31,6 +31,13 @@ export interface CreateCacheOptions extends ReadThroughOptions {
   /** The deadline of an attempt to connect. @default '5s' */
   readonly connectTimeout?: Duration | undefined
   /**
+   * `true` lets a process end while it is connected, as a short script needs that does not call `shutdown()`. What is
+   * awaited keeps the process alive; work in the background does not, such as the refresh of a stale value or an
+   * invalidation that Redis has not acknowledged. With `backend`, give it to the backend; a `client` is up to its owner.
+   * @default false
+   */
+  readonly unref?: boolean | undefined
+  /**
    * A clock for tests that advance time without sleeping: a `ManualClock` of `cachewright/testing`. If it has timers
    * (`after`), they time every delay of the cache; otherwise delays take real time. Over Redis it affects this process
    * alone: the server expires keys by its own clock, and commands time out in real time.
@@ -59,6 +66,9 @@ export function createCache(options: CreateCacheOptions = {}): Cache {
   if (given !== undefined && options.encryption !== undefined) {
     throw new CacheError('CACHE_INVALID_OPTIONS', 'Give encryption to the backend: it is what encrypts')
   }
+  if (given !== undefined && options.unref) {
+    throw new CacheError('CACHE_INVALID_OPTIONS', 'Give unref to the backend: it is what connects')
+  }
   const backend = given ?? createBackend(options)
   const parts = internalsOf(backend)
   if (parts === undefined) {
@@ -76,7 +86,7 @@ export function createCache(options: CreateCacheOptions = {}): Cache {
     ...{ backend, clock, parts, tier },
     options: resolved,
     isOwnBackend: given === undefined,
-    timers: hasTimers(clock) ? clock : SYSTEM_TIMERS,
+    timers: hasTimers(clock) ? clock : parts.options.isUnref ? HOLDING_TIMERS : SYSTEM_TIMERS,
   })
 }
 

@@ -67,13 +67,23 @@ export const LONGEST_TIMER_MS: number = 2 ** 31 - 1
 export interface Timers {
   /**
    * Calls back once after `delayMs`, and returns a function that cancels it. A timer does not keep the process alive.
+   * @param isAwaited whether a caller waits for it
    */
-  after(delayMs: number, callback: () => void): () => void
+  after(delayMs: number, callback: () => void, isAwaited?: boolean): () => void
 }
 
 export const SYSTEM_TIMERS: Timers = Object.freeze({
   after(delayMs: number, callback: () => void) {
     const timer = setTimeout(callback, delayMs).unref()
+    return () => clearTimeout(timer)
+  },
+})
+
+/** The system's timers, of which those that a caller waits for keep the process alive: its sockets do not. */
+export const HOLDING_TIMERS: Timers = Object.freeze({
+  after(delayMs: number, callback: () => void, isAwaited = false) {
+    const timer = setTimeout(callback, delayMs)
+    if (!isAwaited) timer.unref()
     return () => clearTimeout(timer)
   },
 })

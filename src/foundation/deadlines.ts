@@ -49,13 +49,18 @@ const STALL_MS = 20
  */
 export class Deadlines {
   readonly timeoutMs: number
+  readonly #holdsProcess: boolean
   #first: Waiting<unknown> | undefined
   #last: Waiting<unknown> | undefined
   #timer: NodeJS.Timeout | undefined
 
-  /** @param timeoutMs the longest duration of a task, in milliseconds */
-  constructor(timeoutMs: number) {
+  /**
+   * @param timeoutMs the longest duration of a task, in milliseconds
+   * @param holdsProcess whether tasks in progress keep the process alive, which otherwise their sockets do
+   */
+  constructor(timeoutMs: number, holdsProcess = false) {
     this.timeoutMs = timeoutMs
+    this.#holdsProcess = holdsProcess
   }
 
   /** Settles as `work` does, or rejects if that takes longer than the deadline. */
@@ -88,6 +93,7 @@ export class Deadlines {
     else this.#last.next = waiting
     this.#last = waiting
     this.#timer ??= this.#arm(this.timeoutMs)
+    if (this.#holdsProcess) this.#timer.ref()
   }
 
   #remove(waiting: Waiting<unknown>): void {
@@ -98,20 +104,25 @@ export class Deadlines {
     else this.#last = waiting.previous
     waiting.previous = undefined
     waiting.next = undefined
+    if (this.#holdsProcess && this.#first === undefined) this.#timer?.unref()
   }
 
-  /** The timer does not keep the process alive; the socket that a task waits for does. */
   #arm(delayMs: number): NodeJS.Timeout {
     const dueMs = systemMs() + delayMs
-    return setTimeout(() => {
+    return this.#after(delayMs, () => {
       const stalledMs = Math.min(systemMs() - dueMs, this.timeoutMs)
       if (stalledMs > STALL_MS) this.#timer = this.#expireAfter(stalledMs)
       else this.#expireAfterReading()
-    }, delayMs).unref()
+    })
   }
 
   #expireAfter(delayMs: number): NodeJS.Timeout {
-    return setTimeout(() => this.#expireAfterReading(), delayMs).unref()
+    return this.#after(delayMs, () => this.#expireAfterReading())
+  }
+
+  #after(delayMs: number, callback: () => void): NodeJS.Timeout {
+    const timer = setTimeout(callback, delayMs)
+    return this.#holdsProcess ? timer : timer.unref()
   }
 
   #expireAfterReading(): void {

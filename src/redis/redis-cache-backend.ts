@@ -59,6 +59,13 @@ export interface RedisCacheBackendOptions extends BackendOptions {
    * @default '5s'
    */
   readonly connectTimeout?: Duration | undefined
+  /**
+   * `true` lets a process end while it is connected, as a short script needs that does not call `shutdown()`. What is
+   * awaited keeps the process alive: connecting, and every command until its reply or its deadline. Work in the
+   * background does not. Only for connections that this backend opens; a `client` is up to its owner.
+   * @default false
+   */
+  readonly unref?: boolean | undefined
 }
 
 /**
@@ -83,12 +90,13 @@ export class RedisCacheBackend<T = unknown> extends StoreBackend<T> {
   constructor(options: RedisCacheBackendOptions = {}) {
     const environment = readEnvironment()
     const timeouts = resolveTimeouts(options, environment)
+    const { connectTimeoutMs, isUnref = false, timeoutMs } = timeouts
     const openPort = portOpener(options, environment.url, timeouts)
     super(
-      resolveBackendOptions(options, environment),
+      { ...resolveBackendOptions(options, environment), isUnref },
       (policy: FailurePolicy) =>
         new RedisStore(
-          new DeadlinePort(openPort(portListener(policy)), timeouts.timeoutMs, timeouts.connectTimeoutMs),
+          new DeadlinePort(openPort(portListener(policy)), timeoutMs, connectTimeoutMs, isUnref),
         ),
     )
   }
@@ -106,6 +114,12 @@ function portOpener(
     throw new CacheError('CACHE_INVALID_OPTIONS', 'Give only one of url, cluster, sentinel and client')
   }
   if (client !== undefined) {
+    if (timeouts.isUnref) {
+      throw new CacheError(
+        'CACHE_INVALID_OPTIONS',
+        'unref is up to the owner of client: call its own unref()',
+      )
+    }
     const port = borrowedPort(client)
     return () => port
   }

@@ -58,6 +58,8 @@ export interface ResolvedBackendOptions {
   readonly defaultTtlMs: number
   readonly errors: FailureMode
   readonly logger: Logger
+  /** Whether idle connections of the backend let the process end. @default false */
+  readonly isUnref?: boolean
 }
 
 const DEFAULT_MAX_VALUE_BYTES = 16 * 1024 * 1024

@@ -42,7 +42,7 @@ export class Background {
     if (this.#working.size === 0) return true
     let cancel = () => {}
     const tooLate = new Promise<false>((resolve) => {
-      cancel = timers.after(boundMs, () => resolve(false))
+      cancel = timers.after(boundMs, () => resolve(false), true)
     })
     return Promise.race([this.idle().then(() => true), tooLate]).finally(() => cancel())
   }

@@ -105,7 +105,7 @@ export class Caller {
   #at(dueMs: number, endings: (() => void)[], callback: () => void): void {
     const delayMs = dueMs - this.#parts.clock.monotonicMs()
     if (delayMs <= LONGEST_TIMER_MS) {
-      endings.push(this.#parts.timers.after(Math.max(0, delayMs), callback))
+      endings.push(this.#parts.timers.after(Math.max(0, delayMs), callback, true))
     }
   }
 

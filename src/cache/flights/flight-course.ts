@@ -216,7 +216,7 @@ export class FlightCourse {
 
   #pause(delayMs: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#core.timers.after(delayMs, resolve)
+      this.#core.timers.after(delayMs, resolve, true)
     })
   }
 

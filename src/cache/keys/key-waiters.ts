@@ -27,7 +27,7 @@ export class KeyWaiter {
           signal.removeEventListener('abort', wake)
           resolve()
         }
-        const cancel = this.#timers.after(longestMs, wake)
+        const cancel = this.#timers.after(longestMs, wake, true)
         this.#wake = wake
         signal.addEventListener('abort', wake, { once: true })
       })

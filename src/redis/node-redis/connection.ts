@@ -1,5 +1,5 @@
 import type { CacheError } from '../../foundation/cache-error.ts'
-import { clearTimeout, setTimeout } from '../../foundation/timers.ts'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from '../../foundation/timers.ts'
 import { isReply, unavailable } from '../port/redis-errors.ts'
 import type {
   ChannelListener,
@@ -27,6 +27,9 @@ export interface ConnectionSettings extends DialerSettings {
   readonly timeoutMs: number
 }
 
+/** The client pings by a timer that keeps the process alive; a connection that does not has pings of its own. */
+const UNREF_PING_MS = 5_000
+
 /** Pause before the first redial. It doubles up to the longest; a fifth is random, to spread the redials of a fleet. */
 const FIRST_REDIAL_MS = 50
 
@@ -42,6 +45,7 @@ export class NodeRedisConnection implements RedisPort {
   readonly #dialer: Dialer
   readonly #listener: RedisPortListener
   readonly #mustBePrimary: boolean
+  readonly #isUnref: boolean
   readonly #probe: LivenessProbe
   /** The client that commands are sent to: set when its handshake has succeeded, cleared when it is lost. */
   #client: ConnectionClient | undefined
@@ -52,12 +56,14 @@ export class NodeRedisConnection implements RedisPort {
   /** Stands for {@link #client}; reported to the watch. */
   #connection: PortConnection | undefined
   #redialTimer: NodeJS.Timeout | undefined
+  #pingTimer: NodeJS.Timeout | undefined
   /** Whether a lost connection is dialled again: from `connect` to `close` or `drop`. */
   #isWanted = false
 
   constructor(settings: ConnectionSettings, listener: RedisPortListener) {
     this.#dialer = new Dialer(settings, (client, reason) => this.#lost(client, reason))
     this.#mustBePrimary = settings.mustBePrimary
+    this.#isUnref = settings.isUnref ?? false
     this.#probe = new LivenessProbe(settings.timeoutMs)
     this.#listener = listener
   }
@@ -145,6 +151,7 @@ export class NodeRedisConnection implements RedisPort {
     }
     this.#client = client
     this.#endpoint = endpoint
+    if (this.#isUnref) this.#pingTimer ??= setInterval(this.#ping, UNREF_PING_MS).unref()
     client.on('invalidate', (key: Buffer | string | null) => {
       if (client !== this.#client || this.#connection === undefined) return
       this.#watch?.invalidated(key === null ? null : key.toString())
@@ -219,12 +226,19 @@ export class NodeRedisConnection implements RedisPort {
         if (this.#isWanted) this.#redialLater(attempt + 1)
       })
     }, pauseMs)
+    if (this.#isUnref) this.#redialTimer.unref()
+  }
+
+  readonly #ping = (): void => {
+    this.#client?.sendCommand(['PING']).catch(() => {})
   }
 
   #stopDialling(): void {
     this.#isWanted = false
     clearTimeout(this.#redialTimer)
     this.#redialTimer = undefined
+    clearInterval(this.#pingTimer)
+    this.#pingTimer = undefined
     this.#dialer.abort()
   }
 }

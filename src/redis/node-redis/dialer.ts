@@ -26,6 +26,8 @@ export interface DialerSettings {
   readonly mustBePrimary: boolean
   readonly options: NodeRedisOptions
   readonly connectTimeoutMs: number
+  /** Whether connections let the process end. @default false */
+  readonly isUnref?: boolean
 }
 
 /** A connected client whose handshake has succeeded. */
@@ -150,9 +152,10 @@ export class Dialer {
   }
 
   #client(address: RedisAddress, dialect: Dialect): ConnectionClient {
-    const { connectTimeoutMs, options } = this.#settings
-    return connectionClient(dialect, {
+    const { connectTimeoutMs, isUnref, options } = this.#settings
+    const client = connectionClient(dialect, {
       ...connectionOptions(options, address),
+      ...(isUnref ? { pingInterval: 0 } : {}),
       ...(address.database === 0 ? {} : { database: address.database }),
       commandOptions: commandOptions('text'),
       socket: {
@@ -162,6 +165,8 @@ export class Dialer {
         reconnectStrategy: false,
       } as NonNullable<ConnectionClientOptions['socket']>,
     })
+    if (isUnref) client.unref()
+    return client
   }
 }
 

@@ -36,10 +36,11 @@ export class DeadlinePort implements RedisPort {
   #epoch = 0
   readonly #connections = new WeakMap<PortConnection, PortConnection>()
 
-  constructor(port: RedisPort, timeoutMs: number, connectTimeoutMs: number) {
+  /** @param holdsProcess whether commands in flight keep the process alive, since their sockets do not */
+  constructor(port: RedisPort, timeoutMs: number, connectTimeoutMs: number, holdsProcess = false) {
     this.#port = port
-    this.#deadlines = new Deadlines(timeoutMs)
-    this.#connectDeadlines = new Deadlines(connectTimeoutMs)
+    this.#deadlines = new Deadlines(timeoutMs, holdsProcess)
+    this.#connectDeadlines = new Deadlines(connectTimeoutMs, holdsProcess)
   }
 
   get isCluster(): boolean {

@@ -4,12 +4,14 @@ import { type Duration, parseDuration } from '../../foundation/duration.ts'
 import type { EnvironmentSettings } from '../../foundation/environment.ts'
 import type { RedisPortListener } from './redis-port.ts'
 
-/** The two limits on waiting for Redis, in milliseconds. */
+/** The two limits on waiting for Redis, in milliseconds, and whether the process waits for idle connections. */
 export interface ResolvedTimeouts {
   /** For one command. */
   readonly timeoutMs: number
   /** For connecting, handshake included. */
   readonly connectTimeoutMs: number
+  /** Whether a connection without a command in flight lets the process end. @default false */
+  readonly isUnref?: boolean
 }
 
 /**
@@ -20,12 +22,18 @@ export function resolveTimeouts(
   {
     connectTimeout,
     timeout,
-  }: { readonly connectTimeout?: Duration | undefined; readonly timeout?: Duration | undefined },
+    unref = false,
+  }: {
+    readonly connectTimeout?: Duration | undefined
+    readonly timeout?: Duration | undefined
+    readonly unref?: boolean | undefined
+  },
   environment: EnvironmentSettings,
 ): ResolvedTimeouts {
   return {
     timeoutMs: Math.min(parseDuration(timeout ?? environment.timeout ?? '1s'), LONGEST_TIMER_MS),
     connectTimeoutMs: Math.min(parseDuration(connectTimeout ?? '5s'), LONGEST_TIMER_MS),
+    isUnref: unref,
   }
 }
 
