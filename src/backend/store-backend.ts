@@ -279,7 +279,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   async #removeMatching(pattern: string | undefined, options: RemovalOptions): Promise<number> {
     const removed = await this.#scope.store.removeMatching(
       escapeGlob(this.#prefix) + (pattern ?? '*'),
-      options,
+      this.#policy.guardedRemoval(options),
       pattern === undefined,
     )
     this.#policy.events.emit('invalidate', { pattern, removed })

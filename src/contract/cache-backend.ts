@@ -29,7 +29,7 @@ export interface CounterOptions extends ExpiryOptions {
 export interface RemovalOptions {
   /** Ends the walk between two batches; the operation then fails with `CACHE_ABORTED`. */
   readonly signal?: AbortSignal | undefined
-  /** Called after each batch with the number of keys removed so far. */
+  /** Called after each batch with the number of keys removed so far. What it throws is logged; the removal goes on. */
   readonly onProgress?: ((removed: number) => void) | undefined
 }
 

@@ -1,6 +1,6 @@
 import { clearTimeout, nextTick, setTimeout, systemMs } from './timers.ts'
 
-/** A source of time. A test may pass its own. */
+/** A source of time, which must not throw. A test may pass its own. */
 export interface Clock {
   /** Milliseconds (with fractions) since a fixed moment. It never goes back, even if the wall clock does. */
   monotonicMs(): number

@@ -1,3 +1,4 @@
+import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import type { ReadThroughEvents } from '../../contract/cache-events.ts'
 import type { Logger } from '../../contract/logger.ts'
 import { abbreviate, CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
@@ -22,10 +23,7 @@ export class FailurePolicy {
     this.#mode = mode
     this.#logger = guarded(logger)
     this.events = new EventHub((error, event) => {
-      this.#logger.error(
-        { event, error: error instanceof Error ? error.name : typeof error },
-        'a cache event listener threw',
-      )
+      this.#logger.error({ event, error: nameOf(error) }, 'a cache event listener threw')
     })
   }
 
@@ -80,6 +78,21 @@ export class FailurePolicy {
     return failure
   }
 
+  /** The options of a removal whose `onProgress` may throw: its error is logged, and the removal goes on. */
+  guardedRemoval({ onProgress, signal }: RemovalOptions): RemovalOptions {
+    if (onProgress === undefined) return { signal }
+    return {
+      signal,
+      onProgress: (removed) => {
+        try {
+          onProgress(removed)
+        } catch (error) {
+          this.#logger.error({ error: nameOf(error) }, 'an onProgress callback threw')
+        }
+      },
+    }
+  }
+
   /** An outage fails thousands of operations a second, which need one log line. */
   #log(operation: string, key: string | undefined, failure: CacheError): void {
     const nowMs = systemMs()
@@ -131,13 +144,17 @@ function guarded(logger: Logger): Logger {
  */
 function toCacheError(error: unknown): CacheError {
   if (error instanceof CacheError) return error
-  const name = error instanceof Error ? error.name : typeof error
   const wrapped = new CacheError(
     'CACHE_INTERNAL',
-    `Unexpected ${name} inside the cache; this is a defect worth reporting`,
+    `Unexpected ${nameOf(error)} inside the cache; this is a defect worth reporting`,
   )
   if (error instanceof Error && error.stack !== undefined) {
     wrapped.stack = `${wrapped.name}: ${wrapped.message}\n${framesOf(error.stack)}`
   }
   return wrapped
+}
+
+/** What may be told of an error whose message may quote data. */
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : typeof error
 }

@@ -79,7 +79,7 @@ export class WritePath {
     const matches = globMatcher(stored)
     this.#core.removing(matches)
     try {
-      return await this.#core.tier.removeMatching(stored, options)
+      return await this.#core.tier.removeMatching(stored, this.#core.policy.guardedRemoval(options))
     } finally {
       this.#core.removing(matches)
     }
