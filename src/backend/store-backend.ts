@@ -24,6 +24,7 @@ import {
   checkedKeys,
   distinctEntries,
   invalidArgument,
+  REMOVAL_OPTIONS,
 } from './operations/operation-arguments.ts'
 import { OperationScope } from './operations/operation-scope.ts'
 import { SetOperations } from './operations/set-operations.ts'
@@ -190,6 +191,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 
   clear(options: RemovalOptions = {}): Promise<boolean> {
     return this.#policy.absorb('clear', undefined, false, async () => {
+      this.#scope.checkOptions(options, REMOVAL_OPTIONS)
       if (this.#prefix === '') {
         throw invalidArgument('clear() needs a prefix: with none it would remove every key of the database')
       }
@@ -201,6 +203,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   invalidatePattern(pattern: string, options: RemovalOptions = {}): Promise<number> {
     return this.#policy.absorb('invalidatePattern', undefined, 0, async () => {
       assertPattern(pattern)
+      this.#scope.checkOptions(options, REMOVAL_OPTIONS)
       return this.#removeMatching(pattern, options)
     })
   }
@@ -236,6 +239,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       policy: this.#policy,
       options: this.#options,
       whenOpen: (callback) => this.#lifecycle.whenOpen(callback),
+      calls: assembly.calls,
       share: (settings) => assembly.share(settings),
       decorate: (decorate) => assembly.decorate(decorate),
       observe: (observer) => assembly.observe(observer),

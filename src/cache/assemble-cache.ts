@@ -43,6 +43,7 @@ export function assembleCache(assembly: Assembly): Cache {
     ...{ clock, options, random, root, tier, timers },
     codec: parts.codec,
     policy: parts.policy,
+    calls: parts.calls,
     loads: flights,
     keepsValues: isOwnBackend,
     opened: () => opening.opened(),

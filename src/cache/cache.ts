@@ -4,6 +4,7 @@ import type { ReadThroughEvents } from '../contract/cache-events.ts'
 import type { InferInput, InferOutput, StandardSchema } from '../contract/standard-schema.ts'
 import { assertCacheKey } from '../foundation/cache-key.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
+import { assertOptions, type KnownOptions } from '../foundation/option-checks.ts'
 import type { CacheParts } from './cache-parts.ts'
 import { type Collection, createCollection } from './collections/collection.ts'
 import type { CollectionOptions } from './collections/collection-options.ts'
@@ -11,11 +12,13 @@ import type { CacheCore } from './core/cache-core.ts'
 import { EntryOperations } from './entry-operations.ts'
 import { type ExplainOptions, explain } from './explain/explain.ts'
 import type { Explanation } from './explain/explanation.ts'
-import { type PolicyOptions, resolvePolicies } from './freshness/policies.ts'
+import { POLICY_NAMES, type PolicyOptions, resolvePolicies } from './freshness/policies.ts'
 import { NAMES, type NameRegistry } from './keys/name-registry.ts'
 import { memoize, type WrapOptions, type Wrapped } from './memoize/memoize.ts'
 import { type CacheStats, statsOf } from './monitoring/stats.ts'
 import type { CircuitState } from './outage/circuit-breaker.ts'
+
+const NAMESPACE_OPTIONS: KnownOptions = { of: 'namespace', names: POLICY_NAMES }
 
 /**
  * A read-through cache: a tier of decoded values in this process, coherent with those of other processes, above a tier
@@ -131,6 +134,7 @@ export class Cache extends EntryOperations {
    */
   namespace(name: string, options: PolicyOptions = {}): Cache {
     assertCacheKey(name, 'namespace')
+    assertOptions(options, NAMESPACE_OPTIONS)
     const policies = resolvePolicies(options, this.#parts.policies)
     return new Cache({ ...this.#parts, space: this.#parts.space.within(name), policies })
   }

@@ -1,13 +1,28 @@
 import { internalsOf } from '../backend/assembly/backend-internals.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
-import { CacheError } from '../foundation/cache-error.ts'
 import { type Clock, HOLDING_TIMERS, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from '../foundation/clock.ts'
-import type { Duration } from '../foundation/duration.ts'
+import { type Duration, parseDuration } from '../foundation/duration.ts'
+import {
+  assertOptions,
+  checkedClock,
+  invalidOptions,
+  type KnownOptions,
+  type OptionNames,
+  refuseGiven,
+} from '../foundation/option-checks.ts'
 import { MemoryCacheBackend } from '../memory/memory-cache-backend.ts'
+import { INSTEAD_OF_ADDRESS_PARTS } from '../redis/node-redis/options.ts'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from '../redis/redis-cache-backend.ts'
 import { assembleCache } from './assemble-cache.ts'
 import type { Cache } from './cache.ts'
-import { type ReadThroughOptions, resolveReadThrough } from './core/read-through-options.ts'
+import {
+  READ_THROUGH_NAMES,
+  type ReadThroughOptions,
+  resolveReadThrough,
+} from './core/read-through-options.ts'
+
+/** The address of Redis, if it is more than a URL. */
+type RedisAddressOptions = Pick<RedisCacheBackendOptions, 'url' | 'cluster' | 'sentinel' | 'clientOptions'>
 
 /** Options of {@link createCache}. At most one of `redis`, `client` and `backend` may be given. */
 export interface CreateCacheOptions extends ReadThroughOptions {
@@ -15,15 +30,13 @@ export interface CreateCacheOptions extends ReadThroughOptions {
    * The address of Redis: a URL, or the options of {@link RedisCacheBackend} for a cluster or Sentinel. `undefined`
    * keeps the data in this process alone.
    */
-  readonly redis?:
-    | string
-    | Pick<RedisCacheBackendOptions, 'url' | 'cluster' | 'sentinel' | 'clientOptions'>
-    | undefined
+  readonly redis?: string | RedisAddressOptions | undefined
   /** A ready client of `@redis/client` or `ioredis`. It is used as it is and never closed; its mode is `'bus'`. */
   readonly client?: RedisCacheBackendOptions['client']
   /**
    * A backend of this library, which may be in use. It serves one cache at a time: it is opened if necessary and never
-   * closed, and `shutdown()` gives it back. The cache takes its prefix, serializer and encryption.
+   * closed, and `shutdown()` gives it back. What a backend decides is given to it, and refused here: prefix,
+   * serializer, encryption, timeouts, `unref`, failure mode and logger.
    */
   readonly backend?: CacheBackend | undefined
   /** The deadline of a command. @default CACHEWRIGHT_TIMEOUT, then `'1s'` */
@@ -46,6 +59,47 @@ export interface CreateCacheOptions extends ReadThroughOptions {
   readonly clock?: (Clock & Partial<Timers>) | undefined
 }
 
+/** The options that go to the backend. `ttl` becomes its `defaultTtl`. */
+const OF_THE_BACKEND = [
+  ...['prefix', 'serializer', 'readers', 'compression', 'encryption', 'maxValueBytes', 'errors', 'logger'],
+  ...['timeout', 'connectTimeout', 'unref'],
+] as const
+
+const REDIS_OPTIONS: KnownOptions = {
+  of: 'redis',
+  names: {
+    url: 'value',
+    cluster: 'value',
+    sentinel: 'value',
+    clientOptions: 'value',
+  } satisfies OptionNames<RedisAddressOptions>,
+  instead: { ...INSTEAD_OF_ADDRESS_PARTS, nodes: 'write redis: { cluster: { nodes } }' },
+}
+
+const KNOWN: KnownOptions = {
+  of: 'createCache',
+  names: {
+    redis: 'value',
+    client: 'value',
+    backend: 'value',
+    ...READ_THROUGH_NAMES,
+    timeout: 'duration',
+    connectTimeout: 'duration',
+    unref: 'value',
+    clock: 'value',
+  } satisfies OptionNames<CreateCacheOptions>,
+  instead: {
+    ...INSTEAD_OF_ADDRESS_PARTS,
+    url: "its name here is 'redis'",
+    cluster: 'write redis: { cluster }',
+    sentinel: 'write redis: { sentinel }',
+    clientOptions: 'write redis: { url, clientOptions }',
+    defaultTtl: "its name here is 'ttl'",
+    maxEntries: 'write local: { maxEntries }',
+    maxBytes: 'write local: { maxBytes }',
+  },
+}
+
 /**
  * Creates a read-through {@link Cache}. It connects with its first operation. While Redis cannot be reached, it tries
  * again in the background and calls loaders.
@@ -62,18 +116,17 @@ export interface CreateCacheOptions extends ReadThroughOptions {
  * ```
  */
 export function createCache(options: CreateCacheOptions = {}): Cache {
-  const { backend: given, clock = SYSTEM_CLOCK } = options
-  if (given !== undefined && options.encryption !== undefined) {
-    throw new CacheError('CACHE_INVALID_OPTIONS', 'Give encryption to the backend: it is what encrypts')
-  }
-  if (given !== undefined && options.unref) {
-    throw new CacheError('CACHE_INVALID_OPTIONS', 'Give unref to the backend: it is what connects')
+  assertOptions(options, KNOWN)
+  const { backend: given } = options
+  const clock = checkedClock(options.clock ?? SYSTEM_CLOCK)
+  const sources = [options.redis || undefined, options.client, given].filter((one) => one !== undefined)
+  if (sources.length > 1) throw invalidOptions('Give only one of redis, client and backend')
+  if (given !== undefined) {
+    refuseGiven(options, OF_THE_BACKEND, 'is decided by the backend that was passed: give it to that one')
   }
   const backend = given ?? createBackend(options)
   const parts = internalsOf(backend)
-  if (parts === undefined) {
-    throw new CacheError('CACHE_INVALID_OPTIONS', 'backend must be one of the backends of this library')
-  }
+  if (parts === undefined) throw invalidOptions('backend must be one of the backends of this library')
   const resolved = resolveReadThrough(options, parts.options.defaultTtlMs)
   const tier = parts.share({
     coherence: resolved.coherence,
@@ -95,15 +148,26 @@ function hasTimers(clock: Clock & Partial<Timers>): clock is Clock & Timers {
 }
 
 function createBackend(options: CreateCacheOptions): CacheBackend {
-  const { client, clock, local, redis, ttl, ...rest } = options
-  if (client !== undefined && redis !== undefined) {
-    throw new CacheError('CACHE_INVALID_OPTIONS', 'Give only one of redis, client and backend')
-  }
-  const common = { ...rest, defaultTtl: ttl }
+  const { client, clock, local, redis, ttl } = options
+  // The backend would call it by the name that it has there.
+  if (ttl !== undefined) parseDuration(ttl, 'ttl')
+  const common = {
+    ...Object.fromEntries(OF_THE_BACKEND.map((name) => [name, options[name]])),
+    defaultTtl: ttl,
+  } as Pick<CreateCacheOptions, (typeof OF_THE_BACKEND)[number]> & { readonly defaultTtl: typeof ttl }
   if (client !== undefined) return new RedisCacheBackend({ ...common, client })
   // The text is empty if it comes from an environment variable that is set but empty.
-  if (typeof redis === 'string' && redis !== '') return new RedisCacheBackend({ ...common, url: redis })
-  if (typeof redis === 'object') return new RedisCacheBackend({ ...common, ...redis })
+  if (redis !== undefined && redis !== '') return new RedisCacheBackend({ ...common, ...addressOf(redis) })
+  const { timeout: _, connectTimeout: __, unref: ___, ...kept } = common
   const { maxBytes, maxEntries } = local === false ? {} : (local ?? {})
-  return new MemoryCacheBackend({ ...common, maxBytes, maxEntries, clock })
+  return new MemoryCacheBackend({ ...kept, maxBytes, maxEntries, clock })
+}
+
+function addressOf(redis: string | RedisAddressOptions): RedisAddressOptions {
+  if (typeof redis === 'string') return { url: redis }
+  if (typeof redis !== 'object' || redis instanceof URL) {
+    throw invalidOptions('redis must be the text of a URL, or an object as in { cluster: { nodes } }')
+  }
+  assertOptions(redis, REDIS_OPTIONS)
+  return redis
 }

@@ -1,6 +1,7 @@
 import type { CacheEntries, RemovalOptions } from '../contract/cache-backend.ts'
 import { assertCacheKey } from '../foundation/cache-key.ts'
 import type { Duration } from '../foundation/duration.ts'
+import type { KnownOptions } from '../foundation/option-checks.ts'
 import { type GetOrSetManyOptions, getOrLoadMany, readMany } from './batches/batch-reads.ts'
 import type { BatchLoader } from './batches/load-batch.ts'
 import type { CacheParts } from './cache-parts.ts'
@@ -10,6 +11,8 @@ import type { Loader } from './loading/load-context.ts'
 import { handOut } from './local/isolation.ts'
 import { NamespaceReads } from './reading/namespace-reads.ts'
 import { NamespaceWrites } from './writing/namespace-writes.ts'
+
+const GET_OPTIONS: KnownOptions = { of: 'get', names: { local: 'value' } }
 
 /** The operations of a cache on the entries of one namespace: reads, loads, writes and invalidations. */
 export class EntryOperations {
@@ -43,12 +46,17 @@ export class EntryOperations {
    * more round trip if the entry has tags whose pushes travel on another connection
    */
   get<T = unknown>(key: string, options?: { readonly local?: boolean | undefined }): Promise<T | undefined> {
-    const isPastLag = options?.local === false
-    if (typeof key === 'string' && !isPastLag) {
+    if (options !== undefined) return this.#getWith<T>(key, options)
+    if (typeof key === 'string') {
       const entry = this.#reads.hits.fresh(key, NO_TAGS)
       if (entry !== undefined) return this.#reads.hits.serve<T>(key, entry)
     }
-    return this.#reads.read<T>(key, isPastLag)
+    return this.#reads.read<T>(key, false)
+  }
+
+  async #getWith<T>(key: string, options: { readonly local?: boolean | undefined }): Promise<T | undefined> {
+    this.#core.calls.check(options, GET_OPTIONS)
+    return options.local === false ? this.#reads.read<T>(key, true) : this.get<T>(key)
   }
 
   /** Whether there is a fresh value. No round trip for a local hit, else one. */

@@ -22,6 +22,8 @@ export interface EnvironmentSettings {
   readonly errors?: 'absorb' | 'throw'
   /** `CACHEWRIGHT_MAX_VALUE_BYTES` */
   readonly maxValueBytes?: number
+  /** Whether `NODE_ENV` is `production`. */
+  readonly isProduction?: true
 }
 
 /**
@@ -37,6 +39,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     timeout: duration(env, 'CACHEWRIGHT_TIMEOUT'),
     errors: oneOf(env, 'CACHEWRIGHT_ERRORS', ['absorb', 'throw']),
     maxValueBytes: wholeNumber(env, 'CACHEWRIGHT_MAX_VALUE_BYTES'),
+    isProduction: env.NODE_ENV === 'production' ? (true as const) : undefined,
   })
 }
 

@@ -1,7 +1,18 @@
-import { type BackendOptions, resolveBackendOptions } from '../backend/assembly/backend-options.ts'
+import {
+  BACKEND_OPTIONS,
+  type BackendOptions,
+  INSTEAD_OF_BACKEND_OPTIONS,
+  resolveBackendOptions,
+} from '../backend/assembly/backend-options.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
 import { type Clock, SYSTEM_CLOCK } from '../foundation/clock.ts'
-import { positiveInteger } from '../foundation/option-checks.ts'
+import {
+  assertOptions,
+  checkedClock,
+  type KnownOptions,
+  type OptionNames,
+  positiveInteger,
+} from '../foundation/option-checks.ts'
 import { MemoryStore } from './memory-store.ts'
 
 export type { Clock } from '../foundation/clock.ts'
@@ -26,6 +37,17 @@ export interface MemoryCacheBackendOptions extends BackendOptions {
   readonly clock?: Clock | undefined
 }
 
+const KNOWN: KnownOptions = {
+  of: 'MemoryCacheBackend',
+  names: {
+    ...BACKEND_OPTIONS,
+    maxEntries: 'value',
+    maxBytes: 'value',
+    clock: 'value',
+  } satisfies OptionNames<MemoryCacheBackendOptions>,
+  instead: { ...INSTEAD_OF_BACKEND_OPTIONS, max: "its name here is 'maxEntries'" },
+}
+
 /**
  * A backend in the memory of this process, on `lru-cache`. Values are kept as the serializer encodes them: later
  * changes by the caller do not reach them, and a program that moves to Redis finds the same behaviour.
@@ -33,10 +55,12 @@ export interface MemoryCacheBackendOptions extends BackendOptions {
 export class MemoryCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
   constructor(options: MemoryCacheBackendOptions = {}) {
+    assertOptions(options, KNOWN)
     const bounds = {
       maxEntries: positiveInteger('maxEntries', options.maxEntries ?? 10_000),
       maxBytes: positiveInteger('maxBytes', options.maxBytes ?? 64 * 1024 * 1024),
     }
-    super(resolveBackendOptions(options), () => new MemoryStore(bounds, options.clock ?? SYSTEM_CLOCK))
+    const clock = checkedClock(options.clock ?? SYSTEM_CLOCK)
+    super(resolveBackendOptions(options), () => new MemoryStore(bounds, clock))
   }
 }

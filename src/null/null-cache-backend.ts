@@ -1,7 +1,13 @@
-import { type BackendOptions, resolveBackendOptions } from '../backend/assembly/backend-options.ts'
+import {
+  BACKEND_OPTIONS,
+  type BackendOptions,
+  INSTEAD_OF_BACKEND_OPTIONS,
+  resolveBackendOptions,
+} from '../backend/assembly/backend-options.ts'
 import type { CacheStore, CounterChange } from '../backend/seams/cache-store.ts'
 import type { SharedTier } from '../backend/seams/shared-tier.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
+import { assertOptions, type KnownOptions } from '../foundation/option-checks.ts'
 
 const NO_GENERATION = '\u0000'.repeat(16)
 
@@ -54,11 +60,19 @@ const NULL_STORE: CacheStore = Object.freeze({
   share: () => NULL_TIER,
 } satisfies CacheStore)
 
+const KNOWN: KnownOptions = {
+  of: 'NullCacheBackend',
+  names: BACKEND_OPTIONS,
+  instead: INSTEAD_OF_BACKEND_OPTIONS,
+}
+
 /**
  * A backend that keeps nothing, for a cache that is switched off. It validates arguments as every other backend does.
  */
 export class NullCacheBackend<T = unknown> extends StoreBackend<T> {
+  /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
   constructor(options: BackendOptions = {}) {
+    assertOptions(options, KNOWN)
     super(resolveBackendOptions(options), () => NULL_STORE)
   }
 }

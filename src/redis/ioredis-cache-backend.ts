@@ -1,8 +1,18 @@
-import { type BackendOptions, resolveBackendOptions } from '../backend/assembly/backend-options.ts'
+import {
+  BACKEND_OPTIONS,
+  type BackendOptions,
+  INSTEAD_OF_BACKEND_OPTIONS,
+  resolveBackendOptions,
+} from '../backend/assembly/backend-options.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
-import { CacheError } from '../foundation/cache-error.ts'
 import type { Duration } from '../foundation/duration.ts'
 import { readEnvironment } from '../foundation/environment.ts'
+import {
+  assertOptions,
+  invalidOptions,
+  type KnownOptions,
+  type OptionNames,
+} from '../foundation/option-checks.ts'
 import { type IoredisClient, type IoredisCluster, isIoredis } from './ioredis/client.ts'
 import { IoredisPort } from './ioredis/port.ts'
 import { DeadlinePort } from './port/deadline-port.ts'
@@ -21,6 +31,22 @@ export interface IoredisCacheBackendOptions extends BackendOptions {
    * @default CACHEWRIGHT_TIMEOUT, then `'1s'`
    */
   readonly timeout?: Duration | undefined
+  /**
+   * The deadline of `initialize()`.
+   * @default '5s'
+   */
+  readonly connectTimeout?: Duration | undefined
+}
+
+const KNOWN: KnownOptions = {
+  of: 'IoredisCacheBackend',
+  names: {
+    ...BACKEND_OPTIONS,
+    client: 'value',
+    timeout: 'duration',
+    connectTimeout: 'duration',
+  } satisfies OptionNames<IoredisCacheBackendOptions>,
+  instead: { ...INSTEAD_OF_BACKEND_OPTIONS, redis: "its name here is 'client'" },
 }
 
 /**
@@ -43,8 +69,9 @@ export interface IoredisCacheBackendOptions extends BackendOptions {
 export class IoredisCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
   constructor(options: IoredisCacheBackendOptions) {
-    if (typeof options?.client !== 'object' || options.client === null || !isIoredis(options.client)) {
-      throw new CacheError('CACHE_INVALID_OPTIONS', 'client must be a Redis or Cluster of ioredis')
+    assertOptions(options, KNOWN)
+    if (typeof options.client !== 'object' || !isIoredis(options.client)) {
+      throw invalidOptions('client must be a Redis or Cluster of ioredis')
     }
     const environment = readEnvironment()
     const { connectTimeoutMs, timeoutMs } = resolveTimeouts(options, environment)

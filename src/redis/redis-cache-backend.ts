@@ -1,9 +1,20 @@
-import { type BackendOptions, resolveBackendOptions } from '../backend/assembly/backend-options.ts'
+import {
+  BACKEND_OPTIONS,
+  type BackendOptions,
+  INSTEAD_OF_BACKEND_OPTIONS,
+  resolveBackendOptions,
+} from '../backend/assembly/backend-options.ts'
 import type { FailurePolicy } from '../backend/assembly/failure-policy.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
-import { CacheError } from '../foundation/cache-error.ts'
 import type { Duration } from '../foundation/duration.ts'
 import { readEnvironment } from '../foundation/environment.ts'
+import {
+  assertOptions,
+  invalidOptions,
+  type KnownOptions,
+  type OptionNames,
+  refuseGiven,
+} from '../foundation/option-checks.ts'
 import { type ClusterOptions, NodeRedisCluster } from './cluster/cluster.ts'
 import { type IoredisClient, type IoredisCluster, isIoredis } from './ioredis/client.ts'
 import { IoredisPort } from './ioredis/port.ts'
@@ -13,7 +24,7 @@ import {
   type NodeRedisClusterClient,
 } from './node-redis/borrowed-client.ts'
 import { NodeRedisConnection } from './node-redis/connection.ts'
-import type { NodeRedisOptions } from './node-redis/options.ts'
+import { assertClientOptions, INSTEAD_OF_ADDRESS_PARTS, type NodeRedisOptions } from './node-redis/options.ts'
 import { parseRedisUrl } from './node-redis/redis-address.ts'
 import { type SentinelOptions, sentinelLocator } from './node-redis/sentinel-locator.ts'
 import { DeadlinePort } from './port/deadline-port.ts'
@@ -68,6 +79,27 @@ export interface RedisCacheBackendOptions extends BackendOptions {
   readonly unref?: boolean | undefined
 }
 
+const KNOWN: KnownOptions = {
+  of: 'RedisCacheBackend',
+  names: {
+    ...BACKEND_OPTIONS,
+    url: 'value',
+    cluster: 'value',
+    sentinel: 'value',
+    client: 'value',
+    clientOptions: 'value',
+    timeout: 'duration',
+    connectTimeout: 'duration',
+    unref: 'value',
+  } satisfies OptionNames<RedisCacheBackendOptions>,
+  instead: {
+    ...INSTEAD_OF_BACKEND_OPTIONS,
+    ...INSTEAD_OF_ADDRESS_PARTS,
+    redis: "its name here is 'url'",
+    nodes: 'write cluster: { nodes } or sentinel: { name, nodes }',
+  },
+}
+
 /**
  * A cache backend in Redis or Valkey (6.2 and later): a single server by URL, a Cluster, a primary behind Sentinels, or
  * a client of the caller's.
@@ -88,6 +120,7 @@ export interface RedisCacheBackendOptions extends BackendOptions {
 export class RedisCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`; nothing is sent before the first operation */
   constructor(options: RedisCacheBackendOptions = {}) {
+    assertOptions(options, KNOWN)
     const environment = readEnvironment()
     const timeouts = resolveTimeouts(options, environment)
     const { connectTimeoutMs, isUnref = false, timeoutMs } = timeouts
@@ -106,20 +139,18 @@ type PortOpener = (listener: RedisPortListener) => RedisPort
 
 /** Checks the options at once, and returns a function that makes the port, which needs a listener. */
 function portOpener(
-  { client, clientOptions = {}, cluster, sentinel, url }: RedisCacheBackendOptions,
+  options: RedisCacheBackendOptions,
   environmentUrl: string | undefined,
   timeouts: ResolvedTimeouts,
 ): PortOpener {
+  const { client, clientOptions = {}, cluster, sentinel, url } = options
   if ([client, cluster, sentinel, url].filter((choice) => choice !== undefined).length > 1) {
-    throw new CacheError('CACHE_INVALID_OPTIONS', 'Give only one of url, cluster, sentinel and client')
+    throw invalidOptions('Give only one of url, cluster, sentinel and client')
   }
+  assertClientOptions(clientOptions)
   if (client !== undefined) {
-    if (timeouts.isUnref) {
-      throw new CacheError(
-        'CACHE_INVALID_OPTIONS',
-        'unref is up to the owner of client: call its own unref()',
-      )
-    }
+    refuseGiven(options, ['unref'], 'is up to the owner of client: call its own unref()')
+    refuseGiven(options, ['clientOptions'], 'is of no use to a client that is made already')
     const port = borrowedPort(client)
     return () => port
   }
@@ -138,8 +169,5 @@ function borrowedPort(client: RedisClient): RedisPort {
     if (isIoredis(client)) return new IoredisPort(client)
     if ('sendCommand' in client && 'isOpen' in client) return new BorrowedNodeRedisClient(client)
   }
-  throw new CacheError(
-    'CACHE_INVALID_OPTIONS',
-    'client must be a client or cluster of @redis/client or ioredis',
-  )
+  throw invalidOptions('client must be a client or cluster of @redis/client or ioredis')
 }

@@ -4,6 +4,7 @@ import { CacheError } from '../../foundation/cache-error.ts'
 import type { CacheStore, OpenStore, TierSettings } from '../seams/cache-store.ts'
 import type { SharedTier } from '../seams/shared-tier.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'
+import { CallChecks } from './call-checks.ts'
 import { FailurePolicy } from './failure-policy.ts'
 import { Lifecycle } from './lifecycle.ts'
 import { ObservedStore, type StoreObserver } from './observed-store.ts'
@@ -19,6 +20,7 @@ export class BackendAssembly {
   readonly structures: SharedStructures
   readonly policy: FailurePolicy
   readonly lifecycle: Lifecycle
+  readonly calls: CallChecks
   #store: CacheStore
   readonly #openingStore: OpenStore
   /** The store as it was before it was lent; `undefined` while it is not. */
@@ -26,7 +28,7 @@ export class BackendAssembly {
 
   /** @param createStore receives the policy, through which the store emits connection events */
   constructor(
-    { codec, errors, logger, prefix }: ResolvedBackendOptions,
+    { codec, errors, isProduction, logger, prefix }: ResolvedBackendOptions,
     createStore: (policy: FailurePolicy) => CacheStore,
   ) {
     this.structures = new SharedStructures({
@@ -35,6 +37,7 @@ export class BackendAssembly {
     })
     this.codec = new ValueCodec(codec, this.structures)
     this.policy = new FailurePolicy(errors, logger)
+    this.calls = new CallChecks(!isProduction)
     this.#store = createStore(this.policy)
     this.lifecycle = new Lifecycle(
       () => this.#open(),

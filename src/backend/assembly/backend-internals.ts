@@ -3,6 +3,7 @@ import type { CacheBackend } from '../../contract/cache-backend.ts'
 import type { CacheStore, TierSettings } from '../seams/cache-store.ts'
 import type { SharedTier } from '../seams/shared-tier.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'
+import type { CallChecks } from './call-checks.ts'
 import type { FailurePolicy } from './failure-policy.ts'
 import type { StoreObserver } from './observed-store.ts'
 
@@ -13,6 +14,7 @@ export interface BackendInternals {
   readonly options: ResolvedBackendOptions
   /** Calls back once when the backend has been opened, by whatever operation. */
   readonly whenOpen: (callback: () => void) => void
+  readonly calls: CallChecks
   /** Lends the store to one read-through cache at a time. */
   readonly share: (settings: TierSettings) => SharedTier
   /** Puts another store in front of the present one. Must be called before {@link share}. */

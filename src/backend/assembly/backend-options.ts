@@ -4,9 +4,14 @@ import { isSerializerName } from '../../codec/serializers/serializer-registry.ts
 import type { ValueCodecOptions } from '../../codec/value-codec.ts'
 import { type Logger, SILENT_LOGGER } from '../../contract/logger.ts'
 import type { Serializer, SerializerName } from '../../contract/serializer.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
 import { type Duration, parseDuration } from '../../foundation/duration.ts'
 import { type EnvironmentSettings, readEnvironment } from '../../foundation/environment.ts'
+import {
+  assertOptions,
+  invalidOptions,
+  type KnownOptions,
+  type OptionNames,
+} from '../../foundation/option-checks.ts'
 
 /** `'absorb'` answers failures with a miss, `false` or `0`; `'throw'` rejects. See {@link CacheBackend}. */
 export type FailureMode = 'absorb' | 'throw'
@@ -60,6 +65,32 @@ export interface ResolvedBackendOptions {
   readonly logger: Logger
   /** Whether idle connections of the backend let the process end. @default false */
   readonly isUnref?: boolean
+  /** Whether `NODE_ENV` is `production`: calls are not checked as closely then. */
+  readonly isProduction: boolean
+}
+
+/** The names of {@link BackendOptions}. */
+export const BACKEND_OPTIONS: OptionNames<BackendOptions> = {
+  prefix: 'value',
+  serializer: 'value',
+  readers: 'value',
+  compression: 'value',
+  encryption: 'value',
+  defaultTtl: 'duration',
+  maxValueBytes: 'value',
+  errors: 'value',
+  logger: 'value',
+}
+
+/** What to write in place of options that users of a backend know from elsewhere. */
+export const INSTEAD_OF_BACKEND_OPTIONS: Readonly<Record<string, string>> = {
+  ttl: "its name here is 'defaultTtl'",
+  keyPrefix: "its name here is 'prefix'",
+}
+
+const COMPRESSION_OPTIONS: KnownOptions = {
+  of: 'compression',
+  names: { algorithm: 'value', minBytes: 'value' } satisfies OptionNames<CompressionOptions>,
 }
 
 const DEFAULT_MAX_VALUE_BYTES = 16 * 1024 * 1024
@@ -80,56 +111,64 @@ export function resolveBackendOptions(
     prefix: resolvePrefix(options.prefix ?? environment.prefix ?? 'cache:'),
     codec: Object.freeze({
       serializer: resolveSerializer(options.serializer ?? environment.serializer ?? 'json'),
-      readers: options.readers ?? [],
+      readers: resolveReaders(options.readers ?? []),
       compression: resolveCompression(options.compression ?? environment.compression ?? 'none'),
       maxValueBytes: resolveMaxValueBytes(
         options.maxValueBytes ?? environment.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES,
       ),
       encryption: resolveEncryption(options.encryption),
     }),
-    defaultTtlMs: parseDuration(options.defaultTtl ?? environment.defaultTtl ?? '1h'),
+    defaultTtlMs: parseDuration(options.defaultTtl ?? environment.defaultTtl ?? '1h', 'defaultTtl'),
     errors: resolveErrors(options.errors ?? environment.errors ?? 'absorb'),
-    logger: options.logger ?? SILENT_LOGGER,
+    logger: resolveLogger(options.logger ?? SILENT_LOGGER),
+    isProduction: environment.isProduction ?? false,
   })
 }
 
 function resolvePrefix(prefix: unknown): string {
   const isText = typeof prefix === 'string' && prefix.isWellFormed() && !prefix.includes('\u0000')
   if (isText && Buffer.byteLength(prefix) <= 1024) return prefix
-  throw invalid('prefix must be a well-formed string of at most 1,024 bytes without a NUL')
+  throw invalidOptions('prefix must be a well-formed string of at most 1,024 bytes without a NUL')
 }
 
 function resolveSerializer(serializer: SerializerName | Serializer): SerializerName | Serializer {
   if (typeof serializer === 'object' || isSerializerName(serializer)) return serializer
-  throw invalid(
+  throw invalidOptions(
     "serializer must be 'json', 'v8', 'msgpack', 'pickle', or an object with id, encode and decode",
   )
+}
+
+function resolveReaders(readers: unknown): readonly Serializer[] {
+  if (Array.isArray(readers)) return readers
+  throw invalidOptions('readers must be an array of serializers')
+}
+
+function resolveLogger(logger: Logger): Logger {
+  if ([logger.debug, logger.warn, logger.error].every((write) => typeof write === 'function')) return logger
+  throw invalidOptions('logger must have the functions debug, warn and error, as pino and console do')
 }
 
 function resolveCompression(
   compression: CompressionName | CompressionOptions | 'none',
 ): ResolvedCompression | undefined {
   if (compression === 'none') return undefined
+  if (typeof compression !== 'string') assertOptions(compression, COMPRESSION_OPTIONS)
   const { algorithm, minBytes = DEFAULT_COMPRESSION_MIN_BYTES } =
     typeof compression === 'string' ? { algorithm: compression } : compression
   if (!COMPRESSION_NAMES.includes(algorithm)) {
-    throw invalid(`compression must be one of none, ${COMPRESSION_NAMES.join(', ')}`)
+    throw invalidOptions(`compression must be one of none, ${COMPRESSION_NAMES.join(', ')}`)
   }
   if (!Number.isSafeInteger(minBytes) || minBytes < 0)
-    throw invalid('compression.minBytes must be a whole number')
+    throw invalidOptions('compression.minBytes must be a whole number')
   return Object.freeze({ algorithm, minBytes })
 }
 
 function resolveMaxValueBytes(bytes: number): number {
   if (Number.isSafeInteger(bytes) && bytes > 0 && bytes <= LARGEST_MAX_VALUE_BYTES) return bytes
-  throw invalid(`maxValueBytes must be a whole number from 1 to ${LARGEST_MAX_VALUE_BYTES}`)
+  throw invalidOptions(`maxValueBytes must be a whole number from 1 to ${LARGEST_MAX_VALUE_BYTES}`)
 }
 
 function resolveErrors(errors: FailureMode): FailureMode {
   if (errors === 'absorb' || errors === 'throw') return errors
-  throw invalid("errors must be 'absorb' or 'throw'")
-}
-
-function invalid(message: string): CacheError {
-  return new CacheError('CACHE_INVALID_OPTIONS', message)
+  throw invalidOptions("errors must be 'absorb' or 'throw'")
 }

@@ -1,5 +1,5 @@
 import type { CounterOptions } from '../../contract/cache-backend.ts'
-import { int64Text, negated, safeIntegerText } from './operation-arguments.ts'
+import { COUNTER_OPTIONS, int64Text, negated, safeIntegerText } from './operation-arguments.ts'
 import type { OperationScope } from './operation-scope.ts'
 
 /** One change of a counter, as its public operation asks for it. */
@@ -44,6 +44,7 @@ export class CounterOperations {
 
   #count({ amount, key, operation, options, safeOnly }: CountRequest): Promise<string> {
     return this.#scope.policy.insist(operation, key, async () => {
+      this.#scope.checkOptions(options, COUNTER_OPTIONS)
       const { default: start = 0 } = options
       return this.#scope.store.count(this.#scope.storedKey(key), {
         ...this.#scope.expiry(options),

@@ -1,9 +1,27 @@
-import type { CacheEntries } from '../../contract/cache-backend.ts'
+import type {
+  CacheEntries,
+  CounterOptions,
+  ExpiryOptions,
+  RemovalOptions,
+} from '../../contract/cache-backend.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import { assertCacheKey, assertMember } from '../../foundation/cache-key.ts'
+import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
 
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
+
+const EXPIRY_NAMES: OptionNames<ExpiryOptions> = { ttl: 'duration', slide: 'value' }
+export const EXPIRY_OPTIONS: KnownOptions = { of: 'the operation', names: EXPIRY_NAMES }
+export const COUNTER_OPTIONS: KnownOptions = {
+  of: 'the operation',
+  names: { ...EXPIRY_NAMES, default: 'value' } satisfies OptionNames<CounterOptions>,
+  instead: { start: "its name here is 'default'", initial: "its name here is 'default'" },
+}
+export const REMOVAL_OPTIONS: KnownOptions = {
+  of: 'the operation',
+  names: { signal: 'value', onProgress: 'value' } satisfies OptionNames<RemovalOptions>,
+}
 
 /**
  * The keys as a validated array. An array is returned as it is, without a copy.

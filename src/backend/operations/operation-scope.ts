@@ -1,6 +1,7 @@
 import type { ExpiryOptions } from '../../contract/cache-backend.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { type Duration, parseDuration } from '../../foundation/duration.ts'
+import type { KnownOptions } from '../../foundation/option-checks.ts'
 import type { BackendAssembly } from '../assembly/backend-assembly.ts'
 import type { ResolvedBackendOptions } from '../assembly/backend-options.ts'
 import type { FailurePolicy } from '../assembly/failure-policy.ts'
@@ -33,6 +34,11 @@ export class OperationScope {
   /** @throws CacheError `CACHE_INVALID_DURATION` */
   ttlMs(ttl: Duration | undefined): number {
     return ttl === undefined ? this.#defaultTtlMs : parseDuration(ttl)
+  }
+
+  /** As {@link CallChecks.check}. */
+  checkOptions(options: unknown, known: KnownOptions): void {
+    this.#assembly.calls.check(options, known)
   }
 
   /** @throws CacheError `CACHE_INVALID_DURATION` */

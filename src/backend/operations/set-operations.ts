@@ -1,6 +1,6 @@
 import type { ExpiryOptions } from '../../contract/cache-backend.ts'
 import { assertMember } from '../../foundation/cache-key.ts'
-import { checkedMembers } from './operation-arguments.ts'
+import { checkedMembers, EXPIRY_OPTIONS } from './operation-arguments.ts'
 import type { OperationScope } from './operation-scope.ts'
 
 /** The sets of a backend. */
@@ -14,6 +14,7 @@ export class SetOperations {
   add(key: string, member: string, options: ExpiryOptions): Promise<boolean> {
     return this.#scope.policy.absorb('addToSet', key, false, async () => {
       assertMember(member)
+      this.#scope.checkOptions(options, EXPIRY_OPTIONS)
       const storedKey = this.#scope.storedKey(key)
       return (await this.#scope.store.addMembers(storedKey, [member], this.#scope.expiry(options))) > 0
     })
@@ -22,6 +23,7 @@ export class SetOperations {
   addMany(key: string, members: Iterable<string>, options: ExpiryOptions): Promise<number> {
     return this.#scope.policy.absorb('addManyToSet', key, 0, async () => {
       const distinct = [...new Set(checkedMembers(members))]
+      this.#scope.checkOptions(options, EXPIRY_OPTIONS)
       const storedKey = this.#scope.storedKey(key)
       const expiry = this.#scope.expiry(options)
       return distinct.length === 0 ? 0 : this.#scope.store.addMembers(storedKey, distinct, expiry)

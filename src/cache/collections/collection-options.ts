@@ -1,8 +1,9 @@
 import type { InferInput, StandardSchema } from '../../contract/standard-schema.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
+import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
 import type { BatchEntryContext, BatchLoadContext } from '../batches/load-batch.ts'
-import { checkedTags, type PolicyOptions } from '../freshness/policies.ts'
+import { checkedTags, POLICY_NAMES, type PolicyOptions } from '../freshness/policies.ts'
 import type { LoadContext } from '../loading/load-context.ts'
 
 /** Ids whose text is the part of the key. */
@@ -96,6 +97,22 @@ export type CollectionOptions<Schema extends StandardSchema, Id = string> = Coll
   CollectionKeyOption<Id> &
   CollectionSource<Id, InferInput<Schema>>
 
+const COLLECTION_OPTIONS: KnownOptions = {
+  of: 'collection',
+  names: {
+    ...POLICY_NAMES,
+    name: 'value',
+    schema: 'value',
+    version: 'value',
+    tags: 'value',
+    key: 'value',
+    load: 'value',
+    loadMany: 'value',
+  } satisfies OptionNames<CollectionCommonOptions<StandardSchema, string>> &
+    OptionNames<CollectionKeyOption<string>> &
+    OptionNames<CollectionSource<string, unknown>>,
+}
+
 /** {@link CollectionOptions}, validated. */
 export interface ResolvedCollection<Id> {
   readonly name: string
@@ -118,6 +135,7 @@ export interface ResolvedCollection<Id> {
 export function resolveCollection<Schema extends StandardSchema, Id>(
   options: CollectionOptions<Schema, Id>,
 ): ResolvedCollection<Id> {
+  assertOptions(options, COLLECTION_OPTIONS)
   const { key, load, loadMany, name, tags, version } = options
   assertCacheKey(name, 'name of a collection')
   if (/[:@]/.test(name)) throw invalid('name must hold no ":" and no "@"')

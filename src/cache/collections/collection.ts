@@ -1,5 +1,6 @@
 import type { InferInput, InferOutput, StandardSchema } from '../../contract/standard-schema.ts'
 import { abbreviate, CacheError } from '../../foundation/cache-error.ts'
+import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
 import { settleEach } from '../batches/batch-reads.ts'
 import { PartialLoadError } from '../batches/partial-load-error.ts'
 import { type GetOrSetOptions, resolvePolicies } from '../freshness/policies.ts'
@@ -54,6 +55,11 @@ export interface CollectionReadOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+const READ_OPTIONS: KnownOptions = {
+  of: 'the call',
+  names: { signal: 'value' } satisfies OptionNames<CollectionReadOptions>,
+}
+
 /**
  * The values of one kind, by id. A schema validates them before they are stored and when they are read, and a loader
  * provides those that are missing. Made by `cache.collection()`; its failure modes, tags and round trips are those of
@@ -102,6 +108,7 @@ export class Collection<Id, Input, Output> {
   get(id: Id, options?: CollectionReadOptions): Promise<Output | undefined> {
     try {
       const key = this.keyOf(id)
+      if (options !== undefined) this.#reads.checkOptions(options, READ_OPTIONS)
       const signal = options?.signal
       const callOptions = this.#optionsOf(id, signal)
       const entry = signal?.aborted ? undefined : this.#reads.hits.fresh(key, callOptions.tags)
@@ -135,6 +142,7 @@ export class Collection<Id, Input, Output> {
     ) {
       throw new CacheError('CACHE_INVALID_ARGUMENT', 'ids must be a list')
     }
+    this.#reads.checkOptions(options, READ_OPTIONS)
     const { errors, values } = await settleEach(new Set(ids), options.signal, (_ids, signal) => (id) => {
       return this.get(id, { signal })
     })
@@ -148,6 +156,7 @@ export class Collection<Id, Input, Output> {
    */
   async refresh(id: Id, options: CollectionReadOptions = {}): Promise<Output | undefined> {
     const key = this.keyOf(id)
+    this.#reads.checkOptions(options, READ_OPTIONS)
     const { extras, loader } = this.#sourceOf(key, id)
     const value = await this.#reads.refresh<unknown>(key, loader, this.#optionsOf(id, options.signal), extras)
     if (value === undefined) return undefined

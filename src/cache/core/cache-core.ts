@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events'
+import type { CallChecks } from '../../backend/assembly/call-checks.ts'
 import type { FailurePolicy } from '../../backend/assembly/failure-policy.ts'
 import type { StoreObserver } from '../../backend/assembly/observed-store.ts'
 import type { PresentCoherence, SharedTier, TierListener } from '../../backend/seams/shared-tier.ts'
@@ -27,6 +28,7 @@ export interface CoreParts {
   readonly tier: SharedTier
   readonly codec: ValueCodec
   readonly policy: FailurePolicy
+  readonly calls: CallChecks
   readonly root: KeySpace
   readonly options: ResolvedReadThrough
   readonly clock: Clock
@@ -48,6 +50,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly tier: ResilientTier
   readonly codec: ValueCodec
   readonly policy: FailurePolicy
+  readonly calls: CallChecks
   readonly options: ResolvedReadThrough
   readonly clock: Clock
   /** The clock for local hits, which reads the system clock less often. */
@@ -77,6 +80,7 @@ export class CacheCore implements TierListener, StoreObserver {
   #trustedAtMs = -1
 
   constructor({
+    calls,
     clock,
     codec,
     isOpen,
@@ -94,6 +98,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.opened = opened
     this.codec = codec
     this.policy = policy
+    this.calls = calls
     this.options = options
     this.clock = clock
     this.hitClock = clock === SYSTEM_CLOCK ? new TurnClock(clock) : clock

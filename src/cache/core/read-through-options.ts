@@ -1,9 +1,21 @@
-import type { BackendOptions } from '../../backend/assembly/backend-options.ts'
+import { BACKEND_OPTIONS, type BackendOptions } from '../../backend/assembly/backend-options.ts'
 import type { Coherence } from '../../backend/seams/shared-tier.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
 import { type Duration, parseDuration } from '../../foundation/duration.ts'
-import { positiveInteger, timerDuration } from '../../foundation/option-checks.ts'
-import { defaultPolicies, type Policies, type PolicyOptions, resolvePolicies } from '../freshness/policies.ts'
+import {
+  assertOptions,
+  invalidOptions,
+  type KnownOptions,
+  type OptionNames,
+  positiveInteger,
+  timerDuration,
+} from '../../foundation/option-checks.ts'
+import {
+  defaultPolicies,
+  POLICY_NAMES,
+  type Policies,
+  type PolicyOptions,
+  resolvePolicies,
+} from '../freshness/policies.ts'
 import type { Isolation } from '../local/isolation.ts'
 import type { LocalBounds } from '../local/local-tier.ts'
 
@@ -48,6 +60,28 @@ export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, 
   readonly drain?: Duration | undefined
 }
 
+const { defaultTtl: _, ...BACKEND_NAMES } = BACKEND_OPTIONS
+
+/** The names of {@link ReadThroughOptions}. */
+export const READ_THROUGH_NAMES: OptionNames<ReadThroughOptions> = {
+  ...BACKEND_NAMES,
+  ...POLICY_NAMES,
+  local: 'value',
+  isolate: 'value',
+  coherence: 'value',
+  trust: 'duration',
+  lease: 'duration',
+  longestLoad: 'duration',
+  onRestart: 'value',
+  drain: 'duration',
+}
+
+const LOCAL_OPTIONS: KnownOptions = {
+  of: 'local',
+  names: { maxEntries: 'value', maxBytes: 'value', ttl: 'duration' } satisfies OptionNames<LocalOptions>,
+  instead: { max: "its name here is 'maxEntries'", maxSize: "its name here is 'maxBytes'" },
+}
+
 /** {@link ReadThroughOptions} resolved once; times in milliseconds. */
 export interface ResolvedReadThrough {
   readonly policies: Policies
@@ -71,6 +105,7 @@ export function resolveReadThrough(options: ReadThroughOptions, defaultTtlMs: nu
   oneOf('isolate', isolate, ISOLATIONS)
   oneOf('coherence', coherence, COHERENCES)
   oneOf('onRestart', onRestart, ['replay', 'bump'])
+  if (local !== false) assertOptions(local, LOCAL_OPTIONS)
   return Object.freeze({
     policies: resolvePolicies(options, defaultPolicies(defaultTtlMs)),
     local:
@@ -80,7 +115,7 @@ export function resolveReadThrough(options: ReadThroughOptions, defaultTtlMs: nu
             maxEntries: positiveInteger('local.maxEntries', local.maxEntries ?? 10_000),
             maxBytes: positiveInteger('local.maxBytes', local.maxBytes ?? 64 * 1024 * 1024),
           },
-    localTtlMs: parseDuration((local !== false && local.ttl) || '1s'),
+    localTtlMs: parseDuration((local === false ? undefined : local.ttl) ?? '1s', 'local.ttl'),
     isolation: isolate,
     coherence,
     trustMs: timerDuration('trust', options.trust ?? '3s'),
@@ -93,5 +128,5 @@ export function resolveReadThrough(options: ReadThroughOptions, defaultTtlMs: nu
 
 function oneOf(name: string, value: unknown, choices: readonly string[]): void {
   if (choices.includes(value as string)) return
-  throw new CacheError('CACHE_INVALID_OPTIONS', `${name} must be one of ${choices.join(', ')}`)
+  throw invalidOptions(`${name} must be one of ${choices.join(', ')}`)
 }

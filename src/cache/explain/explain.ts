@@ -5,7 +5,13 @@ import type { CacheCore } from '../core/cache-core.ts'
 import { admission } from '../flights/admission.ts'
 import type { Flight } from '../flights/flight.ts'
 import type { Flights } from '../flights/flights.ts'
-import { checkedTags, type GetOrSetOptions, type Policies, resolvePolicies } from '../freshness/policies.ts'
+import {
+  CALL_OPTIONS,
+  checkedTags,
+  type GetOrSetOptions,
+  type Policies,
+  resolvePolicies,
+} from '../freshness/policies.ts'
 import { servable } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -35,6 +41,7 @@ export async function explain(
   options: ExplainOptions,
 ): Promise<Explanation> {
   assertCacheKey(key)
+  core.calls.check(options, CALL_OPTIONS)
   const tags = checkedTags(options.tags)
   const policies = resolvePolicies(options, around)
   const storedKey = space.storedKey(key)

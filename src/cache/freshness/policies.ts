@@ -2,6 +2,7 @@ import { CacheError } from '../../foundation/cache-error.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { LONGEST_TIMER_MS } from '../../foundation/clock.ts'
 import { type Duration, parseDuration } from '../../foundation/duration.ts'
+import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
 
 /** The options that say how long a value is served. */
 export interface FreshnessOptions {
@@ -72,6 +73,55 @@ export interface GetOrSetOptions extends EntryOptions, LoadOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+const FRESHNESS_NAMES: OptionNames<FreshnessOptions> = {
+  ttl: 'duration',
+  jitter: 'value',
+  staleWhileRevalidate: 'duration',
+  staleIfError: 'duration',
+}
+
+const LOAD_NAMES: OptionNames<LoadOptions> = {
+  earlyRefresh: 'value',
+  softTimeout: 'duration',
+  hardTimeout: 'duration',
+}
+
+/** The names of {@link PolicyOptions}. */
+export const POLICY_NAMES: OptionNames<PolicyOptions> = {
+  ...FRESHNESS_NAMES,
+  ...LOAD_NAMES,
+  verify: 'value',
+}
+
+/** The names of {@link GetOrSetOptions}. */
+export const GET_OR_SET_NAMES: OptionNames<GetOrSetOptions> = {
+  ...FRESHNESS_NAMES,
+  tags: 'value',
+  ...LOAD_NAMES,
+  signal: 'value',
+}
+
+/**
+ * What the options of a call may contain. Those of a `getOrSet` may also be passed to a `set` or an `explain`, which
+ * ignore some of them.
+ */
+export const CALL_OPTIONS: KnownOptions = { of: 'the call', names: GET_OR_SET_NAMES }
+
+/** What `setOptions` of a loader's context may contain. */
+export const FRESHNESS_OPTIONS: KnownOptions = { of: 'setOptions', names: FRESHNESS_NAMES }
+
+const EARLY_REFRESH_OPTIONS: KnownOptions = {
+  of: 'earlyRefresh',
+  names: { beta: 'value' } satisfies OptionNames<Exclude<LoadOptions['earlyRefresh'], false | undefined>>,
+}
+
+const VERIFY_OPTIONS: KnownOptions = {
+  of: 'verify',
+  names: { sample: 'value', grace: 'duration' } satisfies OptionNames<
+    Exclude<PolicyOptions['verify'], false | undefined>
+  >,
+}
+
 /** {@link PolicyOptions}, resolved; times are in milliseconds, and `Infinity` if there is no bound. */
 export interface Policies {
   readonly ttlMs: number
@@ -122,13 +172,19 @@ export function resolvePolicies(options: PolicyOptions, around: Policies): Polic
   const { earlyRefresh, hardTimeout, jitter, softTimeout, staleIfError, staleWhileRevalidate, ttl, verify } =
     options
   return {
-    ttlMs: ttl === undefined ? around.ttlMs : parseDuration(ttl),
+    ttlMs: ttl === undefined ? around.ttlMs : parseDuration(ttl, 'ttl'),
     jitter: jitter === undefined ? around.jitter : part('jitter', jitter, jitter < 1),
-    staleWhileRevalidateMs: window(staleWhileRevalidate, around.staleWhileRevalidateMs),
-    staleIfErrorMs: window(staleIfError, around.staleIfErrorMs),
+    staleWhileRevalidateMs: window(
+      'staleWhileRevalidate',
+      staleWhileRevalidate,
+      around.staleWhileRevalidateMs,
+    ),
+    staleIfErrorMs: window('staleIfError', staleIfError, around.staleIfErrorMs),
     earlyBeta: earlyRefresh === undefined ? around.earlyBeta : betaOf(earlyRefresh),
-    softTimeoutMs: softTimeout === undefined ? around.softTimeoutMs : parseDuration(softTimeout),
-    hardTimeoutMs: hardTimeout === undefined ? around.hardTimeoutMs : parseDuration(hardTimeout),
+    softTimeoutMs:
+      softTimeout === undefined ? around.softTimeoutMs : parseDuration(softTimeout, 'softTimeout'),
+    hardTimeoutMs:
+      hardTimeout === undefined ? around.hardTimeoutMs : parseDuration(hardTimeout, 'hardTimeout'),
     verifySample: verify === undefined ? around.verifySample : sampleOf(verify),
     verifyGraceMs: verify === undefined ? around.verifyGraceMs : graceOf(verify),
   }
@@ -150,22 +206,24 @@ function saysNothing(options: PolicyOptions): boolean {
 
 /** @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT` */
 export function checkedTags(tags: readonly string[] | undefined): readonly string[] {
-  if (tags === undefined || tags.length === 0) return NO_TAGS
+  if (tags === undefined) return NO_TAGS
   if (!Array.isArray(tags)) throw new CacheError('CACHE_INVALID_ARGUMENT', 'tags must be an array of strings')
+  if (tags.length === 0) return NO_TAGS
   for (const tag of tags) assertCacheKey(tag, 'tag')
   const distinct = [...new Set(tags)]
   if (distinct.length <= MOST_TAGS) return distinct
   throw new CacheError('CACHE_INVALID_ARGUMENT', `An entry may have at most ${MOST_TAGS} tags`)
 }
 
-function window(duration: Duration | 0 | undefined, around: number): number {
+function window(name: string, duration: Duration | 0 | undefined, around: number): number {
   if (duration === undefined) return around
-  return duration === 0 ? 0 : parseDuration(duration)
+  return duration === 0 ? 0 : parseDuration(duration, name)
 }
 
 function betaOf(earlyRefresh: { readonly beta: number } | false): number {
   if (earlyRefresh === false) return 0
-  const beta = earlyRefresh?.beta
+  assertOptions(earlyRefresh, EARLY_REFRESH_OPTIONS)
+  const { beta } = earlyRefresh
   if (Number.isFinite(beta) && beta > 0) return beta
   throw new CacheError('CACHE_INVALID_OPTIONS', 'earlyRefresh must be false or { beta }, a positive number')
 }
@@ -173,11 +231,13 @@ function betaOf(earlyRefresh: { readonly beta: number } | false): number {
 type Verify = Exclude<PolicyOptions['verify'], undefined>
 
 function sampleOf(verify: Verify): number {
-  return verify === false ? 0 : part('verify.sample', verify?.sample, true)
+  if (verify === false) return 0
+  assertOptions(verify, VERIFY_OPTIONS)
+  return part('verify.sample', verify.sample, true)
 }
 
 function graceOf(verify: Verify): number {
-  return verify === false ? 0 : parseDuration(verify?.grace ?? '1s')
+  return verify === false ? 0 : parseDuration(verify.grace ?? '1s', 'verify.grace')
 }
 
 /** A number from 0 to 1. @throws CacheError `CACHE_INVALID_OPTIONS` */

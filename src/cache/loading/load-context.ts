@@ -1,8 +1,10 @@
+import type { CallChecks } from '../../backend/assembly/call-checks.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { Duration } from '../../foundation/duration.ts'
 import {
   checkedTags,
   defaultPolicies,
+  FRESHNESS_OPTIONS,
   type FreshnessOptions,
   type Policies,
   resolvePolicies,
@@ -31,6 +33,7 @@ const NOT_MODIFIED: Error = Object.assign(
 /** What a {@link LoadContext} is made of. */
 export interface LoadContextParts {
   readonly key: string
+  readonly calls: CallChecks
   /** Creates the signal at the first call. */
   readonly signal: () => AbortSignal
   /** Returns the stale value; `undefined` if there is none. */
@@ -115,6 +118,7 @@ export class LoadContext {
    * @throws CacheError `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`
    */
   setOptions(options: FreshnessOptions): void {
+    this.#parts.calls.check(options, FRESHNESS_OPTIONS)
     resolvePolicies(options, defaultPolicies(1))
     this.#options = { ...this.#options, ...options }
   }

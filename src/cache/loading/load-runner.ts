@@ -166,13 +166,14 @@ export class LoadRunner {
   }
 
   async #load(flight: LoadingFlight, request: LoadRequest, stale: LocalEntry | undefined): Promise<Loaded> {
-    const { clock } = this.#core
+    const { calls, clock } = this.#core
     const { key, loader, shared, storedKey } = request
     if (flight.isAbandoned) flight.signal.throwIfAborted()
     const beganMs = clock.monotonicMs()
     flight.beginLoading(beganMs)
     const context = new LoadContext({
       key,
+      calls,
       signal: () => flight.signal,
       stale: stale === undefined || stale.isPlain ? undefined : () => this.#staleValue(request, stale),
     })

@@ -104,7 +104,7 @@ export class LocalEntry implements IsolatedValue, CopyTimes, EntryTimes {
 
   /** Whether it is bound to a namespace and to these of its tags. A plain value fits any namespace and has no tag. */
   covers(space: KeySpace, tags: readonly string[] | undefined): boolean {
-    if (this.isPlain) return tags === undefined || tags.length === 0
+    if (this.isPlain) return !tags?.length
     return this.generationSet.covers(space, tags)
   }
 

@@ -1,5 +1,6 @@
 import { abbreviate, CacheError } from '../../foundation/cache-error.ts'
-import type { GetOrSetOptions } from '../freshness/policies.ts'
+import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
+import { GET_OR_SET_NAMES, type GetOrSetOptions } from '../freshness/policies.ts'
 import { NAMES, NameRegistry } from '../keys/name-registry.ts'
 import { argumentKey } from './argument-key.ts'
 
@@ -22,6 +23,13 @@ export interface WrapOptions<Args extends readonly unknown[]> extends GetOrSetOp
    * @default the arguments themselves, distinguished by type and content
    */
   readonly key?: ((...args: Args) => string) | undefined
+}
+
+const WRAP_OPTIONS: KnownOptions = {
+  of: 'a cached function',
+  names: { ...GET_OR_SET_NAMES, name: 'value', key: 'value' } satisfies OptionNames<
+    WrapOptions<readonly never[]>
+  >,
 }
 
 /** A function whose results are kept in a cache. */
@@ -84,11 +92,12 @@ interface SplitOptions<Key> {
 
 /**
  * Separates a copy of the options, so that later changes to the caller's object have no effect.
- * @throws CacheError `CACHE_INVALID_OPTIONS` if `name` is not a string or `key` is not a function
+ * @throws CacheError `CACHE_INVALID_OPTIONS` if `name` is not a string, `key` is not a function, or a name is unknown
  */
 export function splitOptions<Key>(
   options: GetOrSetOptions & { readonly name?: string | undefined; readonly key?: Key | undefined },
 ): SplitOptions<Key> {
+  assertOptions(options, WRAP_OPTIONS)
   const { name, key, ...entry } = options
   if (name !== undefined && typeof name !== 'string') throw invalidOption('name', 'a string')
   if (key !== undefined && typeof key !== 'function') throw invalidOption('key', 'a function')

@@ -40,12 +40,12 @@ export class ShadowVerification {
   }
 
   async #verify(request: LoadRequest, entry: LocalEntry): Promise<void> {
-    const { options, stopping } = this.#core
+    const { calls, options, stopping } = this.#core
     const { key, loader, storedKey } = request
     try {
       const { context, loaded } = await this.#bounded(key, async (signal) => {
         // Without a stale value: the loader must not answer with the value that is verified.
-        const context = new LoadContext({ key, signal: () => signal, stale: undefined })
+        const context = new LoadContext({ key, calls, signal: () => signal, stale: undefined })
         return { context, loaded: await loader(context) }
       })
       if (context.isSkipped) return

@@ -1,11 +1,13 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 import { assertCacheKey, isCacheKey } from '../../foundation/cache-key.ts'
+import type { KnownOptions } from '../../foundation/option-checks.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { isAccepted } from '../entries/acceptance.ts'
 import { judgementFor } from '../entries/judgement.ts'
 import type { Flights } from '../flights/flights.ts'
 import type { SingleFlight } from '../flights/single-flight.ts'
 import {
+  CALL_OPTIONS,
   checkedTags,
   type GetOrSetOptions,
   isBounded,
@@ -174,6 +176,11 @@ export class NamespaceReads {
     return (await this.#loads.reload<T>(request)).value
   }
 
+  /** As {@link CallChecks.check}. */
+  checkOptions(options: unknown, known: KnownOptions): void {
+    this.#core.calls.check(options, known)
+  }
+
   /** @throws CacheError if an argument is invalid */
   request(
     key: string,
@@ -185,6 +192,7 @@ export class NamespaceReads {
     if (typeof loader !== 'function') {
       throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not a ${typeof loader}`)
     }
+    this.checkOptions(options, CALL_OPTIONS)
     const { signal } = options
     const policies = resolvePolicies(options, this.#policies)
     const isPatient = signal === undefined && !isBounded(policies)

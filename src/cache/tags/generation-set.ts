@@ -55,7 +55,8 @@ export class GenerationSet {
   covers(space: KeySpace, tags: readonly string[] | undefined): boolean {
     if (this.#space !== space) this.#workOut(space)
     if (!this.#isOfSpace) return false
-    if (tags === undefined || tags.length === 0) return true
+    // Tags that are no array are refused where the call loads, not here on the way of every hit.
+    if (!tags?.length) return true
     for (const tag of tags) if (!this.#tags.includes(tag)) return false
     return true
   }

@@ -1,11 +1,22 @@
 import { partialWrite } from '../../backend/operations/batch-write.ts'
-import { assertPattern, checkedKeys, distinctEntries } from '../../backend/operations/operation-arguments.ts'
+import {
+  assertPattern,
+  checkedKeys,
+  distinctEntries,
+  REMOVAL_OPTIONS,
+} from '../../backend/operations/operation-arguments.ts'
 import type { CacheEntries, RemovalOptions } from '../../contract/cache-backend.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import type { Duration } from '../../foundation/duration.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import { checkedTags, type EntryOptions, type Policies, resolvePolicies } from '../freshness/policies.ts'
+import {
+  CALL_OPTIONS,
+  checkedTags,
+  type EntryOptions,
+  type Policies,
+  resolvePolicies,
+} from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { WritePath } from './write-path.ts'
 
@@ -35,6 +46,7 @@ export class NamespaceWrites {
   async set(key: string, value: unknown, options: EntryOptions | Duration): Promise<void> {
     assertCacheKey(key)
     const asked = typeof options === 'object' ? options : { ttl: options }
+    this.#core.calls.check(asked, CALL_OPTIONS)
     const generationKeys = this.#space.generationKeysWith(checkedTags(asked.tags))
     const policies = resolvePolicies(asked, this.#policies)
     const bytes = await this.#writes.write({
@@ -73,12 +85,14 @@ export class NamespaceWrites {
 
   /** @throws CacheError */
   async invalidateTags(tags: readonly string[]): Promise<void> {
+    if (tags === undefined) throw new CacheError('CACHE_INVALID_ARGUMENT', 'tags must be an array of strings')
     await this.#writes.renew(checkedTags(tags).map((tag) => this.#space.tagKey(tag)))
   }
 
   /** Returns how many keys were removed. @throws CacheError */
   async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
     assertPattern(pattern)
+    this.#core.calls.check(options, REMOVAL_OPTIONS)
     const removed = await this.#writes.removeMatching(this.#space, pattern, options)
     this.#core.policy.events.emit('invalidate', { pattern, removed })
     return removed

@@ -1,6 +1,7 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { types } from 'node:util'
 import { CacheError } from '../../foundation/cache-error.ts'
+import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
 import { isKeyId } from './encryption-section.ts'
 import { KeyRing, type RingKey } from './key-ring.ts'
 
@@ -30,6 +31,11 @@ export interface ResolvedEncryption {
   readonly refusesUnencrypted: boolean
 }
 
+const ENCRYPTION_OPTIONS: KnownOptions = {
+  of: 'encryption',
+  names: { keys: 'value', unencrypted: 'value' } satisfies OptionNames<EncryptionOptions>,
+}
+
 const SECRET_BYTES = 32
 /** No message quotes an id or a secret, since a caller may have confused the two. */
 const EXPECTED_SECRET = 'must be 32 bytes, or the base64 or base64url text of 32 bytes'
@@ -39,6 +45,7 @@ export function resolveEncryption(options: EncryptionOptions | undefined): Resol
   if (options === undefined) return undefined
   // No other falsy or malformed option may switch encryption off.
   if (typeof options !== 'object' || options === null) throw invalid('encryption must be an object')
+  assertOptions(options, ENCRYPTION_OPTIONS)
   const { keys, unencrypted = 'refuse' } = options
   if (unencrypted !== 'refuse' && unencrypted !== 'read') {
     throw invalid("encryption.unencrypted must be 'refuse' or 'read'")

@@ -1,6 +1,7 @@
-import { CacheError } from '../../foundation/cache-error.ts'
+import type { CacheError } from '../../foundation/cache-error.ts'
+import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
 import type { NodeRedisOptions } from '../node-redis/options.ts'
-import { parseRedisUrl, type RedisAddress } from '../node-redis/redis-address.ts'
+import { parseRedisUrls, type RedisAddress } from '../node-redis/redis-address.ts'
 import { fromNodeRedis, isErrorReply } from '../node-redis/replies.ts'
 import { detailOf, isReply, unavailable } from '../port/redis-errors.ts'
 import type {
@@ -32,6 +33,11 @@ export interface ClusterOptions {
   readonly nodeAddressMap?: NodeAddressMap | undefined
 }
 
+const KNOWN: KnownOptions = {
+  of: 'cluster',
+  names: { nodes: 'value', nodeAddressMap: 'value' } satisfies OptionNames<ClusterOptions>,
+}
+
 /**
  * A port over a Redis Cluster, with one connection to each master and a slot map.
  *
@@ -55,14 +61,16 @@ export class NodeRedisCluster implements RedisPort {
   /** The node that answered with the last MOVED: its slot map is new, so it is asked first. */
   #movedBy: ClusterNode | undefined
 
+  /** @throws CacheError `CACHE_INVALID_OPTIONS` */
   constructor(
-    { nodeAddressMap, nodes }: ClusterOptions,
+    cluster: ClusterOptions,
     options: NodeRedisOptions,
     timeouts: ResolvedTimeouts,
     listener: RedisPortListener,
   ) {
-    const [first, ...others] = nodes.map(parseRedisUrl)
-    if (first === undefined) throw new CacheError('CACHE_INVALID_OPTIONS', 'cluster.nodes is empty')
+    assertOptions(cluster, KNOWN)
+    const { nodeAddressMap } = cluster
+    const [first, ...others] = parseRedisUrls('cluster.nodes', cluster.nodes)
     const { password, socket, username } = first
     const common = { username, password, database: 0 }
     const seeds = [first, ...others].map((seed) => ({ ...seed, ...common }))

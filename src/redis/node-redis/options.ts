@@ -1,18 +1,45 @@
 import type { RedisClientOptions } from '@redis/client'
+import { assertObject, refuseGiven } from '../../foundation/option-checks.ts'
 import type { RedisAddress } from './redis-address.ts'
 
+/** Options of `@redis/client` that this library decides. */
+const DECIDED = [
+  'url',
+  'RESP',
+  'commandOptions',
+  'disableOfflineQueue',
+  'keyPrefix',
+  'modules',
+  'functions',
+  'scripts',
+] as const
+/** Those of its socket. */
+const DECIDED_SOCKET = ['host', 'port', 'path', 'reconnectStrategy'] as const
+
+const IN_THE_URL = "write it into the URL, as in 'redis://user:password@host:6379/0' (rediss:// for TLS)"
+
+/** What to write in place of the parts of an address, which other clients take one by one. */
+export const INSTEAD_OF_ADDRESS_PARTS: Readonly<Record<string, string>> = {
+  ...{ host: IN_THE_URL, hostname: IN_THE_URL, port: IN_THE_URL, path: IN_THE_URL, tls: IN_THE_URL },
+  ...{ username: IN_THE_URL, password: IN_THE_URL, db: IN_THE_URL, database: IN_THE_URL },
+  socket: "it goes into 'clientOptions'",
+}
+
 /** Options of `@redis/client` that a caller may set: all but those that this library decides. */
-export type NodeRedisOptions = Omit<
-  RedisClientOptions,
-  | 'url'
-  | 'RESP'
-  | 'commandOptions'
-  | 'disableOfflineQueue'
-  | 'keyPrefix'
-  | 'modules'
-  | 'functions'
-  | 'scripts'
->
+export type NodeRedisOptions = Omit<RedisClientOptions, (typeof DECIDED)[number]>
+
+/**
+ * Refuses the options that would be overwritten in silence. The others are those of `@redis/client`, which are not
+ * known here.
+ * @throws CacheError `CACHE_INVALID_OPTIONS`
+ */
+export function assertClientOptions(options: NodeRedisOptions): void {
+  assertObject(options, 'clientOptions')
+  refuseGiven(options, DECIDED, 'of clientOptions is decided by this library: see url and prefix')
+  const { socket = {} } = options
+  assertObject(socket, 'clientOptions.socket')
+  refuseGiven(socket, DECIDED_SOCKET, 'of clientOptions.socket is decided by this library: see url')
+}
 
 /** Longest pause before a lost connection is dialled again. */
 export const LONGEST_REDIAL_MS = 2_000

@@ -47,6 +47,19 @@ export function parseRedisUrl(url: string): RedisAddress {
   }
 }
 
+/**
+ * Parses the URLs of the option `name`.
+ * @throws CacheError `CACHE_INVALID_OPTIONS`, also if there is none
+ */
+export function parseRedisUrls(
+  name: string,
+  urls: readonly string[],
+): readonly [RedisAddress, ...RedisAddress[]] {
+  const [first, ...others] = Array.isArray(urls) ? (urls as readonly string[]).map(parseRedisUrl) : []
+  if (first !== undefined) return [first, ...others]
+  throw new CacheError('CACHE_INVALID_OPTIONS', `${name} must be an array of at least one URL`)
+}
+
 /** The WHATWG parser refuses a `unix:` URL with credentials and no host, so such a URL gets a host first. */
 function tryParse(url: string): URL | undefined {
   try {

@@ -1,7 +1,12 @@
-import { CacheError } from '../../foundation/cache-error.ts'
+import {
+  assertOptions,
+  invalidOptions,
+  type KnownOptions,
+  type OptionNames,
+} from '../../foundation/option-checks.ts'
 import { detailOf, unavailable } from '../port/redis-errors.ts'
 import { connectionClient } from './connection-client.ts'
-import { parseRedisUrl, type RedisAddress } from './redis-address.ts'
+import { parseRedisUrls, type RedisAddress } from './redis-address.ts'
 import { commandOptions } from './replies.ts'
 
 /** A primary that Sentinels monitor. */
@@ -10,6 +15,11 @@ export interface SentinelOptions {
   readonly name: string
   /** URLs of the sentinels. Credentials in them are used for the sentinels only. */
   readonly nodes: readonly string[]
+}
+
+const KNOWN: KnownOptions = {
+  of: 'sentinel',
+  names: { name: 'value', nodes: 'value' } satisfies OptionNames<SentinelOptions>,
 }
 
 /** Bounds the connect and the silence of one sentinel. */
@@ -22,12 +32,13 @@ const SENTINEL_TIMEOUT_MS = 1_000
  * @throws CacheError `CACHE_INVALID_OPTIONS`; the function rejects with `CACHE_UNAVAILABLE` if no sentinel knows the
  * primary
  */
-export function sentinelLocator({
-  name,
-  nodes,
-}: SentinelOptions): (signal: AbortSignal) => Promise<RedisAddress> {
-  let sentinels = nodes.map(parseRedisUrl)
-  if (sentinels.length === 0) throw new CacheError('CACHE_INVALID_OPTIONS', 'sentinel.nodes is empty')
+export function sentinelLocator(options: SentinelOptions): (signal: AbortSignal) => Promise<RedisAddress> {
+  assertOptions(options, KNOWN)
+  const { name } = options
+  if (typeof name !== 'string' || name === '') {
+    throw invalidOptions('sentinel.name must be the name under which the sentinels know the primary')
+  }
+  let sentinels: readonly RedisAddress[] = parseRedisUrls('sentinel.nodes', options.nodes)
   return async (signal) => {
     const failures: string[] = []
     for (const sentinel of sentinels) {

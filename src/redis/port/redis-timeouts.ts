@@ -31,8 +31,8 @@ export function resolveTimeouts(
   environment: EnvironmentSettings,
 ): ResolvedTimeouts {
   return {
-    timeoutMs: Math.min(parseDuration(timeout ?? environment.timeout ?? '1s'), LONGEST_TIMER_MS),
-    connectTimeoutMs: Math.min(parseDuration(connectTimeout ?? '5s'), LONGEST_TIMER_MS),
+    timeoutMs: Math.min(parseDuration(timeout ?? environment.timeout ?? '1s', 'timeout'), LONGEST_TIMER_MS),
+    connectTimeoutMs: Math.min(parseDuration(connectTimeout ?? '5s', 'connectTimeout'), LONGEST_TIMER_MS),
     isUnref: unref,
   }
 }

@@ -2,6 +2,7 @@ import type { CacheError } from '../../foundation/cache-error.ts'
 import { type Clock, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from '../../foundation/clock.ts'
 import type { Duration } from '../../foundation/duration.ts'
 import { parseFiniteDuration } from '../../foundation/duration.ts'
+import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
 import { ArmedFault, type FaultScope } from './armed-fault.ts'
 import { FaultState, unavailable } from './fault-state.ts'
 
@@ -17,6 +18,11 @@ export interface FaultsOptions {
 export interface FailOptions extends FaultScope {
   /** The error of the affected commands. @default a CacheError `CACHE_UNAVAILABLE` */
   readonly error?: CacheError | undefined
+}
+
+const KNOWN: KnownOptions = {
+  of: 'Faults',
+  names: { clock: 'value', timeout: 'duration' } satisfies OptionNames<FaultsOptions>,
 }
 
 const SYSTEM: Clock & Timers = Object.freeze({ ...SYSTEM_CLOCK, ...SYSTEM_TIMERS })
@@ -50,8 +56,10 @@ export class Faults {
   /** @internal */
   readonly [STATE]: FaultState
 
-  /** @throws CacheError `CACHE_INVALID_DURATION` */
-  constructor({ clock = SYSTEM, timeout = '1s' }: FaultsOptions = {}) {
+  /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
+  constructor(options: FaultsOptions = {}) {
+    assertOptions(options, KNOWN)
+    const { clock = SYSTEM, timeout = '1s' } = options
     this[STATE] = new FaultState(clock, parseFiniteDuration(timeout))
   }
 

@@ -1,8 +1,14 @@
-import { type BackendOptions, resolveBackendOptions } from '../../backend/assembly/backend-options.ts'
+import {
+  BACKEND_OPTIONS,
+  type BackendOptions,
+  INSTEAD_OF_BACKEND_OPTIONS,
+  resolveBackendOptions,
+} from '../../backend/assembly/backend-options.ts'
 import type { CacheStore } from '../../backend/seams/cache-store.ts'
 import { StoreBackend } from '../../backend/store-backend.ts'
 import type { CacheBackend } from '../../contract/cache-backend.ts'
 import { SYSTEM_CLOCK } from '../../foundation/clock.ts'
+import { assertOptions, type KnownOptions } from '../../foundation/option-checks.ts'
 import { MemoryStore } from '../../memory/memory-store.ts'
 import { Faults, type FaultsOptions } from '../faults/faults.ts'
 import { injectFaults } from '../faults/inject-faults.ts'
@@ -11,6 +17,12 @@ import { TrackingTable } from './tracking-table.ts'
 
 /** The bounds of the memory, far more than a test stores. */
 const BOUNDS = { maxEntries: 50_000, maxBytes: 256 * 1024 * 1024 }
+
+const KNOWN: KnownOptions = {
+  of: 'SimulatedRedis.backend',
+  names: BACKEND_OPTIONS,
+  instead: INSTEAD_OF_BACKEND_OPTIONS,
+}
 
 /**
  * A Redis in the memory of this process. Several caches of a test share it as processes share a real one: each learns
@@ -56,6 +68,7 @@ export class SimulatedRedis {
    * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`
    */
   backend<T = unknown>(options: BackendOptions = {}): CacheBackend<T> {
+    assertOptions(options, KNOWN)
     const store = new SimulatedStore(this.#store, this.#tracking)
     return injectFaults(new SimulatedRedisBackend<T>(options, store), this.faults)
   }
