@@ -1,5 +1,6 @@
 import zlib from 'node:zlib'
 import { CacheError } from '../foundation/cache-error.ts'
+import { assertPeerInstalled } from '../foundation/installed-peer.ts'
 import { loadPeer } from '../foundation/optional-peer.ts'
 
 /**
@@ -36,6 +37,17 @@ export interface Compressor {
   decompress(bytes: Buffer, maxBytes: number): Buffer
 }
 
+/** The packages that two of the algorithms need, and what for. */
+const LZ4 = ['lz4-napi', 'lz4 compression'] as const
+const SNAPPY = ['snappy', 'snappy compression'] as const
+
+/** @throws CacheError `CACHE_MISSING_PEER` if the package is surely not installed, or Node is too old */
+export function assertCompressionAvailable(name: CompressionName): void {
+  if (name === 'zstd') zstd()
+  if (name === 'lz4') assertPeerInstalled(...LZ4)
+  if (name === 'snappy') assertPeerInstalled(...SNAPPY)
+}
+
 /** @throws CacheError `CACHE_MISSING_PEER` if the package is not installed, or Node is too old */
 export async function loadCompressor(name: CompressionName): Promise<Compressor> {
   switch (name) {
@@ -46,11 +58,11 @@ export async function loadCompressor(name: CompressionName): Promise<Compressor>
     case 'zstd':
       return zstd()
     case 'lz4': {
-      const lz4 = await loadPeer('lz4-napi', 'lz4 compression', () => import('lz4-napi'))
+      const lz4 = await loadPeer(...LZ4, () => import('lz4-napi'))
       return prefixed('lz4', lz4.compressSync, lz4.uncompressSync, (bytes) => bytes.readUInt32LE(0))
     }
     case 'snappy': {
-      const snappy = await loadPeer('snappy', 'snappy compression', () => import('snappy'))
+      const snappy = await loadPeer(...SNAPPY, () => import('snappy'))
       return prefixed(
         'snappy',
         (bytes) => snappy.compressSync(bytes),

@@ -63,6 +63,8 @@ export class ValueCodec {
   readonly #payloads: PayloadCodec
   readonly #compressor: PayloadCompressor
   readonly #refusesUnencrypted: boolean
+  /** Why nothing can be encoded: a package of the configured serializer or compression is missing. */
+  #failure: unknown
 
   /** @param structures through which `'msgpack'` shares record structures; without them each payload has its own */
   constructor(options: ValueCodecOptions, structures?: SharedStructures) {
@@ -74,8 +76,14 @@ export class ValueCodec {
 
   /** Loads the configured serializer and compression. @throws CacheError `CACHE_MISSING_PEER` */
   async prepare(): Promise<void> {
-    await this.#payloads.prepare()
-    await this.#compressor.prepare()
+    this.#failure = undefined
+    try {
+      await this.#payloads.prepare()
+      await this.#compressor.prepare()
+    } catch (error) {
+      this.#failure = error
+      throw error
+    }
   }
 
   /** @throws CacheError `CACHE_INVALID_VALUE`, `CACHE_VALUE_TOO_LARGE` */
@@ -181,6 +189,7 @@ export class ValueCodec {
 
   /** The payload of a value, independent of its key. @throws CacheError as {@link encode} */
   serialize(value: unknown): SerializedValue {
+    if (this.#failure !== undefined) throw this.#failure
     const serialized = this.#payloads.serialize(value)
     this.#assertSize(serialized.payload)
     return serialized

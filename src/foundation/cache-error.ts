@@ -113,6 +113,7 @@ const MISTAKES: ReadonlySet<CacheErrorCode> = new Set<CacheErrorCode>([
   'CACHE_INVALID_VALUE',
   'CACHE_INVALID_ARGUMENT',
   'CACHE_INVALID_OPTIONS',
+  'CACHE_MISSING_PEER',
 ])
 
 /** Whether an error is a mistake of the calling program, and not a failure at run time. */

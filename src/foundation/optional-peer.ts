@@ -13,8 +13,13 @@ export async function loadPeer<Module>(
   try {
     return await load()
   } catch (cause) {
-    throw new CacheError('CACHE_MISSING_PEER', `${purpose} needs the package ${name}: npm install ${name}`, {
-      cause,
-    })
+    throw missingPeer(name, purpose, cause)
   }
+}
+
+/** The error of a peer that is not installed. */
+export function missingPeer(name: string, purpose: string, cause: unknown): CacheError {
+  return new CacheError('CACHE_MISSING_PEER', `${purpose} needs the package ${name}: npm install ${name}`, {
+    cause,
+  })
 }

@@ -81,14 +81,29 @@ describe('the package', () => {
     ['serializer', 'msgpack', 'msgpackr'],
     ['compression', 'lz4', 'lz4-napi'],
     ['compression', 'snappy', 'snappy'],
-  ])('reports what to install if the peer of %s %s is missing', (option, name, peer) => {
-    const printed = runModule(`
+  ])(
+    'refuses %s %s at construction if its peer is missing, and tells what to install',
+    (option, name, peer) => {
+      const printed = runModule(`
+      import { createCache } from 'cachewright'
       import { MemoryCacheBackend } from 'cachewright/memory'
-      const backend = new MemoryCacheBackend({ ${option}: '${name}' })
-      await backend.initialize().catch((error) => console.log(error.code, error.message))
+      const options = { ${option}: '${name}' }
+      for (const make of [() => createCache(options), () => new MemoryCacheBackend(options)]) {
+        try {
+          make()
+          console.log('it was accepted')
+        } catch (error) {
+          console.log(error.code, error.message)
+        }
+      }
     `)
-    assert.match(printed, new RegExp(`^CACHE_MISSING_PEER .*npm install ${peer}$`))
-  })
+      const refusals = printed.split('\n')
+      assert.equal(refusals.length, 2)
+      for (const refusal of refusals) {
+        assert.match(refusal, new RegExp(`^CACHE_MISSING_PEER .*npm install ${peer}$`))
+      }
+    },
+  )
 
   it('depends only on @redis/client and lru-cache', () => {
     assert.deepEqual(Object.keys(manifest.dependencies), ['@redis/client', 'lru-cache'])

@@ -1,4 +1,10 @@
-import { type Cache, type Coherence, createCache, type LoadContext, type StaleValue } from 'cachewright'
+import {
+  type Cache,
+  createCache,
+  type LoadContext,
+  type PresentCoherence,
+  type StaleValue,
+} from 'cachewright'
 
 interface User {
   readonly name: string
@@ -92,7 +98,7 @@ equal<typeof byArray, Promise<Map<string, User | null | undefined>>>(true)
 
 const { coherence, lastMinute } = cache.stats()
 equal<typeof lastMinute.localHits, number>(true)
-equal<typeof coherence, Coherence>(true)
+equal<typeof coherence, PresentCoherence>(true)
 cache.on('verify', ({ staleRate, verdict }) => {
   equal<typeof verdict, 'fresh' | 'stale' | 'overtaken'>(true)
   return staleRate

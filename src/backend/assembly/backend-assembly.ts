@@ -87,7 +87,10 @@ export class BackendAssembly {
   }
 
   async #open(): Promise<void> {
-    await this.codec.prepare()
+    await this.codec.prepare().catch((error) => {
+      // Operations reject with it too, but the calling program may not look.
+      throw this.policy.publish('initialize', undefined, error)
+    })
     await this.#store.open()
     await this.structures.open()
   }

@@ -1,6 +1,11 @@
-import type { CompressionName, CompressionOptions, ResolvedCompression } from '../../codec/compression.ts'
+import {
+  assertCompressionAvailable,
+  type CompressionName,
+  type CompressionOptions,
+  type ResolvedCompression,
+} from '../../codec/compression.ts'
 import { type EncryptionOptions, resolveEncryption } from '../../codec/envelope/encryption.ts'
-import { isSerializerName } from '../../codec/serializers/serializer-registry.ts'
+import { assertSerializerAvailable, isSerializerName } from '../../codec/serializers/serializer-registry.ts'
 import type { ValueCodecOptions } from '../../codec/value-codec.ts'
 import { type Logger, SILENT_LOGGER } from '../../contract/logger.ts'
 import type { Serializer, SerializerName } from '../../contract/serializer.ts'
@@ -101,7 +106,7 @@ const COMPRESSION_NAMES: readonly CompressionName[] = ['gzip', 'brotli', 'zstd',
 
 /**
  * The options of a backend with the defaults of the environment.
- * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`
+ * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`, `CACHE_MISSING_PEER`
  */
 export function resolveBackendOptions(
   options: BackendOptions,
@@ -132,7 +137,11 @@ function resolvePrefix(prefix: unknown): string {
 }
 
 function resolveSerializer(serializer: SerializerName | Serializer): SerializerName | Serializer {
-  if (typeof serializer === 'object' || isSerializerName(serializer)) return serializer
+  if (typeof serializer === 'object') return serializer
+  if (isSerializerName(serializer)) {
+    assertSerializerAvailable(serializer)
+    return serializer
+  }
   throw invalidOptions(
     "serializer must be 'json', 'v8', 'msgpack', 'pickle', or an object with id, encode and decode",
   )
@@ -158,6 +167,7 @@ function resolveCompression(
   if (!COMPRESSION_NAMES.includes(algorithm)) {
     throw invalidOptions(`compression must be one of none, ${COMPRESSION_NAMES.join(', ')}`)
   }
+  assertCompressionAvailable(algorithm)
   if (!Number.isSafeInteger(minBytes) || minBytes < 0)
     throw invalidOptions('compression.minBytes must be a whole number')
   return Object.freeze({ algorithm, minBytes })

@@ -66,13 +66,18 @@ export class FailurePolicy {
 
   /** Reports a value that could not be decoded, which is a miss in either mode. */
   tellUndecodable(operation: string, key: string, error: unknown): void {
-    this.tell(operation, key, error)
+    this.publish(operation, key, error)
   }
 
   /** Reports a failure that is absorbed in either mode. A programming mistake is only given its operation and key. */
   tell(operation: string, key: string | undefined, error: unknown): CacheError {
     const failure = toCacheError(error).within(operation, key)
-    if (isProgrammingMistake(failure)) return failure
+    return isProgrammingMistake(failure) ? failure : this.publish(operation, key, failure)
+  }
+
+  /** Logs a failure and emits its event, whatever its kind. */
+  publish(operation: string, key: string | undefined, error: unknown): CacheError {
+    const failure = toCacheError(error).within(operation, key)
     this.#log(operation, key, failure)
     this.events.emit('error', { error: failure, operation, key })
     return failure

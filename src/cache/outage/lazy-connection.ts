@@ -1,7 +1,7 @@
 import { closedError } from '../../backend/assembly/lifecycle.ts'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { CacheBackend } from '../../contract/cache-backend.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
 import type { Timers } from '../../foundation/clock.ts'
 
 /** The pause before the first retry; it doubles with each retry, up to the longest pause. */
@@ -21,6 +21,8 @@ export class LazyConnection {
   #state: 'new' | 'opening' | 'open' | 'away' | 'closed' = 'new'
   #retries = 0
   #cancelRetry: () => void = () => {}
+  /** Why the backend cannot be opened, whatever is tried: a package that the configuration needs is missing. */
+  #mistake: unknown
 
   /** @param isOwn whether `shutdown` closes the backend too */
   constructor(backend: CacheBackend, tier: SharedTier, isOwn: boolean, timers: Timers) {
@@ -44,7 +46,9 @@ export class LazyConnection {
       case 'opening':
         return this.#attempt
       case 'away':
-        return Promise.reject(new CacheError('CACHE_UNAVAILABLE', 'Redis has not been reached yet'))
+        return Promise.reject(
+          this.#mistake ?? new CacheError('CACHE_UNAVAILABLE', 'Redis has not been reached yet'),
+        )
       case 'closed':
         return Promise.reject(closedError())
     }
@@ -81,14 +85,16 @@ export class LazyConnection {
       await this.#backend.initialize()
       this.backendOpened()
     } catch (error) {
-      this.#attemptFailed()
+      this.#attemptFailed(error)
       throw error
     }
   }
 
-  #attemptFailed(): void {
+  #attemptFailed(error: unknown): void {
     if (this.#state === 'closed') return
     this.#state = 'away'
+    this.#mistake = isProgrammingMistake(error) ? error : undefined
+    if (this.#mistake !== undefined) return
     const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** this.#retries++, LONGEST_RETRY_MS)
     this.#cancelRetry = this.#timers.after(pauseMs, () => {
       this.initialize().catch(() => {})

@@ -1,10 +1,18 @@
 import type { Serializer } from '../../contract/serializer.ts'
+import { assertPeerInstalled } from '../../foundation/installed-peer.ts'
 import { loadPeer } from '../../foundation/optional-peer.ts'
 import { type MsgpackrModule, RecordPacker } from './record-packer.ts'
 
+const PURPOSE = 'The msgpack serializer'
+
+/** @throws CacheError `CACHE_MISSING_PEER` if the package is surely not installed */
+export function assertMsgpackr(): void {
+  assertPeerInstalled('msgpackr', PURPOSE)
+}
+
 /** @throws CacheError `CACHE_MISSING_PEER` */
 export function loadMsgpackr(): Promise<MsgpackrModule> {
-  return loadPeer('msgpackr', 'The msgpack serializer', () => import('msgpackr'))
+  return loadPeer('msgpackr', PURPOSE, () => import('msgpackr'))
 }
 
 /**

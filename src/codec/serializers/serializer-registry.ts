@@ -1,6 +1,6 @@
 import type { Serializer, SerializerName } from '../../contract/serializer.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
-import { createMsgpackSerializer, loadMsgpackr } from '../msgpack/msgpack.ts'
+import { assertMsgpackr, createMsgpackSerializer, loadMsgpackr } from '../msgpack/msgpack.ts'
 import { createPickleSerializer } from '../pickle/pickle.ts'
 import { jsonSerializer } from './json.ts'
 import { v8Serializer } from './v8.ts'
@@ -50,6 +50,11 @@ export class SerializerRegistry {
 /** Whether `name` is one of the built-in serializers. */
 export function isSerializerName(name: unknown): name is SerializerName {
   return typeof name === 'string' && Object.hasOwn(LOADERS, name)
+}
+
+/** @throws CacheError `CACHE_MISSING_PEER` if a serializer needs a package that is surely not installed */
+export function assertSerializerAvailable(name: SerializerName): void {
+  if (name === 'msgpack') assertMsgpackr()
 }
 
 function assertSerializer(serializer: Serializer): void {
