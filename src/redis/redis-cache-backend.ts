@@ -48,7 +48,8 @@ export type RedisClient = NodeRedisClient | NodeRedisClusterClient | IoredisClie
 /** Options of {@link RedisCacheBackend}. Give at most one of `url`, `cluster`, `sentinel` and `client`. */
 export interface RedisCacheBackendOptions extends BackendOptions {
   /**
-   * The URL of a single server: `redis://`, `rediss://` (TLS) or `unix://`.
+   * The URL of a single server: `redis://`, `rediss://` (TLS) or `unix://`; `valkey://` and `valkeys://` mean the same
+   * as the first two. Percent-encode `/ ? # @ : %` in a user name or password.
    * @default REDIS_URL, then `'redis://127.0.0.1:6379'`
    */
   readonly url?: string | undefined

@@ -4,7 +4,7 @@ import type { CacheError } from 'cachewright'
 import { IoredisCacheBackend } from 'cachewright/ioredis'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from 'cachewright/redis'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 
 const started: Standalone[] = []
@@ -54,6 +54,27 @@ describe('a connection by URL', () => {
   test('a database number', async () => {
     await expectRoundTrip({ url: `${redis.url}/3` })
     expect(String(await redis.ask('INFO', 'keyspace'))).toMatch(/db3:keys=2/)
+  })
+
+  test('a database number as a parameter', async () => {
+    await expectRoundTrip({ url: `${redis.url}?db=4` })
+    expect(String(await redis.ask('INFO', 'keyspace'))).toMatch(/db4:keys=2/)
+  })
+
+  test('the schemes of Valkey, with and without TLS, and in REDIS_URL', async () => {
+    await expectRoundTrip({ url: `${redis.url.replace('redis:', 'valkey:')}/5` })
+    expect(String(await redis.ask('INFO', 'keyspace'))).toMatch(/db5:keys=2/)
+    const url = tls.url.replace('rediss:', 'valkeys:')
+    await expectRoundTrip({ url, clientOptions: { socket: { ca: tls.ca } as never } })
+    vi.stubEnv('REDIS_URL', `${redis.url.replace('redis:', 'VALKEY:')}/6`)
+    await expectRoundTrip({})
+    expect(String(await redis.ask('INFO', 'keyspace'))).toMatch(/db6:keys=2/)
+    for (const options of [
+      { cluster: { nodes: ['valkey://localhost:1'] } },
+      { sentinel: { name: 'main', nodes: ['valkeys://localhost:1'] } },
+    ]) {
+      expect(thrownBy(() => new RedisCacheBackend(options))).toBeUndefined()
+    }
   })
 
   test('an ACL user, and only what that user may touch', async () => {
@@ -124,6 +145,20 @@ describe('P41 no secret in the errors of malformed options', () => {
     `unix://user:${SECRET}@/`,
     `unix:///socket?db=${SECRET}`,
     `redis://user:${SECRET}@[::1`,
+    `redis://user:${SECRET}@${SECRET}@host`,
+    `redis://user:${SECRET}@${SECRET}#${SECRET}@host`,
+    `redis://user:${SECRET}#${SECRET}@host`,
+    `redis://user:${SECRET}/${SECRET}@host`,
+    `redis://user:${SECRET}?${SECRET}=1@host`,
+    `redis://user:1?${SECRET}@host`,
+    `redis://user:${SECRET}\t@host`,
+    `unix://user:${SECRET}#@/socket`,
+    `unix://user:${SECRET}/${SECRET}@/socket`,
+    `unix://host/socket`,
+    'redis://host?protocol=3',
+    'redis://host/1?db=2',
+    'redis://host?db=1&db=2',
+    'redis://host#1',
   ])('%j', (url) => {
     const error = thrownBy(() => new RedisCacheBackend({ url }))
     expect(error).toMatchObject({ name: 'CacheError', code: 'CACHE_INVALID_OPTIONS' })
@@ -132,6 +167,27 @@ describe('P41 no secret in the errors of malformed options', () => {
       const listed = thrownBy(() => new RedisCacheBackend(options))
       expect(listed).toMatchObject({ code: 'CACHE_INVALID_OPTIONS' })
       expect(inspect(listed, { depth: 10, showHidden: true })).not.toContain(SECRET)
+    }
+  })
+
+  test('what a URL holds beside an address is refused by name, and a password in disarray with how to write it', () => {
+    for (const [url, expected] of [
+      ['redis://h?protocol=3', /parameter 'protocol' is not known, only db is/],
+      ['redis://h?db=4&ssl=true', /parameter 'ssl'/],
+      ['redis://h/users', /database must be a whole number/],
+      ['redis://h/1?db=4', /names the database twice/],
+      ['redis://ann:s3cr@t#word@host', /contains a # out of place\. .* write # as %23/],
+      ['redis://ann:s3cr@t@host', /contains a @ out of place\. .* write @ as %40/],
+      ['redis://ann:s3cr/t@host', /contains a @ out of place\. .* %2F/],
+      ['redis://ann:100%@host', /write a % in a password as %25/],
+    ] as const) {
+      expect((thrownBy(() => new RedisCacheBackend({ url })) as CacheError).message).toMatch(expected)
+    }
+    for (const options of [
+      { cluster: { nodes: ['redis://host/1'] } },
+      { sentinel: { name: 'main', nodes: ['redis://host?db=1'] } },
+    ]) {
+      expect((thrownBy(() => new RedisCacheBackend(options)) as CacheError).message).toMatch(/no database/)
     }
   })
 

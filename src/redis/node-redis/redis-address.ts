@@ -1,4 +1,4 @@
-import { CacheError } from '../../foundation/cache-error.ts'
+import { abbreviate, CacheError } from '../../foundation/cache-error.ts'
 
 /** The address of a Redis server and the credentials for it, as parsed from a URL. */
 export interface RedisAddress {
@@ -14,73 +14,121 @@ export interface RedisAddress {
 
 const DEFAULT_PORT = 6379
 
+/** Whether a scheme means TLS. Valkey's own schemes mean the same as those of Redis. */
+const SCHEMES: ReadonlyMap<string, boolean> = new Map([
+  ['redis', false],
+  ['valkey', false],
+  ['rediss', true],
+  ['valkeys', true],
+  ['unix', false],
+])
+
+/** The parts of a URL (RFC 3986): scheme, user information, host and port, path, query. */
+const PARTS = /^([a-z]+):\/\/(?:([^/?@]*)@)?([^/?@]*)([^?]*)(?:\?(.*))?$/i
+
 /**
  * Parses `redis://`, `rediss://` (TLS) and `unix://` URLs: `redis[s]://[[user]:password@]host[:port][/database]`,
- * `unix://[[user]:password@]/path[?db=database]`.
+ * `unix://[[user]:password@]/path[?db=database]`. `valkey://` is `redis://`, `valkeys://` is `rediss://`, and `?db=`
+ * names a database in any of them. Whatever else is in a URL is refused, since it would be ignored otherwise.
  * @throws CacheError `CACHE_INVALID_OPTIONS`; the message never repeats the URL, which may hold a password
  */
 export function parseRedisUrl(url: string): RedisAddress {
-  const parsed = typeof url === 'string' ? tryParse(url) : undefined
-  if (parsed === undefined) throw invalid('it is not a URL')
-  const isUnix = parsed.protocol === 'unix:'
-  if (!isUnix && parsed.protocol !== 'redis:' && parsed.protocol !== 'rediss:') {
-    throw invalid('its scheme must be redis:, rediss: or unix:')
+  const text = typeof url === 'string' ? url.trim() : ''
+  if (text.includes('#')) throw misplaced('#', '%23')
+  if (/\s/.test(text)) throw invalid('it contains white space')
+  const [, scheme = '', login = '', place = '', path = '', query] = PARTS.exec(text) ?? []
+  // Past the host, an @ can only come from a password that holds one, or a / or ? before it.
+  if (`${path}${query}`.includes('@') || (scheme === '' && text.includes('@'))) throw misplaced('@', '%40')
+  const tls = SCHEMES.get(scheme.toLowerCase())
+  if (tls === undefined)
+    throw invalid('it must begin with redis://, rediss://, valkey://, valkeys:// or unix://')
+  const credentials = credentialsOf(login)
+  if (scheme.toLowerCase() === 'unix') {
+    const socketPath = decoded(path)
+    if (place !== '' || socketPath === '' || socketPath === '/') {
+      throw invalid('a unix:// URL needs the path of a socket')
+    }
+    const socket = { path: socketPath, tls: false } as const
+    return { ...credentials, socket, database: databaseIn('', query), endpoint: socketPath }
   }
-  const credentials = {
-    username: parsed.username === '' ? undefined : decoded(parsed.username),
-    password: parsed.password === '' ? undefined : decoded(parsed.password),
-  }
-  if (isUnix) {
-    const path = decoded(parsed.pathname)
-    if (path === '' || path === '/') throw invalid('a unix: URL needs the path of a socket')
-    const database = databaseNumber(parsed.searchParams.get('db') ?? '')
-    return { ...credentials, socket: { path, tls: false }, database, endpoint: path }
-  }
-  const host = parsed.hostname.replace(/^\[(.*)\]$/, '$1')
-  if (host === '') throw invalid('it names no host')
-  const port = parsed.port === '' ? DEFAULT_PORT : Number(parsed.port)
+  const { host, hostname, port } = hostOf(place)
   return {
     ...credentials,
-    socket: { host, port, tls: parsed.protocol === 'rediss:' },
-    database: databaseNumber(parsed.pathname.slice(1)),
-    endpoint: `${parsed.hostname}:${port}`,
+    socket: { host, port, tls },
+    database: databaseIn(path.slice(1), query),
+    endpoint: `${hostname}:${port}`,
   }
 }
 
 /**
  * Parses the URLs of the option `name`.
- * @throws CacheError `CACHE_INVALID_OPTIONS`, also if there is none
+ * @throws CacheError `CACHE_INVALID_OPTIONS`, also if there is none, or if one names a database
  */
 export function parseRedisUrls(
   name: string,
   urls: readonly string[],
 ): readonly [RedisAddress, ...RedisAddress[]] {
-  const [first, ...others] = Array.isArray(urls) ? (urls as readonly string[]).map(parseRedisUrl) : []
+  const addresses = Array.isArray(urls) ? (urls as readonly string[]).map(parseRedisUrl) : []
+  if (addresses.some(({ database }) => database !== 0)) throw invalid(`no database can be chosen in ${name}`)
+  const [first, ...others] = addresses
   if (first !== undefined) return [first, ...others]
   throw new CacheError('CACHE_INVALID_OPTIONS', `${name} must be an array of at least one URL`)
 }
 
-/** The WHATWG parser refuses a `unix:` URL with credentials and no host, so such a URL gets a host first. */
-function tryParse(url: string): URL | undefined {
-  try {
-    return new URL(url.replace(/^(unix:\/\/[^/]*@)\//, '$1localhost/'))
-  } catch {
-    return undefined
+function credentialsOf(login: string): Pick<RedisAddress, 'password' | 'username'> {
+  const colon = login.indexOf(':')
+  const [username, password] = colon === -1 ? [login, ''] : [login.slice(0, colon), login.slice(colon + 1)]
+  return {
+    username: username === '' ? undefined : decoded(username),
+    password: password === '' ? undefined : decoded(password),
   }
+}
+
+/** The WHATWG parser knows the forms of hosts and the range of ports. */
+function hostOf(place: string): { readonly host: string; readonly hostname: string; readonly port: number } {
+  let parsed: URL
+  try {
+    parsed = new URL(`redis://${place}`)
+  } catch {
+    throw invalid('its host or port is malformed; a password needs an @ behind it')
+  }
+  const { hostname, port } = parsed
+  if (hostname === '') throw invalid('it names no host')
+  return {
+    host: hostname.replace(/^\[(.*)\]$/, '$1'),
+    hostname,
+    port: port === '' ? DEFAULT_PORT : Number(port),
+  }
+}
+
+/** The number of the database, which the path or the parameter `db` may name. */
+function databaseIn(path: string, query: string | undefined): number {
+  const parameters = [...new URLSearchParams(query)]
+  for (const [name] of parameters) {
+    if (name !== 'db') throw invalid(`its parameter '${abbreviate(name)}' is not known, only db is`)
+  }
+  const [named, ...more] = [path, ...parameters.map(([, value]) => value)].filter((text) => text !== '')
+  if (more.length > 0) throw invalid('it names the database twice')
+  if (named === undefined) return 0
+  if (!/^\d{1,6}$/.test(named)) {
+    throw invalid(`the database must be a whole number; write a / in a password as %2F, and a ? as %3F`)
+  }
+  return Number(named)
 }
 
 function decoded(part: string): string {
   try {
     return decodeURIComponent(part)
   } catch {
-    throw invalid('it holds a malformed percent-encoding')
+    throw invalid('it contains a malformed percent-encoding; write a % in a password as %25')
   }
 }
 
-function databaseNumber(text: string): number {
-  if (text === '') return 0
-  if (!/^\d{1,6}$/.test(text)) throw invalid('the database must be a whole number')
-  return Number(text)
+/** A character that has a meaning of its own in a URL, and was probably meant as a part of the password. */
+function misplaced(character: string, encoded: string): CacheError {
+  return invalid(
+    `it contains a ${character} out of place. In a user name or password, write ${character} as ${encoded} (and / ? # @ : % as %2F %3F %23 %40 %3A %25)`,
+  )
 }
 
 function invalid(reason: string): CacheError {
