@@ -49,6 +49,7 @@ export interface CacheBackend<T = unknown> {
    * Connects, and waits for a sign of life (`PING`). You need not call it: the first operation connects too, and answers
    * a failure as any other. Idempotent; concurrent calls share one attempt, and a failed attempt may be repeated.
    * @throws CacheError `CACHE_UNAVAILABLE`, `CACHE_TIMEOUT`, `CACHE_AUTH`, `CACHE_REPLY` or `CACHE_MISSING_PEER`;
+   * `CACHE_INVALID_OPTIONS` if the server is in cluster mode, or a Sentinel, and the options are for a single server;
    * `CACHE_CLOSED` after `shutdown()`
    */
   initialize(): Promise<void>

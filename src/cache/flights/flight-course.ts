@@ -1,5 +1,6 @@
 import type { AcquireReply } from '../../backend/seams/shared-tier.ts'
 import { tokenAfter } from '../../codec/envelope/entry-meta.ts'
+import { isProgrammingMistake } from '../../foundation/cache-error.ts'
 import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { type Judgement, judgementFor } from '../entries/judgement.ts'
@@ -83,6 +84,8 @@ export class FlightCourse {
     try {
       judgement = await this.#judged(flight, request, first)
     } catch (error) {
+      // No load would help against a wrong configuration, and none of them would be told of.
+      if (isProgrammingMistake(error)) throw error
       this.#tell(request.key, error)
       return this.#runner.uncached(flight, request)
     }

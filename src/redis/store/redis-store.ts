@@ -22,6 +22,7 @@ import { RedisSets } from './redis-sets.ts'
 import { RedisTier } from './redis-tier.ts'
 import { removeMatching } from './remove-matching.ts'
 import { sendSplittable } from './send-splittable.ts'
+import { assertSingleServer } from './server-mode.ts'
 import { sum } from './sum.ts'
 
 /** Most keys of a batch operation that are in flight; bounds the memory, and the wait of other commands. */
@@ -48,11 +49,16 @@ export class RedisStore implements CacheStore {
     this.#sets = new RedisSets(port, (storedKey) => this.exists(storedKey))
   }
 
-  /** Connects, and sends a PING to every master. */
+  /** Connects, and sends a PING to every master. @throws CacheError also if the server is no single one, as configured */
   async open(): Promise<void> {
     await this.#port.connect()
     try {
-      for (const master of await this.#port.masters()) await master.send(['PING'], 'text')
+      for (const master of await this.#port.masters()) {
+        await Promise.all([
+          master.send(['PING'], 'text'),
+          this.#port.isCluster ? undefined : assertSingleServer(master),
+        ])
+      }
     } catch (error) {
       await this.#port.close()
       throw error
