@@ -24,6 +24,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: Math.max(fewestWorkers, Math.floor(availableParallelism() / 2)),
     unstubEnvs: true,
+    // Caches without an address would use it.
+    env: { REDIS_URL: '' },
     // What was compiled for the last run is used again. Every file still has a process of its own: several replace
     // methods of classes, or measure memory.
     experimental: { fsModuleCache: true, fsModuleCachePath: 'build/vitest-cache' },

@@ -135,6 +135,7 @@ export class Cache extends EntryOperations {
   namespace(name: string, options: PolicyOptions = {}): Cache {
     assertCacheKey(name, 'namespace')
     assertOptions(options, NAMESPACE_OPTIONS)
+    this.#core.calls.check(options, NAMESPACE_OPTIONS)
     const policies = resolvePolicies(options, this.#parts.policies)
     return new Cache({ ...this.#parts, space: this.#parts.space.within(name), policies })
   }

@@ -1,7 +1,11 @@
+import { advise } from '../backend/assembly/advice.ts'
 import { internalsOf } from '../backend/assembly/backend-internals.ts'
+import { CallChecks } from '../backend/assembly/call-checks.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
+import { SILENT_LOGGER } from '../contract/logger.ts'
 import { type Clock, HOLDING_TIMERS, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from '../foundation/clock.ts'
 import { type Duration, parseDuration } from '../foundation/duration.ts'
+import { type EnvironmentSettings, readEnvironment } from '../foundation/environment.ts'
 import {
   assertOptions,
   checkedClock,
@@ -27,10 +31,11 @@ type RedisAddressOptions = Pick<RedisCacheBackendOptions, 'url' | 'cluster' | 's
 /** Options of {@link createCache}. At most one of `redis`, `client` and `backend` may be given. */
 export interface CreateCacheOptions extends ReadThroughOptions {
   /**
-   * The address of Redis: a URL, or the options of {@link RedisCacheBackend} for a cluster or Sentinel. `undefined`
-   * keeps the data in this process alone.
+   * The address of Redis: a URL, or the options of {@link RedisCacheBackend} for a cluster or Sentinel. `false` keeps
+   * the data in this process alone.
+   * @default REDIS_URL; where that is not set, this process alone, which is worth a warning if NODE_ENV is `production`
    */
-  readonly redis?: string | RedisAddressOptions | undefined
+  readonly redis?: string | RedisAddressOptions | false | undefined
   /** A ready client of `@redis/client` or `ioredis`. It is used as it is and never closed; its mode is `'bus'`. */
   readonly client?: RedisCacheBackendOptions['client']
   /**
@@ -39,9 +44,9 @@ export interface CreateCacheOptions extends ReadThroughOptions {
    * serializer, encryption, timeouts, `unref`, failure mode and logger.
    */
   readonly backend?: CacheBackend | undefined
-  /** The deadline of a command. @default CACHEWRIGHT_TIMEOUT, then `'1s'` */
+  /** The deadline of a command, in seconds or with a unit (`'250ms'`). @default CACHEWRIGHT_TIMEOUT, then `'1s'` */
   readonly timeout?: Duration | undefined
-  /** The deadline of an attempt to connect. @default '5s' */
+  /** The deadline of an attempt to connect, in seconds or with a unit. @default '5s' */
   readonly connectTimeout?: Duration | undefined
   /**
    * `true` lets a process end while it is connected, as a short script needs that does not call `shutdown()`. What is
@@ -104,6 +109,9 @@ const KNOWN: KnownOptions = {
  * Creates a read-through {@link Cache}. It connects with its first operation. While Redis cannot be reached, it tries
  * again in the background and calls loaders.
  *
+ * The data is in the Redis that `redis`, `client` or `backend` names, else in that of the environment variable
+ * `REDIS_URL`, else in the memory of this process.
+ *
  * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`
  * @example
  * ```ts
@@ -117,6 +125,7 @@ const KNOWN: KnownOptions = {
  */
 export function createCache(options: CreateCacheOptions = {}): Cache {
   assertOptions(options, KNOWN)
+  const environment = readEnvironment()
   const { backend: given } = options
   const clock = checkedClock(options.clock ?? SYSTEM_CLOCK)
   const sources = [options.redis || undefined, options.client, given].filter((one) => one !== undefined)
@@ -124,7 +133,11 @@ export function createCache(options: CreateCacheOptions = {}): Cache {
   if (given !== undefined) {
     refuseGiven(options, OF_THE_BACKEND, 'is decided by the backend that was passed: give it to that one')
   }
-  const backend = given ?? createBackend(options)
+  const logger = (given && internalsOf(given)?.options.logger) ?? options.logger ?? SILENT_LOGGER
+  const checks = new CallChecks(environment.isProduction !== true, logger)
+  checks.check(options, KNOWN)
+  if (options.local) checks.checkDuration('local.ttl', options.local.ttl)
+  const backend = given ?? createBackend(options, environment)
   const parts = internalsOf(backend)
   if (parts === undefined) throw invalidOptions('backend must be one of the backends of this library')
   const resolved = resolveReadThrough(options, parts.options.defaultTtlMs)
@@ -147,7 +160,7 @@ function hasTimers(clock: Clock & Partial<Timers>): clock is Clock & Timers {
   return clock.after !== undefined
 }
 
-function createBackend(options: CreateCacheOptions): CacheBackend {
+function createBackend(options: CreateCacheOptions, environment: EnvironmentSettings): CacheBackend {
   const { client, clock, local, redis, ttl } = options
   // The backend would call it by the name that it has there.
   if (ttl !== undefined) parseDuration(ttl, 'ttl')
@@ -157,7 +170,17 @@ function createBackend(options: CreateCacheOptions): CacheBackend {
   } as Pick<CreateCacheOptions, (typeof OF_THE_BACKEND)[number]> & { readonly defaultTtl: typeof ttl }
   if (client !== undefined) return new RedisCacheBackend({ ...common, client })
   // The text is empty if it comes from an environment variable that is set but empty.
-  if (redis !== undefined && redis !== '') return new RedisCacheBackend({ ...common, ...addressOf(redis) })
+  const address = redis === undefined || redis === '' ? environment.url : redis
+  if (address !== undefined && address !== false) {
+    return new RedisCacheBackend({ ...common, ...addressOf(address) })
+  }
+  if (environment.isProduction && address === undefined) {
+    advise(
+      options.logger ?? SILENT_LOGGER,
+      'memory',
+      'No Redis is configured, neither by the option redis nor by REDIS_URL: every process keeps a cache of its own. If that is meant, say redis: false',
+    )
+  }
   const { timeout: _, connectTimeout: __, unref: ___, ...kept } = common
   const { maxBytes, maxEntries } = local === false ? {} : (local ?? {})
   return new MemoryCacheBackend({ ...kept, maxBytes, maxEntries, clock })

@@ -7,7 +7,7 @@ export type CacheEntries<T> = Iterable<readonly [string, T]> | Readonly<Record<s
 
 /** The expiry of a key that an operation creates. */
 export interface ExpiryOptions {
-  /** @default the backend's `defaultTtl` */
+  /** The time to live: seconds, or with a unit (`'5m'`). @default the backend's `defaultTtl` */
   readonly ttl?: Duration | undefined
   /**
    * `true` renews the time to live on every call; `false` keeps the expiry that was set at creation.

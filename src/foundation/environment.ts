@@ -6,7 +6,7 @@ import { type Duration, parseDuration } from './duration.ts'
  * precedence over its variable. The table of settings in the README lists the same names.
  */
 export interface EnvironmentSettings {
-  /** `REDIS_URL` */
+  /** `REDIS_URL`: the address of Redis wherever the code gives none. */
   readonly url?: string
   /** `CACHEWRIGHT_PREFIX` */
   readonly prefix?: string

@@ -37,7 +37,7 @@ export function assertOptions(options: unknown, known: KnownOptions): void {
  * @throws CacheError `CACHE_INVALID_OPTIONS`
  */
 export function assertOptionNames(options: unknown, known: KnownOptions): asserts options is object {
-  assertObject(options, `The options of ${known.of}`)
+  if (!isObject(options)) throw noObject(options, `The options of ${known.of}`)
   for (const name in options) {
     if (!Object.hasOwn(known.names, name) && Object.hasOwn(options, name)) throw unknownOption(name, known)
   }
@@ -45,8 +45,15 @@ export function assertOptionNames(options: unknown, known: KnownOptions): assert
 
 /** @throws CacheError `CACHE_INVALID_OPTIONS` */
 export function assertObject(value: unknown, noun: string): asserts value is object {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return
-  throw invalidOptions(`${noun} must be an object, not ${kindOf(value)}`)
+  if (!isObject(value)) throw noObject(value, noun)
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function noObject(value: unknown, noun: string): CacheError {
+  return invalidOptions(`${noun} must be an object, not ${kindOf(value)}`)
 }
 
 /**

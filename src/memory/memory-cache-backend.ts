@@ -7,7 +7,6 @@ import {
 import { StoreBackend } from '../backend/store-backend.ts'
 import { type Clock, SYSTEM_CLOCK } from '../foundation/clock.ts'
 import {
-  assertOptions,
   checkedClock,
   type KnownOptions,
   type OptionNames,
@@ -55,12 +54,12 @@ const KNOWN: KnownOptions = {
 export class MemoryCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
   constructor(options: MemoryCacheBackendOptions = {}) {
-    assertOptions(options, KNOWN)
+    const resolved = resolveBackendOptions(options, KNOWN)
     const bounds = {
       maxEntries: positiveInteger('maxEntries', options.maxEntries ?? 10_000),
       maxBytes: positiveInteger('maxBytes', options.maxBytes ?? 64 * 1024 * 1024),
     }
     const clock = checkedClock(options.clock ?? SYSTEM_CLOCK)
-    super(resolveBackendOptions(options), () => new MemoryStore(bounds, clock))
+    super(resolved, () => new MemoryStore(bounds, clock))
   }
 }

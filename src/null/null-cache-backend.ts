@@ -7,7 +7,7 @@ import {
 import type { CacheStore, CounterChange } from '../backend/seams/cache-store.ts'
 import type { SharedTier } from '../backend/seams/shared-tier.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
-import { assertOptions, type KnownOptions } from '../foundation/option-checks.ts'
+import type { KnownOptions } from '../foundation/option-checks.ts'
 
 const NO_GENERATION = '\u0000'.repeat(16)
 
@@ -72,7 +72,6 @@ const KNOWN: KnownOptions = {
 export class NullCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
   constructor(options: BackendOptions = {}) {
-    assertOptions(options, KNOWN)
-    super(resolveBackendOptions(options), () => NULL_STORE)
+    super(resolveBackendOptions(options, KNOWN), () => NULL_STORE)
   }
 }

@@ -7,12 +7,7 @@ import {
 import { StoreBackend } from '../backend/store-backend.ts'
 import type { Duration } from '../foundation/duration.ts'
 import { readEnvironment } from '../foundation/environment.ts'
-import {
-  assertOptions,
-  invalidOptions,
-  type KnownOptions,
-  type OptionNames,
-} from '../foundation/option-checks.ts'
+import { invalidOptions, type KnownOptions, type OptionNames } from '../foundation/option-checks.ts'
 import { type IoredisClient, type IoredisCluster, isIoredis } from './ioredis/client.ts'
 import { IoredisPort } from './ioredis/port.ts'
 import { DeadlinePort } from './port/deadline-port.ts'
@@ -27,12 +22,12 @@ export interface IoredisCacheBackendOptions extends BackendOptions {
   /** A `Redis` or `Cluster` of `ioredis` 5 or 6 without a `keyPrefix`. It is used as it is and never closed. */
   readonly client: IoredisClient | IoredisCluster
   /**
-   * The deadline of a command. The call settles by then, whatever Redis does.
+   * The deadline of a command, in seconds or with a unit (`'250ms'`). The call settles by then, whatever Redis does.
    * @default CACHEWRIGHT_TIMEOUT, then `'1s'`
    */
   readonly timeout?: Duration | undefined
   /**
-   * The deadline of `initialize()`.
+   * The deadline of `initialize()`, in seconds or with a unit.
    * @default '5s'
    */
   readonly connectTimeout?: Duration | undefined
@@ -69,13 +64,13 @@ const KNOWN: KnownOptions = {
 export class IoredisCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
   constructor(options: IoredisCacheBackendOptions) {
-    assertOptions(options, KNOWN)
+    const environment = readEnvironment()
+    const resolved = resolveBackendOptions(options, KNOWN, environment)
     if (typeof options.client !== 'object' || !isIoredis(options.client)) {
       throw invalidOptions('client must be a Redis or Cluster of ioredis')
     }
-    const environment = readEnvironment()
     const { connectTimeoutMs, timeoutMs } = resolveTimeouts(options, environment)
     const port = new DeadlinePort(new IoredisPort(options.client), timeoutMs, connectTimeoutMs)
-    super(resolveBackendOptions(options, environment), () => new RedisStore(port))
+    super(resolved, () => new RedisStore(port))
   }
 }

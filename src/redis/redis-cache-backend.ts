@@ -9,7 +9,6 @@ import { StoreBackend } from '../backend/store-backend.ts'
 import type { Duration } from '../foundation/duration.ts'
 import { readEnvironment } from '../foundation/environment.ts'
 import {
-  assertOptions,
   invalidOptions,
   type KnownOptions,
   type OptionNames,
@@ -62,12 +61,13 @@ export interface RedisCacheBackendOptions extends BackendOptions {
   /** Passed on to `@redis/client` for every connection that this backend opens (`socket: { ca }`, `username`, …). */
   readonly clientOptions?: NodeRedisOptions | undefined
   /**
-   * The deadline of a command. The call settles by then, whatever Redis does.
+   * The deadline of a command, in seconds or with a unit (`'250ms'`). The call settles by then, whatever Redis does.
    * @default CACHEWRIGHT_TIMEOUT, then `'1s'`
    */
   readonly timeout?: Duration | undefined
   /**
-   * The deadline of an attempt to connect, for which `initialize()` and the first operations wait.
+   * The deadline of an attempt to connect, in seconds or with a unit, for which `initialize()` and the first operations
+   * wait.
    * @default '5s'
    */
   readonly connectTimeout?: Duration | undefined
@@ -121,13 +121,13 @@ const KNOWN: KnownOptions = {
 export class RedisCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`; nothing is sent before the first operation */
   constructor(options: RedisCacheBackendOptions = {}) {
-    assertOptions(options, KNOWN)
     const environment = readEnvironment()
+    const resolved = resolveBackendOptions(options, KNOWN, environment)
     const timeouts = resolveTimeouts(options, environment)
     const { connectTimeoutMs, isUnref = false, timeoutMs } = timeouts
     const openPort = portOpener(options, environment.url, timeouts)
     super(
-      { ...resolveBackendOptions(options, environment), isUnref },
+      { ...resolved, isUnref },
       (policy: FailurePolicy) =>
         new RedisStore(
           new DeadlinePort(openPort(portListener(policy)), timeoutMs, connectTimeoutMs, isUnref),

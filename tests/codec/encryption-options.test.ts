@@ -4,7 +4,7 @@ import { createCache, type EncryptionOptions } from 'cachewright'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { describe, expect, it } from 'vitest'
-import { resolveBackendOptions } from '../../src/backend/assembly/backend-options.ts'
+import { BACKEND_OPTIONS, resolveBackendOptions } from '../../src/backend/assembly/backend-options.ts'
 import { CacheError } from '../../src/foundation/cache-error.ts'
 
 const BYTES = Uint8Array.from({ length: 32 }, (_, index) => (index * 37 + 251) % 256)
@@ -13,6 +13,8 @@ const BASE64URL = Buffer.from(BYTES).toString('base64url')
 const HEX = Buffer.from(BYTES).toString('hex')
 const TEXT = 'a pass phrase of 32 characters!!'
 const KEY = { id: 'k1', secret: BASE64 }
+
+const KNOWN = { of: 'the test', names: BACKEND_OPTIONS }
 
 const encryption = (options: unknown) => ({ encryption: options as EncryptionOptions })
 const withKey = (key: unknown) => encryption({ keys: [key] })
@@ -95,7 +97,7 @@ describe('encryption options', () => {
     const options = encryption({
       keys: [KEY, { id: 'k2', secret: Buffer.from(BYTES) }],
     })
-    const resolved = resolveBackendOptions(options)
+    const resolved = resolveBackendOptions(options, KNOWN)
     const backend = new MemoryCacheBackend(options)
     const cache = createCache(options)
     await cache.set('key', 'value')
@@ -116,9 +118,9 @@ describe('encryption options', () => {
 
   it("a later change to the caller's secret has no effect", async () => {
     const secret = Buffer.from(BYTES)
-    const writer = resolveBackendOptions(withKey({ id: 'k1', secret })).codec.encryption?.ring
+    const writer = resolveBackendOptions(withKey({ id: 'k1', secret }), KNOWN).codec.encryption?.ring
     secret.fill(0)
-    const reader = resolveBackendOptions(withKey({ id: 'k1', secret: BASE64 })).codec.encryption?.ring
+    const reader = resolveBackendOptions(withKey({ id: 'k1', secret: BASE64 }), KNOWN).codec.encryption?.ring
     const bound = Buffer.from('bound')
     let start: Parameters<Parameters<NonNullable<typeof writer>['encrypt']>[1]>[0] | undefined
     const sealed = writer?.encrypt(Buffer.from('payload'), (begun) => {

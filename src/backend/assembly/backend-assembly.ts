@@ -37,7 +37,7 @@ export class BackendAssembly {
     })
     this.codec = new ValueCodec(codec, this.structures)
     this.policy = new FailurePolicy(errors, logger)
-    this.calls = new CallChecks(!isProduction)
+    this.calls = new CallChecks(!isProduction, logger)
     this.#store = createStore(this.policy)
     this.lifecycle = new Lifecycle(
       () => this.#open(),

@@ -9,6 +9,7 @@ import { assertSerializerAvailable, isSerializerName } from '../../codec/seriali
 import type { ValueCodecOptions } from '../../codec/value-codec.ts'
 import { type Logger, SILENT_LOGGER } from '../../contract/logger.ts'
 import type { Serializer, SerializerName } from '../../contract/serializer.ts'
+import { abbreviate } from '../../foundation/cache-error.ts'
 import { type Duration, parseDuration } from '../../foundation/duration.ts'
 import { type EnvironmentSettings, readEnvironment } from '../../foundation/environment.ts'
 import {
@@ -18,13 +19,18 @@ import {
   type OptionNames,
 } from '../../foundation/option-checks.ts'
 
+import { advise } from './advice.ts'
+import { CallChecks } from './call-checks.ts'
+
 /** `'absorb'` answers failures with a miss, `false` or `0`; `'throw'` rejects. See {@link CacheBackend}. */
 export type FailureMode = 'absorb' | 'throw'
 
 /** Options that every backend takes. */
 export interface BackendOptions {
   /**
-   * Prefix of every key, set and counter in the store. It may be empty, but then `clear()` refuses to run.
+   * Prefix of every key, set and counter in the store. End it with a separator, as in `'shop:'`: it is put before a key
+   * as it is, so `clear()` and patterns under `'shop'` reach the keys of `'shop2'` too, and a warning says so. It may be
+   * empty, but then `clear()` refuses to run.
    * @default CACHEWRIGHT_PREFIX, then `'cache:'`
    */
   readonly prefix?: string | undefined
@@ -46,7 +52,8 @@ export interface BackendOptions {
    */
   readonly encryption?: EncryptionOptions | undefined
   /**
-   * The time to live of values, counters and sets that are written without one. `Infinity` keeps them for ever.
+   * The time to live, in seconds or with a unit (`'5m'`), of values, counters and sets that are written without one.
+   * `Infinity` keeps them for ever.
    * @default CACHEWRIGHT_DEFAULT_TTL, then `'1h'`
    */
   readonly defaultTtl?: Duration | undefined
@@ -106,14 +113,28 @@ const COMPRESSION_NAMES: readonly CompressionName[] = ['gzip', 'brotli', 'zstd',
 
 /**
  * The options of a backend with the defaults of the environment.
+ * @param known the names that the backend takes, these and its own
  * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`, `CACHE_MISSING_PEER`
  */
 export function resolveBackendOptions(
   options: BackendOptions,
+  known: KnownOptions,
   environment: EnvironmentSettings = readEnvironment(),
 ): ResolvedBackendOptions {
+  assertOptions(options, known)
+  const logger = resolveLogger(options.logger ?? SILENT_LOGGER)
+  const isProduction = environment.isProduction ?? false
+  new CallChecks(!isProduction, logger).check(options, known)
+  const prefix = resolvePrefix(options.prefix ?? environment.prefix ?? 'cache:')
+  if (endsWithin(prefix)) {
+    advise(
+      logger,
+      `prefix ${prefix}`,
+      `The prefix '${abbreviate(prefix)}' ends within a word, so clear() and patterns also remove the keys of every longer prefix, such as '${abbreviate(prefix)}2'. End it with a separator: '${abbreviate(prefix)}:'`,
+    )
+  }
   return Object.freeze({
-    prefix: resolvePrefix(options.prefix ?? environment.prefix ?? 'cache:'),
+    prefix,
     codec: Object.freeze({
       serializer: resolveSerializer(options.serializer ?? environment.serializer ?? 'json'),
       readers: resolveReaders(options.readers ?? []),
@@ -125,8 +146,8 @@ export function resolveBackendOptions(
     }),
     defaultTtlMs: parseDuration(options.defaultTtl ?? environment.defaultTtl ?? '1h', 'defaultTtl'),
     errors: resolveErrors(options.errors ?? environment.errors ?? 'absorb'),
-    logger: resolveLogger(options.logger ?? SILENT_LOGGER),
-    isProduction: environment.isProduction ?? false,
+    logger,
+    isProduction,
   })
 }
 
@@ -134,6 +155,11 @@ function resolvePrefix(prefix: unknown): string {
   const isText = typeof prefix === 'string' && prefix.isWellFormed() && !prefix.includes('\u0000')
   if (isText && Buffer.byteLength(prefix) <= 1024) return prefix
   throw invalidOptions('prefix must be a well-formed string of at most 1,024 bytes without a NUL')
+}
+
+/** Whether a prefix ends with a letter or a digit, so that another one may continue it. */
+function endsWithin(prefix: string): boolean {
+  return /[\p{L}\p{N}]$/u.test(prefix)
 }
 
 function resolveSerializer(serializer: SerializerName | Serializer): SerializerName | Serializer {

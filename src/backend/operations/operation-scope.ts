@@ -33,7 +33,9 @@ export class OperationScope {
 
   /** @throws CacheError `CACHE_INVALID_DURATION` */
   ttlMs(ttl: Duration | undefined): number {
-    return ttl === undefined ? this.#defaultTtlMs : parseDuration(ttl)
+    if (ttl === undefined) return this.#defaultTtlMs
+    this.#assembly.calls.checkDuration('ttl', ttl)
+    return parseDuration(ttl)
   }
 
   /** As {@link CallChecks.check}. */

@@ -97,7 +97,8 @@ export type CollectionOptions<Schema extends StandardSchema, Id = string> = Coll
   CollectionKeyOption<Id> &
   CollectionSource<Id, InferInput<Schema>>
 
-const COLLECTION_OPTIONS: KnownOptions = {
+/** What the options of a collection may contain. */
+export const COLLECTION_OPTIONS: KnownOptions = {
   of: 'collection',
   names: {
     ...POLICY_NAMES,

@@ -10,6 +10,7 @@ import type { LoadRequest } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { NamespaceReads, type ReadExtras } from '../reading/namespace-reads.ts'
 import {
+  COLLECTION_OPTIONS,
   type CollectionOptions,
   type ResolvedCollection,
   resolveCollection,
@@ -37,6 +38,7 @@ export function createCollection<Schema extends StandardSchema, Id>(
   options: CollectionOptions<Schema, Id>,
 ): Collection<Id, InferInput<Schema>, InferOutput<Schema>> {
   const resolved = resolveCollection(options)
+  home.core.calls.check(options, COLLECTION_OPTIONS)
   const policies = resolvePolicies(options, home.policies)
   const validation = new SchemaValidation(options.schema, home.core.options.isolation)
   const collection = new Collection<Id, InferInput<Schema>, InferOutput<Schema>>({

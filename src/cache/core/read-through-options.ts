@@ -26,7 +26,7 @@ export interface LocalOptions {
   /** The most bytes, estimated by the encoded size of values; the least recently used are evicted. @default 64 MiB */
   readonly maxBytes?: number | undefined
   /**
-   * How long a local copy may be served if neither tracking nor the bus announces changes.
+   * How long, in seconds or with a unit, a local copy may be served if neither tracking nor the bus announces changes.
    * @default '1s'
    */
   readonly ttl?: Duration | undefined
@@ -41,14 +41,17 @@ export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, 
   /** How local tiers learn of changes; `'auto'` takes the best mode that client and server allow. @default 'auto' */
   readonly coherence?: Exclude<Coherence, 'process'> | 'auto' | undefined
   /**
-   * How long local copies are served after the connection last proved to be alive. It bounds how old a served value can
-   * be when the network silently drops everything.
+   * How long, in seconds or with a unit, local copies are served after the connection last proved to be alive. It bounds
+   * how old a served value can be when the network silently drops everything.
    * @default '3s'
    */
   readonly trust?: Duration | undefined
-  /** How long a lease lasts if the process that holds it dies. @default '5s' */
+  /** How long, in seconds or with a unit, a lease lasts if the process that holds it dies. @default '5s' */
   readonly lease?: Duration | undefined
-  /** How long a running loader renews its lease; after that other callers load the key too. @default '1m' */
+  /**
+   * How long, in seconds or with a unit, a running loader renews its lease; after that other callers load the key too.
+   * @default '1m'
+   */
   readonly longestLoad?: Duration | undefined
   /**
    * What to do after a restart or a failover, when the server may have forgotten what was acknowledged: `'replay'`
@@ -56,7 +59,7 @@ export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, 
    * @default 'replay'
    */
   readonly onRestart?: 'replay' | 'bump' | undefined
-  /** How long `shutdown()` waits for background work before it aborts it. @default '5s' */
+  /** How long, in seconds or with a unit, `shutdown()` waits for background work before it aborts it. @default '5s' */
   readonly drain?: Duration | undefined
 }
 

@@ -6,7 +6,10 @@ import { assertOptions, type KnownOptions, type OptionNames } from '../../founda
 
 /** The options that say how long a value is served. */
 export interface FreshnessOptions {
-  /** The time for which a value is fresh. @default the namespace's, then the cache's `ttl` */
+  /**
+   * The time for which a value is fresh: seconds, or with a unit (`'5m'`).
+   * @default the namespace's, then the cache's `ttl`
+   */
   readonly ttl?: Duration | undefined
   /**
    * The fraction of `ttl` by which it is shortened at random, from 0 to (but not including) 1, so that values that were
@@ -15,13 +18,14 @@ export interface FreshnessOptions {
    */
   readonly jitter?: number | undefined
   /**
-   * The time after its `ttl` for which a value is still served while one process loads a new one (RFC 5861).
+   * The time after its `ttl`, in seconds or with a unit (`'5m'`), for which a value is still served while one process
+   * loads a new one (RFC 5861).
    * @default the namespace's, then the cache's, then 0
    */
   readonly staleWhileRevalidate?: Duration | 0 | undefined
   /**
-   * The time after its `ttl` for which a value is still served if the loader fails (RFC 5861), or is slower than
-   * `softTimeout`.
+   * The time after its `ttl`, in seconds or with a unit (`'5m'`), for which a value is still served if the loader fails
+   * (RFC 5861), or is slower than `softTimeout`.
    * @default the namespace's, then the cache's, then 0
    */
   readonly staleIfError?: Duration | 0 | undefined
@@ -43,14 +47,14 @@ export interface LoadOptions {
    */
   readonly earlyRefresh?: { readonly beta: number } | false | undefined
   /**
-   * The time for which a caller waits for a load before it is served a stale value, if there is one within
-   * `staleIfError`. The load continues in the background.
+   * The time, in seconds or with a unit (`'200ms'`), for which a caller waits for a load before it is served a stale
+   * value, if there is one within `staleIfError`. The load continues in the background.
    * @default the namespace's, then the cache's, then no bound
    */
   readonly softTimeout?: Duration | undefined
   /**
-   * The time for which a caller waits for a load before its call rejects with `CACHE_LOADER_TIMEOUT`. If no other
-   * caller waits, the loader's signal aborts.
+   * The time, in seconds or with a unit (`'2s'`), for which a caller waits for a load before its call rejects with
+   * `CACHE_LOADER_TIMEOUT`. If no other caller waits, the loader's signal aborts.
    * @default the namespace's, then the cache's, then no bound
    */
   readonly hardTimeout?: Duration | undefined
@@ -62,7 +66,7 @@ export interface PolicyOptions extends FreshnessOptions, LoadOptions {
    * Shadow verification: the fraction of hits (0 to 1) whose value is loaded once more in the background and compared
    * with the served one. The `verify` event has the result. A difference counts as stale if the entry is still served
    * after the `grace`, which leaves time for the invalidation of a change that is just being made.
-   * @default the namespace's, then the cache's, then `false`; `grace` is `'1s'`
+   * @default the namespace's, then the cache's, then `false`; `grace`, in seconds or with a unit, is `'1s'`
    */
   readonly verify?: { readonly sample: number; readonly grace?: Duration | undefined } | false | undefined
 }

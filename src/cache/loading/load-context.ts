@@ -108,7 +108,7 @@ export class LoadContext {
     this.#isSkipped = true
   }
 
-  /** Sets how long the value is fresh. @throws CacheError `CACHE_INVALID_DURATION` */
+  /** Sets how long, in seconds or with a unit (`'5m'`), the value is fresh. @throws CacheError `CACHE_INVALID_DURATION` */
   setTtl(ttl: Duration): void {
     this.setOptions({ ttl })
   }

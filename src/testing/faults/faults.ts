@@ -10,7 +10,7 @@ import { FaultState, unavailable } from './fault-state.ts'
 export interface FaultsOptions {
   /** The clock of delays and deadlines, which should be that of the caches under test. @default the system's */
   readonly clock?: (Clock & Timers) | undefined
-  /** The deadline of a command that is held up; it then fails with `CACHE_TIMEOUT`. @default '1s' */
+  /** The deadline, in seconds or with a unit, of a command that is held up; it then fails with `CACHE_TIMEOUT`. @default '1s' */
   readonly timeout?: Duration | undefined
 }
 

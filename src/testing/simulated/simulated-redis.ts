@@ -8,7 +8,7 @@ import type { CacheStore } from '../../backend/seams/cache-store.ts'
 import { StoreBackend } from '../../backend/store-backend.ts'
 import type { CacheBackend } from '../../contract/cache-backend.ts'
 import { SYSTEM_CLOCK } from '../../foundation/clock.ts'
-import { assertOptions, type KnownOptions } from '../../foundation/option-checks.ts'
+import type { KnownOptions } from '../../foundation/option-checks.ts'
 import { MemoryStore } from '../../memory/memory-store.ts'
 import { Faults, type FaultsOptions } from '../faults/faults.ts'
 import { injectFaults } from '../faults/inject-faults.ts'
@@ -68,7 +68,6 @@ export class SimulatedRedis {
    * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`
    */
   backend<T = unknown>(options: BackendOptions = {}): CacheBackend<T> {
-    assertOptions(options, KNOWN)
     const store = new SimulatedStore(this.#store, this.#tracking)
     return injectFaults(new SimulatedRedisBackend<T>(options, store), this.faults)
   }
@@ -76,6 +75,6 @@ export class SimulatedRedis {
 
 class SimulatedRedisBackend<T> extends StoreBackend<T> {
   constructor(options: BackendOptions, store: CacheStore) {
-    super(resolveBackendOptions(options), () => store)
+    super(resolveBackendOptions(options, KNOWN), () => store)
   }
 }
