@@ -111,7 +111,7 @@ describe('a cache without Redis in production', () => {
     assert.deepEqual(lines, [])
     for (const redis of [undefined, '']) createCache({ redis, logger })
     assert.equal(lines.length, 1)
-    assert.match(lines[0] as string, /^No Redis is configured, neither by the option redis nor by REDIS_URL/)
+    assert.match(lines.join(), /^No Redis is configured, neither by the option redis nor by REDIS_URL/)
   })
 
   it('says nothing elsewhere', () => {
