@@ -20,11 +20,19 @@ describe('while a test fakes all timers', () => {
   test('a cache in memory goes on, and its entries age in real time', async () => {
     vi.useFakeTimers({ toFake: EVERYTHING })
     await using cache = createCache({ ttl: '1h' })
-    const users = cache.collection({ name: 'users', schema: z.string(), load: (id: string) => `user ${id}` })
-    expect(await users.get('ann')).toBe('user ann')
-    expect(await cache.getOrSetMany(['a'], async () => new Map([['a', 1]]))).toEqual(new Map([['a', 1]]))
+    const loaded: string[] = []
+    const users = cache.collection({
+      name: 'users',
+      schema: z.string(),
+      loadMany: async (ids: readonly string[]) => {
+        loaded.push(...ids)
+        return new Map(ids.map((id) => [id, `user ${id}`]))
+      },
+    })
+    expect(await Promise.all([users.get('ann'), users.get('bob')])).toEqual(['user ann', 'user bob'])
     vi.advanceTimersByTime(2 * 3_600_000)
     expect(await users.get('ann')).toBe('user ann')
+    expect(loaded).toEqual(['ann', 'bob'])
   })
 
   test('a clock that reads the fake time lets entries age by it', async () => {
