@@ -63,6 +63,8 @@ export interface CacheBackend<T = unknown> {
   /**
    * The value, or `undefined` for a miss; `null` is a value. It is never the value of another key. One round trip.
    *
+   * A counter is a value, too: a number within ±(2^53 - 1), and a bigint beyond.
+   *
    * An entry of a read-through cache is served only if it is fresh and none of its tags and namespaces was invalidated;
    * otherwise it is a miss. That takes one more round trip, which only such entries cost. Freshness is judged by the
    * time to live that the key has left, so an entry with an endless stale window is always a miss.

@@ -110,6 +110,21 @@ describe('json', () => {
     assert.equal(values.encode(KEY, 42), '42')
   })
 
+  it('reads the digits of a 64-bit integer exactly, and keeps a large number a number', async () => {
+    const values = await codec('json')
+    const read = (text: string) => values.decode(KEY, Buffer.from(text))
+    assert.equal(read('9007199254740993'), 9007199254740993n)
+    assert.equal(read('-9223372036854775808'), -(2n ** 63n))
+    assert.equal(read('9007199254740991'), Number.MAX_SAFE_INTEGER)
+    assert.equal(read('9007199254740993.0'), 9007199254740992)
+    assert.equal(read('12345678901234567890123'), 1.2345678901234568e22)
+    for (const number of [2 ** 53, -(2 ** 53), 2 ** 60, 123456789012345680000, 1e21]) {
+      assert.equal(roundTrip(values, number), number)
+      assert.equal(JSON.parse(values.encode(KEY, number) as string), number)
+      assert.deepEqual(roundTrip(values, [number]), [number])
+    }
+  })
+
   it('honours toJSON and omits undefined properties', async () => {
     const values = await codec('json')
     assert.deepEqual(roundTrip(values, { at: new Date(0), none: undefined }), {

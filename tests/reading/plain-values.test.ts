@@ -1,3 +1,4 @@
+import { createCache } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import { Source } from '../support/loaders.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
@@ -26,5 +27,18 @@ describe('plain values', () => {
     const source = new Source(1)
     await cache.getOrSet('large', source.load)
     expect(source.loads).toBe(0)
+  })
+  test('P28 a counter beyond 2^53 comes back exactly, from Redis and from memory', async () => {
+    const cache = scene.cache({ timeout: '5s' })
+    await using memory = createCache({ prefix: 'memory:' })
+    for (const counted of [cache, memory]) {
+      await counted.initialize()
+      await counted.backend.incrBig('n', 2n ** 53n + 1n)
+      expect(await counted.get('n')).toBe(2n ** 53n + 1n)
+      expect(await counted.get('n')).toBe(2n ** 53n + 1n)
+      expect(await counted.getMany(['n'])).toEqual(new Map([['n', 2n ** 53n + 1n]]))
+      expect(await counted.backend.incrBig('n')).toBe(2n ** 53n + 2n)
+      expect(await counted.get('n')).toBe(2n ** 53n + 2n)
+    }
   })
 })

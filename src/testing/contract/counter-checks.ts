@@ -49,6 +49,23 @@ export function counterChecks(check: Register, elapse: (ms: number) => Promise<v
     await rejects(backend.decrBig('low'), 'CACHE_COUNTER_OVERFLOW')
   })
 
+  check('P28 get and getMany tell a counter exactly: beyond 2^53 as a bigint', async (backend) => {
+    for (const [key, count] of [
+      ['positive', 2n ** 53n + 1n],
+      ['negative', -(2n ** 53n) - 1n],
+      ['first', 2n ** 53n],
+      ['round', 2n ** 60n],
+      ['largest', 2n ** 63n - 1n],
+      ['smallest', -(2n ** 63n)],
+    ] as const) {
+      await backend.incrBig(key, count)
+      assert.equal(await backend.get(key), count)
+      assert.deepEqual(await backend.getMany([key]), new Map([[key, count]]))
+    }
+    await backend.incr('safe', Number.MAX_SAFE_INTEGER)
+    assert.equal(await backend.get('safe'), Number.MAX_SAFE_INTEGER)
+  })
+
   check('counting on something that is not a counter is refused and changes nothing', async (backend) => {
     for (const value of ['text', 1.5, { a: 1 }, null, '12']) {
       await backend.set('key', value)

@@ -22,6 +22,13 @@ export function valueChecks(check: Register): void {
     }
   })
 
+  check('numbers of every size come back as they were', async (backend) => {
+    for (const number of [1.5, -1e-7, 2 ** 53 - 1, 2 ** 53, -(2 ** 60), 12345678901234567000, 1e21, 1e300]) {
+      await backend.set('key', number)
+      assert.equal(await backend.get('key'), number)
+    }
+  })
+
   check('plain and odd strings come back as they were', async (backend) => {
     for (const text of [
       'plain',
