@@ -20,9 +20,10 @@ const FLOORS = {
 const ROOMS = {
   codec: {
     envelope: [],
-    msgpack: [],
-    pickle: [],
-    serializers: ['msgpack', 'pickle'],
+    refusals: [],
+    msgpack: ['refusals'],
+    pickle: ['refusals'],
+    serializers: ['refusals', 'msgpack', 'pickle'],
     structures: ['envelope', 'msgpack'],
   },
   backend: {

@@ -2,7 +2,10 @@ import type { Serializer, SerializerName } from '../contract/serializer.ts'
 import { CacheError } from '../foundation/cache-error.ts'
 import type { StructuresName } from './envelope/structures-section.ts'
 import { reasonOf, rethrowUndecodable, unreadable } from './envelope/unreadable.ts'
-import { SerializerRegistry } from './serializers/serializer-registry.ts'
+import { explainRefusal } from './refusals/explain-refusal.ts'
+import { kindOf } from './refusals/refusal.ts'
+import { carriersOf } from './serializers/carriers.ts'
+import { isSerializerName, SerializerRegistry } from './serializers/serializer-registry.ts'
 import type { SharedStructures } from './structures/shared-structures.ts'
 
 /** A serialized value, before it is bound to a key. */
@@ -54,11 +57,19 @@ export class PayloadCodec {
       if (this.#structures?.canPack) return this.#structures.pack(value)
       return { payload: this.#serializer.encode(value), structures: undefined }
     } catch (cause) {
-      throw new CacheError(
-        'CACHE_INVALID_VALUE',
-        `The serializer '${this.serializerId}' cannot store this value (${typeof value}): ${reasonOf(cause)}`,
-      )
+      throw this.#refused(this.#serializer, value, cause)
     }
+  }
+
+  /** The error of a value that cannot be stored. The message of a caller's serializer may quote it, and is left out. */
+  #refused(serializer: Serializer, value: unknown, cause: unknown): CacheError {
+    const reason = isSerializerName(serializer.id)
+      ? `${explainRefusal(value, serializer.encode)}. ${adviceFor(value)}`
+      : `it is ${kindOf(value)} (${reasonOf(cause)})`
+    return new CacheError(
+      'CACHE_INVALID_VALUE',
+      `The serializer '${serializer.id}' cannot store this value: ${reason}`,
+    )
   }
 
   /**
@@ -84,4 +95,11 @@ export class PayloadCodec {
     const value = this.#structures.unpack(header, sectionAt, bytes, start)
     return value instanceof Promise ? value.catch(rethrowUndecodable) : value
   }
+}
+
+function adviceFor(value: unknown): string {
+  const carriers = carriersOf(value).map((name) => `'${name}'`)
+  return carriers.length === 0
+    ? 'No serializer can; store plain data in its place'
+    : `The serializer ${carriers.join(' or ')} can; or store plain data in its place`
 }

@@ -58,4 +58,18 @@ describe('a duration', () => {
       (error) => error instanceof CacheError && error.code === 'CACHE_INVALID_DURATION',
     )
   })
+
+  it.each([
+    ['1h30m', '"1h30m"'],
+    ['5 m\n', '"5 m\\n"'],
+    [-1, '-1'],
+    [null, 'null'],
+    [{}, 'a value of type object'],
+    ['a-secret-in-the-wrong-place', 'a string of 27 characters'],
+  ])('the error of %s quotes it, unless it is too long to be a duration', (duration, shown) => {
+    assert.throws(
+      () => parseDuration(duration as Duration),
+      (error) => (error as Error).message.startsWith(`Invalid duration: ${shown}. `),
+    )
+  })
 })

@@ -16,8 +16,11 @@ export function loadMsgpackr(): Promise<MsgpackrModule> {
 }
 
 /**
- * MessagePack by `msgpackr` with its structured-clone extensions: Map, Set, Date, BigInt of any size, typed arrays and
- * cycles. As with JSON, -0 becomes 0. A property `__proto__` becomes `__proto_`, since msgpackr protects the prototype.
+ * MessagePack by `msgpackr` with its structured-clone extensions: Map, Set, Date, BigInt of any size, RegExp, typed
+ * arrays and cycles; errors of the language with message and cause. As with JSON, -0 becomes 0, an object with `toJSON`
+ * what that yields, and class instances lose their class. A property `__proto__` becomes `__proto_`, since msgpackr
+ * protects the prototype. It refuses what it would silently change: lone surrogates, errors with other properties, and
+ * classes whose content is not in their properties (WeakMap, Response, boxed primitives, …).
  * Every payload contains its own record structures, so that any reader can decode it. `SharedStructures` handles
  * payloads that refer to a dictionary.
  */

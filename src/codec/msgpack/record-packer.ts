@@ -1,3 +1,5 @@
+import { Refusal } from '../refusals/refusal.ts'
+import { assertPackable } from './packing.ts'
 import type { Shape } from './shape.ts'
 
 /** The `msgpackr` package. */
@@ -72,6 +74,7 @@ export class RecordPacker {
 
   /** @throws any error if the value cannot be represented */
   pack(value: unknown): Uint8Array {
+    assertPackable(value)
     this.#packr ??= this.#createPackr()
     return this.#packr.pack(value)
   }
@@ -111,7 +114,7 @@ export class RecordPacker {
   #keepToItself(names: unknown): false {
     if (!Array.isArray(names) || names.includes('__keys__')) {
       this.#packr = undefined
-      throw new TypeError('msgpack cannot carry a property __keys__')
+      throw new Refusal('a property that msgpack cannot store')
     }
     this.#note(names)
     return false
@@ -135,5 +138,5 @@ function readable(shape: Shape, id: number): ReadableShape {
 
 /** By default msgpackr writes a function as `undefined`. */
 function refuseFunction(): never {
-  throw new TypeError('msgpack cannot carry a function')
+  throw new Refusal('a function')
 }

@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { kindOf, Refusal } from '../refusals/refusal.ts'
 import { OP } from './pickle-opcodes.ts'
 import { PickleOutput } from './pickle-output.ts'
 
@@ -13,7 +14,7 @@ const UTC = Symbol('datetime.timezone.utc')
 
 /**
  * A value as a Python pickle of protocol 4. Equal strings and shared objects are written once.
- * @throws TypeError if the value or a part of it has no exact counterpart among the plain data of Python: `undefined`,
+ * @throws Refusal if the value or a part of it has no exact counterpart among the plain data of Python: `undefined`,
  * functions, symbols, class instances, cycles, lone surrogates, an invalid `Date`, keys and set members that Python
  * cannot hash or considers equal (`1` and `true`), and nesting of more than 500 levels
  */
@@ -55,7 +56,7 @@ class PickleWriter {
     else if (typeof value === 'boolean') this.#output.byte(value ? OP.NEWTRUE : OP.NEWFALSE)
     else if (typeof value === 'object') this.#object(value)
     else if (typeof value === 'bigint') this.#long(value)
-    else throw unpicklable(`a value of type ${typeof value}`)
+    else throw new Refusal(kindOf(value))
   }
 
   #number(value: number): void {
@@ -81,7 +82,7 @@ class PickleWriter {
 
   #string(value: string): void {
     if (this.#recall(value)) return
-    if (!value.isWellFormed()) throw unpicklable('a string with a lone surrogate')
+    if (!value.isWellFormed()) throw new Refusal('a string with a lone surrogate')
     this.#output.utf8(value)
     this.#memoize(value)
   }
@@ -121,7 +122,7 @@ class PickleWriter {
   }
 
   #enter(value: object): void {
-    if (this.#frames.length === MAX_DEPTH) throw unpicklable(`nesting over ${MAX_DEPTH} deep`)
+    if (this.#frames.length === MAX_DEPTH) throw new Refusal(`nesting over ${MAX_DEPTH} deep`)
     const [empty, items, fill] = contentsOf(value)
     this.#memo.set(value, UNFINISHED)
     this.#output.opcodes(empty, OP.MARK)
@@ -143,7 +144,7 @@ class PickleWriter {
   #recall(value: unknown): boolean {
     const index = this.#memo.get(value)
     if (index === undefined) return false
-    if (index === UNFINISHED) throw unpicklable('a cycle')
+    if (index === UNFINISHED) throw new Refusal('a cycle')
     this.#output.sized(index, OP.BINGET, OP.LONG_BINGET)
     return true
   }
@@ -164,10 +165,10 @@ function contentsOf(value: object): readonly [number, Iterator<unknown>, number]
       return [OP.EMPTY_SET, (value as Set<unknown>).values(), OP.ADDITEMS]
     case Object.prototype:
     case null:
-      if (Object.getOwnPropertySymbols(value).length > 0) throw unpicklable('a property named by a symbol')
+      if (Object.getOwnPropertySymbols(value).length > 0) throw new Refusal('a property named by a symbol')
       return [OP.EMPTY_DICT, pairwise(Object.entries(value)), OP.SETITEMS]
     default:
-      throw unpicklable('an instance of a class')
+      throw new Refusal(kindOf(value))
   }
 }
 
@@ -185,7 +186,7 @@ function checkKeys(keys: Iterable<unknown>): void {
     // In both languages these are equal only to themselves.
     if (typeof key === 'string' || key === null) continue
     const identity = pythonIdentity(key)
-    if (identities.has(identity)) throw unpicklable('two keys that are equal in Python')
+    if (identities.has(identity)) throw new Refusal('two keys that are equal in Python')
     identities.add(identity)
   }
 }
@@ -197,7 +198,7 @@ function pythonIdentity(key: unknown): number | bigint | string {
   if (typeof key === 'bigint') return Number.isSafeInteger(Number(key)) ? Number(key) : key
   if (types.isUint8Array(key)) return `bytes ${Buffer.from(key).toString('latin1')}`
   if (isDate(key)) return `datetime ${key.getTime()}`
-  throw unpicklable('a key or set member that Python cannot hash')
+  throw new Refusal('a key or set member that Python cannot hash')
 }
 
 function isDate(value: unknown): value is Date {
@@ -207,7 +208,7 @@ function isDate(value: unknown): value is Date {
 /** The ten bytes of a pickled datetime: year (big-endian), month, day, hour, minute, second, microseconds. */
 function datetimeState(date: Date): Buffer {
   const year = date.getUTCFullYear()
-  if (!(year >= 1 && year <= 9999)) throw unpicklable('an invalid Date, or one outside the years 1 to 9999')
+  if (!(year >= 1 && year <= 9999)) throw new Refusal('an invalid Date, or one outside the years 1 to 9999')
   const state = Buffer.alloc(10)
   state.writeUInt16BE(year, 0)
   state[2] = date.getUTCMonth() + 1
@@ -217,8 +218,4 @@ function datetimeState(date: Date): Buffer {
   state[6] = date.getUTCSeconds()
   state.writeUIntBE(date.getUTCMilliseconds() * 1_000, 7, 3)
   return state
-}
-
-function unpicklable(what: string): TypeError {
-  return new TypeError(`Cannot write as a Python pickle: ${what}`)
 }

@@ -1,5 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Serializer } from '../../contract/serializer.ts'
+import { assertDataClass, assertEmptyRecord, isPlainObject } from '../refusals/record-checks.ts'
+import { kindOf, Refusal } from '../refusals/refusal.ts'
 
 const QUOTE = 0x22
 
@@ -11,9 +13,11 @@ const LONGEST_INT64 = '-9223372036854775808'.length
 /**
  * Plain JSON text (RFC 8259), which `redis-cli` and every other language can read.
  *
- * It omits `undefined` properties and calls `toJSON` (a `Date` becomes its ISO string), as `JSON.stringify` does. It
- * refuses everything that `JSON.stringify` would silently change: functions, symbols, NaN, infinities, Map, Set, typed
- * arrays, RegExp, Error and holes in arrays.
+ * As `JSON.stringify` does, it omits `undefined` properties, and stores what the `toJSON` of an object yields (a `Date`
+ * becomes its ISO string, a decimal its digits); that form is what comes back. An instance of a class becomes the record
+ * of its properties. It refuses everything that `JSON.stringify` would silently change: functions, symbols, NaN,
+ * infinities, an invalid Date, Map, Set, typed arrays, RegExp, Error and all other classes of the language, the web and
+ * Node whose content is not in their properties, objects with nothing but private fields, and holes in arrays.
  *
  * A text that is nothing but the digits of a whole number beyond ±(2^53 - 1), of at most 64 bits, is what a counter
  * looks like. It is read as a bigint, since a number could not hold it. A number of that size is therefore written with
@@ -26,7 +30,7 @@ export const jsonSerializer: Serializer = Object.freeze({
   encode(value: unknown): string {
     const text: string | undefined = JSON.stringify(value)
     // `JSON.stringify` must come first: it throws for a cycle, in which this walk would not end.
-    assertJson(value)
+    assertJson(value, '')
     return isUnsafeInteger(value) ? value.toExponential() : text
   },
 
@@ -61,61 +65,59 @@ function isUnsafeInteger(value: unknown): value is number {
 /**
  * Refuses values that JSON text would silently change. This walk costs a tenth of `JSON.stringify`; a replacer function
  * would cost several times as much as the walk.
+ * @param name the name or index of the property that holds the value, for `toJSON`
  */
-function assertJson(value: unknown): void {
-  switch (typeof value) {
-    case 'string':
-    case 'boolean':
-      return
-    case 'number':
-      if (!Number.isFinite(value)) throw notJson(value)
-      return
-    case 'object':
-      if (value === null) return
-      if (Array.isArray(value)) {
-        for (let index = 0; index < value.length; index++) assertJson(value[index])
-      } else {
-        assertJsonObject(value as Record<string, unknown>)
-      }
-      return
-    default:
-      throw notJson(value)
+function assertJson(value: unknown, name: string | number): void {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new Refusal(kindOf(value))
+    return
   }
+  // A program may have given bigints a form, too.
+  const mayHaveForm = typeof value === 'object' || typeof value === 'bigint'
+  if (mayHaveForm && hasToJson(value)) assertToJson(value, name)
+  else if (typeof value === 'object') assertJsonObject(value)
+  else throw new Refusal(kindOf(value))
 }
 
-function assertJsonObject(value: Record<string, unknown>): void {
-  const prototype: unknown = Object.getPrototypeOf(value)
-  const isPlain = prototype === Object.prototype || prototype === null
-  if (!isPlain && isOpaque(value)) throw notJson(value)
+/** What `toJSON` yields is the value as JSON knows it. `JSON.stringify` does not ask that for a form of its own. */
+function assertToJson(value: WithToJson, name: string | number): void {
+  if (ArrayBuffer.isView(value)) throw new Refusal(kindOf(value))
+  if (value instanceof Date) {
+    // Its form would be null.
+    if (Number.isNaN(value.getTime())) throw new Refusal(kindOf(value))
+    if (value.toJSON === Date.prototype.toJSON) return
+  }
+  assertForm(value.toJSON(String(name)))
+}
+
+function assertForm(form: unknown): void {
+  if (typeof form === 'object' && form !== null) assertJsonObject(form)
+  else assertJson(form, '')
+}
+
+function assertJsonObject(value: object): void {
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index++) assertJson(value[index], index)
+    return
+  }
+  const isPlain = isPlainObject(value)
+  if (!isPlain) assertDataClass(value)
+  let isEmpty = true
   // `for … in` uses the enumeration cache of V8; Object.keys would allocate an array for every object.
   for (const name in value) {
-    const property = value[name]
-    if (property === undefined || (!isPlain && !Object.hasOwn(value, name))) continue
-    if (typeof property === 'object' || typeof property === 'number') assertJson(property)
-    else if (typeof property !== 'string' && typeof property !== 'boolean') {
-      if (typeof value.toJSON === 'function') return
-      throw notJson(property)
-    }
+    const property = (value as Record<string, unknown>)[name]
+    if (!isPlain && (property === undefined || !Object.hasOwn(value, name))) continue
+    isEmpty = false
+    if (property !== undefined) assertJson(property, name)
   }
+  if (isEmpty) assertEmptyRecord(value, isPlain)
 }
 
-function notJson(value: unknown): TypeError {
-  const kind = typeof value === 'object' ? (value as object).constructor.name : String(typeof value)
-  return new TypeError(`JSON cannot carry ${typeof value === 'number' ? value : kind}`)
+interface WithToJson {
+  toJSON(name: string): unknown
 }
 
-/** Whether a built-in object has its content outside its properties, or becomes something else in JSON. */
-function isOpaque(value: object): boolean {
-  return (
-    ArrayBuffer.isView(value) ||
-    value instanceof Map ||
-    value instanceof Set ||
-    value instanceof WeakMap ||
-    value instanceof WeakSet ||
-    value instanceof RegExp ||
-    value instanceof Error ||
-    value instanceof Promise ||
-    value instanceof ArrayBuffer ||
-    value instanceof SharedArrayBuffer
-  )
+function hasToJson(value: object | bigint): value is WithToJson & (object | bigint) {
+  return typeof (value as Partial<WithToJson>).toJSON === 'function'
 }

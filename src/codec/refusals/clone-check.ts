@@ -1,0 +1,128 @@
+import { types } from 'node:util'
+import { assertDataClass, assertEmptyRecord, isPlainObject } from './record-checks.ts'
+import { kindOf, Refusal } from './refusal.ts'
+
+/** What a serializer for structured clones carries beside primitives, arrays, records, Map and Set. */
+export interface Cloning {
+  /** Whether it brings this object back as it is; it is not looked into. */
+  carries(value: object): boolean
+  /** The own properties of an Error that it brings back. */
+  readonly errorProperties: ReadonlySet<string | symbol>
+  /** Whether it stores what `toJSON` yields in place of the object. */
+  readonly callsToJson: boolean
+  /** Whether it can carry a string with a lone surrogate. */
+  readonly carriesLoneSurrogates: boolean
+}
+
+/** Objects of a value that are visited before visited ones are remembered. Most values have fewer. */
+const UNREMEMBERED = 1_000
+
+/**
+ * Refuses what a structured clone would silently change: `v8` and `msgpack` store `{}` for most classes that they do
+ * not know, and leave out properties of errors.
+ */
+export class CloneCheck {
+  readonly #cloning: Cloning
+  #visited = 0
+  #seen: Set<object> | undefined
+
+  constructor(cloning: Cloning) {
+    this.#cloning = cloning
+  }
+
+  /** @throws Refusal */
+  assert(value: unknown): void {
+    this.#visited = 0
+    try {
+      this.#value(value)
+    } finally {
+      this.#seen = undefined
+    }
+  }
+
+  #value(value: unknown): void {
+    if (typeof value === 'object') {
+      if (value !== null && this.#isNew(value)) this.#object(value)
+    } else if (typeof value === 'string') {
+      this.#text(value)
+    } else if (typeof value === 'function' || typeof value === 'symbol') {
+      throw new Refusal(kindOf(value))
+    }
+  }
+
+  #text(text: string): void {
+    if (!this.#cloning.carriesLoneSurrogates && !text.isWellFormed()) {
+      throw new Refusal('a string with a lone surrogate')
+    }
+  }
+
+  /** `false` for an object that was visited before, so that cycles and shared references end. */
+  #isNew(value: object): boolean {
+    if (++this.#visited <= UNREMEMBERED) return true
+    this.#seen ??= new Set()
+    return this.#seen.size !== this.#seen.add(value).size
+  }
+
+  #object(value: object): void {
+    if (Array.isArray(value)) {
+      for (let index = 0; index < value.length; index++) this.#value(value[index])
+    } else if (isPlainObject(value)) {
+      this.#record(value, true)
+    } else {
+      this.#instance(value)
+    }
+  }
+
+  #instance(value: object): void {
+    const { callsToJson, carries } = this.#cloning
+    // The most frequent class needs no more than this.
+    if (value.constructor === Date) return
+    if (carries(value)) this.#items(value)
+    else if (types.isNativeError(value)) this.#error(value)
+    else if (callsToJson && 'toJSON' in value && typeof value.toJSON === 'function')
+      this.#value(value.toJSON())
+    else {
+      assertDataClass(value)
+      this.#record(value, false)
+    }
+  }
+
+  #items(value: object): void {
+    if (types.isMap(value)) {
+      for (const [key, item] of value) {
+        this.#value(key)
+        this.#value(item)
+      }
+    } else if (types.isSet(value)) {
+      for (const item of value) this.#value(item)
+    }
+  }
+
+  #record(value: object, isPlain: boolean): void {
+    let isEmpty = true
+    for (const name in value) {
+      if (!isPlain && !Object.hasOwn(value, name)) continue
+      isEmpty = false
+      this.#text(name)
+      this.#value((value as Record<string, unknown>)[name])
+    }
+    if (isEmpty) assertEmptyRecord(value, isPlain)
+  }
+
+  #error(error: Error): void {
+    const { errorProperties } = this.#cloning
+    const isNative = NATIVE_ERRORS.has(Object.getPrototypeOf(error))
+    if (!isNative || !Reflect.ownKeys(error).every((key) => errorProperties.has(key))) {
+      throw new Refusal(`${kindOf(error)} with more than a message`)
+    }
+    this.#value(error.message)
+    if (errorProperties.has('cause')) this.#value(error.cause)
+  }
+}
+
+/** An AggregateError has errors of its own, which neither serializer stores. */
+const NATIVE_ERRORS: ReadonlySet<unknown> = new Set(
+  [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError].map(
+    ({ prototype }) => prototype,
+  ),
+)
