@@ -20,7 +20,7 @@ import { MemoryTier } from './memory-tier.ts'
 /** The value of a key, of one of two Redis types. */
 type MemoryEntry =
   | { readonly kind: 'string'; readonly bytes: Buffer; readonly isHead?: boolean }
-  | { readonly kind: 'set'; readonly members: Set<string> }
+  | { readonly kind: 'set'; readonly members: Set<string>; readonly memberBytes: number }
 
 /** Bounds of a {@link MemoryStore}. */
 export interface MemoryBounds {
@@ -32,6 +32,8 @@ export interface MemoryBounds {
 const ENTRY_OVERHEAD_BYTES = 64
 const INT64 = /^(?:0|-?[1-9]\d{0,18})$/
 const WALK_BATCH = 1_000
+/** The expiry of a change that leaves the time to live as it is. */
+const KEEPING: Expiry = { ttlMs: Number.POSITIVE_INFINITY, slide: false }
 /** Added to the clock, which may begin at 0: for `lru-cache`, an entry that was stored at 0 never expires. */
 const CLOCK_OFFSET_MS = 1
 
@@ -149,23 +151,31 @@ export class MemoryStore implements CacheStore {
     return removed
   }
 
-  async addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number> {
+  async addMembers(storedKey: string, given: readonly string[], expiry: Expiry): Promise<number> {
     if (!this.#isThere(storedKey)) this.#entries.delete(storedKey)
-    const current = this.#members(storedKey)
-    const next = new Set([...(current ?? []), ...members])
-    this.#change(storedKey, { kind: 'set', members: next }, expiry, current !== undefined)
-    return next.size - (current?.size ?? 0)
+    const current = this.#set(storedKey)
+    const members = current?.members ?? new Set()
+    const added = members.size === 0 ? new Set(given) : new Set(given.filter((one) => !members.has(one)))
+    let memberBytes = current?.memberBytes ?? 0
+    for (const member of added) memberBytes += bytesOf(member)
+    // A set that has become too large is refused before it is changed.
+    this.#change(storedKey, { kind: 'set', members, memberBytes }, expiry, current !== undefined)
+    for (const member of added) members.add(member)
+    return added.size
   }
 
   async members(storedKey: string): Promise<string[]> {
-    return [...(this.#members(storedKey) ?? [])]
+    return [...(this.#set(storedKey)?.members ?? [])]
   }
 
   async removeMember(storedKey: string, member: string): Promise<boolean> {
-    const members = this.#members(storedKey)
-    const wasThere = members?.delete(member) ?? false
-    if (members?.size === 0) this.#entries.delete(storedKey)
-    return wasThere
+    const current = this.#set(storedKey)
+    if (current === undefined || !current.members.delete(member)) return false
+    const { members } = current
+    const memberBytes = current.memberBytes - bytesOf(member)
+    if (members.size === 0) this.#entries.delete(storedKey)
+    else this.#change(storedKey, { kind: 'set', members, memberBytes }, KEEPING, true)
+    return true
   }
 
   /** The bytes of a string; `null` if there is none. Another type is `null` too, unless `strict`, which throws. */
@@ -176,11 +186,11 @@ export class MemoryStore implements CacheStore {
     return null
   }
 
-  #members(storedKey: string): Set<string> | undefined {
+  #set(storedKey: string): (MemoryEntry & { kind: 'set' }) | undefined {
     const entry = this.#entries.get(storedKey)
     if (entry === undefined) return undefined
     if (entry.kind !== 'set') throw wrongType()
-    return entry.members
+    return entry
   }
 
   share(settings: TierSettings): SharedTier {
@@ -266,10 +276,12 @@ export class MemoryStore implements CacheStore {
 }
 
 function sizeOf(entry: MemoryEntry, storedKey: string): number {
-  let size = ENTRY_OVERHEAD_BYTES + 2 * storedKey.length
-  if (entry.kind === 'string') return size + entry.bytes.length
-  for (const member of entry.members) size += ENTRY_OVERHEAD_BYTES + 2 * member.length
-  return size
+  return bytesOf(storedKey) + (entry.kind === 'string' ? entry.bytes.length : entry.memberBytes)
+}
+
+/** The estimated size of a key or a member. */
+function bytesOf(text: string): number {
+  return ENTRY_OVERHEAD_BYTES + 2 * text.length
 }
 
 function isInt64(value: bigint): boolean {
