@@ -18,6 +18,7 @@ import {
 } from '../freshness/policies.ts'
 import type { Isolation } from '../local/isolation.ts'
 import type { LocalBounds } from '../local/local-tier.ts'
+import { LONGEST_LEASE_MS } from '../local/local-times.ts'
 
 /** The tier of decoded values in this process. */
 export interface LocalOptions {
@@ -46,7 +47,12 @@ export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, 
    * @default '3s'
    */
   readonly trust?: Duration | undefined
-  /** How long, in seconds or with a unit, a lease lasts if the process that holds it dies. @default '5s' */
+  /**
+   * How long, in seconds or with a unit, a lease lasts if the process that holds it dies; at most a minute. A lease that
+   * seems to last longer stems from another clock, and every process ignores it. A loader that runs longer renews its
+   * lease.
+   * @default '5s'
+   */
   readonly lease?: Duration | undefined
   /**
    * How long, in seconds or with a unit, a running loader renews its lease; after that other callers load the key too.
@@ -122,11 +128,17 @@ export function resolveReadThrough(options: ReadThroughOptions, defaultTtlMs: nu
     isolation: isolate,
     coherence,
     trustMs: timerDuration('trust', options.trust ?? '3s'),
-    leaseMs: timerDuration('lease', options.lease ?? '5s'),
+    leaseMs: leaseDuration(options.lease ?? '5s'),
     longestLoadMs: timerDuration('longestLoad', options.longestLoad ?? '1m'),
     onRestart,
     drainMs: timerDuration('drain', options.drain ?? '5s'),
   })
+}
+
+function leaseDuration(lease: Duration): number {
+  const ms = parseDuration(lease, 'lease')
+  if (ms <= LONGEST_LEASE_MS) return ms
+  throw invalidOptions('lease must be a minute at most; longestLoad is how long a running loader renews it')
 }
 
 function oneOf(name: string, value: unknown, choices: readonly string[]): void {

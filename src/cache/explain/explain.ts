@@ -180,7 +180,7 @@ interface LeaseFinding {
 }
 
 function leaseOf(
-  { options, tier }: CacheCore,
+  { tier }: CacheCore,
   storedKey: string,
   flight: Flight | undefined,
   { bytes, failure }: SharedInspection,
@@ -192,7 +192,7 @@ function leaseOf(
   const isLeasable = bytes !== null && hasLease(bytes)
   const leftMs = isLeasable ? leaseDeadlineMs(bytes) - (serverNowMs ?? 0) : 0
   // A deadline further off than any lease was written by another clock (T7).
-  if (!isLeasable || leftMs <= 0 || leftMs > Math.max(options.leaseMs, LONGEST_LEASE_MS)) {
+  if (!isLeasable || leftMs <= 0 || leftMs > LONGEST_LEASE_MS) {
     return { explained: { holder: 'nobody' }, leftMs: 0, isOwn: false }
   }
   const isOwn = readLease(bytes).token === flight?.lease?.token

@@ -184,7 +184,7 @@ export class FlightCourse {
     flight.beginAcquiring()
     const asking = Promise.allSettled([
       tier.acquire(storedKey, {
-        ...{ token, leaseMs, longestLeaseMs: Math.max(leaseMs, LONGEST_LEASE_MS), stamp: judgement.stamp },
+        ...{ token, leaseMs, longestLeaseMs: LONGEST_LEASE_MS, stamp: judgement.stamp },
         purpose: judgement.state === 'usable' && !judgement.entry.isPlain ? 'refresh' : 'replace',
       }),
       generations.capture(this.#runner.generationKeysOf(request), storedTtlMs(request.policies)),
