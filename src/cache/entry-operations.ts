@@ -181,9 +181,14 @@ export class EntryOperations {
   }
 
   /**
-   * Invalidates every entry of this namespace and of those within it, with one command. The entries themselves, and the
-   * counters, sets and plain values under the prefix, are removed in the background.
-   * @returns whether Redis has acknowledged it
+   * Removes everything in this namespace and in those within it that was there at the call. What is written after this
+   * promise has resolved stays; what is written before that may stay or go.
+   *
+   * One command invalidates the entries, however many there are, and their memory is reclaimed in the background. Nothing
+   * tells how old a counter, a set or a plain value is. So before this promise resolves, they are searched for (`SCAN`
+   * over the whole database, in batches) and removed. To invalidate entries by one command alone, give them a tag.
+   * @returns whether Redis has acknowledged all of it. After `false`, the entries are invalidated as soon as Redis can be
+   * reached, but counters, sets and plain values may be left
    */
   clear(): Promise<boolean> {
     return this.#acknowledged('clear', undefined, () => this.#writes.clear())

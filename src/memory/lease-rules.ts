@@ -1,5 +1,6 @@
 import type { AcquireReply, AcquireRequest } from '../backend/seams/shared-tier.ts'
 import {
+  boundGeneration,
   FRUITLESS_MS,
   fruitlessLoadsIn,
   GENERATION_BYTES,
@@ -132,6 +133,30 @@ export function captureGeneration(
   }
   if (keyspace.remainingMs(storedKey) < ttlMs / 2) keyspace.put(storedKey, bytes, ttlMs)
   return bytes.toString('latin1')
+}
+
+/** Does what `reclaim-keys.lua` does. */
+export function reclaimKeys(
+  keyspace: Keyspace,
+  storedKeys: readonly string[],
+  generationKey: string,
+  isUnbound: boolean,
+  replaced: readonly string[] = [],
+): { readonly removed: number; readonly stays: readonly string[] } {
+  const stays = new Set<string>()
+  let removed = 0
+  for (const storedKey of storedKeys) {
+    const bytes = keyspace.get(storedKey)
+    const isString = bytes !== undefined && bytes !== 'other'
+    const generation = isString ? boundGeneration(bytes, generationKey) : undefined
+    const isDoomed =
+      generation === undefined
+        ? isUnbound && !(isString && isPlaceholder(bytes))
+        : replaced.includes(generation)
+    if (isDoomed) removed += keyspace.remove(storedKey) ? 1 : 0
+    else if (generation !== undefined) stays.add(generation)
+  }
+  return { removed, stays: [...stays] }
 }
 
 function held(keyspace: Keyspace, storedKey: string, token: string): Buffer | undefined {

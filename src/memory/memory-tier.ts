@@ -7,7 +7,6 @@ import type {
   SharedTier,
   TierListener,
 } from '../backend/seams/shared-tier.ts'
-import { isPlaceholder } from '../codec/envelope/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import type { Clock } from '../foundation/clock.ts'
 import { randomText } from '../foundation/random-text.ts'
@@ -17,6 +16,7 @@ import {
   captureGeneration,
   fillEntry,
   type Keyspace,
+  reclaimKeys,
   releaseLease,
   renewLease,
 } from './lease-rules.ts'
@@ -124,18 +124,21 @@ export class MemoryTier implements SharedTier {
     return generation
   }
 
-  async reclaim(prefix: string, generation: string): Promise<number> {
-    let removed = 0
-    for (const storedKey of this.#keyspace.keys()) {
-      if (!storedKey.startsWith(prefix) || isReserved(storedKey)) continue
-      const bytes = this.#keyspace.get(storedKey)
-      const isPresent =
-        bytes !== undefined &&
-        bytes !== 'other' &&
-        (isPlaceholder(bytes) || bytes.includes(generation, 0, 'latin1'))
-      if (!isPresent && this.#keyspace.remove(storedKey)) removed++
-    }
-    return removed
+  async removeUnbound(prefix: string, generationKey: string): Promise<number> {
+    return reclaimKeys(this.#keyspace, this.#keysUnder(prefix), generationKey, true).removed
+  }
+
+  /** Nothing else runs meanwhile, so each generation that an entry is bound to is the current one or was replaced. */
+  async reclaim(prefix: string, generationKey: string): Promise<number> {
+    const storedKeys = this.#keysUnder(prefix)
+    const current = this.#keyspace.get(generationKey)?.toString('latin1')
+    const { stays } = reclaimKeys(this.#keyspace, storedKeys, generationKey, false)
+    const replaced = stays.filter((generation) => generation !== current)
+    return reclaimKeys(this.#keyspace, storedKeys, generationKey, false, replaced).removed
+  }
+
+  #keysUnder(prefix: string): readonly string[] {
+    return this.#keyspace.keys().filter((storedKey) => storedKey.startsWith(prefix) && !isReserved(storedKey))
   }
 }
 

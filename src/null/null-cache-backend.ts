@@ -36,6 +36,7 @@ const NULL_TIER: SharedTier = Object.freeze({
   async announce() {},
   capture: async () => NO_GENERATION,
   bump: async () => NO_GENERATION,
+  removeUnbound: async () => 0,
   reclaim: async () => 0,
 } satisfies SharedTier)
 

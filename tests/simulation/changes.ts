@@ -98,10 +98,8 @@ export class NamespaceWrites {
 
   clear(process: SimulatedProcess, at: Place): void {
     const { prefix } = at.space
-    const invalidation = this.#fleet.began(
-      process,
-      `clear ${prefix}`,
-      ({ isPlain, storedKey }) => !isPlain && storedKey.startsWith(prefix),
+    const invalidation = this.#fleet.began(process, `clear ${prefix}`, ({ storedKey }) =>
+      storedKey.startsWith(prefix),
     )
     this.#fleet.change(process, [invalidation], `clear ${prefix}`, () =>
       this.#fleet.cacheOf(process, at).clear(),

@@ -10,6 +10,7 @@ import {
   captureGeneration,
   fillEntry,
   type Keyspace,
+  reclaimKeys,
   releaseLease,
   renewLease,
 } from '../../src/memory/lease-rules.ts'
@@ -179,15 +180,14 @@ export class SimulatedRedis {
     return { next: page + 1 < PAGES ? page + 1 : 0, storedKeys }
   }
 
-  reclaim(link: Link, storedKeys: readonly string[], generation: string): number {
-    let removed = 0
-    for (const storedKey of storedKeys) {
-      this.#readTracked(link, storedKey)
-      const bytes = this.peek(storedKey)
-      const keep = bytes !== undefined && (isPlaceholder(bytes) || bytes.includes(generation, 0, 'latin1'))
-      if (!keep && this.#remove(storedKey)) removed++
-    }
-    return removed
+  /** SETRANGE and GETEX are not tracked. */
+  reclaim(
+    storedKeys: readonly string[],
+    generationKey: string,
+    isUnbound: boolean,
+    replaced?: readonly string[],
+  ) {
+    return reclaimKeys(this.#keyspace, storedKeys, generationKey, isUnbound, replaced)
   }
 
   ttlMs(link: Link, storedKey: string): number | undefined {

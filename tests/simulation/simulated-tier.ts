@@ -11,6 +11,7 @@ import { CacheError } from '../../src/foundation/cache-error.ts'
 import type { Clock, Timers } from '../../src/foundation/clock.ts'
 import { escapeGlob } from '../../src/foundation/glob.ts'
 import { ServerClock } from '../../src/redis/coherence/server-clock.ts'
+import { ReplacedGenerations } from '../../src/redis/store/namespace-removal.ts'
 import { type KeyWaiter, Link } from './link.ts'
 import { ReadsOfATick } from './reads-of-a-tick.ts'
 import type { SimulatedRedis } from './simulated-redis.ts'
@@ -213,10 +214,23 @@ export class SimulatedTier implements SharedTier {
     return this.#send(`bump ${storedKey}`, () => this.#redis.bump(storedKey, ttlMs))
   }
 
-  reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number> {
+  removeUnbound(prefix: string, generationKey: string): Promise<number> {
+    return this.#walk(`${escapeGlob(prefix)}*`, async (storedKeys) => {
+      const label = `remove what is unbound of ${storedKeys}`
+      return (await this.#send(label, () => this.#redis.reclaim(storedKeys, generationKey, true))).removed
+    })
+  }
+
+  reclaim(prefix: string, generationKey: string, signal: AbortSignal): Promise<number> {
+    const generations = new ReplacedGenerations(async () =>
+      (await this.read(generationKey))?.toString('latin1'),
+    )
     return this.#walk(`${escapeGlob(prefix)}*`, (storedKeys) => {
       signal.throwIfAborted()
-      return this.#send(`reclaim ${storedKeys}`, (link) => this.#redis.reclaim(link, storedKeys, generation))
+      const label = `reclaim ${storedKeys}`
+      return generations.removeBy((replaced) =>
+        this.#send(label, () => this.#redis.reclaim(storedKeys, generationKey, false, replaced)),
+      )
     })
   }
 

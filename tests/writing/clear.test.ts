@@ -29,7 +29,7 @@ async function fill(cache: Cache, name: string, count: number): Promise<void> {
 const keysIn = async (server: { ask: Standalone['ask'] }) =>
   ((await server.ask('KEYS', '*')) as string[]).sort()
 
-test('P31 clear() costs one command for any number of entries, and is acknowledged at once', async () => {
+test('P31 clear() invalidates any number of entries, and removes them in the background', async () => {
   const cache = scene.cache({ timeout: '5s' })
   await fill(cache, 'key', 3_000)
   const other = scene.cache()

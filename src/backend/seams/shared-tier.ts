@@ -132,8 +132,11 @@ export interface SharedTier {
   /** Sets a new generation, and returns it. */
   bump(storedKey: string, ttlMs: number): Promise<string>
   /**
-   * Removes what lies under a prefix and is not bound to its present generation: older entries, counters, sets and
-   * plain values. Placeholders and generations stay.
+   * Removes what lies under a prefix and is bound to no generation under this key, neither the present one nor an older
+   * one: counters, sets, plain values, entries of other namespaces. Placeholders and generations stay. Several round
+   * trips; so are those of {@link reclaim}.
    */
-  reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number>
+  removeUnbound(prefix: string, generationKey: string): Promise<number>
+  /** Removes the entries under a prefix that are bound to a generation under this key which has been replaced. */
+  reclaim(prefix: string, generationKey: string, signal: AbortSignal): Promise<number>
 }

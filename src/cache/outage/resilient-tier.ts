@@ -170,8 +170,12 @@ export class ResilientTier implements SharedTier {
     return this.#tier.announce(storedKeys)
   }
 
-  reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number> {
-    return this.#send([], () => this.#tier.reclaim(prefix, generation, signal))
+  removeUnbound(prefix: string, generationKey: string): Promise<number> {
+    return this.#send([], () => this.#tier.removeUnbound(prefix, generationKey))
+  }
+
+  reclaim(prefix: string, generationKey: string, signal: AbortSignal): Promise<number> {
+    return this.#send([], () => this.#tier.reclaim(prefix, generationKey, signal))
   }
 
   /** If Redis does not acknowledge the write, the key is removed, since neither value may be read any more. */

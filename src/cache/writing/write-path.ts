@@ -60,16 +60,13 @@ export class WritePath {
   }
 
   /** Replaces generations, by one command each, however many entries are bound to them. @throws CacheError */
-  async renew(generationKeys: readonly string[]): Promise<readonly string[]> {
+  async renew(generationKeys: readonly string[]): Promise<void> {
     const { generations, tier } = this.#core
-    return this.#dropping(generationKeys, async () => {
+    await this.#dropping(generationKeys, async () => {
       const renewals = await Promise.allSettled(
         generationKeys.map((key) => tier.bump(key, generations.ttlMs)),
       )
-      return renewals.map((renewal) => {
-        if (renewal.status === 'rejected') throw renewal.reason
-        return renewal.value
-      })
+      for (const renewal of renewals) if (renewal.status === 'rejected') throw renewal.reason
     })
   }
 
@@ -85,7 +82,11 @@ export class WritePath {
     }
   }
 
-  /** Invalidates a namespace at once, and removes its keys in the background. @throws CacheError */
+  /**
+   * Invalidates a namespace at once. What bears no generation of it (counters, sets, plain values) does not tell whether
+   * it is older than this call, so it is removed before this resolves. Entries do, and are removed in the background.
+   * @throws CacheError
+   */
   async clear(space: KeySpace): Promise<void> {
     if (space.prefix === '') {
       throw new CacheError(
@@ -96,29 +97,23 @@ export class WritePath {
     const matches = (storedKey: string) => storedKey.startsWith(space.prefix)
     this.#core.removing(matches)
     try {
-      const [generation] = await this.renew([space.ownGenerationKey])
-      const reclaim = this.#reclaim(space, generation as string, matches)
-      this.#core.background.follow('reclaim', undefined, reclaim)
+      await this.renew([space.ownGenerationKey])
+      const removed = await this.#core.tier.removeUnbound(space.prefix, space.ownGenerationKey)
+      this.#core.background.follow('reclaim', undefined, this.#reclaim(space, removed))
     } finally {
       this.#core.removing(matches)
     }
   }
 
-  async #reclaim(
-    space: KeySpace,
-    generation: string,
-    matches: (storedKey: string) => boolean,
-  ): Promise<void> {
+  async #reclaim({ ownGenerationKey, prefix }: KeySpace, removedBefore: number): Promise<void> {
     const { policy, stopping, tier } = this.#core
     try {
-      const removed = await tier.reclaim(space.prefix, generation, stopping)
-      policy.events.emit('invalidate', { pattern: undefined, removed })
+      const removed = await tier.reclaim(prefix, ownGenerationKey, stopping)
+      policy.events.emit('invalidate', { pattern: undefined, removed: removedBefore + removed })
     } catch (error) {
       if (stopping.aborted) return
       policy.tell('clear', undefined, error)
       throw error
-    } finally {
-      this.#core.removing(matches)
     }
   }
 

@@ -150,6 +150,16 @@ export function entryHead(bytes: Buffer): Buffer {
   return bytes.subarray(0, bytes.readUInt16BE(4))
 }
 
+/** The generation under this key that an entry is bound to. `reclaim-keys.lua` finds it in the same way. */
+export function boundGeneration(bytes: Buffer, generationKey: string): string | undefined {
+  if (!isEntry(bytes)) return undefined
+  const key = Buffer.from(generationKey)
+  const name = Buffer.concat([Buffer.of(key.length >> 8, key.length & 0xff), key])
+  const head = entryHead(bytes)
+  const at = head.indexOf(name)
+  return at < 0 ? undefined : head.toString('latin1', at + name.length, at + name.length + GENERATION_BYTES)
+}
+
 /** The size of the section `generations` in bytes. */
 export function generationsBytes({ generations }: EntryMeta): number {
   let bytes = 2

@@ -194,20 +194,39 @@ return -2
 end
 return redis.call('PTTL', key)`
 
-/** lua/reclaim-entries.lua */
-export const RECLAIM_ENTRIES: string = `local removed = 0
+/** lua/reclaim-keys.lua */
+export const RECLAIM_KEYS: string = `local name = struct.pack('>I2', #ARGV[1]) .. ARGV[1]
+local replaced = {}
+for at = 3, #ARGV do
+replaced[ARGV[at]] = true
+end
+local doomed, stays, seen = {}, {}, {}
 for _, key in ipairs(KEYS) do
-local head = redis.pcall('GETRANGE', key, 0, 5)
-local keep = type(head) == 'string' and string.byte(head, 1) == 2
-if type(head) == 'string' and string.byte(head, 1) == 1 and #head == 6 then
+local size = redis.pcall('SETRANGE', key, 0, '')
+local isSmall = type(size) == 'number' and size <= 4096
+local head = isSmall and redis.pcall('GETEX', key) or redis.pcall('GETRANGE', key, 0, 4095)
+local generation
+if type(head) == 'string' and string.byte(head, 1) == 1 and #head >= 12 then
 local headerBytes = string.byte(head, 5) * 256 + string.byte(head, 6)
-keep = string.find(redis.call('GETRANGE', key, 0, headerBytes - 1), ARGV[1], 1, true) ~= nil
+if headerBytes > #head then
+head = redis.call('GETRANGE', key, 0, headerBytes - 1)
 end
-if not keep then
-removed = removed + redis.call('UNLINK', key)
+local _, last = string.find(string.sub(head, 1, headerBytes), name, 1, true)
+generation = last and string.sub(head, last + 1, last + 16)
+end
+if generation then
+if replaced[generation] then
+doomed[#doomed + 1] = key
+elseif not seen[generation] then
+seen[generation] = true
+stays[#stays + 1] = generation
+end
+elseif ARGV[2] == '1' and not (type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2) then
+doomed[#doomed + 1] = key
 end
 end
-return removed`
+local removed = #doomed > 0 and redis.call('UNLINK', unpack(doomed)) or 0
+return struct.pack('>I2', removed) .. table.concat(stays)`
 
 /** lua/release-lease.lua */
 export const RELEASE_LEASE: string = `local key = KEYS[1]

@@ -10,7 +10,6 @@ import type {
 } from '../../backend/seams/shared-tier.ts'
 import { FRUITLESS_MS } from '../../codec/envelope/entry-meta.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import { escapeGlob } from '../../foundation/glob.ts'
 import type { BusMessage } from '../coherence/invalidation-bus.ts'
 import { TierCoherence } from '../coherence/tier-coherence.ts'
 import { wasNotExecuted } from '../port/redis-errors.ts'
@@ -20,15 +19,14 @@ import {
   BUMP_GENERATION,
   CAPTURE_GENERATION,
   FILL_ENTRY,
-  RECLAIM_ENTRIES,
   RELEASE_LEASE,
   RENEW_LEASE,
   WRITE_ENTRY,
 } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { latin1, NO_PUBLICATION, type Publication, ttlText } from '../scripts/script-arguments.ts'
+import { removeReplaced, removeUnbound } from './namespace-removal.ts'
 import type { ReadBatcher } from './read-batcher.ts'
-import { removeMatching } from './remove-matching.ts'
 
 const acquireLease = new RedisScript(ACQUIRE_LEASE)
 const renewLease = new RedisScript(RENEW_LEASE)
@@ -37,10 +35,6 @@ const releaseLease = new RedisScript(RELEASE_LEASE)
 const writeEntry = new RedisScript(WRITE_ENTRY)
 const captureGeneration = new RedisScript(CAPTURE_GENERATION)
 const bumpGeneration = new RedisScript(BUMP_GENERATION)
-const reclaimEntries = new RedisScript(RECLAIM_ENTRIES)
-
-/** Most keys of one reclaim script. It reads each key; in Redis 7.0 its time grows with the square of their number. */
-const KEYS_PER_RECLAIM = 50
 
 /** The operations of the store that the tier uses. */
 export interface TierStore {
@@ -194,19 +188,15 @@ export class RedisTier implements SharedTier {
     })
   }
 
-  reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number> {
-    const present = latin1(generation)
-    return removeMatching(
-      this.#port,
-      {
-        pattern: `${escapeGlob(prefix)}*`,
-        sparesGenerations: true,
-        keysPerCommand: KEYS_PER_RECLAIM,
-        remove: async (send, storedKeys) =>
-          Number(await reclaimEntries.runWith(send, storedKeys, [present], 'text')),
-      },
-      { signal },
+  removeUnbound(prefix: string, generationKey: string): Promise<number> {
+    return removeUnbound({ port: this.#port, prefix, generationKey }, (storedKeys) =>
+      this.announce(storedKeys),
     )
+  }
+
+  reclaim(prefix: string, generationKey: string, signal: AbortSignal): Promise<number> {
+    const readCurrent = async () => (await this.read(generationKey))?.toString('latin1')
+    return removeReplaced({ port: this.#port, prefix, generationKey }, readCurrent, signal)
   }
 
   /** Publishes changes that were made without the scripts of this tier, if the bus may have subscribers. */

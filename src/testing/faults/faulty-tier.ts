@@ -153,7 +153,11 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('writes', () => this.#tier.bump(storedKey, ttlMs))
   }
 
-  reclaim(prefix: string, generation: string, signal: AbortSignal): Promise<number> {
-    return this.#line.send('writes', () => this.#tier.reclaim(prefix, generation, signal))
+  removeUnbound(prefix: string, generationKey: string): Promise<number> {
+    return this.#line.send('writes', () => this.#tier.removeUnbound(prefix, generationKey))
+  }
+
+  reclaim(prefix: string, generationKey: string, signal: AbortSignal): Promise<number> {
+    return this.#line.send('writes', () => this.#tier.reclaim(prefix, generationKey, signal))
   }
 }
