@@ -112,8 +112,6 @@ export class MemoryTier implements SharedTier {
     return this.#store.ttlMs(storedKey)
   }
 
-  async announce(): Promise<void> {}
-
   async capture(storedKey: string, ttlMs: number): Promise<string> {
     return captureGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
   }

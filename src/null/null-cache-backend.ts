@@ -33,7 +33,6 @@ const NULL_TIER: SharedTier = Object.freeze({
   remove: async () => 0,
   removeMatching: async () => 0,
   ttlMs: async () => undefined,
-  async announce() {},
   capture: async () => NO_GENERATION,
   bump: async () => NO_GENERATION,
   removeUnbound: async () => 0,

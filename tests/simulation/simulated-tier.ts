@@ -204,8 +204,6 @@ export class SimulatedTier implements SharedTier {
     return this.#send(`ttl ${storedKey}`, (link) => this.#redis.ttlMs(link, storedKey))
   }
 
-  async announce(): Promise<void> {}
-
   capture(storedKey: string, ttlMs: number): Promise<string> {
     return this.#send(`capture ${storedKey}`, (link) => this.#redis.capture(link, storedKey, ttlMs))
   }

@@ -10,8 +10,6 @@ export interface StoreObserver {
   writeSettled(storedKeys: readonly string[]): void
   /** A removal by pattern begins or ends. */
   removing(matches: (storedKey: string) => boolean): void
-  /** Announces changed keys to other processes, if the mode does not do so by itself. */
-  announce(storedKeys: readonly string[]): Promise<void>
 }
 
 /** A store that reports every write to an observer, which keeps copies of the stored values. */
@@ -107,7 +105,6 @@ export class ObservedStore implements CacheStore {
       return await write()
     } finally {
       this.#observer.writeSettled(storedKeys)
-      this.#observer.announce(storedKeys).catch(() => {})
     }
   }
 }

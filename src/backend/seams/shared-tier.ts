@@ -124,8 +124,6 @@ export interface SharedTier {
   /** Removes the keys that match a glob, except generations, and returns how many. */
   removeMatching(pattern: string, options: RemovalOptions): Promise<number>
   ttlMs(storedKey: string): Promise<number | undefined>
-  /** Announces changes that were made through the store, if other processes would not learn of them otherwise. */
-  announce(storedKeys: readonly string[]): Promise<void>
 
   /** The generation under a key, which is created if there is none. Sixteen bytes as `latin1` text. */
   capture(storedKey: string, ttlMs: number): Promise<string>

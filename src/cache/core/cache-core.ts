@@ -220,8 +220,4 @@ export class CacheCore implements TierListener, StoreObserver {
     this.#stopping.abort(new DOMException('The cache has been shut down', 'AbortError'))
     this.local.clear()
   }
-
-  announce(storedKeys: readonly string[]): Promise<void> {
-    return this.tier.announce(storedKeys)
-  }
 }

@@ -165,11 +165,6 @@ export class ResilientTier implements SharedTier {
     return this.#send([storedKey], () => this.#tier.capture(storedKey, ttlMs))
   }
 
-  /** Bypasses the gate: without a bus nothing is sent, so success would not show that Redis answers. */
-  announce(storedKeys: readonly string[]): Promise<void> {
-    return this.#tier.announce(storedKeys)
-  }
-
   removeUnbound(prefix: string, generationKey: string): Promise<number> {
     return this.#send([], () => this.#tier.removeUnbound(prefix, generationKey))
   }

@@ -54,7 +54,7 @@ if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
 redis.call('UNLINK', set)
 end
 local created = redis.call('EXISTS', set) == 0
-local added = redis.pcall('SADD', set, unpack(ARGV, 3))
+local added = redis.pcall('SADD', set, unpack(ARGV, 5))
 if type(added) == 'table' then
 return added
 end
@@ -63,6 +63,9 @@ redis.call('PEXPIRE', set, ttl)
 end
 if ttl == '' and not created and ARGV[2] == '1' then
 redis.call('PERSIST', set)
+end
+if ARGV[3] ~= '' then
+redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 end
 return added`
 
@@ -184,6 +187,9 @@ end
 if ttl == '' and not created and ARGV[4] == '1' then
 redis.call('PERSIST', counter)
 end
+if ARGV[6] ~= '' then
+redis.pcall('PUBLISH', ARGV[6], ARGV[7])
+end
 return count`
 
 /** lua/key-ttl.lua */
@@ -247,6 +253,14 @@ else
 redis.call('UNLINK', key)
 end
 return 1`
+
+/** lua/remove-from-set.lua */
+export const REMOVE_FROM_SET: string = `local removed = redis.pcall('SREM', KEYS[1], ARGV[1])
+if type(removed) == 'table' then
+return removed
+end
+redis.pcall('PUBLISH', ARGV[2], ARGV[3])
+return removed`
 
 /** lua/remove-keys.lua */
 export const REMOVE_KEYS: string = `local removed = 0

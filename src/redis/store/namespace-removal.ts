@@ -27,7 +27,7 @@ export interface RedisNamespace {
  */
 export function removeUnbound(
   { generationKey, port, prefix }: RedisNamespace,
-  announce: (storedKeys: readonly string[]) => Promise<void>,
+  announce: (storedKeys: readonly Buffer[]) => Promise<void>,
 ): Promise<number> {
   return removeMatching(
     port,
@@ -37,7 +37,7 @@ export function removeUnbound(
       keysPerCommand: KEYS_PER_RECLAIM,
       async remove(send, storedKeys) {
         const { removed } = await reclaim(send, storedKeys, generationKey, true)
-        if (removed > 0) await announce(storedKeys.map(String))
+        if (removed > 0) await announce(storedKeys)
         return removed
       },
     },

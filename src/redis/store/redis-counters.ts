@@ -1,5 +1,6 @@
 import type { CounterChange } from '../../backend/seams/cache-store.ts'
 import { CacheError, isLostReply } from '../../foundation/cache-error.ts'
+import type { Publications } from '../coherence/publications.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { INCREMENT_COUNTER } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
@@ -10,9 +11,11 @@ const incrementCounter = new RedisScript(INCREMENT_COUNTER)
 /** The counters of a {@link RedisStore}: decimal text, changed by a script over one key. */
 export class RedisCounters {
   readonly #port: RedisPort
+  readonly #publications: Publications
 
-  constructor(port: RedisPort) {
+  constructor(port: RedisPort, publications: Publications) {
     this.#port = port
+    this.#publications = publications
   }
 
   /**
@@ -22,7 +25,9 @@ export class RedisCounters {
   async count(storedKey: string, { amount, safeOnly, slide, start, ttlMs }: CounterChange): Promise<string> {
     const args = [amount, start, ttlText(ttlMs), flag(slide), flag(safeOnly)]
     try {
-      return String(await incrementCounter.run(this.#port, storedKey, args, 'text'))
+      return await this.#publications.publishing([storedKey], async (publication) =>
+        String(await incrementCounter.run(this.#port, storedKey, [...args, ...publication], 'text')),
+      )
     } catch (error) {
       throw isLostReply(error) ? ambiguous(error) : error
     }

@@ -1,8 +1,9 @@
 import type { Expiry } from '../../backend/seams/cache-store.ts'
 import { chunks } from '../../foundation/chunks.ts'
+import type { Publications } from '../coherence/publications.ts'
 import { isReply } from '../port/redis-errors.ts'
 import type { RedisPort } from '../port/redis-port.ts'
-import { ADD_TO_SET } from '../scripts/embedded-scripts.ts'
+import { ADD_TO_SET, REMOVE_FROM_SET } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { flag, ttlText } from '../scripts/script-arguments.ts'
 
@@ -10,15 +11,18 @@ import { flag, ttlText } from '../scripts/script-arguments.ts'
 const MEMBERS_PER_COMMAND = 1_000
 
 const addToSet = new RedisScript(ADD_TO_SET)
+const removeFromSet = new RedisScript(REMOVE_FROM_SET)
 
 /** The sets of a {@link RedisStore}. A key with a placeholder counts as absent. */
 export class RedisSets {
   readonly #port: RedisPort
+  readonly #publications: Publications
   /** Whether a key holds a value, which a placeholder is not. */
   readonly #exists: (storedKey: string) => Promise<boolean>
 
-  constructor(port: RedisPort, exists: (storedKey: string) => Promise<boolean>) {
+  constructor(port: RedisPort, publications: Publications, exists: (storedKey: string) => Promise<boolean>) {
     this.#port = port
+    this.#publications = publications
     this.#exists = exists
   }
 
@@ -26,8 +30,9 @@ export class RedisSets {
   async add(storedKey: string, members: readonly string[], { slide, ttlMs }: Expiry): Promise<number> {
     let added = 0
     for (const chunk of chunks(members, MEMBERS_PER_COMMAND)) {
-      added += Number(
-        await addToSet.run(this.#port, storedKey, [ttlText(ttlMs), flag(slide), ...chunk], 'text'),
+      const expiry = [ttlText(ttlMs), flag(slide)]
+      added += await this.#publications.publishing([storedKey], async (publication) =>
+        Number(await addToSet.run(this.#port, storedKey, [...expiry, ...publication, ...chunk], 'text')),
       )
     }
     return added
@@ -58,7 +63,13 @@ export class RedisSets {
   /** Removes a member (`SREM`) and returns whether it was there. */
   remove(storedKey: string, member: string): Promise<boolean> {
     return this.#unlessPlaceholder(storedKey, false, async () => {
-      return (await this.#port.send(storedKey, ['SREM', storedKey, member], 'text')) === 1
+      if (!this.#publications.areWanted) {
+        return (await this.#port.send(storedKey, ['SREM', storedKey, member], 'text')) === 1
+      }
+      const reply = await this.#publications.publishing([storedKey], (publication) =>
+        removeFromSet.run(this.#port, storedKey, [member, ...publication], 'text'),
+      )
+      return reply === 1
     })
   }
 

@@ -11,10 +11,17 @@ import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import { chunks } from '../../foundation/chunks.ts'
+import { Publications } from '../coherence/publications.ts'
 import type { RedisArgument, RedisPort } from '../port/redis-port.ts'
-import { COMPARE_AND_SET, EXISTS_KEY, KEY_TTL, REMOVE_KEYS } from '../scripts/embedded-scripts.ts'
+import {
+  COMPARE_AND_SET,
+  EXISTS_KEY,
+  KEY_TTL,
+  REMOVE_KEYS,
+  WRITE_ENTRY,
+} from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
-import { NO_PUBLICATION, type Publication } from '../scripts/script-arguments.ts'
+import { type Publication, ttlText } from '../scripts/script-arguments.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
 import { MAX_KEYS_PER_READ, ReadBatcher, readMany } from './read-batcher.ts'
 import { RedisCounters } from './redis-counters.ts'
@@ -34,6 +41,7 @@ const removeKeys = new RedisScript(REMOVE_KEYS)
 const compareAndSet = new RedisScript(COMPARE_AND_SET)
 const existsKey = new RedisScript(EXISTS_KEY)
 const keyTtl = new RedisScript(KEY_TTL)
+const writeEntry = new RedisScript(WRITE_ENTRY)
 
 /** The store in Redis or Valkey 6.2 and later, over any {@link RedisPort}. */
 export class RedisStore implements CacheStore {
@@ -41,12 +49,13 @@ export class RedisStore implements CacheStore {
   readonly #reads: ReadBatcher
   readonly #counters: RedisCounters
   readonly #sets: RedisSets
+  readonly #publications: Publications = new Publications()
 
   constructor(port: RedisPort) {
     this.#port = port
     this.#reads = new ReadBatcher(port)
-    this.#counters = new RedisCounters(port)
-    this.#sets = new RedisSets(port, (storedKey) => this.exists(storedKey))
+    this.#counters = new RedisCounters(port, this.#publications)
+    this.#sets = new RedisSets(port, this.#publications, (storedKey) => this.exists(storedKey))
   }
 
   /** Connects, and sends a PING to every master. @throws CacheError also if the server is no single one, as configured */
@@ -70,7 +79,7 @@ export class RedisStore implements CacheStore {
   }
 
   share(settings: TierSettings): SharedTier {
-    return new RedisTier(this.#port, this.#reads, this, settings)
+    return new RedisTier(this.#port, this.#reads, this, this.#publications, settings)
   }
 
   read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result> {
@@ -98,7 +107,12 @@ export class RedisStore implements CacheStore {
   }
 
   write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<unknown> {
-    return this.#port.send(storedKey, setCommand(storedKey, encoded, ttlMs), 'text')
+    if (!this.#publications.areWanted) {
+      return this.#port.send(storedKey, setCommand(storedKey, encoded, ttlMs), 'text')
+    }
+    return this.#publications.publishing([storedKey], (publication) =>
+      writeEntry.run(this.#port, storedKey, [encoded, ttlText(ttlMs), ...publication], 'text'),
+    )
   }
 
   async writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>> {
@@ -117,23 +131,17 @@ export class RedisStore implements CacheStore {
     return failures
   }
 
-  remove(storedKeys: readonly string[]): Promise<number> {
-    return this.removeAndPublish(storedKeys, NO_PUBLICATION)
+  async remove(storedKeys: readonly string[]): Promise<number> {
+    // Without a key no script would publish the message, and its number would be missing.
+    if (storedKeys.length === 0) return 0
+    return this.#publications.publishing(storedKeys, async (publication) => {
+      const groups = sameSlotGroups(storedKeys, this.#port.isCluster, WINDOW, (storedKey) => storedKey)
+      return sum(await Promise.all(Array.from(groups, (group) => this.#removeGroup(group, publication))))
+    })
   }
 
-  /** Removes keys; the script of each hash slot publishes the message in the same step. */
-  async removeAndPublish(storedKeys: readonly string[], publication: Publication): Promise<number> {
-    const groups = sameSlotGroups(storedKeys, this.#port.isCluster, WINDOW, (storedKey) => storedKey)
-    return sum(await Promise.all(Array.from(groups, (group) => this.#removeGroup(group, publication))))
-  }
-
-  /** Removes the keys that match a glob, and hands each batch to `announce` when it has been removed. */
-  removeMatching(
-    pattern: string,
-    options: RemovalOptions,
-    isWhole: boolean,
-    announce?: (storedKeys: readonly string[]) => Promise<void>,
-  ): Promise<number> {
+  removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number> {
+    const publications = this.#publications
     return removeMatching(
       this.#port,
       {
@@ -142,13 +150,12 @@ export class RedisStore implements CacheStore {
         keysPerCommand: KEYS_PER_REMOVAL,
         remove: async (send, storedKeys) => {
           // UNLINK is faster, and no caller needs a count without placeholders for a whole prefix.
-          const removed = Number(
-            isWhole
-              ? await send(['UNLINK', ...storedKeys], 'bytes')
-              : await removeKeys.runWith(send, storedKeys, NO_PUBLICATION, 'text'),
+          if (isWhole && !publications.areWanted) {
+            return Number(await send(['UNLINK', ...storedKeys], 'bytes'))
+          }
+          return publications.publishing(storedKeys, async (publication) =>
+            Number(await removeKeys.runWith(send, storedKeys, publication, 'text')),
           )
-          await announce?.(storedKeys.map(String))
-          return removed
         },
       },
       options,

@@ -10,9 +10,8 @@ import type {
 } from '../../backend/seams/shared-tier.ts'
 import { FRUITLESS_MS } from '../../codec/envelope/entry-meta.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import type { BusMessage } from '../coherence/invalidation-bus.ts'
+import type { Publications } from '../coherence/publications.ts'
 import { TierCoherence } from '../coherence/tier-coherence.ts'
-import { wasNotExecuted } from '../port/redis-errors.ts'
 import type { RedisPort, RedisReply } from '../port/redis-port.ts'
 import {
   ACQUIRE_LEASE,
@@ -21,10 +20,9 @@ import {
   FILL_ENTRY,
   RELEASE_LEASE,
   RENEW_LEASE,
-  WRITE_ENTRY,
 } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
-import { latin1, NO_PUBLICATION, type Publication, ttlText } from '../scripts/script-arguments.ts'
+import { latin1, ttlText } from '../scripts/script-arguments.ts'
 import { removeReplaced, removeUnbound } from './namespace-removal.ts'
 import type { ReadBatcher } from './read-batcher.ts'
 
@@ -32,20 +30,14 @@ const acquireLease = new RedisScript(ACQUIRE_LEASE)
 const renewLease = new RedisScript(RENEW_LEASE)
 const fillEntry = new RedisScript(FILL_ENTRY)
 const releaseLease = new RedisScript(RELEASE_LEASE)
-const writeEntry = new RedisScript(WRITE_ENTRY)
 const captureGeneration = new RedisScript(CAPTURE_GENERATION)
 const bumpGeneration = new RedisScript(BUMP_GENERATION)
 
 /** The operations of the store that the tier uses. */
 export interface TierStore {
   write(storedKey: string, encoded: Buffer, ttlMs: number): Promise<unknown>
-  removeAndPublish(storedKeys: readonly string[], publication: Publication): Promise<number>
-  removeMatching(
-    pattern: string,
-    options: RemovalOptions,
-    isWhole: boolean,
-    announce: ((storedKeys: readonly string[]) => Promise<void>) | undefined,
-  ): Promise<number>
+  remove(storedKeys: readonly string[]): Promise<number>
+  removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number>
   ttlMs(storedKey: string): Promise<number | undefined>
 }
 
@@ -59,12 +51,21 @@ export class RedisTier implements SharedTier {
   readonly #reads: ReadBatcher
   readonly #store: TierStore
   readonly #coherence: TierCoherence
+  readonly #publications: Publications
 
-  constructor(port: RedisPort, reads: ReadBatcher, store: TierStore, settings: TierSettings) {
+  constructor(
+    port: RedisPort,
+    reads: ReadBatcher,
+    store: TierStore,
+    publications: Publications,
+    settings: TierSettings,
+  ) {
     this.#port = port
     this.#reads = reads
     this.#store = store
     this.#coherence = new TierCoherence(port, settings)
+    this.#publications = publications
+    publications.bus = () => this.#coherence.bus
     reads.timedBy((storedKey) => this.#coherence.clockOf(storedKey))
   }
 
@@ -137,7 +138,7 @@ export class RedisTier implements SharedTier {
   }
 
   fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
-    return this.#publishing([storedKey], async (publication) => {
+    return this.#publications.publishing([storedKey], async (publication) => {
       const args = [latin1(token), entry, ttlText(ttlMs), ...publication]
       return (await fillEntry.run(this.#port, storedKey, args, 'text')) === 1
     })
@@ -149,27 +150,15 @@ export class RedisTier implements SharedTier {
   }
 
   async write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {
-    if (this.#coherence.bus === undefined) {
-      await this.#store.write(storedKey, entry, ttlMs)
-      return
-    }
-    await this.#publishing([storedKey], (publication) =>
-      writeEntry.run(this.#port, storedKey, [entry, ttlText(ttlMs), ...publication], 'text'),
-    )
+    await this.#store.write(storedKey, entry, ttlMs)
   }
 
-  async remove(storedKeys: readonly string[]): Promise<number> {
-    // Without a key no script would publish the message, and its number would be missing.
-    if (storedKeys.length === 0) return 0
-    return this.#publishing(storedKeys, (publication) =>
-      this.#store.removeAndPublish(storedKeys, publication),
-    )
+  remove(storedKeys: readonly string[]): Promise<number> {
+    return this.#store.remove(storedKeys)
   }
 
-  async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
-    const announce =
-      this.#coherence.bus === undefined ? undefined : (keys: readonly string[]) => this.announce(keys)
-    return this.#store.removeMatching(pattern, options, false, announce)
+  removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
+    return this.#store.removeMatching(pattern, options, false)
   }
 
   ttlMs(storedKey: string): Promise<number | undefined> {
@@ -182,7 +171,7 @@ export class RedisTier implements SharedTier {
   }
 
   bump(storedKey: string, ttlMs: number): Promise<string> {
-    return this.#publishing([storedKey], async (publication) => {
+    return this.#publications.publishing([storedKey], async (publication) => {
       const args = [randomBytes(8), String(ttlMs), ...publication]
       return generationIn(await bumpGeneration.run(this.#port, storedKey, args, 'bytes'))
     })
@@ -190,7 +179,7 @@ export class RedisTier implements SharedTier {
 
   removeUnbound(prefix: string, generationKey: string): Promise<number> {
     return removeUnbound({ port: this.#port, prefix, generationKey }, (storedKeys) =>
-      this.announce(storedKeys),
+      this.#publications.announce(storedKeys),
     )
   }
 
@@ -198,45 +187,6 @@ export class RedisTier implements SharedTier {
     const readCurrent = async () => (await this.read(generationKey))?.toString('latin1')
     return removeReplaced({ port: this.#port, prefix, generationKey }, readCurrent, signal)
   }
-
-  /** Publishes changes that were made without the scripts of this tier, if the bus may have subscribers. */
-  async announce(storedKeys: readonly string[]): Promise<void> {
-    const { bus } = this.#coherence
-    if (bus !== undefined && storedKeys.length > 0) await bus.publish(bus.message(storedKeys))
-  }
-
-  /**
-   * Runs a change whose script also publishes the message it is given.
-   *
-   * Subscribers treat a missing number as a lost message, so a message that the script did not publish is published
-   * here. If the keys surely were not changed, it names none, so that subscribers keep their valid copies. If the
-   * outcome is unknown, it names them: a node may crash after the write and before it has passed on the script's
-   * message.
-   * @param change resolves to `false` if its script changed nothing and so published nothing
-   */
-  async #publishing<Result>(
-    storedKeys: readonly string[],
-    change: (publication: Publication) => Promise<Result>,
-  ): Promise<Result> {
-    const { bus } = this.#coherence
-    if (bus === undefined) return change(NO_PUBLICATION)
-    const message = bus.message(storedKeys)
-    try {
-      const result = await change([bus.channel, bus.encode(message)])
-      if (result === false) bus.publish(withoutKeys(message)).catch(() => {})
-      return result
-    } catch (error) {
-      // A change of several keys is several commands on a cluster, of which some may have been executed.
-      const isUnchanged = storedKeys.length === 1 && wasNotExecuted(error)
-      bus.publish(isUnchanged ? withoutKeys(message) : message).catch(() => {})
-      throw error
-    }
-  }
-}
-
-/** The same number, naming no key. */
-function withoutKeys({ number }: BusMessage): BusMessage {
-  return { number, storedKeys: [] }
 }
 
 function generationIn(reply: RedisReply): string {

@@ -141,10 +141,6 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('reads', () => this.#tier.ttlMs(storedKey))
   }
 
-  announce(storedKeys: readonly string[]): Promise<void> {
-    return this.#line.send('writes', () => this.#tier.announce(storedKeys))
-  }
-
   capture(storedKey: string, ttlMs: number): Promise<string> {
     return this.#line.send('writes', () => this.#tier.capture(storedKey, ttlMs))
   }

@@ -5,6 +5,8 @@
 -- ARGV[3]  time to live in milliseconds, '' = none
 -- ARGV[4]  '1' = also renew the time to live of a counter that existed
 -- ARGV[5]  '1' = refuse a count beyond +-(2^53 - 1)
+-- ARGV[6]  channel to publish the change on, '' = publish nothing
+-- ARGV[7]  message to publish
 -- Returns  the count as a string, since a Lua number holds only 53 bits
 -- Errors   WRONGTYPE, NOTACOUNTER, OVERFLOW; they leave the counter unchanged
 local counter, amount, start, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
@@ -47,5 +49,8 @@ if ttl ~= '' and (created or ARGV[4] == '1') then
 end
 if ttl == '' and not created and ARGV[4] == '1' then
   redis.call('PERSIST', counter)
+end
+if ARGV[6] ~= '' then
+  redis.pcall('PUBLISH', ARGV[6], ARGV[7])
 end
 return count

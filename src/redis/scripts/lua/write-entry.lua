@@ -1,6 +1,6 @@
--- Stores an entry and publishes the change, in one step.
--- KEYS[1]  the entry
--- ARGV[1]  the entry's bytes
+-- Stores an entry or a plain value and publishes the change, in one step.
+-- KEYS[1]  the key
+-- ARGV[1]  the bytes
 -- ARGV[2]  time to live in milliseconds, '' = none
 -- ARGV[3]  channel to publish the change on
 -- ARGV[4]  message to publish
