@@ -135,6 +135,11 @@ export function captureGeneration(
   return bytes.toString('latin1')
 }
 
+/** Does what `bump-generation.lua` does. */
+export function bumpGeneration(keyspace: Keyspace, storedKey: string, fresh: string, ttlMs: number): void {
+  keyspace.put(storedKey, Buffer.from(fresh, 'latin1'), Math.max(ttlMs, keyspace.remainingMs(storedKey)))
+}
+
 /** Does what `reclaim-keys.lua` does. */
 export function reclaimKeys(
   keyspace: Keyspace,

@@ -13,6 +13,7 @@ import { randomText } from '../foundation/random-text.ts'
 import { isReserved } from '../foundation/reserved-keys.ts'
 import {
   acquireLease,
+  bumpGeneration,
   captureGeneration,
   fillEntry,
   type Keyspace,
@@ -118,7 +119,7 @@ export class MemoryTier implements SharedTier {
 
   async bump(storedKey: string, ttlMs: number): Promise<string> {
     const generation = newGeneration()
-    this.#keyspace.put(storedKey, Buffer.from(generation, 'latin1'), ttlMs)
+    bumpGeneration(this.#keyspace, storedKey, generation, ttlMs)
     return generation
   }
 

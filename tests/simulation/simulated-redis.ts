@@ -7,6 +7,7 @@ import { globMatcher } from '../../src/foundation/glob.ts'
 import { isReserved } from '../../src/foundation/reserved-keys.ts'
 import {
   acquireLease,
+  bumpGeneration,
   captureGeneration,
   fillEntry,
   type Keyspace,
@@ -205,10 +206,10 @@ export class SimulatedRedis {
     return generation
   }
 
-  bump(storedKey: string, ttlMs: number): string {
+  bump(link: Link, storedKey: string, ttlMs: number): string {
     const generation = newGeneration()
-    if (!this.hasDefect('bump changes nothing'))
-      this.#put(storedKey, Buffer.from(generation, 'latin1'), ttlMs)
+    this.#readTracked(link, storedKey)
+    if (!this.hasDefect('bump changes nothing')) bumpGeneration(this.#keyspace, storedKey, generation, ttlMs)
     return generation
   }
 

@@ -209,7 +209,7 @@ export class SimulatedTier implements SharedTier {
   }
 
   bump(storedKey: string, ttlMs: number): Promise<string> {
-    return this.#send(`bump ${storedKey}`, () => this.#redis.bump(storedKey, ttlMs))
+    return this.#send(`bump ${storedKey}`, (link) => this.#redis.bump(link, storedKey, ttlMs))
   }
 
   removeUnbound(prefix: string, generationKey: string): Promise<number> {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Cache } from 'cachewright'
 import { describe, it } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { heldLoader } from '../support/loaders.ts'
@@ -59,17 +60,81 @@ describe('tags and generations', () => {
     assert.equal(await load('fourth'), 'fourth')
   })
 
+  const MINUTE = 60_000
+  const leftMs = async (key: string) => Number(await ask('PTTL', `shop:${key}`))
+
   it('G4 generations outlive the entries that depend on them, and are renewed by use', async () => {
     const cache = await scene.open({ ttl: '1h' })
     await cache.getOrSet('key', () => 1, { tags: ['a'] })
-    const days = async (key: string) => Number(await ask('PTTL', key)) / 86_400_000
-    assert.ok((await days('shop:\0tag:a')) > 29)
-    assert.ok((await days('shop:\0namespace')) > 29)
+    for (const key of ['\0tag:a', '\0namespace']) assert.ok((await leftMs(key)) > 3 * 60 * MINUTE)
     await ask('PEXPIRE', 'shop:\0tag:a', 60_000)
     const other = await scene.open({ ttl: '1h' })
     await other.set('another', 1, { tags: ['a'] })
-    assert.ok((await days('shop:\0tag:a')) > 29)
+    assert.ok((await leftMs('\0tag:a')) > 3 * 60 * MINUTE)
     assert.equal(await other.get('key'), 1, 'renewing its time to live does not renew the generation')
+  })
+
+  it('G4 the tags of short-lived entries leave no keys for long', async () => {
+    const cache = await scene.open({ ttl: '1s' })
+    await cache.getOrSet('loaded', () => 1, { tags: ['a'] })
+    await cache.set('written', 1, { tags: ['b'] })
+    await cache.invalidateTags(['a', 'c'])
+    for (const key of ['\0tag:a', '\0tag:b', '\0tag:c', '\0namespace']) {
+      assert.ok((await leftMs(key)) <= 10 * MINUTE, key)
+    }
+  })
+
+  it('G4 a generation follows the longest entry that bears it, in whichever way that got its time to live', async () => {
+    const DAY = 24 * 60 * MINUTE
+    const ways: Record<string, (cache: Cache) => Promise<unknown>> = {
+      ttl: (cache) => cache.set('key', 1, { tags: ['a'], ttl: '10d' }),
+      'stale window': (cache) => cache.set('key', 1, { tags: ['a'], staleIfError: '10d' }),
+      loader: (cache) =>
+        cache.getOrSet(
+          'key',
+          (context) => {
+            context.setTtl('10d')
+            return 1
+          },
+          { tags: ['a'] },
+        ),
+      'tag of the loader': (cache) =>
+        cache.getOrSet(
+          'key',
+          (context) => {
+            context.addTags(['a'])
+            return 1
+          },
+          { ttl: '10d' },
+        ),
+    }
+    for (const [name, store] of Object.entries(ways)) {
+      await ask('FLUSHALL')
+      const cache = await scene.open({ ttl: '1s' })
+      await cache.set('short', 1, { tags: ['a'] })
+      assert.ok((await leftMs('\0tag:a')) <= 10 * MINUTE, name)
+      await store(cache)
+      for (const key of ['\0tag:a', '\0namespace']) {
+        await waitUntil(async () => (await leftMs(key)) > 20 * DAY, { what: `${key} to outlive the ${name}` })
+      }
+      await cache.set('short', 2, { tags: ['a'] })
+      await cache.invalidateTags(['a'])
+      assert.ok((await leftMs('\0tag:a')) > 20 * DAY, 'the next generation lives as long')
+    }
+  })
+
+  it('G4 entries with many different times to live seldom extend a generation', async () => {
+    const [cache, other] = await Promise.all([scene.open(), scene.open()])
+    await cache.set('first', 1, { tags: ['a'], ttl: '1h' })
+    await other.get('first')
+    await ask('CONFIG', 'RESETSTAT')
+    for (let number = 0; number < 300; number++) {
+      await cache.set(`key:${number}`, 1, { tags: ['a'], ttl: 60 * (number + 1) })
+    }
+    const extended = /cmdstat_pexpire:calls=(\d+)/.exec(String(await ask('INFO', 'commandstats')))?.[1] ?? 0
+    // From one hour to five: two generations, three doublings at most.
+    assert.ok(Number(extended) <= 6, String(extended))
+    assert.equal(other.peek('first') ?? (await other.get('first')), 1)
   })
 
   it('G4 the key of an entry cannot collide with the key of a generation', async () => {

@@ -125,9 +125,12 @@ export interface SharedTier {
   removeMatching(pattern: string, options: RemovalOptions): Promise<number>
   ttlMs(storedKey: string): Promise<number | undefined>
 
-  /** The generation under a key, which is created if there is none. Sixteen bytes as `latin1` text. */
+  /**
+   * The generation under a key, which is created if there is none, and gets this time to live if less than half of it is
+   * left. Sixteen bytes as `latin1` text.
+   */
   capture(storedKey: string, ttlMs: number): Promise<string>
-  /** Sets a new generation, and returns it. */
+  /** Sets a new generation, and returns it. Its time to live is the given one, or what is left of the old one if that is more. */
   bump(storedKey: string, ttlMs: number): Promise<string>
   /**
    * Removes what lies under a prefix and is bound to no generation under this key, neither the present one nor an older

@@ -12,9 +12,23 @@ import { KnownGeneration } from './known-generation.ts'
 
 /** The most known generations, and the most whose time to live is remembered. */
 const MOST_GENERATIONS = 50_000
-const SHORTEST_TTL_MS = 30 * 86_400_000
+/** The shortest time to live of a generation; a new one that replaces another has no need of more, see `capture`. */
+export const SHORTEST_GENERATION_TTL_MS: number = 10 * 60_000
 /** Used if entries never expire. */
-const LONGEST_TTL_MS = 400 * 86_400_000
+const LONGEST_GENERATION_TTL_MS = 400 * 86_400_000
+
+/**
+ * The time to live of a generation that entries with this time to live are bound to: at least four times as long (G4).
+ *
+ * A capture leaves at least half of it, and is repeated after an eighth. So the generation outlives the entry, also if
+ * the load takes a while. Extending a key pushes an invalidation to every process that has read it: there are few
+ * different lifetimes, each twice as long as the one before, so entries with different times to live seldom do.
+ */
+function generationTtlMs(entryTtlMs: number): number {
+  let ttlMs = SHORTEST_GENERATION_TTL_MS
+  while (ttlMs < 4 * entryTtlMs && ttlMs < LONGEST_GENERATION_TTL_MS) ttlMs *= 2
+  return Math.min(ttlMs, LONGEST_GENERATION_TTL_MS)
+}
 
 /** Identifies one read of a generation. */
 interface PendingGeneration {
@@ -51,7 +65,6 @@ export class GenerationTable implements ChangeListener {
     maxSize: MOST_GENERATIONS,
     sizeCalculation: countsOne,
   })
-  #ttlMs = SHORTEST_TTL_MS
 
   constructor(tier: SharedTier, clock: Clock) {
     this.#tier = tier
@@ -71,11 +84,6 @@ export class GenerationTable implements ChangeListener {
   /** The current moment, for {@link wasInvalidatedSince}. */
   get now(): number {
     return this.#log.now
-  }
-
-  /** The time to live of a generation, in milliseconds: twice the longest time to live of an entry so far (G4). */
-  get ttlMs(): number {
-    return this.#ttlMs
   }
 
   /** The current generation; `undefined` if this process does not know it. */
@@ -156,22 +164,33 @@ export class GenerationTable implements ChangeListener {
    * @throws CacheError
    */
   capture(storedKeys: readonly string[], entryTtlMs: number): Promise<readonly BoundGeneration[]> {
-    this.#ttlMs = Math.min(Math.max(this.#ttlMs, 2 * entryTtlMs), LONGEST_TTL_MS)
-    return Promise.all(storedKeys.map((storedKey) => this.#captureOne(storedKey)))
+    const ttlMs = generationTtlMs(entryTtlMs)
+    return Promise.all(storedKeys.map((storedKey) => this.#captureOne(storedKey, ttlMs)))
   }
 
-  async #captureOne(storedKey: string): Promise<BoundGeneration> {
+  async #captureOne(storedKey: string, ttlMs: number): Promise<BoundGeneration> {
     const known = this.known(storedKey)
-    if (known === undefined) return { storedKey, generation: await this.#sendCapture(storedKey) }
-    // A known generation is seldom read from Redis, and would expire there. The caller does not wait for the renewal.
-    if (!this.#isRenewed(storedKey)) this.#sendCapture(storedKey).catch(() => {})
+    if (known === undefined) return { storedKey, generation: await this.#sendCapture(storedKey, ttlMs) }
+    this.#renew(storedKey, ttlMs)
     return { storedKey, generation: known.generation }
   }
 
-  #sendCapture(storedKey: string): Promise<string> {
+  /** Makes generations outlive an entry that is bound to them, if it turns out to live longer than they were captured for. */
+  outlive(bound: readonly BoundGeneration[], entryTtlMs: number): void {
+    const ttlMs = generationTtlMs(entryTtlMs)
+    for (const { storedKey } of bound) this.#renew(storedKey, ttlMs)
+  }
+
+  /** A known generation is seldom read from Redis, and would expire there. Nobody waits for the renewal. */
+  #renew(storedKey: string, ttlMs: number): void {
+    if (!this.#isRenewed(storedKey, ttlMs)) this.#sendCapture(storedKey, ttlMs).catch(() => {})
+  }
+
+  #sendCapture(storedKey: string, ttlMs: number): Promise<string> {
+    // One in flight may be for entries that expire earlier.
+    if ((this.#renewals.get(storedKey)?.ttlMs ?? 0) < ttlMs) this.#captures.forget(storedKey)
     return this.#captures.join(storedKey, async () => {
       const pending = this.#expect(storedKey)
-      const ttlMs = this.#ttlMs
       this.#renewals.set(storedKey, { atMs: this.#clock.monotonicMs(), ttlMs })
       try {
         const generation = await this.#tier.capture(storedKey, ttlMs)
@@ -187,10 +206,10 @@ export class GenerationTable implements ChangeListener {
   }
 
   /** Whether this process captured the generation so recently that it outlives the entries that are bound to it. */
-  #isRenewed(storedKey: string): boolean {
+  #isRenewed(storedKey: string, ttlMs: number): boolean {
     const renewal = this.#renewals.get(storedKey)
-    if (renewal === undefined || renewal.ttlMs < this.#ttlMs) return false
-    return this.#clock.monotonicMs() - renewal.atMs < renewal.ttlMs / 4
+    if (renewal === undefined || renewal.ttlMs < ttlMs) return false
+    return this.#clock.monotonicMs() - renewal.atMs < renewal.ttlMs / 8
   }
 
   #expect(storedKey: string): PendingGeneration {
@@ -241,8 +260,11 @@ export class GenerationTable implements ChangeListener {
     this.#pending.touched(storedKey)
     this.#forgetCalls(storedKey)
     this.#known.delete(storedKey)
+    if (!isReserved(storedKey)) return
     // Even if the generation is not known: a read of it may be in flight.
-    if (isReserved(storedKey)) this.#log.invalidated(storedKey)
+    this.#log.invalidated(storedKey)
+    // The next one may have been made by a process whose entries expire earlier.
+    this.#renewals.delete(storedKey)
   }
 
   writeBegan(storedKey: string): void {

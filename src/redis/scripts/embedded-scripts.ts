@@ -75,7 +75,8 @@ redis.replicate_commands()
 end
 local time = redis.call('TIME')
 local generation = struct.pack('>I4I4', time[1], time[2]) .. ARGV[1]
-redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
+local ttl = math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[1]))
+redis.call('SET', KEYS[1], generation, 'PX', string.format('%.0f', ttl))
 if ARGV[3] ~= '' then
 redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 end

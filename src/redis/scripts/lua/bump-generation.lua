@@ -1,7 +1,8 @@
 -- Sets a new generation, which makes every entry with the old one invalid.
 -- KEYS[1]  the generation
 -- ARGV[1]  8 random bytes
--- ARGV[2]  time to live in milliseconds
+-- ARGV[2]  its shortest time to live in milliseconds; if more is left of the old one, the new one gets that, since it
+--          will be used for entries that live as long
 -- ARGV[3]  channel to publish the change on, '' = publish nothing
 -- ARGV[4]  message to publish
 -- Returns  the new generation, in the form that capture-generation.lua describes
@@ -10,7 +11,8 @@ if redis.replicate_commands then
 end
 local time = redis.call('TIME')
 local generation = struct.pack('>I4I4', time[1], time[2]) .. ARGV[1]
-redis.call('SET', KEYS[1], generation, 'PX', ARGV[2])
+local ttl = math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[1]))
+redis.call('SET', KEYS[1], generation, 'PX', string.format('%.0f', ttl))
 if ARGV[3] ~= '' then
   redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 end
