@@ -18,7 +18,7 @@ import { LocalTier } from '../local/local-tier.ts'
 import { CircuitBreaker } from '../outage/circuit-breaker.ts'
 import { InvalidationOutbox } from '../outage/invalidation-outbox.ts'
 import { ResilientTier } from '../outage/resilient-tier.ts'
-import { GenerationTable, SHORTEST_GENERATION_TTL_MS } from '../tags/generation-table.ts'
+import { GenerationTable } from '../tags/generation-table.ts'
 import { Background } from './background.ts'
 import { Metrics } from './metrics.ts'
 import type { ResolvedReadThrough } from './read-through-options.ts'
@@ -109,7 +109,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.breaker = new CircuitBreaker(clock, (state) => policy.events.emit('circuit', { state }))
     this.outbox = new InvalidationOutbox(
       root.ownGenerationKey,
-      () => SHORTEST_GENERATION_TTL_MS,
+      () => this.generations.shortestTtlMs,
       clock,
       (storedKey) => this.invalidated(storedKey),
     )

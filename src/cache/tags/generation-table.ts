@@ -13,7 +13,7 @@ import { KnownGeneration } from './known-generation.ts'
 /** The most known generations, and the most whose time to live is remembered. */
 const MOST_GENERATIONS = 50_000
 /** The shortest time to live of a generation; a new one that replaces another has no need of more, see `capture`. */
-export const SHORTEST_GENERATION_TTL_MS: number = 10 * 60_000
+const SHORTEST_GENERATION_TTL_MS = 10 * 60_000
 /** Used if entries never expire. */
 const LONGEST_GENERATION_TTL_MS = 400 * 86_400_000
 
@@ -53,6 +53,8 @@ const countsOne = () => 1
  * Callers share a fetch or a capture in flight, unless the generation was invalidated since it was sent.
  */
 export class GenerationTable implements ChangeListener {
+  /** The time to live, in milliseconds, that an invalidation gives a generation at least. */
+  readonly shortestTtlMs: number = SHORTEST_GENERATION_TTL_MS
   readonly #tier: SharedTier
   readonly #clock: Clock
   readonly #log = new InvalidationLog()

@@ -8,7 +8,6 @@ import { newStamp } from '../core/stamp.ts'
 import { lifetimesOf, storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
-import { SHORTEST_GENERATION_TTL_MS } from '../tags/generation-table.ts'
 
 /** The most keys of one removal. */
 const KEYS_PER_REMOVAL = 2_048
@@ -62,10 +61,10 @@ export class WritePath {
 
   /** Replaces generations, by one command each, however many entries are bound to them. @throws CacheError */
   async renew(generationKeys: readonly string[]): Promise<void> {
-    const { tier } = this.#core
+    const { generations, tier } = this.#core
     await this.#dropping(generationKeys, async () => {
       const renewals = await Promise.allSettled(
-        generationKeys.map((key) => tier.bump(key, SHORTEST_GENERATION_TTL_MS)),
+        generationKeys.map((key) => tier.bump(key, generations.shortestTtlMs)),
       )
       for (const renewal of renewals) if (renewal.status === 'rejected') throw renewal.reason
     })

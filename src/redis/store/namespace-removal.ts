@@ -1,4 +1,3 @@
-import { GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
 import { escapeGlob } from '../../foundation/glob.ts'
 import type { RedisNode, RedisPort } from '../port/redis-port.ts'
 import { RECLAIM_KEYS } from '../scripts/embedded-scripts.ts'
@@ -8,6 +7,7 @@ import { removeMatching } from './remove-matching.ts'
 
 const reclaimKeys = new RedisScript(RECLAIM_KEYS)
 
+const GENERATION_BYTES = 16
 /** Most keys of one script, which holds the server for about a millisecond. */
 const KEYS_PER_RECLAIM = 200
 /** The most generations that one reclaim looks up. Entries that are bound to others stay until they expire. */

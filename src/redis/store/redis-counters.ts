@@ -1,10 +1,10 @@
 import type { CounterChange } from '../../backend/seams/cache-store.ts'
 import { CacheError, isLostReply } from '../../foundation/cache-error.ts'
-import type { Publications } from '../coherence/publications.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { INCREMENT_COUNTER } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { flag, ttlText } from '../scripts/script-arguments.ts'
+import type { Publications } from './publications.ts'
 
 const incrementCounter = new RedisScript(INCREMENT_COUNTER)
 

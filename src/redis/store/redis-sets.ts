@@ -1,11 +1,11 @@
 import type { Expiry } from '../../backend/seams/cache-store.ts'
 import { chunks } from '../../foundation/chunks.ts'
-import type { Publications } from '../coherence/publications.ts'
 import { isReply } from '../port/redis-errors.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { ADD_TO_SET, REMOVE_FROM_SET } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { flag, ttlText } from '../scripts/script-arguments.ts'
+import type { Publications } from './publications.ts'
 
 /** Most members of one SADD, and the COUNT of one SSCAN. */
 const MEMBERS_PER_COMMAND = 1_000

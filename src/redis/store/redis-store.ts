@@ -11,7 +11,6 @@ import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import { chunks } from '../../foundation/chunks.ts'
-import { Publications } from '../coherence/publications.ts'
 import type { RedisArgument, RedisPort } from '../port/redis-port.ts'
 import {
   COMPARE_AND_SET,
@@ -23,6 +22,7 @@ import {
 import { RedisScript } from '../scripts/redis-script.ts'
 import { type Publication, ttlText } from '../scripts/script-arguments.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
+import { Publications } from './publications.ts'
 import { MAX_KEYS_PER_READ, ReadBatcher, readMany } from './read-batcher.ts'
 import { RedisCounters } from './redis-counters.ts'
 import { RedisSets } from './redis-sets.ts'

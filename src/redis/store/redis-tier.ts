@@ -10,7 +10,6 @@ import type {
 } from '../../backend/seams/shared-tier.ts'
 import { FRUITLESS_MS } from '../../codec/envelope/entry-meta.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import type { Publications } from '../coherence/publications.ts'
 import { TierCoherence } from '../coherence/tier-coherence.ts'
 import type { RedisPort, RedisReply } from '../port/redis-port.ts'
 import {
@@ -24,6 +23,7 @@ import {
 import { RedisScript } from '../scripts/redis-script.ts'
 import { latin1, ttlText } from '../scripts/script-arguments.ts'
 import { removeReplaced, removeUnbound } from './namespace-removal.ts'
+import type { Publications } from './publications.ts'
 import type { ReadBatcher } from './read-batcher.ts'
 
 const acquireLease = new RedisScript(ACQUIRE_LEASE)

@@ -1,6 +1,6 @@
+import type { BusMessage, InvalidationBus } from '../coherence/invalidation-bus.ts'
 import { wasNotExecuted } from '../port/redis-errors.ts'
 import { NO_PUBLICATION, type Publication } from '../scripts/script-arguments.ts'
-import type { BusMessage, InvalidationBus } from './invalidation-bus.ts'
 
 /**
  * Publishes the changes of a store on the invalidation bus. Every write to a store that a cache uses goes through it,
