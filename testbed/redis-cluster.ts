@@ -91,6 +91,18 @@ export class RedisCluster {
     return range.master
   }
 
+  /** The port of a replica of the master on this port, as the replica itself sees it. */
+  async replicaOf(master: number): Promise<number> {
+    const id = await this.#idOf(master)
+    for (const { port, pid } of this.nodes) {
+      if (pid === undefined) continue
+      const nodes = String(await this.ask(port, 'CLUSTER', 'NODES')).split('\n')
+      const own = nodes.find((line) => line.includes('myself'))
+      if (own?.split(' ')[3] === id) return port
+    }
+    throw new Error(`Port ${master} has no replica`)
+  }
+
   /** The slot of a key, as the server computes it. */
   async slotOf(key: string): Promise<number> {
     return Number(await Promise.any(this.nodes.map((node) => node.ask('CLUSTER', 'KEYSLOT', key))))

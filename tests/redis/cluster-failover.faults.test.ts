@@ -12,7 +12,7 @@ describe('a client follows the slots of a cluster', () => {
     const port = await routed.openPort(watch)
     await servedAgain(port)
     const master = await routed.cluster.masterOf(await routed.cluster.slotOf('key:0'))
-    const replica = await routed.replicaOf(master)
+    const replica = await routed.cluster.replicaOf(master)
     const before = port.connectionOf('key:0')
     expect(before?.endpoint).toBe(`127.0.0.1:${master}`)
     let isOver = false
@@ -55,7 +55,7 @@ describe('a client follows the slots of a cluster', () => {
     const unwatched = await routed.openPort()
     await servedAgain(port)
     const master = await routed.cluster.masterOf(await routed.cluster.slotOf('key:0'))
-    const replica = await routed.replicaOf(master)
+    const replica = await routed.cluster.replicaOf(master)
     await routed.cluster.node(master).kill()
     await servedAgain(port)
     expect(port.connectionOf('key:0')?.endpoint).toBe(`127.0.0.1:${replica}`)
@@ -116,7 +116,7 @@ describe('a client follows the slots of a cluster', () => {
     await servedAgain(port)
     const [from, , to] = (await routed.cluster.masters()) as [number, number, number]
     // From here on the last master has no replica.
-    const empty = await routed.replicaOf(to)
+    const empty = await routed.cluster.replicaOf(to)
     expect(port.connectionOf('key:0')).toBeDefined()
     // A replica that is reset and met again is a master without slots.
     await routed.cluster.ask(empty, 'CLUSTER', 'RESET', 'HARD')

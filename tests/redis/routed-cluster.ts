@@ -15,8 +15,6 @@ export interface RoutedCluster {
   /** Called after the test, the latest first. */
   afterTest(close: () => unknown): void
   openPort(watch?: RecordedWatch): Promise<DeadlinePort>
-  /** The port of a master's replica. */
-  replicaOf(master: number): Promise<number>
 }
 
 export function useRoutedCluster(): RoutedCluster {
@@ -43,17 +41,6 @@ export function useRoutedCluster(): RoutedCluster {
       if (watch !== undefined) port.watch(watch)
       await port.connect()
       return port
-    },
-    async replicaOf(master) {
-      const id = String(await cluster.ask(master, 'CLUSTER', 'MYID'))
-      for (const { port, pid } of cluster.nodes) {
-        if (pid === undefined) continue
-        const [self] = String(await cluster.ask(port, 'CLUSTER', 'NODES'))
-          .split('\n')
-          .filter((line) => line.includes('myself'))
-        if (self?.split(' ')[3] === id) return port
-      }
-      throw new Error(`port ${master} has no replica`)
     },
   }
 }

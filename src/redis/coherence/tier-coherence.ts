@@ -32,8 +32,11 @@ export class TierCoherence implements PortWatch {
   readonly #settings: TierSettings
   readonly #connections = new Map<PortConnection, ConnectionState>()
   readonly #bus: InvalidationBus
-  /** The `run_id` of each server that this process has been connected to. */
-  readonly #runIds = new Set<string | undefined>()
+  /**
+   * The servers that may be met again without having forgotten anything: those that are connected, and those that were
+   * lost and that no other server has replaced since.
+   */
+  #lives = new Set<string>()
   #listener: TierListener | undefined
   #heartbeatTimer: NodeJS.Timeout | undefined
   #mode: Coherence
@@ -108,8 +111,7 @@ export class TierCoherence implements PortWatch {
   }
 
   opened(connection: PortConnection): void {
-    const mayBeRestarted = connection.runId === undefined || !this.#runIds.has(connection.runId)
-    this.#runIds.add(connection.runId)
+    const mayBeRestarted = !this.#isMetAgain(connection)
     const { clock } = this.#settings
     this.#connections.set(connection, { clock: new ServerClock(clock), completeUntilMs: clock.monotonicMs() })
     this.#updateTrust()
@@ -118,6 +120,19 @@ export class TierCoherence implements PortWatch {
     this.#probe(connection)
     if (connection.isTracked) this.#presence.read()
     if (!connection.isTracked && this.#mode === 'tracking') this.#leaveTracking()
+  }
+
+  /**
+   * Whether the server is the one of an earlier connection, in the same term as a primary. A stranger may have taken the
+   * place of any server that is not connected, and what was written to the stranger is unknown to that server: all
+   * those are forgotten.
+   */
+  #isMetAgain(connection: PortConnection): boolean {
+    const life = lifeOf(connection)
+    if (life !== undefined && this.#lives.has(life)) return true
+    const present = [...this.#connections.keys(), connection].map(lifeOf)
+    this.#lives = new Set(present.filter((one) => one !== undefined))
+    return false
   }
 
   closed(connection: PortConnection, reason: string): void {
@@ -185,4 +200,9 @@ export class TierCoherence implements PortWatch {
     this.#trackedUntilMs =
       this.#connections.size === 0 ? Number.NEGATIVE_INFINITY : completeUntilMs + this.#settings.trustMs
   }
+}
+
+/** Names a server from a start or a promotion to the next; `undefined` if the user may not ask for it. */
+function lifeOf({ replicationId, runId }: PortConnection): string | undefined {
+  return runId === undefined ? undefined : `${runId} ${replicationId}`
 }

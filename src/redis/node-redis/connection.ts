@@ -176,11 +176,11 @@ export class NodeRedisConnection implements RedisPort {
 
   #reportOpened(
     { client, endpoint, isTracked }: Omit<DialledClient, 'identity'>,
-    { runId, version }: ServerIdentity,
+    { replicationId, runId, version }: ServerIdentity,
     watch: PortWatch,
   ): void {
     const connection: PortConnection = {
-      ...{ endpoint, isTracked, runId, version },
+      ...{ endpoint, isTracked, replicationId, runId, version },
       send: (command, form) =>
         client === this.#client
           ? (client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>)

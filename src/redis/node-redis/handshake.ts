@@ -8,6 +8,8 @@ export interface ServerIdentity {
   readonly clientId: number
   /** The server's `run_id`; `undefined` if the user may not ask for it. */
   readonly runId: string | undefined
+  /** The server's `master_replid`; `undefined` if the user may not ask for it. */
+  readonly replicationId: string | undefined
   /** The server's version; `''` if the user may not ask for it. */
   readonly version: string
 }
@@ -24,10 +26,15 @@ export async function identifyServer(
   client: ConnectionClient,
   previous: ServerIdentity | undefined,
 ): Promise<ServerIdentity> {
-  const [clientId, info] = await Promise.all([ask(client, ['CLIENT', 'ID']), ask(client, ['INFO', 'server'])])
+  const [clientId, info, replication] = await Promise.all([
+    ask(client, ['CLIENT', 'ID']),
+    ask(client, ['INFO', 'server']),
+    ask(client, ['INFO', 'replication']),
+  ])
   const identity: ServerIdentity = {
     clientId: Number(clientId ?? 0),
     runId: /^run_id:(\S+)/m.exec(String(info))?.[1],
+    replicationId: /^master_replid:(\S+)/m.exec(String(replication))?.[1],
     version: /^redis_version:(\S+)/m.exec(String(info))?.[1] ?? '',
   }
   if (previous !== undefined && previous.runId !== undefined && previous.runId === identity.runId) {
@@ -47,7 +54,7 @@ export function turnTrackingOff(client: ConnectionClient): void {
 }
 
 /** Whether this server's tracking can be used. A server whose version is not known is taken to be recent. */
-export function isTrackable({ version }: ServerIdentity): boolean {
+export function isTrackable({ version }: Pick<ServerIdentity, 'version'>): boolean {
   const numbers = version.split('.').map(Number)
   for (const [index, least] of FIRST_TRACKABLE_VERSION.entries()) {
     const number = numbers[index] ?? 0

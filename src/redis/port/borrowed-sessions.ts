@@ -43,6 +43,7 @@ export class BorrowedSessions<Handle extends object> {
       endpoint: this.#endpointOf(handle),
       isTracked: false,
       runId: undefined,
+      replicationId: undefined,
       version: '',
       send: (command, form) =>
         this.#sessions.get(handle) === session

@@ -132,9 +132,9 @@ export class DeadlinePort implements RedisPort {
   #guarded(connection: PortConnection): PortConnection {
     let guarded = this.#connections.get(connection)
     if (guarded === undefined) {
-      const { endpoint, isTracked, runId, version } = connection
+      const { endpoint, isTracked, replicationId, runId, version } = connection
       guarded = {
-        ...{ endpoint, isTracked, runId, version },
+        ...{ endpoint, isTracked, replicationId, runId, version },
         send: (command, form) => this.#guard(connection.send(command, form), command, connection),
         suspect: () => connection.suspect(),
       }

@@ -31,6 +31,11 @@ export interface PortConnection {
   readonly version: string
   /** The server's `run_id`, which changes with every restart; `undefined` if the user may not ask for it. */
   readonly runId: string | undefined
+  /**
+   * The server's `master_replid` when the connection was made: a new one whenever the server becomes a primary, the
+   * primary's while it is a replica; `undefined` if the user may not ask for it.
+   */
+  readonly replicationId: string | undefined
   /** Sends a command without a deadline. */
   send(command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
   /** As {@link RedisPort.suspect}, for this connection. */
