@@ -13,6 +13,7 @@ export const clearTimeout: typeof timers.clearTimeout = timers.clearTimeout
 export const setInterval: typeof timers.setInterval = timers.setInterval
 export const clearInterval: typeof timers.clearInterval = timers.clearInterval
 export const setImmediate: typeof timers.setImmediate = timers.setImmediate
+export const clearImmediate: typeof timers.clearImmediate = timers.clearImmediate
 export const queueMicrotask: typeof globalThis.queueMicrotask = globalThis.queueMicrotask
 export const nextTick: typeof process.nextTick = process.nextTick
 

@@ -25,7 +25,7 @@ import {
 import { NodeRedisConnection } from './node-redis/connection.ts'
 import { assertClientOptions, INSTEAD_OF_ADDRESS_PARTS, type NodeRedisOptions } from './node-redis/options.ts'
 import { parseRedisUrl } from './node-redis/redis-address.ts'
-import { type SentinelOptions, sentinelLocator } from './node-redis/sentinel-locator.ts'
+import { type SentinelOptions, Sentinels } from './node-redis/sentinels.ts'
 import { DeadlinePort } from './port/deadline-port.ts'
 import type { RedisPort, RedisPortListener } from './port/redis-port.ts'
 import { portListener, type ResolvedTimeouts, resolveTimeouts } from './port/redis-timeouts.ts'
@@ -36,7 +36,7 @@ export type { IoredisClient, IoredisCluster, IoredisConnection, IoredisNatMap } 
 export type { NodeRedisClient, NodeRedisClusterClient } from './node-redis/borrowed-client.ts'
 export type { NodeRedisOptions } from './node-redis/options.ts'
 export type { NodeRedisCommandOptions } from './node-redis/replies.ts'
-export type { SentinelOptions } from './node-redis/sentinel-locator.ts'
+export type { SentinelOptions } from './node-redis/sentinels.ts'
 export type { NodeRedisSubscriber } from './node-redis/subscription.ts'
 export type { RedisArgument } from './port/redis-port.ts'
 export type { NodeAddress, NodeAddressMap } from './slots/slot-map.ts'
@@ -158,11 +158,14 @@ function portOpener(
   if (cluster !== undefined) {
     return (listener) => new NodeRedisCluster(cluster, clientOptions, timeouts, listener)
   }
-  const isSentinel = sentinel !== undefined
-  const address = isSentinel ? undefined : parseRedisUrl(url ?? environmentUrl ?? 'redis://127.0.0.1:6379')
-  const locate = isSentinel ? sentinelLocator(sentinel) : async () => address as NonNullable<typeof address>
-  const settings = { locate, mustBePrimary: isSentinel, options: clientOptions, ...timeouts }
-  return (listener) => new NodeRedisConnection(settings, listener)
+  const common = { options: clientOptions, ...timeouts }
+  if (sentinel !== undefined) {
+    const sentinels = new Sentinels(sentinel, timeouts.isUnref ?? false)
+    const settings = { ...common, locate: () => sentinels.locate(), sentinels }
+    return (listener) => new NodeRedisConnection(settings, listener)
+  }
+  const address = parseRedisUrl(url ?? environmentUrl ?? 'redis://127.0.0.1:6379')
+  return (listener) => new NodeRedisConnection({ ...common, locate: async () => address }, listener)
 }
 
 function borrowedPort(client: RedisClient): RedisPort {

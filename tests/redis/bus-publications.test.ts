@@ -30,7 +30,7 @@ async function tierOnBus(): Promise<SharedTier> {
   const address = parseRedisUrl(redis.url)
   const timeouts = { timeoutMs: 1_000, connectTimeoutMs: 5_000 }
   const connection = new NodeRedisConnection(
-    { locate: async () => address, mustBePrimary: false, options: {}, ...timeouts },
+    { locate: async () => address, options: {}, ...timeouts },
     { connected() {}, disconnected() {} },
   )
   const store = new RedisStore(new DeadlinePort(connection, timeouts.timeoutMs, timeouts.connectTimeoutMs))

@@ -3,6 +3,7 @@ import type { PortConnection, PortWatch } from '../../src/redis/port/redis-port.
 /** A watch that records its events. */
 export class RecordedWatch implements PortWatch {
   readonly wantsTracking = true
+  readonly trustMs = 3_000
   readonly open = new Set<PortConnection>()
   readonly invalidatedKeys: (string | null)[] = []
   closures = 0

@@ -37,7 +37,7 @@ export class ClusterNode {
     this.host = 'host' in socket ? socket.host : 'localhost'
     this.#timeouts = timeouts
     this.connection = new NodeRedisConnection(
-      { locate: async () => locate(), mustBePrimary: false, options, ...timeouts },
+      { locate: async () => locate(), options, ...timeouts },
       {
         connected: (endpoint) => {
           this.#isConnected = true

@@ -28,6 +28,7 @@ interface ConnectionState {
  */
 export class TierCoherence implements PortWatch {
   readonly wantsTracking: boolean
+  readonly trustMs: number
   readonly #port: RedisPort
   readonly #settings: TierSettings
   readonly #connections = new Map<PortConnection, ConnectionState>()
@@ -51,6 +52,7 @@ export class TierCoherence implements PortWatch {
     this.#port = port
     this.#settings = settings
     const wanted = settings.coherence
+    this.trustMs = settings.trustMs
     this.wantsTracking = wanted === 'auto' || wanted === 'tracking'
     this.#mode = wanted === 'auto' ? 'tracking' : wanted === 'bus' ? 'ttl' : wanted
     this.#bus = new InvalidationBus(port, busChannel(settings.prefix), settings.trustMs, settings.clock, {
@@ -184,7 +186,8 @@ export class TierCoherence implements PortWatch {
         const state = this.#connections.get(connection)
         if (state === undefined) return
         state.clock.learn(time as readonly string[], sentMs)
-        state.completeUntilMs = Math.max(state.completeUntilMs, sentMs)
+        const confirmedAtMs = this.#settings.clock.monotonicMs() - connection.unconfirmedMs()
+        state.completeUntilMs = Math.max(state.completeUntilMs, Math.min(sentMs, confirmedAtMs))
         this.#updateTrust()
       },
       () => {},

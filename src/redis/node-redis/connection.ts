@@ -19,10 +19,13 @@ import { type ServerIdentity, turnTrackingOff } from './handshake.ts'
 import { LivenessProbe } from './liveness-probe.ts'
 import { LONGEST_REDIAL_MS } from './options.ts'
 import { commandOptions, fromNodeRedis } from './replies.ts'
+import type { Sentinels } from './sentinels.ts'
 import { subscribeWith } from './subscription.ts'
 
 /** Settings of a {@link NodeRedisConnection}. */
-export interface ConnectionSettings extends DialerSettings {
+export interface ConnectionSettings extends Omit<DialerSettings, 'mustBePrimary'> {
+  /** They name the primary, which is left when they no longer do. */
+  readonly sentinels?: Sentinels | undefined
   /** The deadline of a command, in milliseconds. */
   readonly timeoutMs: number
 }
@@ -32,6 +35,9 @@ const UNREF_PING_MS = 5_000
 
 /** Pause before the first redial. It doubles up to the longest; a fifth is random, to spread the redials of a fleet. */
 const FIRST_REDIAL_MS = 50
+
+/** How long a primary is believed in without a word from its sentinels, where no cache says how long. */
+const UNWATCHED_TRUST_MS = 3_000
 
 /**
  * One connection of `@redis/client` to one server. It is dialled again whenever it is lost; the {@link Dialer} asks for
@@ -44,8 +50,8 @@ export class NodeRedisConnection implements RedisPort {
   readonly isCluster = false
   readonly #dialer: Dialer
   readonly #listener: RedisPortListener
-  readonly #mustBePrimary: boolean
   readonly #isUnref: boolean
+  readonly #sentinels: Sentinels | undefined
   readonly #probe: LivenessProbe
   /** The client that commands are sent to: set when its handshake has succeeded, cleared when it is lost. */
   #client: ConnectionClient | undefined
@@ -61,9 +67,12 @@ export class NodeRedisConnection implements RedisPort {
   #isWanted = false
 
   constructor(settings: ConnectionSettings, listener: RedisPortListener) {
-    this.#dialer = new Dialer(settings, (client, reason) => this.#lost(client, reason))
-    this.#mustBePrimary = settings.mustBePrimary
     this.#isUnref = settings.isUnref ?? false
+    const { sentinels } = settings
+    this.#sentinels = sentinels
+    this.#dialer = new Dialer({ ...settings, mustBePrimary: sentinels !== undefined }, (client, reason) =>
+      this.#lost(client, reason),
+    )
     this.#probe = new LivenessProbe(settings.timeoutMs)
     this.#listener = listener
   }
@@ -110,7 +119,7 @@ export class NodeRedisConnection implements RedisPort {
     if (this.#client === undefined) return Promise.reject(unavailable('not connected'))
     const options = form === 'bytes' ? commandOptions(form) : undefined
     const reply = this.#client.sendCommand(command as RedisArgument[], options) as Promise<RedisReply>
-    return this.#mustBePrimary ? reply.catch(this.#leaveReplica) : reply
+    return this.#sentinels === undefined ? reply : reply.catch(this.#leaveReplica)
   }
 
   translate(error: unknown): CacheError {
@@ -135,6 +144,7 @@ export class NodeRedisConnection implements RedisPort {
   }
 
   async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
+    if (!this.#isWanted) throw unavailable('closed')
     return subscribeWith(await this.#dialer.subscriber(), channel, listener)
   }
 
@@ -157,6 +167,7 @@ export class NodeRedisConnection implements RedisPort {
       this.#watch?.invalidated(key === null ? null : key.toString())
     })
     const watch = this.#watch
+    this.#sentinels?.follow(endpoint, watch?.trustMs ?? UNWATCHED_TRUST_MS, (reason) => this.#giveUp(reason))
     // Before any command can be sent on the new connection.
     if (identity !== undefined && watch !== undefined) this.#reportOpened(dialled, identity, watch)
     this.#listener.connected(endpoint)
@@ -186,6 +197,7 @@ export class NodeRedisConnection implements RedisPort {
           ? (client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>)
           : Promise.reject(unavailable('not connected')),
       suspect: () => this.suspect(),
+      unconfirmedMs: () => this.#sentinels?.unconfirmedMs ?? 0,
     }
     this.#connection = connection
     watch.opened(connection)
@@ -201,6 +213,7 @@ export class NodeRedisConnection implements RedisPort {
   #lost(client: ConnectionClient, reason: string): void {
     if (this.#client !== client) return
     this.#client = undefined
+    this.#sentinels?.unfollow()
     client.destroy()
     this.#reportClosed(reason)
     this.#listener.disconnected(this.#endpoint, reason)
@@ -240,5 +253,6 @@ export class NodeRedisConnection implements RedisPort {
     clearInterval(this.#pingTimer)
     this.#pingTimer = undefined
     this.#dialer.abort()
+    this.#sentinels?.close()
   }
 }

@@ -21,7 +21,7 @@ import { commandOptions, fromNodeRedis, isErrorReply } from './replies.ts'
 /** Where and how a {@link Dialer} connects. */
 export interface DialerSettings {
   /** Finds the server; called before every attempt. */
-  readonly locate: (signal: AbortSignal) => Promise<RedisAddress>
+  readonly locate: () => Promise<RedisAddress>
   /** Whether a server that turns out to be a replica is refused, so that `locate` is asked again. */
   readonly mustBePrimary: boolean
   readonly options: NodeRedisOptions
@@ -93,7 +93,7 @@ export class Dialer {
   async dial(): Promise<DialledClient> {
     const attempt = new AbortController()
     this.#attempt = attempt
-    const address = await this.#settings.locate(attempt.signal)
+    const address = await this.#settings.locate()
     const dialled = await this.#shakeHands(address, attempt.signal)
     this.#attempt = undefined
     return dialled
@@ -107,7 +107,7 @@ export class Dialer {
 
   /** A new client that is not connected yet, without tracking, for a subscription. */
   async subscriber(): Promise<ConnectionClient> {
-    const address = await this.#settings.locate(new AbortController().signal)
+    const address = await this.#settings.locate()
     return this.#client(address, this.#dialect === 'resp2' ? 'resp2' : 'resp3')
   }
 

@@ -95,6 +95,7 @@ export class DeadlinePort implements RedisPort {
     }
     this.#port.watch({
       wantsTracking: watch.wantsTracking,
+      trustMs: watch.trustMs,
       opened: (connection) => watch.opened(this.#guarded(connection)),
       closed: (connection, reason) => watch.closed(this.#guarded(connection), reason),
       invalidated: (storedKey) => watch.invalidated(storedKey),
@@ -137,6 +138,7 @@ export class DeadlinePort implements RedisPort {
         ...{ endpoint, isTracked, replicationId, runId, version },
         send: (command, form) => this.#guard(connection.send(command, form), command, connection),
         suspect: () => connection.suspect(),
+        unconfirmedMs: () => connection.unconfirmedMs(),
       }
       this.#connections.set(connection, guarded)
     }

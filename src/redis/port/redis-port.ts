@@ -40,12 +40,19 @@ export interface PortConnection {
   send(command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
   /** As {@link RedisPort.suspect}, for this connection. */
   suspect(): void
+  /**
+   * Milliseconds since those who decide it (the sentinels) last confirmed that this server is the primary; 0 where
+   * nobody else decides it.
+   */
+  unconfirmedMs(): number
 }
 
 /** Observes the connections of a port, for a cache that keeps copies of what it read on them. */
 export interface PortWatch {
   /** Whether to track connections, if both the client and the server can. */
   readonly wantsTracking: boolean
+  /** How long a server is believed to be the primary without being confirmed. */
+  readonly trustMs: number
   /** Called before any command whose reply is to be trusted can be sent on the connection. */
   opened(connection: PortConnection): void
   /** Called when the connection is lost or closed: no more invalidations arrive on it. */
