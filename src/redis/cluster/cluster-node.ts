@@ -11,7 +11,7 @@ export interface NodeSettings {
   readonly options: NodeRedisOptions
   readonly timeouts: ResolvedTimeouts
   readonly listener: RedisPortListener
-  /** Called when the connection to a node is lost. */
+  /** Called when the connection to a node is lost, and when the node is no longer a master. */
   readonly onLost: () => void
 }
 
@@ -37,7 +37,7 @@ export class ClusterNode {
     this.host = 'host' in socket ? socket.host : 'localhost'
     this.#timeouts = timeouts
     this.connection = new NodeRedisConnection(
-      { locate: async () => locate(), options, ...timeouts },
+      { locate: async () => locate(), onDemoted: onLost, options, ...timeouts },
       {
         connected: (endpoint) => {
           this.#isConnected = true

@@ -6,6 +6,7 @@ import type { PortConnection, PortWatch, RedisPort } from '../port/redis-port.ts
 import { BusPresence } from './bus-presence.ts'
 import { InvalidationBus } from './invalidation-bus.ts'
 import { ServerClock } from './server-clock.ts'
+import { askServerState, type ServerState } from './server-state.ts'
 
 /** Heartbeats within the time that a connection is trusted without a reply. */
 const HEARTBEATS_PER_TRUST = 3
@@ -15,6 +16,7 @@ interface ConnectionState {
   readonly clock: ServerClock
   /** Every invalidation that was pushed before this moment has arrived. */
   completeUntilMs: number
+  replicationId: string | undefined
 }
 
 /**
@@ -22,9 +24,9 @@ interface ConnectionState {
  * the local copies may be trusted.
  *
  * With tracking, the invalidation of a key arrives on the connection that read the key. So the reply to a `TIME` proves
- * that every invalidation from before it was sent has arrived; the same reply also feeds the server clock. Copies are
- * not trusted longer than `trustMs` after the last such proof, by which a half-open connection is detected at the
- * latest.
+ * that every invalidation from before it was sent has arrived; the same reply also feeds the server clock. It proves
+ * nothing if the server is not the primary any more, so its role is asked for in the same round trip. Copies are not
+ * trusted longer than `trustMs` after the last such proof, by which a half-open connection is detected at the latest.
  */
 export class TierCoherence implements PortWatch {
   readonly wantsTracking: boolean
@@ -80,7 +82,9 @@ export class TierCoherence implements PortWatch {
 
   get trustedUntilMs(): number {
     if (this.#mode === 'tracking') return this.#trackedUntilMs
-    return this.#mode === 'bus' ? this.#bus.trustedUntilMs : Number.POSITIVE_INFINITY
+    if (this.#mode === 'ttl') return Number.POSITIVE_INFINITY
+    // A replica passes this process's own heartbeats on, too.
+    return Math.min(this.#bus.trustedUntilMs, this.#trackedUntilMs)
   }
 
   get localTtlMs(): number {
@@ -115,7 +119,9 @@ export class TierCoherence implements PortWatch {
   opened(connection: PortConnection): void {
     const mayBeRestarted = !this.#isMetAgain(connection)
     const { clock } = this.#settings
-    this.#connections.set(connection, { clock: new ServerClock(clock), completeUntilMs: clock.monotonicMs() })
+    const { replicationId } = connection
+    const completeUntilMs = clock.monotonicMs()
+    this.#connections.set(connection, { clock: new ServerClock(clock), completeUntilMs, replicationId })
     this.#updateTrust()
     this.#listener?.epochBegan(`connected to ${connection.endpoint}`)
     if (this.#isOpen && this.#hasLost && mayBeRestarted) this.#listener?.restarted()
@@ -181,17 +187,37 @@ export class TierCoherence implements PortWatch {
 
   #probe(connection: PortConnection): void {
     const sentMs = this.#settings.clock.monotonicMs()
-    connection.send(['TIME'], 'text').then(
-      (time) => {
-        const state = this.#connections.get(connection)
-        if (state === undefined) return
-        state.clock.learn(time as readonly string[], sentMs)
-        const confirmedAtMs = this.#settings.clock.monotonicMs() - connection.unconfirmedMs()
-        state.completeUntilMs = Math.max(state.completeUntilMs, Math.min(sentMs, confirmedAtMs))
-        this.#updateTrust()
-      },
+    const time = connection.send(['TIME'], 'text').then((reply) => {
+      this.#connections.get(connection)?.clock.learn(reply as readonly string[], sentMs)
+    })
+    Promise.all([askServerState(connection, this.#port.isCluster), time]).then(
+      ([state]) => this.#proved(connection, sentMs, state),
       () => {},
     )
+  }
+
+  /** The server has answered. That proves nothing if it is not the one that takes the writes. */
+  #proved(connection: PortConnection, sentMs: number, { isServing, replicationId, role }: ServerState): void {
+    const state = this.#connections.get(connection)
+    if (state === undefined) return
+    if (role === 'replica') {
+      connection.demoted()
+      return
+    }
+    if (replicationId !== state.replicationId) {
+      if (state.replicationId !== undefined) this.#promotedAnew(connection)
+      state.replicationId = replicationId
+    }
+    if (!isServing) return
+    const confirmedAtMs = this.#settings.clock.monotonicMs() - connection.unconfirmedMs()
+    state.completeUntilMs = Math.max(state.completeUntilMs, Math.min(sentMs, confirmedAtMs))
+    this.#updateTrust()
+  }
+
+  /** The server followed another one since the last answer, and may have taken that one's data. */
+  #promotedAnew({ endpoint }: PortConnection): void {
+    this.#listener?.epochBegan(`${endpoint} has become the primary anew`)
+    if (this.#isOpen) this.#listener?.restarted()
   }
 
   /** Copies come from any connection, so the one whose last proof is oldest decides. */

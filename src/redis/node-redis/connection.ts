@@ -26,6 +26,8 @@ import { subscribeWith } from './subscription.ts'
 export interface ConnectionSettings extends Omit<DialerSettings, 'mustBePrimary'> {
   /** They name the primary, which is left when they no longer do. */
   readonly sentinels?: Sentinels | undefined
+  /** Called when the server turns out to be a replica, if there are no sentinels. */
+  readonly onDemoted?: () => void
   /** The deadline of a command, in milliseconds. */
   readonly timeoutMs: number
 }
@@ -52,6 +54,7 @@ export class NodeRedisConnection implements RedisPort {
   readonly #listener: RedisPortListener
   readonly #isUnref: boolean
   readonly #sentinels: Sentinels | undefined
+  readonly #onDemoted: () => void
   readonly #probe: LivenessProbe
   /** The client that commands are sent to: set when its handshake has succeeded, cleared when it is lost. */
   #client: ConnectionClient | undefined
@@ -68,8 +71,9 @@ export class NodeRedisConnection implements RedisPort {
 
   constructor(settings: ConnectionSettings, listener: RedisPortListener) {
     this.#isUnref = settings.isUnref ?? false
-    const { sentinels } = settings
+    const { onDemoted = () => {}, sentinels } = settings
     this.#sentinels = sentinels
+    this.#onDemoted = onDemoted
     this.#dialer = new Dialer({ ...settings, mustBePrimary: sentinels !== undefined }, (client, reason) =>
       this.#lost(client, reason),
     )
@@ -197,6 +201,8 @@ export class NodeRedisConnection implements RedisPort {
           ? (client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>)
           : Promise.reject(unavailable('not connected')),
       suspect: () => this.suspect(),
+      demoted: () =>
+        this.#sentinels === undefined ? this.#onDemoted() : this.#giveUp('no longer the primary'),
       unconfirmedMs: () => this.#sentinels?.unconfirmedMs ?? 0,
     }
     this.#connection = connection

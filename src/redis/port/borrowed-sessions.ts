@@ -50,6 +50,7 @@ export class BorrowedSessions<Handle extends object> {
           ? this.#send(handle, command, form)
           : Promise.reject(unavailable('not connected')),
       suspect() {},
+      demoted() {},
       unconfirmedMs: () => 0,
     }
     this.#sessions.set(handle, session)

@@ -138,6 +138,7 @@ export class DeadlinePort implements RedisPort {
         ...{ endpoint, isTracked, replicationId, runId, version },
         send: (command, form) => this.#guard(connection.send(command, form), command, connection),
         suspect: () => connection.suspect(),
+        demoted: () => connection.demoted(),
         unconfirmedMs: () => connection.unconfirmedMs(),
       }
       this.#connections.set(connection, guarded)

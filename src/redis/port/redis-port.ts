@@ -40,6 +40,8 @@ export interface PortConnection {
   send(command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
   /** As {@link RedisPort.suspect}, for this connection. */
   suspect(): void
+  /** Reports that the server is a replica: a port that can find out where the primary is turns there. */
+  demoted(): void
   /**
    * Milliseconds since those who decide it (the sentinels) last confirmed that this server is the primary; 0 where
    * nobody else decides it.

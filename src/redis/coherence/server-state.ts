@@ -1,0 +1,35 @@
+import { CacheError } from '../../foundation/cache-error.ts'
+import type { PortConnection } from '../port/redis-port.ts'
+
+/** What a server says of itself. What the user may not ask for, or what the server does not tell, is taken to be well. */
+export interface ServerState {
+  /** `'replica'`: what it pushes is as old as what it has been sent; while it waits for its primary, it pushes nothing. */
+  readonly role: 'primary' | 'replica'
+  /** Whether the node serves its slots: it does not while it is cut off from the majority of the masters. */
+  readonly isServing: boolean
+  /** The `master_replid`; `undefined` if the user may not ask for it. */
+  readonly replicationId: string | undefined
+}
+
+/** Asks a server whether it is the one to ask: `INFO replication`, on a cluster also `CLUSTER INFO`. One round trip. */
+export async function askServerState(connection: PortConnection, isCluster: boolean): Promise<ServerState> {
+  const [replication, cluster] = await Promise.all([
+    ask(connection, ['INFO', 'replication']),
+    isCluster ? ask(connection, ['CLUSTER', 'INFO']) : '',
+  ])
+  return {
+    role: /^role:slave/m.test(replication) ? 'replica' : 'primary',
+    isServing: !/^cluster_state:fail/m.test(cluster),
+    replicationId: /^master_replid:(\S+)/m.exec(replication)?.[1],
+  }
+}
+
+/** `''` if the server refuses the command. */
+async function ask(connection: PortConnection, command: readonly string[]): Promise<string> {
+  try {
+    return String(await connection.send(command, 'text'))
+  } catch (error) {
+    if (error instanceof CacheError && error.replyCode !== undefined) return ''
+    throw error
+  }
+}
