@@ -37,7 +37,8 @@ export async function identifyServer(
     replicationId: /^master_replid:(\S+)/m.exec(String(replication))?.[1],
     version: /^redis_version:(\S+)/m.exec(String(info))?.[1] ?? '',
   }
-  if (previous !== undefined && previous.runId !== undefined && previous.runId === identity.runId) {
+  const isSameServer = previous?.runId !== undefined && previous.runId === identity.runId
+  if (isSameServer && previous.clientId > 0) {
     await ask(client, ['CLIENT', 'KILL', 'ID', String(previous.clientId)])
   }
   return identity
@@ -64,14 +65,28 @@ export function isTrackable({ version }: Pick<ServerIdentity, 'version'>): boole
   return true
 }
 
-/** The dialect to try after a handshake in `dialect` failed; `undefined` if the dialect was not the reason. */
+/**
+ * The dialect to try after a handshake in `dialect` failed; `undefined` if the dialect was not the reason.
+ *
+ * Only an answer by which the server cannot do something, or the user may not, leads to a simpler dialect, since that is
+ * used from then on. Whatever else a server answers (`-ERR max number of clients reached`, `-BUSY`, `-LOADING`,
+ * `-MASTERDOWN`), it may do the same thing soon: then the attempt has failed, and the next one is made in this dialect.
+ */
 export function simplerDialect(dialect: Dialect, error: unknown): Dialect | undefined {
   if (!isErrorReply(error)) return undefined
   const failure = fromNodeRedis(error)
-  if (['NOAUTH', 'WRONGPASS', 'LOADING'].some((code) => isReply(failure, code))) return undefined
   const lacksHello = isReply(failure, 'NOPROTO') || /unknown command.*hello/i.test(error.message)
   if (lacksHello) return dialect === 'resp2' ? undefined : 'resp2'
-  return dialect === 'tracked' ? 'resp3' : undefined
+  return dialect === 'tracked' && isRefusal(error) ? 'resp3' : undefined
+}
+
+/** What servers and proxies answer to a command, a subcommand or an option that they do not have. Redis has no code for it. */
+const NOT_SUPPORTED =
+  /unknown (sub)?command|syntax error|wrong number of arguments|unsupported|not (supported|available|allowed)/i
+
+/** Whether an error reply means that the server cannot do what it was asked, or that the user may not ask for it. */
+function isRefusal(error: Error): boolean {
+  return isReply(fromNodeRedis(error), 'NOPERM') || NOT_SUPPORTED.test(error.message)
 }
 
 /** @throws CacheError `CACHE_UNAVAILABLE` if the server is a replica (`ROLE`) */
@@ -80,12 +95,12 @@ export async function assertPrimary(client: ConnectionClient): Promise<void> {
   if (role !== 'master') throw unavailable('the server is a replica')
 }
 
-/** `undefined` if the server answers with an error: the user may lack the permission. */
+/** `undefined` if the server refuses: the user may lack the permission. Any other error fails the handshake. */
 async function ask(client: ConnectionClient, command: string[]): Promise<unknown> {
   try {
     return await client.sendCommand(command, commandOptions('text'))
   } catch (error) {
-    if (isErrorReply(error)) return undefined
+    if (isErrorReply(error) && isRefusal(error)) return undefined
     throw error
   }
 }
