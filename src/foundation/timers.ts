@@ -19,3 +19,6 @@ export const nextTick: typeof process.nextTick = process.nextTick
 
 /** Milliseconds (with fractions) since the process began, by the system's monotonic clock. */
 export const systemMs: () => number = systemPerformance.now.bind(systemPerformance)
+
+/** Milliseconds since 1970, by the wall clock. It may be set, and it goes on while the machine sleeps. */
+export const wallMs: () => number = Date.now

@@ -1,5 +1,7 @@
 import type { CacheError } from '../../foundation/cache-error.ts'
 import { clearInterval, clearTimeout, setInterval, setTimeout } from '../../foundation/timers.ts'
+import { onEventLoopGap } from '../port/event-loop-gaps.ts'
+import { LivenessProbe } from '../port/liveness-probe.ts'
 import { isReply, unavailable } from '../port/redis-errors.ts'
 import type {
   ChannelListener,
@@ -16,7 +18,6 @@ import type {
 import type { ConnectionClient } from './connection-client.ts'
 import { Dialer, type DialerSettings, type DialledClient } from './dialer.ts'
 import { type ServerIdentity, turnTrackingOff } from './handshake.ts'
-import { LivenessProbe } from './liveness-probe.ts'
 import { LONGEST_REDIAL_MS } from './options.ts'
 import { commandOptions, fromNodeRedis } from './replies.ts'
 import type { Sentinels } from './sentinels.ts'
@@ -62,10 +63,12 @@ export class NodeRedisConnection implements RedisPort {
   #closing: ConnectionClient | undefined
   #endpoint = ''
   #watch: PortWatch | undefined
-  /** Stands for {@link #client}; reported to the watch. */
+  /** Stands for {@link #client}; reported to the watch, if there is one. */
   #connection: PortConnection | undefined
   #redialTimer: NodeJS.Timeout | undefined
   #pingTimer: NodeJS.Timeout | undefined
+  /** Ends the reaction to gaps of the event loop. */
+  #forgetGaps: (() => void) | undefined
   /** Whether a lost connection is dialled again: from `connect` to `close` or `drop`. */
   #isWanted = false
 
@@ -83,6 +86,7 @@ export class NodeRedisConnection implements RedisPort {
 
   async connect(): Promise<void> {
     this.#isWanted = true
+    this.#forgetGaps ??= onEventLoopGap(() => this.#check(true))
     if (this.#client === undefined) await this.#dial()
   }
 
@@ -108,15 +112,7 @@ export class NodeRedisConnection implements RedisPort {
   }
 
   suspect(): void {
-    const client = this.#client
-    if (client === undefined) return
-    this.#probe.check(
-      client,
-      () => client.sendCommand(['PING']),
-      () => {
-        if (client === this.#client) this.#giveUp('silent')
-      },
-    )
+    this.#check(false)
   }
 
   send(_storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
@@ -131,16 +127,17 @@ export class NodeRedisConnection implements RedisPort {
   }
 
   watch(watch: PortWatch | undefined): void {
+    const client = this.#client
+    const wasTracked = this.#connection?.isTracked
     this.#watch = watch
-    const connection = this.#connection
-    this.#connection = undefined
+    if (client !== undefined) this.#connection = this.#unwatched(client)
     if (watch !== undefined) {
       this.#dialer.identifyServers(watch.wantsTracking)
-      if (this.#client !== undefined) void this.#watchInUse(this.#client, watch)
+      if (client !== undefined) void this.#watchInUse(client, watch)
       return
     }
     this.#dialer.ignoreServers()
-    if (connection?.isTracked && this.#client !== undefined) turnTrackingOff(this.#client)
+    if (wasTracked && client !== undefined) turnTrackingOff(client)
   }
 
   connectionOf(): PortConnection | undefined {
@@ -156,6 +153,19 @@ export class NodeRedisConnection implements RedisPort {
     return [{ send: (command, form) => this.send('', command, form), suspect: () => this.suspect() }]
   }
 
+  #check(isAfterGap: boolean): void {
+    const client = this.#client
+    if (client === undefined) return
+    this.#probe.check(
+      client,
+      () => client.sendCommand(['PING']),
+      () => {
+        if (client === this.#client) this.#giveUp('silent')
+      },
+      isAfterGap,
+    )
+  }
+
   async #dial(): Promise<void> {
     const dialled = await this.#dialer.dial()
     const { client, endpoint, identity } = dialled
@@ -165,10 +175,10 @@ export class NodeRedisConnection implements RedisPort {
     }
     this.#client = client
     this.#endpoint = endpoint
+    this.#connection = this.#unwatched(client)
     if (this.#isUnref) this.#pingTimer ??= setInterval(this.#ping, UNREF_PING_MS).unref()
     client.on('invalidate', (key: Buffer | string | null) => {
-      if (client !== this.#client || this.#connection === undefined) return
-      this.#watch?.invalidated(key === null ? null : key.toString())
+      if (client === this.#client) this.#watch?.invalidated(key === null ? null : key.toString())
     })
     const watch = this.#watch
     this.#sentinels?.follow(endpoint, watch?.trustMs ?? UNWATCHED_TRUST_MS, (reason) => this.#giveUp(reason))
@@ -183,19 +193,30 @@ export class NodeRedisConnection implements RedisPort {
     try {
       const { identity, isTracked } = await this.#dialer.identify(client, watch.wantsTracking)
       if (client !== this.#client || watch !== this.#watch) return
-      this.#reportOpened({ client, endpoint: this.#endpoint, isTracked }, identity, watch)
+      this.#reportOpened({ client, isTracked }, identity, watch)
     } catch {
       // The connection was lost, and the next one is watched from its handshake on.
     }
   }
 
   #reportOpened(
-    { client, endpoint, isTracked }: Omit<DialledClient, 'identity'>,
+    { client, isTracked }: Pick<DialledClient, 'client' | 'isTracked'>,
     { replicationId, runId, version }: ServerIdentity,
     watch: PortWatch,
   ): void {
-    const connection: PortConnection = {
-      ...{ endpoint, isTracked, replicationId, runId, version },
+    const connection = { ...this.#unwatched(client), isTracked, replicationId, runId, version }
+    this.#connection = connection
+    watch.opened(connection)
+  }
+
+  /** Stands for the connection of this client, whose server is not known. */
+  #unwatched(client: ConnectionClient): PortConnection {
+    return {
+      endpoint: this.#endpoint,
+      isTracked: false,
+      replicationId: undefined,
+      runId: undefined,
+      version: '',
       send: (command, form) =>
         client === this.#client
           ? (client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>)
@@ -205,8 +226,6 @@ export class NodeRedisConnection implements RedisPort {
         this.#sentinels === undefined ? this.#onDemoted() : this.#giveUp('no longer the primary'),
       unconfirmedMs: () => this.#sentinels?.unconfirmedMs ?? 0,
     }
-    this.#connection = connection
-    watch.opened(connection)
   }
 
   #reportClosed(reason: string): void {
@@ -254,6 +273,8 @@ export class NodeRedisConnection implements RedisPort {
 
   #stopDialling(): void {
     this.#isWanted = false
+    this.#forgetGaps?.()
+    this.#forgetGaps = undefined
     clearTimeout(this.#redialTimer)
     this.#redialTimer = undefined
     clearInterval(this.#pingTimer)

@@ -2,23 +2,26 @@ import { clearTimeout, setImmediate, setTimeout } from '../../foundation/timers.
 
 /** Time that a PING may take, as a multiple of a command's deadline. */
 const DEADLINES_PER_PROBE = 5
+/** The same after a gap of the event loop, when a connection that has been dropped is likely. */
+const DEADLINES_AFTER_GAP = 0.5
 
 /**
  * Detects half-open connections, for which TCP takes about a quarter of an hour. After a command has met its deadline,
  * the probe sends a PING on the same connection; if that gets no reply within five deadlines, the connection is given
- * up. A server that is merely slow answers in time.
+ * up. A server that is merely slow answers in time. After a gap of the event loop the probe comes at once, and has half a
+ * deadline.
  */
 export class LivenessProbe {
-  readonly #boundMs: number
+  readonly #timeoutMs: number
   readonly #inProgress = new Set<object>()
 
   /** @param timeoutMs the deadline of a command */
   constructor(timeoutMs: number) {
-    this.#boundMs = DEADLINES_PER_PROBE * timeoutMs
+    this.#timeoutMs = timeoutMs
   }
 
   /** Probes a connection, unless a probe of it is in progress. */
-  check(connection: object, ping: () => Promise<unknown>, giveUp: () => void): void {
+  check(connection: object, ping: () => Promise<unknown>, giveUp: () => void, isAfterGap: boolean): void {
     if (this.#inProgress.has(connection)) return
     this.#inProgress.add(connection)
     let isOver = false
@@ -35,7 +38,7 @@ export class LivenessProbe {
           end()
           giveUp()
         }),
-      this.#boundMs,
+      this.#timeoutMs * (isAfterGap ? DEADLINES_AFTER_GAP : DEADLINES_PER_PROBE),
     ).unref()
     // Any reply shows that the connection works, error replies included. One that failed has been reported already.
     ping().then(end, end)
