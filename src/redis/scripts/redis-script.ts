@@ -1,36 +1,58 @@
 import { createHash } from 'node:crypto'
 import { isReply } from '../port/redis-errors.ts'
-import type { RedisArgument, RedisPort, RedisReply, ReplyForm } from '../port/redis-port.ts'
+import type { PortConnection, RedisArgument, RedisPort, RedisReply, ReplyForm } from '../port/redis-port.ts'
 
 /** Sends a command to the node that is to run the script. */
 type Send = (command: readonly RedisArgument[], form: ReplyForm) => Promise<RedisReply>
 
-/** A Lua script, sent by its digest (`EVALSHA`), and in full (`EVAL`) if the server does not know it yet. */
+/**
+ * A Lua script, sent in full (`EVAL`) the first time on each connection, and by its digest (`EVALSHA`) after that.
+ *
+ * A server that does not know the digest executes nothing, and the script has to be sent again: by then, later commands
+ * over the same key have overtaken it. So the first command on a connection must not depend on what the server knows.
+ * Only `SCRIPT FLUSH`, or a slot that moves, makes a server forget or lack a script that was sent on the connection.
+ */
 export class RedisScript {
   readonly #source: string
   readonly #digest: string
+  /** Connections on which the script has been sent in full. */
+  readonly #sentOn = new WeakSet<PortConnection>()
 
   constructor(source: string) {
     this.#source = source
     this.#digest = createHash('sha1').update(source).digest('hex')
   }
 
-  /** Runs the script over one key, at its owner. One round trip; two if the server does not know the script. */
+  /** Runs the script over one key, at its owner. One round trip. */
   run(
     port: RedisPort,
     storedKey: string,
     args: readonly RedisArgument[],
     form: ReplyForm,
   ): Promise<RedisReply> {
-    return this.runWith(
-      (command, replyForm) => port.send(storedKey, command, replyForm),
-      [storedKey],
-      args,
-      form,
-    )
+    return this.runOver(port, [storedKey], args, form)
   }
 
-  /** Runs the script over keys of one slot, at the node that `send` sends to. */
+  /** Runs the script over keys of one slot, of which there is at least one, at their owner. One round trip. */
+  runOver(
+    port: RedisPort,
+    storedKeys: readonly string[],
+    args: readonly RedisArgument[],
+    form: ReplyForm,
+  ): Promise<RedisReply> {
+    const first = storedKeys[0] as string
+    const send: Send = (command, replyForm) => port.send(first, command, replyForm)
+    const connection = port.connectionOf(first)
+    if (connection === undefined || this.#sentOn.has(connection))
+      return this.runWith(send, storedKeys, args, form)
+    this.#sentOn.add(connection)
+    return send(['EVAL', this.#source, String(storedKeys.length), ...storedKeys, ...args], form)
+  }
+
+  /**
+   * Runs the script over keys of one slot, at the node that `send` sends to. One round trip; two if the server does not
+   * know the script. Later commands may overtake the second.
+   */
   async runWith(
     send: Send,
     storedKeys: readonly RedisArgument[],

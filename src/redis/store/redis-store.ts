@@ -203,12 +203,7 @@ export class RedisStore implements CacheStore {
 
   async #removeGroup(group: readonly string[], publication: Publication): Promise<number> {
     const counts = await sendSplittable(group, (storedKeys) =>
-      removeKeys.runWith(
-        (command, form) => this.#port.send(storedKeys[0] as string, command, form),
-        storedKeys,
-        publication,
-        'text',
-      ),
+      removeKeys.runOver(this.#port, storedKeys, publication, 'text'),
     )
     return sum(counts.map(Number))
   }
