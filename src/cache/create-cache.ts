@@ -36,7 +36,10 @@ export interface CreateCacheOptions extends ReadThroughOptions {
    * @default REDIS_URL; where that is not set, this process alone, which is worth a warning if NODE_ENV is `production`
    */
   readonly redis?: string | RedisAddressOptions | false | undefined
-  /** A ready client of `@redis/client` or `ioredis`. It is used as it is and never closed; its mode is `'bus'`. */
+  /**
+   * A client of yours, of `@redis/client` (connected) or `ioredis`. It is never closed; its mode is `'bus'`. Over
+   * `ioredis`, commands use a connection of the library's own, which is made like the client's.
+   */
   readonly client?: RedisCacheBackendOptions['client']
   /**
    * A backend of this library, which may be in use. It serves one cache at a time: it is opened if necessary and never

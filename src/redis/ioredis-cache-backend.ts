@@ -19,7 +19,10 @@ export type { RedisArgument } from './port/redis-port.ts'
 
 /** Options of {@link IoredisCacheBackend}. */
 export interface IoredisCacheBackendOptions extends BackendOptions {
-  /** A `Redis` or `Cluster` of `ioredis` 5 or 6 without a `keyPrefix`. It is used as it is and never closed. */
+  /**
+   * A `Redis` or `Cluster` of `ioredis` 5 or 6, of a primary and without a `keyPrefix`. Its address, credentials and
+   * database are used. It is never closed.
+   */
   readonly client: IoredisClient | IoredisCluster
   /**
    * The deadline of a command, in seconds or with a unit (`'250ms'`). The call settles by then, whatever Redis does.
@@ -48,8 +51,9 @@ const KNOWN: KnownOptions = {
  * A cache backend over a caller's own `ioredis` client, for a program that has one already. This entry point does not
  * load `@redis/client`.
  *
- * On a single server, operations that run as scripts use a second connection, which never resends a command.
- * `shutdown()` closes it.
+ * Commands use connections of this library's own, made like the client's: one to the server, or to each master of a
+ * cluster. They never resend a command, so a counter never counts twice, and keep the order of commands over one key.
+ * Backends over one client share them, and the last `shutdown()` closes them.
  *
  * @example
  * ```ts
@@ -70,7 +74,7 @@ export class IoredisCacheBackend<T = unknown> extends StoreBackend<T> {
       throw invalidOptions('client must be a Redis or Cluster of ioredis')
     }
     const { connectTimeoutMs, timeoutMs } = resolveTimeouts(options, environment)
-    const port = new DeadlinePort(new IoredisPort(options.client), timeoutMs, connectTimeoutMs)
+    const port = new DeadlinePort(new IoredisPort(options.client, timeoutMs), timeoutMs, connectTimeoutMs)
     super(resolved, () => new RedisStore(port))
   }
 }

@@ -17,11 +17,8 @@ import {
 import { type ClusterOptions, NodeRedisCluster } from './cluster/cluster.ts'
 import { type IoredisClient, type IoredisCluster, isIoredis } from './ioredis/client.ts'
 import { IoredisPort } from './ioredis/port.ts'
-import {
-  BorrowedNodeRedisClient,
-  type NodeRedisClient,
-  type NodeRedisClusterClient,
-} from './node-redis/borrowed-client.ts'
+import { BorrowedNodeRedisClient } from './node-redis/borrowed-client.ts'
+import type { NodeRedisClient, NodeRedisClusterClient } from './node-redis/borrowed-connections.ts'
 import { NodeRedisConnection } from './node-redis/connection.ts'
 import { assertClientOptions, INSTEAD_OF_ADDRESS_PARTS, type NodeRedisOptions } from './node-redis/options.ts'
 import { parseRedisUrl } from './node-redis/redis-address.ts'
@@ -33,7 +30,7 @@ import { RedisStore } from './store/redis-store.ts'
 
 export type { ClusterOptions } from './cluster/cluster.ts'
 export type { IoredisClient, IoredisCluster, IoredisConnection, IoredisNatMap } from './ioredis/client.ts'
-export type { NodeRedisClient, NodeRedisClusterClient } from './node-redis/borrowed-client.ts'
+export type { NodeRedisClient, NodeRedisClusterClient } from './node-redis/borrowed-connections.ts'
 export type { NodeRedisOptions } from './node-redis/options.ts'
 export type { NodeRedisCommandOptions } from './node-redis/replies.ts'
 export type { SentinelOptions } from './node-redis/sentinels.ts'
@@ -56,7 +53,10 @@ export interface RedisCacheBackendOptions extends BackendOptions {
   readonly cluster?: ClusterOptions | undefined
   /** A primary that Sentinels monitor. */
   readonly sentinel?: SentinelOptions | undefined
-  /** A client of the caller's, which is used as it is and never closed. */
+  /**
+   * A client of the caller's, which is never closed. Over `ioredis`, commands use connections of this library's own,
+   * which are made like the client's.
+   */
   readonly client?: RedisClient | undefined
   /** Passed on to `@redis/client` for every connection that this backend opens (`socket: { ca }`, `username`, …). */
   readonly clientOptions?: NodeRedisOptions | undefined
@@ -152,7 +152,7 @@ function portOpener(
   if (client !== undefined) {
     refuseGiven(options, ['unref'], 'is up to the owner of client: call its own unref()')
     refuseGiven(options, ['clientOptions'], 'is of no use to a client that is made already')
-    const port = borrowedPort(client)
+    const port = borrowedPort(client, timeouts.timeoutMs)
     return () => port
   }
   if (cluster !== undefined) {
@@ -168,9 +168,9 @@ function portOpener(
   return (listener) => new NodeRedisConnection({ ...common, locate: async () => address }, listener)
 }
 
-function borrowedPort(client: RedisClient): RedisPort {
+function borrowedPort(client: RedisClient, timeoutMs: number): RedisPort {
   if (typeof client === 'object' && client !== null) {
-    if (isIoredis(client)) return new IoredisPort(client)
+    if (isIoredis(client)) return new IoredisPort(client, timeoutMs)
     if ('sendCommand' in client && 'isOpen' in client) return new BorrowedNodeRedisClient(client)
   }
   throw invalidOptions('client must be a client or cluster of @redis/client or ioredis')

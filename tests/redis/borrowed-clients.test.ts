@@ -42,7 +42,7 @@ async function overIoredis(client: Redis | Redis5 | Cluster | Cluster5): Promise
   await waitUntil(() => client.status === 'ready', { what: 'ioredis to be ready' })
   const followed = () => ('nodes' in client ? [client, ...client.nodes('master')] : [client])
   return {
-    port: new IoredisPort(client),
+    port: new IoredisPort(client, 1_000),
     listenerCount: () => count(followed()),
     use: () => client.set(KEY, 'used'),
   }
@@ -187,14 +187,14 @@ describe.each(CLIENTS)('over %s', (_name, isCluster, open) => {
   })
 })
 
-describe('ioredis with a second connection for counters', () => {
-  test('the connection is replaced when that of the counters is lost', async () => {
-    const client = new Redis(standalone.url)
+describe('over ioredis, commands have a connection of their own', () => {
+  test("it is replaced when it is lost, and the caller's stays", async () => {
+    const client = new Redis(standalone.url, { connectionName: 'callers' })
     closers.push(() => client.disconnect())
     await client.ping()
     const ownId = await client.client('ID')
     const watch = new RecordedWatch()
-    const port = new IoredisPort(client)
+    const port = new IoredisPort(client, 1_000)
     closers.push(() => port.close())
     port.watch(watch)
     await port.connect()
@@ -202,10 +202,25 @@ describe('ioredis with a second connection for counters', () => {
     const before = port.connectionOf(KEY)
     const ids = String(await client.client('LIST')).matchAll(/^id=(\d+).* cmd=eval/gm)
     for (const [, id] of ids) await client.client('KILL', 'ID', Number(id))
-    await waitUntil(() => port.connectionOf(KEY) !== before, { what: 'another connection' })
-    expect(port.connectionOf(KEY)).toBeDefined()
+    await waitUntil(() => port.connectionOf(KEY) !== before, { what: 'the loss' })
+    await waitUntil(() => port.connectionOf(KEY) !== undefined, { what: 'another connection' })
     expect(watch).toMatchObject({ closures: 1, open: new Set([port.connectionOf(KEY)]) })
     expect(await client.client('ID')).toBe(ownId)
+  })
+
+  test('it ends with the client that the caller closes, and works again when that is connected again', async () => {
+    const client = new Redis(standalone.url)
+    closers.push(() => client.disconnect())
+    const port = new IoredisPort(client, 1_000)
+    closers.push(() => port.close())
+    await port.connect()
+    await port.send(KEY, ['SET', KEY, 'kept'], 'text')
+    await client.quit()
+    await waitUntil(() => port.connectionOf(KEY) === undefined, { what: 'the end' })
+    await expect(port.send(KEY, ['GET', KEY], 'text')).rejects.toMatchObject({ code: 'CACHE_UNAVAILABLE' })
+    await client.connect()
+    await waitUntil(() => port.connectionOf(KEY) !== undefined, { what: 'another connection' })
+    expect(await port.send(KEY, ['GET', KEY], 'text')).toBe('kept')
   })
 })
 
@@ -214,7 +229,7 @@ describe('an ioredis cluster whose slots move', () => {
     const client = new Cluster(places(), { slotsRefreshInterval: 500 })
     closers.push(() => client.disconnect())
     const watch = new RecordedWatch()
-    const port = new IoredisPort(client)
+    const port = new IoredisPort(client, 1_000)
     closers.push(() => port.close())
     await client.set(KEY, 'here')
     port.watch(watch)

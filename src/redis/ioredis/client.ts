@@ -6,10 +6,17 @@ import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts
 export interface IoredisConnection {
   readonly status: string
   readonly options: {
+    readonly db?: number | undefined
     readonly host?: string | undefined
-    readonly port?: number | undefined
     readonly keyPrefix?: string | undefined
+    readonly monitor?: boolean | undefined
+    readonly path?: string | undefined
+    readonly port?: number | undefined
+    readonly role?: string | undefined
   }
+  /** Its present database; `null` before the first attempt to connect. */
+  readonly condition?: { readonly select?: number | undefined } | null | undefined
+  readonly stream?: { readonly writable: boolean } | undefined
   call(command: string, args: RedisArgument[]): Promise<unknown>
   callBuffer(command: string, args: RedisArgument[]): Promise<unknown>
   connect(): Promise<void>
@@ -31,6 +38,7 @@ export type IoredisNatMap =
 export interface IoredisCluster {
   readonly status: string
   readonly slots: readonly (readonly string[])[]
+  connect(): Promise<void>
   refreshSlotsCache(callback: () => void): void
   call(command: string, args: RedisArgument[]): Promise<unknown>
   callBuffer(command: string, args: RedisArgument[]): Promise<unknown>
@@ -69,11 +77,15 @@ export function callIoredis(
  */
 export function fromIoredis(error: unknown): CacheError {
   if (error instanceof CacheError) return error
-  const isReplyError = error instanceof Error && error.name === 'ReplyError'
-  return isReplyError ? fromErrorReply(error.message) : disconnected(detailOf(error))
+  return isReplyError(error) ? fromErrorReply(error.message) : disconnected(detailOf(error))
 }
 
-/** The `host:port` of a connection. */
+/** Whether `error` is an error reply of the server. Compares names: every copy of `ioredis` has its own class. */
+export function isReplyError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError'
+}
+
+/** The `host:port` of a connection, or its socket's path. */
 export function ioredisEndpoint({ options }: IoredisConnection): string {
-  return `${options.host}:${options.port}`
+  return options.path ?? `${options.host}:${options.port}`
 }

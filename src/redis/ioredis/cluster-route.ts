@@ -1,120 +1,138 @@
 import type { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
-import type { PortConnection, PortWatch, RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
+import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
 import { followRedirects, type RedirectingClient } from '../slots/follow-redirects.ts'
 import { keySlot } from '../slots/key-slot.ts'
 import { parseRedirect, type Redirect } from '../slots/slot-map.ts'
-import {
-  callIoredis,
-  fromIoredis,
-  type IoredisCluster,
-  type IoredisConnection,
-  ioredisEndpoint,
-} from './client.ts'
-import { type IoredisRoute, IoredisSessionEvents, ioredisSessions } from './routes.ts'
+import { fromIoredis, type IoredisCluster, type IoredisConnection, ioredisEndpoint } from './client.ts'
+import { OwnConnection } from './own-connection.ts'
+import { type IoredisRoute, ownSessions } from './routes.ts'
 
 /** Events of a cluster after which slots may have other owners. */
 const CLUSTER_EVENTS = ['+node', '-node', 'refresh'] as const
 
-/** The route on a cluster: each command is sent on the connection to the owner of its slot. */
+/**
+ * The route on a cluster: an own connection to each master, on which the commands for its slots are sent. The caller's
+ * cluster tells which masters there are, and which slots they own.
+ */
 export class ClusterRoute implements IoredisRoute {
+  readonly sessions: BorrowedSessions<OwnConnection> = ownSessions()
   readonly #cluster: IoredisCluster
+  readonly #timeoutMs: number
+  readonly #holders = new Set<object>()
   /** The `host:port` of slots whose owner, as a MOVED reply reported it, differs from that in `cluster.slots`. */
   readonly #moved = new Map<number, string>()
-  readonly #sessions: BorrowedSessions<IoredisConnection> = ioredisSessions()
-  /** By the connection to a master. */
-  readonly #sessionEvents = new Map<IoredisConnection, IoredisSessionEvents>()
+  /** By the caller's connection to a master. */
+  readonly #masters = new Map<IoredisConnection, OwnConnection>()
   /** The owners of the slots at the last comparison. */
   #owners: readonly (string | undefined)[] = []
-  #isAttached = false
 
-  constructor(cluster: IoredisCluster) {
+  constructor(cluster: IoredisCluster, timeoutMs: number) {
     this.#cluster = cluster
+    this.#timeoutMs = timeoutMs
   }
 
   get isClosed(): boolean {
     return this.#cluster.status === 'end'
   }
 
-  attach(): void {
-    if (this.#isAttached) return
-    this.#isAttached = true
-    for (const event of CLUSTER_EVENTS) this.#cluster.on(event, this.#compare)
+  async hold(holder: object): Promise<void> {
+    if (this.#holders.size === 0) for (const event of CLUSTER_EVENTS) this.#cluster.on(event, this.#compare)
+    this.#holders.add(holder)
+    await this.#clusterReady()
     this.#compare()
+    await Promise.all(this.connections().map((own) => own.ready()))
+  }
+
+  release(holder: object): readonly OwnConnection[] {
+    if (!this.#holders.delete(holder) || this.#holders.size > 0) return []
+    for (const event of CLUSTER_EVENTS) this.#cluster.off(event, this.#compare)
+    const connections = this.connections()
+    this.#masters.clear()
+    this.#moved.clear()
+    this.#owners = []
+    return connections
   }
 
   async send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
     const slot = keySlot(storedKey)
-    const owner = await this.#node(this.#ownerOf(slot))
+    const owner = await this.#readyAt(this.#ownerOf(slot))
     try {
-      return await callIoredis(owner, command, form)
+      return await owner.send(command, form)
     } catch (error) {
       return followRedirects(this.#redirecting(slot), error, owner, command, form)
     }
   }
 
-  connections(): readonly IoredisConnection[] {
-    return this.#cluster.nodes('master')
+  connections(): readonly OwnConnection[] {
+    return [...this.#masters.values()]
   }
 
-  watch(watch: PortWatch | undefined): void {
-    this.#sessions.watch(watch)
+  connectionOf(storedKey: string): OwnConnection | undefined {
+    return this.#at(this.#ownerOf(keySlot(storedKey)))
   }
 
-  connectionOf(storedKey: string): PortConnection | undefined {
-    const owner = this.#nodeAt(this.#ownerOf(keySlot(storedKey)))
-    return owner && this.#sessions.of(owner)
+  origin(): IoredisConnection | undefined {
+    const nodes = this.#cluster.nodes('master')
+    return nodes.find(({ status }) => status === 'ready') ?? nodes[0]
   }
 
-  reconnect(): void {
-    for (const connection of this.connections()) connection.disconnect(true)
+  async #clusterReady(): Promise<void> {
+    const cluster = this.#cluster
+    if (cluster.status === 'ready') return
+    if (cluster.status === 'wait') cluster.connect().catch(() => {})
+    await new Promise<void>((resolve, reject) => {
+      const settle = (): void => {
+        cluster.off('ready', settle)
+        cluster.off('end', settle)
+        if (this.isClosed) reject(unavailable('the cluster that was passed has been closed'))
+        else resolve()
+      }
+      cluster.on('ready', settle)
+      cluster.on('end', settle)
+    })
   }
 
-  close(): void {
-    this.#isAttached = false
-    for (const event of CLUSTER_EVENTS) this.#cluster.off(event, this.#compare)
-    for (const events of this.#sessionEvents.values()) events.detach()
-    this.#sessionEvents.clear()
-    this.#moved.clear()
-    this.#owners = []
-    this.#sessions.closeAll('closed')
-  }
-
-  #redirecting(slot: number): RedirectingClient<IoredisConnection> {
+  #redirecting(slot: number): RedirectingClient<OwnConnection> {
     return {
       redirectIn,
       nodeFor: (redirect) => {
         const address = this.#mapped(redirect.address)
         if (redirect.isPermanent) this.#learnOwner(slot, address)
-        return this.#node(address)
+        return this.#readyAt(address)
       },
-      send: callIoredis,
+      send: (own, command, form) => own.send(command, form),
     }
   }
 
-  /** Follows the sessions of the present masters, and reports it if some slots have another owner than before. */
+  /** Connects to the present masters alone, and reports it if some slots have another owner than before. */
   readonly #compare = (): void => {
-    const masters = new Set(this.connections())
-    for (const [node, events] of this.#sessionEvents) {
-      if (masters.has(node)) continue
-      events.detach()
-      this.#sessionEvents.delete(node)
-      this.#sessions.close(node, 'no longer a master')
+    if (this.#holders.size === 0) return
+    const present = new Set(this.#cluster.nodes('master'))
+    for (const [node, own] of this.#masters) {
+      if (present.has(node)) continue
+      this.#masters.delete(node)
+      retire(own, this.#timeoutMs)
     }
-    for (const node of masters) {
-      if (this.#sessionEvents.has(node)) continue
-      this.#sessionEvents.set(node, new IoredisSessionEvents(node, this.#sessions))
+    for (const node of present) {
+      if (this.#masters.has(node)) continue
+      this.#masters.set(node, new OwnConnection(node, this.sessions, this.#timeoutMs, this.#refresh))
     }
     const before = this.#owners
     this.#owners = this.#cluster.slots.map((nodes) => nodes?.[0])
     const hasChanged = this.#owners.some((owner, slot) => owner !== before[slot])
-    if (before.length > 0 && hasChanged) this.#sessions.rerouted()
+    if (before.length > 0 && hasChanged) this.sessions.rerouted()
+  }
+
+  /** The caller's own connections may be idle, and would not notice that a master is gone. */
+  readonly #refresh = (): void => {
+    if (this.#holders.size > 0) this.#cluster.refreshSlotsCache(() => {})
   }
 
   #learnOwner(slot: number, address: string): void {
     if (this.#ownerOf(slot) === address) return
     this.#moved.set(slot, address)
-    this.#sessions.rerouted()
+    this.sessions.rerouted()
   }
 
   #ownerOf(slot: number): string | undefined {
@@ -127,23 +145,46 @@ export class ClusterRoute implements IoredisRoute {
     return mapped ? `${mapped.host}:${mapped.port}` : address
   }
 
-  /** The connection to the node at an address. If `ioredis` has none, it refreshes its slots first. */
-  async #node(address: string | undefined): Promise<IoredisConnection> {
-    const known = this.#nodeAt(address)
-    if (known !== undefined) return known
-    await new Promise<void>((resolve) => this.#cluster.refreshSlotsCache(() => resolve()))
-    const found = this.#nodeAt(address) ?? this.connections()[0]
+  /** The connection to the master at an address. If `ioredis` knows no master there, it refreshes its slots first. */
+  async #readyAt(address: string | undefined): Promise<OwnConnection> {
+    const known = this.#at(address)
+    if (known?.isReady) return known
+    if (known === undefined) {
+      await new Promise<void>((resolve) => this.#cluster.refreshSlotsCache(() => resolve()))
+      this.#compare()
+    }
+    const found = this.#at(address) ?? this.connections()[0]
     if (found === undefined) throw unavailable('the cluster is not connected')
+    if (!found.wasReady) await readyWithin(found, this.#timeoutMs / 2)
     return found
   }
 
-  #nodeAt(address: string | undefined): IoredisConnection | undefined {
-    return this.connections().find((connection) => ioredisEndpoint(connection) === address)
+  #at(address: string | undefined): OwnConnection | undefined {
+    if (address === undefined) return undefined
+    for (const [node, own] of this.#masters) if (ioredisEndpoint(node) === address) return own
+    return undefined
   }
 }
 
-function redirectIn(error: unknown, { options }: IoredisConnection): Redirect | undefined {
+/** Lets outstanding replies arrive, and closes. */
+function retire(own: OwnConnection, timeoutMs: number): void {
+  const timer = setTimeout(() => own.drop(), timeoutMs).unref()
+  own.close().finally(() => clearTimeout(timer))
+}
+
+/** Waits for a connection to a new master. A command that has waited this long is not sent any more. */
+function readyWithin(own: OwnConnection, boundMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(unavailable('no connection in time')), boundMs).unref()
+    own
+      .ready()
+      .then(resolve, reject)
+      .finally(() => clearTimeout(timer))
+  })
+}
+
+function redirectIn(error: unknown, { host }: OwnConnection): Redirect | undefined {
   return fromIoredis(error).replyCode === undefined
     ? undefined
-    : parseRedirect((error as Error).message, options.host ?? '')
+    : parseRedirect((error as Error).message, host)
 }

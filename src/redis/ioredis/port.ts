@@ -11,62 +11,70 @@ import type {
   RedisReply,
   ReplyForm,
 } from '../port/redis-port.ts'
-import {
-  callIoredis,
-  fromIoredis,
-  type IoredisClient,
-  type IoredisCluster,
-  isIoredisCluster,
-} from './client.ts'
+import { fromIoredis, type IoredisClient, type IoredisCluster, isIoredisCluster } from './client.ts'
 import { ClusterRoute } from './cluster-route.ts'
+import type { OwnConnection } from './own-connection.ts'
 import { ClientRoute, type IoredisRoute } from './routes.ts'
 import { subscribeLike } from './subscription.ts'
 
+/** The route of each client of a caller's, which all ports over that client share. */
+const routes = new WeakMap<object, IoredisRoute>()
+
 /**
- * A port over a caller's own `ioredis` client or cluster, which it uses as it is and never closes.
+ * A port over a caller's own `ioredis` client or cluster, which it never closes.
  *
- * `ioredis` resends a command whose reply was lost, so an INCR may count twice. Scripts (EVALSHA, EVAL) must not be
- * executed twice, so they are sent on a second connection without resending. On a cluster, every command is sent
- * directly on the connection to the owner of its slot: only the cluster object resends, and it also retries TRYAGAIN
- * until a deadline has passed.
+ * Commands are not sent on the caller's connections, but on connections of the library's own, made like these
+ * ({@link OwnConnection}): `ioredis` resends a command whose reply was lost, so an INCR may count twice, and what the
+ * caller's options say of queues, pipelines and the form of replies is meant for the caller's own commands.
  */
 export class IoredisPort implements RedisPort {
   readonly isCluster: boolean
   readonly #route: IoredisRoute
+  #watch: PortWatch | undefined
+  #isHeld = false
+  /** Connections that wait for their last replies. */
+  #closing: readonly OwnConnection[] = []
 
-  /** @throws CacheError `CACHE_INVALID_OPTIONS` */
-  constructor(client: IoredisClient | IoredisCluster) {
-    if (client.options.keyPrefix) {
-      throw new CacheError(
-        'CACHE_INVALID_OPTIONS',
-        "The ioredis client has a keyPrefix: use this backend's prefix instead",
-      )
-    }
+  /**
+   * @param timeoutMs the deadline of a command
+   * @throws CacheError `CACHE_INVALID_OPTIONS`
+   */
+  constructor(client: IoredisClient | IoredisCluster, timeoutMs: number) {
+    assertUsable(client)
     this.isCluster = isIoredisCluster(client)
-    this.#route = isIoredisCluster(client) ? new ClusterRoute(client) : new ClientRoute(client)
+    this.#route = routes.get(client) ?? routeFor(client, timeoutMs)
+    routes.set(client, this.#route)
   }
 
   async connect(): Promise<void> {
     if (this.#route.isClosed) throw unavailable('the ioredis client that was passed has been closed')
-    this.#route.attach()
+    this.#isHeld = true
+    if (this.#watch !== undefined) this.#route.sessions.join(this.#watch)
+    await this.#route.hold(this)
   }
 
   async close(): Promise<void> {
-    this.#route.close()
+    this.#closing = this.#release()
+    await Promise.all(this.#closing.map((own) => own.close()))
+    this.#closing = []
   }
 
   drop(): void {
-    this.#route.close()
+    for (const own of [...this.#closing, ...this.#release()]) own.drop()
   }
 
-  suspect(): void {}
+  suspect(storedKey: string): void {
+    this.#route.connectionOf(storedKey)?.suspect()
+  }
 
   desynchronized(): void {
-    this.#route.reconnect()
+    for (const own of this.#route.connections()) own.replace('out of step')
   }
 
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
-    return this.#route.send(storedKey, command, form)
+    return this.#isHeld
+      ? this.#route.send(storedKey, command, form)
+      : Promise.reject(unavailable('not connected'))
   }
 
   translate(error: unknown): CacheError {
@@ -75,25 +83,48 @@ export class IoredisPort implements RedisPort {
 
   async masters(): Promise<readonly RedisNode[]> {
     const connections = this.#route.connections()
-    if (connections.length === 0) throw unavailable('the cluster is not connected')
-    return connections.map((connection) => ({
-      send: (command, form) => callIoredis(connection, command, form),
-      suspect() {},
-    }))
+    if (connections.length === 0) throw unavailable('not connected')
+    return connections
   }
 
   watch(watch: PortWatch | undefined): void {
-    this.#route.watch(watch)
+    if (this.#watch !== undefined) this.#route.sessions.leave(this.#watch)
+    this.#watch = watch
+    if (watch !== undefined && this.#isHeld) this.#route.sessions.join(watch)
   }
 
   connectionOf(storedKey: string): PortConnection | undefined {
-    return this.#route.connectionOf(storedKey)
+    const own = this.#isHeld ? this.#route.connectionOf(storedKey) : undefined
+    return own && this.#route.sessions.of(own)
   }
 
   async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
-    const nodes = this.#route.connections()
-    const node = nodes.find(({ status }) => status === 'ready') ?? nodes[0]
-    if (node === undefined) throw unavailable('the cluster is not connected')
-    return subscribeLike(node, channel, listener)
+    const origin = this.#route.origin()
+    if (origin === undefined) throw unavailable('the cluster is not connected')
+    return subscribeLike(origin, channel, listener)
   }
+
+  #release(): readonly OwnConnection[] {
+    this.#isHeld = false
+    if (this.#watch !== undefined) this.#route.sessions.leave(this.#watch)
+    return this.#route.release(this)
+  }
+}
+
+function routeFor(client: IoredisClient | IoredisCluster, timeoutMs: number): IoredisRoute {
+  return isIoredisCluster(client) ? new ClusterRoute(client, timeoutMs) : new ClientRoute(client, timeoutMs)
+}
+
+/** @throws CacheError `CACHE_INVALID_OPTIONS` if an option of the client contradicts what a cache needs */
+function assertUsable(client: IoredisClient | IoredisCluster): void {
+  const { options } = client
+  if (options.keyPrefix) throw unusable("has a keyPrefix: use this backend's prefix instead")
+  if (isIoredisCluster(client)) return
+  const { monitor, role } = (client as IoredisClient).options
+  if (role === 'slave') throw unusable("has role: 'slave': a cache needs the primary")
+  if (monitor) throw unusable('has monitor: true: a cache cannot send commands on it')
+}
+
+function unusable(reason: string): CacheError {
+  return new CacheError('CACHE_INVALID_OPTIONS', `The ioredis client ${reason}`)
 }

@@ -1,117 +1,98 @@
 import { BorrowedSessions } from '../port/borrowed-sessions.ts'
-import type { PortConnection, PortWatch, RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
-import { callIoredis, type IoredisClient, type IoredisConnection, ioredisEndpoint } from './client.ts'
+import { unavailable } from '../port/redis-errors.ts'
+import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
+import type { IoredisClient, IoredisConnection } from './client.ts'
+import { OwnConnection } from './own-connection.ts'
 
-/** Chooses the connection of a caller's client on which a command is sent. */
+/**
+ * Chooses the own connection on which a command is sent. All ports over one client of the caller's share one route. Its
+ * connections are opened for the first port that holds it, and belong to the last one that releases it.
+ */
 export interface IoredisRoute {
+  /** Whether the caller has closed the client. */
   readonly isClosed: boolean
-  /** Begins to follow the events of the connections. Idempotent. */
-  attach(): void
+  readonly sessions: BorrowedSessions<OwnConnection>
+  /** Resolves when commands can be sent. Idempotent for each holder. */
+  hold(holder: object): Promise<void>
+  /** Returns the connections that no holder is left for: closing them is up to the caller. */
+  release(holder: object): readonly OwnConnection[]
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
-  /** A connection to each server that owns keys. */
-  connections(): readonly IoredisConnection[]
-  watch(watch: PortWatch | undefined): void
-  connectionOf(storedKey: string): PortConnection | undefined
-  /** Makes the client reconnect every connection. */
-  reconnect(): void
-  /** Closes what the route has opened, and removes its listeners. */
-  close(): void
+  /** The connections to all servers that own keys. */
+  connections(): readonly OwnConnection[]
+  /** The connection to the owner of a key; `undefined` if there is none. */
+  connectionOf(storedKey: string): OwnConnection | undefined
+  /** A connection of the caller's whose options a new one may copy. */
+  origin(): IoredisConnection | undefined
 }
 
-/** Opens and closes the sessions of one connection when its events say so. */
-export class IoredisSessionEvents {
-  readonly #connection: IoredisConnection
-  readonly #onReady: () => void
-  readonly #onClose: () => void
-
-  constructor(connection: IoredisConnection, sessions: BorrowedSessions<IoredisConnection>) {
-    this.#connection = connection
-    this.#onReady = () => sessions.open(connection)
-    this.#onClose = () => sessions.close(connection, 'closed')
-    connection.on('ready', this.#onReady)
-    connection.on('close', this.#onClose)
-    if (connection.status === 'ready') sessions.open(connection)
-  }
-
-  detach(): void {
-    this.#connection.off('ready', this.#onReady)
-    this.#connection.off('close', this.#onClose)
-  }
+/** The sessions of own connections. */
+export function ownSessions(): BorrowedSessions<OwnConnection> {
+  return new BorrowedSessions<OwnConnection>(
+    (own, command, form) => own.send(command, form),
+    (own) => own.endpoint,
+    (own) => own.suspect(),
+  )
 }
 
-/** The sessions of `ioredis` connections. */
-export function ioredisSessions(): BorrowedSessions<IoredisConnection> {
-  return new BorrowedSessions<IoredisConnection>(callIoredis, ioredisEndpoint)
-}
-
-/** The route to a single server: the caller's connection, and a second one for scripts, which must not run twice. */
+/** The route to a single server. */
 export class ClientRoute implements IoredisRoute {
+  readonly sessions: BorrowedSessions<OwnConnection> = ownSessions()
   readonly #client: IoredisClient
-  readonly #sessions: BorrowedSessions<IoredisConnection> = ioredisSessions()
-  #sessionEvents: IoredisSessionEvents | undefined
-  /** Does not resend: commands in flight fail when it is lost. Opened at its first use. */
-  #scriptConnection: IoredisConnection | undefined
+  readonly #timeoutMs: number
+  readonly #holders = new Set<object>()
+  #own: OwnConnection | undefined
 
-  constructor(client: IoredisClient) {
+  constructor(client: IoredisClient, timeoutMs: number) {
     this.#client = client
+    this.#timeoutMs = timeoutMs
   }
 
   get isClosed(): boolean {
     return this.#client.status === 'end'
   }
 
-  attach(): void {
-    this.#sessionEvents ??= new IoredisSessionEvents(this.#client, this.#sessions)
+  hold(holder: object): Promise<void> {
+    if (this.#holders.size === 0) {
+      this.#client.on('end', this.#followEnd)
+      this.#client.on('ready', this.#followReady)
+    }
+    this.#holders.add(holder)
+    return this.#followReady().ready()
+  }
+
+  release(holder: object): readonly OwnConnection[] {
+    if (!this.#holders.delete(holder) || this.#holders.size > 0) return []
+    this.#client.off('end', this.#followEnd)
+    this.#client.off('ready', this.#followReady)
+    const connections = this.connections()
+    this.#own = undefined
+    return connections
   }
 
   send(_storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
-    const mayRunTwice = command[0] !== 'EVALSHA' && command[0] !== 'EVAL'
-    if (mayRunTwice) return callIoredis(this.#client, command, form)
-    this.#scriptConnection ??= this.#openScriptConnection()
-    return callIoredis(this.#scriptConnection, command, form)
+    return this.#own?.send(command, form) ?? Promise.reject(unavailable('not connected'))
   }
 
-  connections(): readonly IoredisConnection[] {
-    return [this.#client]
+  connections(): readonly OwnConnection[] {
+    return this.#own === undefined ? [] : [this.#own]
   }
 
-  watch(watch: PortWatch | undefined): void {
-    this.#sessions.watch(watch)
+  connectionOf(): OwnConnection | undefined {
+    return this.#own
   }
 
-  connectionOf(): PortConnection | undefined {
-    return this.#sessions.of(this.#client)
+  origin(): IoredisConnection {
+    return this.#client
   }
 
-  reconnect(): void {
-    this.#client.disconnect(true)
-    this.#closeScriptConnection()
+  /** Who closes the client expects that nothing of it keeps the process alive. */
+  readonly #followEnd = (): void => {
+    this.#own?.drop()
+    this.#own = undefined
   }
 
-  close(): void {
-    this.#sessionEvents?.detach()
-    this.#sessionEvents = undefined
-    this.#closeScriptConnection()
-    this.#sessions.closeAll('closed')
-  }
-
-  #closeScriptConnection(): void {
-    this.#scriptConnection?.disconnect()
-    this.#scriptConnection = undefined
-  }
-
-  #openScriptConnection(): IoredisConnection {
-    const connection = this.#client.duplicate({
-      autoResendUnfulfilledCommands: false,
-      maxRetriesPerRequest: 0,
-      lazyConnect: false,
-    })
-    connection.on('error', () => {})
-    // A watch sees the two as one connection, so the loss of either ends the session.
-    connection.on('close', () => {
-      if (this.#sessionEvents !== undefined && this.#client.status === 'ready')
-        this.#sessions.open(this.#client)
-    })
-    return connection
+  readonly #followReady = (): OwnConnection => {
+    this.#own ??= new OwnConnection(this.#client, this.sessions, this.#timeoutMs)
+    return this.#own
   }
 }

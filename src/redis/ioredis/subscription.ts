@@ -1,6 +1,7 @@
 import { detailOf, unavailable } from '../port/redis-errors.ts'
 import type { ChannelListener, ChannelSubscription } from '../port/redis-port.ts'
 import type { IoredisConnection } from './client.ts'
+import { OWN_OPTIONS } from './own-connection.ts'
 
 /**
  * Subscribes to a channel (`SUBSCRIBE`) on a new connection with the options of `origin`. The subscription ends at the
@@ -11,15 +12,7 @@ export async function subscribeLike(
   channel: string,
   listener: ChannelListener,
 ): Promise<ChannelSubscription> {
-  const connection = origin.duplicate({
-    autoResubscribe: false,
-    enableOfflineQueue: true,
-    lazyConnect: true,
-    maxRetriesPerRequest: 0,
-    readOnly: false,
-    reconnectOnError: null,
-    retryStrategy: null,
-  })
+  const connection = origin.duplicate({ ...OWN_OPTIONS, retryStrategy: null })
   let isOpen = true
   let isListening = false
   let failure: unknown

@@ -1,6 +1,5 @@
-import type { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/cache-error.ts'
 import { setImmediate } from '../../foundation/timers.ts'
-import { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type {
   ChannelListener,
@@ -13,71 +12,37 @@ import type {
   RedisReply,
   ReplyForm,
 } from '../port/redis-port.ts'
-import { keySlot } from '../slots/key-slot.ts'
-import { commandOptions, fromNodeRedis, type NodeRedisCommandOptions } from './replies.ts'
-import { type NodeRedisSubscriber, subscribeWith } from './subscription.ts'
-
-/** The part of a `createClient()` of `@redis/client` that is used. */
-export interface NodeRedisClient {
-  readonly isOpen: boolean
-  readonly isReady: boolean
-  readonly options?: { readonly socket?: object | undefined } | undefined
-  sendCommand(command: RedisArgument[], options?: NodeRedisCommandOptions): Promise<unknown>
-  duplicate(overrides: object): NodeRedisSubscriber
-  on(event: string, listener: () => void): unknown
-  off(event: string, listener: () => void): unknown
-  once(event: 'ready', listener: () => void): unknown
-}
-
-/** The part of a `createCluster()` of `@redis/client` that is used. */
-export interface NodeRedisClusterClient {
-  readonly isOpen: boolean
-  readonly masters: readonly object[]
-  readonly slots: readonly ({ readonly master: object } | undefined)[]
-  nodeClient(master: never): Promise<NodeRedisClient>
-  sendCommand(
-    storedKey: string,
-    isReadonly: boolean,
-    command: RedisArgument[],
-    options?: NodeRedisCommandOptions,
-  ): Promise<unknown>
-  on(event: string, listener: () => void): unknown
-  off(event: string, listener: () => void): unknown
-  once(event: 'node-ready', listener: () => void): unknown
-}
-
-/** Events after which a client is not connected. `error` is not among them: handling it is up to the caller. */
-const LOST_EVENTS = ['reconnecting', 'terminated', 'end'] as const
-/** Events of a cluster after which some connection may be a new one. */
-const CLUSTER_EVENTS = ['node-ready', 'node-error', 'node-reconnecting', 'node-disconnect'] as const
+import {
+  BorrowedConnections,
+  type NodeRedisClient,
+  type NodeRedisClusterClient,
+  sendOn,
+} from './borrowed-connections.ts'
+import { commandOptions, fromNodeRedis } from './replies.ts'
+import { subscribeWith } from './subscription.ts'
 
 /** A port over a caller's own connected client or cluster of `@redis/client`, used as it is and never closed. */
 export class BorrowedNodeRedisClient implements RedisPort {
   readonly isCluster: boolean
   readonly #client: NodeRedisClient | NodeRedisClusterClient
-  /**
-   * The sessions of the client, or of the masters of a cluster. Those of a cluster are all renewed together, since its
-   * events do not tell which connection they concern.
-   */
-  readonly #sessions: BorrowedSessions<object> = new BorrowedSessions<object>(
-    async (handle, command, form) => sendTo(await this.#clientOf(handle), command, form),
-    endpointOf,
-  )
-  #isDesynchronized = false
-  #isAttached = false
+  readonly #connections: BorrowedConnections
+  #watch: PortWatch | undefined
+  #isHeld = false
 
+  /** @throws CacheError `CACHE_INVALID_OPTIONS` */
   constructor(client: NodeRedisClient | NodeRedisClusterClient) {
+    assertUsable(client)
     this.#client = client
+    this.#connections = BorrowedConnections.of(client)
     this.isCluster = 'masters' in client
   }
 
   async connect(): Promise<void> {
     if (!this.#client.isOpen)
       throw unavailable('the client that was passed is not connected: await its connect() first')
-    if (this.#isAttached) return
-    this.#isAttached = true
-    for (const [event, listener] of this.#listeners()) this.#client.on(event, listener)
-    this.#openSessions()
+    this.#isHeld = true
+    this.#connections.hold(this)
+    if (this.#watch !== undefined) this.#connections.sessions.join(this.#watch)
   }
 
   async close(): Promise<void> {
@@ -85,35 +50,23 @@ export class BorrowedNodeRedisClient implements RedisPort {
   }
 
   drop(): void {
-    this.#isAttached = false
-    for (const [event, listener] of this.#listeners()) this.#client.off(event, listener)
-    this.#sessions.closeAll('closed')
+    this.#isHeld = false
+    if (this.#watch !== undefined) this.#connections.sessions.leave(this.#watch)
+    this.#connections.release(this)
   }
 
   suspect(): void {}
 
-  /** Reconnecting is up to the owner of the client. Until that has happened, the client is not used. */
   desynchronized(): void {
-    if (this.#isDesynchronized) return
-    this.#isDesynchronized = true
-    this.#sessions.closeAll('out of step')
-    const listener = () => {
-      this.#isDesynchronized = false
-      if (this.#isAttached) this.#openSessions()
-    }
-    if ('masters' in this.#client) this.#client.once('node-ready', listener)
-    else this.#client.once('ready', listener)
+    this.#connections.desynchronized()
   }
 
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
-    if (this.#isDesynchronized)
+    if (this.#connections.isDesynchronized)
       return Promise.reject(unavailable('its replies came out of step; reconnect it'))
+    if (!('masters' in this.#client)) return sendOn(this.#client, command, form)
     const words = command as RedisArgument[]
-    const reply =
-      'masters' in this.#client
-        ? this.#client.sendCommand(storedKey, false, words, commandOptions(form))
-        : this.#client.sendCommand(words, commandOptions(form))
-    return reply as Promise<RedisReply>
+    return this.#client.sendCommand(storedKey, false, words, commandOptions(form)) as Promise<RedisReply>
   }
 
   translate(error: unknown): CacheError {
@@ -121,83 +74,44 @@ export class BorrowedNodeRedisClient implements RedisPort {
   }
 
   async masters(): Promise<readonly RedisNode[]> {
-    const nodes = await Promise.all(this.#handles().map((handle) => this.#clientOf(handle)))
+    const connections = this.#connections
+    const nodes = await Promise.all(connections.handles().map((handle) => connections.clientOf(handle)))
     return nodes.map((node) => ({
-      send: (command, form) => sendTo(node, command, form),
+      send: (command, form) => sendOn(node, command, form),
       suspect() {},
     }))
   }
 
   watch(watch: PortWatch | undefined): void {
-    this.#sessions.watch(watch)
+    if (this.#watch !== undefined) this.#connections.sessions.leave(this.#watch)
+    this.#watch = watch
+    if (watch !== undefined && this.#isHeld) this.#connections.sessions.join(watch)
   }
 
   connectionOf(storedKey: string): PortConnection | undefined {
-    const client = this.#client
-    if (!('masters' in client)) return client.isReady ? this.#sessions.of(client) : undefined
-    const master = client.slots[keySlot(storedKey)]?.master
-    const session = master && this.#sessions.of(master)
-    // A cluster emits no event when its slot map changes, so an unknown master is how the change is noticed.
-    if (master !== undefined && session === undefined && this.#isAttached) setImmediate(this.#openNewMasters)
-    return session
+    return this.#isHeld ? this.#connections.sessionOf(storedKey) : undefined
   }
 
   async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
-    const [handle] = this.#handles()
+    const [handle] = this.#connections.handles()
     if (handle === undefined) throw unavailable('the cluster is not connected')
-    const client = await this.#clientOf(handle)
+    const client = await this.#connections.clientOf(handle)
     const socket = { ...client.options?.socket, reconnectStrategy: false }
     return subscribeWith(client.duplicate({ socket }), channel, listener)
   }
-
-  /** The objects that stand for connections: the client itself, or the masters of a cluster. */
-  #handles(): readonly object[] {
-    return 'masters' in this.#client ? this.#client.masters : [this.#client]
-  }
-
-  async #clientOf(handle: object): Promise<NodeRedisClient> {
-    return 'masters' in this.#client ? this.#client.nodeClient(handle as never) : this.#client
-  }
-
-  #listeners(): readonly (readonly [event: string, listener: () => void])[] {
-    if (this.isCluster) return CLUSTER_EVENTS.map((event) => [event, this.#openSessions] as const)
-    return [['ready', this.#openSessions], ...LOST_EVENTS.map((event) => [event, this.#lost] as const)]
-  }
-
-  readonly #openSessions = (): void => {
-    this.#sessions.closeAll('a connection of the client changed')
-    const isReady = 'masters' in this.#client ? this.#client.isOpen : this.#client.isReady
-    if (isReady && !this.#isDesynchronized) for (const handle of this.#handles()) this.#sessions.open(handle)
-  }
-
-  readonly #lost = (): void => {
-    this.#sessions.closeAll('lost')
-  }
-
-  /** Opens all sessions anew if the cluster has a master without one. */
-  readonly #openNewMasters = (): void => {
-    if (
-      !this.#isAttached ||
-      this.#isDesynchronized ||
-      this.#handles().every((handle) => this.#sessions.of(handle) !== undefined)
-    )
-      return
-    this.#openSessions()
-    this.#sessions.rerouted()
-  }
 }
 
-function sendTo(
-  client: NodeRedisClient,
-  command: readonly RedisArgument[],
-  form: ReplyForm,
-): Promise<RedisReply> {
-  return client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>
+/** @throws CacheError `CACHE_INVALID_OPTIONS` if the client is of another kind, or has an option that a cache contradicts */
+function assertUsable(client: NodeRedisClient | NodeRedisClusterClient): void {
+  if ('getSentinelNode' in client) throw unusable('is a createSentinel(): use the option sentinel instead')
+  if ('clientsInUse' in client) throw unusable('is a pool, in which commands overtake one another')
+  if (!('withTypeMapping' in client)) throw unusable('is older than version 5')
+  const { keyPrefix, readonly } = ('options' in client && client.options) || {}
+  if (keyPrefix || ('_keyPrefix' in client && client._keyPrefix))
+    throw unusable("has a keyPrefix: use this backend's prefix instead")
+  if (readonly) throw unusable('is readonly: a cache needs to write')
 }
 
-/** A node of a cluster has an `address`; a client has it among its options. */
-function endpointOf(handle: object): string {
-  if ('address' in handle && typeof handle.address === 'string') return handle.address
-  const { host, path, port } = ((handle as NodeRedisClient).options?.socket ?? {}) as Record<string, unknown>
-  return path === undefined ? `${host}:${port}` : String(path)
+function unusable(reason: string): CacheError {
+  return new CacheError('CACHE_INVALID_OPTIONS', `The client of @redis/client ${reason}`)
 }

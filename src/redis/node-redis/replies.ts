@@ -12,6 +12,9 @@ const COMMAND_OPTIONS: Readonly<Record<ReplyForm, NodeRedisCommandOptions>> = {
   text: { timeout: 0, typeMapping: {} },
 }
 
+/** Errors of commands that were not sent. */
+const NOT_SENT = ['ClientOfflineError', 'ClientClosedError', 'RootNodesUnavailableError'] as const
+
 /** The options of one command of `@redis/client` that are used. */
 export interface NodeRedisCommandOptions {
   readonly timeout: 0
@@ -29,9 +32,10 @@ export function commandOptions(form: ReplyForm): NodeRedisCommandOptions {
 export function fromNodeRedis(error: unknown): CacheError {
   if (error instanceof CacheError) return error
   if (isErrorReply(error)) return fromErrorReply(error.message)
-  return isKind(error, 'ClientOfflineError') || isKind(error, 'ClientClosedError')
-    ? unavailable('not connected')
-    : disconnected(detailOf(error))
+  if (NOT_SENT.some((className) => isKind(error, className))) return unavailable('not connected')
+  // The client has no class for this error, by which it refuses a command (commandsQueueMaxLength).
+  const isQueueFull = error instanceof Error && error.message === 'The queue is full'
+  return isQueueFull ? unavailable('the queue of the client is full') : disconnected(detailOf(error))
 }
 
 /** Whether `error` is an error reply of the server, not a failure to reach it. */

@@ -9,26 +9,41 @@ type SendOn<Handle> = (
 ) => Promise<RedisReply>
 
 /**
- * The sessions of a client that belongs to the caller, as reported by the client's events.
+ * The sessions of a client that belongs to the caller, as reported by the client's events. All ports over one client
+ * share them, and each has its own watch.
  *
- * A handle is the client's own object for a connection; it survives reconnects. Each time the connection is
- * established, a new session begins, which is a {@link PortConnection} of its own. Sessions are never tracked: the
- * caller chose the options of the handshake.
+ * A handle is the object that stands for a connection; it survives reconnects. Each time the connection is established,
+ * a new session begins, which is a {@link PortConnection} of its own. Sessions are never tracked: the caller chose the
+ * options of the handshake.
  */
 export class BorrowedSessions<Handle extends object> {
   readonly #send: SendOn<Handle>
   readonly #endpointOf: (handle: Handle) => string
+  readonly #suspect: (handle: Handle) => void
   readonly #sessions = new Map<Handle, PortConnection>()
-  #watch: PortWatch | undefined
+  readonly #watches = new Set<PortWatch>()
 
-  constructor(send: SendOn<Handle>, endpointOf: (handle: Handle) => string) {
+  constructor(
+    send: SendOn<Handle>,
+    endpointOf: (handle: Handle) => string,
+    suspect: (handle: Handle) => void = () => {},
+  ) {
     this.#send = send
     this.#endpointOf = endpointOf
+    this.#suspect = suspect
   }
 
-  watch(watch: PortWatch | undefined): void {
-    this.#watch = watch
-    for (const session of this.#sessions.values()) watch?.opened(session)
+  /** Reports the present sessions to `watch`, and from then on all changes. */
+  join(watch: PortWatch): void {
+    if (this.#watches.has(watch)) return
+    this.#watches.add(watch)
+    for (const session of this.#sessions.values()) watch.opened(session)
+  }
+
+  /** Reports the present sessions to `watch` as closed, and nothing after that. */
+  leave(watch: PortWatch): void {
+    if (!this.#watches.delete(watch)) return
+    for (const session of this.#sessions.values()) watch.closed(session, 'closed')
   }
 
   /** The current session of a handle; `undefined` while it is not connected. */
@@ -49,19 +64,19 @@ export class BorrowedSessions<Handle extends object> {
         this.#sessions.get(handle) === session
           ? this.#send(handle, command, form)
           : Promise.reject(unavailable('not connected')),
-      suspect() {},
       demoted() {},
       unconfirmedMs: () => 0,
+      suspect: () => this.#suspect(handle),
     }
     this.#sessions.set(handle, session)
-    this.#watch?.opened(session)
+    for (const watch of this.#watches) watch.opened(session)
   }
 
   close(handle: Handle, reason: string): void {
     const session = this.#sessions.get(handle)
     if (session === undefined) return
     this.#sessions.delete(handle)
-    this.#watch?.closed(session, reason)
+    for (const watch of this.#watches) watch.closed(session, reason)
   }
 
   closeAll(reason: string): void {
@@ -69,6 +84,6 @@ export class BorrowedSessions<Handle extends object> {
   }
 
   rerouted(): void {
-    this.#watch?.rerouted()
+    for (const watch of this.#watches) watch.rerouted()
   }
 }
