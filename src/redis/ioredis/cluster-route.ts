@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from '../../foundation/timers.ts'
 import type { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'

@@ -1,5 +1,4 @@
 import { CacheError } from '../../foundation/cache-error.ts'
-import { setImmediate } from '../../foundation/timers.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type {
   ChannelListener,
