@@ -220,14 +220,6 @@ describe('@cached refuses', () => {
     assert.throws(() => fixture.decorateSymbol(cached), { ...refused, message: /option `name`/ })
   })
 
-  it('to be compiled as an experimental decorator', () => {
-    const { outputText } = ts.transpileModule('class Shop { @cached(cache) async find() {} }', {
-      compilerOptions: { target: ts.ScriptTarget.ES2022, experimentalDecorators: true },
-    })
-    const evaluate = new Function('cached', 'cache', outputText)
-    assert.throws(() => evaluate(cached, new MapCache()), { ...refused, message: /experimentalDecorators/ })
-  })
-
   it('options of the wrong type', () => {
     assert.throws(() => cached(new MapCache(), { name: 7 } as object), refused)
     assert.throws(() => cached(new MapCache(), { key: 'id' } as object), refused)

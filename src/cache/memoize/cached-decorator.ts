@@ -22,18 +22,24 @@ export interface CachedOptions<Instance, Args extends readonly unknown[]> extend
 }
 
 /** Decorates a method that returns a promise. */
-export type CachedDecorator<Instance, KeyArgs extends readonly unknown[]> = <
-  This extends Instance,
-  Args extends readonly [...KeyArgs, ...unknown[]],
-  Result,
->(
-  method: (this: This, ...args: Args) => Promise<Result>,
-  context: ClassMethodDecoratorContext<This, (this: This, ...args: Args) => Promise<Result>>,
-) => (this: This, ...args: Args) => Promise<Result>
+export interface CachedDecorator<Instance, KeyArgs extends readonly unknown[]> {
+  /** As a standard decorator. */
+  <This extends Instance, Args extends readonly [...KeyArgs, ...unknown[]], Result>(
+    method: (this: This, ...args: Args) => Promise<Result>,
+    context: ClassMethodDecoratorContext<This, (this: This, ...args: Args) => Promise<Result>>,
+  ): (this: This, ...args: Args) => Promise<Result>
+  /** With `experimentalDecorators`. The owner is the prototype, or the class if the method is static. */
+  <This extends Instance, Args extends readonly [...KeyArgs, ...unknown[]], Result>(
+    owner: This,
+    name: string | symbol,
+    descriptor: TypedPropertyDescriptor<(this: This, ...args: Args) => Promise<Result>>,
+  ): void
+}
 
 /**
- * A decorator for a method whose results are kept in a cache. It follows the TC39 standard (not
- * `experimentalDecorators`), and works on public and private methods, of instances and static.
+ * A decorator for a method whose results are kept in a cache. It works on public and private methods, of instances and
+ * static, both as a standard decorator (TC39) and with TypeScript's `experimentalDecorators`. With these, place it
+ * nearest to the method: it replaces the method, and whatever other decorators have attached to it is lost.
  *
  * The key of a call is `ClassName.methodName(arguments)`. **The instance is not part of it: all instances of a class
  * share their entries.** If a result depends on the instance, include what it depends on in `key`. A subclass that
@@ -64,35 +70,45 @@ export function cached<Instance = unknown, KeyArgs extends readonly unknown[] = 
 ): CachedDecorator<Instance, KeyArgs> {
   const { name, key, entry } = splitOptions(options)
 
-  return <This extends Instance, Args extends readonly [...KeyArgs, ...unknown[]], Result>(
-    method: (this: This, ...args: Args) => Promise<Result>,
-    context: ClassMethodDecoratorContext<This, (this: This, ...args: Args) => Promise<Result>>,
-  ) => {
-    assertMethod(context)
-    if (name === undefined) assertNameable(context.name)
+  const decorated = (method: Method, methodName: string | symbol, isStatic: boolean): Method => {
+    if (name === undefined) assertNameable(methodName)
 
-    // `Args` begins with what `key` takes.
-    const keyOf = key as ((this: This, ...args: readonly unknown[]) => string) | undefined
-    async function answer(this: This, ...args: Args): Promise<Result> {
-      const cache = typeof source === 'function' ? source(this) : source
-      const called = name ?? `${className(this, context.static)}.${String(context.name)}`
+    // The arguments of a call begin with what `key` takes.
+    const keyOf = key as Method<string> | undefined
+    async function answer(this: unknown, ...args: readonly unknown[]): Promise<unknown> {
+      const cache = typeof source === 'function' ? source(this as Instance) : source
+      const called = name ?? `${className(this, isStatic)}.${String(methodName)}`
       claimName(namesOf(cache), called, method)
-      const load = (): Promise<Result> => Reflect.apply(method, this, args)
-      return cache.getOrSet<Result>(callKey(called, keyOf, this, args), load, entry)
+      const load = (): Promise<unknown> => Reflect.apply(method, this, args)
+      return cache.getOrSet(callKey(called, keyOf, this, args), load, entry)
     }
     return renamed(answer, method)
   }
+
+  // Compilers call standard decorators with a method and its context, and experimental ones with the owner of a method,
+  // its name and its descriptor.
+  const decorator = (
+    methodOrOwner: unknown,
+    context: DecoratorContext | string | symbol | undefined,
+    descriptor?: PropertyDescriptor,
+  ): Method | undefined => {
+    if (typeof context === 'object') {
+      if (context.kind !== 'method') throw notMethod(`a ${context.kind}`)
+      return decorated(methodOrOwner as Method, context.name, context.static)
+    }
+    if (context === undefined) throw notMethod('a class')
+    if (typeof descriptor?.value !== 'function') throw notMethod('a property, a parameter or an accessor')
+    descriptor.value = decorated(descriptor.value, context, typeof methodOrOwner === 'function')
+    return undefined
+  }
+  return decorator as CachedDecorator<Instance, KeyArgs>
 }
 
-/** `experimentalDecorators` calls a decorator with a property name in place of a context. */
-function assertMethod(context: { readonly kind?: string }): void {
-  if (context?.kind === 'method') return
-  throw new CacheError(
-    'CACHE_INVALID_OPTIONS',
-    typeof context === 'object'
-      ? `@cached decorates methods only, and this is a ${context.kind}`
-      : '@cached is a standard decorator: compile without `experimentalDecorators`',
-  )
+/** Any method that returns a promise. */
+type Method<Result = Promise<unknown>> = (this: unknown, ...args: readonly unknown[]) => Result
+
+function notMethod(what: string): CacheError {
+  return new CacheError('CACHE_INVALID_OPTIONS', `@cached decorates methods only, and this is ${what}`)
 }
 
 function assertNameable(name: string | symbol): void {
