@@ -1,7 +1,7 @@
 import zlib from 'node:zlib'
 import { CacheError } from '../foundation/cache-error.ts'
 import { assertPeerInstalled } from '../foundation/installed-peer.ts'
-import { loadPeer } from '../foundation/optional-peer.ts'
+import { missingPeer } from '../foundation/optional-peer.ts'
 
 /**
  * The compression algorithms. `gzip` and `brotli` come with Node, `zstd` with Node 22.15 and later; `lz4` and `snappy`
@@ -58,11 +58,11 @@ export async function loadCompressor(name: CompressionName): Promise<Compressor>
     case 'zstd':
       return zstd()
     case 'lz4': {
-      const lz4 = await loadPeer(...LZ4, () => import('lz4-napi'))
+      const lz4 = await loadLz4()
       return prefixed('lz4', lz4.compressSync, lz4.uncompressSync, (bytes) => bytes.readUInt32LE(0))
     }
     case 'snappy': {
-      const snappy = await loadPeer(...SNAPPY, () => import('snappy'))
+      const snappy = await loadSnappy()
       return prefixed(
         'snappy',
         (bytes) => snappy.compressSync(bytes),
@@ -70,6 +70,22 @@ export async function loadCompressor(name: CompressionName): Promise<Compressor>
         readVarint,
       )
     }
+  }
+}
+
+async function loadLz4(): Promise<typeof import('lz4-napi')> {
+  try {
+    return await import(/* webpackIgnore: true */ 'lz4-napi')
+  } catch (cause) {
+    throw missingPeer(...LZ4, cause)
+  }
+}
+
+async function loadSnappy(): Promise<typeof import('snappy')> {
+  try {
+    return await import(/* webpackIgnore: true */ 'snappy')
+  } catch (cause) {
+    throw missingPeer(...SNAPPY, cause)
   }
 }
 

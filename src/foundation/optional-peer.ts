@@ -1,23 +1,12 @@
 import { CacheError } from './cache-error.ts'
 
 /**
- * Loads an optional peer dependency.
- * @param load `() => import('name')`, with a literal name, so that bundlers see it
- * @throws CacheError `CACHE_MISSING_PEER` with the command that installs it
+ * What to throw if an optional peer cannot be loaded: `CACHE_MISSING_PEER`, with the command that installs it.
+ *
+ * A peer is loaded by `import('name')` with a literal name, directly within a `try` that has a `catch`. Only then does a
+ * bundler include a peer that is installed, and build without one that is not. A peer with native code, which no bundler
+ * can include, also bears `webpackIgnore`: it is imported when the bundle runs.
  */
-export async function loadPeer<Module>(
-  name: string,
-  purpose: string,
-  load: () => Promise<Module>,
-): Promise<Module> {
-  try {
-    return await load()
-  } catch (cause) {
-    throw missingPeer(name, purpose, cause)
-  }
-}
-
-/** The error of a peer that is not installed. */
 export function missingPeer(name: string, purpose: string, cause: unknown): CacheError {
   return new CacheError('CACHE_MISSING_PEER', `${purpose} needs the package ${name}: npm install ${name}`, {
     cause,

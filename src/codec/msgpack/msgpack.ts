@@ -1,6 +1,6 @@
 import type { Serializer } from '../../contract/serializer.ts'
 import { assertPeerInstalled } from '../../foundation/installed-peer.ts'
-import { loadPeer } from '../../foundation/optional-peer.ts'
+import { missingPeer } from '../../foundation/optional-peer.ts'
 import { type MsgpackrModule, RecordPacker } from './record-packer.ts'
 
 const PURPOSE = 'The msgpack serializer'
@@ -11,8 +11,12 @@ export function assertMsgpackr(): void {
 }
 
 /** @throws CacheError `CACHE_MISSING_PEER` */
-export function loadMsgpackr(): Promise<MsgpackrModule> {
-  return loadPeer('msgpackr', PURPOSE, () => import('msgpackr'))
+export async function loadMsgpackr(): Promise<MsgpackrModule> {
+  try {
+    return await import('msgpackr')
+  } catch (cause) {
+    throw missingPeer('msgpackr', PURPOSE, cause)
+  }
 }
 
 /**
