@@ -1,43 +1,21 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, describe, it } from 'vitest'
-import { useBuild } from '../support/build.ts'
+import { describe, it } from 'vitest'
+import { ROOT, run, usePackedProject } from './packed-project.ts'
 
-const root = fileURLToPath(new URL('../../', import.meta.url))
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
   readonly dependencies: Readonly<Record<string, string>>
   readonly exports: Readonly<Record<string, unknown>>
 }
 const doors = Object.keys(manifest.exports).filter((door) => door !== './package.json')
 
-useBuild('package')
-
-let project: string
-let tarball: string
-
-/** The package as npm would publish it, installed in a project that has nothing else. */
-beforeAll(() => {
-  project = mkdtempSync(join(tmpdir(), 'cachewright-package-'))
-  const packed = run('npm', ['pack', '--ignore-scripts', '--silent', '--pack-destination', project], root)
-  tarball = join(project, packed.trim().split('\n').at(-1) as string)
-  writeFileSync(join(project, 'package.json'), '{"private":true,"type":"module"}')
-  run('npm', ['install', '--silent', '--no-audit', '--no-fund', '--prefer-offline', tarball], project)
-}, 120_000)
-
-afterAll(() => rmSync(project, { recursive: true, force: true }))
-
-function run(command: string, args: readonly string[], cwd: string): string {
-  return execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-}
+const project = usePackedProject()
 
 /** Runs a module in the project and returns what it prints. */
 function runModule(source: string): string {
-  writeFileSync(join(project, 'main.js'), source)
-  return run(process.execPath, ['main.js'], project).trim()
+  project.write('main.js', source)
+  return project.runFile('main.js')
 }
 
 describe('the package', () => {
@@ -110,19 +88,19 @@ describe('the package', () => {
   })
 
   it('ships no tests, sources or development scripts', () => {
-    const files = run('tar', ['tzf', tarball], project).trim().split('\n')
+    const files = run('tar', ['tzf', project.tarball], project.folder).trim().split('\n')
     const strange = files.filter(
       (file) =>
-        !/^package\/(dist\/.*\.(js|d\.ts)|package\.json|README\.md|CHANGELOG\.md|LICENSE)$/.test(file),
+        !/^package\/(dist\/.*\.(c?js|d\.c?ts)|docs\/.*\.md|package\.json|[A-Z]+\.md|LICENSE)$/.test(file),
     )
     assert.deepEqual(strange, [])
   })
 
   it('passes publint', () => {
-    run('npx', ['publint', '--strict', tarball], root)
+    run('npx', ['publint', '--strict', project.tarball], ROOT)
   })
 
-  it('has types that resolve for every ES module consumer', () => {
-    run('npx', ['attw', '--profile', 'esm-only', tarball], root)
+  it('has types that every way to resolve modules finds', () => {
+    run('npx', ['attw', '--profile', 'strict', project.tarball], ROOT)
   })
 })
