@@ -1,7 +1,6 @@
-import type { AcquireReply, AcquireRequest } from '../backend/seams/shared-tier.ts'
+import { type AcquireReply, type AcquireRequest, FRUITLESS_MS } from '../backend/seams/shared-tier.ts'
 import {
   boundGeneration,
-  FRUITLESS_MS,
   fruitlessLoadsIn,
   GENERATION_BYTES,
   hasLease,

@@ -44,6 +44,9 @@ export interface AcquireRequest {
   readonly purpose: 'replace' | 'refresh'
 }
 
+/** How long an absent key remembers that a load brought no value, in milliseconds. */
+export const FRUITLESS_MS = 1_000
+
 /** The answer to an {@link AcquireRequest}. */
 export interface AcquireReply {
   /**

@@ -1,8 +1,12 @@
-import type { Lease } from './lease.ts'
+/** A lease, as far as it can be given back. */
+interface Releasable {
+  /** Never rejects. */
+  release(): Promise<void>
+}
 
 /** The leases that this process holds or has asked for, so that it can give all of them back when the cache is closed. */
 export class HeldLeases {
-  readonly #held = new Set<Lease>()
+  readonly #held = new Set<Releasable>()
   readonly #requests = new Set<Promise<unknown>>()
 
   /** Follows a request that may bring a lease, and must not reject. {@link releaseAll} resumes after its caller. */
@@ -12,12 +16,12 @@ export class HeldLeases {
     return followed
   }
 
-  add(lease: Lease): void {
+  add(lease: Releasable): void {
     this.#held.add(lease)
   }
 
   /** Called when the key no longer holds the lease's token. */
-  delete(lease: Lease): void {
+  delete(lease: Releasable): void {
     this.#held.delete(lease)
   }
 

@@ -1,9 +1,5 @@
-import {
-  type EntryMeta,
-  FRUITLESS_MS,
-  placeholder,
-  tokenOfFruitless,
-} from '../../codec/envelope/entry-meta.ts'
+import { FRUITLESS_MS } from '../../backend/seams/shared-tier.ts'
+import { type EntryMeta, placeholder, tokenOfFruitless } from '../../codec/envelope/entry-meta.ts'
 import { isProgrammingMistake } from '../../foundation/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'

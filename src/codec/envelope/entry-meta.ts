@@ -16,7 +16,7 @@ import { createHash } from 'node:crypto'
  * to byte 12, and a lease at the same offset as in an entry. A reader treats it as an absent key.
  *
  * The last byte of a token counts the **fruitless** loads just before this lease: those in a row that brought no value.
- * After such a load, the key holds for {@link FRUITLESS_MS} a lease of nobody that keeps the count.
+ * After such a load, the key holds a lease of nobody for a second, which keeps the count.
  */
 export interface EntryMeta {
   /** Eight bytes as `latin1` text that identify this write of the entry. */
@@ -54,8 +54,6 @@ const TIMES_OFFSET = STAMP_OFFSET + STAMP_BYTES
 export const ENTRY_SECTION_BYTES: number = LEASE_BYTES + STAMP_BYTES + 5 * 8
 export const GENERATION_BYTES = 16
 const PLACEHOLDER_MARK = 0x02
-/** How long the keys of absent values remember that a load brought no value, in milliseconds. */
-export const FRUITLESS_MS = 1_000
 /** The highest count of fruitless loads; the next one is 1 again. */
 const MOST_FRUITLESS = 255
 /** The token of a lease that nobody holds. */

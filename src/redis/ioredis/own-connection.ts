@@ -18,7 +18,7 @@ function redialPauseMs(attempt: number): number {
  * What differs from the caller's options: all that decides whether a command is sent, in which order and how often, and
  * what its reply looks like. Address, credentials, TLS and the rest are the caller's.
  */
-export const OWN_OPTIONS = {
+export const OWN_OPTIONS: Readonly<Record<string, unknown>> = {
   autoResendUnfulfilledCommands: false,
   autoResubscribe: false,
   commandTimeout: undefined,
@@ -34,7 +34,7 @@ export const OWN_OPTIONS = {
   retryStrategy: redialPauseMs,
   showFriendlyErrorStack: false,
   stringNumbers: false,
-} as const
+}
 
 /**
  * A connection of this library's own to the server of a caller's connection, with the caller's address, credentials and

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import type { TierSettings } from '../../backend/seams/cache-store.ts'
 import { RAW, type ReadOutcome } from '../../backend/seams/read-outcome.ts'
-import type {
-  AcquireReply,
-  AcquireRequest,
-  Coherence,
-  SharedTier,
-  TierListener,
+import {
+  type AcquireReply,
+  type AcquireRequest,
+  type Coherence,
+  FRUITLESS_MS,
+  type SharedTier,
+  type TierListener,
 } from '../../backend/seams/shared-tier.ts'
-import { FRUITLESS_MS } from '../../codec/envelope/entry-meta.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { TierCoherence } from '../coherence/tier-coherence.ts'
 import type { RedisPort, RedisReply } from '../port/redis-port.ts'
