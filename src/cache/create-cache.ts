@@ -26,7 +26,7 @@ import {
 } from './core/read-through-options.ts'
 
 /** The address of Redis, if it is more than a URL. */
-type RedisAddressOptions = Pick<RedisCacheBackendOptions, 'url' | 'cluster' | 'sentinel' | 'clientOptions'>
+type RedisAddressOptions = Exclude<CreateCacheOptions['redis'], string | false | undefined>
 
 /** Options of {@link createCache}. At most one of `redis`, `client` and `backend` may be given. */
 export interface CreateCacheOptions extends ReadThroughOptions {
@@ -35,7 +35,11 @@ export interface CreateCacheOptions extends ReadThroughOptions {
    * the data in this process alone.
    * @default REDIS_URL; where that is not set, this process alone, which is worth a warning if NODE_ENV is `production`
    */
-  readonly redis?: string | RedisAddressOptions | false | undefined
+  readonly redis?:
+    | string
+    | Pick<RedisCacheBackendOptions, 'url' | 'cluster' | 'sentinel' | 'clientOptions'>
+    | false
+    | undefined
   /**
    * A client of yours, of `@redis/client` (connected) or `ioredis`. It is never closed; its mode is `'bus'`. Over
    * `ioredis`, commands use a connection of the library's own, which is made like the client's.

@@ -26,7 +26,17 @@ export const INSTEAD_OF_ADDRESS_PARTS: Readonly<Record<string, string>> = {
 }
 
 /** Options of `@redis/client` that a caller may set: all but those that this library decides. */
-export type NodeRedisOptions = Omit<RedisClientOptions, (typeof DECIDED)[number]>
+export type NodeRedisOptions = Omit<
+  RedisClientOptions,
+  | 'url'
+  | 'RESP'
+  | 'commandOptions'
+  | 'disableOfflineQueue'
+  | 'keyPrefix'
+  | 'modules'
+  | 'functions'
+  | 'scripts'
+>
 
 /**
  * Refuses the options that would be overwritten in silence. The others are those of `@redis/client`, which are not
