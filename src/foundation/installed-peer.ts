@@ -3,9 +3,10 @@ import { missingPeer } from './optional-peer.ts'
 
 /**
  * Whether a bundler has put this module into another file. What it bundled with it cannot be looked for in
- * `node_modules` then.
+ * `node_modules` then. Webpack keeps the original URL, and is known by `import.meta.webpack`.
  */
-const IS_BUNDLED = !/\/foundation\/installed-peer\.[jt]s$/.test(String(import.meta.url))
+const IS_BUNDLED =
+  'webpack' in import.meta || !/\/foundation\/installed-peer\.[jt]s$/.test(String(import.meta.url))
 
 /**
  * Refuses an optional peer dependency that is surely not installed, so that a configuration that needs it fails where

@@ -2,7 +2,7 @@ import { createClient } from '@redis/client'
 import type { Cache } from 'cachewright'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { inMode, warmed } from '../support/cache-states.ts'
+import { dropped, inMode, warmed } from '../support/cache-states.ts'
 import { useScene } from '../support/scene.ts'
 
 const scene = useScene({
@@ -68,6 +68,9 @@ describe('P31 a cache on the bus', () => {
     writer ??= scene.cache()
     reader ??= scene.cache()
     await Promise.all([inMode(writer, 'bus'), inMode(reader, 'bus')])
+    // It may be a plain value, of which a local copy is kept for a moment only.
+    await writer.delete('key')
+    await dropped(reader, 'key')
     await warmed(reader, 'key')
     await writer.getOrSet('other', () => 1, { tags: ['a'] })
     await writer.backend.set('plain', 1)

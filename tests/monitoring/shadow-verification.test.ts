@@ -3,11 +3,11 @@ import { ManualClock, SimulatedRedis } from 'cachewright/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Sampler } from '../../src/cache/freshness/sampler.ts'
 
-function open(options: CreateCacheOptions = {}) {
+function open({ serializer, ...options }: CreateCacheOptions = {}) {
   const clock = new ManualClock()
   const redis = new SimulatedRedis({ clock })
   const cache = createCache({
-    backend: redis.backend({ prefix: 'p:', ...(options.serializer && { serializer: options.serializer }) }),
+    backend: redis.backend({ prefix: 'p:', ...(serializer && { serializer }) }),
     ...{ clock, ttl: '1h', verify: { sample: 1, grace: '2s' } },
     ...options,
   })

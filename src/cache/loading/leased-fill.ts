@@ -34,7 +34,6 @@ export class LeasedFill {
         : Promise.resolve(false)
       // Generations that this load has created were not read yet. These reads travel together with the fill.
       const fetching = generations.fetchAll(meta.generations.map((one) => one.storedKey))
-      // The loader may have prolonged the value, or added tags.
       generations.outlive(meta.generations, storedTtlMs(meta))
       const [isStored] = await Promise.all([filling, fetching])
       lease.filled()

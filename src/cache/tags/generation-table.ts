@@ -6,30 +6,13 @@ import { isReserved } from '../../foundation/reserved-keys.ts'
 import type { ChangeListener } from '../keys/change-listener.ts'
 import { CoalescedCalls } from '../keys/coalesced-calls.ts'
 import { PendingReads } from '../keys/pending-reads.ts'
+import { generationTtlMs, SHORTEST_GENERATION_TTL_MS } from './generation-lifetime.ts'
 import { type GenerationSet, SharedGenerationSets } from './generation-set.ts'
 import { InvalidationLog } from './invalidation-log.ts'
 import { KnownGeneration } from './known-generation.ts'
 
 /** The most known generations, and the most whose time to live is remembered. */
 const MOST_GENERATIONS = 50_000
-/** The shortest time to live of a generation; a new one that replaces another has no need of more, see `capture`. */
-const SHORTEST_GENERATION_TTL_MS = 10 * 60_000
-/** Used if entries never expire. */
-const LONGEST_GENERATION_TTL_MS = 400 * 86_400_000
-
-/**
- * The time to live of a generation that entries with this time to live are bound to: at least four times as long (G4).
- *
- * A capture leaves at least half of it, and is repeated after an eighth. So the generation outlives the entry, also if
- * the load takes a while. Extending a key pushes an invalidation to every process that has read it: there are few
- * different lifetimes, each twice as long as the one before, so entries with different times to live seldom do.
- */
-function generationTtlMs(entryTtlMs: number): number {
-  let ttlMs = SHORTEST_GENERATION_TTL_MS
-  while (ttlMs < 4 * entryTtlMs && ttlMs < LONGEST_GENERATION_TTL_MS) ttlMs *= 2
-  return Math.min(ttlMs, LONGEST_GENERATION_TTL_MS)
-}
-
 /** Identifies one read of a generation. */
 interface PendingGeneration {
   /** The moment of the log at which the read was sent. */
@@ -40,6 +23,8 @@ interface PendingGeneration {
 interface Renewal {
   readonly atMs: number
   readonly ttlMs: number
+  /** The generation that it found; `undefined` until its reply. */
+  generation: string | undefined
 }
 
 const countsOne = () => 1
@@ -173,19 +158,20 @@ export class GenerationTable implements ChangeListener {
   async #captureOne(storedKey: string, ttlMs: number): Promise<BoundGeneration> {
     const known = this.known(storedKey)
     if (known === undefined) return { storedKey, generation: await this.#sendCapture(storedKey, ttlMs) }
-    this.#renew(storedKey, ttlMs)
-    return { storedKey, generation: known.generation }
+    const bound = { storedKey, generation: known.generation }
+    this.#renew(bound, ttlMs)
+    return bound
   }
 
-  /** Makes generations outlive an entry that is bound to them, if it turns out to live longer than they were captured for. */
+  /** Makes generations outlive an entry that is bound to them, also if its loader has prolonged it or added a tag. */
   outlive(bound: readonly BoundGeneration[], entryTtlMs: number): void {
     const ttlMs = generationTtlMs(entryTtlMs)
-    for (const { storedKey } of bound) this.#renew(storedKey, ttlMs)
+    for (const one of bound) this.#renew(one, ttlMs)
   }
 
   /** A known generation is seldom read from Redis, and would expire there. Nobody waits for the renewal. */
-  #renew(storedKey: string, ttlMs: number): void {
-    if (!this.#isRenewed(storedKey, ttlMs)) this.#sendCapture(storedKey, ttlMs).catch(() => {})
+  #renew(bound: BoundGeneration, ttlMs: number): void {
+    if (!this.#isRenewed(bound, ttlMs)) this.#sendCapture(bound.storedKey, ttlMs).catch(() => {})
   }
 
   #sendCapture(storedKey: string, ttlMs: number): Promise<string> {
@@ -193,9 +179,11 @@ export class GenerationTable implements ChangeListener {
     if ((this.#renewals.get(storedKey)?.ttlMs ?? 0) < ttlMs) this.#captures.forget(storedKey)
     return this.#captures.join(storedKey, async () => {
       const pending = this.#expect(storedKey)
-      this.#renewals.set(storedKey, { atMs: this.#clock.monotonicMs(), ttlMs })
+      const renewal: Renewal = { atMs: this.#clock.monotonicMs(), ttlMs, generation: undefined }
+      this.#renewals.set(storedKey, renewal)
       try {
         const generation = await this.#tier.capture(storedKey, ttlMs)
+        renewal.generation = generation
         this.#learn(storedKey, pending, generation)
         return generation
       } catch (error) {
@@ -207,10 +195,14 @@ export class GenerationTable implements ChangeListener {
     })
   }
 
-  /** Whether this process captured the generation so recently that it outlives the entries that are bound to it. */
-  #isRenewed(storedKey: string, ttlMs: number): boolean {
+  /**
+   * Whether this process captured the generation so recently that it outlives the entries that are bound to it. One that
+   * has replaced it may have been made by a process whose entries expire earlier.
+   */
+  #isRenewed({ generation, storedKey }: BoundGeneration, ttlMs: number): boolean {
     const renewal = this.#renewals.get(storedKey)
     if (renewal === undefined || renewal.ttlMs < ttlMs) return false
+    if (renewal.generation !== undefined && renewal.generation !== generation) return false
     return this.#clock.monotonicMs() - renewal.atMs < renewal.ttlMs / 8
   }
 
@@ -265,8 +257,6 @@ export class GenerationTable implements ChangeListener {
     if (!isReserved(storedKey)) return
     // Even if the generation is not known: a read of it may be in flight.
     this.#log.invalidated(storedKey)
-    // The next one may have been made by a process whose entries expire earlier.
-    this.#renewals.delete(storedKey)
   }
 
   writeBegan(storedKey: string): void {

@@ -88,15 +88,16 @@ process.disconnect()
 async function createBackend() {
   if (kind === 'memory') {
     const { MemoryCacheBackend } = await import(`${library}/memory/memory-cache-backend.js`)
-    return new MemoryCacheBackend(options)
+    return new MemoryCacheBackend()
   }
   if (kind === 'ioredis' || kind === 'ioredis cluster') {
     const { Cluster, Redis } = await import('ioredis')
     const { IoredisCacheBackend } = await import(`${library}/redis/ioredis-cache-backend.js`)
-    const client = kind === 'ioredis' ? new Redis(options.url) : new Cluster(options.nodes)
+    const { nodes, url, ...rest } = options
+    const client = kind === 'ioredis' ? new Redis(url) : new Cluster(nodes)
     client.on('error', () => {})
     clients.push(client)
-    return new IoredisCacheBackend({ ...options, client })
+    return new IoredisCacheBackend({ ...rest, client })
   }
   const { RedisCacheBackend } = await import(`${library}/redis/redis-cache-backend.js`)
   return new RedisCacheBackend(options)
