@@ -89,11 +89,19 @@ export class RedisSentinel {
    */
   async failover(): Promise<RedisProcess> {
     const next = (await this.current()) === this.primary ? this.replica : this.primary
-    // Refused while the one before is not over or the replica's state is not known yet.
-    await waitUntil(async () => (await this.sentinels[0]?.ask('SENTINEL', 'FAILOVER', NAME)) === 'OK', {
-      what: 'a sentinel to begin the failover',
-      timeoutMs: SETTLE_BOUND_MS,
-    })
+    const [sentinel] = this.sentinels as readonly [RedisProcess]
+    const hasSwitched = async () => {
+      const [, port] = (await sentinel.ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME)) as [string, string]
+      return next.port === Number(port)
+    }
+    // Refused while the one before is not over or the replica's state is not known yet. It may also begin and be given up.
+    await waitUntil(
+      async () => (await hasSwitched()) || !(await sentinel.ask('SENTINEL', 'FAILOVER', NAME)),
+      {
+        what: 'a sentinel to carry out the failover',
+        timeoutMs: SETTLE_BOUND_MS,
+      },
+    )
     await this.settled(next)
     return next
   }

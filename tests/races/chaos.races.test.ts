@@ -76,6 +76,8 @@ async function expectNoStaleReads(
   for (const { counts, name, wrong } of all) {
     expect([name, wrong.slice(0, 10), wrong.length]).toEqual([name, [], 0])
     expect(counts.reads).toBeGreaterThan(counts.loads)
+    // Otherwise there was nothing that a read could have been older than.
+    expect(counts.changes - counts.unacknowledged).toBeGreaterThan(counts.changes / 10)
   }
 }
 

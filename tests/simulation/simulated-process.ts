@@ -19,8 +19,8 @@ class SimulatedBackend extends MemoryCacheBackend {
   }
 
   override async initialize(): Promise<void> {
-    await super.initialize()
     await this.#tier.connect()
+    await super.initialize()
   }
 }
 
