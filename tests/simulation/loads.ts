@@ -28,6 +28,8 @@ export interface Load {
 export class Loads {
   readonly #fleet: Fleet
   readonly all: Set<Load> = new Set()
+  /** The keys of which a load has failed, skipped or found nothing. */
+  readonly #fruitless = new Set<string>()
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet
@@ -38,11 +40,15 @@ export class Loads {
     this.all.add(load)
   }
 
-  assertAlone(storedKey: string): void {
-    for (const load of this.all) {
-      if (load.storedKey === storedKey)
-        this.#fleet.violation ??= new Violation(`Two loaders run for ${storedKey}`)
-    }
+  /**
+   * After a load without a result, those who waited for it load side by side: of a process, one under the lease and one
+   * without it at most.
+   */
+  assertAlone(process: SimulatedProcess, storedKey: string): void {
+    const others = [...this.all].filter((load) => load.storedKey === storedKey)
+    const own = others.filter((load) => load.process === process)
+    if (others.length === 0 || (this.#fruitless.has(storedKey) && own.length < 2)) return
+    this.#fleet.violation ??= new Violation(`${others.length + 1} loaders run for ${storedKey}`)
   }
 
   goOn(load: Load): void {
@@ -90,6 +96,7 @@ export class Loads {
     const told = load.isConfirmed ? 'not modified' : fate
     this.#fleet.do(`loader ends: ${told}`, `${load.process.id} ${text}`, () => {
       this.all.delete(load)
+      if (fate === 'skip' || fate === 'fail' || fate === 'nothing') this.#fruitless.add(load.storedKey)
       if (load.isConfirmed) {
         load.keepStale()
         return

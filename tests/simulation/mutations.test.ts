@@ -80,6 +80,7 @@ describe('the simulation finds the defect', () => {
       'T4 an invalidated entry is served in place of a slow or failed load',
       STALE,
       () => vi.spyOn(GenerationSet.prototype, 'isUnrefuted', 'get').mockReturnValue(true),
+      3,
     ],
     [
       'L4 a value that is being replaced is served even after an invalidation',

@@ -229,7 +229,7 @@ export class Reads {
   ): Load {
     const { storedKey } = at
     const stale = context.stale()
-    if (!this.#fleet.setting.invalidates) this.#loads.assertAlone(storedKey)
+    if (!this.#fleet.setting.invalidates) this.#loads.assertAlone(process, storedKey)
     // A value that is still right keeps the tags that it has.
     const told = fate === 'confirm' && stale !== undefined ? [] : added
     if (told.length > 0) context.addTags(told)

@@ -45,8 +45,8 @@ const LONGEST_PAUSE_MS = 50
  *
  * A flight does not wait twice for loads that bring nothing: because they fail, skip, or find no value. One process
  * after another would try, and the last one would wait for all of them. So if the load that a flight waited for was
- * fruitless, and another process has begun the next one, the flight runs its own loader beside it, without a lease. It
- * waits for two loads at most. The source gets at most one load per key and process, as in an outage of Redis. An error
+ * fruitless, and another process has begun the next one, the flight runs its own loader beside it, without a lease,
+ * unless its process runs one already. It waits for two loads at most. The source gets about one load per key and process, as in an outage of Redis. An error
  * is not passed from process to process: callers tell errors apart by class and identity, which JSON does not carry.
  */
 export class FlightCourse {
@@ -109,7 +109,9 @@ export class FlightCourse {
             return served(entry, 'revalidate')
           }
           // The load that it waited for brought nothing, and the next one may not either.
-          if (flight.hasWaitedInVain(acquired)) return await this.#runner.uncached(flight, request, entry)
+          if (flight.hasWaitedInVain(acquired) && !this.#runner.isLoading(request.storedKey)) {
+            return await this.#runner.uncached(flight, request, entry)
+          }
           flight.beginWaiting(acquired)
           request.shared?.decided(request.storedKey)
           await waiter.wait(this.#longestWaitMs(acquired.remainingMs, attempt), flight.signal)

@@ -46,6 +46,8 @@ export class LoadRunner {
   readonly #core: CacheCore
   readonly #fallback: StaleFallback
   readonly #fill: LeasedFill
+  /** How many loaders of a key are running in this process; several if an invalidation came in between. */
+  readonly #running = new Map<string, number>()
   /** Tags that only the value named, by the stored key of the value. The next load captures them first (G3). */
   readonly #learnedTags = new LRUCache<string, readonly string[]>({
     maxSize: MOST_LEARNED,
@@ -56,6 +58,11 @@ export class LoadRunner {
     this.#core = core
     this.#fallback = fallback
     this.#fill = new LeasedFill(core)
+  }
+
+  /** Whether a loader of this key is running in this process. */
+  isLoading(storedKey: string): boolean {
+    return this.#running.has(storedKey)
   }
 
   /** Stored keys of the generations that must be captured before this load begins (G2). */
@@ -179,6 +186,7 @@ export class LoadRunner {
     })
     shared?.decided(storedKey)
     let value: unknown
+    this.#count(storedKey, 1)
     try {
       value = await loader(context)
     } catch (error) {
@@ -186,11 +194,19 @@ export class LoadRunner {
         this.#ended(key, beganMs, { error })
         throw error
       }
+    } finally {
+      this.#count(storedKey, -1)
     }
     const durationMs = this.#ended(key, beganMs)
     if (!context.isNotModified || stale === undefined) return { context, value, durationMs, kept: [] }
     // The stale value's generations were current before the loader began, like the captured ones (G2).
     return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound }
+  }
+
+  #count(storedKey: string, change: 1 | -1): void {
+    const running = (this.#running.get(storedKey) ?? 0) + change
+    if (running > 0) this.#running.set(storedKey, running)
+    else this.#running.delete(storedKey)
   }
 
   /** Counts a loader that has ended, and returns its duration in milliseconds. */
