@@ -34,9 +34,9 @@ describe('P46 a read with local: false is never older than an invalidation ackno
     const proxy = await scene.proxy({ latencyMs: 150 })
     const client = new Redis(scene.redis.url)
     const duplicate = client.duplicate.bind(client)
-    // A subscription is the one connection that never subscribes again by itself.
+    // A subscription is the one connection that is never dialled again by itself.
     client.duplicate = (override) =>
-      duplicate(override?.autoResubscribe === false ? { ...override, port: proxy.port } : override)
+      duplicate(override?.retryStrategy === null ? { ...override, port: proxy.port } : override)
     scene.later(() => client.disconnect())
     return client
   }
