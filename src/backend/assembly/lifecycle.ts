@@ -1,4 +1,4 @@
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
 import { setImmediate } from '../../foundation/timers.ts'
 
 /**
@@ -33,6 +33,8 @@ export class Lifecycle {
 
   initialize(): Promise<void> {
     if (this.#closing !== undefined) return Promise.reject(closedError())
+    // No other attempt would help against a wrong configuration.
+    if (isProgrammingMistake(this.#failure)) return Promise.reject(this.#failure)
     this.#opening ??= this.#attempt()
     return this.#opening
   }
