@@ -72,18 +72,17 @@ export interface Timers {
   after(delayMs: number, callback: () => void, isAwaited?: boolean): () => void
 }
 
-export const SYSTEM_TIMERS: Timers = Object.freeze({
-  after(delayMs: number, callback: () => void) {
-    const timer = setTimeout(callback, delayMs).unref()
-    return () => clearTimeout(timer)
-  },
-})
+export const SYSTEM_TIMERS: Timers = systemTimers(false)
 
 /** The system's timers, of which those that a caller waits for keep the process alive: its sockets do not. */
-export const HOLDING_TIMERS: Timers = Object.freeze({
-  after(delayMs: number, callback: () => void, isAwaited = false) {
-    const timer = setTimeout(callback, delayMs)
-    if (!isAwaited) timer.unref()
-    return () => clearTimeout(timer)
-  },
-})
+export const HOLDING_TIMERS: Timers = systemTimers(true)
+
+function systemTimers(holdsForCallers: boolean): Timers {
+  return Object.freeze({
+    after(delayMs: number, callback: () => void, isAwaited = false) {
+      const timer = setTimeout(callback, delayMs)
+      if (!holdsForCallers || !isAwaited) timer.unref()
+      return () => clearTimeout(timer)
+    },
+  })
+}

@@ -18,7 +18,6 @@ import {
   type KnownOptions,
   type OptionNames,
 } from '../../foundation/option-checks.ts'
-
 import { advise } from './advice.ts'
 import { CallChecks } from './call-checks.ts'
 

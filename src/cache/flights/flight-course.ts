@@ -46,8 +46,9 @@ const LONGEST_PAUSE_MS = 50
  * A flight does not wait twice for loads that bring nothing: because they fail, skip, or find no value. One process
  * after another would try, and the last one would wait for all of them. So if the load that a flight waited for was
  * fruitless, and another process has begun the next one, the flight runs its own loader beside it, without a lease,
- * unless its process runs one already. It waits for two loads at most. The source gets about one load per key and process, as in an outage of Redis. An error
- * is not passed from process to process: callers tell errors apart by class and identity, which JSON does not carry.
+ * unless its process runs one already. It waits for two loads at most. The source gets about one load per key and
+ * process, as in an outage of Redis. An error is not passed from process to process: callers tell errors apart by class
+ * and identity, which JSON does not carry.
  */
 export class FlightCourse {
   readonly #core: CacheCore

@@ -21,8 +21,6 @@ export class LazyConnection {
   #state: 'new' | 'opening' | 'open' | 'away' | 'closed' = 'new'
   #retries = 0
   #cancelRetry: () => void = () => {}
-  /** Why the backend cannot be opened, whatever is tried: a package that the configuration needs is missing. */
-  #mistake: unknown
 
   /** @param isOwn whether `shutdown` closes the backend too */
   constructor(backend: CacheBackend, tier: SharedTier, isOwn: boolean, timers: Timers) {
@@ -46,9 +44,7 @@ export class LazyConnection {
       case 'opening':
         return this.#attempt
       case 'away':
-        return Promise.reject(
-          this.#mistake ?? new CacheError('CACHE_UNAVAILABLE', 'Redis has not been reached yet'),
-        )
+        return Promise.reject(new CacheError('CACHE_UNAVAILABLE', 'Redis has not been reached yet'))
       case 'closed':
         return Promise.reject(closedError())
     }
@@ -92,9 +88,12 @@ export class LazyConnection {
 
   #attemptFailed(error: unknown): void {
     if (this.#state === 'closed') return
+    if (isProgrammingMistake(error)) {
+      // No retry would help. The backend answers every further attempt with this error, at once.
+      this.#state = 'new'
+      return
+    }
     this.#state = 'away'
-    this.#mistake = isProgrammingMistake(error) ? error : undefined
-    if (this.#mistake !== undefined) return
     const pauseMs = Math.min(FIRST_RETRY_MS * 2 ** this.#retries++, LONGEST_RETRY_MS)
     this.#cancelRetry = this.#timers.after(pauseMs, () => {
       this.initialize().catch(() => {})

@@ -13,6 +13,7 @@ import { KnownGeneration } from './known-generation.ts'
 
 /** The most known generations, and the most whose time to live is remembered. */
 const MOST_GENERATIONS = 50_000
+
 /** Identifies one read of a generation. */
 interface PendingGeneration {
   /** The moment of the log at which the read was sent. */
@@ -254,9 +255,8 @@ export class GenerationTable implements ChangeListener {
     this.#pending.touched(storedKey)
     this.#forgetCalls(storedKey)
     this.#known.delete(storedKey)
-    if (!isReserved(storedKey)) return
     // Even if the generation is not known: a read of it may be in flight.
-    this.#log.invalidated(storedKey)
+    if (isReserved(storedKey)) this.#log.invalidated(storedKey)
   }
 
   writeBegan(storedKey: string): void {

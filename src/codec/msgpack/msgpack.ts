@@ -1,6 +1,5 @@
 import type { Serializer } from '../../contract/serializer.ts'
-import { assertPeerInstalled } from '../../foundation/installed-peer.ts'
-import { missingPeer } from '../../foundation/optional-peer.ts'
+import { assertPeerInstalled, missingPeer } from '../../foundation/optional-peer.ts'
 import { type MsgpackrModule, RecordPacker } from './record-packer.ts'
 
 const PURPOSE = 'The msgpack serializer'

@@ -1,5 +1,6 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { PortConnection } from '../port/redis-port.ts'
+import { infoField } from '../port/server-info.ts'
 
 /** What a server says of itself. What the user may not ask for, or what the server does not tell, is taken to be well. */
 export interface ServerState {
@@ -18,9 +19,9 @@ export async function askServerState(connection: PortConnection, isCluster: bool
     isCluster ? ask(connection, ['CLUSTER', 'INFO']) : '',
   ])
   return {
-    role: /^role:slave/m.test(replication) ? 'replica' : 'primary',
-    isServing: !/^cluster_state:fail/m.test(cluster),
-    replicationId: /^master_replid:(\S+)/m.exec(replication)?.[1],
+    role: infoField(replication, 'role') === 'slave' ? 'replica' : 'primary',
+    isServing: infoField(cluster, 'cluster_state') !== 'fail',
+    replicationId: infoField(replication, 'master_replid'),
   }
 }
 

@@ -1,4 +1,5 @@
 import { isReply, unavailable } from '../port/redis-errors.ts'
+import { infoField } from '../port/server-info.ts'
 import type { ConnectionClient, Dialect } from './connection-client.ts'
 import { commandOptions, fromNodeRedis, isErrorReply } from './replies.ts'
 
@@ -33,9 +34,9 @@ export async function identifyServer(
   ])
   const identity: ServerIdentity = {
     clientId: Number(clientId ?? 0),
-    runId: /^run_id:(\S+)/m.exec(String(info))?.[1],
-    replicationId: /^master_replid:(\S+)/m.exec(String(replication))?.[1],
-    version: /^redis_version:(\S+)/m.exec(String(info))?.[1] ?? '',
+    runId: infoField(info, 'run_id'),
+    replicationId: infoField(replication, 'master_replid'),
+    version: infoField(info, 'redis_version') ?? '',
   }
   const isSameServer = previous?.runId !== undefined && previous.runId === identity.runId
   if (isSameServer && previous.clientId > 0) {

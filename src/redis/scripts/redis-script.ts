@@ -46,7 +46,7 @@ export class RedisScript {
     if (connection === undefined || this.#sentOn.has(connection))
       return this.runWith(send, storedKeys, args, form)
     this.#sentOn.add(connection)
-    return send(['EVAL', this.#source, String(storedKeys.length), ...storedKeys, ...args], form)
+    return send(['EVAL', this.#source, ...operands(storedKeys, args)], form)
   }
 
   /**
@@ -59,7 +59,7 @@ export class RedisScript {
     args: readonly RedisArgument[],
     form: ReplyForm,
   ): Promise<RedisReply> {
-    const words = [String(storedKeys.length), ...storedKeys, ...args]
+    const words = operands(storedKeys, args)
     try {
       return await send(['EVALSHA', this.#digest, ...words], form)
     } catch (error) {
@@ -67,4 +67,9 @@ export class RedisScript {
       return send(['EVAL', this.#source, ...words], form)
     }
   }
+}
+
+/** What follows a script or its digest: the number of keys, the keys, and the arguments. */
+function operands(storedKeys: readonly RedisArgument[], args: readonly RedisArgument[]): RedisArgument[] {
+  return [String(storedKeys.length), ...storedKeys, ...args]
 }

@@ -1,9 +1,10 @@
+import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { escapeGlob } from '../../foundation/glob.ts'
 import type { RedisNode, RedisPort } from '../port/redis-port.ts'
 import { RECLAIM_KEYS } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { flag, latin1 } from '../scripts/script-arguments.ts'
-import { removeMatching } from './remove-matching.ts'
+import { type Removal, removeMatching } from './remove-matching.ts'
 
 const reclaimKeys = new RedisScript(RECLAIM_KEYS)
 
@@ -26,23 +27,14 @@ export interface RedisNamespace {
  * @param announce called with each batch of keys of which some were removed
  */
 export function removeUnbound(
-  { generationKey, port, prefix }: RedisNamespace,
+  namespace: RedisNamespace,
   announce: (storedKeys: readonly Buffer[]) => Promise<void>,
 ): Promise<number> {
-  return removeMatching(
-    port,
-    {
-      pattern: `${escapeGlob(prefix)}*`,
-      sparesGenerations: true,
-      keysPerCommand: KEYS_PER_RECLAIM,
-      async remove(send, storedKeys) {
-        const { removed } = await reclaim(send, storedKeys, generationKey, true)
-        if (removed > 0) await announce(storedKeys)
-        return removed
-      },
-    },
-    {},
-  )
+  return walk(namespace, {}, async (send, storedKeys) => {
+    const { removed } = await reclaim(send, storedKeys, namespace.generationKey, true)
+    if (removed > 0) await announce(storedKeys)
+    return removed
+  })
 }
 
 /**
@@ -50,21 +42,27 @@ export function removeUnbound(
  * @param readCurrent reads the current generation; `undefined` if there is none
  */
 export function removeReplaced(
-  { generationKey, port, prefix }: RedisNamespace,
+  namespace: RedisNamespace,
   readCurrent: () => Promise<string | undefined>,
   signal: AbortSignal,
 ): Promise<number> {
   const generations = new ReplacedGenerations(readCurrent)
+  return walk(namespace, { signal }, (send, storedKeys) =>
+    generations.removeBy((replaced) => reclaim(send, storedKeys, namespace.generationKey, false, replaced)),
+  )
+}
+
+/** Walks through the keys under the prefix, generations left out, and hands them in batches to `remove`. */
+function walk(
+  { port, prefix }: RedisNamespace,
+  options: RemovalOptions,
+  remove: Removal['remove'],
+): Promise<number> {
+  const pattern = `${escapeGlob(prefix)}*`
   return removeMatching(
     port,
-    {
-      pattern: `${escapeGlob(prefix)}*`,
-      sparesGenerations: true,
-      keysPerCommand: KEYS_PER_RECLAIM,
-      remove: (send, storedKeys) =>
-        generations.removeBy((replaced) => reclaim(send, storedKeys, generationKey, false, replaced)),
-    },
-    { signal },
+    { pattern, sparesGenerations: true, keysPerCommand: KEYS_PER_RECLAIM, remove },
+    options,
   )
 }
 
