@@ -67,9 +67,9 @@ export class Cache extends EntryOperations {
     return this.#core.coherence
   }
 
-  /** The state of the circuit breaker: `'open'` while no commands are sent to Redis. */
+  /** The state of the circuit breaker: `'open'` while no commands are sent to Redis, or to some node of a cluster. */
   get circuit(): CircuitState {
-    return this.#core.breaker.state
+    return this.#core.breakers.state
   }
 
   /**

@@ -66,6 +66,6 @@ export interface ReadThroughEvents extends CacheEvents {
     readonly stale: number
     readonly staleRate: number
   }
-  /** The circuit to Redis changed its state. */
-  circuit: { readonly state: 'closed' | 'open' | 'half-open' }
+  /** The circuit to Redis changed its state; on a cluster that to one node, named by its `host:port`. */
+  circuit: { readonly state: 'closed' | 'open' | 'half-open'; readonly node?: string | undefined }
 }

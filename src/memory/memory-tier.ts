@@ -52,6 +52,12 @@ export class MemoryTier implements SharedTier {
 
   async stop(): Promise<void> {}
 
+  readonly hasManyNodes = false
+
+  nodeOf(): string {
+    return ''
+  }
+
   connectionOf(): unknown {
     return this
   }

@@ -21,6 +21,8 @@ const NULL_TIER: SharedTier = Object.freeze({
   async stop() {},
   pushesInOrder: () => true,
   connectionOf: () => undefined,
+  nodeOf: () => '',
+  hasManyNodes: false,
   serverNowMs: () => 0,
   serverTimeMs: async () => 0,
   read: async () => null,

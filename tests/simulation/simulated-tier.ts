@@ -141,6 +141,12 @@ export class SimulatedTier implements SharedTier {
     this.#cancelBeat?.()
   }
 
+  readonly hasManyNodes = false
+
+  nodeOf(): string {
+    return ''
+  }
+
   connectionOf(): unknown {
     return this.#link
   }

@@ -86,6 +86,10 @@ export interface SharedTier {
   stop(): Promise<void>
   /** An object that identifies the connection on which commands for this key travel; another one after a reconnect. */
   connectionOf(storedKey: string): unknown
+  /** Names the node that owns a key; `undefined` if that is unknown. Where there is only one node, its name is `''`. */
+  nodeOf(storedKey: string): string | undefined
+  /** Whether there may be several nodes, each with its own share of the keys. */
+  readonly hasManyNodes: boolean
   /**
    * Lets the cache keep the values of entries only in its local tier, if both tiers are in one process. This tier then
    * keeps only the heads, and calls `restore` for the bytes of an entry when it is read.

@@ -15,9 +15,9 @@ import type { KeySpace } from '../keys/key-space.ts'
 import { KeyWaiters } from '../keys/key-waiters.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { LocalTier } from '../local/local-tier.ts'
-import { CircuitBreaker } from '../outage/circuit-breaker.ts'
+import { CircuitBreakers } from '../outage/circuit-breakers.ts'
 import { InvalidationOutbox } from '../outage/invalidation-outbox.ts'
-import { ResilientTier } from '../outage/resilient-tier.ts'
+import { ResilientTier, unboundRemoval } from '../outage/resilient-tier.ts'
 import { GenerationTable } from '../tags/generation-table.ts'
 import { Background } from './background.ts'
 import { Metrics } from './metrics.ts'
@@ -62,7 +62,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly check: GenerationCheck
   readonly judge: EntryJudge
   readonly waiters: KeyWaiters
-  readonly breaker: CircuitBreaker
+  readonly breakers: CircuitBreakers
   readonly outbox: InvalidationOutbox
   readonly background: Background
   readonly metrics: Metrics = new Metrics()
@@ -106,15 +106,18 @@ export class CacheCore implements TierListener, StoreObserver {
     this.random = random
     this.background = new Background((failure) => policy.events.emit('background-error', failure))
     setMaxListeners(0, this.#stopping.signal)
-    this.breaker = new CircuitBreaker(clock, (state) => policy.events.emit('circuit', { state }))
-    this.outbox = new InvalidationOutbox(
-      root.ownGenerationKey,
-      () => this.generations.shortestTtlMs,
-      clock,
-      (storedKey) => this.invalidated(storedKey),
+    this.breakers = new CircuitBreakers(clock, (state, node) =>
+      policy.events.emit('circuit', node === '' ? { state } : { state, node }),
     )
+    this.outbox = new InvalidationOutbox({
+      clock,
+      generationTtlMs: () => this.generations.shortestTtlMs,
+      rootGenerationKeys: () => [root.ownGenerationKey],
+      rootRemoval: root.prefix === '' ? undefined : unboundRemoval(root.prefix, root.ownGenerationKey),
+      onAdd: (storedKey) => this.invalidated(storedKey),
+    })
     this.tier = new ResilientTier({
-      ...{ tier, breaker: this.breaker, outbox: this.outbox, isOpen, opened, timers },
+      ...{ tier, breakers: this.breakers, outbox: this.outbox, isOpen, opened, timers },
     })
     this.local = new LocalTier(
       root.prefix,
@@ -181,13 +184,13 @@ export class CacheCore implements TierListener, StoreObserver {
   epochBegan(reason: string): void {
     this.#trustedAtMs = -1
     for (const listener of this.#listeners) listener.epochBegan()
-    this.breaker.connected()
+    this.breakers.connected()
     this.policy.events.emit('epoch', { reason, coherence: this.coherence })
   }
 
   restarted(): void {
     this.outbox.repeatRecent()
-    if (this.options.onRestart === 'bump') this.outbox.addEverything()
+    if (this.options.onRestart === 'bump') this.outbox.renewRoot()
     this.tier.deliver()
   }
 

@@ -70,7 +70,7 @@ export async function explain(
     local: local.serves === 'nothing' ? undefined : entry,
     flight: standing === 'replaced' ? 'closed' : standing,
     meanwhile: meanwhileOf(core, asked, flight, shared),
-    isAdmitting: core.breaker.isAdmitting,
+    isAdmitting: core.breakers.isAdmitting(core.tier.nodeOf(storedKey)),
     shared: situationOf(shared, isUndelivered),
     leaseLeftMs: isReleased || isUndelivered ? 0 : lease.leftMs,
     isOwnLease: lease.isOwn,
@@ -86,7 +86,7 @@ export async function explain(
     load: loadOf(flight),
     cache: {
       coherence: core.coherence,
-      circuit: core.breaker.state,
+      circuit: core.breakers.stateOf(core.tier.nodeOf(storedKey)),
       undelivered: core.outbox.size,
       epoch: core.local.epoch,
     },

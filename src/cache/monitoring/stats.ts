@@ -27,7 +27,7 @@ export interface CacheStats {
 
 /** The present state. */
 export function statsOf(core: CacheCore, flights: Flights, verification: ShadowVerification): CacheStats {
-  const { background, breaker, clock, coherence, local, metrics, outbox } = core
+  const { background, breakers, clock, coherence, local, metrics, outbox } = core
   return {
     total: metrics.totals,
     lastMinute: metrics.lastMinute(clock.monotonicMs()),
@@ -36,6 +36,6 @@ export function statsOf(core: CacheCore, flights: Flights, verification: ShadowV
     verification: verification.totals,
     undelivered: outbox.size,
     coherence,
-    circuit: breaker.state,
+    circuit: breakers.state,
   }
 }

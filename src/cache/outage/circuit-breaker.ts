@@ -1,4 +1,4 @@
-import { CacheError, isSilence } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/cache-error.ts'
 import type { Clock } from '../../foundation/clock.ts'
 import { queueMicrotask } from '../../foundation/timers.ts'
 
@@ -11,7 +11,7 @@ const FAILURES_TO_OPEN = 5
 const PAUSE_MS = 1_000
 
 /**
- * A circuit breaker, which spares callers the wait for a Redis that does not answer (Nygard, "Release It!"). After five
+ * A circuit breaker, which spares callers the wait for a server that does not answer (Nygard, "Release It!"). After five
  * failures in a row it refuses all commands for a second. Then it admits a trial: all commands that are sent together,
  * since a read asks for an entry and its generations at once. A new connection makes the trial possible at once.
  */
@@ -56,11 +56,8 @@ export class CircuitBreaker {
     if (this.#state !== 'closed') this.#enter('closed')
   }
 
-  failed(error: unknown): void {
-    if (!(error instanceof CacheError && isSilence(error.code))) {
-      this.answered()
-      return
-    }
+  /** A command was not answered. */
+  failed(): void {
     this.#failures++
     if (this.#state === 'open' || (this.#state === 'closed' && this.#failures < FAILURES_TO_OPEN)) return
     this.#openedAtMs = this.#clock.monotonicMs()

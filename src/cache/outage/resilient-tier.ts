@@ -7,40 +7,21 @@ import type {
   TierListener,
 } from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
-import type { Timers } from '../../foundation/clock.ts'
-import type { CircuitBreaker } from './circuit-breaker.ts'
+import { globMatcher } from '../../foundation/glob.ts'
+import { Gate, type GateParts } from './gate.ts'
 import type { InvalidationOutbox } from './invalidation-outbox.ts'
+import type { Removal } from './pending-removals.ts'
 
-/** Pending invalidations are sent again after this time, even if no command is. */
-const REDELIVERY_MS = 500
-
-/** The parts of a {@link ResilientTier}. */
-export interface ResilientParts {
-  readonly tier: SharedTier
-  readonly breaker: CircuitBreaker
-  readonly outbox: InvalidationOutbox
-  readonly timers: Timers
-  /** Resolves when the tier is open; rejects, within a bound, if it cannot be opened. `undefined` if it is open. */
-  readonly opened: () => Promise<void> | undefined
-  readonly isOpen: () => boolean
-}
-
-/**
- * A shared tier that may be unavailable.
- *
- * Every command passes one gate: the tier is opened, the circuit breaker admits the command, and a pending invalidation
- * of its key is sent first. So this process never reads or stores a value that it has invalidated. An invalidation that
- * cannot be delivered delays only commands on its own key.
- */
+/** A shared tier that may be unavailable, as a whole or in part: every command passes the {@link Gate}. */
 export class ResilientTier implements SharedTier {
-  readonly #parts: ResilientParts
   readonly #tier: SharedTier
-  #isDeliveryDue = false
+  readonly #gate: Gate
+  readonly #outbox: InvalidationOutbox
 
-  constructor(parts: ResilientParts) {
-    this.#parts = parts
+  constructor(parts: GateParts) {
     this.#tier = parts.tier
+    this.#gate = new Gate(parts)
+    this.#outbox = parts.outbox
   }
 
   /** The tier without the gate, for diagnostics: they deliver no invalidations, and their failures do not count. */
@@ -76,6 +57,14 @@ export class ResilientTier implements SharedTier {
     return this.#tier.connectionOf(storedKey)
   }
 
+  nodeOf(storedKey: string): string | undefined {
+    return this.#tier.nodeOf(storedKey)
+  }
+
+  get hasManyNodes(): boolean {
+    return this.#tier.hasManyNodes
+  }
+
   pushesInOrder(storedKey: string, otherKey: string): boolean {
     return this.#tier.pushesInOrder(storedKey, otherKey)
   }
@@ -84,37 +73,9 @@ export class ResilientTier implements SharedTier {
     return this.#tier.serverNowMs(storedKey, nowMs)
   }
 
-  /**
-   * The gate: `undefined` if a command on these keys may be sent at once, which is the usual case; otherwise a promise
-   * that resolves when it may.
-   * @throws CacheError if the command must not be sent (or the promise rejects with it)
-   */
-  #ready(storedKeys: readonly string[]): Promise<void> | undefined {
-    const { breaker, isOpen, opened, outbox } = this.#parts
-    if (isOpen()) {
-      breaker.admit()
-      if (outbox.isEmpty) return undefined
-      return this.#deliverFirst(storedKeys)
-    }
-    const opening = opened()
-    return opening === undefined ? undefined : opening.then(() => this.#deliverFirst(storedKeys))
-  }
-
-  /** Sends all pending invalidations, and awaits those of these keys. */
-  #deliverFirst(storedKeys: readonly string[]): Promise<void> | undefined {
-    const { outbox } = this.#parts
-    if (outbox.isEmpty) return undefined
-    const concerned = storedKeys.filter((storedKey) => outbox.has(storedKey))
-    const delivery = outbox.deliver(this.#tier, concerned)
-    if (concerned.length > 0) return delivery
-    delivery.catch(() => {})
-    return undefined
-  }
-
-  /** Whether this key may be read at once: the tier is open, the circuit closed, no invalidation of the key pending. */
+  /** As {@link Gate.isClearFor}. */
   isClearFor(storedKey: string): boolean {
-    const { breaker, isOpen, outbox } = this.#parts
-    return isOpen() && breaker.state === 'closed' && (outbox.isEmpty || !outbox.has(storedKey))
+    return this.#gate.isClearFor(storedKey)
   }
 
   /**
@@ -125,52 +86,48 @@ export class ResilientTier implements SharedTier {
     this.#tier.readInto(storedKey, outcome)
   }
 
-  answered(): void {
-    this.#parts.breaker.answered()
+  answered(storedKey: string): void {
+    this.#gate.answered(storedKey)
   }
 
-  failed(error: unknown): void {
-    this.#parts.breaker.failed(error)
+  failed(storedKey: string, error: unknown): void {
+    this.#gate.failed(storedKey, error)
   }
 
   read(storedKey: string): Promise<Buffer | null> {
-    return this.#send([storedKey], () => this.#tier.read(storedKey))
+    return this.#sendFor(storedKey, () => this.#tier.read(storedKey))
   }
 
   serverTimeMs(storedKey: string): Promise<number> {
-    return this.#send([], () => this.#tier.serverTimeMs(storedKey))
+    return this.#gate.send(this.#tier.nodeOf(storedKey), [], () => this.#tier.serverTimeMs(storedKey))
   }
 
   acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
-    return this.#send([storedKey], () => this.#tier.acquire(storedKey, request))
+    return this.#sendFor(storedKey, () => this.#tier.acquire(storedKey, request))
   }
 
   renew(storedKey: string, token: string, leaseMs: number): Promise<boolean> {
-    return this.#send([storedKey], () => this.#tier.renew(storedKey, token, leaseMs))
+    return this.#sendFor(storedKey, () => this.#tier.renew(storedKey, token, leaseMs))
   }
 
   fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
-    return this.#send([storedKey], () => this.#tier.fill(storedKey, token, entry, ttlMs))
+    return this.#sendFor(storedKey, () => this.#tier.fill(storedKey, token, entry, ttlMs))
   }
 
   release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
-    return this.#send([storedKey], () => this.#tier.release(storedKey, token, isFruitless))
+    return this.#sendFor(storedKey, () => this.#tier.release(storedKey, token, isFruitless))
   }
 
   ttlMs(storedKey: string): Promise<number | undefined> {
-    return this.#send([storedKey], () => this.#tier.ttlMs(storedKey))
+    return this.#sendFor(storedKey, () => this.#tier.ttlMs(storedKey))
   }
 
   capture(storedKey: string, ttlMs: number): Promise<string> {
-    return this.#send([storedKey], () => this.#tier.capture(storedKey, ttlMs))
-  }
-
-  removeUnbound(prefix: string, generationKey: string): Promise<number> {
-    return this.#send([], () => this.#tier.removeUnbound(prefix, generationKey))
+    return this.#sendFor(storedKey, () => this.#tier.capture(storedKey, ttlMs))
   }
 
   reclaim(prefix: string, generationKey: string, signal: AbortSignal): Promise<number> {
-    return this.#send([], () => this.#tier.reclaim(prefix, generationKey, signal))
+    return this.#gate.send(this.#gate.wholeTier, [], () => this.#tier.reclaim(prefix, generationKey, signal))
   }
 
   /** If Redis does not acknowledge the write, the key is removed, since neither value may be read any more. */
@@ -178,77 +135,95 @@ export class ResilientTier implements SharedTier {
     return this.#change('key', [storedKey], () => this.#tier.write(storedKey, entry, ttlMs))
   }
 
-  remove(storedKeys: readonly string[]): Promise<number> {
-    return this.#change('key', storedKeys, () => this.#tier.remove(storedKeys))
+  /** The keys of each node are removed by commands of their own, so that those of a dead node delay no others. */
+  async remove(storedKeys: readonly string[]): Promise<number> {
+    const remove = (keys: readonly string[]) => this.#change('key', keys, () => this.#tier.remove(keys))
+    if (!this.#tier.hasManyNodes) return remove(storedKeys)
+    const outcomes = await Promise.allSettled(this.#byNode(storedKeys).map(remove))
+    let removed = 0
+    for (const outcome of outcomes) {
+      if (outcome.status === 'rejected') throw outcome.reason
+      removed += outcome.value
+    }
+    return removed
+  }
+
+  #byNode(storedKeys: readonly string[]): readonly (readonly string[])[] {
+    const groups = new Map<string | undefined, string[]>()
+    for (const storedKey of storedKeys) {
+      const node = this.#tier.nodeOf(storedKey)
+      const group = groups.get(node)
+      if (group === undefined) groups.set(node, [storedKey])
+      else group.push(storedKey)
+    }
+    return [...groups.values()]
   }
 
   bump(storedKey: string, ttlMs: number): Promise<string> {
     return this.#change('generation', [storedKey], () => this.#tier.bump(storedKey, ttlMs))
   }
 
-  /** The outbox cannot hold a pattern, so a failed removal invalidates the whole cache. */
-  async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
+  removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
+    const removal: Removal = {
+      name: `matching ${pattern}`,
+      matches: globMatcher(pattern),
+      send: (tier) => tier.removeMatching(pattern, {}),
+    }
+    return this.#removeMany(removal, () => this.#tier.removeMatching(pattern, options), options.signal)
+  }
+
+  removeUnbound(prefix: string, generationKey: string): Promise<number> {
+    const removal = unboundRemoval(prefix, generationKey)
+    return this.#removeMany(removal, () => this.#tier.removeUnbound(prefix, generationKey))
+  }
+
+  /** Removes many keys. If Redis does not acknowledge that, the outbox repeats it, unless the caller has aborted it. */
+  async #removeMany(removal: Removal, work: () => Promise<number>, signal?: AbortSignal): Promise<number> {
     try {
-      const removed = await this.#send([], () => this.#tier.removeMatching(pattern, options))
-      this.#parts.outbox.deliveredEverything()
+      const removed = await this.#gate.send(this.#gate.wholeTier, [], work)
+      this.#outbox.deliveredRemoval(removal)
       return removed
     } catch (error) {
-      if (!options.signal?.aborted) {
-        this.#parts.outbox.addEverything()
-        this.#deliverLater()
+      if (!signal?.aborted) {
+        this.#outbox.addRemoval(removal)
+        this.#gate.deliver()
       }
       throw error
     }
   }
 
-  /** Schedules the delivery of pending invalidations, if there are any. */
+  /** As {@link Gate.deliver}. */
   deliver(): void {
-    if (!this.#parts.outbox.isEmpty) this.#deliverLater()
+    this.#gate.deliver()
   }
 
-  /** Sends a change. If Redis does not acknowledge it, the outbox gets an invalidation of its keys. */
+  /** Sends a change. If Redis does not acknowledge it, the outbox gets an invalidation of its keys, which lie on one node. */
   async #change<Result>(
     kind: 'key' | 'generation',
     storedKeys: readonly string[],
     work: () => Promise<Result>,
   ): Promise<Result> {
-    const { outbox } = this.#parts
     try {
-      const result = await this.#send(storedKeys, work)
-      outbox.delivered(kind, storedKeys)
+      const result = await this.#gate.send(this.#gate.nodeOfAll(storedKeys), storedKeys, work)
+      this.#outbox.delivered(kind, storedKeys)
       return result
     } catch (error) {
-      outbox.add(kind, storedKeys)
-      this.#deliverLater()
+      this.#outbox.add(kind, storedKeys)
+      this.#gate.deliver()
       throw error
     }
   }
 
-  /** Sends pending invalidations even if this process sends nothing else: other processes may read the old values. */
-  #deliverLater(): void {
-    if (this.#isDeliveryDue) return
-    this.#isDeliveryDue = true
-    this.#parts.timers.after(REDELIVERY_MS, () => {
-      this.#isDeliveryDue = false
-      if (this.#parts.outbox.isEmpty) return
-      this.#send([], () => this.#parts.outbox.deliver(this.#tier)).catch((error) => {
-        if (!(error instanceof CacheError && error.code === 'CACHE_CLOSED')) this.#deliverLater()
-      })
-    })
+  #sendFor<Result>(storedKey: string, work: () => Promise<Result>): Promise<Result> {
+    return this.#gate.send(this.#tier.nodeOf(storedKey), [storedKey], work)
   }
+}
 
-  async #send<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
-    const { breaker } = this.#parts
-    // Outside the `try`: a command that the open circuit refuses says nothing about Redis, and must not count.
-    const waiting = this.#ready(storedKeys)
-    try {
-      if (waiting !== undefined) await waiting
-      const result = await work()
-      breaker.answered()
-      return result
-    } catch (error) {
-      breaker.failed(error)
-      throw error
-    }
+/** The removal of all that lies under a prefix and is bound to no generation under this key. */
+export function unboundRemoval(prefix: string, generationKey: string): Removal {
+  return {
+    name: `unbound under ${prefix}`,
+    matches: (storedKey) => storedKey.startsWith(prefix),
+    send: (tier) => tier.removeUnbound(prefix, generationKey),
   }
 }

@@ -129,7 +129,7 @@ export class PendingRead implements ReadOutcome<void>, KeyRead, FirstRead, Await
 
   found(_key: string, _storedKey: string, bytes: Buffer | null, server?: ReplyClock): void {
     const { clock, judge, tier } = this.#core
-    tier.answered()
+    tier.answered(this.storedKey)
     this.#wasCurrent = this.isCurrent
     this.#isUnderWay = false
     const nowMs = clock.monotonicMs()
@@ -146,7 +146,7 @@ export class PendingRead implements ReadOutcome<void>, KeyRead, FirstRead, Await
 
   failed(_key: string, error: unknown): void {
     const { local, tier } = this.#core
-    tier.failed(error)
+    tier.failed(this.storedKey, error)
     this.#isUnderWay = false
     this.#failure = error
     local.forget(this.storedKey, this)

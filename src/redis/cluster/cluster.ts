@@ -151,6 +151,10 @@ export class NodeRedisCluster implements RedisPort {
     return this.#members.ownerOf(keySlot(storedKey))?.connection.connectionOf()
   }
 
+  nodeOf(slot: number): string | undefined {
+    return this.#members.ownerOf(slot)?.name
+  }
+
   /** Subscribes at any node: a cluster broadcasts what is published at one node to all of them. */
   async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
     let failure: unknown = unavailable('not connected')

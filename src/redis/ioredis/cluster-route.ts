@@ -57,7 +57,7 @@ export class ClusterRoute implements IoredisRoute {
 
   async send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
     const slot = keySlot(storedKey)
-    const owner = await this.#readyAt(this.#ownerOf(slot))
+    const owner = await this.#readyAt(this.nodeOf(slot))
     try {
       return await owner.send(command, form)
     } catch (error) {
@@ -70,7 +70,11 @@ export class ClusterRoute implements IoredisRoute {
   }
 
   connectionOf(storedKey: string): OwnConnection | undefined {
-    return this.#at(this.#ownerOf(keySlot(storedKey)))
+    return this.#at(this.nodeOf(keySlot(storedKey)))
+  }
+
+  nodeOf(slot: number): string | undefined {
+    return this.#moved.get(slot) ?? this.#cluster.slots[slot]?.[0]
   }
 
   origin(): IoredisConnection | undefined {
@@ -131,13 +135,9 @@ export class ClusterRoute implements IoredisRoute {
   }
 
   #learnOwner(slot: number, address: string): void {
-    if (this.#ownerOf(slot) === address) return
+    if (this.nodeOf(slot) === address) return
     this.#moved.set(slot, address)
     this.sessions.rerouted()
-  }
-
-  #ownerOf(slot: number): string | undefined {
-    return this.#moved.get(slot) ?? this.#cluster.slots[slot]?.[0]
   }
 
   #mapped(address: string): string {

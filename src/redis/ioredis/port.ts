@@ -98,6 +98,10 @@ export class IoredisPort implements RedisPort {
     return own && this.#route.sessions.of(own)
   }
 
+  nodeOf(slot: number): string | undefined {
+    return this.#route.nodeOf(slot)
+  }
+
   async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
     const origin = this.#route.origin()
     if (origin === undefined) throw unavailable('the cluster is not connected')

@@ -21,6 +21,8 @@ export interface IoredisRoute {
   connections(): readonly OwnConnection[]
   /** The connection to the owner of a key; `undefined` if there is none. */
   connectionOf(storedKey: string): OwnConnection | undefined
+  /** As `RedisPort.nodeOf`. */
+  nodeOf(slot: number): string | undefined
   /** A connection of the caller's whose options a new one may copy. */
   origin(): IoredisConnection | undefined
 }
@@ -79,6 +81,10 @@ export class ClientRoute implements IoredisRoute {
 
   connectionOf(): OwnConnection | undefined {
     return this.#own
+  }
+
+  nodeOf(): string {
+    return ''
   }
 
   origin(): IoredisConnection {

@@ -91,6 +91,10 @@ export class BorrowedNodeRedisClient implements RedisPort {
     return this.#isHeld ? this.#connections.sessionOf(storedKey) : undefined
   }
 
+  nodeOf(slot: number): string | undefined {
+    return this.#connections.nodeOf(slot)
+  }
+
   async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
     const [handle] = this.#connections.handles()
     if (handle === undefined) throw unavailable('the cluster is not connected')

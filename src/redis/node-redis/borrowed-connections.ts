@@ -121,6 +121,14 @@ export class BorrowedConnections {
     return session
   }
 
+  /** As `RedisPort.nodeOf`. */
+  nodeOf(slot: number): string | undefined {
+    const { client } = this
+    if (!('masters' in client)) return ''
+    const master = client.slots[slot]?.master
+    return master && endpointOf(master)
+  }
+
   /** The objects that stand for connections: the client itself, or the masters of a cluster. */
   handles(): readonly object[] {
     return 'masters' in this.client ? this.client.masters : [this.client]

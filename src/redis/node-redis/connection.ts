@@ -144,6 +144,10 @@ export class NodeRedisConnection implements RedisPort {
     return this.#connection
   }
 
+  nodeOf(): string {
+    return ''
+  }
+
   async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
     if (!this.#isWanted) throw unavailable('closed')
     return subscribeWith(await this.#dialer.subscriber(), channel, listener)

@@ -108,6 +108,10 @@ export class DeadlinePort implements RedisPort {
     return connection && this.#guarded(connection)
   }
 
+  nodeOf(slot: number): string | undefined {
+    return this.#port.nodeOf(slot)
+  }
+
   subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
     const subscribing = this.#port.subscribe(channel, listener)
     return this.#connectDeadlines.guard(subscribing, undefined, {

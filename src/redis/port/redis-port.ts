@@ -116,6 +116,11 @@ export interface RedisPort {
   watch(watch: PortWatch | undefined): void
   /** The connection on which a command for this key would be sent; `undefined` if there is none. */
   connectionOf(storedKey: string): PortConnection | undefined
+  /**
+   * Names the node that owns a hash slot, whether or not it is connected; `undefined` if that is unknown. A port that
+   * is no cluster has one node, which is named `''`.
+   */
+  nodeOf(slot: number): string | undefined
   /** Subscribes to a channel, on a connection of its own. */
   subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription>
   /** An error of this client as a {@link CacheError}, without any part of the command that the error may quote. */

@@ -22,6 +22,7 @@ import {
 } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { latin1, ttlText } from '../scripts/script-arguments.ts'
+import { keySlot } from '../slots/key-slot.ts'
 import { removeReplaced, removeUnbound } from './namespace-removal.ts'
 import type { Publications } from './publications.ts'
 import type { ReadBatcher } from './read-batcher.ts'
@@ -96,6 +97,14 @@ export class RedisTier implements SharedTier {
 
   connectionOf(storedKey: string): unknown {
     return this.#port.connectionOf(storedKey)
+  }
+
+  nodeOf(storedKey: string): string | undefined {
+    return this.#port.isCluster ? this.#port.nodeOf(keySlot(storedKey)) : ''
+  }
+
+  get hasManyNodes(): boolean {
+    return this.#port.isCluster
   }
 
   pushesInOrder(storedKey: string, otherKey: string): boolean {

@@ -2,7 +2,7 @@ import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import { isReserved } from '../../foundation/reserved-keys.ts'
 import { isReply } from '../port/redis-errors.ts'
-import type { RedisNode, RedisPort, RedisReply } from '../port/redis-port.ts'
+import type { RedisNode, RedisPort } from '../port/redis-port.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
 import { sendSplittable } from './send-splittable.ts'
 import { sum } from './sum.ts'
@@ -34,8 +34,10 @@ export interface Removal {
  * are found (the guarantee of SCAN); keys that are written meanwhile may stay.
  *
  * On a cluster, a key may move from a node that is not scanned yet to one that was. So if slots moved during a scan,
- * the scan is repeated; while slots are still moving, it is repeated until it removes nothing more.
+ * the scan is repeated; while slots are still moving, it is repeated until it removes nothing more. A master that fails
+ * does not keep the others from being scanned.
  * @returns how many keys were removed
+ * @throws CacheError the failure of a master, when all others have been scanned
  */
 export async function removeMatching(
   port: RedisPort,
@@ -55,10 +57,14 @@ export async function removeMatching(
   return removed
 }
 
-/** The slots of each master by its own account; `->-` and `-<-` mark those that are moving (`CLUSTER NODES`). */
+/**
+ * The slots of each master by its own account; `->-` and `-<-` mark those that are moving (`CLUSTER NODES`). Those of a
+ * master that does not tell are left out: of one that fails, the scan reports the failure; a user without the permission
+ * does not learn of moving slots, and scans once.
+ */
 async function ownedSlots(port: RedisPort): Promise<string> {
   const tables = await Promise.all(
-    (await port.masters()).map((master) => master.send(['CLUSTER', 'NODES'], 'text').catch(emptyIfForbidden)),
+    (await port.masters()).map((master) => master.send(['CLUSTER', 'NODES'], 'text').catch(() => '')),
   )
   return tables
     .map((table) => {
@@ -71,34 +77,47 @@ async function ownedSlots(port: RedisPort): Promise<string> {
     .join('\n')
 }
 
-/** A user without the permission does not learn of moving slots, and scans once. */
-function emptyIfForbidden(error: unknown): RedisReply {
-  if (isReply(error, 'NOPERM')) return ''
-  throw error
-}
-
 async function scanAll(
   port: RedisPort,
   removal: Removal,
-  { onProgress, signal }: RemovalOptions,
+  options: RemovalOptions,
   removedBefore: number,
 ): Promise<number> {
   let removed = removedBefore
-  for (const master of await port.masters()) {
-    let cursor = '0'
-    do {
-      if (signal?.aborted) throw new CacheError('CACHE_ABORTED', 'The removal was aborted by its signal')
-      const command = ['SCAN', cursor, 'MATCH', removal.pattern, 'COUNT', SCAN_COUNT]
-      const [next, found] = (await master.send(command, 'bytes')) as readonly [Buffer, readonly Buffer[]]
-      const keys = removal.sparesGenerations ? found.filter((key) => !isReserved(key)) : found
-      if (keys.length > 0) {
-        removed += await removeBatch(port, master, removal, keys)
-        onProgress?.(removed)
-      }
-      cursor = next.toString('latin1')
-    } while (cursor !== '0')
+  const failures: unknown[] = []
+  const progress = (count: number) => {
+    removed += count
+    options.onProgress?.(removed)
   }
+  for (const master of await port.masters()) {
+    try {
+      await scan(port, master, removal, options.signal, progress)
+    } catch (error) {
+      if (options.signal?.aborted) throw error
+      failures.push(error)
+    }
+  }
+  if (failures.length > 0) throw failures[0]
   return removed
+}
+
+/** Scans one master. */
+async function scan(
+  port: RedisPort,
+  master: RedisNode,
+  removal: Removal,
+  signal: AbortSignal | undefined,
+  progress: (removed: number) => void,
+): Promise<void> {
+  let cursor = '0'
+  do {
+    if (signal?.aborted) throw new CacheError('CACHE_ABORTED', 'The removal was aborted by its signal')
+    const command = ['SCAN', cursor, 'MATCH', removal.pattern, 'COUNT', SCAN_COUNT]
+    const [next, found] = (await master.send(command, 'bytes')) as readonly [Buffer, readonly Buffer[]]
+    const keys = removal.sparesGenerations ? found.filter((key) => !isReserved(key)) : found
+    if (keys.length > 0) progress(await removeBatch(port, master, removal, keys))
+    cursor = next.toString('latin1')
+  } while (cursor !== '0')
 }
 
 /**

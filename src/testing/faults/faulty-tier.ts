@@ -81,6 +81,14 @@ export class FaultyTier implements SharedTier, FaultWatch {
     this.#listener?.epochBegan('connected again')
   }
 
+  get hasManyNodes(): boolean {
+    return this.#tier.hasManyNodes
+  }
+
+  nodeOf(storedKey: string): string | undefined {
+    return this.#tier.nodeOf(storedKey)
+  }
+
   connectionOf(storedKey: string): unknown {
     const connection = this.#tier.connectionOf(storedKey)
     if (this.#connections === undefined) return connection
