@@ -5,15 +5,37 @@
 export const RESERVED = '\u0000'
 
 const TAG = `${RESERVED}tag:`
+/** The size of the suffix of a copy of a generation. */
+export const COPY_SUFFIX_BYTES = 6
+const NAMESPACE = `${RESERVED}namespace`
 
 /** Whether a stored key belongs to the library, in any namespace. */
 export function isReserved(storedKey: string | Buffer): boolean {
   return storedKey.includes(RESERVED)
 }
 
-/** The key of the generation of the namespace with this prefix, which `clear()` replaces. */
-export function namespaceKey(prefix: string): string {
-  return `${prefix}${RESERVED}namespace`
+/**
+ * The key of the generation of the namespace with this prefix, which `clear()` replaces.
+ * @param copy the suffix of a copy
+ */
+export function namespaceKey(prefix: string, copy = ''): string {
+  return `${prefix}${NAMESPACE}${copy}`
+}
+
+/** The suffix of the copy that a key of a generation names; `''` for one without copies. */
+export function copyOf(generationKey: string): string {
+  const at = generationKey.indexOf(NAMESPACE)
+  return at < 0 ? '' : generationKey.slice(at + NAMESPACE.length)
+}
+
+/** Whether two keys are those of one generation, or of two copies of it. */
+export function isSameGeneration(one: string, other: string): boolean {
+  return one === other || withoutCopy(one) === withoutCopy(other)
+}
+
+function withoutCopy(generationKey: string): string {
+  const copy = copyOf(generationKey)
+  return copy === '' ? generationKey : generationKey.slice(0, -copy.length)
 }
 
 /** The key of the generation of a tag in the namespace with this prefix, which `invalidateTags()` replaces. */

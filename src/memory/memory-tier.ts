@@ -53,8 +53,13 @@ export class MemoryTier implements SharedTier {
   async stop(): Promise<void> {}
 
   readonly hasManyNodes = false
+  readonly generationCopies: readonly string[] = ['']
 
   nodeOf(): string {
+    return ''
+  }
+
+  copyNear(): string {
     return ''
   }
 

@@ -23,6 +23,8 @@ const NULL_TIER: SharedTier = Object.freeze({
   connectionOf: () => undefined,
   nodeOf: () => '',
   hasManyNodes: false,
+  generationCopies: [''],
+  copyNear: () => '',
   serverNowMs: () => 0,
   serverTimeMs: async () => 0,
   read: async () => null,

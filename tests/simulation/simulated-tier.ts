@@ -142,6 +142,12 @@ export class SimulatedTier implements SharedTier {
   }
 
   readonly hasManyNodes = false
+  /** As on a cluster: the generation of a namespace has several copies, and an entry is bound to one of them. */
+  readonly generationCopies: readonly string[] = ['', '{cop0}', '{cop1}']
+
+  copyNear(storedKey: string): string {
+    return `{cop${storedKey.length % 2}}`
+  }
 
   nodeOf(): string {
     return ''
@@ -226,9 +232,10 @@ export class SimulatedTier implements SharedTier {
   }
 
   reclaim(prefix: string, generationKey: string, signal: AbortSignal): Promise<number> {
-    const generations = new ReplacedGenerations(async () =>
-      (await this.read(generationKey))?.toString('latin1'),
-    )
+    const generations = new ReplacedGenerations(async () => {
+      const copies = this.generationCopies.map((copy) => this.read(generationKey + copy))
+      return new Set((await Promise.all(copies)).map((bytes) => bytes?.toString('latin1')))
+    })
     return this.#walk(`${escapeGlob(prefix)}*`, (storedKeys) => {
       signal.throwIfAborted()
       const label = `reclaim ${storedKeys}`

@@ -90,6 +90,10 @@ export interface SharedTier {
   nodeOf(storedKey: string): string | undefined
   /** Whether there may be several nodes, each with its own share of the keys. */
   readonly hasManyNodes: boolean
+  /** The suffixes of the copies in which the generation of a namespace is kept: one for each part of a cluster. */
+  readonly generationCopies: readonly string[]
+  /** The suffix of the copy that an entry under this key should be bound to, since it lies on the same node. */
+  copyNear(storedKey: string): string
   /**
    * Lets the cache keep the values of entries only in its local tier, if both tiers are in one process. This tier then
    * keeps only the heads, and calls `restore` for the bytes of an entry when it is read.
@@ -140,11 +144,11 @@ export interface SharedTier {
   /** Sets a new generation, and returns it. Its time to live is the given one, or what is left of the old one if that is more. */
   bump(storedKey: string, ttlMs: number): Promise<string>
   /**
-   * Removes what lies under a prefix and is bound to no generation under this key, neither the present one nor an older
-   * one: counters, sets, plain values, entries of other namespaces. Placeholders and generations stay. Several round
+   * Removes what lies under a prefix and is bound to no generation under this key or a copy of it, neither the present
+   * one nor an older one: counters, sets, plain values, entries of other namespaces. Placeholders and generations stay. Several round
    * trips; so are those of {@link reclaim}.
    */
   removeUnbound(prefix: string, generationKey: string): Promise<number>
-  /** Removes the entries under a prefix that are bound to a generation under this key which has been replaced. */
+  /** Removes the entries under a prefix that are bound to a generation under this key, or a copy of it, which has been replaced. */
   reclaim(prefix: string, generationKey: string, signal: AbortSignal): Promise<number>
 }

@@ -42,10 +42,11 @@ export class CollectionWrites<Id, Input> {
     const { issues } = isPending(checked) ? await checked : checked
     if (issues !== undefined) throw schemaMismatch('set', resolved.name, key, 'set', issues)
     const { core, space, writes } = home
-    const generationKeys = space.generationKeysWith(tagsFor(resolved, id))
+    const storedKey = space.storedKey(key)
+    const generationKeys = core.generationKeys(space, storedKey, tagsFor(resolved, id))
     return core.policy.absorb('set', key, false, async () => {
       const [written, removed] = await Promise.allSettled([
-        writes.write({ storedKey: space.storedKey(key), value, generationKeys, policies }),
+        writes.write({ storedKey, value, generationKeys, policies }),
         writes.remove(this.#neighboursOf(id).map((neighbour) => space.storedKey(neighbour))),
       ])
       if (written.status === 'rejected') throw written.reason

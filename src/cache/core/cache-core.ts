@@ -23,6 +23,8 @@ import { Background } from './background.ts'
 import { Metrics } from './metrics.ts'
 import type { ResolvedReadThrough } from './read-through-options.ts'
 
+const NO_TAGS: readonly string[] = []
+
 /** The parts of a {@link CacheCore}. */
 export interface CoreParts {
   readonly tier: SharedTier
@@ -112,7 +114,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.outbox = new InvalidationOutbox({
       clock,
       generationTtlMs: () => this.generations.shortestTtlMs,
-      rootGenerationKeys: () => [root.ownGenerationKey],
+      rootGenerationKeys: () => root.ownGenerationKeys(tier.generationCopies),
       rootRemoval: root.prefix === '' ? undefined : unboundRemoval(root.prefix, root.ownGenerationKey),
       onAdd: (storedKey) => this.invalidated(storedKey),
     })
@@ -152,6 +154,11 @@ export class CacheCore implements TierListener, StoreObserver {
       // A caller changed a shared value into one that cannot be encoded.
       return undefined
     }
+  }
+
+  /** Stored keys of the generations that an entry under this key, with these tags, is bound to. */
+  generationKeys(space: KeySpace, storedKey: string, tags: readonly string[] = NO_TAGS): readonly string[] {
+    return space.generationKeysWith(tags, this.tier.copyNear(storedKey))
   }
 
   /** How local copies are kept coherent at this moment. */

@@ -1,6 +1,7 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import { type BoundGeneration, readGenerations } from '../../codec/envelope/entry-meta.ts'
 import type { PlainEntry } from '../../codec/envelope/envelope.ts'
+import { copyOf } from '../../foundation/reserved-keys.ts'
 import { type GenerationSet, NO_GENERATIONS } from '../tags/generation-set.ts'
 import type { GenerationTable } from '../tags/generation-table.ts'
 import type { KnownGeneration } from '../tags/known-generation.ts'
@@ -54,6 +55,9 @@ export class GenerationCheck {
 
   /** The set of these generations if all are the current ones; `undefined` if one is not. */
   currentSet(read: KeyRead, bound: readonly BoundGeneration[]): CheckedSet {
+    // An entry that was copied from a cluster to a single server may be bound to a copy that `clear()` does not replace.
+    if (!bound.every(({ storedKey }) => this.#tier.generationCopies.includes(copyOf(storedKey))))
+      return undefined
     const isBelieved = bound.every(({ storedKey }) => this.#isBelieved(read, storedKey))
     const set = isBelieved ? this.#generations.resolve(bound) : undefined
     return set ?? this.#askFor(read, bound)

@@ -45,7 +45,7 @@ export async function explain(
   const tags = checkedTags(options.tags)
   const policies = resolvePolicies(options, around)
   const storedKey = space.storedKey(key)
-  const generationKeys = space.generationKeysWith(tags)
+  const generationKeys = core.generationKeys(space, storedKey, tags)
   const kept = () => core.local.peek(space.namePrefix + key)
   const look = await inspectShared(core, storedKey, [
     ...generationKeys,

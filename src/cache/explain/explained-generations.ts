@@ -1,6 +1,6 @@
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import { abbreviate } from '../../foundation/cache-error.ts'
-import { generationName } from '../../foundation/reserved-keys.ts'
+import { generationName, isSameGeneration } from '../../foundation/reserved-keys.ts'
 import type { ExplainedGeneration } from './explanation.ts'
 import type { SharedInspection } from './inspect-shared.ts'
 
@@ -21,7 +21,7 @@ export function explainGenerations(
     const { kind, name } = generationName(storedKey)
     return { kind, explained: { name: abbreviate(name), verdict, isBelieved: isBelievedHere } }
   }
-  const lacking = expected.filter((key) => !bound.some(({ storedKey }) => storedKey === key))
+  const lacking = expected.filter((key) => !bound.some(({ storedKey }) => isSameGeneration(storedKey, key)))
   return [
     ...bound.map((one) =>
       judged(one.storedKey, verdictOf(one, generations.get(one.storedKey)), isBelieved(one)),

@@ -6,19 +6,38 @@ export class KeySpace {
   /** {@link prefix} without that of the root. */
   readonly namePrefix: string
   readonly #root: KeySpace
-  /** Stored keys of the generations that every entry here is bound to: of this namespace and of those above it. */
-  readonly generationKeys: readonly string[]
+  /** The prefixes of this namespace and of those above it. */
+  readonly #prefixes: readonly string[]
+  /** What {@link generationKeys} has returned, by copy. */
+  readonly #generationKeys = new Map<string, readonly string[]>()
 
   constructor(prefix: string, parent?: KeySpace) {
     this.prefix = prefix
     this.#root = parent === undefined ? this : parent.#root
     this.namePrefix = prefix.slice(this.#root.prefix.length)
-    this.generationKeys = [...(parent?.generationKeys ?? []), namespaceKey(prefix)]
+    this.#prefixes = [...(parent === undefined ? [] : parent.#prefixes), prefix]
   }
 
-  /** The generation that `clear()` of this namespace replaces. */
+  /**
+   * Stored keys of the generations that every entry here is bound to: of this namespace and of those above it.
+   * @param copy the suffix of the copies that it is bound to
+   */
+  generationKeys(copy: string): readonly string[] {
+    const known = this.#generationKeys.get(copy)
+    if (known !== undefined) return known
+    const generationKeys = this.#prefixes.map((prefix) => namespaceKey(prefix, copy))
+    this.#generationKeys.set(copy, generationKeys)
+    return generationKeys
+  }
+
+  /** The key of the generation that `clear()` of this namespace replaces, in all of its copies. */
   get ownGenerationKey(): string {
-    return this.generationKeys.at(-1) as string
+    return namespaceKey(this.prefix)
+  }
+
+  /** The keys of these copies. */
+  ownGenerationKeys(copies: readonly string[]): readonly string[] {
+    return copies.map((copy) => namespaceKey(this.prefix, copy))
   }
 
   storedKey(key: string): string {
@@ -26,10 +45,9 @@ export class KeySpace {
   }
 
   /** Stored keys of the generations that an entry with these tags is bound to. */
-  generationKeysWith(tags: readonly string[]): readonly string[] {
-    return tags.length === 0
-      ? this.generationKeys
-      : [...this.generationKeys, ...tags.map((tag) => this.tagKey(tag))]
+  generationKeysWith(tags: readonly string[], copy: string): readonly string[] {
+    const own = this.generationKeys(copy)
+    return tags.length === 0 ? own : [...own, ...tags.map((tag) => this.tagKey(tag))]
   }
 
   tagKey(tag: string): string {

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import { isProgrammingMistake } from '../../foundation/cache-error.ts'
+import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { newStamp } from '../core/stamp.ts'
 import { lifetimesOf } from '../freshness/entry-lifetimes.ts'
@@ -242,7 +243,7 @@ function namedByStale(
   { generationKeys }: LoadRequest,
   kept: readonly BoundGeneration[],
 ): readonly LateTagKey[] {
-  const named = kept.filter(({ storedKey }) => !generationKeys.includes(storedKey))
+  const named = kept.filter(({ storedKey }) => isTagKey(storedKey) && !generationKeys.includes(storedKey))
   return named.map(({ storedKey }) => ({ tagKey: storedKey, isKnown: true }))
 }
 

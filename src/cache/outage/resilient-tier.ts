@@ -61,6 +61,14 @@ export class ResilientTier implements SharedTier {
     return this.#tier.nodeOf(storedKey)
   }
 
+  get generationCopies(): readonly string[] {
+    return this.#tier.generationCopies
+  }
+
+  copyNear(storedKey: string): string {
+    return this.#tier.copyNear(storedKey)
+  }
+
   get hasManyNodes(): boolean {
     return this.#tier.hasManyNodes
   }

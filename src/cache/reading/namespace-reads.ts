@@ -196,11 +196,12 @@ export class NamespaceReads {
     const { signal } = options
     const policies = resolvePolicies(options, this.#policies)
     const isPatient = signal === undefined && !isBounded(policies)
+    const storedKey = this.#space.storedKey(key)
     return {
       space: this.#space,
       key,
-      storedKey: this.#space.storedKey(key),
-      generationKeys: this.#space.generationKeysWith(checkedTags(options.tags)),
+      storedKey,
+      generationKeys: this.#core.generationKeys(this.#space, storedKey, checkedTags(options.tags)),
       policies,
       loader,
       accepts: extras?.accepts,
@@ -218,8 +219,8 @@ export class NamespaceReads {
    */
   read<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
     if (isCacheKey(key)) {
-      const { generationKeys } = this.#space
-      const question = { key, storedKey: this.#space.storedKey(key), generationKeys }
+      const storedKey = this.#space.storedKey(key)
+      const question = { key, storedKey, generationKeys: this.#core.generationKeys(this.#space, storedKey) }
       if (this.#core.tier.isClearFor(question.storedKey)) {
         const reading = isPastLag
           ? PendingRead.pastLag(this.#core, question, this.#getAnswers)
@@ -284,8 +285,9 @@ export class NamespaceReads {
   }
 
   async #entryInRedis(key: string, isPastLag: boolean): Promise<LocalEntry | undefined> {
-    const { generationKeys } = this.#space
-    const judgement = await this.#core.reader.read(this.#space.storedKey(key), { generationKeys }, isPastLag)
+    const storedKey = this.#space.storedKey(key)
+    const wants = { generationKeys: this.#core.generationKeys(this.#space, storedKey) }
+    const judgement = await this.#core.reader.read(storedKey, wants, isPastLag)
     return judgement.state === 'usable' && this.#isFresh(judgement.entry) ? judgement.entry : undefined
   }
 

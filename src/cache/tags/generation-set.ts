@@ -1,4 +1,5 @@
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import { isSameGeneration } from '../../foundation/reserved-keys.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { KnownGeneration } from './known-generation.ts'
 
@@ -64,7 +65,7 @@ export class GenerationSet {
   /** Computes what the set means in one namespace, and remembers it: an entry is usually read through one namespace. */
   #workOut(space: KeySpace): void {
     this.#space = space
-    this.#isOfSpace = this.includes(space.generationKeys)
+    this.#isOfSpace = this.includes(space.generationKeys(''))
     this.#tags = this.tagsOf(space)
   }
 
@@ -76,12 +77,13 @@ export class GenerationSet {
       .map(({ storedKey }) => storedKey.slice(tagPrefix.length))
   }
 
-  /** Whether the set contains the generations under all of these keys. */
+  /** Whether the set contains the generations under all of these keys, or other copies of them. */
   includes(generationKeys: readonly string[]): boolean {
-    for (const generationKey of generationKeys) {
-      if (!this.bound.some(({ storedKey }) => storedKey === generationKey)) return false
-    }
-    return true
+    return generationKeys.every(
+      (generationKey) =>
+        this.bound.some(({ storedKey }) => storedKey === generationKey) ||
+        this.bound.some(({ storedKey }) => isSameGeneration(storedKey, generationKey)),
+    )
   }
 }
 

@@ -47,14 +47,10 @@ export class NamespaceWrites {
     assertCacheKey(key)
     const asked = typeof options === 'object' ? options : { ttl: options }
     this.#core.calls.check(asked, CALL_OPTIONS)
-    const generationKeys = this.#space.generationKeysWith(checkedTags(asked.tags))
+    const storedKey = this.#space.storedKey(key)
+    const generationKeys = this.#core.generationKeys(this.#space, storedKey, checkedTags(asked.tags))
     const policies = resolvePolicies(asked, this.#policies)
-    const bytes = await this.#writes.write({
-      storedKey: this.#space.storedKey(key),
-      value,
-      generationKeys,
-      policies,
-    })
+    const bytes = await this.#writes.write({ storedKey, value, generationKeys, policies })
     const { events } = this.#core.policy
     if (events.has('set')) events.emit('set', { key, ttlMs: policies.ttlMs, bytes })
   }

@@ -97,9 +97,15 @@ export class WritePath {
     const matches = (storedKey: string) => storedKey.startsWith(space.prefix)
     this.#core.removing(matches)
     try {
-      await this.renew([space.ownGenerationKey])
-      const removed = await this.#core.tier.removeUnbound(space.prefix, space.ownGenerationKey)
-      this.#core.background.follow('reclaim', undefined, this.#reclaim(space, removed))
+      const { tier } = this.#core
+      // Both are done wherever that is possible, even if one of them cannot be acknowledged everywhere.
+      const [renewal, removal] = await Promise.allSettled([
+        this.renew(space.ownGenerationKeys(tier.generationCopies)),
+        tier.removeUnbound(space.prefix, space.ownGenerationKey),
+      ])
+      if (renewal.status === 'rejected') throw renewal.reason
+      if (removal.status === 'rejected') throw removal.reason
+      this.#core.background.follow('reclaim', undefined, this.#reclaim(space, removal.value))
     } finally {
       this.#core.removing(matches)
     }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { COPY_SUFFIX_BYTES } from '../../foundation/reserved-keys.ts'
 
 /**
  * The metadata of a cache entry: the sections `entry` and `generations` of an envelope.
@@ -148,14 +149,19 @@ export function entryHead(bytes: Buffer): Buffer {
   return bytes.subarray(0, bytes.readUInt16BE(4))
 }
 
-/** The generation under this key that an entry is bound to. `reclaim-keys.lua` finds it in the same way. */
+/** The generation under this key, or a copy of it, that an entry is bound to. `reclaim-keys.lua` finds it in the same way. */
 export function boundGeneration(bytes: Buffer, generationKey: string): string | undefined {
   if (!isEntry(bytes)) return undefined
-  const key = Buffer.from(generationKey)
-  const name = Buffer.concat([Buffer.of(key.length >> 8, key.length & 0xff), key])
   const head = entryHead(bytes)
-  const at = head.indexOf(name)
-  return at < 0 ? undefined : head.toString('latin1', at + name.length, at + name.length + GENERATION_BYTES)
+  return generationNamed(head, generationKey, 0) ?? generationNamed(head, generationKey, COPY_SUFFIX_BYTES)
+}
+
+function generationNamed(head: Buffer, generationKey: string, suffixBytes: number): string | undefined {
+  const key = Buffer.from(generationKey)
+  const keyBytes = key.length + suffixBytes
+  const at = head.indexOf(Buffer.concat([Buffer.of(keyBytes >> 8, keyBytes & 0xff), key]))
+  const start = at + 2 + keyBytes
+  return at < 0 ? undefined : head.toString('latin1', start, start + GENERATION_BYTES)
 }
 
 /** The size of the section `generations` in bytes. */

@@ -203,6 +203,7 @@ return redis.call('PTTL', key)`
 
 /** lua/reclaim-keys.lua */
 export const RECLAIM_KEYS: string = `local name = struct.pack('>I2', #ARGV[1]) .. ARGV[1]
+local copyName = struct.pack('>I2', #ARGV[1] + 6) .. ARGV[1] .. '{'
 local replaced = {}
 for at = 3, #ARGV do
 replaced[ARGV[at]] = true
@@ -218,7 +219,12 @@ local headerBytes = string.byte(head, 5) * 256 + string.byte(head, 6)
 if headerBytes > #head then
 head = redis.call('GETRANGE', key, 0, headerBytes - 1)
 end
-local _, last = string.find(string.sub(head, 1, headerBytes), name, 1, true)
+local header = string.sub(head, 1, headerBytes)
+local _, last = string.find(header, name, 1, true)
+if not last then
+_, last = string.find(header, copyName, 1, true)
+last = last and last + 5
+end
 generation = last and string.sub(head, last + 1, last + 16)
 end
 if generation then

@@ -14,10 +14,13 @@ const KEYS_PER_RECLAIM = 200
 /** The most generations that one reclaim looks up. Entries that are bound to others stay until they expire. */
 const MOST_GENERATIONS = 1_000
 
+type ReadCurrent = () => Promise<ReadonlySet<string | undefined>>
+
 /** A namespace in Redis: what lies under its prefix, and the key of its generation. */
 export interface RedisNamespace {
   readonly port: RedisPort
   readonly prefix: string
+  /** Without the suffix of a copy. */
   readonly generationKey: string
 }
 
@@ -39,11 +42,11 @@ export function removeUnbound(
 
 /**
  * Removes the entries of a namespace that are bound to a replaced generation.
- * @param readCurrent reads the current generation; `undefined` if there is none
+ * @param readCurrent reads the current generations: those of all copies
  */
 export function removeReplaced(
   namespace: RedisNamespace,
-  readCurrent: () => Promise<string | undefined>,
+  readCurrent: ReadCurrent,
   signal: AbortSignal,
 ): Promise<number> {
   const generations = new ReplacedGenerations(readCurrent)
@@ -92,17 +95,17 @@ async function reclaim(
 /**
  * The generations of a namespace that were replaced, learned from the entries that are bound to them.
  *
- * A generation is never used twice (G1). So one that an entry is bound to, and that is not the current one when that is
+ * A generation is never used twice (G1). So one that an entry is bound to, and that is not a current one when those are
  * read *afterwards*, has been replaced. To compare with a generation that was read before would be wrong: the entry may
  * be bound to a newer one.
  */
 export class ReplacedGenerations {
-  readonly #readCurrent: () => Promise<string | undefined>
+  readonly #readCurrent: ReadCurrent
   readonly #replaced = new Set<string>()
   /** Those that were the current one when it was read. */
   readonly #met = new Set<string>()
 
-  constructor(readCurrent: () => Promise<string | undefined>) {
+  constructor(readCurrent: ReadCurrent) {
     this.#readCurrent = readCurrent
   }
 
@@ -122,6 +125,6 @@ export class ReplacedGenerations {
     const unknown = generations.filter((generation) => !this.#replaced.has(generation))
     if (unknown.length === 0 || this.#replaced.size + unknown.length > MOST_GENERATIONS) return
     const current = await this.#readCurrent()
-    for (const generation of unknown) (generation === current ? this.#met : this.#replaced).add(generation)
+    for (const generation of unknown) (current.has(generation) ? this.#met : this.#replaced).add(generation)
   }
 }

@@ -22,6 +22,7 @@ import {
 } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { latin1, ttlText } from '../scripts/script-arguments.ts'
+import { COPY_SUFFIXES, GenerationCopies } from '../slots/generation-copies.ts'
 import { keySlot } from '../slots/key-slot.ts'
 import { removeReplaced, removeUnbound } from './namespace-removal.ts'
 import type { Publications } from './publications.ts'
@@ -33,6 +34,8 @@ const fillEntry = new RedisScript(FILL_ENTRY)
 const releaseLease = new RedisScript(RELEASE_LEASE)
 const captureGeneration = new RedisScript(CAPTURE_GENERATION)
 const bumpGeneration = new RedisScript(BUMP_GENERATION)
+
+const ONE_COPY = [''] as const
 
 /** The operations of the store that the tier uses. */
 export interface TierStore {
@@ -53,6 +56,7 @@ export class RedisTier implements SharedTier {
   readonly #store: TierStore
   readonly #coherence: TierCoherence
   readonly #publications: Publications
+  readonly #copies: GenerationCopies
 
   constructor(
     port: RedisPort,
@@ -66,6 +70,7 @@ export class RedisTier implements SharedTier {
     this.#store = store
     this.#coherence = new TierCoherence(port, settings)
     this.#publications = publications
+    this.#copies = new GenerationCopies(port)
     publications.bus = () => this.#coherence.bus
     reads.timedBy((storedKey) => this.#coherence.clockOf(storedKey))
   }
@@ -105,6 +110,14 @@ export class RedisTier implements SharedTier {
 
   get hasManyNodes(): boolean {
     return this.#port.isCluster
+  }
+
+  get generationCopies(): readonly string[] {
+    return this.#port.isCluster ? COPY_SUFFIXES : ONE_COPY
+  }
+
+  copyNear(storedKey: string): string {
+    return this.#port.isCluster ? this.#copies.suffixNear(storedKey) : ''
   }
 
   pushesInOrder(storedKey: string, otherKey: string): boolean {
@@ -193,7 +206,11 @@ export class RedisTier implements SharedTier {
   }
 
   reclaim(prefix: string, generationKey: string, signal: AbortSignal): Promise<number> {
-    const readCurrent = async () => (await this.read(generationKey))?.toString('latin1')
+    const keys = this.generationCopies.map((copy) => generationKey + copy)
+    const readCurrent = async () => {
+      const current = await Promise.all(keys.map((key) => this.read(key)))
+      return new Set(current.map((bytes) => bytes?.toString('latin1')))
+    }
     return removeReplaced({ port: this.#port, prefix, generationKey }, readCurrent, signal)
   }
 }

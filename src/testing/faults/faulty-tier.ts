@@ -85,6 +85,14 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#tier.hasManyNodes
   }
 
+  get generationCopies(): readonly string[] {
+    return this.#tier.generationCopies
+  }
+
+  copyNear(storedKey: string): string {
+    return this.#tier.copyNear(storedKey)
+  }
+
   nodeOf(storedKey: string): string | undefined {
     return this.#tier.nodeOf(storedKey)
   }

@@ -1,6 +1,6 @@
 -- Removes keys of a namespace, by the generation of that namespace that each is bound to.
 -- KEYS      at most 200 keys, of one slot
--- ARGV[1]   the key of the generation
+-- ARGV[1]   the key of the generation; a copy of it has a key that ends with six characters more, a hash tag
 -- ARGV[2]   '1' = remove what is bound to none: counters, sets, plain values, entries of other namespaces
 -- ARGV[3..] generations that were replaced; entries that are bound to one of them are removed
 -- Returns   how many keys were removed (2 bytes), then the generations that entries which stay are bound to (16 bytes each)
@@ -9,6 +9,7 @@
 -- of the number of keys (see remove-keys.lua), and fill the tracking table. GETEX copies the whole value, so it reads only
 -- small ones.
 local name = struct.pack('>I2', #ARGV[1]) .. ARGV[1]
+local copyName = struct.pack('>I2', #ARGV[1] + 6) .. ARGV[1] .. '{'
 local replaced = {}
 for at = 3, #ARGV do
   replaced[ARGV[at]] = true
@@ -24,7 +25,12 @@ for _, key in ipairs(KEYS) do
     if headerBytes > #head then
       head = redis.call('GETRANGE', key, 0, headerBytes - 1)
     end
-    local _, last = string.find(string.sub(head, 1, headerBytes), name, 1, true)
+    local header = string.sub(head, 1, headerBytes)
+    local _, last = string.find(header, name, 1, true)
+    if not last then
+      _, last = string.find(header, copyName, 1, true)
+      last = last and last + 5
+    end
     generation = last and string.sub(head, last + 1, last + 16)
   end
   if generation then
