@@ -45,6 +45,13 @@ export class ClusterMembers {
     return [...nodes.slice(first), ...nodes.slice(0, first)]
   }
 
+  /** Connects to the masters. Rejects only if none can be reached: a dead shard costs its own keys. */
+  async openSome(): Promise<void> {
+    const opening = await Promise.allSettled(this.masters().map((node) => node.open()))
+    const failure = opening.find((one) => one.status === 'rejected')
+    if (failure !== undefined && opening.every((one) => one.status === 'rejected')) throw failure.reason
+  }
+
   /** Whether every slot has an owner that is connected. */
   isComplete(): boolean {
     return !this.#owners.includes(undefined) && this.masters().every(({ isConnected }) => isConnected)

@@ -90,7 +90,7 @@ export class NodeRedisCluster implements RedisPort {
       const map = await this.#survey.fetch([], session.signal)
       if (session.signal.aborted) throw unavailable('closed while connecting')
       if (this.#members.install(map)) this.#watch?.rerouted()
-      await Promise.all(this.#members.masters().map((node) => node.open()))
+      await this.#members.openSome()
       if (session.signal.aborted) throw unavailable('closed while connecting')
       this.#slotMapWatch.start()
       if (!this.#members.isComplete()) this.#slotMapWatch.refreshSoon()
