@@ -20,6 +20,8 @@ export interface ResilientParts {
   readonly tier: SharedTier
   readonly breaker: CircuitBreaker
   readonly outbox: InvalidationOutbox
+  /** Resolves when the own writes of a key that were called so far have settled; `undefined` if none is in flight. */
+  readonly ownWritesOf: (storedKey: string) => Promise<unknown> | undefined
   readonly timers: Timers
   /** Resolves when the tier is open; rejects, within a bound, if it cannot be opened. `undefined` if it is open. */
   readonly opened: () => Promise<void> | undefined
@@ -111,10 +113,14 @@ export class ResilientTier implements SharedTier {
     return undefined
   }
 
-  /** Whether this key may be read at once: the tier is open, the circuit closed, no invalidation of the key pending. */
+  /**
+   * Whether this key may be read at once: the tier is open, the circuit closed, no own write of the key in flight and no
+   * invalidation of it pending.
+   */
   isClearFor(storedKey: string): boolean {
-    const { breaker, isOpen, outbox } = this.#parts
-    return isOpen() && breaker.state === 'closed' && (outbox.isEmpty || !outbox.has(storedKey))
+    const { breaker, isOpen, outbox, ownWritesOf } = this.#parts
+    if (!isOpen() || breaker.state !== 'closed' || ownWritesOf(storedKey) !== undefined) return false
+    return outbox.isEmpty || !outbox.has(storedKey)
   }
 
   /**
@@ -134,7 +140,7 @@ export class ResilientTier implements SharedTier {
   }
 
   read(storedKey: string): Promise<Buffer | null> {
-    return this.#send([storedKey], () => this.#tier.read(storedKey))
+    return this.#afterWrites(storedKey, () => this.#tier.read(storedKey))
   }
 
   serverTimeMs(storedKey: string): Promise<number> {
@@ -162,7 +168,7 @@ export class ResilientTier implements SharedTier {
   }
 
   capture(storedKey: string, ttlMs: number): Promise<string> {
-    return this.#send([storedKey], () => this.#tier.capture(storedKey, ttlMs))
+    return this.#afterWrites(storedKey, () => this.#tier.capture(storedKey, ttlMs))
   }
 
   removeUnbound(prefix: string, generationKey: string): Promise<number> {
@@ -235,6 +241,13 @@ export class ResilientTier implements SharedTier {
         if (!(error instanceof CacheError && error.code === 'CACHE_CLOSED')) this.#deliverLater()
       })
     })
+  }
+
+  /** Sends a read after the own writes of its key that were called before. */
+  #afterWrites<Result>(storedKey: string, work: () => Promise<Result>): Promise<Result> {
+    const writes = this.#parts.ownWritesOf(storedKey)
+    const send = () => this.#send([storedKey], work)
+    return writes === undefined ? send() : writes.then(send)
   }
 
   async #send<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
