@@ -95,7 +95,8 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
 
   /** Not an async function: the caller gets the promise that the store makes, and no other is allocated. */
   get(key: string): Promise<T | undefined> {
-    if (!isCacheKey(key)) return this.#refuseRead(key)
+    if (!isCacheKey(key))
+      return this.#policy.absorb('get', key, undefined, async () => void assertCacheKey(key))
     return this.#assembly.store.read(key, this.#prefix + key, this.#reader)
   }
 
@@ -105,10 +106,11 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       const storedKey = this.#scope.storedKey(key)
       const ttlMs = this.#scope.ttlMs(ttl)
       if (this.#lifecycle.isReady) return this.#write(key, storedKey, value, ttlMs)
-      // The serializer is loaded first, so that a bad value is refused before anything is sent.
-      return this.#codec.prepare().then(
+      // Opens at once, as reads do, so that calls take effect in their order.
+      const encode = () => this.#codec.encode(storedKey, value)
+      return this.#lifecycle.openForOperation().then(
         () => this.#write(key, storedKey, value, ttlMs),
-        (error) => this.#refuseWrite(key, error),
+        async (error) => this.#refuseWrite(key, await this.#scope.whyUnstored(error, encode)),
       )
     } catch (error) {
       return this.#refuseWrite(key, error)
@@ -147,8 +149,14 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   setMany(entries: CacheEntries<T>, ttl?: Duration): Promise<boolean> {
     return this.#policy.absorb('setMany', undefined, false, async () => {
       const ttlMs = this.#scope.ttlMs(ttl)
-      if (!this.#lifecycle.isReady) await this.#codec.prepare()
-      const { encoded, failures } = encodeAll(distinctEntries(entries), this.#prefix, this.#codec)
+      const distinct = distinctEntries(entries)
+      const encode = () => encodeAll(distinct, this.#prefix, this.#codec)
+      try {
+        if (!this.#lifecycle.isReady) await this.#lifecycle.openForOperation()
+      } catch (error) {
+        throw await this.#scope.whyUnstored(error, encode)
+      }
+      const { encoded, failures } = encode()
       for (const [key, failure] of await this.#scope.store.writeMany(encoded, ttlMs)) {
         failures.set(key, failure)
       }
@@ -245,14 +253,6 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       observe: (observer) => assembly.observe(observer),
       giveBack: () => assembly.giveBack(),
       within: (prefix) => new BackendView({ ...this.#options, prefix }, assembly),
-    }
-  }
-
-  async #refuseRead(key: string): Promise<undefined> {
-    try {
-      assertCacheKey(key)
-    } catch (error) {
-      this.#policy.report('get', key, error)
     }
   }
 

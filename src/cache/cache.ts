@@ -52,6 +52,7 @@ export class Cache extends EntryOperations {
   /**
    * Counters, sets and plain values under the same prefix. A write drops the local copies of its keys. Its `get` and
    * `getMany` also serve the entries of this cache, as long as they are fresh and none of their tags was invalidated.
+   * They do not wait for writes of the cache that were not awaited, nor the cache for theirs.
    */
   get backend(): CacheBackend {
     this.#backend ??= this.#parts.backendWithin(this.#parts.space.prefix)

@@ -14,6 +14,7 @@ import {
   type OptionNames,
   refuseGiven,
 } from '../foundation/option-checks.ts'
+import { kindOf } from '../foundation/shown-value.ts'
 import { MemoryCacheBackend } from '../memory/memory-cache-backend.ts'
 import { INSTEAD_OF_ADDRESS_PARTS } from '../redis/node-redis/options.ts'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from '../redis/redis-cache-backend.ts'
@@ -146,7 +147,8 @@ export function createCache(options: CreateCacheOptions = {}): Cache {
   if (options.local) checks.checkDuration('local.ttl', options.local.ttl)
   const backend = given ?? createBackend(options, environment)
   const parts = internalsOf(backend)
-  if (parts === undefined) throw invalidOptions('backend must be one of the backends of this library')
+  if (parts === undefined)
+    throw invalidOptions(`backend must be one of the backends of this library, not ${kindOf(backend)}`)
   const resolved = resolveReadThrough(options, parts.options.defaultTtlMs)
   const tier = parts.share({
     coherence: resolved.coherence,
@@ -196,7 +198,9 @@ function createBackend(options: CreateCacheOptions, environment: EnvironmentSett
 function addressOf(redis: string | RedisAddressOptions): RedisAddressOptions {
   if (typeof redis === 'string') return { url: redis }
   if (typeof redis !== 'object' || redis instanceof URL) {
-    throw invalidOptions('redis must be the text of a URL, or an object as in { cluster: { nodes } }')
+    throw invalidOptions(
+      `redis must be the text of a URL, or an object as in { cluster: { nodes } }, not ${kindOf(redis)}`,
+    )
   }
   assertOptions(redis, REDIS_OPTIONS)
   return redis

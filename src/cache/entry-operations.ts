@@ -136,8 +136,9 @@ export class EntryOperations {
   }
 
   /**
-   * Stores a value in place of any other. A load that is under way will not overwrite it. One round trip; two if this
-   * process meets one of the tags for the first time.
+   * Stores a value in place of any other. A load that is under way will not overwrite it, and a read that is called
+   * later in this process sees it, awaited or not. One round trip; two if this process meets one of the tags for the
+   * first time.
    * @returns whether Redis has acknowledged it; if not, the value that was there before is invalidated
    */
   set(key: string, value: unknown, options: EntryOptions | Duration = {}): Promise<boolean> {

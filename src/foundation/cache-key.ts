@@ -1,5 +1,6 @@
 import { CacheError } from './cache-error.ts'
 import { RESERVED } from './reserved-keys.ts'
+import { shown } from './shown-value.ts'
 
 /** The longest key or member, in bytes of UTF-8. */
 const MAX_KEY_BYTES = 65_536
@@ -26,7 +27,7 @@ export function assertCacheKey(key: unknown, noun = 'key'): asserts key is strin
 }
 
 function defect(key: unknown): string {
-  if (typeof key !== 'string') return `a string is needed, got ${key === null ? 'null' : typeof key}`
+  if (typeof key !== 'string') return `a string is needed, not ${shown(key)}`
   if (key.length === 0) return 'it is empty'
   if (key.includes(RESERVED)) return 'it holds a NUL, which is reserved'
   if (!key.isWellFormed()) return 'it holds a lone surrogate, which UTF-8 cannot carry'

@@ -1,4 +1,5 @@
 import { CacheError } from './cache-error.ts'
+import { shown } from './shown-value.ts'
 
 /**
  * A span of time: a number of **seconds** (fractions allowed), or a number with a unit (`'250ms'`, `'30s'`, `'5m'`,
@@ -7,8 +8,6 @@ import { CacheError } from './cache-error.ts'
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-/** The most characters of an invalid duration that an error quotes. */
-const LONGEST_QUOTED = 20
 const FORM = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
 
 /** A thousand years. Redis keeps expiries as a signed 64-bit number of milliseconds, so there is room to add to it. */
@@ -68,13 +67,4 @@ function invalidDuration(duration: unknown, option: string | undefined): CacheEr
     'CACHE_INVALID_DURATION',
     `Invalid duration${option === undefined ? '' : ` ${option}`}: ${shown(duration)}. Give a positive number of seconds, one with a unit ('250ms', '30s', '5m', '2h', '7d'), or Infinity`,
   )
-}
-
-/** A longer text is not quoted: no duration is that long, so it may be a value that was passed in the wrong place. */
-function shown(duration: unknown): string {
-  if (typeof duration === 'number' || duration === null) return String(duration)
-  if (typeof duration !== 'string') return `a value of type ${typeof duration}`
-  return duration.length <= LONGEST_QUOTED
-    ? JSON.stringify(duration)
-    : `a string of ${duration.length} characters`
 }

@@ -1,5 +1,6 @@
-import { CacheError } from './cache-error.ts'
+import type { CacheError } from './cache-error.ts'
 import { type Duration, parseDuration } from './duration.ts'
+import { refusedOption } from './option-checks.ts'
 
 /**
  * The settings of the process environment, validated. No other module reads the environment. An option in code takes
@@ -64,7 +65,7 @@ function oneOf<Choice extends string>(
   const value = text(env, name)
   if (value === undefined) return undefined
   const choice = choices.find((candidate) => candidate === value)
-  if (choice === undefined) throw invalid(name, `one of ${choices.join(', ')}`)
+  if (choice === undefined) throw invalid(name, `one of ${choices.join(', ')}`, value)
   return choice
 }
 
@@ -76,7 +77,7 @@ function duration(env: NodeJS.ProcessEnv, name: string): Duration | undefined {
   try {
     parseDuration(parsed)
   } catch {
-    throw invalid(name, "a positive number of seconds, one with a unit ('250ms', '5m'), or Infinity")
+    throw invalid(name, "a positive number of seconds, one with a unit ('250ms', '5m'), or Infinity", value)
   }
   return parsed
 }
@@ -84,10 +85,10 @@ function duration(env: NodeJS.ProcessEnv, name: string): Duration | undefined {
 function wholeNumber(env: NodeJS.ProcessEnv, name: string): number | undefined {
   const value = text(env, name)
   if (value === undefined) return undefined
-  if (!/^[1-9]\d{0,14}$/.test(value)) throw invalid(name, 'a positive whole number')
+  if (!/^[1-9]\d{0,14}$/.test(value)) throw invalid(name, 'a positive whole number', value)
   return Number(value)
 }
 
-function invalid(name: string, wanted: string): CacheError {
-  return new CacheError('CACHE_INVALID_OPTIONS', `The environment variable ${name} must be ${wanted}`)
+function invalid(name: string, wanted: string, value: string): CacheError {
+  return refusedOption(`The environment variable ${name}`, wanted, value)
 }

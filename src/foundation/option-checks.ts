@@ -1,6 +1,7 @@
 import { abbreviate, CacheError } from './cache-error.ts'
 import { type Clock, LONGEST_TIMER_MS } from './clock.ts'
 import { type Duration, parseDuration } from './duration.ts'
+import { kindOf, shown } from './shown-value.ts'
 
 /**
  * The names of an interface of options, each with whether its value is a {@link Duration}. The compiler refuses a name
@@ -71,7 +72,7 @@ export function refuseGiven(options: object, names: Iterable<string>, reason: st
 /** @throws CacheError `CACHE_INVALID_OPTIONS` if the value is not a positive integer */
 export function positiveInteger(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value > 0) return value
-  throw invalidOptions(`${name} must be a positive whole number`)
+  throw refusedOption(name, 'a positive whole number', value)
 }
 
 /**
@@ -81,13 +82,21 @@ export function positiveInteger(name: string, value: number): number {
 export function timerDuration(name: string, duration: Duration): number {
   const ms = parseDuration(duration, name)
   if (ms <= LONGEST_TIMER_MS) return ms
-  throw invalidOptions(`${name} must be less than 24 days`)
+  throw refusedOption(name, 'less than 24 days', duration)
 }
 
 /** @throws CacheError `CACHE_INVALID_OPTIONS` */
 export function checkedClock<Given extends Clock>(clock: Given): Given {
   if (typeof clock?.monotonicMs === 'function') return clock
-  throw invalidOptions('clock must have a function monotonicMs')
+  throw refusedOption('clock', 'an object with a function monotonicMs', clock)
+}
+
+/**
+ * The error of an option whose value is refused. For a value that may be a secret, use {@link invalidOptions}.
+ * @param wanted completes the sentence "… must be"
+ */
+export function refusedOption(name: string, wanted: string, value: unknown): CacheError {
+  return invalidOptions(`${name} must be ${wanted}, not ${shown(value)}`)
 }
 
 export function invalidOptions(message: string): CacheError {
@@ -95,13 +104,13 @@ export function invalidOptions(message: string): CacheError {
 }
 
 function unknownOption(name: string, { instead = {}, names, of }: KnownOptions): CacheError {
-  const shown = `Unknown option '${abbreviate(name)}' of ${of}`
-  if (Object.hasOwn(instead, name)) return invalidOptions(`${shown}: ${instead[name]}`)
+  const unknown = `Unknown option '${abbreviate(name)}' of ${of}`
+  if (Object.hasOwn(instead, name)) return invalidOptions(`${unknown}: ${instead[name]}`)
   const nearest = nearestName(name, Object.keys(names))
   return invalidOptions(
     nearest === undefined
-      ? `${shown}. It takes ${Object.keys(names).join(', ')}`
-      : `${shown}; did you mean '${nearest}'?`,
+      ? `${unknown}. It takes ${Object.keys(names).join(', ')}`
+      : `${unknown}; did you mean '${nearest}'?`,
   )
 }
 
@@ -138,9 +147,4 @@ function editDistance(from: string, to: string): number {
     previous = current
   }
   return previous[to.length] as number
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null'
-  return Array.isArray(value) ? 'an array' : `a ${typeof value}`
 }

@@ -80,7 +80,7 @@ export class MemoryStore implements CacheStore {
     const failures = new Map<string, CacheError>()
     for (const { key, storedKey, encoded } of entries) {
       try {
-        await this.write(storedKey, encoded, ttlMs)
+        this.#put(storedKey, { kind: 'string', bytes: Buffer.from(encoded as string) }, ttlMs)
       } catch (error) {
         failures.set(key, (error as CacheError).within('setMany', key))
       }

@@ -8,6 +8,7 @@ import { StoreBackend } from '../backend/store-backend.ts'
 import type { Duration } from '../foundation/duration.ts'
 import { readEnvironment } from '../foundation/environment.ts'
 import { invalidOptions, type KnownOptions, type OptionNames } from '../foundation/option-checks.ts'
+import { kindOf } from '../foundation/shown-value.ts'
 import { type IoredisClient, type IoredisCluster, isIoredis } from './ioredis/client.ts'
 import { IoredisPort } from './ioredis/port.ts'
 import { DeadlinePort } from './port/deadline-port.ts'
@@ -71,7 +72,7 @@ export class IoredisCacheBackend<T = unknown> extends StoreBackend<T> {
     const environment = readEnvironment()
     const resolved = resolveBackendOptions(options, KNOWN, environment)
     if (typeof options.client !== 'object' || !isIoredis(options.client)) {
-      throw invalidOptions('client must be a Redis or Cluster of ioredis')
+      throw invalidOptions(`client must be a Redis or Cluster of ioredis, not ${kindOf(options.client)}`)
     }
     const { connectTimeoutMs, timeoutMs } = resolveTimeouts(options, environment)
     const port = new DeadlinePort(new IoredisPort(options.client, timeoutMs), timeoutMs, connectTimeoutMs)

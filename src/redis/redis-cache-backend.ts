@@ -14,6 +14,7 @@ import {
   type OptionNames,
   refuseGiven,
 } from '../foundation/option-checks.ts'
+import { kindOf } from '../foundation/shown-value.ts'
 import { type ClusterOptions, NodeRedisCluster } from './cluster/cluster.ts'
 import { type IoredisClient, type IoredisCluster, isIoredis } from './ioredis/client.ts'
 import { IoredisPort } from './ioredis/port.ts'
@@ -173,5 +174,7 @@ function borrowedPort(client: RedisClient, timeoutMs: number): RedisPort {
     if (isIoredis(client)) return new IoredisPort(client, timeoutMs)
     if ('sendCommand' in client && 'isOpen' in client) return new BorrowedNodeRedisClient(client)
   }
-  throw invalidOptions('client must be a client or cluster of @redis/client or ioredis')
+  throw invalidOptions(
+    `client must be a client or cluster of @redis/client or ioredis, not ${kindOf(client)}`,
+  )
 }

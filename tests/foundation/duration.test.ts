@@ -64,7 +64,7 @@ describe('a duration', () => {
     ['5 m\n', '"5 m\\n"'],
     [-1, '-1'],
     [null, 'null'],
-    [{}, 'a value of type object'],
+    [{}, 'an object'],
     ['a-secret-in-the-wrong-place', 'a string of 27 characters'],
   ])('the error of %s quotes it, unless it is too long to be a duration', (duration, shown) => {
     assert.throws(

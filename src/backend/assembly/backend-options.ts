@@ -14,9 +14,9 @@ import { type Duration, parseDuration } from '../../foundation/duration.ts'
 import { type EnvironmentSettings, readEnvironment } from '../../foundation/environment.ts'
 import {
   assertOptions,
-  invalidOptions,
   type KnownOptions,
   type OptionNames,
+  refusedOption,
 } from '../../foundation/option-checks.ts'
 import { advise } from './advice.ts'
 import { CallChecks } from './call-checks.ts'
@@ -153,7 +153,7 @@ export function resolveBackendOptions(
 function resolvePrefix(prefix: unknown): string {
   const isText = typeof prefix === 'string' && prefix.isWellFormed() && !prefix.includes('\u0000')
   if (isText && Buffer.byteLength(prefix) <= 1024) return prefix
-  throw invalidOptions('prefix must be a well-formed string of at most 1,024 bytes without a NUL')
+  throw refusedOption('prefix', 'a well-formed string of at most 1,024 bytes without a NUL', prefix)
 }
 
 /** Whether a prefix ends with a letter or a digit, so that another one may continue it. */
@@ -167,19 +167,25 @@ function resolveSerializer(serializer: SerializerName | Serializer): SerializerN
     assertSerializerAvailable(serializer)
     return serializer
   }
-  throw invalidOptions(
-    "serializer must be 'json', 'v8', 'msgpack', 'pickle', or an object with id, encode and decode",
+  throw refusedOption(
+    'serializer',
+    "'json', 'v8', 'msgpack', 'pickle', or an object with id, encode and decode",
+    serializer,
   )
 }
 
 function resolveReaders(readers: unknown): readonly Serializer[] {
   if (Array.isArray(readers)) return readers
-  throw invalidOptions('readers must be an array of serializers')
+  throw refusedOption('readers', 'an array of serializers', readers)
 }
 
 function resolveLogger(logger: Logger): Logger {
   if ([logger.debug, logger.warn, logger.error].every((write) => typeof write === 'function')) return logger
-  throw invalidOptions('logger must have the functions debug, warn and error, as pino and console do')
+  throw refusedOption(
+    'logger',
+    'an object with the functions debug, warn and error, as pino and console are',
+    logger,
+  )
 }
 
 function resolveCompression(
@@ -190,20 +196,20 @@ function resolveCompression(
   const { algorithm, minBytes = DEFAULT_COMPRESSION_MIN_BYTES } =
     typeof compression === 'string' ? { algorithm: compression } : compression
   if (!COMPRESSION_NAMES.includes(algorithm)) {
-    throw invalidOptions(`compression must be one of none, ${COMPRESSION_NAMES.join(', ')}`)
+    throw refusedOption('compression', `one of none, ${COMPRESSION_NAMES.join(', ')}`, algorithm)
   }
   assertCompressionAvailable(algorithm)
   if (!Number.isSafeInteger(minBytes) || minBytes < 0)
-    throw invalidOptions('compression.minBytes must be a whole number')
+    throw refusedOption('compression.minBytes', 'a whole number', minBytes)
   return Object.freeze({ algorithm, minBytes })
 }
 
 function resolveMaxValueBytes(bytes: number): number {
   if (Number.isSafeInteger(bytes) && bytes > 0 && bytes <= LARGEST_MAX_VALUE_BYTES) return bytes
-  throw invalidOptions(`maxValueBytes must be a whole number from 1 to ${LARGEST_MAX_VALUE_BYTES}`)
+  throw refusedOption('maxValueBytes', `a whole number from 1 to ${LARGEST_MAX_VALUE_BYTES}`, bytes)
 }
 
 function resolveErrors(errors: FailureMode): FailureMode {
   if (errors === 'absorb' || errors === 'throw') return errors
-  throw invalidOptions("errors must be 'absorb' or 'throw'")
+  throw refusedOption('errors', "'absorb' or 'throw'", errors)
 }

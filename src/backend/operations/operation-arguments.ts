@@ -7,6 +7,7 @@ import type {
 import { CacheError } from '../../foundation/cache-error.ts'
 import { assertCacheKey, assertMember } from '../../foundation/cache-key.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
+import { kindOf, shown } from '../../foundation/shown-value.ts'
 
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
@@ -53,7 +54,9 @@ function checkedList(
  */
 export function distinctEntries<T>(entries: CacheEntries<T>): Map<string, T> {
   if (entries === null || typeof entries !== 'object') {
-    throw invalidArgument('entries must be a Map, an iterable of pairs, or a plain object')
+    throw invalidArgument(
+      `entries must be a Map, an iterable of pairs, or a plain object, not ${kindOf(entries)}`,
+    )
   }
   const distinct = new Map<string, T>()
   for (const [key, value] of Symbol.iterator in entries ? entries : Object.entries(entries)) {
@@ -65,14 +68,15 @@ export function distinctEntries<T>(entries: CacheEntries<T>): Map<string, T> {
 
 /** An integer between ±(2^53 - 1) as decimal text. @throws CacheError `CACHE_INVALID_ARGUMENT` */
 export function safeIntegerText(value: unknown, noun: string): string {
-  if (!Number.isSafeInteger(value)) throw invalidArgument(`${noun} must be a safe integer`)
+  if (!Number.isSafeInteger(value))
+    throw invalidArgument(`${noun} must be a safe integer, not ${shown(value)}`)
   return String(value === 0 ? 0 : value)
 }
 
 /** A signed 64-bit integer as decimal text. @throws CacheError `CACHE_INVALID_ARGUMENT` */
 export function int64Text(value: unknown, noun: string): string {
   if (typeof value !== 'bigint' || value < INT64_MIN || value > INT64_MAX) {
-    throw invalidArgument(`${noun} must be a bigint of 64 bits`)
+    throw invalidArgument(`${noun} must be a bigint of 64 bits, not ${shown(value)}`)
   }
   return String(value)
 }
@@ -85,7 +89,7 @@ export function negated(text: string): string {
 /** @throws CacheError `CACHE_INVALID_ARGUMENT` */
 export function assertPattern(pattern: unknown): asserts pattern is string {
   if (typeof pattern !== 'string' || pattern.length === 0 || !pattern.isWellFormed()) {
-    throw invalidArgument('a pattern must be a well-formed string that is not empty')
+    throw invalidArgument(`a pattern must be a well-formed string that is not empty, not ${shown(pattern)}`)
   }
 }
 
@@ -95,5 +99,6 @@ export function invalidArgument(message: string): CacheError {
 
 function assertIterable(value: unknown, noun: string): void {
   const isIterable = typeof value === 'object' && value !== null && Symbol.iterator in value
-  if (!isIterable) throw invalidArgument(`${noun} must be an array or another iterable of strings`)
+  if (!isIterable)
+    throw invalidArgument(`${noun} must be an array or another iterable of strings, not ${shown(value)}`)
 }

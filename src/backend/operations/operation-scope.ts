@@ -47,4 +47,19 @@ export class OperationScope {
   expiry({ ttl, slide = false }: ExpiryOptions): Expiry {
     return { ttlMs: this.ttlMs(ttl), slide }
   }
+
+  /**
+   * Why values were not stored, if the backend could not be opened: because they cannot be stored anyway, or else that
+   * failure.
+   * @param encode throws if a value cannot be stored
+   */
+  async whyUnstored(failure: unknown, encode: () => unknown): Promise<unknown> {
+    try {
+      await this.#assembly.codec.prepare()
+      encode()
+      return failure
+    } catch (refusal) {
+      return refusal
+    }
+  }
 }

@@ -3,6 +3,7 @@ import { checkedKeys } from '../../backend/operations/operation-arguments.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
 import { chunks } from '../../foundation/chunks.ts'
 import type { Timers } from '../../foundation/clock.ts'
+import { kindOf } from '../../foundation/shown-value.ts'
 import type { EntryOptions, GetOrSetOptions, LoadOptions } from '../freshness/policies.ts'
 import type { NamespaceReads } from '../reading/namespace-reads.ts'
 import { type BatchLoader, LoadBatch } from './load-batch.ts'
@@ -43,7 +44,7 @@ export async function getOrLoadMany<T>(
   { each, signal, ...common }: GetOrSetManyOptions,
 ): Promise<Map<string, T | undefined>> {
   if (typeof loadMany !== 'function') {
-    throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not a ${typeof loadMany}`)
+    throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not ${kindOf(loadMany)}`)
   }
   const { errors, values } = await settleEach(checkedKeys(keys), signal, (chunk, going) => {
     const batch = new LoadBatch(loadMany, timers)

@@ -1,5 +1,6 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { Timers } from '../../foundation/clock.ts'
+import { kindOf } from '../../foundation/shown-value.ts'
 import { nextTick } from '../../foundation/timers.ts'
 import type { LoadContext, Loader } from '../loading/load-context.ts'
 import type { SharedLoad } from '../loading/load-request.ts'
@@ -177,7 +178,10 @@ function whenAllHaveAborted(signals: readonly AbortSignal[]): AbortSignal {
 export function valuesIn<Key>(result: unknown, keys: readonly Key[]): (key: Key, index: number) => unknown {
   if (result instanceof Map) return (key) => result.get(key)
   if (!Array.isArray(result)) {
-    throw new CacheError('CACHE_INVALID_ARGUMENT', 'A batch loader must return a Map by key, or an array')
+    throw new CacheError(
+      'CACHE_INVALID_ARGUMENT',
+      `A batch loader must return a Map by key, or an array, not ${kindOf(result)}`,
+    )
   }
   if (result.length === keys.length) return (_key, index) => result[index]
   throw new CacheError(

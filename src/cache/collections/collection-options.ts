@@ -1,7 +1,13 @@
 import type { InferInput, StandardSchema } from '../../contract/standard-schema.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
-import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
+import {
+  assertOptions,
+  type KnownOptions,
+  type OptionNames,
+  refusedOption,
+} from '../../foundation/option-checks.ts'
+import { shown } from '../../foundation/shown-value.ts'
 import type { BatchEntryContext, BatchLoadContext } from '../batches/load-batch.ts'
 import { checkedTags, POLICY_NAMES, type PolicyOptions } from '../freshness/policies.ts'
 import type { LoadContext } from '../loading/load-context.ts'
@@ -139,11 +145,12 @@ export function resolveCollection<Schema extends StandardSchema, Id>(
   assertOptions(options, COLLECTION_OPTIONS)
   const { key, load, loadMany, name, tags, version } = options
   assertCacheKey(name, 'name of a collection')
-  if (/[:@]/.test(name)) throw invalid('name must hold no ":" and no "@"')
+  if (/[:@]/.test(name)) throw refusedOption('name of a collection', 'without ":" and "@"', name)
   if (version !== undefined && !(Number.isSafeInteger(version) && version > 0)) {
-    throw invalid('version must be a positive integer')
+    throw refusedOption('version of a collection', 'a positive integer', version)
   }
-  if (key !== undefined && typeof key !== 'function') throw invalid('key must be a function')
+  if (key !== undefined && typeof key !== 'function')
+    throw refusedOption('key of a collection', 'a function', key)
   const loader = load ?? loadMany
   if ((load === undefined) === (loadMany === undefined) || typeof loader !== 'function') {
     throw invalid('either load or loadMany must be given, a function')
@@ -182,11 +189,9 @@ function givenPart(part: unknown): string {
 
 /** Anything else, converted to text ('undefined', '[object Object]'), would be the same for many ids. */
 function invalidKey(what: string, value: unknown): CacheError {
-  const kind =
-    value === '' ? 'empty' : value === null ? 'null' : typeof value === 'number' ? 'NaN' : typeof value
   return new CacheError(
     'CACHE_INVALID_KEY',
-    `${what} must be a text that tells it from others, and is ${kind}`,
+    `${what} must be a text that tells it from others, and is ${shown(value)}`,
   )
 }
 

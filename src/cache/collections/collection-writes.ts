@@ -1,3 +1,4 @@
+import type { SchemaResult } from '../../contract/standard-schema.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { NamespaceReadsParts } from '../reading/namespace-reads.ts'
@@ -38,17 +39,23 @@ export class CollectionWrites<Id, Input> {
   async set(id: Id, key: string, value: Input): Promise<boolean> {
     assertCacheKey(key)
     const { home, policies, resolved, validation } = this.#parts
-    const checked = validation.check(value)
-    const { issues } = isPending(checked) ? await checked : checked
-    if (issues !== undefined) throw schemaMismatch('set', resolved.name, key, 'set', issues)
     const { core, space, writes } = home
+    const admit = ({ issues }: SchemaResult<unknown>) => {
+      if (issues !== undefined) throw schemaMismatch('set', resolved.name, key, 'set', issues)
+    }
+    const checked = validation.check(value)
+    const admitted = isPending(checked) ? Promise.resolve(checked).then(admit) : admit(checked)
     const storedKey = space.storedKey(key)
     const generationKeys = core.generationKeys(space, storedKey, tagsFor(resolved, id))
+    const neighbours = this.#neighboursOf(id).map((neighbour) => space.storedKey(neighbour))
+    // Before the validation has ended, so that later reads of the id wait for it.
+    const sent = Promise.allSettled([
+      writes.write({ storedKey, value, generationKeys, policies, admitted: admitted ?? undefined }),
+      admitted ? admitted.then(() => writes.remove(neighbours)) : writes.remove(neighbours),
+    ])
+    await admitted
     return core.policy.absorb('set', key, false, async () => {
-      const [written, removed] = await Promise.allSettled([
-        writes.write({ storedKey, value, generationKeys, policies }),
-        writes.remove(this.#neighboursOf(id).map((neighbour) => space.storedKey(neighbour))),
-      ])
+      const [written, removed] = await sent
       if (written.status === 'rejected') throw written.reason
       if (removed.status === 'rejected') throw removed.reason
       core.policy.events.emit('set', { key, ttlMs: policies.ttlMs, bytes: written.value })

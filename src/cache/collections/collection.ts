@@ -1,6 +1,7 @@
 import type { InferInput, InferOutput, StandardSchema } from '../../contract/standard-schema.ts'
 import { abbreviate, CacheError } from '../../foundation/cache-error.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
+import { shown } from '../../foundation/shown-value.ts'
 import { settleEach } from '../batches/batch-reads.ts'
 import { PartialLoadError } from '../batches/partial-load-error.ts'
 import { type GetOrSetOptions, resolvePolicies } from '../freshness/policies.ts'
@@ -142,7 +143,7 @@ export class Collection<Id, Input, Output> {
       typeof ids === 'string' ||
       typeof (ids as Iterable<Id> | undefined)?.[Symbol.iterator] !== 'function'
     ) {
-      throw new CacheError('CACHE_INVALID_ARGUMENT', 'ids must be a list')
+      throw new CacheError('CACHE_INVALID_ARGUMENT', `ids must be a list, not ${shown(ids)}`)
     }
     this.#reads.checkOptions(options, READ_OPTIONS)
     const { errors, values } = await settleEach(new Set(ids), options.signal, (_ids, signal) => (id) => {

@@ -1,5 +1,5 @@
 import type { SchemaIssue, SchemaResult, StandardSchema } from '../../contract/standard-schema.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { refusedOption } from '../../foundation/option-checks.ts'
 import {
   copyOf,
   handOut,
@@ -46,7 +46,7 @@ export class SchemaValidation {
   constructor(schema: StandardSchema, isolation: Isolation) {
     const standard = (schema as StandardSchema | undefined)?.['~standard']
     if (standard?.version !== 1 || typeof standard.validate !== 'function') {
-      throw new CacheError('CACHE_INVALID_OPTIONS', 'schema must be a Standard Schema, version 1')
+      throw refusedOption('schema', 'a Standard Schema, version 1', schema)
     }
     this.#schema = standard
     this.#isolation = isolation

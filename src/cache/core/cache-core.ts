@@ -13,6 +13,7 @@ import type { Random } from '../freshness/early-refresh.ts'
 import type { ChangeListener } from '../keys/change-listener.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import { KeyWaiters } from '../keys/key-waiters.ts'
+import { OwnWrites } from '../keys/own-writes.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { LocalTier } from '../local/local-tier.ts'
 import { CircuitBreakers } from '../outage/circuit-breakers.ts'
@@ -66,6 +67,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly waiters: KeyWaiters
   readonly breakers: CircuitBreakers
   readonly outbox: InvalidationOutbox
+  readonly ownWrites: OwnWrites = new OwnWrites()
   readonly background: Background
   readonly metrics: Metrics = new Metrics()
   readonly random: Random
@@ -120,6 +122,7 @@ export class CacheCore implements TierListener, StoreObserver {
     })
     this.tier = new ResilientTier({
       ...{ tier, breakers: this.breakers, outbox: this.outbox, isOpen, opened, timers },
+      ownWritesOf: (storedKey) => this.ownWrites.of(storedKey),
     })
     this.local = new LocalTier(
       root.prefix,
@@ -129,7 +132,7 @@ export class CacheCore implements TierListener, StoreObserver {
     )
     this.generations = new GenerationTable(this.tier, clock)
     this.waiters = new KeyWaiters(timers)
-    const { generations, local, waiters } = this
+    const { generations, local, ownWrites, waiters } = this
     this.check = new GenerationCheck(generations, this.tier)
     this.judge = new EntryJudge({
       ...{ tier: this.tier, check: this.check, codec, local },
@@ -137,7 +140,9 @@ export class CacheCore implements TierListener, StoreObserver {
       onUndecodable: (storedKey, error) => policy.tellUndecodable('getOrSet', storedKey, error),
     })
     const { check, judge } = this
-    this.reader = new EntryReader({ tier: this.tier, judge, check, local, generations, clock, opened })
+    this.reader = new EntryReader({
+      ...{ tier: this.tier, judge, check, local, ownWrites, generations, clock, opened },
+    })
     this.#listeners = [local, generations, loads, waiters]
     tier.watch(this)
   }

@@ -7,8 +7,10 @@ import {
   type KnownOptions,
   type OptionNames,
   positiveInteger,
+  refusedOption,
   timerDuration,
 } from '../../foundation/option-checks.ts'
+import { shown } from '../../foundation/shown-value.ts'
 import {
   defaultPolicies,
   POLICY_NAMES,
@@ -138,10 +140,12 @@ export function resolveReadThrough(options: ReadThroughOptions, defaultTtlMs: nu
 function leaseDuration(lease: Duration): number {
   const ms = parseDuration(lease, 'lease')
   if (ms <= LONGEST_LEASE_MS) return ms
-  throw invalidOptions('lease must be a minute at most; longestLoad is how long a running loader renews it')
+  throw invalidOptions(
+    `lease must be a minute at most, not ${shown(lease)}; longestLoad is how long a running loader renews it`,
+  )
 }
 
 function oneOf(name: string, value: unknown, choices: readonly string[]): void {
   if (choices.includes(value as string)) return
-  throw invalidOptions(`${name} must be one of ${choices.join(', ')}`)
+  throw refusedOption(name, `one of ${choices.join(', ')}`, value)
 }

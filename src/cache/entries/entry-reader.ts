@@ -1,5 +1,6 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { Clock } from '../../foundation/clock.ts'
+import type { OwnWrites } from '../keys/own-writes.ts'
 import type { LocalTier } from '../local/local-tier.ts'
 import type { GenerationTable } from '../tags/generation-table.ts'
 import type { EntryJudge } from './entry-judge.ts'
@@ -13,6 +14,7 @@ export interface ReaderParts {
   readonly judge: EntryJudge
   readonly check: GenerationCheck
   readonly local: LocalTier
+  readonly ownWrites: OwnWrites
   readonly generations: GenerationTable
   readonly clock: Clock
   /** Resolves when the tier is open; `undefined` if it is. */
@@ -35,9 +37,12 @@ export class EntryReader {
    * @throws CacheError if Redis cannot be read
    */
   async read(storedKey: string, wants: Wants, isPastLag = false): Promise<Judgement> {
-    const { check, clock, generations, judge, local, opened } = this.#parts
+    const { check, clock, generations, judge, local, opened, ownWrites } = this.#parts
     // First of all, since a new connection begins an epoch, which invalidates all reads that began before it.
     await opened()
+    // A read beside an own write would not be kept (L3).
+    const writes = ownWrites.of(storedKey)
+    if (writes !== undefined) await writes
     const asked = isPastLag ? check.askAnew(storedKey, wants.generationKeys) : undefined
     const read: KeyRead = { storedKey, askedAt: generations.now, asked }
     local.expect(storedKey, read)

@@ -2,7 +2,13 @@ import { CacheError } from '../../foundation/cache-error.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { LONGEST_TIMER_MS } from '../../foundation/clock.ts'
 import { type Duration, parseDuration } from '../../foundation/duration.ts'
-import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
+import {
+  assertOptions,
+  type KnownOptions,
+  type OptionNames,
+  refusedOption,
+} from '../../foundation/option-checks.ts'
+import { shown } from '../../foundation/shown-value.ts'
 
 /** The options that say how long a value is served. */
 export interface FreshnessOptions {
@@ -211,12 +217,20 @@ function saysNothing(options: PolicyOptions): boolean {
 /** @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT` */
 export function checkedTags(tags: readonly string[] | undefined): readonly string[] {
   if (tags === undefined) return NO_TAGS
-  if (!Array.isArray(tags)) throw new CacheError('CACHE_INVALID_ARGUMENT', 'tags must be an array of strings')
+  if (!Array.isArray(tags)) throw invalidTags(tags)
   if (tags.length === 0) return NO_TAGS
   for (const tag of tags) assertCacheKey(tag, 'tag')
   const distinct = [...new Set(tags)]
   if (distinct.length <= MOST_TAGS) return distinct
-  throw new CacheError('CACHE_INVALID_ARGUMENT', `An entry may have at most ${MOST_TAGS} tags`)
+  throw new CacheError(
+    'CACHE_INVALID_ARGUMENT',
+    `An entry may have at most ${MOST_TAGS} tags, not ${distinct.length}`,
+  )
+}
+
+/** The error of `tags` that are no array. */
+export function invalidTags(tags: unknown): CacheError {
+  return new CacheError('CACHE_INVALID_ARGUMENT', `tags must be an array of strings, not ${shown(tags)}`)
 }
 
 function window(name: string, duration: Duration | 0 | undefined, around: number): number {
@@ -229,7 +243,7 @@ function betaOf(earlyRefresh: { readonly beta: number } | false): number {
   assertOptions(earlyRefresh, EARLY_REFRESH_OPTIONS)
   const { beta } = earlyRefresh
   if (Number.isFinite(beta) && beta > 0) return beta
-  throw new CacheError('CACHE_INVALID_OPTIONS', 'earlyRefresh must be false or { beta }, a positive number')
+  throw refusedOption('earlyRefresh.beta', 'a positive number', beta)
 }
 
 type Verify = Exclude<PolicyOptions['verify'], undefined>
@@ -247,5 +261,5 @@ function graceOf(verify: Verify): number {
 /** A number from 0 to 1. @throws CacheError `CACHE_INVALID_OPTIONS` */
 function part(name: string, value: unknown, isInRange: boolean): number {
   if (typeof value === 'number' && value >= 0 && value <= 1 && isInRange) return value
-  throw new CacheError('CACHE_INVALID_OPTIONS', `${name} must be a number from 0 to 1`)
+  throw refusedOption(name, isInRange ? 'a number from 0 to 1' : 'a number from 0 to below 1', value)
 }

@@ -1,5 +1,11 @@
 import { abbreviate, CacheError } from '../../foundation/cache-error.ts'
-import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
+import {
+  assertOptions,
+  type KnownOptions,
+  type OptionNames,
+  refusedOption,
+} from '../../foundation/option-checks.ts'
+import { shown } from '../../foundation/shown-value.ts'
 import { GET_OR_SET_NAMES, type GetOrSetOptions } from '../freshness/policies.ts'
 import { NAMES, NameRegistry } from '../keys/name-registry.ts'
 import { argumentKey } from './argument-key.ts'
@@ -99,8 +105,8 @@ export function splitOptions<Key>(
 ): SplitOptions<Key> {
   assertOptions(options, WRAP_OPTIONS)
   const { name, key, ...entry } = options
-  if (name !== undefined && typeof name !== 'string') throw invalidOption('name', 'a string')
-  if (key !== undefined && typeof key !== 'function') throw invalidOption('key', 'a function')
+  if (name !== undefined && typeof name !== 'string') throw refusedOption('name', 'a string', name)
+  if (key !== undefined && typeof key !== 'function') throw refusedOption('key', 'a function', key)
   return { name, key, entry: Object.freeze(entry) }
 }
 
@@ -128,7 +134,7 @@ export function claimName(names: NameRegistry, name: string, owner: object): voi
     )
   }
   // With a `key` function, `f` called with `1)(2` and `f(1)` called with `2` could have the same key otherwise.
-  if (name.includes('(')) throw invalidOption('name', 'without an opening parenthesis')
+  if (name.includes('(')) throw refusedOption('name', 'without an opening parenthesis', name)
   if (names.claim(name, owner)) return
   throw new CacheError(
     'CACHE_INVALID_OPTIONS',
@@ -151,7 +157,7 @@ export function callKey<This, Args extends readonly unknown[]>(
   // Converted to text ('undefined', '[object Object]'), it would be the same for many calls.
   throw new CacheError(
     'CACHE_INVALID_KEY',
-    `The \`key\` function of ${abbreviate(name)} must return a string, and returned ${text === null ? 'null' : `a value of type ${typeof text}`}`,
+    `The \`key\` function of ${abbreviate(name)} must return a string, and returned ${shown(text)}`,
   )
 }
 
@@ -163,8 +169,4 @@ export function renamed<Replacement extends object>(
   Object.defineProperty(replacement, 'name', { value: original.name, configurable: true })
   Object.defineProperty(replacement, 'length', { value: original.length, configurable: true })
   return replacement
-}
-
-function invalidOption(option: string, wanted: string): CacheError {
-  return new CacheError('CACHE_INVALID_OPTIONS', `The option \`${option}\` must be ${wanted}`)
 }

@@ -12,6 +12,8 @@ export interface GateParts {
   readonly tier: SharedTier
   readonly breakers: CircuitBreakers
   readonly outbox: InvalidationOutbox
+  /** Resolves when the own writes of a key that were called so far have settled; `undefined` if none is in flight. */
+  readonly ownWritesOf: (storedKey: string) => Promise<unknown> | undefined
   readonly timers: Timers
   /** Resolves when the tier is open; rejects, within a bound, if it cannot be opened. `undefined` if it is open. */
   readonly opened: () => Promise<void> | undefined
@@ -45,14 +47,15 @@ export class Gate {
   }
 
   /**
-   * Whether this key may be read at once: the tier is open, the circuit of its node closed, no invalidation of the key
-   * pending.
+   * Whether this key may be read at once: the tier is open, the circuit of its node closed, no own write of the key in
+   * flight and no invalidation of it pending.
    */
   isClearFor(storedKey: string): boolean {
-    const { breakers, isOpen, outbox } = this.#parts
+    const { breakers, isOpen, outbox, ownWritesOf } = this.#parts
     return (
       isOpen() &&
       (breakers.isQuiet || breakers.stateOf(this.#tier.nodeOf(storedKey)) === 'closed') &&
+      ownWritesOf(storedKey) === undefined &&
       (outbox.isEmpty || !outbox.has(storedKey))
     )
   }
@@ -66,6 +69,13 @@ export class Gate {
     const waiting = this.#ready(node, storedKeys)
     if (waiting !== undefined) await waiting
     return this.#outcomeOf(node, work)
+  }
+
+  /** Sends a read after the own writes of its key that were called before. */
+  sendAfterWrites<Result>(storedKey: string, work: () => Promise<Result>): Promise<Result> {
+    const writes = this.#parts.ownWritesOf(storedKey)
+    const send = () => this.send(this.#tier.nodeOf(storedKey), [storedKey], work)
+    return writes === undefined ? send() : writes.then(send)
   }
 
   answered(storedKey: string): void {

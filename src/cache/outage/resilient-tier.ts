@@ -103,7 +103,7 @@ export class ResilientTier implements SharedTier {
   }
 
   read(storedKey: string): Promise<Buffer | null> {
-    return this.#sendFor(storedKey, () => this.#tier.read(storedKey))
+    return this.#gate.sendAfterWrites(storedKey, () => this.#tier.read(storedKey))
   }
 
   serverTimeMs(storedKey: string): Promise<number> {
@@ -131,7 +131,7 @@ export class ResilientTier implements SharedTier {
   }
 
   capture(storedKey: string, ttlMs: number): Promise<string> {
-    return this.#sendFor(storedKey, () => this.#tier.capture(storedKey, ttlMs))
+    return this.#gate.sendAfterWrites(storedKey, () => this.#tier.capture(storedKey, ttlMs))
   }
 
   reclaim(prefix: string, generationKey: string, signal: AbortSignal): Promise<number> {

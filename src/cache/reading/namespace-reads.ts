@@ -1,6 +1,7 @@
 import { CacheError } from '../../foundation/cache-error.ts'
 import { assertCacheKey, isCacheKey } from '../../foundation/cache-key.ts'
 import type { KnownOptions } from '../../foundation/option-checks.ts'
+import { kindOf } from '../../foundation/shown-value.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { isAccepted } from '../entries/acceptance.ts'
 import { judgementFor } from '../entries/judgement.ts'
@@ -190,7 +191,7 @@ export class NamespaceReads {
   ): LoadRequest {
     assertCacheKey(key)
     if (typeof loader !== 'function') {
-      throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not a ${typeof loader}`)
+      throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not ${kindOf(loader)}`)
     }
     this.checkOptions(options, CALL_OPTIONS)
     const { signal } = options

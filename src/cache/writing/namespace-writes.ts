@@ -14,6 +14,7 @@ import {
   CALL_OPTIONS,
   checkedTags,
   type EntryOptions,
+  invalidTags,
   type Policies,
   resolvePolicies,
 } from '../freshness/policies.ts'
@@ -81,7 +82,7 @@ export class NamespaceWrites {
 
   /** @throws CacheError */
   async invalidateTags(tags: readonly string[]): Promise<void> {
-    if (tags === undefined) throw new CacheError('CACHE_INVALID_ARGUMENT', 'tags must be an array of strings')
+    if (tags === undefined) throw invalidTags(tags)
     await this.#writes.renew(checkedTags(tags).map((tag) => this.#space.tagKey(tag)))
   }
 

@@ -8,6 +8,7 @@ import { newStamp } from '../core/stamp.ts'
 import { lifetimesOf, storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
+import { OwnWrites } from '../keys/own-writes.ts'
 
 /** The most keys of one removal. */
 const KEYS_PER_REMOVAL = 2_048
@@ -21,16 +22,22 @@ export interface WriteRequest {
   /** Stored keys of the generations that the entry is bound to. */
   readonly generationKeys: readonly string[]
   readonly policies: Policies
+  /** Resolves when the value may be written. If it rejects, nothing is. @default at once */
+  readonly admitted?: Promise<void> | undefined
 }
 
 /**
- * Writes and invalidations. Each drops the local copies of its keys when it is sent, and again when it has settled
+ * Writes and invalidations. Each drops the local copies of its keys when it is called, and again when it has settled
  * (L3). If Redis does not acknowledge it, the outbox keeps an invalidation and delivers it later (O1).
+ *
+ * A value is sent some time after the call: the cache may have to be opened, and generations have to be captured. So
+ * every write is registered in {@link OwnWrites}, where later reads and values of the key wait for it. A removal waits
+ * for values only: it is sent at once, and many of one key need not queue.
  */
 export class WritePath {
   readonly #core: CacheCore
-  /** The last write in flight of each key. Writes of one key are sent in the order of their calls. */
-  readonly #queue = new Map<string, Promise<unknown>>()
+  /** Those of the own writes that store a value. */
+  readonly #values = new OwnWrites()
 
   constructor(core: CacheCore) {
     this.#core = core
@@ -41,22 +48,42 @@ export class WritePath {
    * @throws CacheError if Redis does not acknowledge the write; the key is then invalidated
    */
   async write(request: WriteRequest): Promise<number> {
-    const { storedKey } = request
-    return this.#inOrder(storedKey, () => this.#send(request))
+    const { codec, opened, ownWrites } = this.#core
+    const { admitted, storedKey, value } = request
+    const opening = opened()
+    // Opening the cache loads the serializer. Once it is loaded, a value that cannot be stored throws here, even if
+    // Redis is unavailable, and the local copy of the value before it stays.
+    const early = opening === undefined && admitted === undefined ? codec.serialize(value) : undefined
+    const earlier = ownWrites.of(storedKey)
+    const storedKeys = [storedKey]
+    const writing = this.#dropping(storedKeys, async () => {
+      if (opening !== undefined) await opening.catch(() => {})
+      if (admitted !== undefined) await admitted
+      if (earlier !== undefined) await earlier
+      return this.#send(request, early)
+    })
+    return this.#values.add(storedKeys, writing)
   }
 
   /** Returns how many of the keys existed. @throws CacheError */
-  async remove(storedKeys: readonly string[]): Promise<number> {
-    let removed = 0
-    for (const chunk of chunks(storedKeys, KEYS_PER_REMOVAL)) {
-      for (const storedKey of chunk) {
-        // To await `undefined` would let a later call of the same tick overtake this removal.
-        const queued = this.#queue.get(storedKey)
-        if (queued !== undefined) await queued
+  remove(storedKeys: readonly string[]): Promise<number> {
+    const values = this.#values.ofAll(storedKeys)
+    return this.#dropping(storedKeys, async () => {
+      // To await `undefined` would let a later call of the same tick overtake this removal.
+      if (values !== undefined) await values
+      let removed = 0
+      let failure: unknown
+      for (const chunk of chunks(storedKeys, KEYS_PER_REMOVAL)) {
+        try {
+          removed += await this.#core.tier.remove(chunk)
+        } catch (error) {
+          // The outbox keeps the keys of each chunk, so the others are tried too.
+          failure ??= error
+        }
       }
-      removed += await this.#dropping(chunk, () => this.#core.tier.remove(chunk))
-    }
-    return removed
+      if (failure !== undefined) throw failure
+      return removed
+    })
   }
 
   /** Replaces generations, by one command each, however many entries are bound to them. @throws CacheError */
@@ -70,7 +97,7 @@ export class WritePath {
     })
   }
 
-  /** Removes the keys that match a glob. @throws CacheError; unless it was aborted, the whole cache is invalidated */
+  /** Removes the keys that match a glob. @throws CacheError; unless it was aborted, the outbox repeats it */
   async removeMatching(space: KeySpace, pattern: string, options: RemovalOptions): Promise<number> {
     const stored = escapeGlob(space.prefix) + pattern
     const matches = globMatcher(stored)
@@ -123,15 +150,12 @@ export class WritePath {
     }
   }
 
-  async #send({ generationKeys, policies, storedKey, value }: WriteRequest): Promise<number> {
-    const { clock, codec, metrics, generations, opened, outbox, random, tier } = this.#core
-    const opening = opened()
-    // Opening the cache loads the serializer. Once it is loaded, a value that cannot be stored throws here, even if
-    // Redis is unavailable, and the local copy of the value before it stays.
-    const early = opening === undefined ? codec.serialize(value) : undefined
-    this.#core.writeBegan([storedKey])
+  async #send(
+    { generationKeys, policies, storedKey, value }: WriteRequest,
+    early: ReturnType<CacheCore['codec']['serialize']> | undefined,
+  ): Promise<number> {
+    const { clock, codec, metrics, generations, outbox, random, tier } = this.#core
     try {
-      await opening?.catch(() => {})
       const serialized = early ?? codec.serialize(value)
       const times = lifetimesOf(policies, random)
       for (let rewrites = 0; ; rewrites++) {
@@ -158,24 +182,15 @@ export class WritePath {
         tier.deliver()
       }
       throw error
-    } finally {
-      this.#core.writeSettled([storedKey])
     }
   }
 
-  async #inOrder<Result>(storedKey: string, work: () => Promise<Result>): Promise<Result> {
-    const before = this.#queue.get(storedKey)
-    const after = before === undefined ? work() : before.then(work, work)
-    const queued = after.catch(() => {})
-    this.#queue.set(storedKey, queued)
-    try {
-      return await after
-    } finally {
-      if (this.#queue.get(storedKey) === queued) this.#queue.delete(storedKey)
-    }
+  /** Registers a write, which is called at once. */
+  #dropping<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
+    return this.#core.ownWrites.add(storedKeys, this.#droppedAround(storedKeys, work))
   }
 
-  async #dropping<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
+  async #droppedAround<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
     this.#core.writeBegan(storedKeys)
     try {
       return await work()

@@ -1,5 +1,6 @@
 import type { Serializer, SerializerName } from '../../contract/serializer.ts'
 import { CacheError } from '../../foundation/cache-error.ts'
+import { shown } from '../../foundation/shown-value.ts'
 import { assertMsgpackr, createMsgpackSerializer, loadMsgpackr } from '../msgpack/msgpack.ts'
 import { createPickleSerializer } from '../pickle/pickle.ts'
 import { jsonSerializer } from './json.ts'
@@ -62,7 +63,7 @@ function assertSerializer(serializer: Serializer): void {
   if (typeof encode !== 'function' || typeof decode !== 'function' || !/^[a-z0-9._/-]{1,32}$/.test(id)) {
     throw new CacheError(
       'CACHE_INVALID_OPTIONS',
-      'A serializer is an object with encode, decode, and an id of 1 to 32 characters of a-z 0-9 . _ / -',
+      `A serializer is an object with encode, decode, and an id of 1 to 32 characters of a-z 0-9 . _ / -, not ${shown(typeof id === 'string' ? id : serializer)}`,
     )
   }
   if (isSerializerName(id)) {

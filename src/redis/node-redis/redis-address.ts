@@ -1,4 +1,5 @@
 import { abbreviate, CacheError } from '../../foundation/cache-error.ts'
+import { kindOf } from '../../foundation/shown-value.ts'
 
 /** The address of a Redis server and the credentials for it, as parsed from a URL. */
 export interface RedisAddress {
@@ -72,7 +73,10 @@ export function parseRedisUrls(
   if (addresses.some(({ database }) => database !== 0)) throw invalid(`no database can be chosen in ${name}`)
   const [first, ...others] = addresses
   if (first !== undefined) return [first, ...others]
-  throw new CacheError('CACHE_INVALID_OPTIONS', `${name} must be an array of at least one URL`)
+  throw new CacheError(
+    'CACHE_INVALID_OPTIONS',
+    `${name} must be an array of at least one URL, not ${kindOf(urls)}`,
+  )
 }
 
 function credentialsOf(login: string): Pick<RedisAddress, 'password' | 'username'> {

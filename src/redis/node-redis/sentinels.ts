@@ -1,8 +1,8 @@
 import {
   assertOptions,
-  invalidOptions,
   type KnownOptions,
   type OptionNames,
+  refusedOption,
 } from '../../foundation/option-checks.ts'
 import { clearTimeout, setTimeout, systemMs } from '../../foundation/timers.ts'
 import { detailOf, unavailable } from '../port/redis-errors.ts'
@@ -66,7 +66,7 @@ export class Sentinels {
     assertOptions(options, KNOWN)
     const { name } = options
     if (typeof name !== 'string' || name === '') {
-      throw invalidOptions('sentinel.name must be the name under which the sentinels know the primary')
+      throw refusedOption('sentinel.name', 'the name under which the sentinels know the primary', name)
     }
     const addresses = parseRedisUrls('sentinel.nodes', options.nodes)
     this.#links = addresses.map((one) => new SentinelLink(one, name, () => this.#check(), isUnref))

@@ -1,0 +1,33 @@
+/** The most characters of a text that a message quotes. */
+const LONGEST_QUOTED = 20
+
+/**
+ * A refused value, as the message of an error shows it: whole if it is short, else by its kind. A longer text is not
+ * quoted: no option is that long, so it may be a stored value or a secret that was passed in the wrong place. Where a
+ * value may be a secret even if it is short, such as a key, a URL or a member of `clientOptions`, use {@link kindOf}.
+ */
+export function shown(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return value.length <= LONGEST_QUOTED ? JSON.stringify(value) : `a string of ${value.length} characters`
+    case 'number':
+    case 'boolean':
+      return String(value)
+    case 'bigint':
+      return shownBigint(value)
+    default:
+      return kindOf(value)
+  }
+}
+
+/** The kind of a value, with its article: `'null'`, `'an array'`, `'a string'`. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
+}
+
+function shownBigint(value: bigint): string {
+  const text = `${value}n`
+  return text.length <= LONGEST_QUOTED + 1 ? text : `a bigint of ${text.length - 1} characters`
+}
