@@ -128,10 +128,8 @@ export class MemoryTier implements SharedTier {
     return captureGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
   }
 
-  async bump(storedKey: string, ttlMs: number): Promise<string> {
-    const generation = newGeneration()
-    bumpGeneration(this.#keyspace, storedKey, generation, ttlMs)
-    return generation
+  async bump(storedKey: string, ttlMs: number): Promise<void> {
+    bumpGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
   }
 
   async removeUnbound(prefix: string, generationKey: string): Promise<number> {

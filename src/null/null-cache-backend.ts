@@ -38,7 +38,7 @@ const NULL_TIER: SharedTier = Object.freeze({
   removeMatching: async () => 0,
   ttlMs: async () => undefined,
   capture: async () => NO_GENERATION,
-  bump: async () => NO_GENERATION,
+  bump: async () => {},
   removeUnbound: async () => 0,
   reclaim: async () => 0,
 } satisfies SharedTier)

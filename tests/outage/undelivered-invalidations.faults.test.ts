@@ -227,3 +227,23 @@ test('P39 an undelivered invalidation is delivered when Redis is back, even if t
     timeoutMs: 4_000,
   })
 })
+
+describe('a Redis that is full and evicts nothing', () => {
+  test('invalidations take effect, and block no reads', async () => {
+    const full = await scene.server()
+    const cache = scene.cache({ redis: full.url })
+    await filled(full, cache)
+    await cache.backend.set('plain', 'old')
+    await full.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction', 'maxmemory', 1)
+    expect(await cache.set('other', 'new')).toBe(false)
+    expect(await cache.invalidateTags(['t'])).toBe(true)
+    expect(await cache.get('tagged')).toBeUndefined()
+    expect(await cache.get('key', { local: false })).toBe('old')
+    expect(await cache.namespace('space').clear()).toBe(true)
+    expect(await cache.namespace('space').get('key')).toBeUndefined()
+    expect(await cache.get('key', { local: false })).toBe('old')
+    expect(await cache.clear()).toBe(true)
+    for (const key of ['key', 'kept', 'plain']) expect(await cache.get(key)).toBeUndefined()
+    expect(cache.circuit).toBe('closed')
+  })
+})

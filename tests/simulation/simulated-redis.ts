@@ -206,11 +206,10 @@ export class SimulatedRedis {
     return generation
   }
 
-  bump(link: Link, storedKey: string, ttlMs: number): string {
-    const generation = newGeneration()
+  bump(link: Link, storedKey: string, ttlMs: number): void {
     this.#readTracked(link, storedKey)
-    if (!this.hasDefect('bump changes nothing')) bumpGeneration(this.#keyspace, storedKey, generation, ttlMs)
-    return generation
+    if (!this.hasDefect('bump changes nothing'))
+      bumpGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
   }
 
   /** What happens without any of our connections asking for it: eviction, and DEL and SET from `redis-cli`. */

@@ -141,8 +141,11 @@ export interface SharedTier {
    * left. Sixteen bytes as `latin1` text.
    */
   capture(storedKey: string, ttlMs: number): Promise<string>
-  /** Sets a new generation, and returns it. Its time to live is the given one, or what is left of the old one if that is more. */
-  bump(storedKey: string, ttlMs: number): Promise<string>
+  /**
+   * Sets a new generation, or removes the old one if there is no room. The time to live is the given one, or what is
+   * left of the old one if that is more.
+   */
+  bump(storedKey: string, ttlMs: number): Promise<void>
   /**
    * Removes what lies under a prefix and is bound to no generation under this key or a copy of it, neither the present
    * one nor an older one: counters, sets, plain values, entries of other namespaces. Placeholders and generations stay. Several round

@@ -167,7 +167,7 @@ export class ResilientTier implements SharedTier {
     return [...groups.values()]
   }
 
-  bump(storedKey: string, ttlMs: number): Promise<string> {
+  bump(storedKey: string, ttlMs: number): Promise<void> {
     return this.#change('generation', [storedKey], () => this.#tier.bump(storedKey, ttlMs))
   }
 

@@ -76,7 +76,12 @@ end
 local time = redis.call('TIME')
 local generation = struct.pack('>I4I4', time[1], time[2]) .. ARGV[1]
 local ttl = math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[1]))
-redis.call('SET', KEYS[1], generation, 'PX', string.format('%.0f', ttl))
+local reply = redis.pcall('SET', KEYS[1], generation, 'PX', string.format('%.0f', ttl))
+if reply.err and string.find(reply.err, 'OOM', 1, true) then
+redis.call('UNLINK', KEYS[1])
+elseif reply.err then
+return reply
+end
 if ARGV[3] ~= '' then
 redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 end

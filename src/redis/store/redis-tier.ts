@@ -192,10 +192,10 @@ export class RedisTier implements SharedTier {
     return generationIn(await captureGeneration.run(this.#port, storedKey, args, 'bytes'))
   }
 
-  bump(storedKey: string, ttlMs: number): Promise<string> {
+  bump(storedKey: string, ttlMs: number): Promise<void> {
     return this.#publications.publishing([storedKey], async (publication) => {
       const args = [randomBytes(8), String(ttlMs), ...publication]
-      return generationIn(await bumpGeneration.run(this.#port, storedKey, args, 'bytes'))
+      await bumpGeneration.run(this.#port, storedKey, args, 'bytes')
     })
   }
 

@@ -161,7 +161,7 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('writes', () => this.#tier.capture(storedKey, ttlMs))
   }
 
-  bump(storedKey: string, ttlMs: number): Promise<string> {
+  bump(storedKey: string, ttlMs: number): Promise<void> {
     return this.#line.send('writes', () => this.#tier.bump(storedKey, ttlMs))
   }
 
