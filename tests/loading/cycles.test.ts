@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CreateCacheOptions } from 'cachewright'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { z } from 'zod'
 import { deferred, heldLoader } from '../support/loaders.ts'
 import { useScene } from '../support/scene.ts'
@@ -269,3 +269,22 @@ describe.each(HOMES)('a loader that waits for its own load rejects, %s', (_home,
     expect(new Set(seen)).toEqual(new Set(['x']))
   })
 })
+
+test.each([
+  ['development', undefined, 'CACHE_CYCLE'],
+  [
+    'production',
+    undefined,
+    Number.parseInt(process.versions.node, 10) >= 24 ? 'CACHE_CYCLE' : 'CACHE_LOADER_TIMEOUT',
+  ],
+  ['production', true, 'CACHE_CYCLE'],
+  ['development', false, 'CACHE_LOADER_TIMEOUT'],
+] as const)(
+  'cycles are detected under NODE_ENV=%s with detectCycles: %s as documented',
+  async (environment, detectCycles, code) => {
+    vi.stubEnv('NODE_ENV', environment)
+    const cache = scene.cache({ redis: false, detectCycles })
+    const load = (): Promise<number> => cache.getOrSet('x', load, { hardTimeout: '100ms' })
+    await expect(cache.getOrSet('x', load, { hardTimeout: '1s' })).rejects.toMatchObject({ code })
+  },
+)

@@ -71,7 +71,7 @@ export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, 
    * `CACHE_CYCLE`. If not, it waits until a timeout of one of the callers, or for ever.
    *
    * Loaders run in an `AsyncLocalStorage` then. From Node 24 on, that costs next to nothing. On Node 20 and 22 it slows
-   * down every promise of the process: a local hit takes two to three times as long, a load a fifth longer.
+   * down every promise of the process: a local hit takes two to three times as long, a load up to a third longer.
    * @default true; before Node 24, false if NODE_ENV is `production`
    */
   readonly detectCycles?: boolean | undefined

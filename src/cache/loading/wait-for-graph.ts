@@ -80,7 +80,8 @@ export class WaitForGraph {
 
 function textOf(last: Step): string {
   const keys: string[] = []
-  for (let step: Step | undefined = last; step !== undefined; step = step.from) keys.unshift(step.wait.storedKey)
+  for (let step: Step | undefined = last; step !== undefined; step = step.from)
+    keys.unshift(step.wait.storedKey)
   const named = [...keys, keys[0] as string].map(abbreviate)
   if (named.length > MOST_NAMED) named.splice(MOST_NAMED - 1, named.length - MOST_NAMED, '…')
   return named.join(' → ')
