@@ -17,7 +17,7 @@ const HOMES: readonly (readonly [string, CreateCacheOptions])[] = [
 
 describe.each(HOMES)('a loader has the async context of the caller that began it, %s', (_home, options) => {
   test('also where several callers read in one tick', async () => {
-    const cache = scene.cache(options)
+    const cache = await scene.open(options)
     const answers = NAMES.map((name) =>
       requests.run(name, async () => {
         const value = await cache.getOrSet(`of:${name}`, async () => {
@@ -31,7 +31,7 @@ describe.each(HOMES)('a loader has the async context of the caller that began it
   })
 
   test('and so does a batch loader', async () => {
-    const cache = scene.cache(options)
+    const cache = await scene.open(options)
     const answers = NAMES.map((name) =>
       requests.run(name, async () => {
         const keys = [`1:${name}`, `2:${name}`, 'shared']
@@ -43,7 +43,7 @@ describe.each(HOMES)('a loader has the async context of the caller that began it
   })
 
   test('and so does a refresh that a hit in Redis begins', async () => {
-    const cache = scene.cache({ ...options, local: false, earlyRefresh: { beta: 1e9 } })
+    const cache = await scene.open({ ...options, local: false, earlyRefresh: { beta: 1e9 } })
     await Promise.all(NAMES.map((name) => cache.getOrSet(`of:${name}`, () => sleep(5, 'first'))))
     await cache.idle()
     const seen = new Map<string, unknown>()
