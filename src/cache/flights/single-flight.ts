@@ -166,7 +166,8 @@ export class SingleFlight {
     metrics.add('misses', 1, clock.monotonicMs())
     shared?.decided(storedKey)
     throw new CacheError('CACHE_CYCLE', `A loader waits for its own load: ${cycle}`, {
-      ...{ operation: 'getOrSet', key },
+      operation: 'getOrSet',
+      key,
     })
   }
 
