@@ -149,7 +149,7 @@ export function createCache(options: CreateCacheOptions = {}): Cache {
   const parts = internalsOf(backend)
   if (parts === undefined)
     throw invalidOptions(`backend must be one of the backends of this library, not ${kindOf(backend)}`)
-  const resolved = resolveReadThrough(options, parts.options.defaultTtlMs)
+  const resolved = resolveReadThrough(options, parts.options.defaultTtlMs, environment)
   const tier = parts.share({
     coherence: resolved.coherence,
     prefix: parts.options.prefix,

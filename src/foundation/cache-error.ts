@@ -44,6 +44,8 @@ export type CacheErrorCode =
   | 'CACHE_PARTIAL_WRITE'
   /** Some keys of a batch were not loaded: see `PartialLoadError`. */
   | 'CACHE_PARTIAL_LOAD'
+  /** A loader waits for its own load, directly or through other loaders; the message names the keys on the way. */
+  | 'CACHE_CYCLE'
   /** A loader took longer than the caller's `hardTimeout`. */
   | 'CACHE_LOADER_TIMEOUT'
   /**

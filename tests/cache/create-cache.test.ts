@@ -15,6 +15,7 @@ describe('createCache', () => {
     assert.throws(() => createCache({ isolate: 'deep' as 'freeze' }), invalid)
     assert.throws(() => createCache({ coherence: 'process' as 'bus' }), invalid)
     assert.throws(() => createCache({ onRestart: 'nothing' as 'bump' }), invalid)
+    assert.throws(() => createCache({ detectCycles: 'yes' as never }), invalid)
     assert.throws(() => createCache({ local: { maxEntries: 0 } }), invalid)
     assert.throws(() => createCache({ local: { maxBytes: 1.5 } }), invalid)
     assert.throws(() => createCache({ lease: Number.POSITIVE_INFINITY }), invalid)

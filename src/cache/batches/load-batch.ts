@@ -1,9 +1,11 @@
+import { AsyncResource } from 'node:async_hooks'
 import { CacheError } from '../../foundation/cache-error.ts'
 import type { Timers } from '../../foundation/clock.ts'
 import { kindOf } from '../../foundation/shown-value.ts'
 import { nextTick } from '../../foundation/timers.ts'
 import type { LoadContext, Loader } from '../loading/load-context.ts'
 import type { SharedLoad } from '../loading/load-request.ts'
+import { LoaderCall } from '../loading/loader-call.ts'
 
 /** Keys that come to their loader later than this after the first one are loaded by another call. */
 const LONGEST_GATHERING_MS = 100
@@ -55,10 +57,13 @@ interface Gathered {
  * It expects all flights that begin together. A flight is decided when it has come to its loader, or needs none because
  * the value was there or another process loads it. When all are decided, one call loads the keys that came. A key that
  * comes later, after it waited in vain for another process, is loaded by a further call.
+ *
+ * Each call has the async context of the caller that made the batch, whatever decides the last flight.
  */
 export class LoadBatch<T> implements SharedLoad {
   readonly #loadMany: BatchLoader<T>
   readonly #timers: Timers
+  readonly #context = new AsyncResource('LoadBatch')
   readonly #undecided = new Set<string>()
   readonly #gathered: Gathered[] = []
   #isDispatching = false
@@ -105,13 +110,14 @@ export class LoadBatch<T> implements SharedLoad {
       if (call === undefined) calls.push(new Map([[key, one]]))
       else call.set(key, one)
     }
-    for (const gathered of calls) void this.#loadAll(gathered)
+    for (const gathered of calls) void this.#context.runInAsyncScope(() => this.#loadAll(gathered))
   }
 
   async #loadAll(gathered: ReadonlyMap<string, Gathered>): Promise<void> {
     const keys = [...gathered.keys()]
+    const call = LoaderCall.ofBatch([...gathered.values()].map(({ context }) => context.call))
     try {
-      const result = await this.#loadMany(keys, new GatheredContext(gathered))
+      const result = await call.run(() => this.#loadMany(keys, new GatheredContext(gathered)))
       const valueFor = valuesIn(result, keys)
       for (const [index, { context, resolve, reject }] of [...gathered.values()].entries()) {
         const value = valueFor(context.key, index)
@@ -120,6 +126,8 @@ export class LoadBatch<T> implements SharedLoad {
       }
     } catch (error) {
       for (const { reject } of gathered.values()) reject(error)
+    } finally {
+      call.end()
     }
   }
 }

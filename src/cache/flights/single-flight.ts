@@ -1,3 +1,4 @@
+import { CacheError } from '../../foundation/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { servable } from '../freshness/servable.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'
@@ -5,6 +6,7 @@ import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { LoadRunner } from '../loading/load-runner.ts'
 import { type Outcome, served } from '../loading/outcome.ts'
 import { StaleFallback } from '../loading/stale-fallback.ts'
+import { WaitForGraph } from '../loading/wait-for-graph.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { admission } from './admission.ts'
@@ -29,12 +31,14 @@ export class SingleFlight {
   readonly #flights: Flights
   readonly #fallback: StaleFallback
   readonly #course: FlightCourse
+  readonly #waits: WaitForGraph
 
   constructor(core: CacheCore, flights: Flights, leases: HeldLeases) {
     this.#core = core
     this.#flights = flights
     this.#fallback = new StaleFallback(core)
-    this.#course = new FlightCourse(core, new LoadRunner(core, this.#fallback), leases)
+    this.#waits = new WaitForGraph(core.options.detectCycles)
+    this.#course = new FlightCourse(core, new LoadRunner(core, this.#fallback, this.#waits), leases)
   }
 
   /** @param first a read of the key that has already been sent */
@@ -141,13 +145,30 @@ export class SingleFlight {
 
   /** As {@link #wait}. A call that fails counts as a miss. */
   async #outcomeFor(caller: Caller, flight: Flight, request: LoadRequest): Promise<Outcome> {
+    this.#assertNoCycle(request)
+    const endWait = this.#waits.wait(request.storedKey)
     try {
       return await this.#wait(caller, flight, request)
     } catch (error) {
       const { clock, metrics } = this.#core
       metrics.add('misses', 1, clock.monotonicMs())
       throw error
+    } finally {
+      endWait?.()
     }
+  }
+
+  /** @throws CacheError `CACHE_CYCLE` if the load would wait for the loader that is asking */
+  #assertNoCycle({ key, shared, storedKey }: LoadRequest): void {
+    const cycle = this.#waits.cycleThrough(storedKey)
+    if (cycle === undefined) return
+    const { clock, metrics } = this.#core
+    metrics.add('misses', 1, clock.monotonicMs())
+    shared?.decided(storedKey)
+    throw new CacheError('CACHE_CYCLE', `A loader waits for its own load: ${cycle}`, {
+      operation: 'getOrSet',
+      key,
+    })
   }
 
   #serve<T>({ key }: LoadRequest, { entry, isolated, origin }: Outcome): Answer<T> {
@@ -223,7 +244,8 @@ export class SingleFlight {
 
   #start(request: LoadRequest, first?: FirstRead): Flight {
     const { generations, local } = this.#core
-    const { shared, storedKey } = request
+    const { isBackground, shared, storedKey } = request
+    if (isBackground !== true) this.#assertNoCycle(request)
     const flight = new Flight(request, generations.now, local.epoch)
     this.#flights.begin(storedKey, flight)
     shared?.expect(storedKey)

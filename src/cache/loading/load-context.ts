@@ -9,6 +9,7 @@ import {
   type Policies,
   resolvePolicies,
 } from '../freshness/policies.ts'
+import type { LoaderCall } from './loader-call.ts'
 
 /** The value that a load replaces: past its time to live, or fresh if the load refreshes it. */
 export interface StaleValue<T = unknown> {
@@ -33,6 +34,8 @@ const NOT_MODIFIED: Error = Object.assign(
 /** What a {@link LoadContext} is made of. */
 export interface LoadContextParts {
   readonly key: string
+  /** The call of the loader that gets this context. */
+  readonly call: LoaderCall
   readonly calls: CallChecks
   /** Creates the signal at the first call. */
   readonly signal: () => AbortSignal
@@ -130,6 +133,11 @@ export class LoadContext {
    */
   addTags(tags: readonly string[]): void {
     this.#tags = [...this.#tags, ...checkedTags(tags)]
+  }
+
+  /** @internal */
+  get call(): LoaderCall {
+    return this.#parts.call
   }
 
   /** @internal */

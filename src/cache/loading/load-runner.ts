@@ -13,6 +13,7 @@ import { LoadContext, type StaleValue } from './load-context.ts'
 import type { LoadingFlight, LoadRequest } from './load-request.ts'
 import { type LateTagKey, loaded, type Outcome } from './outcome.ts'
 import type { StaleFallback } from './stale-fallback.ts'
+import type { WaitForGraph } from './wait-for-graph.ts'
 
 /** What a load under a lease requires. All of it exists before the loader begins. */
 export interface LeasedLoad {
@@ -47,23 +48,23 @@ export class LoadRunner {
   readonly #core: CacheCore
   readonly #fallback: StaleFallback
   readonly #fill: LeasedFill
-  /** How many loaders of a key are running in this process; several if an invalidation came in between. */
-  readonly #running = new Map<string, number>()
+  readonly #waits: WaitForGraph
   /** Tags that only the value named, by the stored key of the value. The next load captures them first (G3). */
   readonly #learnedTags = new LRUCache<string, readonly string[]>({
     maxSize: MOST_LEARNED,
     sizeCalculation: () => 1,
   })
 
-  constructor(core: CacheCore, fallback: StaleFallback) {
+  constructor(core: CacheCore, fallback: StaleFallback, waits: WaitForGraph) {
     this.#core = core
     this.#fallback = fallback
+    this.#waits = waits
     this.#fill = new LeasedFill(core)
   }
 
   /** Whether a loader of this key is running in this process. */
   isLoading(storedKey: string): boolean {
-    return this.#running.has(storedKey)
+    return this.#waits.isLoading(storedKey)
   }
 
   /** Stored keys of the generations that must be captured before this load begins (G2). */
@@ -179,35 +180,30 @@ export class LoadRunner {
     if (flight.isAbandoned) flight.signal.throwIfAborted()
     const beganMs = clock.monotonicMs()
     flight.beginLoading(beganMs)
+    const call = this.#waits.begin(storedKey)
     const context = new LoadContext({
       key,
+      call,
       calls,
       signal: () => flight.signal,
       stale: stale === undefined || stale.isPlain ? undefined : () => this.#staleValue(request, stale),
     })
     shared?.decided(storedKey)
     let value: unknown
-    this.#count(storedKey, 1)
     try {
-      value = await loader(context)
+      value = await call.run(() => loader(context))
     } catch (error) {
       if (!context.isNotModified) {
         this.#ended(key, beganMs, { error })
         throw error
       }
     } finally {
-      this.#count(storedKey, -1)
+      this.#waits.end(storedKey, call)
     }
     const durationMs = this.#ended(key, beganMs)
     if (!context.isNotModified || stale === undefined) return { context, value, durationMs, kept: [] }
     // The stale value's generations were current before the loader began, like the captured ones (G2).
     return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound }
-  }
-
-  #count(storedKey: string, change: 1 | -1): void {
-    const running = (this.#running.get(storedKey) ?? 0) + change
-    if (running > 0) this.#running.set(storedKey, running)
-    else this.#running.delete(storedKey)
   }
 
   /** Counts a loader that has ended, and returns its duration in milliseconds. */

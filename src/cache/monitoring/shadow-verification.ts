@@ -4,6 +4,7 @@ import { CacheError } from '../../foundation/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { LoadContext } from '../loading/load-context.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
+import { LoaderCall } from '../loading/loader-call.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 
 /** Most verifications at a time; further samples are skipped. */
@@ -42,11 +43,13 @@ export class ShadowVerification {
   async #verify(request: LoadRequest, entry: LocalEntry): Promise<void> {
     const { calls, options, stopping } = this.#core
     const { key, loader, storedKey } = request
+    // Nobody waits for it, so it takes part in no cycle, even if the hit was that of a loader.
+    const call = new LoaderCall(options.detectCycles)
     try {
       const { context, loaded } = await this.#bounded(key, async (signal) => {
         // Without a stale value: the loader must not answer with the value that is verified.
-        const context = new LoadContext({ key, calls, signal: () => signal, stale: undefined })
-        return { context, loaded: await loader(context) }
+        const context = new LoadContext({ key, call, calls, signal: () => signal, stale: undefined })
+        return { context, loaded: await call.run(() => loader(context)) }
       })
       if (context.isSkipped) return
       const source = await this.#asRead(storedKey, loaded)
@@ -59,6 +62,8 @@ export class ShadowVerification {
       else this.#tell(key, (await this.#isStillServed(request, entry)) ? 'stale' : 'overtaken')
     } catch (error) {
       if (!stopping.aborted) throw error
+    } finally {
+      call.end()
     }
   }
 

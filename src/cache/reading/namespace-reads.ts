@@ -132,11 +132,13 @@ export class NamespaceReads {
 
   /** How a pending read answers a `getOrSet`. */
   readonly #getOrSetAnswers: Answers<LoadRequest, unknown> = {
-    fresh: (request, entry, nowMs) => {
+    fresh: (request, entry, nowMs, caller) => {
       request.shared?.decided(request.storedKey)
       request.signal?.throwIfAborted()
       const followUp = this.followUps.ofBeta(entry, request.policies.earlyBeta, nowMs)
-      if (followUp !== undefined) this.followUps.startFor(entry, followUp, request)
+      if (followUp !== undefined) {
+        caller.runInAsyncScope(() => this.followUps.startFor(entry, followUp, request))
+      }
       return this.#sharedHit(request.key, entry, nowMs)
     },
     other: (request, read) => {

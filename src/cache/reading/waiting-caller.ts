@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { isAccepted } from '../entries/acceptance.ts'
 import { isBoundToAll, type Wants } from '../entries/judgement.ts'
 import type { FirstRead } from '../loading/load-request.ts'
@@ -15,9 +16,12 @@ export interface Question extends Wants {
  * throws rejects the caller's promise.
  */
 export interface Answers<Asked extends Question, Answer> {
-  /** The read found a fresh entry that this caller may get. */
-  fresh(asked: Asked, entry: LocalEntry, nowMs: number): Answer
-  /** The read found anything else, has failed, or its result is not known yet. */
+  /**
+   * The read found a fresh entry that this caller may get. It runs in the async context of the reply, as entering the
+   * caller's would cost every hit. What it starts must run in that of the caller.
+   */
+  fresh(asked: Asked, entry: LocalEntry, nowMs: number, caller: AsyncResource): Answer
+  /** The read found anything else, has failed, or its result is not known yet. It runs in the caller's context. */
   other(asked: Asked, read: FirstRead): Answer | Promise<Answer>
   /** A caller begins to wait. It may be told that its read is slow, until {@link answered}. */
   waits?(asked: Asked, caller: ImpatientRead): void
@@ -31,8 +35,12 @@ export interface AwaitedRead {
   handOver(): FirstRead
 }
 
-/** A caller that waits for a read, which it may share with other callers. It owns the promise that it was given. */
-export class WaitingCaller<Asked extends Question, Answer> implements ImpatientRead {
+/**
+ * A caller that waits for a read, which it may share with other callers. It owns the promise that it was given, and keeps
+ * its async context: what a reply starts for it (a loader above all) must not run in the context of whoever sent the
+ * read.
+ */
+export class WaitingCaller<Asked extends Question, Answer> extends AsyncResource implements ImpatientRead {
   readonly #read: AwaitedRead
   readonly #asked: Asked
   readonly #answers: Answers<Asked, Answer>
@@ -46,6 +54,7 @@ export class WaitingCaller<Asked extends Question, Answer> implements ImpatientR
     resolve: (answer: Answer | Promise<Answer>) => void,
     reject: (error: unknown) => void,
   ) {
+    super('WaitingCaller')
     this.#read = read
     this.#asked = asked
     this.#answers = answers
@@ -86,7 +95,7 @@ export class WaitingCaller<Asked extends Question, Answer> implements ImpatientR
       isBoundToAll(entry, asked.generationKeys) &&
       isAccepted(entry.value, asked.accepts)
     return suits
-      ? this.#answers.fresh(asked, entry, nowMs)
-      : this.#answers.other(asked, this.#read.handOver())
+      ? this.#answers.fresh(asked, entry, nowMs, this)
+      : this.runInAsyncScope(() => this.#answers.other(asked, this.#read.handOver()))
   }
 }
