@@ -23,14 +23,25 @@ export interface WriteRequest {
   readonly policies: Policies
 }
 
+/** The place of a write among the writes of its key. */
+interface Turn {
+  /** Resolves when the write is sent, or has failed before that; `undefined` from then on. */
+  unsent: Promise<void> | undefined
+  /** Called when it is sent, or has failed. */
+  readonly pass: () => void
+}
+
 /**
  * Writes and invalidations. Each drops the local copies of its keys when it is sent, and again when it has settled
  * (L3). If Redis does not acknowledge it, the outbox keeps an invalidation and delivers it later (O1).
  */
 export class WritePath {
   readonly #core: CacheCore
-  /** The last write in flight of each key. Writes of one key are sent in the order of their calls. */
-  readonly #queue = new Map<string, Promise<unknown>>()
+  /**
+   * The last write in flight of each key. Writes of one key are sent in the order of their calls, and executed in that
+   * order, so none waits for the reply to the one before it.
+   */
+  readonly #last = new Map<string, Turn>()
 
   constructor(core: CacheCore) {
     this.#core = core
@@ -40,9 +51,60 @@ export class WritePath {
    * @returns the size of the entry in bytes
    * @throws CacheError if Redis does not acknowledge the write; the key is then invalidated
    */
-  async write(request: WriteRequest): Promise<number> {
-    const { storedKey } = request
-    return this.#inOrder(storedKey, () => this.#send(request))
+  async write({ generationKeys, policies, storedKey, value }: WriteRequest): Promise<number> {
+    const { clock, codec, metrics, generations, opened, outbox, random, tier } = this.#core
+    const opening = opened()
+    // Opening the cache loads the serializer. Once it is loaded, a value that cannot be stored throws here, even if
+    // Redis is unavailable, and the local copy of the value before it stays.
+    const early = opening === undefined ? codec.serialize(value) : undefined
+    this.#core.writeBegan([storedKey])
+    let before = this.#last.get(storedKey)
+    let turn = this.#takeTurn(storedKey)
+    try {
+      await opening?.catch(() => {})
+      const serialized = early ?? codec.serialize(value)
+      const times = lifetimesOf(policies, random)
+      for (let rewrites = 0; ; rewrites++) {
+        const isTimeKnown = tier.serverNowMs(storedKey) !== undefined
+        const [bound, askedMs] = await Promise.all([
+          generations.capture(generationKeys, storedTtlMs(times)),
+          isTimeKnown ? undefined : tier.serverTimeMs(storedKey),
+        ])
+        if (before?.unsent !== undefined) await before.unsent
+        const meta: EntryMeta = {
+          ...times,
+          stamp: newStamp(),
+          createdAtMs: tier.serverNowMs(storedKey) ?? askedMs ?? (await tier.serverTimeMs(storedKey)),
+          loadCostMs: 0,
+          generations: bound,
+        }
+        const bytes = codec.sealEntry(storedKey, serialized, meta)
+        const writing = tier.write(storedKey, bytes, storedTtlMs(times))
+        turn.pass()
+        await writing
+        metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
+        // If a generation was replaced while the write was in flight, the entry is invalid, and is written again, unless
+        // a later write or removal has come after it.
+        const isCurrent = bound.every(
+          (one) => generations.known(one.storedKey)?.generation === one.generation,
+        )
+        const isReplaced = this.#last.get(storedKey) !== turn
+        const isOver = isCurrent || isReplaced || rewrites === MOST_REWRITES
+        if (isOver || tier.coherence !== 'tracking') return bytes.length
+        before = undefined
+        turn = this.#takeTurn(storedKey)
+      }
+    } catch (error) {
+      if (!isProgrammingMistake(error)) {
+        outbox.add('key', [storedKey])
+        tier.deliver()
+      }
+      throw error
+    } finally {
+      turn.pass()
+      if (this.#last.get(storedKey) === turn) this.#last.delete(storedKey)
+      this.#core.writeSettled([storedKey])
+    }
   }
 
   /** Returns how many of the keys existed. @throws CacheError */
@@ -51,8 +113,10 @@ export class WritePath {
     for (const chunk of chunks(storedKeys, KEYS_PER_REMOVAL)) {
       for (const storedKey of chunk) {
         // To await `undefined` would let a later call of the same tick overtake this removal.
-        const queued = this.#queue.get(storedKey)
-        if (queued !== undefined) await queued
+        const turn = this.#last.get(storedKey)
+        if (turn?.unsent !== undefined) await turn.unsent
+        // The write must not be repeated after this.
+        if (turn !== undefined && this.#last.get(storedKey) === turn) this.#last.delete(storedKey)
       }
       removed += await this.#dropping(chunk, () => this.#core.tier.remove(chunk))
     }
@@ -117,56 +181,19 @@ export class WritePath {
     }
   }
 
-  async #send({ generationKeys, policies, storedKey, value }: WriteRequest): Promise<number> {
-    const { clock, codec, metrics, generations, opened, outbox, random, tier } = this.#core
-    const opening = opened()
-    // Opening the cache loads the serializer. Once it is loaded, a value that cannot be stored throws here, even if
-    // Redis is unavailable, and the local copy of the value before it stays.
-    const early = opening === undefined ? codec.serialize(value) : undefined
-    this.#core.writeBegan([storedKey])
-    try {
-      await opening?.catch(() => {})
-      const serialized = early ?? codec.serialize(value)
-      const times = lifetimesOf(policies, random)
-      for (let rewrites = 0; ; rewrites++) {
-        const bound = await generations.capture(generationKeys, storedTtlMs(times))
-        const meta: EntryMeta = {
-          ...times,
-          stamp: newStamp(),
-          createdAtMs: tier.serverNowMs(storedKey) ?? (await tier.serverTimeMs(storedKey)),
-          loadCostMs: 0,
-          generations: bound,
-        }
-        const bytes = codec.sealEntry(storedKey, serialized, meta)
-        await tier.write(storedKey, bytes, storedTtlMs(times))
-        metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
-        // If a generation was replaced while the write was in flight, the entry is invalid, and is written again.
-        const isCurrent = bound.every(
-          (one) => generations.known(one.storedKey)?.generation === one.generation,
-        )
-        if (isCurrent || rewrites === MOST_REWRITES || tier.coherence !== 'tracking') return bytes.length
-      }
-    } catch (error) {
-      if (!isProgrammingMistake(error)) {
-        outbox.add('key', [storedKey])
-        tier.deliver()
-      }
-      throw error
-    } finally {
-      this.#core.writeSettled([storedKey])
+  #takeTurn(storedKey: string): Turn {
+    let resolve = () => {}
+    const turn: Turn = {
+      unsent: new Promise((resolveUnsent) => {
+        resolve = resolveUnsent
+      }),
+      pass: () => {
+        turn.unsent = undefined
+        resolve()
+      },
     }
-  }
-
-  async #inOrder<Result>(storedKey: string, work: () => Promise<Result>): Promise<Result> {
-    const before = this.#queue.get(storedKey)
-    const after = before === undefined ? work() : before.then(work, work)
-    const queued = after.catch(() => {})
-    this.#queue.set(storedKey, queued)
-    try {
-      return await after
-    } finally {
-      if (this.#queue.get(storedKey) === queued) this.#queue.delete(storedKey)
-    }
+    this.#last.set(storedKey, turn)
+    return turn
   }
 
   async #dropping<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
