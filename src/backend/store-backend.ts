@@ -137,12 +137,12 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     try {
       distinct = [...new Set(checkedKeys(keys))]
       for (const chunk of chunks(distinct, KEYS_PER_BATCH)) {
-        await this.#manyReader.readInto(results, chunk, this.#prefix)
+        if (!(await this.#manyReader.readInto(results, chunk, this.#prefix))) break
       }
     } catch (error) {
       this.#policy.report('getMany', undefined, error)
-      for (const key of distinct) if (!results.has(key)) results.set(key, this.#manyReader.unavailable(key))
     }
+    for (const key of distinct.slice(results.size)) results.set(key, this.#manyReader.unavailable(key))
     return results
   }
 

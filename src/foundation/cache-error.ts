@@ -135,6 +135,11 @@ export function isSilence(code: string): boolean {
   return SILENCE.has(code)
 }
 
+/** Whether an error means that Redis could not be reached, or did not answer. */
+export function isUnanswered(error: unknown): error is CacheError {
+  return error instanceof CacheError && isSilence(error.code)
+}
+
 /** Whether the reply to a command was lost. The command may have been executed nevertheless. */
 export function isLostReply(error: unknown): error is CacheError {
   return (

@@ -63,6 +63,15 @@ export class Deadlines {
     this.#holdsProcess = holdsProcess
   }
 
+  /**
+   * Deadlines for tasks that continue what began at `sinceMs`: they have what is left of its time. Each such task costs a
+   * timer, since it comes due before tasks that began earlier.
+   */
+  leftSince(sinceMs: number): Deadlines {
+    const leftMs = Math.max(1, sinceMs + this.timeoutMs - systemMs())
+    return new Deadlines(leftMs, this.#holdsProcess)
+  }
+
   /** Settles as `work` does, or rejects if that takes longer than the deadline. */
   guard<Result, Subject>(
     work: Promise<Result>,

@@ -30,6 +30,17 @@ describe('deadlines', () => {
     await second
   })
 
+  it('a task that continues another one has what is left of its time', async () => {
+    const deadlines = new Deadlines(60_000)
+    const others = deadlines.guard(never(), 'other', expiring)
+    others.catch(() => {})
+    const sinceMs = performance.now() - 59_950
+    await assert.rejects(
+      deadlines.leftSince(sinceMs).guard(never(), 'continued', expiring),
+      /continued took too long/,
+    )
+  })
+
   it('a task that ends after its deadline is reported as resolved late', async () => {
     const deadlines = new Deadlines(10)
     let end = (_: unknown): void => {}

@@ -65,7 +65,8 @@ describe.each(HOMES)('a loader that waits for its own load rejects, %s', (_home,
 
   test('and the load goes on: a loader may do without the value', async () => {
     const cache = open()
-    const load = () => cache.getOrSet('x', load).catch((error: { code: string }) => `without: ${error.code}`)
+    const load = (): Promise<string> =>
+      cache.getOrSet('x', load).catch((error: { code: string }) => `without: ${error.code}`)
     const mayEnd = deferred()
     const y = async () => {
       await mayEnd.promise
@@ -93,7 +94,7 @@ describe.each(HOMES)('a loader that waits for its own load rejects, %s', (_home,
       code: 'CACHE_PARTIAL_LOAD',
       cause: cycle('b', 'c', 'b'),
     })
-    const own = () => cache.getOrSetMany(['p', 'q'], own) as never
+    const own = (): never => cache.getOrSetMany(['p', 'q'], own) as never
     await expect(cache.getOrSetMany(['p', 'q'], own)).rejects.toMatchObject({
       cause: { code: 'CACHE_PARTIAL_LOAD', cause: cycle('p', 'p') },
     })
@@ -137,7 +138,7 @@ describe.each(HOMES)('a loader that waits for its own load rejects, %s', (_home,
 
   test('if it refreshes its own key, or another loader does so', async () => {
     const cache = open()
-    const own = () => cache.refresh('x', own) as never
+    const own = (): never => cache.refresh('x', own) as never
     await expect(cache.getOrSet('x', own)).rejects.toMatchObject(cycle('x', 'x'))
     await expect(cache.refresh('x', own)).rejects.toMatchObject(cycle('x', 'x'))
     const through = () => cache.getOrSet('y', () => cache.refresh('x', () => 1))

@@ -6,10 +6,11 @@ import { parseRedirect } from '../../src/redis/slots/slot-map.ts'
 type Answers = Readonly<Record<string, string>>
 
 /** A client of nodes named `host:port`, and what it has sent. */
-function clientOf(answers: Answers) {
+function clientOf(answers: Answers, dueMs = Number.POSITIVE_INFINITY) {
   const sent: string[] = []
   const owners: string[] = []
   const client: RedirectingClient<string> = {
+    dueMs,
     redirectIn: (error) => parseRedirect((error as Error).message, 'asked'),
     nodeFor: (redirect) => {
       if (redirect.isPermanent) owners.push(redirect.address)
@@ -41,6 +42,12 @@ describe('a redirected command', () => {
     expect(await follow('ASK 1 b:2')).toBe('value')
     expect(sent).toEqual(['ASKING b:2', 'GET b:2'])
     expect(owners).toEqual([])
+  })
+
+  it('is not sent to another node after its deadline, when its caller has been told that it failed', async () => {
+    const { follow, sent } = clientOf({ 'b:2': 'value' }, performance.now() - 1)
+    await expect(follow('MOVED 1 b:2')).rejects.toMatchObject({ code: 'CACHE_UNAVAILABLE' })
+    expect(sent).toEqual([])
   })
 
   it('follows several redirects, of both kinds', async () => {

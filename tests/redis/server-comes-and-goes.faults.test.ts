@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { IoredisCacheBackend } from 'cachewright/ioredis'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { Redis } from 'ioredis'
@@ -7,6 +8,7 @@ import { type RedisSentinel, startSentinel } from '../../testbed/redis-sentinel.
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { EVERY_OPERATION, expectEveryOperationToSettle } from '../support/every-operation.ts'
+import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const TIMEOUT = '200ms'
 const SETTLED_WITHIN_MS = 3_000
@@ -22,12 +24,13 @@ afterEach(async () => {
 })
 afterAll(() => redis.stop())
 
-function ownBackend(): RedisCacheBackend {
-  return closedLater(new RedisCacheBackend({ url: redis.url, timeout: TIMEOUT }))
+function ownBackend(url = redis.url): RedisCacheBackend {
+  return closedLater(new RedisCacheBackend({ url, timeout: TIMEOUT }))
 }
 
-function ioredisBackend(): IoredisCacheBackend {
-  const client = new Redis(redis.url)
+function ioredisBackend(url = redis.url): IoredisCacheBackend {
+  // The caller's own connection does not dial.
+  const client = new Redis(url, { lazyConnect: true, retryStrategy: null })
   client.on('error', () => {})
   closers.push(() => client.disconnect())
   return closedLater(new IoredisCacheBackend({ client, timeout: TIMEOUT }))
@@ -61,6 +64,26 @@ for (const [name, createBackend] of [
       await redis.restart()
       await worksAgain(backend)
       await waitUntil(async () => (await backend.incr('count')) >= 1, { what: 'a counter to count' })
+    })
+
+    test('and a server that comes back on its port is used again within a second, though dialled three times a second at most', async () => {
+      const proxy = await startTcpProxy(redis.port)
+      closers.push(() => proxy.stop())
+      const backend = createBackend(proxy.url)
+      await backend.initialize()
+      await backend.set('value', 'before')
+      await redis.kill()
+      // The first pauses are short.
+      await setTimeout(500)
+      proxy.dials = 0
+      await setTimeout(3_000)
+      const { dials } = proxy
+      expect(dials).toBeGreaterThanOrEqual(5)
+      expect(dials).toBeLessThanOrEqual(9)
+      await redis.restart()
+      const backMs = performance.now()
+      await worksAgain(backend)
+      expect(performance.now() - backMs).toBeLessThan(1_500)
     })
 
     test('when its connection is cut by CLIENT KILL under load', async () => {

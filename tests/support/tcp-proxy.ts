@@ -37,6 +37,8 @@ export class TcpProxy {
   garble: (reply: Buffer) => Buffer = (reply) => reply
   /** New connections are cut at once. */
   isRefusing = false
+  /** How often a client has connected. */
+  dials = 0
   /** How many links were cut after their command had been answered. */
   cuts = 0
   /** Round trips that have begun since this was last set to 0: what is sent between two replies is one trip. */
@@ -144,6 +146,7 @@ export class TcpProxy {
 
   #accept(client: Socket): void {
     client.on('error', () => {})
+    this.dials++
     if (this.isRefusing) {
       client.destroy()
       return

@@ -1,7 +1,7 @@
 import { isEntry, isPlaceholder } from '../../codec/envelope/entry-meta.ts'
 import type { OpenedValue, ValueCodec } from '../../codec/value-codec.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError, isUnanswered } from '../../foundation/cache-error.ts'
 import type { FailurePolicy } from '../assembly/failure-policy.ts'
 import type { OpenStore } from '../seams/cache-store.ts'
 import type { ReadOutcome } from '../seams/read-outcome.ts'
@@ -54,13 +54,14 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
   /**
    * Reads a batch into `results`, in the order of the keys. A failing node is reported once, and costs only its own
    * keys. The entries in the batch share one more round trip.
+   * @returns whether Redis has answered for any of the keys
    * @throws CacheError if a failure is not to be absorbed
    */
   async readInto(
     results: Map<string, T | undefined>,
     keys: readonly string[],
     prefix: string,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const storedKeys = keys.map((key) => prefix + key)
     const replies = await this.#store().readMany(storedKeys)
     for (const key of keys) results.set(key, undefined)
@@ -84,6 +85,7 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
       else results.set(key, value)
     }
     await Promise.all(pending)
+    return !replies.every(isUnanswered)
   }
 
   #value(key: string, storedKey: string, bytes: Buffer): T | undefined | Promise<T | undefined> {

@@ -1,6 +1,6 @@
 import type { AcquireReply } from '../../backend/seams/shared-tier.ts'
 import { tokenAfter } from '../../codec/envelope/entry-meta.ts'
-import { isProgrammingMistake } from '../../foundation/cache-error.ts'
+import { isLostReply, isProgrammingMistake } from '../../foundation/cache-error.ts'
 import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { type Judgement, judgementFor } from '../entries/judgement.ts'
@@ -194,6 +194,8 @@ export class FlightCourse {
     ])
     const [acquired, captured] = await this.#leases.follow(asking)
     if (acquired.status === 'rejected') {
+      // It may have been acquired nevertheless, and then every process would wait until it expires.
+      if (isLostReply(acquired.reason)) tier.bare.release(storedKey, token, false).catch(() => {})
       this.#tell(key, acquired.reason)
       return undefined
     }

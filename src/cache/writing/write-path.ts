@@ -8,7 +8,7 @@ import { newStamp } from '../core/stamp.ts'
 import { lifetimesOf, storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
-import { OwnWrites } from '../keys/own-writes.ts'
+import { type Turn, Turns } from './turns.ts'
 
 /** The most keys of one removal. */
 const KEYS_PER_REMOVAL = 2_048
@@ -31,13 +31,12 @@ export interface WriteRequest {
  * (L3). If Redis does not acknowledge it, the outbox keeps an invalidation and delivers it later (O1).
  *
  * A value is sent some time after the call: the cache may have to be opened, and generations have to be captured. So
- * every write is registered in {@link OwnWrites}, where later reads and values of the key wait for it. A removal waits
- * for values only: it is sent at once, and many of one key need not queue.
+ * each write of a key takes its {@link Turn}. It is sent after those that were called before, but does not wait for their
+ * replies. Reads do: they find the writes in flight in `OwnWrites`.
  */
 export class WritePath {
   readonly #core: CacheCore
-  /** Those of the own writes that store a value. */
-  readonly #values = new OwnWrites()
+  readonly #turns = new Turns()
 
   constructor(core: CacheCore) {
     this.#core = core
@@ -48,36 +47,34 @@ export class WritePath {
    * @throws CacheError if Redis does not acknowledge the write; the key is then invalidated
    */
   async write(request: WriteRequest): Promise<number> {
-    const { codec, opened, ownWrites } = this.#core
+    const { codec, opened } = this.#core
     const { admitted, storedKey, value } = request
     const opening = opened()
     // Opening the cache loads the serializer. Once it is loaded, a value that cannot be stored throws here, even if
     // Redis is unavailable, and the local copy of the value before it stays.
     const early = opening === undefined && admitted === undefined ? codec.serialize(value) : undefined
-    const earlier = ownWrites.of(storedKey)
-    const storedKeys = [storedKey]
-    const writing = this.#dropping(storedKeys, async () => {
+    return this.#inTurn([storedKey], async (turn) => {
       if (opening !== undefined) await opening.catch(() => {})
       if (admitted !== undefined) await admitted
-      if (earlier !== undefined) await earlier
-      return this.#send(request, early)
+      return this.#send(request, early, turn)
     })
-    return this.#values.add(storedKeys, writing)
   }
 
   /** Returns how many of the keys existed. @throws CacheError */
   remove(storedKeys: readonly string[]): Promise<number> {
-    const values = this.#values.ofAll(storedKeys)
-    return this.#dropping(storedKeys, async () => {
+    return this.#inTurn(storedKeys, async (turn) => {
       // To await `undefined` would let a later call of the same tick overtake this removal.
-      if (values !== undefined) await values
+      if (turn.earlier !== undefined) await turn.earlier
+      const parts = [...chunks(storedKeys, KEYS_PER_REMOVAL)]
       let removed = 0
       let failure: unknown
-      for (const chunk of chunks(storedKeys, KEYS_PER_REMOVAL)) {
+      for (const [index, part] of parts.entries()) {
+        const removing = this.#core.tier.remove(part)
+        if (index === parts.length - 1) turn.pass()
         try {
-          removed += await this.#core.tier.remove(chunk)
+          removed += await removing
         } catch (error) {
-          // The outbox keeps the keys of each chunk, so the others are tried too.
+          // The outbox keeps the keys of each part, so the others are tried too.
           failure ??= error
         }
       }
@@ -153,28 +150,39 @@ export class WritePath {
   async #send(
     { generationKeys, policies, storedKey, value }: WriteRequest,
     early: ReturnType<CacheCore['codec']['serialize']> | undefined,
+    turn: Turn,
   ): Promise<number> {
     const { clock, codec, metrics, generations, outbox, random, tier } = this.#core
     try {
       const serialized = early ?? codec.serialize(value)
       const times = lifetimesOf(policies, random)
       for (let rewrites = 0; ; rewrites++) {
-        const bound = await generations.capture(generationKeys, storedTtlMs(times))
+        const isTimeKnown = tier.serverNowMs(storedKey) !== undefined
+        const [bound, askedMs] = await Promise.all([
+          generations.capture(generationKeys, storedTtlMs(times)),
+          isTimeKnown ? undefined : tier.serverTimeMs(storedKey),
+        ])
+        if (turn.earlier !== undefined) await turn.earlier
         const meta: EntryMeta = {
           ...times,
           stamp: newStamp(),
-          createdAtMs: tier.serverNowMs(storedKey) ?? (await tier.serverTimeMs(storedKey)),
+          createdAtMs: tier.serverNowMs(storedKey) ?? askedMs ?? (await tier.serverTimeMs(storedKey)),
           loadCostMs: 0,
           generations: bound,
         }
         const bytes = codec.sealEntry(storedKey, serialized, meta)
-        await tier.write(storedKey, bytes, storedTtlMs(times))
+        const writing = tier.write(storedKey, bytes, storedTtlMs(times))
+        turn.pass()
+        await writing
         metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
-        // If a generation was replaced while the write was in flight, the entry is invalid, and is written again.
+        // If a generation was replaced while the write was in flight, the entry is invalid, and is written again, unless
+        // a later write or removal has come after it.
         const isCurrent = bound.every(
           (one) => generations.known(one.storedKey)?.generation === one.generation,
         )
-        if (isCurrent || rewrites === MOST_REWRITES || tier.coherence !== 'tracking') return bytes.length
+        const isOver = isCurrent || turn.isReplaced(storedKey) || rewrites === MOST_REWRITES
+        if (isOver || tier.coherence !== 'tracking') return bytes.length
+        turn.repeat()
       }
     } catch (error) {
       if (!isProgrammingMistake(error)) {
@@ -183,6 +191,18 @@ export class WritePath {
       }
       throw error
     }
+  }
+
+  /** Registers a write of these keys, which is called at once, and gives it its turn. */
+  #inTurn<Result>(storedKeys: readonly string[], work: (turn: Turn) => Promise<Result>): Promise<Result> {
+    const turn = this.#turns.take(storedKeys)
+    return this.#dropping(storedKeys, async () => {
+      try {
+        return await work(turn)
+      } finally {
+        turn.end()
+      }
+    })
   }
 
   /** Registers a write, which is called at once. */

@@ -1,5 +1,6 @@
 import type { CacheError } from '../../foundation/cache-error.ts'
 import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
+import { systemMs } from '../../foundation/timers.ts'
 import type { NodeRedisOptions } from '../node-redis/options.ts'
 import { parseRedisUrls, type RedisAddress } from '../node-redis/redis-address.ts'
 import { fromNodeRedis, isErrorReply } from '../node-redis/replies.ts'
@@ -120,12 +121,17 @@ export class NodeRedisCluster implements RedisPort {
     this.#slotMapWatch.refreshSoon()
   }
 
-  send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
+  send(
+    storedKey: string,
+    command: readonly RedisArgument[],
+    form: ReplyForm,
+    sinceMs: number = systemMs(),
+  ): Promise<RedisReply> {
     const owner = this.#members.ownerOf(keySlot(storedKey))
     if (owner === undefined) return Promise.reject(unavailable('not connected to an owner of this slot'))
     return owner.connection
       .send(storedKey, command, form)
-      .catch((error: unknown) => this.#follow(error, owner, storedKey, command, form))
+      .catch((error: unknown) => this.#follow(error, owner, storedKey, command, form, sinceMs))
   }
 
   translate(error: unknown): CacheError {
@@ -174,9 +180,10 @@ export class NodeRedisCluster implements RedisPort {
     storedKey: string,
     command: readonly RedisArgument[],
     form: ReplyForm,
+    sinceMs: number,
   ): Promise<RedisReply> {
     try {
-      return await followRedirects(this.#redirecting(storedKey), error, owner, command, form)
+      return await followRedirects(this.#redirecting(storedKey, sinceMs), error, owner, command, form)
     } catch (failure) {
       // A node that cannot reach the majority of the others answers CLUSTERDOWN to every command.
       if (isReply(fromNodeRedis(failure), 'CLUSTERDOWN')) this.#slotMapWatch.refreshSoon()
@@ -184,8 +191,9 @@ export class NodeRedisCluster implements RedisPort {
     }
   }
 
-  #redirecting(storedKey: string): RedirectingClient<ClusterNode> {
+  #redirecting(storedKey: string, sinceMs: number): RedirectingClient<ClusterNode> {
     return {
+      dueMs: sinceMs + this.#settings.timeouts.timeoutMs,
       redirectIn: (error, { host }) =>
         isErrorReply(error) && this.#session !== undefined ? parseRedirect(error.message, host) : undefined,
       nodeFor: async ({ address, isPermanent }, from) => {

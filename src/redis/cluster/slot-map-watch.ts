@@ -1,8 +1,9 @@
 import { clearTimeout, setTimeout } from '../../foundation/timers.ts'
-import { LONGEST_REDIAL_MS } from '../node-redis/options.ts'
 
 /** Delay of a refresh, so that a burst of requests leads to a single one. */
 const SOON_MS = 50
+/** Longest pause after failures. A replica that has taken over is found after it at the latest. */
+const LONGEST_PAUSE_MS = 1_000
 /** Time between two polls. */
 const POLL_MS = 5_000
 
@@ -69,7 +70,7 @@ export class SlotMapWatch {
   #delayMs(): number | undefined {
     if (this.#isRequested) return SOON_MS
     if (this.#failures > 0) {
-      return Math.min(SOON_MS * 2 ** this.#failures, LONGEST_REDIAL_MS) * (0.8 + 0.2 * Math.random())
+      return Math.min(SOON_MS * 2 ** this.#failures, LONGEST_PAUSE_MS) * (0.8 + 0.2 * Math.random())
     }
     return this.#isPolling ? POLL_MS : undefined
   }

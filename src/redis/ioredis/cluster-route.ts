@@ -1,4 +1,4 @@
-import { clearTimeout, setTimeout } from '../../foundation/timers.ts'
+import { clearTimeout, setTimeout, systemMs } from '../../foundation/timers.ts'
 import type { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
@@ -55,13 +55,19 @@ export class ClusterRoute implements IoredisRoute {
     return connections
   }
 
-  async send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
+  async send(
+    storedKey: string,
+    command: readonly RedisArgument[],
+    form: ReplyForm,
+    sinceMs: number = systemMs(),
+  ): Promise<RedisReply> {
     const slot = keySlot(storedKey)
-    const owner = await this.#readyAt(this.nodeOf(slot))
+    const dueMs = sinceMs + this.#timeoutMs
+    const owner = await this.#readyAt(this.nodeOf(slot), dueMs)
     try {
       return await owner.send(command, form)
     } catch (error) {
-      return followRedirects(this.#redirecting(slot), error, owner, command, form)
+      return followRedirects(this.#redirecting(slot, dueMs), error, owner, command, form)
     }
   }
 
@@ -98,13 +104,14 @@ export class ClusterRoute implements IoredisRoute {
     })
   }
 
-  #redirecting(slot: number): RedirectingClient<OwnConnection> {
+  #redirecting(slot: number, dueMs: number): RedirectingClient<OwnConnection> {
     return {
+      dueMs,
       redirectIn,
       nodeFor: (redirect) => {
         const address = this.#mapped(redirect.address)
         if (redirect.isPermanent) this.#learnOwner(slot, address)
-        return this.#readyAt(address)
+        return this.#readyAt(address, dueMs)
       },
       send: (own, command, form) => own.send(command, form),
     }
@@ -146,8 +153,11 @@ export class ClusterRoute implements IoredisRoute {
     return mapped ? `${mapped.host}:${mapped.port}` : address
   }
 
-  /** The connection to the master at an address. If `ioredis` knows no master there, it refreshes its slots first. */
-  async #readyAt(address: string | undefined): Promise<OwnConnection> {
+  /**
+   * The connection to the master at an address. If `ioredis` knows no master there, it refreshes its slots first.
+   * @param dueMs after it nobody awaits the reply, and the command must not be sent any more
+   */
+  async #readyAt(address: string | undefined, dueMs: number): Promise<OwnConnection> {
     const known = this.#at(address)
     if (known?.isReady) return known
     if (known === undefined) {
@@ -157,6 +167,7 @@ export class ClusterRoute implements IoredisRoute {
     const found = this.#at(address) ?? this.connections()[0]
     if (found === undefined) throw unavailable('the cluster is not connected')
     if (!found.wasReady) await readyWithin(found, this.#timeoutMs / 2)
+    if (systemMs() > dueMs) throw unavailable('no connection in time')
     return found
   }
 

@@ -2,17 +2,10 @@ import { clearTimeout, setTimeout } from '../../foundation/timers.ts'
 import type { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { onEventLoopGap } from '../port/event-loop-gaps.ts'
 import { LivenessProbe } from '../port/liveness-probe.ts'
+import { LONGEST_REDIAL_MS, redialPauseMs } from '../port/redial-pause.ts'
 import { detailOf, fromErrorReply, unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
 import { callIoredis, type IoredisConnection, ioredisEndpoint, isReplyError } from './client.ts'
-
-const FIRST_REDIAL_MS = 50
-const LONGEST_REDIAL_MS = 2_000
-
-/** Pause before a lost connection is dialled again. A tenth is random, to spread the redials of a fleet. */
-function redialPauseMs(attempt: number): number {
-  return Math.min(FIRST_REDIAL_MS * 2 ** (attempt - 1), LONGEST_REDIAL_MS) * (0.9 + 0.1 * Math.random())
-}
 
 /**
  * What differs from the caller's options: all that decides whether a command is sent, in which order and how often, and
@@ -31,7 +24,7 @@ export const OWN_OPTIONS: Readonly<Record<string, unknown>> = {
   readOnly: false,
   reconnectOnError: null,
   replyMapping: 'legacy',
-  retryStrategy: redialPauseMs,
+  retryStrategy: (attempt: number) => redialPauseMs(attempt - 1),
   showFriendlyErrorStack: false,
   stringNumbers: false,
 }

@@ -71,9 +71,14 @@ export class IoredisPort implements RedisPort {
     for (const own of this.#route.connections()) own.replace('out of step')
   }
 
-  send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
+  send(
+    storedKey: string,
+    command: readonly RedisArgument[],
+    form: ReplyForm,
+    sinceMs?: number,
+  ): Promise<RedisReply> {
     return this.#isHeld
-      ? this.#route.send(storedKey, command, form)
+      ? this.#route.send(storedKey, command, form, sinceMs)
       : Promise.reject(unavailable('not connected'))
   }
 

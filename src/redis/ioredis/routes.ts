@@ -16,7 +16,13 @@ export interface IoredisRoute {
   hold(holder: object): Promise<void>
   /** Returns the connections that no holder is left for: closing them is up to the caller. */
   release(holder: object): readonly OwnConnection[]
-  send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
+  /** As `RedisPort.send`. */
+  send(
+    storedKey: string,
+    command: readonly RedisArgument[],
+    form: ReplyForm,
+    sinceMs?: number,
+  ): Promise<RedisReply>
   /** The connections to all servers that own keys. */
   connections(): readonly OwnConnection[]
   /** The connection to the owner of a key; `undefined` if there is none. */

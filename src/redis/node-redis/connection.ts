@@ -2,6 +2,7 @@ import type { CacheError } from '../../foundation/cache-error.ts'
 import { clearInterval, clearTimeout, setInterval, setTimeout } from '../../foundation/timers.ts'
 import { onEventLoopGap } from '../port/event-loop-gaps.ts'
 import { LivenessProbe } from '../port/liveness-probe.ts'
+import { redialPauseMs } from '../port/redial-pause.ts'
 import { isReply, unavailable } from '../port/redis-errors.ts'
 import type {
   ChannelListener,
@@ -18,7 +19,6 @@ import type {
 import type { ConnectionClient } from './connection-client.ts'
 import { Dialer, type DialerSettings, type DialledClient } from './dialer.ts'
 import { type ServerIdentity, turnTrackingOff } from './handshake.ts'
-import { LONGEST_REDIAL_MS } from './options.ts'
 import { commandOptions, fromNodeRedis } from './replies.ts'
 import type { Sentinels } from './sentinels.ts'
 import { subscribeWith } from './subscription.ts'
@@ -35,9 +35,6 @@ export interface ConnectionSettings extends Omit<DialerSettings, 'mustBePrimary'
 
 /** The client pings by a timer that keeps the process alive; a connection that does not has pings of its own. */
 const UNREF_PING_MS = 5_000
-
-/** Pause before the first redial. It doubles up to the longest; a fifth is random, to spread the redials of a fleet. */
-const FIRST_REDIAL_MS = 50
 
 /** How long a primary is believed in without a word from its sentinels, where no cache says how long. */
 const UNWATCHED_TRUST_MS = 3_000
@@ -259,15 +256,14 @@ export class NodeRedisConnection implements RedisPort {
     throw error
   }
 
-  #redialLater(attempt: number): void {
-    const pauseMs = Math.min(FIRST_REDIAL_MS * 2 ** attempt, LONGEST_REDIAL_MS) * (0.8 + 0.2 * Math.random())
+  #redialLater(failures: number): void {
     clearTimeout(this.#redialTimer)
     this.#redialTimer = setTimeout(() => {
       this.#redialTimer = undefined
       this.#dial().catch(() => {
-        if (this.#isWanted) this.#redialLater(attempt + 1)
+        if (this.#isWanted) this.#redialLater(failures + 1)
       })
-    }, pauseMs)
+    }, redialPauseMs(failures))
     if (this.#isUnref) this.#redialTimer.unref()
   }
 

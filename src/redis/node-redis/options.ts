@@ -51,9 +51,6 @@ export function assertClientOptions(options: NodeRedisOptions): void {
   refuseGiven(socket, DECIDED_SOCKET, 'of clientOptions.socket is decided by this library: see url')
 }
 
-/** Longest pause before a lost connection is dialled again. */
-export const LONGEST_REDIAL_MS = 2_000
-
 /** A socket that receives nothing for this long, not even the replies to the pings, is closed. */
 const SOCKET_TIMEOUT_MS = 15_000
 const PING_INTERVAL_MS = 5_000

@@ -24,7 +24,7 @@ interface SentCommand {
 
 /**
  * A port that puts a deadline on every command of another port, so that each call settles whatever Redis, the
- * network or the client does.
+ * network or the client does. A command that repeats one which was not executed shares its deadline.
  *
  * It also checks that each reply has a shape that its command can have, and translates errors. Both happen only here.
  */
@@ -73,8 +73,13 @@ export class DeadlinePort implements RedisPort {
     this.#port.suspect(storedKey)
   }
 
-  send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
-    return this.#guard(this.#port.send(storedKey, command, form), command, storedKey)
+  send(
+    storedKey: string,
+    command: readonly RedisArgument[],
+    form: ReplyForm,
+    sinceMs?: number,
+  ): Promise<RedisReply> {
+    return this.#guard(this.#port.send(storedKey, command, form, sinceMs), command, storedKey, sinceMs)
   }
 
   async masters(): Promise<readonly RedisNode[]> {
@@ -83,7 +88,8 @@ export class DeadlinePort implements RedisPort {
       rejected: (error) => this.#port.translate(error),
     })
     return masters.map((master) => ({
-      send: (command, form) => this.#guard(master.send(command, form), command, master),
+      send: (command, form, sinceMs) =>
+        this.#guard(master.send(command, form, sinceMs), command, master, sinceMs),
       suspect: () => master.suspect(),
     }))
   }
@@ -154,8 +160,10 @@ export class DeadlinePort implements RedisPort {
     work: Promise<Result>,
     command: readonly RedisArgument[],
     to: string | RedisNode,
+    sinceMs?: number,
   ): Promise<Result> {
-    return this.#deadlines.guard(work, { command, epoch: this.#epoch, to }, this.#watch)
+    const deadlines = sinceMs === undefined ? this.#deadlines : this.#deadlines.leftSince(sinceMs)
+    return deadlines.guard(work, { command, epoch: this.#epoch, to }, this.#watch)
   }
 
   readonly #watch: DeadlineWatch<SentCommand> = {

@@ -9,9 +9,19 @@ export type ReplyForm = 'bytes' | 'text'
 /** A reply of Redis. Error replies are not among them: they reject. */
 export type RedisReply = null | number | string | Buffer | readonly RedisReply[]
 
+/**
+ * Sends a command to one server.
+ * @param sinceMs as for {@link RedisPort.send}
+ */
+export type SendCommand = (
+  command: readonly RedisArgument[],
+  form: ReplyForm,
+  sinceMs?: number,
+) => Promise<RedisReply>
+
 /** A server that holds keys. */
 export interface RedisNode {
-  send(command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
+  readonly send: SendCommand
   /** As {@link RedisPort.suspect}, for this node. */
   suspect(): void
 }
@@ -105,8 +115,15 @@ export interface RedisPort {
   /**
    * Sends a command to the node that owns `storedKey`, and follows the redirects of a cluster. Never sends a command
    * twice if the first may have been executed.
+   * @param sinceMs for a command that repeats one which was not executed: when that was sent, by `systemMs`. Both
+   * together have one deadline. @default now
    */
-  send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply>
+  send(
+    storedKey: string,
+    command: readonly RedisArgument[],
+    form: ReplyForm,
+    sinceMs?: number,
+  ): Promise<RedisReply>
   /** Every node that owns keys: the single server, or the masters of a cluster. */
   masters(): Promise<readonly RedisNode[]>
   /**

@@ -1,9 +1,14 @@
 import { createHash } from 'node:crypto'
+import { systemMs } from '../../foundation/timers.ts'
 import { isReply } from '../port/redis-errors.ts'
-import type { PortConnection, RedisArgument, RedisPort, RedisReply, ReplyForm } from '../port/redis-port.ts'
-
-/** Sends a command to the node that is to run the script. */
-type Send = (command: readonly RedisArgument[], form: ReplyForm) => Promise<RedisReply>
+import type {
+  PortConnection,
+  RedisArgument,
+  RedisPort,
+  RedisReply,
+  ReplyForm,
+  SendCommand,
+} from '../port/redis-port.ts'
 
 /**
  * A Lua script, sent in full (`EVAL`) the first time on each connection, and by its digest (`EVALSHA`) after that.
@@ -33,38 +38,45 @@ export class RedisScript {
     return this.runOver(port, [storedKey], args, form)
   }
 
-  /** Runs the script over keys of one slot, of which there is at least one, at their owner. One round trip. */
+  /**
+   * Runs the script over keys of one slot, of which there is at least one, at their owner. One round trip.
+   * @param sinceMs as for {@link RedisPort.send}
+   */
   runOver(
     port: RedisPort,
     storedKeys: readonly string[],
     args: readonly RedisArgument[],
     form: ReplyForm,
+    sinceMs?: number,
   ): Promise<RedisReply> {
     const first = storedKeys[0] as string
-    const send: Send = (command, replyForm) => port.send(first, command, replyForm)
+    const send: SendCommand = (command, replyForm, beganMs) => port.send(first, command, replyForm, beganMs)
     const connection = port.connectionOf(first)
     if (connection === undefined || this.#sentOn.has(connection))
-      return this.runWith(send, storedKeys, args, form)
+      return this.runWith(send, storedKeys, args, form, sinceMs)
     this.#sentOn.add(connection)
-    return send(['EVAL', this.#source, ...operands(storedKeys, args)], form)
+    return send(['EVAL', this.#source, ...operands(storedKeys, args)], form, sinceMs)
   }
 
   /**
    * Runs the script over keys of one slot, at the node that `send` sends to. One round trip; two if the server does not
-   * know the script. Later commands may overtake the second.
+   * know the script, within one deadline. Later commands may overtake the second.
+   * @param sinceMs as for {@link RedisPort.send}
    */
   async runWith(
-    send: Send,
+    send: SendCommand,
     storedKeys: readonly RedisArgument[],
     args: readonly RedisArgument[],
     form: ReplyForm,
+    sinceMs?: number,
   ): Promise<RedisReply> {
     const words = operands(storedKeys, args)
+    const beganMs = sinceMs ?? systemMs()
     try {
-      return await send(['EVALSHA', this.#digest, ...words], form)
+      return await send(['EVALSHA', this.#digest, ...words], form, sinceMs)
     } catch (error) {
       if (!isReply(error, 'NOSCRIPT')) throw error
-      return send(['EVAL', this.#source, ...words], form)
+      return send(['EVAL', this.#source, ...words], form, beganMs)
     }
   }
 }

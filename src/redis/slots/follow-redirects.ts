@@ -1,3 +1,5 @@
+import { systemMs } from '../../foundation/timers.ts'
+import { unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
 import type { Redirect } from './slot-map.ts'
 
@@ -6,6 +8,8 @@ const MAX_REDIRECTS = 5
 
 /** What {@link followRedirects} needs to know of a cluster and its client. */
 export interface RedirectingClient<Node> {
+  /** The deadline of the command, by `systemMs`. After it nobody awaits the reply, and the command is not sent any more. */
+  readonly dueMs: number
   /** The redirect that a failure of a command at `node` stands for; `undefined` ends the loop. */
   redirectIn(error: unknown, node: Node): Redirect | undefined
   /**
@@ -36,6 +40,7 @@ export async function followRedirects<Node>(
     const redirect = client.redirectIn(failure, target)
     if (redirect === undefined) break
     target = await client.nodeFor(redirect, target)
+    if (systemMs() > client.dueMs) throw unavailable('redirected too late')
     try {
       // ASKING applies to the next command of the connection. Both are written in this tick, so none comes between.
       if (!redirect.isPermanent) client.send(target, ['ASKING'], 'text').catch(() => {})

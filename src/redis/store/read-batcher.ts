@@ -1,5 +1,5 @@
 import type { ReadOutcome, ReplyClock } from '../../backend/seams/read-outcome.ts'
-import { nextTick } from '../../foundation/timers.ts'
+import { nextTick, systemMs } from '../../foundation/timers.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
 import { mustSplit, sendSplittable } from './send-splittable.ts'
@@ -66,27 +66,29 @@ export class ReadBatcher {
       this.#send(group)
   }
 
-  #send(reads: readonly BatchedRead[]): void {
+  /** @param sinceMs as for `RedisPort.send` */
+  #send(reads: readonly BatchedRead[], sinceMs?: number): void {
     const command = ['MGET']
     for (const { storedKey } of reads) command.push(storedKey)
     const first = command[1] as string
     const clock = this.#clockOf(first)
-    this.#port.send(first, command, 'bytes').then(
+    const beganMs = sinceMs ?? systemMs()
+    this.#port.send(first, command, 'bytes', sinceMs).then(
       (replies) => settle(reads, replies as readonly (Buffer | null)[], clock),
-      (error: unknown) => this.#splitOrFail(reads, error),
+      (error: unknown) => this.#splitOrFail(reads, error, beganMs),
     )
   }
 
   /** Does not use `sendSplittable`: each read settles with its own reply, and that would cost one more promise. */
-  #splitOrFail(reads: readonly BatchedRead[], error: unknown): void {
-    if (mustSplit(error, reads.length)) for (const read of reads) this.#send([read])
+  #splitOrFail(reads: readonly BatchedRead[], error: unknown, beganMs: number): void {
+    if (mustSplit(error, reads.length)) for (const read of reads) this.#send([read], beganMs)
     else fail(reads, error)
   }
 }
 
 /**
  * The bytes under keys of one hash slot (`MGET`); `null` for a key without a string. One round trip; two while the slot
- * moves.
+ * moves, within one deadline.
  */
 export async function readMany(
   port: RedisPort,
@@ -94,8 +96,8 @@ export async function readMany(
 ): Promise<readonly (Buffer | null)[]> {
   const [first] = storedKeys
   if (first === undefined) return []
-  const replies = await sendSplittable(storedKeys, (keys) =>
-    port.send(keys[0] as string, ['MGET', ...keys], 'bytes'),
+  const replies = await sendSplittable(storedKeys, (keys, sinceMs) =>
+    port.send(keys[0] as string, ['MGET', ...keys], 'bytes', sinceMs),
   )
   return (replies.length === 1 ? replies[0] : replies.flat()) as readonly (Buffer | null)[]
 }

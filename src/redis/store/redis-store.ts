@@ -9,7 +9,7 @@ import type {
 import type { ReadOutcome } from '../../backend/seams/read-outcome.ts'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError, isUnanswered } from '../../foundation/cache-error.ts'
 import { chunks } from '../../foundation/chunks.ts'
 import type { RedisArgument, RedisPort } from '../port/redis-port.ts'
 import {
@@ -115,18 +115,24 @@ export class RedisStore implements CacheStore {
     )
   }
 
+  /** After a thousand entries of which none was answered, the others fail without being sent. */
   async writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>> {
     const failures = new Map<string, CacheError>()
+    let failure: unknown
+    let isSilent = false
     for (const window of chunks(entries, WINDOW)) {
       await Promise.all(
         window.map(async ({ key, storedKey, encoded }) => {
           try {
+            if (isSilent) throw failure
             await this.write(storedKey, encoded, ttlMs)
           } catch (error) {
+            failure = error
             failures.set(key, asCacheError(error).within('setMany', key))
           }
         }),
       )
+      isSilent = window.every(({ key }) => isUnanswered(failures.get(key)))
     }
     return failures
   }
@@ -202,8 +208,8 @@ export class RedisStore implements CacheStore {
   }
 
   async #removeGroup(group: readonly string[], publication: Publication): Promise<number> {
-    const counts = await sendSplittable(group, (storedKeys) =>
-      removeKeys.runOver(this.#port, storedKeys, publication, 'text'),
+    const counts = await sendSplittable(group, (storedKeys, sinceMs) =>
+      removeKeys.runOver(this.#port, storedKeys, publication, 'text', sinceMs),
     )
     return sum(counts.map(Number))
   }

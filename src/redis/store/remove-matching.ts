@@ -155,10 +155,10 @@ async function removeGroup(
 ): Promise<number> {
   const counts = await sendSplittable(storedKeys, async (keys) => {
     try {
-      return await removal.remove((command, form) => master.send(command, form), keys)
+      return await removal.remove((...command) => master.send(...command), keys)
     } catch (error) {
       if (!isReply(error, 'MOVED') && !isReply(error, 'ASK')) throw error
-      return removal.remove((command, form) => port.send(String(keys[0]), command, form), keys)
+      return removal.remove((...command) => port.send(String(keys[0]), ...command), keys)
     }
   })
   return sum(counts)

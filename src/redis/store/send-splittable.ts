@@ -1,3 +1,4 @@
+import { systemMs } from '../../foundation/timers.ts'
 import { isReply } from '../port/redis-errors.ts'
 
 /**
@@ -11,18 +12,19 @@ export function mustSplit(error: unknown, keyCount: number): boolean {
 }
 
 /**
- * Sends one command over keys of one slot, and one command for each key while their slot moves.
- * @param send sends one command over the keys it is given
+ * Sends one command over keys of one slot, and one command for each key while their slot moves, within one deadline.
+ * @param send sends one command over the keys it is given; `sinceMs` as for `RedisPort.send`
  * @returns the replies, which the caller combines: one for all keys, or one for each
  */
 export async function sendSplittable<Key, Reply>(
   keys: readonly Key[],
-  send: (keys: readonly Key[]) => Promise<Reply>,
+  send: (keys: readonly Key[], sinceMs?: number) => Promise<Reply>,
 ): Promise<readonly Reply[]> {
+  const beganMs = systemMs()
   try {
     return [await send(keys)]
   } catch (error) {
     if (!mustSplit(error, keys.length)) throw error
-    return Promise.all(keys.map((key) => send([key])))
+    return Promise.all(keys.map((key) => send([key], beganMs)))
   }
 }
