@@ -97,15 +97,26 @@ describe('the message that a change publishes on the bus', () => {
   })
 
   it('a change that Redis refused names no key, and leaves no gap in the numbers', async () => {
-    await redis.ask('SET', 'ballast', 'x'.repeat(100_000))
-    await redis.ask('CONFIG', 'SET', 'maxmemory', '1')
+    await redis.ask('CONFIG', 'SET', 'min-replicas-to-write', '1')
     try {
-      const refusal = { code: 'CACHE_REPLY', replyCode: 'OOM' }
+      const refusal = { code: 'CACHE_REPLY', replyCode: 'NOREPLICAS' }
       await expect(tier.write('p:key', ENTRY, 60_000)).rejects.toMatchObject(refusal)
       await expect(tier.bump('p:\0tag:users', 60_000)).rejects.toMatchObject(refusal)
     } finally {
-      await redis.ask('CONFIG', 'SET', 'maxmemory', '0')
+      await redis.ask('CONFIG', 'SET', 'min-replicas-to-write', '0')
     }
     expect(await publishedKeys()).toEqual([[], [], ['p:last']])
+  })
+
+  it('a new generation for which Redis has no room names its key', async () => {
+    await redis.ask('SET', 'p:\0tag:users', 'x'.repeat(16))
+    await redis.ask('CONFIG', 'SET', 'maxmemory', '1')
+    try {
+      await tier.bump('p:\0tag:users', 60_000)
+    } finally {
+      await redis.ask('CONFIG', 'SET', 'maxmemory', '0')
+    }
+    expect(await redis.ask('EXISTS', 'p:\0tag:users')).toBe(0)
+    expect(await publishedKeys()).toEqual([['p:\0tag:users'], ['p:last']])
   })
 })

@@ -37,17 +37,25 @@ async function connections(server: Server): Promise<number> {
   )
 }
 
+/** Connections of all these servers that are used for subscriptions. */
+async function subscribers(servers: readonly Server[]): Promise<number> {
+  const lists = await Promise.all(servers.map((server) => server.ask('CLIENT', 'LIST', 'TYPE', 'pubsub')))
+  return lists
+    .map((list) => String(list).split('\n').filter(Boolean).length)
+    .reduce((sum, one) => sum + one, 0)
+}
+
 const places = () => cluster.nodes.map(({ host, port }) => ({ host, port }))
 const CLIENTS = [
   ...Object.entries(CALLERS_CLIENTS.single).map(
-    ([library, open]) => [`a client of ${library}`, () => open(redis.url), () => redis] as const,
+    ([library, open]) => [`a client of ${library}`, () => open(redis.url), () => [redis]] as const,
   ),
   ...Object.entries(CALLERS_CLIENTS.cluster).map(
-    ([library, open]) => [`a cluster of ${library}`, () => open(places()), () => cluster.nodes[0]] as const,
+    ([library, open]) => [`a cluster of ${library}`, () => open(places()), () => cluster.nodes] as const,
   ),
 ] as const
 
-describe.each(CLIENTS)('eleven caches over %s', (_name, open, serverOf) => {
+describe.each(CLIENTS)('eleven caches over %s', (_name, open, serversOf) => {
   test('share listeners and connections, and leave none behind', async () => {
     const warnings: Error[] = []
     const onWarning = (warning: Error) => warnings.push(warning)
@@ -56,7 +64,8 @@ describe.each(CLIENTS)('eleven caches over %s', (_name, open, serverOf) => {
     const { client, close } = await open()
     scene.later(close)
     await (client as unknown as { set(key: string, value: string): Promise<unknown> }).set('used', 'yes')
-    const server = serverOf() as Server
+    const servers: readonly Server[] = serversOf()
+    const server = servers[0] as Server
     const listenersBefore = listenersOf(client)
     const first = await scene.open({ client, prefix: '0:' })
     await waitUntil(() => first.coherence === 'bus', { what: 'the bus' })
@@ -70,11 +79,27 @@ describe.each(CLIENTS)('eleven caches over %s', (_name, open, serverOf) => {
     expect(values).toEqual(Array.from({ length: CACHES }, (_, index) => index))
     await waitUntil(() => others.every((cache) => cache.coherence === 'bus'), { what: 'every bus' })
     expect(await connections(server)).toBe(withOne)
+    expect(await subscribers(servers)).toBe(1)
     await Promise.all(others.map((cache) => cache.shutdown()))
     expect(await first.set('key', 'still open')).toBe(true)
+    expect(await subscribers(servers)).toBe(1)
+    // The connection goes on for the one that is left, and is lost and made again for it.
+    const other = await scene.open({ client, prefix: '0:' })
+    await waitUntil(() => other.coherence === 'bus', { what: 'the other bus' })
+    for (const change of ['heard', 'heard again']) {
+      await waitUntil(async () => (await other.get('key')) !== undefined, { what: 'a local copy' })
+      expect(await first.set('key', change)).toBe(true)
+      await waitUntil(async () => (await other.get('key')) === change, { what: 'the news' })
+      if (change === 'heard')
+        await Promise.all(servers.map((one) => one.ask('CLIENT', 'KILL', 'TYPE', 'pubsub')))
+      await waitUntil(() => first.coherence === 'bus' && other.coherence === 'bus', { what: 'both buses' })
+    }
+    expect(await subscribers(servers)).toBe(1)
+    await other.shutdown()
     await first.shutdown()
     expect(listenersOf(client)).toEqual(listenersBefore)
     await waitUntil(async () => (await connections(server)) <= withOne, { what: 'no connection left' })
+    await waitUntil(async () => (await subscribers(servers)) === 0, { what: 'no subscription left' })
     // Warnings are emitted in a later tick.
     await new Promise((resolve) => setImmediate(resolve))
     expect(warnings).toEqual([])

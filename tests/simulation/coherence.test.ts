@@ -82,9 +82,17 @@ describe('in any order of events', () => {
   it(
     'P13 P16 P25: the same holds with faults if entries expire and stale ones are served',
     async () => {
-      const setting = { ...FAULTS, policies: true, ttlMs: 4_000, staleMs: 20_000 }
+      const setting = { ...FAULTS, policies: true, sickSource: true, ttlMs: 4_000, staleMs: 20_000 }
       const steps = await proveSchedules(setting, trials(1_500, 4_000))
       for (const step of [...policied, 'stands in']) expect(steps.get(step), step).toBeGreaterThan(5)
+    },
+    LONGEST_MS,
+  )
+
+  it(
+    'P16 P31: the same holds if the generations of namespaces have copies, as on a cluster',
+    async () => {
+      await proveSchedules({ ...FAULTS, copies: true }, trials(300, 4_000))
     },
     LONGEST_MS,
   )

@@ -152,7 +152,9 @@ export class Fleet {
   }
 
   addProcess(): void {
-    const process = new SimulatedProcess(this.processes.length + 1, this.redis, this.time, this.#options())
+    const { copies } = this.setting
+    const id = this.processes.length + 1
+    const process = new SimulatedProcess(id, this.redis, this.time, this.#options(), copies)
     this.processes.push(process)
   }
 
@@ -162,6 +164,8 @@ export class Fleet {
     return {
       ...{ ttl: ttlMs / 1_000, staleWhileRevalidate: stale, staleIfError: stale, lease: '2s' },
       ...(local ? {} : { local: false as const }),
+      // It would slow down every promise of the process.
+      detectCycles: false,
     }
   }
 

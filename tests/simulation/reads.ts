@@ -137,7 +137,11 @@ export class Reads {
     const isCalm = !setting.invalidates
     const tags = !isCalm && choices.rarely(4) ? [] : at.tags
     const added = !isCalm && choices.rarely(4) ? [choices.of(TAGS)] : []
-    const fate = choices.weighted<Fate>(setting.policies ? [...FATES, [10, 'confirm']] : FATES)
+    const fate = choices.weighted<Fate>([
+      ...FATES,
+      ...(setting.policies ? ([[10, 'confirm']] as const) : []),
+      ...(setting.sickSource ? ([[12, 'fail']] as const) : []),
+    ])
     const controller = choices.rarely(8) ? new AbortController() : undefined
     if (controller !== undefined) abortable.add(controller)
     const options = { tags, ...(controller && { signal: controller.signal }), ...this.#policies() }
@@ -150,7 +154,7 @@ export class Reads {
     if (!setting.policies) return {}
     return {
       ...(choices.rarely(3) && { earlyRefresh: { beta: EAGER } }),
-      ...(choices.rarely(3) && { softTimeout: '50ms' as const }),
+      ...((setting.sickSource || choices.rarely(3)) && { softTimeout: '50ms' as const }),
       ...(choices.rarely(5) && { hardTimeout: '200ms' as const }),
     }
   }

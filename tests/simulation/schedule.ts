@@ -223,7 +223,7 @@ export class Schedule {
 
   #policies(process: SimulatedProcess, at: Place): (readonly [number, () => void])[] {
     return [
-      [3, () => this.#reads.refresh(process, at)],
+      [this.#fleet.setting.sickSource ? 12 : 3, () => this.#reads.refresh(process, at)],
       [3, () => this.#reads.getOrSetMany(process, at)],
     ]
   }

@@ -15,8 +15,15 @@ export interface Setting {
   /** Both stale windows. */
   readonly staleMs: number
   readonly local: boolean
+  /** Whether the generation of a namespace has several copies, as on a cluster. @default false */
+  readonly copies?: boolean
   /** Whether calls differ in how they want values loaded: early, anew, in batches, conditionally, within a time. */
   readonly policies?: boolean
+  /**
+   * Whether a third of the loaders fail, and callers wait for none of them for long: stale values often stand in.
+   * @default false
+   */
+  readonly sickSource?: boolean
   readonly defects?: readonly Defect[]
 }
 

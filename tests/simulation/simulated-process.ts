@@ -33,10 +33,16 @@ export class SimulatedProcess {
   /** Keys for which a stale value stood in for a load that failed or was slow. */
   readonly servedInstead = new Set<string>()
 
-  constructor(id: number, redis: SimulatedRedis, time: VirtualTime, options: ReadThroughOptions) {
+  constructor(
+    id: number,
+    redis: SimulatedRedis,
+    time: VirtualTime,
+    options: ReadThroughOptions,
+    hasCopies = false,
+  ) {
     this.id = id
     const timers = time.timers(() => this.isAlive)
-    this.tier = new SimulatedTier(`${id}`, redis, time, timers)
+    this.tier = new SimulatedTier(`${id}`, redis, time, timers, hasCopies)
     const backend = new SimulatedBackend(this.tier)
     const parts = internalsOf(backend)
     if (parts === undefined) throw new Error('The backend has no parts')

@@ -44,7 +44,9 @@ export class SimulatedTier implements SharedTier {
     this.#send(`read ${storedKeys}`, (link) => this.#redis.read(link, storedKeys)),
   )
 
-  constructor(name: string, redis: SimulatedRedis, clock: Clock, timers: Timers) {
+  /** @param hasCopies as on a cluster: the generation of a namespace has several copies, and an entry is bound to one */
+  constructor(name: string, redis: SimulatedRedis, clock: Clock, timers: Timers, hasCopies: boolean) {
+    this.generationCopies = hasCopies ? ['', '{cop0}', '{cop1}'] : ['']
     this.#name = name
     this.#redis = redis
     this.#clock = clock
@@ -142,11 +144,10 @@ export class SimulatedTier implements SharedTier {
   }
 
   readonly hasManyNodes = false
-  /** As on a cluster: the generation of a namespace has several copies, and an entry is bound to one of them. */
-  readonly generationCopies: readonly string[] = ['', '{cop0}', '{cop1}']
+  readonly generationCopies: readonly string[]
 
   copyNear(storedKey: string): string {
-    return `{cop${storedKey.length % 2}}`
+    return this.generationCopies.at(1 + (storedKey.length % 2)) ?? ''
   }
 
   nodeOf(): string {

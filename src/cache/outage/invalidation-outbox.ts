@@ -112,13 +112,16 @@ export class InvalidationOutbox {
     this.#recentRemovals.add(removal.name, removal)
   }
 
-  /** A server may have forgotten what it acknowledged recently, so all of that becomes pending again. */
+  /**
+   * A server may have forgotten what it acknowledged recently, so all of that becomes pending again. If there was more
+   * than is remembered, all entries are invalidated; counters, sets and plain values are spared.
+   */
   repeatRecent(): void {
     const invalidations = this.#recent.take()
     const removals = this.#recentRemovals.take()
     for (const [storedKey, kind] of invalidations.all) this.add(kind, [storedKey])
     for (const [, removal] of removals.all) this.addRemoval(removal)
-    if (!invalidations.isComplete || !removals.isComplete) this.addEverything()
+    if (!invalidations.isComplete || !removals.isComplete) this.renewRoot()
   }
 
   /**

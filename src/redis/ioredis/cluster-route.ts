@@ -2,12 +2,13 @@ import { clearTimeout, setTimeout, systemMs } from '../../foundation/timers.ts'
 import type { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
+import type { SharedSubscriber } from '../port/shared-subscriber.ts'
 import { followRedirects, type RedirectingClient } from '../slots/follow-redirects.ts'
 import { keySlot } from '../slots/key-slot.ts'
 import { parseRedirect, type Redirect } from '../slots/slot-map.ts'
 import { fromIoredis, type IoredisCluster, type IoredisConnection, ioredisEndpoint } from './client.ts'
 import { OwnConnection } from './own-connection.ts'
-import { type IoredisRoute, ownSessions } from './routes.ts'
+import { type IoredisRoute, ownSessions, subscriberOf } from './routes.ts'
 
 /** Events of a cluster after which slots may have other owners. */
 const CLUSTER_EVENTS = ['+node', '-node', 'refresh'] as const
@@ -18,6 +19,7 @@ const CLUSTER_EVENTS = ['+node', '-node', 'refresh'] as const
  */
 export class ClusterRoute implements IoredisRoute {
   readonly sessions: BorrowedSessions<OwnConnection> = ownSessions()
+  readonly subscriber: SharedSubscriber = subscriberOf(this)
   readonly #cluster: IoredisCluster
   readonly #timeoutMs: number
   readonly #holders = new Set<object>()

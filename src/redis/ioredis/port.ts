@@ -15,7 +15,6 @@ import { fromIoredis, type IoredisClient, type IoredisCluster, isIoredisCluster 
 import { ClusterRoute } from './cluster-route.ts'
 import type { OwnConnection } from './own-connection.ts'
 import { ClientRoute, type IoredisRoute } from './routes.ts'
-import { subscribeLike } from './subscription.ts'
 
 /** The route of each client of a caller's, which all ports over that client share. */
 const routes = new WeakMap<object, IoredisRoute>()
@@ -107,10 +106,8 @@ export class IoredisPort implements RedisPort {
     return this.#route.nodeOf(slot)
   }
 
-  async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
-    const origin = this.#route.origin()
-    if (origin === undefined) throw unavailable('the cluster is not connected')
-    return subscribeLike(origin, channel, listener)
+  subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
+    return this.#route.subscriber.subscribe(channel, listener)
   }
 
   #release(): readonly OwnConnection[] {

@@ -1,8 +1,10 @@
 import { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
+import { SharedSubscriber } from '../port/shared-subscriber.ts'
 import type { IoredisClient, IoredisConnection } from './client.ts'
 import { OwnConnection } from './own-connection.ts'
+import { openSubscriber } from './subscription.ts'
 
 /**
  * Chooses the own connection on which a command is sent. All ports over one client of the caller's share one route. Its
@@ -12,6 +14,8 @@ export interface IoredisRoute {
   /** Whether the caller has closed the client. */
   readonly isClosed: boolean
   readonly sessions: BorrowedSessions<OwnConnection>
+  /** One more connection, for all subscriptions. */
+  readonly subscriber: SharedSubscriber
   /** Resolves when commands can be sent. Idempotent for each holder. */
   hold(holder: object): Promise<void>
   /** Returns the connections that no holder is left for: closing them is up to the caller. */
@@ -42,9 +46,19 @@ export function ownSessions(): BorrowedSessions<OwnConnection> {
   )
 }
 
+/** The connection for the subscriptions of a route. */
+export function subscriberOf(route: Pick<IoredisRoute, 'origin'>): SharedSubscriber {
+  return new SharedSubscriber(async (events) => {
+    const origin = route.origin()
+    if (origin === undefined) throw unavailable('the cluster is not connected')
+    return openSubscriber(origin, events)
+  })
+}
+
 /** The route to a single server. */
 export class ClientRoute implements IoredisRoute {
   readonly sessions: BorrowedSessions<OwnConnection> = ownSessions()
+  readonly subscriber: SharedSubscriber = subscriberOf(this)
   readonly #client: IoredisClient
   readonly #timeoutMs: number
   readonly #holders = new Set<object>()

@@ -1,22 +1,17 @@
-import { detailOf, unavailable } from '../port/redis-errors.ts'
-import type { ChannelListener, ChannelSubscription } from '../port/redis-port.ts'
+import { detailOf } from '../port/redis-errors.ts'
+import type { Subscriber, SubscriberEvents } from '../port/shared-subscriber.ts'
 import type { IoredisConnection } from './client.ts'
 import { OWN_OPTIONS } from './own-connection.ts'
 
-/**
- * Subscribes to a channel (`SUBSCRIBE`) on a new connection with the options of `origin`. The subscription ends at the
- * first event after which a message may have been missed; the connection does not reconnect.
- */
-export async function subscribeLike(
+/** Opens a connection for subscriptions (`SUBSCRIBE`), with the options of `origin`. */
+export async function openSubscriber(
   origin: IoredisConnection,
-  channel: string,
-  listener: ChannelListener,
-): Promise<ChannelSubscription> {
+  events: SubscriberEvents,
+): Promise<Subscriber> {
   const connection = origin.duplicate({ ...OWN_OPTIONS, retryStrategy: null })
-  let isOpen = true
-  let isListening = false
+  let isOpen = false
   let failure: unknown
-  const end = () => {
+  const close = () => {
     isOpen = false
     connection.disconnect()
   }
@@ -25,20 +20,22 @@ export async function subscribeLike(
   })
   connection.on('close', () => {
     if (!isOpen) return
-    end()
-    if (isListening) listener.lost(failure === undefined ? 'ended' : detailOf(failure))
+    close()
+    events.lost(failure === undefined ? 'ended' : detailOf(failure))
   })
-  connection.on('message', (_channel: unknown, text: unknown) => {
-    if (isOpen) listener.message(String(text))
+  connection.on('message', (channel: unknown, text: unknown) => {
+    if (isOpen) events.message(String(channel), String(text))
   })
   try {
     await connection.connect()
-    await connection.call('subscribe', [channel])
   } catch (error) {
-    end()
+    close()
     throw failure ?? error
   }
-  if (!isOpen) throw unavailable('lost while subscribing')
-  isListening = true
-  return { close: async () => end() }
+  isOpen = true
+  return {
+    subscribe: (channel) => connection.call('subscribe', [channel]),
+    unsubscribe: (channel) => connection.call('unsubscribe', [channel]),
+    close,
+  }
 }

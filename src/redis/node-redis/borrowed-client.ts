@@ -18,7 +18,6 @@ import {
   sendOn,
 } from './borrowed-connections.ts'
 import { commandOptions, fromNodeRedis } from './replies.ts'
-import { subscribeWith } from './subscription.ts'
 
 /** A port over a caller's own connected client or cluster of `@redis/client`, used as it is and never closed. */
 export class BorrowedNodeRedisClient implements RedisPort {
@@ -95,12 +94,8 @@ export class BorrowedNodeRedisClient implements RedisPort {
     return this.#connections.nodeOf(slot)
   }
 
-  async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
-    const [handle] = this.#connections.handles()
-    if (handle === undefined) throw unavailable('the cluster is not connected')
-    const client = await this.#connections.clientOf(handle)
-    const socket = { ...client.options?.socket, reconnectStrategy: false }
-    return subscribeWith(client.duplicate({ socket }), channel, listener)
+  subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
+    return this.#connections.subscriber.subscribe(channel, listener)
   }
 }
 

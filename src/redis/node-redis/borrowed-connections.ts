@@ -2,9 +2,10 @@ import { setImmediate } from '../../foundation/timers.ts'
 import { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type { PortConnection, RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
+import { SharedSubscriber } from '../port/shared-subscriber.ts'
 import { keySlot } from '../slots/key-slot.ts'
 import { commandOptions, type NodeRedisCommandOptions } from './replies.ts'
-import type { NodeRedisSubscriber } from './subscription.ts'
+import { type NodeRedisSubscriber, openSubscriber } from './subscription.ts'
 
 /** The part of a `createClient()` of `@redis/client` that is used. */
 export interface NodeRedisClient {
@@ -50,8 +51,8 @@ const CLUSTER_EVENTS = ['node-ready', 'node-error', 'node-reconnecting', 'node-d
 const known = new WeakMap<object, BorrowedConnections>()
 
 /**
- * The connections of a caller's client or cluster, which all ports over it share: one set of listeners on the client, and
- * one account of its sessions and of whether its replies are in step.
+ * The connections of a caller's client or cluster, which all ports over it share: one set of listeners on the client,
+ * one connection for subscriptions, and one account of its sessions and of whether its replies are in step.
  */
 export class BorrowedConnections {
   readonly client: NodeRedisClient | NodeRedisClusterClient
@@ -63,6 +64,13 @@ export class BorrowedConnections {
     async (handle, command, form) => sendOn(await this.clientOf(handle), command, form),
     endpointOf,
   )
+  readonly subscriber: SharedSubscriber = new SharedSubscriber(async (events) => {
+    const [handle] = this.handles()
+    if (handle === undefined) throw unavailable('the cluster is not connected')
+    const client = await this.clientOf(handle)
+    const socket = { ...client.options?.socket, reconnectStrategy: false }
+    return openSubscriber(client.duplicate({ socket }), events)
+  })
   readonly #holders = new Set<object>()
   #isDesynchronized = false
 

@@ -16,12 +16,13 @@ import type {
   RedisReply,
   ReplyForm,
 } from '../port/redis-port.ts'
+import { SharedSubscriber } from '../port/shared-subscriber.ts'
 import type { ConnectionClient } from './connection-client.ts'
 import { Dialer, type DialerSettings, type DialledClient } from './dialer.ts'
 import { type ServerIdentity, turnTrackingOff } from './handshake.ts'
 import { commandOptions, fromNodeRedis } from './replies.ts'
 import type { Sentinels } from './sentinels.ts'
-import { subscribeWith } from './subscription.ts'
+import { openSubscriber } from './subscription.ts'
 
 /** Settings of a {@link NodeRedisConnection}. */
 export interface ConnectionSettings extends Omit<DialerSettings, 'mustBePrimary'> {
@@ -49,6 +50,9 @@ const UNWATCHED_TRUST_MS = 3_000
 export class NodeRedisConnection implements RedisPort {
   readonly isCluster = false
   readonly #dialer: Dialer
+  readonly #subscriber = new SharedSubscriber(async (events) =>
+    openSubscriber(await this.#dialer.subscriber(), events),
+  )
   readonly #listener: RedisPortListener
   readonly #isUnref: boolean
   readonly #sentinels: Sentinels | undefined
@@ -147,7 +151,7 @@ export class NodeRedisConnection implements RedisPort {
 
   async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
     if (!this.#isWanted) throw unavailable('closed')
-    return subscribeWith(await this.#dialer.subscriber(), channel, listener)
+    return this.#subscriber.subscribe(channel, listener)
   }
 
   async masters(): Promise<readonly RedisNode[]> {
