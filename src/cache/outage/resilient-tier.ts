@@ -24,7 +24,10 @@ export class ResilientTier implements SharedTier {
     this.#outbox = parts.outbox
   }
 
-  /** The tier without the gate, for diagnostics: they deliver no invalidations, and their failures do not count. */
+  /**
+   * The tier without the gate: nothing is delivered first, and failures do not count. For diagnostics, and for giving a
+   * lease back that nobody may wait for.
+   */
   get bare(): SharedTier {
     return this.#tier
   }
