@@ -148,10 +148,13 @@ export interface SharedTier {
   bump(storedKey: string, ttlMs: number): Promise<void>
   /**
    * Removes what lies under a prefix and is bound to no generation under this key or a copy of it, neither the present
-   * one nor an older one: counters, sets, plain values, entries of other namespaces. Placeholders and generations stay. Several round
-   * trips; so are those of {@link reclaim}.
+   * one nor an older one: counters, sets, plain values, entries of other namespaces. Placeholders and generations stay.
+   * Several round trips; so are those of {@link reclaim}.
    */
   removeUnbound(prefix: string, generationKey: string): Promise<number>
-  /** Removes the entries under a prefix that are bound to a generation under this key, or a copy of it, which has been replaced. */
+  /**
+   * Removes the entries under a prefix that are bound to a generation under this key, or a copy of it, which has been
+   * replaced.
+   */
   reclaim(prefix: string, generationKey: string, signal: AbortSignal): Promise<number>
 }

@@ -1,6 +1,6 @@
 /**
- * The writes of this process that are in flight, by key. Whoever reads or writes a key waits for those that were called
- * before, so that calls take effect in their order, awaited or not.
+ * The writes of this process that are in flight, by key. Reads of a key wait for those that were called before, so that
+ * calls take effect in their order, awaited or not.
  */
 export class OwnWrites {
   readonly #settled = new Map<string, Promise<unknown>>()
@@ -11,7 +11,7 @@ export class OwnWrites {
   }
 
   /** As {@link of}, for several keys. */
-  ofAll(storedKeys: readonly string[]): Promise<unknown> | undefined {
+  #ofAll(storedKeys: readonly string[]): Promise<unknown> | undefined {
     if (this.#settled.size === 0) return undefined
     const settled = new Set<Promise<unknown>>()
     for (const storedKey of storedKeys) {
@@ -23,7 +23,7 @@ export class OwnWrites {
 
   /** Adds a write that was just called. Returns it. */
   add<Result>(storedKeys: readonly string[], write: Promise<Result>): Promise<Result> {
-    const earlier = this.ofAll(storedKeys)
+    const earlier = this.#ofAll(storedKeys)
     const end = () => {
       for (const storedKey of storedKeys) {
         if (this.#settled.get(storedKey) === settled) this.#settled.delete(storedKey)

@@ -1,4 +1,4 @@
-import { CacheError, isSilence } from '../../foundation/cache-error.ts'
+import { isUnanswered } from '../../foundation/cache-error.ts'
 import type { Clock } from '../../foundation/clock.ts'
 import { CircuitBreaker, type CircuitState } from './circuit-breaker.ts'
 
@@ -54,7 +54,7 @@ export class CircuitBreakers {
   }
 
   failed(node: string | undefined, error: unknown): void {
-    if (!(error instanceof CacheError && isSilence(error.code))) this.answered(node)
+    if (!isUnanswered(error)) this.answered(node)
     else if (node !== undefined) (this.#of(node) ?? this.#begin(node)).failed()
   }
 

@@ -93,10 +93,10 @@ export class Gate {
    * @throws CacheError if the command must not be sent (or the promise rejects with it)
    */
   #ready(node: string | undefined, storedKeys: readonly string[]): Promise<void> | undefined {
-    const { breakers, isOpen, opened, outbox } = this.#parts
+    const { breakers, isOpen, opened } = this.#parts
     if (isOpen()) {
       breakers.admit(node)
-      return outbox.isEmpty ? undefined : this.#deliverFirst(storedKeys)
+      return this.#deliverFirst(storedKeys)
     }
     return opened()?.then(
       () => this.#deliverFirst(storedKeys),
