@@ -231,7 +231,7 @@ async function freezePrimary(sentinel: RedisSentinel): Promise<void> {
   } finally {
     before.resume()
   }
-  await sentinel.settled(next)
+  await sentinel.settled()
 }
 
 async function moveSlots(cluster: RedisCluster): Promise<void> {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
+import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, describe, expect, test } from 'vitest'
 import { freePort } from '../../testbed/free-port.ts'
 import { startCluster } from '../../testbed/redis-cluster.ts'
@@ -185,6 +186,16 @@ describe('sentinels', () => {
     expect(await testbed.failover()).toBe(testbed.primary)
     await testbed.stop()
     expect(left()).toEqual([])
+  })
+
+  test('change the primary although the machine kept them waiting before', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const testbed = await cleanedUp(startSentinel())
+    for (const sentinel of testbed.sentinels) sentinel.pause()
+    await pause(2_200) // after 2 s they distrust what they see (TILT mode)
+    for (const sentinel of testbed.sentinels) sentinel.resume()
+    expect(await testbed.failover()).toBe(testbed.replica)
   })
 
   test('replace a primary that died', { timeout: TIMEOUT_MS }, async () => {
