@@ -76,7 +76,7 @@ export type {
   SchemaResult,
   StandardSchema,
 } from './contract/standard-schema.ts'
-export { CacheError, type CacheErrorCode, type CacheErrorContext } from './foundation/cache-error.ts'
-export type { Duration } from './foundation/duration.ts'
+export { CacheError, type CacheErrorCode, type CacheErrorContext } from './foundation/errors/cache-error.ts'
 export type { Unsubscribe } from './foundation/event-hub.ts'
 export { escapeGlob, glob } from './foundation/glob.ts'
+export type { Duration } from './foundation/time/duration.ts'

@@ -3,9 +3,8 @@ import { internalsOf } from '../backend/assembly/backend-internals.ts'
 import { CallChecks } from '../backend/assembly/call-checks.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import { SILENT_LOGGER } from '../contract/logger.ts'
-import { type Clock, HOLDING_TIMERS, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from '../foundation/clock.ts'
-import { type Duration, parseDuration } from '../foundation/duration.ts'
 import { type EnvironmentSettings, readEnvironment } from '../foundation/environment.ts'
+import { kindOf } from '../foundation/errors/shown-value.ts'
 import {
   assertOptions,
   checkedClock,
@@ -14,7 +13,14 @@ import {
   type OptionNames,
   refuseGiven,
 } from '../foundation/option-checks.ts'
-import { kindOf } from '../foundation/shown-value.ts'
+import {
+  type Clock,
+  HOLDING_TIMERS,
+  SYSTEM_CLOCK,
+  SYSTEM_TIMERS,
+  type Timers,
+} from '../foundation/time/clock.ts'
+import { type Duration, parseDuration } from '../foundation/time/duration.ts'
 import { MemoryCacheBackend } from '../memory/memory-cache-backend.ts'
 import { INSTEAD_OF_ADDRESS_PARTS } from '../redis/node-redis/options.ts'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from '../redis/redis-cache-backend.ts'

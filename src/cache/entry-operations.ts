@@ -1,7 +1,7 @@
 import type { CacheEntries, RemovalOptions } from '../contract/cache-backend.ts'
 import { assertCacheKey } from '../foundation/cache-key.ts'
-import type { Duration } from '../foundation/duration.ts'
 import type { KnownOptions } from '../foundation/option-checks.ts'
+import type { Duration } from '../foundation/time/duration.ts'
 import { type GetOrSetManyOptions, getOrLoadMany, readMany } from './batches/batch-reads.ts'
 import type { BatchLoader } from './batches/load-batch.ts'
 import type { CacheParts } from './cache-parts.ts'

@@ -1,6 +1,6 @@
 import zlib from 'node:zlib'
-import { CacheError } from '../foundation/cache-error.ts'
-import { assertPeerInstalled, missingPeer } from '../foundation/optional-peer.ts'
+import { CacheError } from '../foundation/errors/cache-error.ts'
+import { assertPeerInstalled, missingPeer } from '../foundation/errors/optional-peer.ts'
 
 /**
  * The compression algorithms. `gzip` and `brotli` come with Node, `zstd` with Node 22.15 and later; `lz4` and `snappy`

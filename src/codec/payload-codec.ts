@@ -1,5 +1,5 @@
 import type { Serializer, SerializerName } from '../contract/serializer.ts'
-import { CacheError } from '../foundation/cache-error.ts'
+import { CacheError } from '../foundation/errors/cache-error.ts'
 import type { StructuresName } from './envelope/structures-section.ts'
 import { reasonOf, rethrowUndecodable, unreadable } from './envelope/unreadable.ts'
 import { explainRefusal } from './refusals/explain-refusal.ts'

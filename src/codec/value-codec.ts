@@ -1,5 +1,5 @@
 import type { Serializer, SerializerName } from '../contract/serializer.ts'
-import { CacheError } from '../foundation/cache-error.ts'
+import { CacheError } from '../foundation/errors/cache-error.ts'
 import type { ResolvedCompression } from './compression.ts'
 import type { ResolvedEncryption } from './envelope/encryption.ts'
 import { type EntryMeta, isPlaceholder } from './envelope/entry-meta.ts'

@@ -1,5 +1,5 @@
-import type { Duration } from '../foundation/duration.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
+import type { Duration } from '../foundation/time/duration.ts'
 import type { CacheEvents } from './cache-events.ts'
 
 /** The entries of a batch write: a `Map`, an iterable of pairs, or a plain object. */

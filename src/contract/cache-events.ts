@@ -1,4 +1,4 @@
-import type { CacheError } from '../foundation/cache-error.ts'
+import type { CacheError } from '../foundation/errors/cache-error.ts'
 
 /** The reason of a miss. */
 export type MissReason =

@@ -1,6 +1,6 @@
-import { CacheError } from './cache-error.ts'
+import { CacheError } from './errors/cache-error.ts'
+import { shown } from './errors/shown-value.ts'
 import { RESERVED } from './reserved-keys.ts'
-import { shown } from './shown-value.ts'
 
 /** The longest key or member, in bytes of UTF-8. */
 const MAX_KEY_BYTES = 65_536

@@ -1,6 +1,6 @@
-import type { CacheError } from './cache-error.ts'
-import { type Duration, parseDuration } from './duration.ts'
+import type { CacheError } from './errors/cache-error.ts'
 import { refusedOption } from './option-checks.ts'
+import { type Duration, parseDuration } from './time/duration.ts'
 
 /**
  * The settings of the process environment, validated. No other module reads the environment. An option in code takes

@@ -1,7 +1,7 @@
-import { abbreviate, CacheError } from './cache-error.ts'
-import { type Clock, LONGEST_TIMER_MS } from './clock.ts'
-import { type Duration, parseDuration } from './duration.ts'
-import { kindOf, shown } from './shown-value.ts'
+import { abbreviate, CacheError } from './errors/cache-error.ts'
+import { kindOf, shown } from './errors/shown-value.ts'
+import { type Clock, LONGEST_TIMER_MS } from './time/clock.ts'
+import { type Duration, parseDuration } from './time/duration.ts'
 
 /**
  * The names of an interface of options, each with whether its value is a {@link Duration}. The compiler refuses a name

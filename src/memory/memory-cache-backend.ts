@@ -5,16 +5,16 @@ import {
   resolveBackendOptions,
 } from '../backend/assembly/backend-options.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
-import { type Clock, SYSTEM_CLOCK } from '../foundation/clock.ts'
 import {
   checkedClock,
   type KnownOptions,
   type OptionNames,
   positiveInteger,
 } from '../foundation/option-checks.ts'
+import { type Clock, SYSTEM_CLOCK } from '../foundation/time/clock.ts'
 import { MemoryStore } from './memory-store.ts'
 
-export type { Clock } from '../foundation/clock.ts'
+export type { Clock } from '../foundation/time/clock.ts'
 
 /** Options of {@link MemoryCacheBackend}. */
 export interface MemoryCacheBackendOptions extends BackendOptions {

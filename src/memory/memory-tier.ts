@@ -8,9 +8,9 @@ import type {
   TierListener,
 } from '../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
-import type { Clock } from '../foundation/clock.ts'
 import { randomText } from '../foundation/random-text.ts'
 import { isReserved } from '../foundation/reserved-keys.ts'
+import type { Clock } from '../foundation/time/clock.ts'
 import {
   acquireLease,
   bumpGeneration,

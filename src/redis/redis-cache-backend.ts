@@ -6,15 +6,15 @@ import {
 } from '../backend/assembly/backend-options.ts'
 import type { FailurePolicy } from '../backend/assembly/failure-policy.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
-import type { Duration } from '../foundation/duration.ts'
 import { readEnvironment } from '../foundation/environment.ts'
+import { kindOf } from '../foundation/errors/shown-value.ts'
 import {
   invalidOptions,
   type KnownOptions,
   type OptionNames,
   refuseGiven,
 } from '../foundation/option-checks.ts'
-import { kindOf } from '../foundation/shown-value.ts'
+import type { Duration } from '../foundation/time/duration.ts'
 import { type ClusterOptions, NodeRedisCluster } from './cluster/cluster.ts'
 import { type IoredisClient, type IoredisCluster, isIoredis } from './ioredis/client.ts'
 import { IoredisPort } from './ioredis/port.ts'

@@ -1,4 +1,4 @@
-export type { Clock, Timers } from '../foundation/clock.ts'
+export type { Clock, Timers } from '../foundation/time/clock.ts'
 export type { ContractSuiteOptions, TestRunner } from './contract/check.ts'
 export { describeCacheBackend } from './contract/contract-suite.ts'
 export type { FaultScope } from './faults/armed-fault.ts'

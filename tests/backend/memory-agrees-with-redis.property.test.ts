@@ -4,7 +4,7 @@ import { RedisCacheBackend } from 'cachewright/redis'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import type { CacheBackend } from '../../src/contract/cache-backend.ts'
-import { CacheError } from '../../src/foundation/cache-error.ts'
+import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { trials } from '../support/trials.ts'
 

@@ -12,7 +12,7 @@ import { createGzip } from 'node:zlib'
 import { describe, it } from 'vitest'
 import { ValueCodec } from '../../src/codec/value-codec.ts'
 import type { SerializerName } from '../../src/contract/serializer.ts'
-import { CacheError } from '../../src/foundation/cache-error.ts'
+import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 
 const SERIALIZERS = ['json', 'msgpack', 'v8', 'pickle'] as const
 

@@ -5,7 +5,7 @@ import { describe, it } from 'vitest'
 import { type CompressionName, loadCompressor } from '../../src/codec/compression.ts'
 import { sealEnvelope } from '../../src/codec/envelope/envelope.ts'
 import { ValueCodec } from '../../src/codec/value-codec.ts'
-import { CacheError, type CacheErrorCode } from '../../src/foundation/cache-error.ts'
+import { CacheError, type CacheErrorCode } from '../../src/foundation/errors/cache-error.ts'
 
 const HAS_ZSTD = 'zstdCompressSync' in zlib
 const ALGORITHMS: readonly CompressionName[] = [

@@ -1,6 +1,6 @@
 import type { EncryptionOptions } from '../../src/codec/envelope/encryption.ts'
 import type { ValueCodec } from '../../src/codec/value-codec.ts'
-import { CacheError } from '../../src/foundation/cache-error.ts'
+import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import { KEY_1, META } from './encrypted-codec.ts'
 
 export const KEY = 'cache:user:1'

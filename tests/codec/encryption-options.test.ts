@@ -5,7 +5,7 @@ import { MemoryCacheBackend } from 'cachewright/memory'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { describe, expect, it } from 'vitest'
 import { BACKEND_OPTIONS, resolveBackendOptions } from '../../src/backend/assembly/backend-options.ts'
-import { CacheError } from '../../src/foundation/cache-error.ts'
+import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 
 const BYTES = Uint8Array.from({ length: 32 }, (_, index) => (index * 37 + 251) % 256)
 const BASE64 = Buffer.from(BYTES).toString('base64')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { openEnvelope, sealEnvelope } from '../../src/codec/envelope/envelope.ts'
 import { ValueCodec, type ValueCodecOptions } from '../../src/codec/value-codec.ts'
-import { CacheError } from '../../src/foundation/cache-error.ts'
+import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 
 const KEY = 'cache:user:1'
 const VALUE = { name: 'Ada', tags: new Set(['a', 'b']), born: new Date(0), big: 2n ** 70n }

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { ValueCodec } from '../../src/codec/value-codec.ts'
 import type { Serializer, SerializerName } from '../../src/contract/serializer.ts'
-import { CacheError, type CacheErrorCode } from '../../src/foundation/cache-error.ts'
+import { CacheError, type CacheErrorCode } from '../../src/foundation/errors/cache-error.ts'
 import { trials } from '../support/trials.ts'
 
 const KEY = 'cache:key'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { MessageChannel } from 'node:worker_threads'
 import { describe, it } from 'vitest'
-import { Deadlines } from '../../src/foundation/deadlines.ts'
+import { Deadlines } from '../../src/foundation/time/deadlines.ts'
 
 const never = () => new Promise<never>(() => {})
 const expiring = { expired: (subject: string) => new Error(`${subject} took too long`) }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { CacheError } from '../../src/foundation/cache-error.ts'
-import { type Duration, parseDuration } from '../../src/foundation/duration.ts'
+import { CacheError } from '../../src/foundation/errors/cache-error.ts'
+import { type Duration, parseDuration } from '../../src/foundation/time/duration.ts'
 
 describe('a duration', () => {
   it.each<[Duration, number]>([

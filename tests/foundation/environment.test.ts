@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
-import { CacheError } from '../../src/foundation/cache-error.ts'
 import { readEnvironment } from '../../src/foundation/environment.ts'
+import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 
 describe('the environment', () => {
   it('sets no options if it is empty', () => {

@@ -2,7 +2,7 @@ import { createCache } from 'cachewright'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { shown } from '../../src/foundation/shown-value.ts'
+import { shown } from '../../src/foundation/errors/shown-value.ts'
 
 const LONG = 'a-secret-in-the-wrong-place'
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { SharedTier } from '../../src/backend/seams/shared-tier.ts'
 import { HeldLeases } from '../../src/cache/loading/held-leases.ts'
 import { Lease } from '../../src/cache/loading/lease.ts'
-import { CacheError } from '../../src/foundation/cache-error.ts'
+import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 
 const LEASE_MS = 5_000
 

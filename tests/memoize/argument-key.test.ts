@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
 import { argumentKey } from '../../src/cache/memoize/argument-key.ts'
-import { CacheError } from '../../src/foundation/cache-error.ts'
+import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import { list } from './arguments.ts'
 
 function refusal(argument: unknown): CacheError {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'vitest'
 import { RAW } from '../../src/backend/seams/read-outcome.ts'
-import { SYSTEM_CLOCK } from '../../src/foundation/clock.ts'
+import { SYSTEM_CLOCK } from '../../src/foundation/time/clock.ts'
 import { MemoryStore } from '../../src/memory/memory-store.ts'
 
 it('the memory backend, like Redis, replaces bytes only if they are the expected ones', async () => {

@@ -1,7 +1,7 @@
 import { createClient } from '@redis/client'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { SharedTier } from '../../src/backend/seams/shared-tier.ts'
-import { SYSTEM_CLOCK } from '../../src/foundation/clock.ts'
+import { SYSTEM_CLOCK } from '../../src/foundation/time/clock.ts'
 import { NodeRedisConnection } from '../../src/redis/node-redis/connection.ts'
 import { parseRedisUrl } from '../../src/redis/node-redis/redis-address.ts'
 import { DeadlinePort } from '../../src/redis/port/deadline-port.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { CacheError } from '../../src/foundation/cache-error.ts'
+import type { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { RecordedWatch } from './recorded-watch.ts'
 import { KEYS, readAll, servedAgain, useRoutedCluster } from './routed-cluster.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { RAW } from '../../src/backend/seams/read-outcome.ts'
-import type { CacheError } from '../../src/foundation/cache-error.ts'
+import type { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import { DeadlinePort } from '../../src/redis/port/deadline-port.ts'
 import { fromErrorReply } from '../../src/redis/port/redis-errors.ts'
 import type { RedisArgument, RedisPort, RedisReply } from '../../src/redis/port/redis-port.ts'

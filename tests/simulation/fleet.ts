@@ -1,7 +1,7 @@
 import { PartialLoadError } from '../../src/cache/batches/partial-load-error.ts'
 import type { Cache } from '../../src/cache/cache.ts'
 import type { ReadThroughOptions } from '../../src/cache/core/read-through-options.ts'
-import { CacheError } from '../../src/foundation/cache-error.ts'
+import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import type { Choices } from './choices.ts'
 import type { Link } from './link.ts'
 import { entryIn, type Invalidation, Oracle, printable } from './oracle.ts'

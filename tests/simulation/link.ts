@@ -1,4 +1,4 @@
-import { CacheError } from '../../src/foundation/cache-error.ts'
+import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 
 /** A command on its way. */
 export interface Request {

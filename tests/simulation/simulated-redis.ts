@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto'
 import type { AcquireReply, AcquireRequest } from '../../src/backend/seams/shared-tier.ts'
 import { GENERATION_BYTES, hasLease, isPlaceholder, readLease } from '../../src/codec/envelope/entry-meta.ts'
 import { openEnvelope, sealEnvelope } from '../../src/codec/envelope/envelope.ts'
-import type { Clock } from '../../src/foundation/clock.ts'
 import { globMatcher } from '../../src/foundation/glob.ts'
 import { isReserved } from '../../src/foundation/reserved-keys.ts'
+import type { Clock } from '../../src/foundation/time/clock.ts'
 import {
   acquireLease,
   bumpGeneration,

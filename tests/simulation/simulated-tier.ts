@@ -7,9 +7,9 @@ import type {
   TierListener,
 } from '../../src/backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../src/contract/cache-backend.ts'
-import { CacheError } from '../../src/foundation/cache-error.ts'
-import type { Clock, Timers } from '../../src/foundation/clock.ts'
+import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import { escapeGlob } from '../../src/foundation/glob.ts'
+import type { Clock, Timers } from '../../src/foundation/time/clock.ts'
 import { ServerClock } from '../../src/redis/coherence/server-clock.ts'
 import { ReplacedGenerations } from '../../src/redis/store/namespace-removal.ts'
 import { type KeyWaiter, Link } from './link.ts'

@@ -1,4 +1,4 @@
-import type { Clock, Timers } from '../../src/foundation/clock.ts'
+import type { Clock, Timers } from '../../src/foundation/time/clock.ts'
 
 interface Timer {
   readonly dueMs: number

@@ -1,6 +1,6 @@
 import { SharedStructures } from '../../codec/structures/shared-structures.ts'
 import { ValueCodec } from '../../codec/value-codec.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { CacheStore, OpenStore, TierSettings } from '../seams/cache-store.ts'
 import type { SharedTier } from '../seams/shared-tier.ts'
 import type { ResolvedBackendOptions } from './backend-options.ts'

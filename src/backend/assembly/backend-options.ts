@@ -9,15 +9,15 @@ import { assertSerializerAvailable, isSerializerName } from '../../codec/seriali
 import type { ValueCodecOptions } from '../../codec/value-codec.ts'
 import { type Logger, SILENT_LOGGER } from '../../contract/logger.ts'
 import type { Serializer, SerializerName } from '../../contract/serializer.ts'
-import { abbreviate } from '../../foundation/cache-error.ts'
-import { type Duration, parseDuration } from '../../foundation/duration.ts'
 import { type EnvironmentSettings, readEnvironment } from '../../foundation/environment.ts'
+import { abbreviate } from '../../foundation/errors/cache-error.ts'
 import {
   assertOptions,
   type KnownOptions,
   type OptionNames,
   refusedOption,
 } from '../../foundation/option-checks.ts'
+import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
 import { advise } from './advice.ts'
 import { CallChecks } from './call-checks.ts'
 

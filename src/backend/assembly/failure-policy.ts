@@ -1,9 +1,9 @@
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import type { ReadThroughEvents } from '../../contract/cache-events.ts'
 import type { Logger } from '../../contract/logger.ts'
-import { abbreviate, CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
+import { abbreviate, CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { EventHub } from '../../foundation/event-hub.ts'
-import { systemMs } from '../../foundation/timers.ts'
+import { systemMs } from '../../foundation/time/timers.ts'
 import type { FailureMode } from './backend-options.ts'
 
 /** At most one log line per error code in this time; the next one reports how many were suppressed. */

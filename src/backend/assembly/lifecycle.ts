@@ -1,5 +1,5 @@
-import { CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
-import { setImmediate } from '../../foundation/timers.ts'
+import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
+import { setImmediate } from '../../foundation/time/timers.ts'
 
 /**
  * Opens a backend with its first operation, or with `initialize()`, and closes it for good. Concurrent callers share one

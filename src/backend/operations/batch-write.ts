@@ -1,5 +1,5 @@
 import type { ValueCodec } from '../../codec/value-codec.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { StoredEntry } from '../seams/cache-store.ts'
 
 /** The entries of a batch that can be stored, and the errors of those that cannot. */

@@ -4,10 +4,10 @@ import type {
   ExpiryOptions,
   RemovalOptions,
 } from '../../contract/cache-backend.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
 import { assertCacheKey, assertMember } from '../../foundation/cache-key.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
+import { kindOf, shown } from '../../foundation/errors/shown-value.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
-import { kindOf, shown } from '../../foundation/shown-value.ts'
 
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)

@@ -1,7 +1,7 @@
 import type { ExpiryOptions } from '../../contract/cache-backend.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
-import { type Duration, parseDuration } from '../../foundation/duration.ts'
 import type { KnownOptions } from '../../foundation/option-checks.ts'
+import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
 import type { BackendAssembly } from '../assembly/backend-assembly.ts'
 import type { ResolvedBackendOptions } from '../assembly/backend-options.ts'
 import type { FailurePolicy } from '../assembly/failure-policy.ts'

@@ -1,7 +1,7 @@
 import { isEntry, isPlaceholder } from '../../codec/envelope/entry-meta.ts'
 import type { OpenedValue, ValueCodec } from '../../codec/value-codec.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
-import { CacheError, isUnanswered } from '../../foundation/cache-error.ts'
+import { CacheError, isUnanswered } from '../../foundation/errors/cache-error.ts'
 import type { FailurePolicy } from '../assembly/failure-policy.ts'
 import type { OpenStore } from '../seams/cache-store.ts'
 import type { ReadOutcome } from '../seams/read-outcome.ts'

@@ -1,6 +1,6 @@
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import type { CacheError } from '../../foundation/cache-error.ts'
-import type { Clock } from '../../foundation/clock.ts'
+import type { CacheError } from '../../foundation/errors/cache-error.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
 import type { ReadOutcome } from './read-outcome.ts'
 import type { Coherence, SharedTier } from './shared-tier.ts'
 

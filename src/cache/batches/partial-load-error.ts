@@ -1,4 +1,4 @@
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 
 /**
  * Some keys of a batch could not be loaded. The {@link values} of the others and the {@link errors} are for programs: a

@@ -1,13 +1,13 @@
 import type { InferInput, StandardSchema } from '../../contract/standard-schema.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
+import { shown } from '../../foundation/errors/shown-value.ts'
 import {
   assertOptions,
   type KnownOptions,
   type OptionNames,
   refusedOption,
 } from '../../foundation/option-checks.ts'
-import { shown } from '../../foundation/shown-value.ts'
 import type { BatchEntryContext, BatchLoadContext } from '../batches/load-batch.ts'
 import { checkedTags, POLICY_NAMES, type PolicyOptions } from '../freshness/policies.ts'
 import type { LoadContext } from '../loading/load-context.ts'

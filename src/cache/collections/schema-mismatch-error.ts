@@ -1,5 +1,5 @@
 import type { SchemaIssue } from '../../contract/standard-schema.ts'
-import { abbreviate, CacheError } from '../../foundation/cache-error.ts'
+import { abbreviate, CacheError } from '../../foundation/errors/cache-error.ts'
 
 /** One place in which a value does not fit a schema, and why. */
 export interface SchemaMismatch {

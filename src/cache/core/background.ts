@@ -1,5 +1,5 @@
 import type { ReadThroughEvents } from '../../contract/cache-events.ts'
-import type { Timers } from '../../foundation/clock.ts'
+import type { Timers } from '../../foundation/time/clock.ts'
 
 /** A kind of work that no caller waits for. */
 export type BackgroundTask = ReadThroughEvents['background-error']['task']

@@ -1,7 +1,7 @@
 import { BACKEND_OPTIONS, type BackendOptions } from '../../backend/assembly/backend-options.ts'
 import type { Coherence } from '../../backend/seams/shared-tier.ts'
-import { type Duration, parseDuration } from '../../foundation/duration.ts'
 import type { EnvironmentSettings } from '../../foundation/environment.ts'
+import { shown } from '../../foundation/errors/shown-value.ts'
 import {
   assertOptions,
   invalidOptions,
@@ -11,7 +11,7 @@ import {
   refusedOption,
   timerDuration,
 } from '../../foundation/option-checks.ts'
-import { shown } from '../../foundation/shown-value.ts'
+import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
 import {
   defaultPolicies,
   POLICY_NAMES,

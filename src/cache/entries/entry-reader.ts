@@ -1,5 +1,5 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
-import type { Clock } from '../../foundation/clock.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
 import type { OwnWrites } from '../keys/own-writes.ts'
 import type { LocalTier } from '../local/local-tier.ts'
 import type { GenerationTable } from '../tags/generation-table.ts'

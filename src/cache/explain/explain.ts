@@ -1,6 +1,6 @@
 import { hasLease, leaseDeadlineMs, readLease } from '../../codec/envelope/entry-meta.ts'
-import { abbreviate } from '../../foundation/cache-error.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
+import { abbreviate } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { admission } from '../flights/admission.ts'
 import type { Flight } from '../flights/flight.ts'

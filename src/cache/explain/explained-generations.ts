@@ -1,5 +1,5 @@
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
-import { abbreviate } from '../../foundation/cache-error.ts'
+import { abbreviate } from '../../foundation/errors/cache-error.ts'
 import { generationName, isSameGeneration } from '../../foundation/reserved-keys.ts'
 import type { ExplainedGeneration } from './explanation.ts'
 import type { SharedInspection } from './inspect-shared.ts'

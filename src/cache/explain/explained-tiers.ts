@@ -1,5 +1,5 @@
 import { type BoundGeneration, type EntryMeta, leaseDeadlineMs } from '../../codec/envelope/entry-meta.ts'
-import type { CacheError } from '../../foundation/cache-error.ts'
+import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { servable, servableAsRead } from '../freshness/servable.ts'

@@ -1,5 +1,5 @@
 import type { PresentCoherence } from '../../backend/seams/shared-tier.ts'
-import type { CacheErrorCode } from '../../foundation/cache-error.ts'
+import type { CacheErrorCode } from '../../foundation/errors/cache-error.ts'
 import type { CircuitState } from '../outage/circuit-breaker.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
 import type { OpenedValue } from '../../codec/value-codec.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 
 /** The content of the shared tier under a key. */

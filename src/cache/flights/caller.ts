@@ -1,5 +1,5 @@
-import { CacheError } from '../../foundation/cache-error.ts'
-import { type Clock, LONGEST_TIMER_MS, type Timers } from '../../foundation/clock.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
+import { type Clock, LONGEST_TIMER_MS, type Timers } from '../../foundation/time/clock.ts'
 import { isBounded, type Policies } from '../freshness/policies.ts'
 import type { Outcome } from '../loading/outcome.ts'
 import type { Flight } from './flight.ts'

@@ -1,6 +1,6 @@
 import type { AcquireReply } from '../../backend/seams/shared-tier.ts'
 import { tokenAfter } from '../../codec/envelope/entry-meta.ts'
-import { isLostReply, isProgrammingMistake } from '../../foundation/cache-error.ts'
+import { isLostReply, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { type Judgement, judgementFor } from '../entries/judgement.ts'

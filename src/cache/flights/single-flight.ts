@@ -1,4 +1,4 @@
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { servable } from '../freshness/servable.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'

@@ -1,14 +1,14 @@
-import { CacheError } from '../../foundation/cache-error.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
-import { LONGEST_TIMER_MS } from '../../foundation/clock.ts'
-import { type Duration, parseDuration } from '../../foundation/duration.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
+import { shown } from '../../foundation/errors/shown-value.ts'
 import {
   assertOptions,
   type KnownOptions,
   type OptionNames,
   refusedOption,
 } from '../../foundation/option-checks.ts'
-import { shown } from '../../foundation/shown-value.ts'
+import { LONGEST_TIMER_MS } from '../../foundation/time/clock.ts'
+import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
 
 /** The options that say how long a value is served. */
 export interface FreshnessOptions {

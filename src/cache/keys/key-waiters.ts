@@ -1,4 +1,4 @@
-import type { Timers } from '../../foundation/clock.ts'
+import type { Timers } from '../../foundation/time/clock.ts'
 import type { ChangeListener } from './change-listener.ts'
 
 /** Waits for a change of one key. It also notices changes between its creation and the call of {@link wait}. */

@@ -1,5 +1,5 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
-import type { Clock, Timers } from '../../foundation/clock.ts'
+import type { Clock, Timers } from '../../foundation/time/clock.ts'
 import type { HeldLeases } from './held-leases.ts'
 
 /** What a {@link Lease} needs. */

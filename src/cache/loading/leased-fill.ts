@@ -1,6 +1,6 @@
 import { FRUITLESS_MS } from '../../backend/seams/shared-tier.ts'
 import { type EntryMeta, placeholder, tokenOfFruitless } from '../../codec/envelope/entry-meta.ts'
-import { isProgrammingMistake } from '../../foundation/cache-error.ts'
+import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { copyOf, type IsolatedValue, isolate } from '../local/isolation.ts'

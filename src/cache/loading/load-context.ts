@@ -1,6 +1,6 @@
 import type { CallChecks } from '../../backend/assembly/call-checks.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
-import type { Duration } from '../../foundation/duration.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
+import type { Duration } from '../../foundation/time/duration.ts'
 import {
   checkedTags,
   defaultPolicies,

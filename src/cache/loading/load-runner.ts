@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
-import { isProgrammingMistake } from '../../foundation/cache-error.ts'
+import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { newStamp } from '../core/stamp.ts'

@@ -1,4 +1,4 @@
-import { abbreviate } from '../../foundation/cache-error.ts'
+import { abbreviate } from '../../foundation/errors/cache-error.ts'
 import { LoaderCall, type Wait } from './loader-call.ts'
 
 /** The most keys of a cycle that a message names. */

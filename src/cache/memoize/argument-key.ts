@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { types } from 'node:util'
-import { abbreviate, CacheError } from '../../foundation/cache-error.ts'
+import { abbreviate, CacheError } from '../../foundation/errors/cache-error.ts'
 
 /** The longest text of a key, in UTF-16 units; a longer one is replaced by its hash. */
 const LONGEST_TEXT = 200

@@ -1,4 +1,4 @@
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { GetOrSetOptions } from '../freshness/policies.ts'
 import { callKey, claimName, type MemoizingCache, namesOf, renamed, splitOptions } from './memoize.ts'
 

@@ -1,11 +1,11 @@
-import { abbreviate, CacheError } from '../../foundation/cache-error.ts'
+import { abbreviate, CacheError } from '../../foundation/errors/cache-error.ts'
+import { shown } from '../../foundation/errors/shown-value.ts'
 import {
   assertOptions,
   type KnownOptions,
   type OptionNames,
   refusedOption,
 } from '../../foundation/option-checks.ts'
-import { shown } from '../../foundation/shown-value.ts'
 import { GET_OR_SET_NAMES, type GetOrSetOptions } from '../freshness/policies.ts'
 import { NAMES, NameRegistry } from '../keys/name-registry.ts'
 import { argumentKey } from './argument-key.ts'

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ReadThroughEvents } from '../../contract/cache-events.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { LoadContext } from '../loading/load-context.ts'
 import type { LoadRequest } from '../loading/load-request.ts'

@@ -1,6 +1,6 @@
-import { CacheError } from '../../foundation/cache-error.ts'
-import type { Clock } from '../../foundation/clock.ts'
-import { queueMicrotask } from '../../foundation/timers.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
+import { queueMicrotask } from '../../foundation/time/timers.ts'
 
 /** `'closed'`: commands are sent; `'open'`: they are refused; `'half-open'`: some test whether Redis answers again. */
 export type CircuitState = 'closed' | 'open' | 'half-open'

@@ -1,5 +1,5 @@
-import { isUnanswered } from '../../foundation/cache-error.ts'
-import type { Clock } from '../../foundation/clock.ts'
+import { isUnanswered } from '../../foundation/errors/cache-error.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
 import { CircuitBreaker, type CircuitState } from './circuit-breaker.ts'
 
 /** The most failing nodes that are remembered. Beyond it, the one that began to fail first is forgotten. */

@@ -1,6 +1,6 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
-import type { Timers } from '../../foundation/clock.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
+import type { Timers } from '../../foundation/time/clock.ts'
 import type { CircuitBreakers } from './circuit-breakers.ts'
 import type { DeliveryTier, InvalidationOutbox } from './invalidation-outbox.ts'
 

@@ -1,5 +1,5 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
-import type { Clock } from '../../foundation/clock.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
 import { PendingRemovals, type Removal, type RemovalTier } from './pending-removals.ts'
 import { RecentInvalidations } from './recent-invalidations.ts'
 

@@ -1,8 +1,8 @@
 import { closedError } from '../../backend/assembly/lifecycle.ts'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { CacheBackend } from '../../contract/cache-backend.ts'
-import { CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
-import type { Timers } from '../../foundation/clock.ts'
+import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
+import type { Timers } from '../../foundation/time/clock.ts'
 
 /** The pause before the first retry; it doubles with each retry, up to the longest pause. */
 const FIRST_RETRY_MS = 100

@@ -1,6 +1,6 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
-import type { Clock } from '../../foundation/clock.ts'
 import { isReserved } from '../../foundation/reserved-keys.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
 
 /** The most pending removals. */
 const MOST_PENDING = 100

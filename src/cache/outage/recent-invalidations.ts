@@ -1,4 +1,4 @@
-import type { Clock } from '../../foundation/clock.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
 
 /** Invalidations that Redis acknowledged within this time are sent again if the server may have forgotten them. */
 const RECENT_MS = 10_000

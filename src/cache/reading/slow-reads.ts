@@ -1,4 +1,4 @@
-import type { Clock, Timers } from '../../foundation/clock.ts'
+import type { Clock, Timers } from '../../foundation/time/clock.ts'
 
 /**
  * A read is slow after this time, in milliseconds. Only then do its caller's signal and timeouts take effect. Redis

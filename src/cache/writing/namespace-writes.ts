@@ -6,9 +6,9 @@ import {
   REMOVAL_OPTIONS,
 } from '../../backend/operations/operation-arguments.ts'
 import type { CacheEntries, RemovalOptions } from '../../contract/cache-backend.ts'
-import { CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
-import type { Duration } from '../../foundation/duration.ts'
+import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
+import type { Duration } from '../../foundation/time/duration.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import {
   CALL_OPTIONS,

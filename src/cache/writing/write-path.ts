@@ -1,7 +1,7 @@
 import type { EntryMeta } from '../../codec/envelope/entry-meta.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import { CacheError, isProgrammingMistake } from '../../foundation/cache-error.ts'
 import { chunks } from '../../foundation/chunks.ts'
+import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { escapeGlob, globMatcher } from '../../foundation/glob.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { newStamp } from '../core/stamp.ts'

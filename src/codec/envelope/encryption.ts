@@ -1,6 +1,6 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { types } from 'node:util'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
 import { isKeyId } from './encryption-section.ts'
 import { KeyRing, type RingKey } from './key-ring.ts'

@@ -1,4 +1,4 @@
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 
 /** The error for stored bytes that are not a value. `reason` must not quote a value. */
 export function unreadable(reason: string): CacheError {

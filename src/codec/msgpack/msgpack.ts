@@ -1,5 +1,5 @@
 import type { Serializer } from '../../contract/serializer.ts'
-import { assertPeerInstalled, missingPeer } from '../../foundation/optional-peer.ts'
+import { assertPeerInstalled, missingPeer } from '../../foundation/errors/optional-peer.ts'
 import { type MsgpackrModule, RecordPacker } from './record-packer.ts'
 
 const PURPOSE = 'The msgpack serializer'

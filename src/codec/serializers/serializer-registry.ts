@@ -1,6 +1,6 @@
 import type { Serializer, SerializerName } from '../../contract/serializer.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
-import { shown } from '../../foundation/shown-value.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
+import { shown } from '../../foundation/errors/shown-value.ts'
 import { assertMsgpackr, createMsgpackSerializer, loadMsgpackr } from '../msgpack/msgpack.ts'
 import { createPickleSerializer } from '../pickle/pickle.ts'
 import { jsonSerializer } from './json.ts'

@@ -1,4 +1,4 @@
-import type { Clock, Timers } from '../../foundation/clock.ts'
+import type { Clock, Timers } from '../../foundation/time/clock.ts'
 import type { ResolvedEncryption } from '../envelope/encryption.ts'
 import { isEncrypted } from '../envelope/envelope.ts'
 import { MOST_SHAPES, type Shape, shapeText } from '../msgpack/shape.ts'

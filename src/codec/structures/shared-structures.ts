@@ -1,5 +1,11 @@
-import type { CacheError } from '../../foundation/cache-error.ts'
-import { type Clock, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers, TurnClock } from '../../foundation/clock.ts'
+import type { CacheError } from '../../foundation/errors/cache-error.ts'
+import {
+  type Clock,
+  SYSTEM_CLOCK,
+  SYSTEM_TIMERS,
+  type Timers,
+  TurnClock,
+} from '../../foundation/time/clock.ts'
 import type { ResolvedEncryption } from '../envelope/encryption.ts'
 import type { StructuresName } from '../envelope/structures-section.ts'
 import { unreadable } from '../envelope/unreadable.ts'

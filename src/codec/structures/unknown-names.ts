@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import type { Clock } from '../../foundation/clock.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
 import { STRUCTURES_SECTION_BYTES } from '../envelope/structures-section.ts'
 
 /** The time for which a name that the store did not know is not asked for again. */

@@ -1,4 +1,4 @@
-import { clearTimeout, setTimeout } from '../../foundation/timers.ts'
+import { clearTimeout, setTimeout } from '../../foundation/time/timers.ts'
 import { NodeRedisConnection } from '../node-redis/connection.ts'
 import type { NodeRedisOptions } from '../node-redis/options.ts'
 import type { RedisAddress } from '../node-redis/redis-address.ts'

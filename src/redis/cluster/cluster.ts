@@ -1,6 +1,6 @@
-import type { CacheError } from '../../foundation/cache-error.ts'
+import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
-import { systemMs } from '../../foundation/timers.ts'
+import { systemMs } from '../../foundation/time/timers.ts'
 import type { NodeRedisOptions } from '../node-redis/options.ts'
 import { parseRedisUrls, type RedisAddress } from '../node-redis/redis-address.ts'
 import { fromNodeRedis, isErrorReply } from '../node-redis/replies.ts'

@@ -1,4 +1,4 @@
-import type { CacheError } from '../../foundation/cache-error.ts'
+import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { RedisAddress } from '../node-redis/redis-address.ts'
 import { fromNodeRedis } from '../node-redis/replies.ts'
 import { disconnected, unavailable } from '../port/redis-errors.ts'

@@ -1,4 +1,4 @@
-import { clearTimeout, setTimeout } from '../../foundation/timers.ts'
+import { clearTimeout, setTimeout } from '../../foundation/time/timers.ts'
 
 /** Delay of a refresh, so that a burst of requests leads to a single one. */
 const SOON_MS = 50

@@ -1,6 +1,6 @@
-import type { Clock } from '../../foundation/clock.ts'
 import { busPresenceKey } from '../../foundation/reserved-keys.ts'
-import { setTimeout } from '../../foundation/timers.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
+import { setTimeout } from '../../foundation/time/timers.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 
 /** Lifetime of the presence key without a renewal. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import type { Clock } from '../../foundation/clock.ts'
-import { clearTimeout, setTimeout } from '../../foundation/timers.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
+import { clearTimeout, setTimeout } from '../../foundation/time/timers.ts'
 import type { ChannelSubscription, RedisPort } from '../port/redis-port.ts'
 
 /** Receives the events of an {@link InvalidationBus}. */

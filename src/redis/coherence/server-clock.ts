@@ -1,4 +1,4 @@
-import type { Clock } from '../../foundation/clock.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
 
 /** Samples that are kept, to choose the best from. */
 const SAMPLES = 8

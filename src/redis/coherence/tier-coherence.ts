@@ -1,7 +1,7 @@
 import type { TierSettings } from '../../backend/seams/cache-store.ts'
 import type { Coherence, TierListener } from '../../backend/seams/shared-tier.ts'
 import { busChannel } from '../../foundation/reserved-keys.ts'
-import { clearInterval, setInterval } from '../../foundation/timers.ts'
+import { clearInterval, setInterval } from '../../foundation/time/timers.ts'
 import type { PortConnection, PortWatch, RedisPort } from '../port/redis-port.ts'
 import { BusPresence } from './bus-presence.ts'
 import { InvalidationBus } from './invalidation-bus.ts'

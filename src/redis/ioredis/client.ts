@@ -1,4 +1,4 @@
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { detailOf, disconnected, fromErrorReply } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
 

@@ -1,4 +1,4 @@
-import { clearTimeout, setTimeout, systemMs } from '../../foundation/timers.ts'
+import { clearTimeout, setTimeout, systemMs } from '../../foundation/time/timers.ts'
 import type { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'

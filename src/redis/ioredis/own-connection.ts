@@ -1,4 +1,4 @@
-import { clearTimeout, setTimeout } from '../../foundation/timers.ts'
+import { clearTimeout, setTimeout } from '../../foundation/time/timers.ts'
 import type { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { onEventLoopGap } from '../port/event-loop-gaps.ts'
 import { LivenessProbe } from '../port/liveness-probe.ts'

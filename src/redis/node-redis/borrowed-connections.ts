@@ -1,4 +1,4 @@
-import { setImmediate } from '../../foundation/timers.ts'
+import { setImmediate } from '../../foundation/time/timers.ts'
 import { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type { PortConnection, RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'

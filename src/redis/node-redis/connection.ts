@@ -1,5 +1,5 @@
-import type { CacheError } from '../../foundation/cache-error.ts'
-import { clearInterval, clearTimeout, setInterval, setTimeout } from '../../foundation/timers.ts'
+import type { CacheError } from '../../foundation/errors/cache-error.ts'
+import { clearInterval, clearTimeout, setInterval, setTimeout } from '../../foundation/time/timers.ts'
 import { onEventLoopGap } from '../port/event-loop-gaps.ts'
 import { LivenessProbe } from '../port/liveness-probe.ts'
 import { redialPauseMs } from '../port/redial-pause.ts'

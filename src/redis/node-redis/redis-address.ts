@@ -1,5 +1,5 @@
-import { abbreviate, CacheError } from '../../foundation/cache-error.ts'
-import { kindOf } from '../../foundation/shown-value.ts'
+import { abbreviate, CacheError } from '../../foundation/errors/cache-error.ts'
+import { kindOf } from '../../foundation/errors/shown-value.ts'
 
 /** The address of a Redis server and the credentials for it, as parsed from a URL. */
 export interface RedisAddress {

@@ -1,5 +1,5 @@
 import { ErrorReply, RESP_TYPES } from '@redis/client'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { detailOf, disconnected, fromErrorReply, unavailable } from '../port/redis-errors.ts'
 import type { ReplyForm } from '../port/redis-port.ts'
 

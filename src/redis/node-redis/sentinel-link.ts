@@ -1,4 +1,4 @@
-import { clearImmediate, clearTimeout, setImmediate, setTimeout } from '../../foundation/timers.ts'
+import { clearImmediate, clearTimeout, setImmediate, setTimeout } from '../../foundation/time/timers.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import { type ConnectionClient, connectionClient } from './connection-client.ts'
 import type { RedisAddress } from './redis-address.ts'

@@ -4,7 +4,7 @@ import {
   type OptionNames,
   refusedOption,
 } from '../../foundation/option-checks.ts'
-import { clearTimeout, setTimeout, systemMs } from '../../foundation/timers.ts'
+import { clearTimeout, setTimeout, systemMs } from '../../foundation/time/timers.ts'
 import { detailOf, unavailable } from '../port/redis-errors.ts'
 import { parseRedisUrls, type RedisAddress } from './redis-address.ts'
 import { type NamedPrimary, SentinelLink } from './sentinel-link.ts'

@@ -1,5 +1,5 @@
-import { CacheError } from '../../foundation/cache-error.ts'
-import { Deadlines, type DeadlineWatch } from '../../foundation/deadlines.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
+import { Deadlines, type DeadlineWatch } from '../../foundation/time/deadlines.ts'
 import { disconnected } from './redis-errors.ts'
 import type {
   ChannelListener,

@@ -1,4 +1,4 @@
-import { clearInterval, setInterval, wallMs } from '../../foundation/timers.ts'
+import { clearInterval, setInterval, wallMs } from '../../foundation/time/timers.ts'
 
 /** How often the event loop is looked at. */
 const LOOK_MS = 1_000

@@ -1,4 +1,4 @@
-import { clearTimeout, setImmediate, setTimeout } from '../../foundation/timers.ts'
+import { clearTimeout, setImmediate, setTimeout } from '../../foundation/time/timers.ts'
 
 /** Time that a PING may take, as a multiple of a command's deadline. */
 const DEADLINES_PER_PROBE = 5

@@ -1,4 +1,4 @@
-import { CacheError, type CacheErrorCode } from '../../foundation/cache-error.ts'
+import { CacheError, type CacheErrorCode } from '../../foundation/errors/cache-error.ts'
 
 const CODES: ReadonlyMap<string, CacheErrorCode> = new Map([
   ['WRONGTYPE', 'CACHE_WRONG_TYPE'],

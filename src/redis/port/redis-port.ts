@@ -1,4 +1,4 @@
-import type { CacheError } from '../../foundation/cache-error.ts'
+import type { CacheError } from '../../foundation/errors/cache-error.ts'
 
 /** A word of a command. */
 export type RedisArgument = string | Buffer

@@ -1,7 +1,7 @@
 import type { FailurePolicy } from '../../backend/assembly/failure-policy.ts'
-import { LONGEST_TIMER_MS } from '../../foundation/clock.ts'
-import { type Duration, parseDuration } from '../../foundation/duration.ts'
 import type { EnvironmentSettings } from '../../foundation/environment.ts'
+import { LONGEST_TIMER_MS } from '../../foundation/time/clock.ts'
+import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
 import type { RedisPortListener } from './redis-port.ts'
 
 /** The two limits on waiting for Redis, in milliseconds, and whether the process waits for idle connections. */

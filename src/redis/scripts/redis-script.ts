@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { systemMs } from '../../foundation/timers.ts'
+import { systemMs } from '../../foundation/time/timers.ts'
 import { isReply } from '../port/redis-errors.ts'
 import type {
   PortConnection,

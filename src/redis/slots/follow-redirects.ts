@@ -1,4 +1,4 @@
-import { systemMs } from '../../foundation/timers.ts'
+import { systemMs } from '../../foundation/time/timers.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
 import type { Redirect } from './slot-map.ts'

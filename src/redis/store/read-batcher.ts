@@ -1,5 +1,5 @@
 import type { ReadOutcome, ReplyClock } from '../../backend/seams/read-outcome.ts'
-import { nextTick, systemMs } from '../../foundation/timers.ts'
+import { nextTick, systemMs } from '../../foundation/time/timers.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
 import { mustSplit, sendSplittable } from './send-splittable.ts'

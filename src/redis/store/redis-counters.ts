@@ -1,5 +1,5 @@
 import type { CounterChange } from '../../backend/seams/cache-store.ts'
-import { CacheError, isLostReply } from '../../foundation/cache-error.ts'
+import { CacheError, isLostReply } from '../../foundation/errors/cache-error.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { INCREMENT_COUNTER } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'

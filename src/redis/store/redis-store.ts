@@ -9,8 +9,8 @@ import type {
 import type { ReadOutcome } from '../../backend/seams/read-outcome.ts'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import { CacheError, isUnanswered } from '../../foundation/cache-error.ts'
 import { chunks } from '../../foundation/chunks.ts'
+import { CacheError, isUnanswered } from '../../foundation/errors/cache-error.ts'
 import type { RedisArgument, RedisPort } from '../port/redis-port.ts'
 import {
   COMPARE_AND_SET,

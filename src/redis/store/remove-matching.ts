@@ -1,5 +1,5 @@
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { isReserved } from '../../foundation/reserved-keys.ts'
 import { isReply } from '../port/redis-errors.ts'
 import type { RedisNode, RedisPort } from '../port/redis-port.ts'

@@ -1,4 +1,4 @@
-import { systemMs } from '../../foundation/timers.ts'
+import { systemMs } from '../../foundation/time/timers.ts'
 import { isReply } from '../port/redis-errors.ts'
 
 /**

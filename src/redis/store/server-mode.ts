@@ -1,4 +1,4 @@
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { RedisNode } from '../port/redis-port.ts'
 
 /** What to configure for a server that is not a single one, by the `mode` that `HELLO` reports. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { CacheBackend } from '../../contract/cache-backend.ts'
-import { CacheError, type CacheErrorCode } from '../../foundation/cache-error.ts'
-import { setTimeout } from '../../foundation/timers.ts'
+import { CacheError, type CacheErrorCode } from '../../foundation/errors/cache-error.ts'
+import { setTimeout } from '../../foundation/time/timers.ts'
 
 /** The two functions of a test runner that the suite calls: those of vitest, `node:test`, mocha, jest, … */
 export interface TestRunner {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { CacheEvents } from '../../contract/cache-events.ts'
-import type { CacheErrorCode } from '../../foundation/cache-error.ts'
+import type { CacheErrorCode } from '../../foundation/errors/cache-error.ts'
 import { type Register, rejects } from './check.ts'
 
 export function eventChecks(check: Register): void {

@@ -1,4 +1,4 @@
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 
 /** The kind of a command, to which a fault may be limited. */
 export type CommandKind = 'reads' | 'writes' | 'connecting'

@@ -1,5 +1,5 @@
-import { CacheError, isSilence } from '../../foundation/cache-error.ts'
-import type { Timers } from '../../foundation/clock.ts'
+import { CacheError, isSilence } from '../../foundation/errors/cache-error.ts'
+import type { Timers } from '../../foundation/time/clock.ts'
 import type { ArmedFault, CommandKind } from './armed-fault.ts'
 
 /** The active faults. */

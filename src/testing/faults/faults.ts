@@ -1,8 +1,8 @@
-import type { CacheError } from '../../foundation/cache-error.ts'
-import { type Clock, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from '../../foundation/clock.ts'
-import type { Duration } from '../../foundation/duration.ts'
-import { parseFiniteDuration } from '../../foundation/duration.ts'
+import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
+import { type Clock, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from '../../foundation/time/clock.ts'
+import type { Duration } from '../../foundation/time/duration.ts'
+import { parseFiniteDuration } from '../../foundation/time/duration.ts'
 import { ArmedFault, type FaultScope } from './armed-fault.ts'
 import { FaultState, unavailable } from './fault-state.ts'
 

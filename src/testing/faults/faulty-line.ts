@@ -1,4 +1,4 @@
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { CommandKind } from './armed-fault.ts'
 import type { FaultState, FaultWatch, Strike } from './fault-state.ts'
 

@@ -8,7 +8,7 @@ import type {
 import { RAW, type ReadOutcome, readAs } from '../../backend/seams/read-outcome.ts'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { FaultState } from './fault-state.ts'
 import { FaultyLine } from './faulty-line.ts'
 import { FaultyTier } from './faulty-tier.ts'

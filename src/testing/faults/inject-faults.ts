@@ -1,6 +1,6 @@
 import { internalsOf } from '../../backend/assembly/backend-internals.ts'
 import type { CacheBackend } from '../../contract/cache-backend.ts'
-import { CacheError } from '../../foundation/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { type Faults, STATE } from './faults.ts'
 import { FaultyStore } from './faulty-store.ts'
 

@@ -1,7 +1,7 @@
-import type { Clock, Timers } from '../../foundation/clock.ts'
-import type { Duration } from '../../foundation/duration.ts'
-import { parseFiniteDuration } from '../../foundation/duration.ts'
-import { setImmediate } from '../../foundation/timers.ts'
+import type { Clock, Timers } from '../../foundation/time/clock.ts'
+import type { Duration } from '../../foundation/time/duration.ts'
+import { parseFiniteDuration } from '../../foundation/time/duration.ts'
+import { setImmediate } from '../../foundation/time/timers.ts'
 
 /**
  * The turns of the event loop in which pending work settles. One turn runs all promise callbacks, including those that

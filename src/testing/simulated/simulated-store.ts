@@ -8,7 +8,7 @@ import type {
 import type { ReadOutcome } from '../../backend/seams/read-outcome.ts'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import type { CacheError } from '../../foundation/cache-error.ts'
+import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { globMatcher } from '../../foundation/glob.ts'
 import type { Keyspace } from '../../memory/lease-rules.ts'
 import type { MemoryStore } from '../../memory/memory-store.ts'

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { CacheError } from '../../../src/foundation/cache-error.ts'
+import { CacheError } from '../../../src/foundation/errors/cache-error.ts'
 import type { Process } from './shared-codec.ts'
 
 export const KEY = 'cache:user:1'

@@ -19,7 +19,7 @@ export function missingPeer(name: string, purpose: string, cause: unknown): Cach
  * `node_modules` then. Webpack keeps the original URL, and is known by `import.meta.webpack`.
  */
 const IS_BUNDLED =
-  'webpack' in import.meta || !/\/foundation\/optional-peer\.[jt]s$/.test(String(import.meta.url))
+  'webpack' in import.meta || !/\/foundation\/errors\/optional-peer\.[jt]s$/.test(String(import.meta.url))
 
 /**
  * Refuses an optional peer dependency that is surely not installed, so that a configuration that needs it fails where

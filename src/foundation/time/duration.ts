@@ -1,5 +1,5 @@
-import { CacheError } from './cache-error.ts'
-import { shown } from './shown-value.ts'
+import { CacheError } from '../errors/cache-error.ts'
+import { shown } from '../errors/shown-value.ts'
 
 /**
  * A span of time: a number of **seconds** (fractions allowed), or a number with a unit (`'250ms'`, `'30s'`, `'5m'`,
