@@ -167,7 +167,8 @@ describe("a caller's @redis/client works with the option", () => {
 describe('a client that a cache cannot use is refused at once, and the reason is named:', () => {
   const lazy = { lazyConnect: true } as const
 
-  test.each([
+  // The type is given: to infer it from the clients takes the compiler half a minute.
+  const refusals: readonly [name: string, create: () => object, reason: RegExp][] = [
     ['keyPrefix of ioredis', () => new Redis({ ...lazy, keyPrefix: 'x:' }), /keyPrefix/],
     ['keyPrefix of ioredis 5', () => new Redis5({ ...lazy, keyPrefix: 'x:' }), /keyPrefix/],
     ['keyPrefix of a cluster', () => new Cluster([], { ...lazy, keyPrefix: 'x:' }), /keyPrefix/],
@@ -185,7 +186,8 @@ describe('a client that a cache cannot use is refused at once, and the reason is
     ['a pool', () => createClientPool(), /pool/],
     ['a sentinel', () => createSentinel({ name: 'p', sentinelRootNodes: [] }), /sentinel/],
     ['the legacy interface', () => createClient().legacy(), /must be a client or cluster/],
-  ] as const)('%s', (_name, create, reason) => {
+  ]
+  test.each(refusals)('%s', (_name, create, reason) => {
     expectRefusal(create(), reason)
   })
 })
