@@ -50,7 +50,7 @@ describe('the simulation finds the defect', () => {
   const nothing = () => {}
   const rules: readonly (readonly [string, Setting, () => void, seed?: number])[] = [
     ['L2 a read is kept even if a change overtook it', CALM, () => breakKeep()],
-    ['L3 a read during an own write is kept', CALM, () => breakWriting(), 11],
+    ['L3 a read during an own write is kept', CALM, () => breakWriting(), 1],
     ['L4 flights stay open', CALM, () => breakAdmission()],
     [
       'L4 pushes raise no doubt',
@@ -62,6 +62,7 @@ describe('the simulation finds the defect', () => {
       'G3 tags that the loader adds bind to any generation',
       CALM,
       () => vi.spyOn(GenerationTable.prototype, 'wasInvalidatedSince').mockReturnValue(false),
+      1,
     ],
     [
       'O1 nothing is replayed',
@@ -72,11 +73,13 @@ describe('the simulation finds the defect', () => {
       'T2 a restart is ignored',
       FAULTS,
       () => vi.spyOn(InvalidationOutbox.prototype, 'repeatRecent').mockImplementation(nothing),
+      15,
     ],
     [
       'L4 a value that is being replaced is served even after an invalidation',
       POLICIES,
       () => vi.spyOn(CacheCore.prototype, 'isCoherent').mockReturnValue(true),
+      14,
     ],
     [
       'a caller joins a load that every caller has left',
