@@ -9,7 +9,7 @@ const PREPARATIONS = [
 ]
 const CHECKS = [
   ['lint', 'format and lint', 'biome check --error-on-warnings .'],
-  ['types', 'types of sources, tests, examples and type tests', 'tsc --noEmit'],
+  ['types', 'types of sources, tests, examples and bench', 'npm run --silent types'],
   ['scripts', 'the Lua scripts are embedded as they are', 'node tools/embed-lua.mjs --check'],
   ['floors', 'imports point down, no cycles', 'depcruise src'],
   [
@@ -19,7 +19,6 @@ const CHECKS = [
   ],
   ['dead-code', 'no dead code', 'knip'],
   ['docs', 'the API reference has no warnings', 'typedoc --emit none'],
-  ['types-bench', 'types of the bench', 'npm run --silent types:bench'],
 ]
 const UNIT = [['unit', 'unit, contract, property, fault and package tests', 'vitest run']]
 const BENCH = [['bench', 'no ratio is far below its target', 'npm run --silent bench -- regression']]

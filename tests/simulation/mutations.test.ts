@@ -56,7 +56,7 @@ describe('the simulation finds the defect', () => {
       'L4 pushes raise no doubt',
       CALM,
       () => vi.spyOn(Flight.prototype, 'pushed').mockImplementation(nothing),
-      8,
+      17,
     ],
     [
       'G3 tags that the loader adds bind to any generation',
