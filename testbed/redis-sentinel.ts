@@ -98,8 +98,7 @@ export class RedisSentinel {
       // Sentinels refuse while another failover is going on or the replica's state is not known yet. They may also
       // give one up, or change the roles back if they held a server for down in the meantime.
       if (Number(port) !== next.port) await sentinel.ask('SENTINEL', 'FAILOVER', NAME)
-      await this.#checkViews(next)
-      return true
+      return this.#agreeOn(next)
     }
     await waitUntil(hasHappened, { what: `a failover to port ${next.port}`, timeoutMs: SETTLE_BOUND_MS })
     return next
@@ -109,17 +108,14 @@ export class RedisSentinel {
    * Resolves when every sentinel takes the same server for the primary (this one, if given), the other one follows it,
    * and all see all.
    */
-  async settled(primary?: RedisProcess): Promise<void> {
-    const hasSettled = async () => {
-      await this.#checkViews(primary ?? (await this.current()))
-      return true
-    }
+  settled(primary?: RedisProcess): Promise<void> {
+    const hasSettled = async () => this.#agreeOn(primary ?? (await this.current()))
     const place = primary === undefined ? '' : ` on port ${primary.port}`
-    await waitUntil(hasSettled, { what: `the sentinels to settle${place}`, timeoutMs: SETTLE_BOUND_MS })
+    return waitUntil(hasSettled, { what: `the sentinels to settle${place}`, timeoutMs: SETTLE_BOUND_MS })
   }
 
-  /** Rejects, with what differs, unless all five agree that this server is the primary. */
-  async #checkViews(primary: RedisProcess): Promise<void> {
+  /** Whether all five agree that this server is the primary; if not, it rejects with what differs. */
+  async #agreeOn(primary: RedisProcess): Promise<true> {
     const wanted = {
       primary: [String(primary.port), 'master'],
       otherSentinels: String(this.sentinels.length - 1),
@@ -139,6 +135,7 @@ export class RedisSentinel {
       await Promise.all(views),
       views.map(() => wanted),
     )
+    return true
   }
 
   /** Ends all five. Idempotent. */

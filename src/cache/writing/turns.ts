@@ -1,8 +1,9 @@
 /** The place of a write or a removal among those of its keys. */
 export class Turn {
+  /** Resolves when all earlier writes of its keys were sent or have failed; `undefined` if there was none to wait for. */
+  readonly earlier: Promise<unknown> | undefined
   readonly #turns: Map<string, Turn>
   readonly #storedKeys: readonly string[]
-  readonly #earlier: Promise<unknown> | undefined
   #isSent = false
   #sent: Promise<void> | undefined
   #resolve: () => void = () => {}
@@ -16,12 +17,7 @@ export class Turn {
       if (last !== undefined && !last.#isSent) unsent.add(last.#whenSent())
       turns.set(storedKey, this)
     }
-    this.#earlier = unsent.size === 0 ? undefined : Promise.all(unsent)
-  }
-
-  /** Resolves when all earlier writes of its keys were sent or have failed; `undefined` if there was none to wait for. */
-  get earlier(): Promise<unknown> | undefined {
-    return this.#earlier
+    this.earlier = unsent.size === 0 ? undefined : Promise.all(unsent)
   }
 
   /** Whether a later write or removal of this key was called. */

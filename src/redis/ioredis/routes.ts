@@ -1,6 +1,6 @@
 import { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
-import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
+import type { RedisArgument, RedisPort, RedisReply, ReplyForm } from '../port/redis-port.ts'
 import { SharedSubscriber } from '../port/shared-subscriber.ts'
 import type { IoredisClient, IoredisConnection } from './client.ts'
 import { OwnConnection } from './own-connection.ts'
@@ -21,12 +21,7 @@ export interface IoredisRoute {
   /** Returns the connections that no holder is left for: closing them is up to the caller. */
   release(holder: object): readonly OwnConnection[]
   /** As `RedisPort.send`. */
-  send(
-    storedKey: string,
-    command: readonly RedisArgument[],
-    form: ReplyForm,
-    sinceMs?: number,
-  ): Promise<RedisReply>
+  readonly send: RedisPort['send']
   /** The connections to all servers that own keys. */
   connections(): readonly OwnConnection[]
   /** The connection to the owner of a key; `undefined` if there is none. */
