@@ -36,7 +36,7 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Redi
   try {
     await replica.ask('REPLICAOF', primary.host, primary.port)
     await Promise.all(sentinels.map((each) => watch(each, primary, downAfterMs)))
-    await testbed.settled(primary)
+    await testbed.settled()
     return testbed
   } catch (error) {
     await testbed.stop()
@@ -105,13 +105,12 @@ export class RedisSentinel {
   }
 
   /**
-   * Resolves when every sentinel takes the same server for the primary (this one, if given), the other one follows it,
-   * and all see all.
+   * Resolves when every sentinel takes the same server for the primary, the other one follows it, and all see all. On a
+   * busy machine that may be either server: sentinels that were kept waiting change the roles.
    */
-  settled(primary?: RedisProcess): Promise<void> {
-    const hasSettled = async () => this.#agreeOn(primary ?? (await this.current()))
-    const place = primary === undefined ? '' : ` on port ${primary.port}`
-    return waitUntil(hasSettled, { what: `the sentinels to settle${place}`, timeoutMs: SETTLE_BOUND_MS })
+  settled(): Promise<void> {
+    const hasSettled = async () => this.#agreeOn(await this.current())
+    return waitUntil(hasSettled, { what: 'the sentinels to settle', timeoutMs: SETTLE_BOUND_MS })
   }
 
   /** Whether all five agree that this server is the primary; if not, it rejects with what differs. */

@@ -203,7 +203,7 @@ describe('sentinels', () => {
     await testbed.primary.kill()
     await waitUntil(async () => (await testbed.current()) === testbed.replica, { what: 'the failover' })
     await testbed.primary.restart()
-    await testbed.settled(testbed.replica)
+    await testbed.settled()
   })
 })
 
