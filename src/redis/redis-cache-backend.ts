@@ -24,6 +24,7 @@ import { NodeRedisConnection } from './node-redis/connection.ts'
 import { assertClientOptions, INSTEAD_OF_ADDRESS_PARTS, type NodeRedisOptions } from './node-redis/options.ts'
 import { parseRedisUrl } from './node-redis/redis-address.ts'
 import { type SentinelOptions, Sentinels } from './node-redis/sentinels.ts'
+import { withTls } from './node-redis/tls.ts'
 import { DeadlinePort } from './port/deadline-port.ts'
 import type { RedisPort, RedisPortListener } from './port/redis-port.ts'
 import { portListener, type ResolvedTimeouts, resolveTimeouts } from './port/redis-timeouts.ts'
@@ -163,11 +164,11 @@ function portOpener(
   }
   const common = { options: clientOptions, ...timeouts }
   if (sentinel !== undefined) {
-    const sentinels = new Sentinels(sentinel, timeouts.isUnref ?? false)
+    const sentinels = new Sentinels(sentinel, clientOptions, timeouts.isUnref ?? false)
     const settings = { ...common, locate: () => sentinels.locate(), sentinels }
     return (listener) => new NodeRedisConnection(settings, listener)
   }
-  const address = parseRedisUrl(url ?? environmentUrl ?? 'redis://127.0.0.1:6379')
+  const [address] = withTls([parseRedisUrl(url ?? environmentUrl ?? 'redis://127.0.0.1:6379')], clientOptions)
   return (listener) => new NodeRedisConnection({ ...common, locate: async () => address }, listener)
 }
 

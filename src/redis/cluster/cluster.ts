@@ -4,6 +4,7 @@ import { systemMs } from '../../foundation/time/timers.ts'
 import type { NodeRedisOptions } from '../node-redis/options.ts'
 import { parseRedisUrls, type RedisAddress } from '../node-redis/redis-address.ts'
 import { fromNodeRedis, isErrorReply } from '../node-redis/replies.ts'
+import { withTls } from '../node-redis/tls.ts'
 import { detailOf, isReply, unavailable } from '../port/redis-errors.ts'
 import type {
   ChannelListener,
@@ -71,7 +72,7 @@ export class NodeRedisCluster implements RedisPort {
   ) {
     assertOptions(cluster, KNOWN)
     const { nodeAddressMap } = cluster
-    const [first, ...others] = parseRedisUrls('cluster.nodes', cluster.nodes)
+    const [first, ...others] = withTls(parseRedisUrls('cluster.nodes', cluster.nodes), options)
     const { password, socket, username } = first
     const common = { username, password, database: 0 }
     const seeds = [first, ...others].map((seed) => ({ ...seed, ...common }))

@@ -1,4 +1,4 @@
-import { CacheError } from '../../foundation/errors/cache-error.ts'
+import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type {
   ChannelListener,
@@ -15,6 +15,7 @@ import { fromIoredis, type IoredisClient, type IoredisCluster, isIoredisCluster 
 import { ClusterRoute } from './cluster-route.ts'
 import type { OwnConnection } from './own-connection.ts'
 import { ClientRoute, type IoredisRoute } from './routes.ts'
+import { assertUsable } from './usable-client.ts'
 
 /** The route of each client of a caller's, which all ports over that client share. */
 const routes = new WeakMap<object, IoredisRoute>()
@@ -119,18 +120,4 @@ export class IoredisPort implements RedisPort {
 
 function routeFor(client: IoredisClient | IoredisCluster, timeoutMs: number): IoredisRoute {
   return isIoredisCluster(client) ? new ClusterRoute(client, timeoutMs) : new ClientRoute(client, timeoutMs)
-}
-
-/** @throws CacheError `CACHE_INVALID_OPTIONS` if an option of the client contradicts what a cache needs */
-function assertUsable(client: IoredisClient | IoredisCluster): void {
-  const { options } = client
-  if (options.keyPrefix) throw unusable("has a keyPrefix: use this backend's prefix instead")
-  if (isIoredisCluster(client)) return
-  const { monitor, role } = (client as IoredisClient).options
-  if (role === 'slave') throw unusable("has role: 'slave': a cache needs the primary")
-  if (monitor) throw unusable('has monitor: true: a cache cannot send commands on it')
-}
-
-function unusable(reason: string): CacheError {
-  return new CacheError('CACHE_INVALID_OPTIONS', `The ioredis client ${reason}`)
 }

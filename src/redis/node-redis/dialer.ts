@@ -161,19 +161,13 @@ export class Dialer {
       socket: {
         ...socketBounds(connectTimeoutMs),
         ...options.socket,
-        ...withoutFalseTls(address.socket),
+        ...address.socket,
         reconnectStrategy: false,
       } as NonNullable<ConnectionClientOptions['socket']>,
     })
     if (isUnref) client.unref()
     return client
   }
-}
-
-/** A `redis:` URL does not forbid TLS: the caller's own socket options may ask for it. */
-function withoutFalseTls(socket: RedisAddress['socket']): object {
-  const { tls, ...rest } = socket
-  return tls ? socket : rest
 }
 
 /** A server that refuses a handshake has answered. A handshake that breaks off means that no connection was made. */

@@ -46,6 +46,7 @@ export type NodeRedisOptions = Omit<
 export function assertClientOptions(options: NodeRedisOptions): void {
   assertObject(options, 'clientOptions')
   refuseGiven(options, DECIDED, 'of clientOptions is decided by this library: see url and prefix')
+  refuseGiven(options, ['tls'], 'of clientOptions has no effect: write rediss:// in the URL')
   const { socket = {} } = options
   assertObject(socket, 'clientOptions.socket')
   refuseGiven(socket, DECIDED_SOCKET, 'of clientOptions.socket is decided by this library: see url')

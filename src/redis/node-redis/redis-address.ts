@@ -3,9 +3,10 @@ import { kindOf } from '../../foundation/errors/shown-value.ts'
 
 /** The address of a Redis server and the credentials for it, as parsed from a URL. */
 export interface RedisAddress {
-  readonly socket:
-    | { readonly host: string; readonly port: number; readonly tls: boolean }
-    | { readonly path: string; readonly tls: false }
+  readonly socket: ({ readonly host: string; readonly port: number } | { readonly path: string }) & {
+    /** Whether the connection is encrypted. */
+    readonly tls: boolean
+  }
   readonly username: string | undefined
   readonly password: string | undefined
   readonly database: number
@@ -49,7 +50,7 @@ export function parseRedisUrl(url: string): RedisAddress {
     if (place !== '' || socketPath === '' || socketPath === '/') {
       throw invalid('a unix:// URL needs the path of a socket')
     }
-    const socket = { path: socketPath, tls: false } as const
+    const socket = { path: socketPath, tls: false }
     return { ...credentials, socket, database: databaseIn('', query), endpoint: socketPath }
   }
   const { host, hostname, port } = hostOf(place)
@@ -62,7 +63,7 @@ export function parseRedisUrl(url: string): RedisAddress {
 }
 
 /**
- * Parses the URLs of the option `name`.
+ * Parses the URLs of the option `name`, which lead to servers of one kind: all with TLS, or all without.
  * @throws CacheError `CACHE_INVALID_OPTIONS`, also if there is none, or if one names a database
  */
 export function parseRedisUrls(
@@ -72,6 +73,9 @@ export function parseRedisUrls(
   const addresses = Array.isArray(urls) ? (urls as readonly string[]).map(parseRedisUrl) : []
   if (addresses.some(({ database }) => database !== 0)) throw invalid(`no database can be chosen in ${name}`)
   const [first, ...others] = addresses
+  if (others.some(({ socket }) => socket.tls !== first?.socket.tls)) {
+    throw invalid(`${name} mixes URLs with and without TLS. Write rediss:// in all of them, or in none`)
+  }
   if (first !== undefined) return [first, ...others]
   throw new CacheError(
     'CACHE_INVALID_OPTIONS',

@@ -18,6 +18,7 @@ export interface NamedPrimary {
 /** A lasting connection to one sentinel. It is made by the first question, and again by the first after a loss. */
 export class SentinelLink {
   readonly #address: RedisAddress
+  readonly #socketOptions: object
   readonly #name: string
   readonly #onSwitch: () => void
   readonly #isUnref: boolean
@@ -25,11 +26,19 @@ export class SentinelLink {
   #connected: Promise<unknown> | undefined
 
   /**
+   * @param socketOptions apply to a connection with TLS
    * @param onSwitch called when the sentinel announces a new primary of this name (`+switch-master`)
    * @param isUnref whether the connection lets the process end
    */
-  constructor(address: RedisAddress, name: string, onSwitch: () => void, isUnref: boolean) {
+  constructor(
+    address: RedisAddress,
+    socketOptions: object,
+    name: string,
+    onSwitch: () => void,
+    isUnref: boolean,
+  ) {
     this.#address = address
+    this.#socketOptions = socketOptions
     this.#name = name
     this.#onSwitch = onSwitch
     this.#isUnref = isUnref
@@ -76,7 +85,12 @@ export class SentinelLink {
       ...(password === undefined ? {} : { password }),
       disableClientInfo: true,
       maintNotifications: 'disabled',
-      socket: { ...socket, connectTimeout: CONNECT_MS, reconnectStrategy: false } as never,
+      socket: {
+        ...this.#socketOptions,
+        ...socket,
+        connectTimeout: CONNECT_MS,
+        reconnectStrategy: false,
+      } as never,
     })
     if (this.#isUnref) client.unref()
     client.on('error', () => this.#lost(client))

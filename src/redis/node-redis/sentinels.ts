@@ -6,16 +6,18 @@ import {
 } from '../../foundation/option-checks.ts'
 import { clearTimeout, setTimeout, systemMs } from '../../foundation/time/timers.ts'
 import { detailOf, unavailable } from '../port/redis-errors.ts'
+import type { NodeRedisOptions } from './options.ts'
 import { parseRedisUrls, type RedisAddress } from './redis-address.ts'
 import { type NamedPrimary, SentinelLink } from './sentinel-link.ts'
+import { tlsOptionsIn, withTls } from './tls.ts'
 
 /** A primary that Sentinels monitor. */
 export interface SentinelOptions {
   /** The name under which the sentinels know the primary (`sentinel monitor NAME …`). */
   readonly name: string
   /**
-   * URLs of the sentinels. Credentials in them are used for the sentinels only. Half of them must answer for a primary
-   * to be found, and to be kept: see docs/operations.md.
+   * URLs of the sentinels. Credentials in them are used for the sentinels only; `rediss://` means that the primary is
+   * reached with TLS, too. Half of them must answer for a primary to be found, and to be kept: see docs/operations.md.
    */
   readonly nodes: readonly string[]
 }
@@ -55,21 +57,27 @@ export class Sentinels {
   readonly #needed: number
   #followed: Followed | undefined
   #timer: NodeJS.Timeout | undefined
+  readonly #usesTls: boolean
   /** The epoch of the answer that {@link locate} gave last. */
   #locatedEpoch = 0
 
   /**
+   * @param clientOptions of the primary, whose TLS options apply to the sentinels too
    * @param isUnref whether the connections to the sentinels let the process end
    * @throws CacheError `CACHE_INVALID_OPTIONS`
    */
-  constructor(options: SentinelOptions, isUnref: boolean) {
+  constructor(options: SentinelOptions, clientOptions: NodeRedisOptions, isUnref: boolean) {
     assertOptions(options, KNOWN)
     const { name } = options
     if (typeof name !== 'string' || name === '') {
       throw refusedOption('sentinel.name', 'the name under which the sentinels know the primary', name)
     }
-    const addresses = parseRedisUrls('sentinel.nodes', options.nodes)
-    this.#links = addresses.map((one) => new SentinelLink(one, name, () => this.#check(), isUnref))
+    const addresses = withTls(parseRedisUrls('sentinel.nodes', options.nodes), clientOptions)
+    const socketOptions = tlsOptionsIn(clientOptions)
+    this.#links = addresses.map(
+      (one) => new SentinelLink(one, socketOptions, name, () => this.#check(), isUnref),
+    )
+    this.#usesTls = addresses[0].socket.tls
     this.#needed = Math.ceil(addresses.length / 2)
   }
 
@@ -89,7 +97,7 @@ export class Sentinels {
     }
     const { epoch, host, port } = newest
     this.#locatedEpoch = epoch
-    const socket = { host, port, tls: false } as const
+    const socket = { host, port, tls: this.#usesTls }
     return { socket, username: undefined, password: undefined, database: 0, endpoint: endpointOf(newest) }
   }
 

@@ -1,0 +1,53 @@
+import { CacheError } from '../../foundation/errors/cache-error.ts'
+import { type IoredisClient, type IoredisCluster, isIoredisCluster } from './client.ts'
+
+/** The options of `ioredis` that decide over TLS. */
+interface TlsOptions {
+  readonly tls?: unknown
+  readonly sentinels?: unknown
+  readonly sentinelTLS?: unknown
+  readonly enableTLSForSentinelMode?: unknown
+}
+
+/** @throws CacheError `CACHE_INVALID_OPTIONS` if an option of the client contradicts what a cache needs */
+export function assertUsable(client: IoredisClient | IoredisCluster): void {
+  if (client.options.keyPrefix) throw unusable("has a keyPrefix: use this backend's prefix instead")
+  if (isIoredisCluster(client)) assertClusterTls(client)
+  else assertUsableConnection(client as IoredisClient)
+}
+
+function assertUsableConnection({ options }: IoredisClient): void {
+  if (options.role === 'slave') throw unusable("has role: 'slave': a cache needs the primary")
+  if (options.monitor) throw unusable('has monitor: true: a cache cannot send commands on it')
+  const { enableTLSForSentinelMode, sentinels, sentinelTLS, tls } = options as TlsOptions
+  if (!Array.isArray(sentinels)) return
+  const parts = [tls, sentinelTLS, enableTLSForSentinelMode].map(Boolean)
+  if (parts.includes(true) && parts.includes(false)) {
+    throw unusable(
+      'would reach its sentinels or its primary without TLS: give tls, sentinelTLS and enableTLSForSentinelMode together, or none',
+    )
+  }
+}
+
+/** `ioredis` applies the TLS of a startup node to that node alone, and not to those that it discovers. */
+function assertClusterTls(cluster: IoredisCluster): void {
+  const { options, startupNodes } = cluster as {
+    readonly options: { readonly redisOptions?: TlsOptions }
+    readonly startupNodes?: unknown
+  }
+  const usesTls = Boolean(options.redisOptions?.tls)
+  const nodes: readonly unknown[] = Array.isArray(startupNodes) ? startupNodes : []
+  if (nodes.every((node) => (tlsOf(node) ?? usesTls) === usesTls)) return
+  throw unusable('would reach some nodes without TLS: give redisOptions.tls, and no node another setting')
+}
+
+/** `undefined` for a node that does not say. */
+function tlsOf(node: unknown): boolean | undefined {
+  if (typeof node === 'string') return node.startsWith('rediss:') ? true : undefined
+  const tls = typeof node === 'object' && node !== null ? (node as TlsOptions).tls : undefined
+  return tls === undefined ? undefined : Boolean(tls)
+}
+
+function unusable(reason: string): CacheError {
+  return new CacheError('CACHE_INVALID_OPTIONS', `The ioredis client ${reason}`)
+}
