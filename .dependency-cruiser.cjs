@@ -23,8 +23,8 @@ const ROOMS = {
     time: ['errors'],
   },
   codec: {
-    envelope: [],
     refusals: [],
+    envelope: ['refusals'],
     msgpack: ['refusals'],
     pickle: ['refusals'],
     serializers: ['refusals', 'msgpack', 'pickle'],

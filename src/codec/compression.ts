@@ -9,6 +9,12 @@ import { assertPeerInstalled, missingPeer } from '../foundation/errors/optional-
  */
 export type CompressionName = 'gzip' | 'brotli' | 'zstd' | 'lz4' | 'snappy'
 
+const NAMES: readonly unknown[] = ['gzip', 'brotli', 'zstd', 'lz4', 'snappy'] satisfies CompressionName[]
+
+export function isCompressionName(name: unknown): name is CompressionName {
+  return NAMES.includes(name)
+}
+
 /** Options of compression: payloads from a minimum size on are compressed, if that makes them smaller. */
 export interface CompressionOptions {
   readonly algorithm: CompressionName

@@ -1,8 +1,9 @@
 import type { Serializer, SerializerName } from '../contract/serializer.ts'
 import { CacheError } from '../foundation/errors/cache-error.ts'
 import type { StructuresName } from './envelope/structures-section.ts'
-import { reasonOf, rethrowUndecodable, unreadable } from './envelope/unreadable.ts'
+import { notRead, reasonOf, rethrowUndecodable } from './envelope/unreadable.ts'
 import { explainRefusal } from './refusals/explain-refusal.ts'
+import { LimitExceeded } from './refusals/limits.ts'
 import { kindOf } from './refusals/refusal.ts'
 import { carriersOf } from './serializers/carriers.ts'
 import { isSerializerName, SerializerRegistry } from './serializers/serializer-registry.ts'
@@ -23,26 +24,24 @@ export class PayloadCodec {
   readonly #structures: SharedStructures | undefined
   #serializer: Serializer | undefined
 
-  /** @param readers custom serializers that are used only for reading */
+  /** @param readers serializers that are used only for reading */
   constructor(
     serializer: SerializerName | Serializer,
-    readers: readonly Serializer[],
+    readers: readonly (SerializerName | Serializer)[],
     structures: SharedStructures | undefined,
   ) {
     this.serializerId = typeof serializer === 'string' ? serializer : serializer.id
-    this.#serializers = new SerializerRegistry(
-      typeof serializer === 'string' ? readers : [serializer, ...readers],
-    )
-    this.#structures = structures
+    this.#serializers = new SerializerRegistry([serializer, ...readers])
+    this.#structures = this.#serializers.allows('msgpack') ? structures : undefined
   }
 
   /** @throws CacheError `CACHE_MISSING_PEER` */
   async prepare(): Promise<void> {
     if (this.serializerId === 'msgpack') await this.#structures?.prepareToPack()
-    this.#serializer = await this.#serializers.load(this.serializerId)
+    this.#serializer = await this.#serializers.load(this.serializerId as SerializerName)
   }
 
-  /** @throws CacheError `CACHE_INVALID_VALUE` */
+  /** @throws CacheError `CACHE_INVALID_VALUE`, `CACHE_VALUE_TOO_LARGE` */
   serialize(value: unknown): SerializedValue {
     if (value === undefined) {
       throw new CacheError(
@@ -57,6 +56,9 @@ export class PayloadCodec {
       if (this.#structures?.canPack) return this.#structures.pack(value)
       return { payload: this.#serializer.encode(value), structures: undefined }
     } catch (cause) {
+      if (cause instanceof LimitExceeded) {
+        throw new CacheError('CACHE_VALUE_TOO_LARGE', `The value has ${cause.message}`)
+      }
       throw this.#refused(this.#serializer, value, cause)
     }
   }
@@ -74,13 +76,15 @@ export class PayloadCodec {
 
   /**
    * The value; a promise of it if its serializer has to be loaded first.
+   * @throws CacheError `CACHE_UNDECODABLE` if values of this serializer are not read
    * @throws any error if the payload is malformed; the promise rejects with a CacheError
    */
   deserialize(serializerId: string, payload: Buffer): unknown {
     const serializer = this.#serializers.peek(serializerId)
     if (serializer !== undefined) return serializer.decode(payload)
+    if (!this.#serializers.allows(serializerId)) throw notRead(serializerId)
     return this.#serializers
-      .load(serializerId)
+      .load(serializerId as SerializerName)
       .then((loaded) => loaded.decode(payload))
       .catch(rethrowUndecodable)
   }
@@ -91,7 +95,7 @@ export class PayloadCodec {
    * @param bytes contain the payload from `start` on
    */
   deserializeShared(header: Buffer, sectionAt: number, bytes: Buffer, start: number): unknown {
-    if (this.#structures === undefined) throw unreadable('they refer to structures that lie elsewhere')
+    if (this.#structures === undefined) throw notRead('msgpack')
     const value = this.#structures.unpack(header, sectionAt, bytes, start)
     return value instanceof Promise ? value.catch(rethrowUndecodable) : value
   }

@@ -1,6 +1,6 @@
 import type { Serializer, SerializerName } from '../contract/serializer.ts'
 import { CacheError } from '../foundation/errors/cache-error.ts'
-import type { ResolvedCompression } from './compression.ts'
+import type { CompressionName, ResolvedCompression } from './compression.ts'
 import type { ResolvedEncryption } from './envelope/encryption.ts'
 import { type EntryMeta, isPlaceholder } from './envelope/entry-meta.ts'
 import {
@@ -17,6 +17,7 @@ import {
   sealEnvelope,
 } from './envelope/envelope.ts'
 import { rethrowUndecodable, undecodable, unreadable } from './envelope/unreadable.ts'
+import { type OpenedValue, openedEnvelope, openedPlain } from './opened-value.ts'
 import { PayloadCodec, type SerializedValue } from './payload-codec.ts'
 import { PayloadCompressor } from './payload-compressor.ts'
 import { isPickle } from './pickle/pickle-detection.ts'
@@ -26,8 +27,10 @@ import type { SharedStructures } from './structures/shared-structures.ts'
 /** Options of a {@link ValueCodec}. */
 export interface ValueCodecOptions {
   readonly serializer: SerializerName | Serializer
-  /** Custom serializers that are used only for reading. */
-  readonly readers: readonly Serializer[]
+  /** Serializers that are used only for reading. */
+  readonly readers: readonly (SerializerName | Serializer)[]
+  /** Compressions that are used only for reading. @default none */
+  readonly decompressors?: readonly CompressionName[] | undefined
   readonly compression: ResolvedCompression | undefined
   /** The largest serialized size in bytes, before compression and after decompression. */
   readonly maxValueBytes: number
@@ -35,26 +38,12 @@ export interface ValueCodecOptions {
   readonly encryption?: ResolvedEncryption | undefined
 }
 
-/** Stored bytes whose header is verified and whose value is not decoded yet. */
-export interface OpenedValue {
-  /** `undefined` for a plain value: JSON text, a pickle, or an envelope that is not a cache entry. */
-  readonly entry: EntryMeta | undefined
-  readonly serializerId: string
-  /** `'none'` if the payload is not compressed. */
-  readonly compressionId: string
-  /** The id of the key that the payload is encrypted with; `undefined` if it is not encrypted. */
-  readonly encryptionKeyId: string | undefined
-  /** The size of the stored payload: compressed and encrypted, without the header. */
-  readonly payloadBytes: number
-  /** As {@link ValueCodec.decode}. */
-  decode(): unknown
-}
-
 /**
  * Encodes values to the bytes under a key, and decodes them.
  *
  * It writes JSON text and pickles as they are, so that other programs can read them, and everything else in an
- * {@link sealEnvelope | envelope}. It reads what any configuration wrote, since the bytes say what they are.
+ * {@link sealEnvelope | envelope}. The bytes say what they are. It reads what it is configured to write, JSON, and the
+ * forms in `readers`.
  *
  * With encryption every value is in an envelope: serialized, then compressed, then encrypted.
  */
@@ -69,8 +58,9 @@ export class ValueCodec {
   /** @param structures through which `'msgpack'` shares record structures; without them each payload has its own */
   constructor(options: ValueCodecOptions, structures?: SharedStructures) {
     this.#options = options
-    this.#payloads = new PayloadCodec(options.serializer, options.readers, structures)
-    this.#compressor = new PayloadCompressor(options.compression, options.maxValueBytes)
+    const { compression, decompressors = [], maxValueBytes, readers, serializer } = options
+    this.#payloads = new PayloadCodec(serializer, readers, structures)
+    this.#compressor = new PayloadCompressor(compression, decompressors, maxValueBytes)
     this.#refusesUnencrypted = options.encryption?.refusesUnencrypted ?? false
   }
 
@@ -124,31 +114,9 @@ export class ValueCodec {
    */
   open(storedKey: string, bytes: Buffer): OpenedValue | undefined {
     if (isPlaceholder(bytes)) return undefined
-    if (!isEnvelope(bytes)) {
-      return {
-        entry: undefined,
-        serializerId: isPickle(bytes) ? 'pickle' : 'json',
-        compressionId: 'none',
-        encryptionKeyId: undefined,
-        payloadBytes: bytes.length,
-        decode: () => this.decode(storedKey, bytes),
-      }
-    }
+    if (!isEnvelope(bytes)) return openedPlain(bytes, () => this.decode(storedKey, bytes))
     const opened = opening(storedKey, bytes)
-    return {
-      entry: opened.entry,
-      serializerId: opened.serializerId,
-      compressionId: opened.compressionId,
-      encryptionKeyId: opened.encryption?.keyId,
-      payloadBytes: opened.payload.length,
-      decode: () => {
-        try {
-          return this.#decodeEnvelope(storedKey, bytes, opened)
-        } catch (cause) {
-          throw undecodable(cause)
-        }
-      },
-    }
+    return openedEnvelope(opened, (onSize) => this.#decodeEnvelope(storedKey, bytes, opened, onSize))
   }
 
   /**
@@ -164,6 +132,7 @@ export class ValueCodec {
   /** As {@link decode}, for the result of {@link openPlainEntry}. */
   decodePlainEntry(bytes: Buffer, { payloadAt, serializerId, structuresAt }: PlainEntry): unknown {
     try {
+      this.#assertReadable(bytes.length - payloadAt)
       return structuresAt === 0
         ? this.#payloads.deserialize(serializerId, bytes.subarray(payloadAt))
         : this.#payloads.deserializeShared(bytes, structuresAt, bytes, payloadAt)
@@ -180,6 +149,7 @@ export class ValueCodec {
     try {
       if (isEnvelope(bytes)) return this.#decodeBytes(storedKey, bytes)
       if (this.#refusesUnencrypted) throw notEncrypted()
+      this.#assertReadable(bytes.length)
       if (isPickle(bytes)) return this.#payloads.deserialize('pickle', bytes)
       return jsonSerializer.decode(bytes)
     } catch (cause) {
@@ -205,6 +175,14 @@ export class ValueCodec {
       'CACHE_VALUE_TOO_LARGE',
       `The value takes ${bytes} bytes, more than ${maxValueBytes}`,
     )
+  }
+
+  /** Another configuration may write larger values than this one reads. */
+  #assertReadable(payloadBytes: number): void {
+    const { maxValueBytes } = this.#options
+    if (payloadBytes > maxValueBytes) {
+      throw unreadable(`they take ${payloadBytes} bytes, more than the ${maxValueBytes} of maxValueBytes`)
+    }
   }
 
   #enclose(storedKey: string, { payload, structures }: SerializedValue): string | Buffer {
@@ -237,18 +215,30 @@ export class ValueCodec {
   #decodeBytes(storedKey: string, bytes: Buffer): unknown {
     const start = checkEnvelope(storedKey, bytes)
     if (start > 0 && hasStructures(bytes) && !this.#refusesUnencrypted) {
+      this.#assertReadable(bytes.length - start)
       return this.#payloads.deserializeShared(bytes, PLAIN_STRUCTURES_AT, bytes, start)
     }
     return this.#decodeEnvelope(storedKey, bytes, openChecked(bytes))
   }
 
-  #decodeEnvelope(storedKey: string, bytes: Buffer, opened: OpenedEnvelope): unknown {
+  /** @param onSize receives the size of the decompressed payload */
+  #decodeEnvelope(
+    storedKey: string,
+    bytes: Buffer,
+    opened: OpenedEnvelope,
+    onSize?: (bytes: number) => void,
+  ): unknown {
+    this.#assertReadable(opened.payload.length)
     const payload = this.#payloadOf(storedKey, bytes, opened)
     if (opened.compressionId === 'none') return this.#decodePayload(bytes, opened, payload)
+    const decode = (decompressed: Buffer) => {
+      onSize?.(decompressed.length)
+      return this.#decodePayload(bytes, opened, decompressed)
+    }
     const decompressed = this.#compressor.decompress(opened.compressionId, payload)
     return decompressed instanceof Promise
-      ? decompressed.then((late) => this.#decodePayload(bytes, opened, late)).catch(rethrowUndecodable)
-      : this.#decodePayload(bytes, opened, decompressed)
+      ? decompressed.then(decode).catch(rethrowUndecodable)
+      : decode(decompressed)
   }
 
   /** The decrypted payload. It is not parsed before its tag has been verified. */

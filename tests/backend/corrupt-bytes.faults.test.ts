@@ -77,7 +77,7 @@ describe('P2 corrupt bytes are misses', () => {
     test(`every truncation and every flipped byte of an envelope with ${serializer} is a miss`, async () => {
       const { backend } = await opened({ serializer, compression: { algorithm: 'gzip', minBytes: 0 } })
       await backend.set('whole', { list: Array(50).fill('text') })
-      const { backend: reader } = await opened()
+      const { backend: reader } = await opened({ readers: [serializer, 'gzip'] })
       const whole = await rawBytes('cache:whole')
       expect(whole[0]).toBe(ENVELOPE_MARK)
       const broken = Array.from(whole, (byte, at) => {
@@ -96,7 +96,7 @@ describe('P2 corrupt bytes are misses', () => {
   }
 
   test('JSON and a pickle from another program are read as values', async () => {
-    const { backend, errors } = await opened()
+    const { backend, errors } = await opened({ readers: ['pickle'] })
     await redis.ask('SET', 'cache:json', '{"a": [1, null]}\n')
     await redis.ask('SET', 'cache:pickle', Buffer.from('80049503000000000000004b2a2e', 'hex'))
     expect(await backend.getMany(['json', 'pickle'])).toEqual(

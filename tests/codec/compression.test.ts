@@ -21,10 +21,15 @@ function failsWith(code: CacheErrorCode): (error: unknown) => boolean {
   return (error) => error instanceof CacheError && error.code === code
 }
 
-async function codec(algorithm: CompressionName | undefined, maxValueBytes = 1_000_000): Promise<ValueCodec> {
+async function codec(
+  algorithm: CompressionName | undefined,
+  maxValueBytes = 1_000_000,
+  decompressors: readonly CompressionName[] = [],
+): Promise<ValueCodec> {
   const made = new ValueCodec({
     serializer: 'json',
     readers: [],
+    decompressors,
     compression: algorithm && { algorithm, minBytes: 2_048 },
     maxValueBytes,
   })
@@ -63,9 +68,9 @@ describe.each(ALGORITHMS)('%s', (algorithm) => {
     }
   })
 
-  it('is used above the minimum size, and a backend without compression reads it', async () => {
+  it('is used above the minimum size, and read where it is listed', async () => {
     const compressing = await codec(algorithm)
-    const plain = await codec(undefined)
+    const plain = await codec(undefined, 1_000_000, [algorithm])
     const value: unknown = JSON.parse(TEXT)
     const stored = compressing.encode('key', value) as Buffer
     assert.equal(stored[0], 1)

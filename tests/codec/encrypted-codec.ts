@@ -29,15 +29,23 @@ export async function encryptedCodec(
   encryption: EncryptionOptions | undefined,
   options: {
     readonly serializer?: SerializerName | Serializer
-    readonly readers?: readonly Serializer[]
+    readonly readers?: readonly (SerializerName | Serializer)[]
+    readonly decompressors?: readonly CompressionName[]
     readonly compression?: CompressionName | undefined
     readonly maxValueBytes?: number
   } = {},
 ): Promise<ValueCodec> {
-  const { compression, maxValueBytes = 10_000_000, readers = [], serializer = 'json' } = options
+  const {
+    compression,
+    decompressors,
+    maxValueBytes = 10_000_000,
+    readers = [],
+    serializer = 'json',
+  } = options
   const codec = new ValueCodec({
     serializer,
     readers,
+    decompressors,
     compression: compression && { algorithm: compression, minBytes: 0 },
     maxValueBytes,
     encryption: resolveEncryption(encryption),

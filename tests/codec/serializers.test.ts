@@ -11,7 +11,7 @@ const RUNS = trials(300, 3_000)
 
 async function codec(
   serializer: SerializerName | Serializer,
-  readers: readonly Serializer[] = [],
+  readers: readonly (SerializerName | Serializer)[] = [],
 ): Promise<ValueCodec> {
   const made = new ValueCodec({ serializer, readers, compression: undefined, maxValueBytes: 10_000_000 })
   await made.prepare()
@@ -214,7 +214,7 @@ describe('v8 and msgpack', () => {
   )
 })
 
-describe('a reader decodes values from any configuration', () => {
+describe('a reader decodes values of the configurations that it lists', () => {
   const custom: Serializer = {
     id: 'test/reversed',
     encode: (value) => JSON.stringify(value).split('').reverse().join(''),
@@ -222,12 +222,15 @@ describe('a reader decodes values from any configuration', () => {
   }
   const writers: readonly (SerializerName | Serializer)[] = ['json', 'v8', 'msgpack', 'pickle', custom]
 
-  it('every reader decodes the values of every writer', async () => {
+  it('every reader decodes the values of every listed writer', async () => {
     const value = { name: 'Ada', list: [1, 2.5, null, true] }
     for (const writer of writers) {
       const stored = Buffer.from((await codec(writer)).encode(KEY, value) as string)
       for (const reader of writers) {
-        const values = await codec(reader, reader === custom ? [] : [custom])
+        const values = await codec(
+          reader,
+          writers.filter((other) => other !== reader),
+        )
         assert.deepEqual(await values.decode(KEY, stored), value)
       }
     }

@@ -123,7 +123,7 @@ describe('encryption at rest', () => {
         assert.equal(bytes.indexOf(SECRET_TEXT), -1, key.toString())
         assert.equal(bytes.indexOf(Buffer.from(SECRET_1).subarray(0, 8)), -1)
       }
-      const reader = await scene.open({ encryption: ENCRYPTION })
+      const reader = await scene.open({ encryption: ENCRYPTION, readers: [serializer, 'gzip'] })
       assert.deepEqual(await reader.get('loaded'), [SECRET_TEXT])
       assert.deepEqual(await reader.get('written'), { [SECRET_TEXT]: 1 })
       assert.equal(await reader.get('plain'), SECRET_TEXT)
@@ -180,8 +180,9 @@ describe('encryption at rest', () => {
     await plain.getOrSet('entry', () => 'injected')
     await raw.set('shop:json', '"injected"')
     await raw.set('shop:pickle', Buffer.from('Vinjected\n.'))
-    const refusing = await scene.open({ encryption: ENCRYPTION })
-    const reading = await scene.open({ encryption: { ...ENCRYPTION, unencrypted: 'read' } })
+    const readers = ['v8', 'pickle'] as const
+    const refusing = await scene.open({ encryption: ENCRYPTION, readers })
+    const reading = await scene.open({ encryption: { ...ENCRYPTION, unencrypted: 'read' }, readers })
     const { backend } = await openBackend()
     for (const key of ['entry', 'json', 'pickle']) {
       assert.equal(await reading.getOrSet(key, () => assert.fail()), 'injected', key)

@@ -2,6 +2,7 @@ import {
   assertCompressionAvailable,
   type CompressionName,
   type CompressionOptions,
+  isCompressionName,
   type ResolvedCompression,
 } from '../../codec/compression.ts'
 import { type EncryptionOptions, resolveEncryption } from '../../codec/envelope/encryption.ts'
@@ -34,12 +35,16 @@ export interface BackendOptions {
    */
   readonly prefix?: string | undefined
   /**
-   * The serializer that values are written with. Reading needs no choice: the stored bytes say how they were written.
+   * The serializer that values are written with. Values of this serializer are read, those of `readers`, and JSON.
    * @default CACHEWRIGHT_SERIALIZER, then `'json'`
    */
   readonly serializer?: SerializerName | Serializer | undefined
-  /** Custom serializers that are only used to read values that another configuration wrote. */
-  readonly readers?: readonly Serializer[] | undefined
+  /**
+   * Serializers and compressions that are read, but not written, such as those of an earlier configuration:
+   * `['msgpack', 'gzip']`. Values of any other form are undecodable, so they read as a miss.
+   * @default none
+   */
+  readonly readers?: readonly (SerializerName | Serializer | CompressionName)[] | undefined
   /**
    * The compression of large payloads.
    * @default CACHEWRIGHT_COMPRESSION, then `'none'`
@@ -108,7 +113,6 @@ const DEFAULT_MAX_VALUE_BYTES = 16 * 1024 * 1024
 /** Redis itself refuses strings of more than 512 MiB. */
 const LARGEST_MAX_VALUE_BYTES = 512 * 1024 * 1024
 const DEFAULT_COMPRESSION_MIN_BYTES = 2048
-const COMPRESSION_NAMES: readonly CompressionName[] = ['gzip', 'brotli', 'zstd', 'lz4', 'snappy']
 
 /**
  * The options of a backend with the defaults of the environment.
@@ -136,7 +140,7 @@ export function resolveBackendOptions(
     prefix,
     codec: Object.freeze({
       serializer: resolveSerializer(options.serializer ?? environment.serializer ?? 'json'),
-      readers: resolveReaders(options.readers ?? []),
+      ...resolveReaders(options.readers ?? []),
       compression: resolveCompression(options.compression ?? environment.compression ?? 'none'),
       maxValueBytes: resolveMaxValueBytes(
         options.maxValueBytes ?? environment.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES,
@@ -174,9 +178,13 @@ function resolveSerializer(serializer: SerializerName | Serializer): SerializerN
   )
 }
 
-function resolveReaders(readers: unknown): readonly Serializer[] {
-  if (Array.isArray(readers)) return readers
-  throw refusedOption('readers', 'an array of serializers', readers)
+function resolveReaders(forms: unknown): Pick<ValueCodecOptions, 'readers' | 'decompressors'> {
+  if (!Array.isArray(forms)) throw refusedOption('readers', 'an array', forms)
+  const decompressors = forms.filter(isCompressionName)
+  const readers = forms.filter((form) => !isCompressionName(form))
+  for (const form of readers) if (typeof form !== 'object') resolveSerializer(form)
+  for (const name of decompressors) assertCompressionAvailable(name)
+  return { readers, decompressors }
 }
 
 function resolveLogger(logger: Logger): Logger {
@@ -195,8 +203,8 @@ function resolveCompression(
   if (typeof compression !== 'string') assertOptions(compression, COMPRESSION_OPTIONS)
   const { algorithm, minBytes = DEFAULT_COMPRESSION_MIN_BYTES } =
     typeof compression === 'string' ? { algorithm: compression } : compression
-  if (!COMPRESSION_NAMES.includes(algorithm)) {
-    throw refusedOption('compression', `one of none, ${COMPRESSION_NAMES.join(', ')}`, algorithm)
+  if (!isCompressionName(algorithm)) {
+    throw refusedOption('compression', "'none', 'gzip', 'brotli', 'zstd', 'lz4' or 'snappy'", algorithm)
   }
   assertCompressionAvailable(algorithm)
   if (!Number.isSafeInteger(minBytes) || minBytes < 0)

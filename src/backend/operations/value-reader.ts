@@ -1,5 +1,6 @@
 import { isEntry, isPlaceholder } from '../../codec/envelope/entry-meta.ts'
-import type { OpenedValue, ValueCodec } from '../../codec/value-codec.ts'
+import type { OpenedValue } from '../../codec/opened-value.ts'
+import type { ValueCodec } from '../../codec/value-codec.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
 import { CacheError, isUnanswered } from '../../foundation/errors/cache-error.ts'
 import type { FailurePolicy } from '../assembly/failure-policy.ts'

@@ -2,7 +2,8 @@ import type { ReplyClock } from '../../backend/seams/read-outcome.ts'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import { type EntryFacts, leaseDeadlineMs, readEntryFacts, stampIn } from '../../codec/envelope/entry-meta.ts'
 import type { PlainEntry } from '../../codec/envelope/envelope.ts'
-import type { OpenedValue, ValueCodec } from '../../codec/value-codec.ts'
+import type { OpenedValue } from '../../codec/opened-value.ts'
+import type { ValueCodec } from '../../codec/value-codec.ts'
 import { type Isolation, isolate } from '../local/isolation.ts'
 import { LocalEntry } from '../local/local-entry.ts'
 import type { LocalTier } from '../local/local-tier.ts'
@@ -154,10 +155,10 @@ export class EntryJudge {
     facts: EntryFacts | undefined,
     set: GenerationSet,
     value: Promise<unknown>,
-    moment: ReadMoment,
+    opened: Opened,
   ): Promise<Judgement> {
     try {
-      return this.#usable(read, bytes, facts, set, await value, moment)
+      return this.#usable(read, bytes, facts, set, await value, opened)
     } catch (error) {
       return this.#undecodable(read, bytes, error)
     }
@@ -174,11 +175,12 @@ export class EntryJudge {
     facts: EntryFacts | undefined,
     set: GenerationSet,
     value: unknown,
-    moment: ReadMoment,
+    opened: Opened,
   ): Judgement {
-    if (facts === undefined) return this.#plainValue(read, bytes, value, moment)
-    const entry = this.entry(value, facts, set, leaseDeadlineMs(bytes), moment)
-    this.#parts.local.keep(read.storedKey, read, entry, bytes.length)
+    const size = Math.max(bytes.length, opened.other?.serializedBytes ?? 0)
+    if (facts === undefined) return this.#plainValue(read, bytes, value, size, opened)
+    const entry = this.entry(value, facts, set, leaseDeadlineMs(bytes), opened)
+    this.#parts.local.keep(read.storedKey, read, entry, size)
     return { state: 'usable', stamp: facts.stamp, entry }
   }
 
@@ -204,7 +206,7 @@ export class EntryJudge {
    * A plain value does not contain its time to live. In the modes `'tracking'` and `'process'` the shared tier is asked
    * for it, and the local tier keeps the value for that long (L7). In other modes the value is not kept.
    */
-  #plainValue(read: KeyRead, bytes: Buffer, value: unknown, { nowMs }: ReadMoment): Judgement {
+  #plainValue(read: KeyRead, bytes: Buffer, value: unknown, size: number, { nowMs }: ReadMoment): Judgement {
     const { isolation, local, tier } = this.#parts
     const { storedKey } = read
     const untilMs = (freshUntilMs: number) => {
@@ -218,7 +220,7 @@ export class EntryJudge {
       tier.ttlMs(storedKey).then(
         (ttlMs) => {
           if (ttlMs === undefined) local.forget(storedKey, again)
-          else local.keep(storedKey, again, untilMs(nowMs + ttlMs), bytes.length)
+          else local.keep(storedKey, again, untilMs(nowMs + ttlMs), size)
         },
         () => local.forget(storedKey, again),
       )

@@ -1,5 +1,5 @@
 import { GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
-import type { OpenedValue } from '../../codec/value-codec.ts'
+import type { OpenedValue } from '../../codec/opened-value.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 

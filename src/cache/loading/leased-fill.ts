@@ -25,7 +25,8 @@ export class LeasedFill {
   async store(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<IsolatedValue> {
     const { clock, codec, generations, judge, local, metrics, options, policy, tier } = this.#core
     const { key, storedKey } = request
-    const bytes = codec.encodeEntry(storedKey, value, meta)
+    const serialized = codec.serialize(value)
+    const bytes = codec.sealEntry(storedKey, serialized, meta)
     const own = options.isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
     const read = local.expect(storedKey)
     try {
@@ -43,7 +44,9 @@ export class LeasedFill {
       const nowMs = clock.monotonicMs()
       const moment = { nowMs, serverNowMs: tier.serverNowMs(storedKey, nowMs) }
       const entry = judge.entry(own, meta, set ?? new GenerationSet(meta.generations, []), 0, moment)
-      if (isStored && set !== undefined) local.keep(storedKey, read, entry, bytes.length)
+      if (isStored && set !== undefined) {
+        local.keep(storedKey, read, entry, Math.max(bytes.length, serialized.payload.length))
+      }
       return entry
     } catch (error) {
       void lease.releaseFruitless()

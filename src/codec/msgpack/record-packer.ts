@@ -1,4 +1,5 @@
 import { Refusal } from '../refusals/refusal.ts'
+import { PackedCheck } from './packed-check.ts'
 import { assertPackable } from './packing.ts'
 import type { Shape } from './shape.ts'
 
@@ -27,10 +28,16 @@ const OWN_SHAPES = 32
 /** The names of a shape, with the properties that msgpackr sets on the array. */
 type ReadableShape = string[] & { isShared?: boolean; highByte?: number }
 
-/** Payloads are copied here, since msgpackr creates a DataView for each buffer that it has not seen before. */
+/**
+ * Payloads are copied here, since msgpackr creates a DataView for each buffer that it has not seen before. No payload
+ * stays here when it has been read.
+ */
 const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024)
 /** One object serves all calls. */
 const WINDOW = { start: 0, end: 0 }
+
+/** Payloads below this size cannot exceed a limit, or rather: the check of the value before it was packed found none. */
+const CHECKED_FROM_BYTES = 64 * 1024
 
 /**
  * MessagePack by `msgpackr`, in which an id replaces the property names of every record whose shape both sides know. A
@@ -52,6 +59,7 @@ export class RecordPacker {
   readonly #shapes: readonly Shape[]
   readonly #note: (names: readonly string[]) => void
   readonly #readable: readonly ReadableShape[]
+  readonly #check: PackedCheck
   #packr: InstanceType<MsgpackrModule['Packr']> | undefined
   #unpackr: InstanceType<MsgpackrModule['Unpackr']> | undefined
 
@@ -68,6 +76,7 @@ export class RecordPacker {
     this.#msgpackr = msgpackr
     this.#shapes = shapes
     this.#note = note
+    this.#check = new PackedCheck(shapes)
     const compiled = shorter === undefined ? [] : shorter.#readable
     this.#readable = shapes.map((shape, id) => compiled[id] ?? readable(shape, id))
   }
@@ -76,22 +85,27 @@ export class RecordPacker {
   pack(value: unknown): Uint8Array {
     assertPackable(value)
     this.#packr ??= this.#createPackr()
-    return this.#packr.pack(value)
+    const packed = this.#packr.pack(value)
+    if (packed.length >= CHECKED_FROM_BYTES) this.#check.assert(packed, 0)
+    return packed
   }
 
   /**
    * The value in a buffer from `start` to its end. It shares no memory with the buffer.
-   * @throws any error if the bytes are not a result of {@link pack}
+   * @throws any error if the bytes are not a result of {@link pack}, or exceed a limit of {@link PackedCheck}
    */
   unpack(bytes: Buffer, start: number): unknown {
+    this.#check.assert(bytes, start)
     this.#unpackr ??= this.#createUnpackr()
-    // msgpackr treats an end of 0 as no end.
-    if (bytes.length <= start) throw new RangeError('the payload is empty')
     if (bytes.length > SCRATCH.length) return this.#unpackr.unpack(bytes.subarray(start))
     SCRATCH.set(bytes)
     WINDOW.start = start
     WINDOW.end = bytes.length
-    return this.#unpackr.unpack(SCRATCH, WINDOW)
+    try {
+      return this.#unpackr.unpack(SCRATCH, WINDOW)
+    } finally {
+      SCRATCH.fill(0, 0, bytes.length)
+    }
   }
 
   #createPackr(): InstanceType<MsgpackrModule['Packr']> {

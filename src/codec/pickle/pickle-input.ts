@@ -54,7 +54,7 @@ export class PickleInput {
 
   /** A copy of the next `length` bytes. */
   copy(length: number): Buffer {
-    return Buffer.from(this.view(length))
+    return ownCopy(this.view(length))
   }
 
   /** A `str`. Python encodes lone surrogates as if they were UTF-8; those are refused. */
@@ -181,4 +181,11 @@ export function parseQuoted(line: string): string {
       : (ESCAPES[letter ?? ''] ?? unreadable('a malformed escape')),
   )
   return isAscii(Buffer.from(text)) ? text : unreadable('a string that is not ASCII')
+}
+
+/** A copy in memory of its own: `Buffer.from` cuts small ones from memory that the whole process shares. */
+export function ownCopy(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
 }

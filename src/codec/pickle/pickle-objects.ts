@@ -1,7 +1,5 @@
-import { unreadable } from './pickle-input.ts'
-
-/** The deepest nesting of containers. A deeper pickle is refused, since code that walks the result may recurse. */
-const MAX_DEPTH = 500
+import { MAX_DEPTH, nestedTooDeep } from '../refusals/limits.ts'
+import { ownCopy, unreadable } from './pickle-input.ts'
 
 /** An item on the stack of a pickle machine. */
 export type Item = null | boolean | number | bigint | string | Buffer | Date | Foreign | Container
@@ -67,7 +65,7 @@ export class Container {
   admit(item: Item): unknown {
     if (item instanceof Foreign) unreadable('a class or function as a value')
     if (!(item instanceof Container)) return item
-    if (item.depth > MAX_DEPTH) unreadable('nested too deep')
+    if (item.depth > MAX_DEPTH) throw nestedTooDeep()
     this.depth = Math.max(this.depth, item.depth + 1)
     return item.close()
   }
@@ -130,10 +128,10 @@ const setOf = new Foreign(([items = [], ...rest]) => {
 const bytesOf = new Foreign((args) => {
   const [content, encoding] = args
   if (args.length === 0) return Buffer.alloc(0)
-  if (args.length === 1 && Buffer.isBuffer(content)) return Buffer.from(content)
+  if (args.length === 1 && Buffer.isBuffer(content)) return ownCopy(content)
   if (args.length !== 2 || typeof content !== 'string' || !isLatin1(encoding)) unreadable('malformed bytes')
   if (/[^\0-\xff]/.test(content)) unreadable('malformed bytes')
-  return Buffer.from(content, 'latin1')
+  return ownCopy(Buffer.from(content, 'latin1'))
 })
 
 /** As `bytesOf`, which also accepts fewer arguments, as the classes `bytes` and `bytearray` do. */

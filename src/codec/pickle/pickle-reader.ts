@@ -1,3 +1,4 @@
+import { MAX_CONTAINERS, tooManyContainers } from '../refusals/limits.ts'
 import {
   PickleInput,
   parseFloatRepr,
@@ -105,6 +106,7 @@ class PickleMachine {
   /** The stack heights above which an operation takes its items; the innermost is the last. */
   readonly #marks: number[] = []
   readonly #memo = new Map<number, Item>()
+  #containers = 0
   #callAllowance: number
 
   constructor(bytes: Buffer) {
@@ -125,6 +127,7 @@ class PickleMachine {
   }
 
   push(item: Item): void {
+    if (item instanceof Container && ++this.#containers > MAX_CONTAINERS) throw tooManyContainers()
     this.#stack.push(item)
   }
 
@@ -168,6 +171,7 @@ class PickleMachine {
 
   put(index: number): void {
     this.#memo.set(index, this.top())
+    if (this.#memo.size > MAX_CONTAINERS) throw tooManyContainers()
   }
 
   memoize(): void {

@@ -1,10 +1,8 @@
 import { types } from 'node:util'
+import { MAX_CONTAINERS, MAX_DEPTH, tooManyContainers } from '../refusals/limits.ts'
 import { kindOf, Refusal } from '../refusals/refusal.ts'
 import { OP } from './pickle-opcodes.ts'
 import { PickleOutput } from './pickle-output.ts'
-
-/** The deepest nesting of containers; a deeper value is refused as a mistake. */
-const MAX_DEPTH = 500
 
 /** The memo index of a container whose items are still being written; a reference to it is a cycle. */
 const UNFINISHED = -1
@@ -136,6 +134,7 @@ class PickleWriter {
   }
 
   #memoize(value: unknown): void {
+    if (this.#memoized === MAX_CONTAINERS) throw tooManyContainers()
     this.#output.byte(OP.MEMOIZE)
     this.#memo.set(value, this.#memoized++)
   }

@@ -1,7 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import type { Serializer } from '../../contract/serializer.ts'
+import { MAX_CONTAINERS } from '../refusals/limits.ts'
 import { assertDataClass, assertEmptyRecord, isPlainObject } from '../refusals/record-checks.ts'
 import { kindOf, Refusal } from '../refusals/refusal.ts'
+import { assertJsonLimits } from './json-limits.ts'
 
 const QUOTE = 0x22
 
@@ -31,14 +33,20 @@ export const jsonSerializer: Serializer = Object.freeze({
     const text: string | undefined = JSON.stringify(value)
     // `JSON.stringify` must come first: it throws for a cycle, in which this walk would not end.
     assertJson(value, '')
+    if (text.length > 2 * MAX_CONTAINERS) assertJsonLimits(text)
     return isUnsafeInteger(value) ? value.toExponential() : text
   },
 
   decode(bytes: Buffer): unknown {
     if (!isUtf8(bytes)) throw new SyntaxError('not UTF-8')
-    return (bytes[0] === QUOTE ? plainString(bytes) : longInteger(bytes)) ?? JSON.parse(bytes.toString())
+    return (bytes[0] === QUOTE ? plainString(bytes) : longInteger(bytes)) ?? parse(bytes.toString())
   },
 })
+
+function parse(text: string): unknown {
+  assertJsonLimits(text)
+  return JSON.parse(text)
+}
 
 /**
  * The text of a string literal without escapes, by one copy and two searches in place of a parser. It accepts raw

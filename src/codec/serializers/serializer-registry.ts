@@ -14,21 +14,31 @@ const LOADERS: Readonly<Record<SerializerName, () => Promise<Serializer>>> = {
 }
 
 /**
- * The serializers by id. One that needs an optional peer is loaded when the configuration names it, or when the first
- * value that was written with it is read.
+ * The serializers that may be used, by id: the one that values are written with, those that are only read, and JSON. What
+ * is stored names its serializer, but does not choose among others: who can write to the store may not be trusted.
+ *
+ * A serializer that needs an optional peer is loaded with the first value that was written with it, at the latest.
  */
 export class SerializerRegistry {
-  readonly #ready = new Map<string, Serializer>([
-    ['json', jsonSerializer],
-    ['v8', v8Serializer],
-  ])
+  readonly #allowed: ReadonlySet<string>
+  readonly #ready = new Map<string, Serializer>([['json', jsonSerializer]])
 
-  /** @param custom serializers of the caller, for writing or only for reading */
-  constructor(custom: readonly Serializer[]) {
-    for (const serializer of custom) {
+  /** @param serializers of the library by their names, and those of the caller */
+  constructor(serializers: readonly (SerializerName | Serializer)[]) {
+    for (const serializer of serializers) {
+      if (typeof serializer === 'string') continue
       assertSerializer(serializer)
       this.#ready.set(serializer.id, serializer)
     }
+    const names = serializers.map((serializer) =>
+      typeof serializer === 'string' ? serializer : serializer.id,
+    )
+    this.#allowed = new Set(['json', ...names])
+  }
+
+  /** Whether values of this serializer are read. */
+  allows(id: string): boolean {
+    return this.#allowed.has(id)
   }
 
   /** The serializer, if it is loaded. */
@@ -36,13 +46,9 @@ export class SerializerRegistry {
     return this.#ready.get(id)
   }
 
-  /** @throws CacheError `CACHE_MISSING_PEER`; `CACHE_UNDECODABLE` if there is no serializer of that id */
-  async load(id: string): Promise<Serializer> {
-    const ready = this.#ready.get(id)
-    if (ready !== undefined) return ready
-    if (!Object.hasOwn(LOADERS, id))
-      throw new CacheError('CACHE_UNDECODABLE', `No serializer has the id '${id}'`)
-    const loaded = await LOADERS[id as SerializerName]()
+  /** @throws CacheError `CACHE_MISSING_PEER` */
+  async load(id: SerializerName): Promise<Serializer> {
+    const loaded = this.#ready.get(id) ?? (await LOADERS[id]())
     this.#ready.set(id, loaded)
     return loaded
   }

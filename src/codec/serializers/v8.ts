@@ -1,7 +1,8 @@
 import { types } from 'node:util'
-import { deserialize, serialize } from 'node:v8'
+import { DefaultDeserializer, serialize } from 'node:v8'
 import type { Serializer } from '../../contract/serializer.ts'
 import { CloneCheck } from '../refusals/clone-check.ts'
+import { assertCloneLimits } from './v8-limits.ts'
 
 const check = new CloneCheck({
   carries: (value) =>
@@ -17,6 +18,25 @@ const check = new CloneCheck({
   carriesLoneSurrogates: true,
 })
 
+/** The type definitions lack the method. */
+const ViewDeserializer = DefaultDeserializer as new (
+  bytes: Uint8Array,
+) => DefaultDeserializer & { _readHostObject(): ArrayBufferView }
+
+/**
+ * Gives every typed array memory of its own. Node would make it a view of the payload, or of memory that the whole process
+ * shares.
+ */
+class OwnMemoryDeserializer extends ViewDeserializer {
+  /** Called by V8 for each view of memory (`Deserializer._readHostObject` of `node:v8`). */
+  override _readHostObject(): ArrayBufferView {
+    const view = super._readHostObject()
+    const memory = view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength)
+    if (Buffer.isBuffer(view)) return Buffer.from(memory)
+    return new (view.constructor as new (memory: ArrayBufferLike) => ArrayBufferView)(memory)
+  }
+}
+
 /**
  * The structured clone of V8: Map, Set, Date, BigInt, RegExp, typed arrays, boxed primitives, `undefined` in objects,
  * cycles and shared references; errors of the language with message and stack. Only Node can read it. Class instances
@@ -28,11 +48,16 @@ export const v8Serializer: Serializer = Object.freeze({
 
   encode(value: unknown): Uint8Array {
     check.assert(value)
-    return serialize(value)
+    const bytes = serialize(value)
+    assertCloneLimits(value, bytes.length)
+    return bytes
   },
 
-  /** Decodes a copy, since typed arrays in the result would share memory with the network buffer otherwise. */
   decode(bytes: Buffer): unknown {
-    return deserialize(Buffer.from(bytes))
+    const deserializer = new OwnMemoryDeserializer(bytes)
+    deserializer.readHeader()
+    const value: unknown = deserializer.readValue()
+    assertCloneLimits(value, bytes.length)
+    return value
   },
 })

@@ -43,7 +43,14 @@ describe.each(files)('%s', (name) => {
       encryption,
     })
     const codec = new ValueCodec(
-      { serializer: 'json', readers: [base64], compression: undefined, maxValueBytes: 1_000_000, encryption },
+      {
+        serializer: 'json',
+        readers: [base64, 'v8', 'msgpack', 'pickle'],
+        compression: undefined,
+        decompressors: ['gzip', 'brotli', 'lz4', 'snappy'],
+        maxValueBytes: 1_000_000,
+        encryption,
+      },
       structures,
     )
     await codec.prepare()

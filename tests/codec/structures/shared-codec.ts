@@ -56,7 +56,8 @@ export class Process {
     })
     const all = {
       serializer: 'msgpack',
-      readers: [],
+      readers: ['msgpack'],
+      decompressors: ['gzip'],
       compression: undefined,
       maxValueBytes: 1_000_000,
     } as const

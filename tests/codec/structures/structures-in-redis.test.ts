@@ -92,7 +92,7 @@ describe('record structures in Redis', () => {
 
   it('cost concurrent reads one more round trip, and none after a connect that loaded them', async () => {
     const writer = await open()
-    const reader = await open({ serializer: 'json' })
+    const reader = await open({ serializer: 'json', readers: ['msgpack'] })
     await learn(writer, 'user', USER)
     for (let id = 0; id < 50; id++) await writer.set(`user:${id}`, USER)
     await raw.config('RESETSTAT')
@@ -202,7 +202,7 @@ describe('record structures in Redis', () => {
     await one.initialize()
     await learn(one, 'user', USER)
     assert.deepEqual(await (await open()).get('user'), USER)
-    const two = new IoredisCacheBackend({ client, prefix: 'shop:' })
+    const two = new IoredisCacheBackend({ client, prefix: 'shop:', readers: ['msgpack'] })
     await two.initialize()
     assert.deepEqual(await two.get('user'), USER)
     await one.shutdown()

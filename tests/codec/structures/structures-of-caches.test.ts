@@ -38,7 +38,7 @@ describe('a read-through cache', () => {
       assert.deepEqual(await one.getOrSet(`user:${id}`, () => assert.fail('it is there')), value)
     }
     await raw.del(PLACE)
-    const three = createCache({ ...options, serializer: 'json' })
+    const three = createCache({ ...options, serializer: 'json', readers: ['msgpack'] })
     scene.later(() => three.shutdown())
     assert.deepEqual(await three.getOrSet('user', () => ORDER.lines), ORDER.lines)
     assert.deepEqual(await one.getOrSet('user', () => assert.fail('it is there')), ORDER.lines)
@@ -88,7 +88,7 @@ describe('a read-through cache', () => {
     )
     assert.deepEqual(await fourth.get('both'), [USER, ORDER, { third: 1 }])
 
-    const other = createCache({ backend: simulated.backend() })
+    const other = createCache({ backend: simulated.backend({ readers: ['msgpack'] }) })
     scene.later(() => other.shutdown())
     assert.deepEqual(await other.getOrSet('user', () => assert.fail('it is there')), USER)
   })
