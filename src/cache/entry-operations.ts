@@ -174,6 +174,7 @@ export class EntryOperations {
   /**
    * Removes the keys that match a glob, and returns how many. It walks the whole key space (`SCAN`): prefer tags.
    * Quote input that you do not control with `escapeGlob` or the `glob` tag.
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` for a pattern of more than 1,024 bytes
    */
   invalidatePattern(pattern: string, options: RemovalOptions = {}): Promise<number> {
     return this.#absorb('invalidatePattern', undefined, 0, () =>

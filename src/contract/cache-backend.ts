@@ -112,6 +112,7 @@ export interface CacheBackend<T = unknown> {
   /**
    * Removes the keys under the prefix that match a glob (`* ? [abc] [^a] [a-z] \x`), and returns how many. It walks the
    * key space (`SCAN`). Quote input that you do not control with `escapeGlob` or the `glob` tag.
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` for a pattern of more than 1,024 bytes
    */
   invalidatePattern(pattern: string, options?: RemovalOptions): Promise<number>
   /**

@@ -1,4 +1,4 @@
-import { globMatcher } from '../../src/foundation/glob.ts'
+import { globMatcher } from '../../src/foundation/glob-matcher.ts'
 import { CLOCK_ERROR_MS, type Fleet } from './fleet.ts'
 import { type KnownValue, printable } from './oracle.ts'
 import { type Place, ROOT, TAGS } from './setting.ts'

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { AcquireReply, AcquireRequest } from '../../src/backend/seams/shared-tier.ts'
 import { GENERATION_BYTES, hasLease, isPlaceholder, readLease } from '../../src/codec/envelope/entry-meta.ts'
 import { openEnvelope, sealEnvelope } from '../../src/codec/envelope/envelope.ts'
-import { globMatcher } from '../../src/foundation/glob.ts'
+import { globMatcher } from '../../src/foundation/glob-matcher.ts'
 import { isReserved } from '../../src/foundation/reserved-keys.ts'
 import type { Clock } from '../../src/foundation/time/clock.ts'
 import {

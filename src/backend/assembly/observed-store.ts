@@ -1,5 +1,5 @@
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import { globMatcher } from '../../foundation/glob.ts'
+import { globMatcher } from '../../foundation/glob-matcher.ts'
 import type { CacheStore, CounterChange, Expiry, StoredEntry, TierSettings } from '../seams/cache-store.ts'
 import type { ReadOutcome } from '../seams/read-outcome.ts'
 import type { SharedTier } from '../seams/shared-tier.ts'

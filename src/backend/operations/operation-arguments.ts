@@ -12,6 +12,12 @@ import type { KnownOptions, OptionNames } from '../../foundation/option-checks.t
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
 
+/**
+ * The longest pattern, in bytes of UTF-8, without the prefix. Redis compares every key of the database with it, which may
+ * take as many steps as the product of both lengths, and takes a pattern with more than 1,000 stars to match nothing.
+ */
+const MAX_PATTERN_BYTES = 1_024
+
 const EXPIRY_NAMES: OptionNames<ExpiryOptions> = { ttl: 'duration', slide: 'value' }
 export const EXPIRY_OPTIONS: KnownOptions = { of: 'the operation', names: EXPIRY_NAMES }
 export const COUNTER_OPTIONS: KnownOptions = {
@@ -90,6 +96,10 @@ export function negated(text: string): string {
 export function assertPattern(pattern: unknown): asserts pattern is string {
   if (typeof pattern !== 'string' || pattern.length === 0 || !pattern.isWellFormed()) {
     throw invalidArgument(`a pattern must be a well-formed string that is not empty, not ${shown(pattern)}`)
+  }
+  const bytes = Buffer.byteLength(pattern)
+  if (bytes > MAX_PATTERN_BYTES) {
+    throw invalidArgument(`a pattern must take at most ${MAX_PATTERN_BYTES} bytes, not ${bytes}`)
   }
 }
 

@@ -7,7 +7,7 @@ import type {
   TierListener,
 } from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
-import { globMatcher } from '../../foundation/glob.ts'
+import { globMatcher } from '../../foundation/glob-matcher.ts'
 import { Gate, type GateParts } from './gate.ts'
 import type { InvalidationOutbox } from './invalidation-outbox.ts'
 import type { Removal } from './pending-removals.ts'
