@@ -1,11 +1,19 @@
 import { createHash } from 'node:crypto'
 import { types } from 'node:util'
 import { abbreviate, CacheError } from '../../foundation/errors/cache-error.ts'
+import { isPlainObject, viewKindOf } from './argument-kinds.ts'
 
 /** The longest text of a key, in UTF-16 units; a longer one is replaced by its hash. */
 const LONGEST_TEXT = 200
 /** The deepest nesting of objects within one argument. */
 const DEEPEST = 100
+/**
+ * The most characters and bytes that a list of arguments may contain; what is shared counts once for each place. It
+ * bounds the time and the memory that the text takes, which grows exponentially with shared references.
+ */
+const MOST_CONTENT = 4_194_304
+/** The most objects, each of which takes much longer to read than a character. */
+const MOST_OBJECTS = 100_000
 
 /**
  * The beginning of the key of a text that was too long. The text of no argument begins like this, so a short key is
@@ -32,20 +40,23 @@ const HASHED = 'sha256:'
  * `f()` and `f(undefined)` have different keys. No accessor, `toJSON` or `valueOf` is called.
  *
  * @throws CacheError `CACHE_INVALID_ARGUMENT` for arguments without comparable content: functions, symbols, instances
- * of classes, `WeakMap`, `Promise`, proxies, cycles, arrays with holes, accessors, properties named by symbols, and
- * objects nested more than 100 deep. The message names the position and the kind of the argument, never its value.
+ * of classes, `WeakMap`, `Promise`, proxies, cycles, arrays with holes, accessors, properties named by symbols, built-ins
+ * with another prototype; for objects nested more than 100 deep; for more than 100,000 objects; and for more than
+ * 4,194,304 characters and bytes, where an object in several places counts each time. The message names the position and
+ * the kind of the argument, never its value.
  */
 export function argumentKey(args: readonly unknown[]): string {
+  const writer = new ArgumentWriter()
   const texts: string[] = []
-  for (let index = 0; index < args.length; index++) texts.push(argumentText(args, index))
+  for (let index = 0; index < args.length; index++) texts.push(argumentText(args, index, writer))
   const text = texts.join(',')
   return text.length <= LONGEST_TEXT ? text : HASHED + createHash('sha256').update(text).digest('base64url')
 }
 
-function argumentText(args: readonly unknown[], index: number): string {
+function argumentText(args: readonly unknown[], index: number, writer: ArgumentWriter): string {
   try {
     if (!(index in args)) throw new Unkeyable('a hole')
-    return new ArgumentWriter().write(args[index])
+    return writer.write(args[index])
   } catch (error) {
     const isKnown = error instanceof Unkeyable
     // Any other error comes from a built-in: a detached buffer, or an object that only inherits from `Map.prototype`.
@@ -61,63 +72,71 @@ function argumentText(args: readonly unknown[], index: number): string {
 /** Names a kind of value that cannot be part of a key. */
 class Unkeyable extends Error {}
 
-/** The types that are compared by their bytes. */
-const BYTE_TYPES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
-  [Buffer.prototype, 'Buffer'],
-  [Uint8Array.prototype, 'Uint8Array'],
-  [Uint8ClampedArray.prototype, 'Uint8ClampedArray'],
-  [Int8Array.prototype, 'Int8Array'],
-  [DataView.prototype, 'DataView'],
-])
-
-/** The types that are compared by their numbers, since their bytes depend on the machine. */
-const NUMBER_TYPES: ReadonlyMap<unknown, string> = new Map<unknown, string>([
-  [Int16Array.prototype, 'Int16Array'],
-  [Uint16Array.prototype, 'Uint16Array'],
-  [Int32Array.prototype, 'Int32Array'],
-  [Uint32Array.prototype, 'Uint32Array'],
-  [Float32Array.prototype, 'Float32Array'],
-  [Float64Array.prototype, 'Float64Array'],
-  [BigInt64Array.prototype, 'BigInt64Array'],
-  [BigUint64Array.prototype, 'BigUint64Array'],
-])
-
 /**
- * Writes the text of one argument.
+ * Writes the texts of arguments.
  *
  * The end of every text is unambiguous: a string ends with its closing quote (quotes within are escaped), everything
  * else with a bracket, a comma or the end of the text, none of which occurs in a bare word or number. So a list of
  * texts can be parsed in one way only, and two arguments with the same text are equal.
  */
 class ArgumentWriter {
-  /** The objects that are being written, from the outside in. */
-  readonly #ancestors = new Set<object>()
+  /** The texts of the objects so far, so that each is written once; `undefined` for those that are being written. */
+  readonly #texts = new Map<object, string | undefined>()
+  #depth = 0
+  #content = 0
 
   write(value: unknown): string {
     switch (typeof value) {
       case 'undefined':
       case 'boolean':
-        return String(value)
+        return this.#bare(String(value))
       case 'number':
-        return Object.is(value, -0) ? '-0' : String(value)
+        return this.#bare(Object.is(value, -0) ? '-0' : String(value))
       case 'bigint':
-        return `${value}n`
+        return this.#bare(`${value}n`)
       case 'string':
-        return quoted(value)
+        return this.#quoted(value)
       case 'object':
-        return value === null ? 'null' : this.#within(value)
+        return value === null ? this.#bare('null') : this.#within(value)
       default:
         throw new Unkeyable(`a ${typeof value}`)
     }
   }
 
   #within(value: object): string {
-    if (this.#ancestors.has(value)) throw new Unkeyable('a cycle')
-    if (this.#ancestors.size === DEEPEST) throw new Unkeyable(`objects nested more than ${DEEPEST} deep`)
-    this.#ancestors.add(value)
+    const known = this.#texts.get(value)
+    if (known !== undefined) return this.#bare(known)
+    if (this.#texts.has(value)) throw new Unkeyable('a cycle')
+    if (this.#depth === DEEPEST) throw new Unkeyable(`objects nested more than ${DEEPEST} deep`)
+    if (this.#texts.size === MOST_OBJECTS) throw new Unkeyable('more than 100,000 objects')
+    this.#texts.set(value, undefined)
+    this.#depth++
+    this.#count(2)
     const text = this.#object(value)
-    this.#ancestors.delete(value)
+    this.#depth--
+    this.#texts.set(value, text)
     return text
+  }
+
+  /** Counts what is about to be written. */
+  #count(content: number): void {
+    this.#content += content
+    if (this.#content > MOST_CONTENT) throw new Unkeyable('content of more than 4,194,304 characters')
+  }
+
+  #bare(text: string): string {
+    this.#count(text.length)
+    return text
+  }
+
+  #quoted(text: string): string {
+    this.#count(text.length + 2)
+    return quoted(text)
+  }
+
+  #bytes(bytes: Buffer): string {
+    this.#count(bytes.length)
+    return bytes.toString('base64url')
   }
 
   #object(value: object): string {
@@ -131,23 +150,27 @@ class ArgumentWriter {
   }
 
   #record(value: object): string {
-    const texts: string[] = []
-    for (const name of namesOf(value).sort()) {
+    const names = namesOf(value)
+    if (!isPlainObject(value)) throw new Unkeyable('a built-in object with another prototype')
+    let text = ''
+    for (const name of names.sort()) {
       const property = Object.getOwnPropertyDescriptor(value, name)
-      if (property?.enumerable === true) texts.push(`${quoted(name)}:${this.#property(property)}`)
+      if (property?.enumerable !== true) continue
+      text += `${text === '' ? '' : ','}${this.#quoted(name)}:${this.#property(property)}`
     }
-    return `{${texts.join(',')}}`
+    return `{${text}}`
   }
 
   #list(value: readonly unknown[]): string {
     const surplus = Reflect.ownKeys(value).length - 1 - value.length
     if (surplus > 0) throw new Unkeyable('an array with named properties')
     if (surplus < 0) throw new Unkeyable('an array with holes')
-    const texts: string[] = []
+    let text = ''
     for (let index = 0; index < value.length; index++) {
-      texts.push(this.#property(Object.getOwnPropertyDescriptor(value, index)))
+      if (index > 0) text += ','
+      text += this.#property(Object.getOwnPropertyDescriptor(value, index))
     }
-    return `[${texts.join(',')}]`
+    return `[${text}]`
   }
 
   #property(property: PropertyDescriptor | undefined): string {
@@ -169,13 +192,13 @@ class ArgumentWriter {
         return `Date(${(value as Date).getTime()})`
       case URL.prototype:
         assertBare(value, 'URL')
-        return `URL(${quoted((value as URL).href)})`
+        return `URL(${this.#quoted((value as URL).href)})`
       case RegExp.prototype:
         return this.#pattern(value as RegExp)
       case ArrayBuffer.prototype:
         if (!types.isArrayBuffer(value)) break
         assertBare(value, 'ArrayBuffer')
-        return `ArrayBuffer(${Buffer.from(value).toString('base64url')})`
+        return `ArrayBuffer(${this.#bytes(Buffer.from(value))})`
     }
     throw new Unkeyable(instanceOf(prototype))
   }
@@ -183,24 +206,26 @@ class ArgumentWriter {
   /** `lastIndex` is included, since a global or sticky pattern matches from there on. */
   #pattern(value: RegExp): string {
     if (Reflect.ownKeys(value).length > 1) throw new Unkeyable('a RegExp with added properties')
-    return `RegExp(${quoted(value.source)},${quoted(value.flags)},${this.write(value.lastIndex)})`
+    return `RegExp(${this.#quoted(value.source)},${this.#quoted(value.flags)},${this.write(value.lastIndex)})`
   }
 
   #view(value: ArrayBufferView, prototype: unknown): string {
-    const byteType = BYTE_TYPES.get(prototype)
-    if (byteType !== undefined) {
-      const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-      return `${byteType}(${bytes.toString('base64url')})`
+    const kind = viewKindOf(value)
+    if (kind === undefined) throw new Unkeyable(instanceOf(prototype))
+    if (kind.isNumeric) {
+      const numbers = value as unknown as Iterable<number | bigint>
+      return `${kind.name}(${Array.from(numbers, (number) => this.write(number)).join(',')})`
     }
-    const numberType = NUMBER_TYPES.get(prototype)
-    if (numberType === undefined) throw new Unkeyable(instanceOf(prototype))
-    const numbers = value as unknown as Iterable<number | bigint>
-    return `${numberType}(${Array.from(numbers, (number) => this.write(number)).join(',')})`
+    return `${kind.name}(${this.#bytes(Buffer.from(value.buffer, value.byteOffset, value.byteLength))})`
   }
 }
 
+/** What JSON writes without an escape, and is printable: no quote, backslash, control, line separator or surrogate. */
+const PLAIN_TEXT = /^[ !#-[\]-~\u00a0-\u2027\u202a-\ud7ff\ue000-\uffff]*$/
+
 /** The text in quotes, with everything that is not well-formed, printable text escaped as in JSON. */
 function quoted(text: string): string {
+  if (PLAIN_TEXT.test(text)) return `"${text}"`
   // JSON escapes quotes, backslashes, lone surrogates and C0, but not DEL, C1 and the line separators.
   return JSON.stringify(text).replace(
     /[\u007f-\u009f\u2028\u2029]/g,
