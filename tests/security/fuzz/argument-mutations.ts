@@ -6,6 +6,7 @@ const TEXTS = [
   'a',
   'b',
   '"',
+  '","',
   '\\',
   ',',
   '1',
@@ -104,7 +105,7 @@ function changed(value: unknown, chance: Chance): unknown {
 /** A value in which the given one occurs so often that all of them together may be refused. */
 function doubled(value: unknown, chance: Chance): unknown {
   let shared = value
-  for (let level = chance.pick([2, 3, 30, 99]); level > 0; level--)
+  for (let level = chance.happens(0.02) ? 99 : chance.below(4); level > 0; level--)
     shared = containerOf([shared, [shared]], chance)
   return shared
 }
@@ -125,26 +126,24 @@ function isOf(value: unknown, type: { readonly prototype: object }): value is ob
 }
 
 /** An equal value whose containers are new, and whose properties and entries stand the other way round. */
-export function copyWithoutSharing(value: unknown, ofUrl = (url: URL): unknown => new URL(url)): unknown {
-  const copied = (part: unknown): unknown => copyWithoutSharing(part, ofUrl)
+export function copyWithoutSharing(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
-  switch (Object.getPrototypeOf(value)) {
-    case Array.prototype:
-      return Array.isArray(value) ? value.map(copied) : value
-    case Map.prototype:
-      return new Map(
-        [...(value as Map<unknown, unknown>)].reverse().map(([key, item]) => [copied(key), copied(item)]),
-      )
-    case Set.prototype:
-      return new Set([...(value as Set<unknown>)].reverse().map(copied))
-    case Object.prototype:
-      return recordOf(
-        Object.entries(value)
-          .reverse()
-          .map(([name, item]) => [name, copied(item)]),
-      )
-    case URL.prototype:
-      return ofUrl(value as URL)
+  if (isOf(value, Array) && Array.isArray(value)) return value.map(copyWithoutSharing)
+  if (isOf(value, Map) && types.isMap(value)) {
+    return new Map(
+      [...value].reverse().map(([key, item]) => [copyWithoutSharing(key), copyWithoutSharing(item)]),
+    )
   }
-  return value
+  if (isOf(value, Set) && types.isSet(value)) return new Set([...value].reverse().map(copyWithoutSharing))
+  if (!isOf(value, Object) || hasSlots(value)) return value
+  return recordOf(
+    Object.entries(value)
+      .reverse()
+      .map(([name, item]) => [name, copyWithoutSharing(item)]),
+  )
+}
+
+/** Whether an object is of a built-in type, whatever its prototype is. */
+export function hasSlots(value: object): boolean {
+  return Array.isArray(value) || Object.values(types).some((isOfType) => isOfType(value))
 }
