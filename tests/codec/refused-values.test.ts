@@ -70,7 +70,7 @@ describe('the error of a value that cannot be stored', () => {
   it('ends for a value that is nested without end', async () => {
     let value: unknown = () => 1
     for (let depth = 0; depth < 1_000; depth++) value = { a: value }
-    assert.match(await messageOf('json', value), /is nested too deep/)
+    assert.match(await messageOf('json', value), /it is nested more than 500 levels deep/)
   })
 })
 

@@ -33,40 +33,69 @@ export function handOut<T>({ isCloned, value }: IsolatedValue): T {
  * @throws DataCloneError if a part of it cannot be copied (a function, …)
  */
 export function copyOf(value: unknown): unknown {
-  return isReference(value) ? copyReference(value, new Map()) : value
+  return isReference(value) ? new Copying().of(value) : value
 }
 
-function copyReference(source: object, copies: Map<object, object>): object {
-  const known = copies.get(source)
-  if (known !== undefined) return known
-  const part = (value: unknown) => (isReference(value) ? copyReference(value, copies) : plain(value))
-  if (Array.isArray(source)) {
-    const copy: unknown[] = []
-    copies.set(source, copy)
-    for (let index = 0; index < source.length; index++) copy[index] = part(source[index])
+/** How deep a walk goes by recursion, which is fast. Deeper objects wait in a list, so that none exhausts the stack. */
+const DEEPEST = 100
+
+/** One deep copy, in which shared parts are shared, and cycles are cycles. */
+class Copying {
+  readonly #copies = new Map<object, object>()
+  /** Objects whose copy is empty so far. */
+  readonly #waiting: object[] = []
+  #depth = 0
+
+  of(root: object): object {
+    const copy = this.#copyOf(root)
+    for (let next = this.#waiting.pop(); next !== undefined; next = this.#waiting.pop()) {
+      this.#fill(next, this.#copies.get(next) as object)
+    }
     return copy
   }
-  if (isPlain(source)) {
-    const copy: Record<string, unknown> = Object.create(Object.getPrototypeOf(source))
-    copies.set(source, copy)
-    for (const [name, value] of Object.entries(source)) define(copy, name, part(value))
+
+  #copyOf(source: object): object {
+    const known = this.#copies.get(source)
+    if (known !== undefined) return known
+    const empty = emptyCopyOf(source)
+    const copy = empty ?? copyDatum(source)
+    this.#copies.set(source, copy)
+    if (empty === undefined) return copy
+    if (this.#depth === DEEPEST) this.#waiting.push(source)
+    else this.#fill(source, empty)
     return copy
   }
-  if (source instanceof Map) {
-    const copy = new Map()
-    copies.set(source, copy)
-    for (const [key, value] of source) copy.set(part(key), part(value))
-    return copy
+
+  #fill(source: object, copy: object): void {
+    this.#depth++
+    if (Array.isArray(source)) {
+      for (let index = 0; index < source.length; index++) {
+        ;(copy as unknown[])[index] = this.#part(source[index])
+      }
+    } else if (isPlain(source)) {
+      for (const [name, value] of Object.entries(source)) {
+        define(copy as Record<string, unknown>, name, this.#part(value))
+      }
+    } else if (source instanceof Map) {
+      for (const [key, value] of source)
+        (copy as Map<unknown, unknown>).set(this.#part(key), this.#part(value))
+    } else if (source instanceof Set) {
+      for (const member of source) (copy as Set<unknown>).add(this.#part(member))
+    }
+    this.#depth--
   }
-  if (source instanceof Set) {
-    const copy = new Set()
-    copies.set(source, copy)
-    for (const member of source) copy.add(part(member))
-    return copy
+
+  #part(value: unknown): unknown {
+    return isReference(value) ? this.#copyOf(value) : plain(value)
   }
-  const copy = copyDatum(source)
-  copies.set(source, copy)
-  return copy
+}
+
+/** What to fill with the copies of the parts; `undefined` if the object is copied as a whole. */
+function emptyCopyOf(source: object): object | undefined {
+  if (Array.isArray(source)) return []
+  if (isPlain(source)) return Object.create(Object.getPrototypeOf(source))
+  if (source instanceof Map) return new Map()
+  return source instanceof Set ? new Set() : undefined
 }
 
 function copyDatum(source: object): object {
@@ -128,9 +157,6 @@ export function isCopyable(root: unknown): boolean {
 function freezeDeeply(root: object): boolean {
   return freezeTree(root, 0) || freezeGraph(root)
 }
-
-/** How deep {@link freezeTree} goes. */
-const DEEPEST = 100
 
 /**
  * Freezes a tree of plain data, such as most decoded values, in one walk. `false` if it meets anything but plain data,

@@ -1,10 +1,4 @@
-import {
-  LimitExceeded,
-  MAX_CONTAINERS,
-  MAX_DEPTH,
-  nestedTooDeep,
-  tooManyContainers,
-} from '../refusals/limits.ts'
+import { LimitExceeded, MAX_NESTING, MAX_PARTS, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
 import { PackedInput } from './packed-input.ts'
 import type { Shape } from './shape.ts'
 
@@ -132,9 +126,9 @@ export class PackedCheck {
 
   /** The items of a container. */
   #items(count: number): void {
-    if (++this.#containers > MAX_CONTAINERS) throw tooManyContainers()
+    if (++this.#containers > MAX_PARTS) throw tooManyParts()
     if (count > this.#input.left) throw new RangeError('more items than bytes')
-    if (++this.#depth > MAX_DEPTH) throw nestedTooDeep()
+    if (++this.#depth > MAX_NESTING) throw tooManyLevels()
     for (let left = count; left > 0; left--) this.#value()
     this.#depth--
   }

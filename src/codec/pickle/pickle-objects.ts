@@ -1,4 +1,4 @@
-import { MAX_DEPTH, nestedTooDeep } from '../refusals/limits.ts'
+import { MAX_NESTING, tooManyLevels } from '../refusals/limits.ts'
 import { ownCopy, unreadable } from './pickle-input.ts'
 
 /** An item on the stack of a pickle machine. */
@@ -65,7 +65,7 @@ export class Container {
   admit(item: Item): unknown {
     if (item instanceof Foreign) unreadable('a class or function as a value')
     if (!(item instanceof Container)) return item
-    if (item.depth > MAX_DEPTH) throw nestedTooDeep()
+    if (item.depth > MAX_NESTING) throw tooManyLevels()
     this.depth = Math.max(this.depth, item.depth + 1)
     return item.close()
   }

@@ -1,4 +1,4 @@
-import { MAX_CONTAINERS, tooManyContainers } from '../refusals/limits.ts'
+import { MAX_PARTS, tooManyParts } from '../refusals/limits.ts'
 import {
   PickleInput,
   parseFloatRepr,
@@ -127,7 +127,7 @@ class PickleMachine {
   }
 
   push(item: Item): void {
-    if (item instanceof Container && ++this.#containers > MAX_CONTAINERS) throw tooManyContainers()
+    if (item instanceof Container && ++this.#containers > MAX_PARTS) throw tooManyParts()
     this.#stack.push(item)
   }
 
@@ -171,7 +171,7 @@ class PickleMachine {
 
   put(index: number): void {
     this.#memo.set(index, this.top())
-    if (this.#memo.size > MAX_CONTAINERS) throw tooManyContainers()
+    if (this.#memo.size > MAX_PARTS) throw tooManyParts()
   }
 
   memoize(): void {

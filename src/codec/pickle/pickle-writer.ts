@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { MAX_CONTAINERS, MAX_DEPTH, tooManyContainers } from '../refusals/limits.ts'
+import { MAX_NESTING, MAX_PARTS, NestedTooDeep, tooManyParts } from '../refusals/limits.ts'
 import { kindOf, Refusal } from '../refusals/refusal.ts'
 import { OP } from './pickle-opcodes.ts'
 import { PickleOutput } from './pickle-output.ts'
@@ -120,7 +120,7 @@ class PickleWriter {
   }
 
   #enter(value: object): void {
-    if (this.#frames.length === MAX_DEPTH) throw new Refusal(`nesting over ${MAX_DEPTH} deep`)
+    if (this.#frames.length === MAX_NESTING) throw new NestedTooDeep()
     const [empty, items, fill] = contentsOf(value)
     this.#memo.set(value, UNFINISHED)
     this.#output.opcodes(empty, OP.MARK)
@@ -134,7 +134,7 @@ class PickleWriter {
   }
 
   #memoize(value: unknown): void {
-    if (this.#memoized === MAX_CONTAINERS) throw tooManyContainers()
+    if (this.#memoized === MAX_PARTS) throw tooManyParts()
     this.#output.byte(OP.MEMOIZE)
     this.#memo.set(value, this.#memoized++)
   }

@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { MAX_NESTING, NestedTooDeep } from './limits.ts'
 import { assertDataClass, assertEmptyRecord, isPlainObject } from './record-checks.ts'
 import { kindOf, Refusal } from './refusal.ts'
 
@@ -16,6 +17,8 @@ export interface Cloning {
 
 /** Objects of a value that are visited before visited ones are remembered. Most values have fewer. */
 const UNREMEMBERED = 1_000
+/** The depth from which all are remembered, so that a cycle is not taken for deep nesting. */
+const UNREMEMBERED_DEPTH = 100
 
 /**
  * Refuses what a structured clone would silently change: `v8` and `msgpack` store `{}` for most classes that they do
@@ -24,6 +27,8 @@ const UNREMEMBERED = 1_000
 export class CloneCheck {
   readonly #cloning: Cloning
   #visited = 0
+  /** The containers around the value that is being visited. */
+  #depth = 0
   #seen: Set<object> | undefined
 
   constructor(cloning: Cloning) {
@@ -33,6 +38,7 @@ export class CloneCheck {
   /** @throws Refusal */
   assert(value: unknown): void {
     this.#visited = 0
+    this.#depth = 0
     try {
       this.#value(value)
     } finally {
@@ -58,12 +64,13 @@ export class CloneCheck {
 
   /** `false` for an object that was visited before, so that cycles and shared references end. */
   #isNew(value: object): boolean {
-    if (++this.#visited <= UNREMEMBERED) return true
+    if (++this.#visited <= UNREMEMBERED && this.#depth < UNREMEMBERED_DEPTH) return true
     this.#seen ??= new Set()
     return this.#seen.size !== this.#seen.add(value).size
   }
 
   #object(value: object): void {
+    if (++this.#depth > MAX_NESTING) throw new NestedTooDeep()
     if (Array.isArray(value)) {
       for (let index = 0; index < value.length; index++) this.#value(value[index])
     } else if (isPlainObject(value)) {
@@ -71,6 +78,7 @@ export class CloneCheck {
     } else {
       this.#instance(value)
     }
+    this.#depth--
   }
 
   #instance(value: object): void {

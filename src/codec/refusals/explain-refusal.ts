@@ -1,8 +1,9 @@
 import { types } from 'node:util'
+import { exceededLimit, NestedTooDeep } from './limits.ts'
 import { kindOf, Refusal } from './refusal.ts'
 
-/** The most steps of a path; below that a value is as good as endless. */
-const DEEPEST = 20
+/** The most steps of a path. */
+const LONGEST_PATH = 20
 const LONGEST_NAME = 40
 
 /** A part of a value, in a container that holds nothing else. */
@@ -21,24 +22,28 @@ interface Part {
  * would cost time whenever it succeeds, and this works for the serializers of a caller, too.
  */
 export function explainRefusal(value: unknown, encode: (value: unknown) => unknown): string {
+  const error = errorOf(value, encode)
+  // An encoder exhausts the call stack before it has counted that far.
+  const isTooDeep =
+    error instanceof NestedTooDeep || (error instanceof RangeError && exceededLimit(value) === 'levels')
+  if (isTooDeep) return `it is ${new NestedTooDeep().message}`
   const within = new Set<unknown>()
   let path = 'value'
   let part = value
-  let reason = refusalOf(value, encode)
-  while (within.size < DEEPEST && !within.has(part)) {
+  let reason = textOf(error)
+  while (within.size < LONGEST_PATH && !within.has(part)) {
     within.add(part)
     const refused = firstRefused(part, encode)
     if (refused === undefined) return `${path === 'value' ? 'it' : path} is ${reason ?? kindOf(part)}`
     path += refused.step
     part = refused.item
-    reason = refusalOf(refused.alone, encode)
+    reason = textOf(errorOf(refused.alone, encode))
   }
-  return within.has(part) ? `${path} is a cycle` : `${path} is nested too deep`
+  return within.has(part) ? `${path} is a cycle` : `a part of ${path} is ${reason ?? kindOf(part)}`
 }
 
 /** The text of the refusal; `undefined` if it is an error of another class, which may quote the value. */
-function refusalOf(value: unknown, encode: (value: unknown) => unknown): string | undefined {
-  const error = errorOf(value, encode)
+function textOf(error: unknown): string | undefined {
   return error instanceof Refusal ? error.message : undefined
 }
 

@@ -1,4 +1,4 @@
-import { MAX_CONTAINERS, MAX_DEPTH, nestedTooDeep, tooManyContainers } from '../refusals/limits.ts'
+import { MAX_NESTING, MAX_PARTS, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -13,7 +13,7 @@ const CLOSING_BRACE = 0x7d
  * @throws LimitExceeded
  */
 export function assertJsonLimits(text: string): void {
-  if (text.length > 2 * MAX_DEPTH && hasManyContainers(text)) scan(text)
+  if (text.length > 2 * MAX_NESTING && hasManyContainers(text)) scan(text)
 }
 
 /** Whether so many containers begin that they could be nested too deep. */
@@ -21,7 +21,7 @@ function hasManyContainers(text: string): boolean {
   let count = 0
   for (const opening of '[{') {
     for (let at = text.indexOf(opening); at >= 0; at = text.indexOf(opening, at + 1)) {
-      if (++count > MAX_DEPTH) return true
+      if (++count > MAX_NESTING) return true
     }
   }
   return false
@@ -34,8 +34,8 @@ function scan(text: string): void {
     const unit = text.charCodeAt(at)
     if (unit === QUOTE) at = endOfString(text, at)
     else if ((unit | BRACE_BIT) === OPENING_BRACE) {
-      if (++depth > MAX_DEPTH) throw nestedTooDeep()
-      if (++containers > MAX_CONTAINERS) throw tooManyContainers()
+      if (++depth > MAX_NESTING) throw tooManyLevels()
+      if (++containers > MAX_PARTS) throw tooManyParts()
     } else if ((unit | BRACE_BIT) === CLOSING_BRACE) depth--
   }
 }

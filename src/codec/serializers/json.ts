@@ -1,6 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { Serializer } from '../../contract/serializer.ts'
-import { MAX_CONTAINERS } from '../refusals/limits.ts'
+import { MAX_NESTING, MAX_PARTS, NestedTooDeep } from '../refusals/limits.ts'
 import { assertDataClass, assertEmptyRecord, isPlainObject } from '../refusals/record-checks.ts'
 import { kindOf, Refusal } from '../refusals/refusal.ts'
 import { assertJsonLimits } from './json-limits.ts'
@@ -19,7 +19,8 @@ const LONGEST_INT64 = '-9223372036854775808'.length
  * becomes its ISO string, a decimal its digits); that form is what comes back. An instance of a class becomes the record
  * of its properties. It refuses everything that `JSON.stringify` would silently change: functions, symbols, NaN,
  * infinities, an invalid Date, Map, Set, typed arrays, RegExp, Error and all other classes of the language, the web and
- * Node whose content is not in their properties, objects with nothing but private fields, and holes in arrays.
+ * Node whose content is not in their properties, objects with nothing but private fields, holes in arrays, and nesting of
+ * more than 500 levels.
  *
  * A text that is nothing but the digits of a whole number beyond ±(2^53 - 1), of at most 64 bits, is what a counter
  * looks like. It is read as a bigint, since a number could not hold it. A number of that size is therefore written with
@@ -32,8 +33,8 @@ export const jsonSerializer: Serializer = Object.freeze({
   encode(value: unknown): string {
     const text: string | undefined = JSON.stringify(value)
     // `JSON.stringify` must come first: it throws for a cycle, in which this walk would not end.
-    assertJson(value, '')
-    if (text.length > 2 * MAX_CONTAINERS) assertJsonLimits(text)
+    assertJson(value, '', 0)
+    if (text.length > 2 * MAX_PARTS) assertJsonLimits(text)
     return isUnsafeInteger(value) ? value.toExponential() : text
   },
 
@@ -74,8 +75,9 @@ function isUnsafeInteger(value: unknown): value is number {
  * Refuses values that JSON text would silently change. This walk costs a tenth of `JSON.stringify`; a replacer function
  * would cost several times as much as the walk.
  * @param name the name or index of the property that holds the value, for `toJSON`
+ * @param depth the number of arrays and objects around the value
  */
-function assertJson(value: unknown, name: string | number): void {
+function assertJson(value: unknown, name: string | number, depth: number): void {
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw new Refusal(kindOf(value))
@@ -83,30 +85,31 @@ function assertJson(value: unknown, name: string | number): void {
   }
   // A program may have given bigints a form, too.
   const mayHaveForm = typeof value === 'object' || typeof value === 'bigint'
-  if (mayHaveForm && hasToJson(value)) assertToJson(value, name)
-  else if (typeof value === 'object') assertJsonObject(value)
+  if (mayHaveForm && hasToJson(value)) assertToJson(value, name, depth)
+  else if (typeof value === 'object') assertJsonObject(value, depth)
   else throw new Refusal(kindOf(value))
 }
 
 /** What `toJSON` yields is the value as JSON knows it. `JSON.stringify` does not ask that for a form of its own. */
-function assertToJson(value: WithToJson, name: string | number): void {
+function assertToJson(value: WithToJson, name: string | number, depth: number): void {
   if (ArrayBuffer.isView(value)) throw new Refusal(kindOf(value))
   if (value instanceof Date) {
     // Its form would be null.
     if (Number.isNaN(value.getTime())) throw new Refusal(kindOf(value))
     if (value.toJSON === Date.prototype.toJSON) return
   }
-  assertForm(value.toJSON(String(name)))
+  assertForm(value.toJSON(String(name)), depth)
 }
 
-function assertForm(form: unknown): void {
-  if (typeof form === 'object' && form !== null) assertJsonObject(form)
-  else assertJson(form, '')
+function assertForm(form: unknown, depth: number): void {
+  if (typeof form === 'object' && form !== null) assertJsonObject(form, depth)
+  else assertJson(form, '', depth)
 }
 
-function assertJsonObject(value: object): void {
+function assertJsonObject(value: object, depth: number): void {
+  if (depth === MAX_NESTING) throw new NestedTooDeep()
   if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) assertJson(value[index], index)
+    for (let index = 0; index < value.length; index++) assertJson(value[index], index, depth + 1)
     return
   }
   const isPlain = isPlainObject(value)
@@ -117,7 +120,7 @@ function assertJsonObject(value: object): void {
     const property = (value as Record<string, unknown>)[name]
     if (!isPlain && (property === undefined || !Object.hasOwn(value, name))) continue
     isEmpty = false
-    if (property !== undefined) assertJson(property, name)
+    if (property !== undefined) assertJson(property, name, depth + 1)
   }
   if (isEmpty) assertEmptyRecord(value, isPlain)
 }

@@ -2,7 +2,7 @@ import { types } from 'node:util'
 import { DefaultDeserializer, serialize } from 'node:v8'
 import type { Serializer } from '../../contract/serializer.ts'
 import { CloneCheck } from '../refusals/clone-check.ts'
-import { assertCloneLimits } from './v8-limits.ts'
+import { exceededLimit, MAX_NESTING, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
 
 const check = new CloneCheck({
   carries: (value) =>
@@ -37,11 +37,25 @@ class OwnMemoryDeserializer extends ViewDeserializer {
   }
 }
 
+/** The shortest form of a container takes this many bytes. */
+const SMALLEST_CONTAINER_BYTES = 3
+
+/**
+ * Only V8 reads the bytes, so the value is checked. Most payloads are too short to exceed a limit.
+ * @throws LimitExceeded
+ */
+function assertLimits(value: unknown, payloadBytes: number): void {
+  if (payloadBytes <= SMALLEST_CONTAINER_BYTES * MAX_NESTING) return
+  const limit = exceededLimit(value)
+  if (limit === undefined) return
+  throw limit === 'levels' ? tooManyLevels() : tooManyParts()
+}
+
 /**
  * The structured clone of V8: Map, Set, Date, BigInt, RegExp, typed arrays, boxed primitives, `undefined` in objects,
  * cycles and shared references; errors of the language with message and stack. Only Node can read it. Class instances
  * lose their class. It refuses what it would silently change: errors with other properties, and classes whose content
- * is not in their properties (URL, Response, …).
+ * is not in their properties (URL, Response, …); and nesting of more than 500 levels.
  */
 export const v8Serializer: Serializer = Object.freeze({
   id: 'v8',
@@ -49,7 +63,7 @@ export const v8Serializer: Serializer = Object.freeze({
   encode(value: unknown): Uint8Array {
     check.assert(value)
     const bytes = serialize(value)
-    assertCloneLimits(value, bytes.length)
+    assertLimits(value, bytes.length)
     return bytes
   },
 
@@ -57,7 +71,7 @@ export const v8Serializer: Serializer = Object.freeze({
     const deserializer = new OwnMemoryDeserializer(bytes)
     deserializer.readHeader()
     const value: unknown = deserializer.readValue()
-    assertCloneLimits(value, bytes.length)
+    assertLimits(value, bytes.length)
     return value
   },
 })

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { expect, test } from 'vitest'
-import { MAX_CONTAINERS, MAX_DEPTH } from '../../../src/codec/refusals/limits.ts'
+import { MAX_NESTING, MAX_PARTS } from '../../../src/codec/refusals/limits.ts'
 import { CacheError } from '../../../src/foundation/errors/cache-error.ts'
 import { encryptedCodec, KEY_2 } from '../../codec/encrypted-codec.ts'
 import { HOSTILE_PAYLOADS } from './corpus/payloads.ts'
@@ -69,7 +69,7 @@ function assertOwnBytes(value: unknown, sourceBytes: number): void {
   const seen = new Set<unknown>()
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth++) {
-    expect(depth).toBeLessThanOrEqual(2 * MAX_DEPTH)
+    expect(depth).toBeLessThanOrEqual(2 * MAX_NESTING)
     level = level.flatMap((part) => {
       if (typeof part === 'string' && part.includes(SECRET.slice(0, 9))) throw new Error('a foreign text')
       if (typeof part !== 'object' || part === null || seen.has(part)) return []
@@ -87,6 +87,6 @@ function assertOwnBytes(value: unknown, sourceBytes: number): void {
       return part instanceof RegExp ? [part.source] : Object.values(part)
     })
   }
-  expect(seen.size).toBeLessThanOrEqual(MAX_CONTAINERS)
+  expect(seen.size).toBeLessThanOrEqual(MAX_PARTS)
   expect(sourceBytes).toBeGreaterThan(0)
 }
