@@ -1,4 +1,5 @@
 import { type Logger, SILENT_LOGGER } from '../../contract/logger.ts'
+import { printable } from '../../foundation/errors/printable.ts'
 
 /** Topics that each logger has been told about. */
 const told = new WeakMap<Logger, Set<string>>()
@@ -12,12 +13,13 @@ export function advise(logger: Logger, topic: string, message: string): void {
   const topics = told.get(logger) ?? new Set()
   if (topics.has(topic) || topics.size >= MOST_TOPICS) return
   told.set(logger, topics.add(topic))
+  const text = printable(message)
   if (logger === SILENT_LOGGER) {
-    process.emitWarning(message, 'CachewrightWarning')
+    process.emitWarning(text, 'CachewrightWarning')
     return
   }
   try {
-    logger.warn({}, message)
+    logger.warn({}, text)
   } catch {
     // A logger that fails must not fail the cache.
   }

@@ -161,5 +161,5 @@ function toCacheError(error: unknown): CacheError {
 
 /** What may be told of an error whose message may quote data. */
 function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error
+  return error instanceof Error ? abbreviate(error.name) : typeof error
 }

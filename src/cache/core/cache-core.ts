@@ -5,6 +5,7 @@ import type { StoreObserver } from '../../backend/assembly/observed-store.ts'
 import type { PresentCoherence, SharedTier, TierListener } from '../../backend/seams/shared-tier.ts'
 import { readEntryFacts, readLease, stampIn, withLease } from '../../codec/envelope/entry-meta.ts'
 import type { ValueCodec } from '../../codec/value-codec.ts'
+import { printable } from '../../foundation/errors/printable.ts'
 import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../../foundation/time/clock.ts'
 import { EntryJudge } from '../entries/entry-judge.ts'
 import { EntryReader } from '../entries/entry-reader.ts'
@@ -111,7 +112,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.background = new Background((failure) => policy.events.emit('background-error', failure))
     setMaxListeners(0, this.#stopping.signal)
     this.breakers = new CircuitBreakers(clock, (state, node) =>
-      policy.events.emit('circuit', node === '' ? { state } : { state, node }),
+      policy.events.emit('circuit', node === '' ? { state } : { state, node: printable(node) }),
     )
     this.outbox = new InvalidationOutbox({
       clock,
@@ -197,7 +198,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.#trustedAtMs = -1
     for (const listener of this.#listeners) listener.epochBegan()
     this.breakers.connected()
-    this.policy.events.emit('epoch', { reason, coherence: this.coherence })
+    this.policy.events.emit('epoch', { reason: printable(reason), coherence: this.coherence })
   }
 
   restarted(): void {

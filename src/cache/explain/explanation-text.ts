@@ -1,3 +1,4 @@
+import { printable } from '../../foundation/errors/printable.ts'
 import type {
   ExplainedGeneration,
   ExplainedLocal,
@@ -215,9 +216,4 @@ function cacheText({ circuit, coherence, epoch, undelivered }: Facts['cache']): 
       ? 'nothing undelivered'
       : `${undelivered} ${undelivered === 1 ? 'invalidation' : 'invalidations'} UNDELIVERED`
   return `coherence ${coherence}; circuit ${circuit}; ${waiting}; epoch ${epoch}`
-}
-
-/** The text without control characters, so that a name in it cannot begin a new line. */
-function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (control) => `\\x${control.charCodeAt(0).toString(16).padStart(2, '0')}`)
 }

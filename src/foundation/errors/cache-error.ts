@@ -1,3 +1,5 @@
+import { printable } from './printable.ts'
+
 /** The kind of an error, as a stable code that a program may branch on. Messages may change; codes do not. */
 export type CacheErrorCode =
   /** A key or member is empty, not a string, longer than 64 KiB, reserved (it contains a NUL) or ill-formed. */
@@ -58,7 +60,7 @@ export type CacheErrorCode =
 export interface CacheErrorContext {
   /** The public name of the operation that failed (`'get'`, `'setMany'`, …). */
   readonly operation?: string | undefined
-  /** The key as the caller passed it, cut to 100 characters. */
+  /** The key as the caller passed it. */
   readonly key?: string | undefined
   /** The first word of a Redis error reply (`'WRONGTYPE'`, `'OOM'`, …). */
   readonly replyCode?: string | undefined
@@ -69,18 +71,23 @@ export interface CacheErrorContext {
 
 /**
  * The error class of this library; its subclasses have more context. An error contains no value, no password, and no
- * key longer than 100 characters, so it may be logged as it is.
+ * key longer than 100 characters. Unprintable characters of the message and the key are escaped, so it may be logged as
+ * it is.
  */
 export class CacheError extends Error {
   override readonly name: string = 'CacheError'
   readonly code: CacheErrorCode
   readonly operation: string | undefined
+  /**
+   * The key for people: its unprintable characters are escaped (`\x1b`), and it is cut to 100 characters. For programs,
+   * the event `error` and {@link failures} have the whole key.
+   */
   readonly key: string | undefined
   readonly replyCode: string | undefined
   readonly #failures: ReadonlyMap<string, CacheError> | undefined
 
   constructor(code: CacheErrorCode, message: string, context: CacheErrorContext = {}) {
-    super(message, context.cause === undefined ? undefined : { cause: context.cause })
+    super(printable(message), context.cause === undefined ? undefined : { cause: context.cause })
     this.code = code
     this.operation = context.operation
     this.key = typeof context.key === 'string' ? abbreviate(context.key) : undefined
@@ -147,7 +154,12 @@ export function isLostReply(error: unknown): error is CacheError {
   )
 }
 
-/** At most 100 characters of a text, with an ellipsis if it was cut. */
+/** The most characters of a text that is shown. */
+const LONGEST_SHOWN = 100
+
+/** At most 100 characters of a text as {@link printable}, with an ellipsis if it was cut. */
 export function abbreviate(text: string): string {
-  return text.length <= 100 ? text : `${text.slice(0, 99)}…`
+  const shown = printable(text.slice(0, LONGEST_SHOWN + 1))
+  if (shown.length <= LONGEST_SHOWN) return shown
+  return `${shown.slice(0, LONGEST_SHOWN - 1).replace(/\p{Cs}$/u, '')}…`
 }

@@ -1,5 +1,6 @@
 import type { FailurePolicy } from '../../backend/assembly/failure-policy.ts'
 import type { EnvironmentSettings } from '../../foundation/environment.ts'
+import { printable } from '../../foundation/errors/printable.ts'
 import { LONGEST_TIMER_MS } from '../../foundation/time/clock.ts'
 import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
 import type { RedisPortListener } from './redis-port.ts'
@@ -40,7 +41,8 @@ export function resolveTimeouts(
 /** A listener that emits connection events as the `connect` and `disconnect` events of the backend. */
 export function portListener({ events }: FailurePolicy): RedisPortListener {
   return {
-    connected: (endpoint) => events.emit('connect', { endpoint }),
-    disconnected: (endpoint, reason) => events.emit('disconnect', { endpoint, reason }),
+    connected: (endpoint) => events.emit('connect', { endpoint: printable(endpoint) }),
+    disconnected: (endpoint, reason) =>
+      events.emit('disconnect', { endpoint: printable(endpoint), reason: printable(reason) }),
   }
 }
