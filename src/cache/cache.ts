@@ -130,6 +130,10 @@ export class Cache extends EntryOperations {
   /**
    * A part of this cache whose keys begin with `name:`, with tags and a `clear()` of its own. It shares the connection
    * and the local tier; clearing this cache clears it too.
+   *
+   * A key of this cache that begins with `name:` is a key of the namespace. So a key that a user chooses belongs into a
+   * namespace of its own, which no key leads out of; at the root it reaches into all of them. A name that contains input
+   * must not contain a `:` from there.
    * @param options the defaults of its calls; what they leave out applies as in this cache
    * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`
    */
