@@ -4,6 +4,7 @@ import type { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import { DeadlinePort } from '../../src/redis/port/deadline-port.ts'
 import { fromErrorReply } from '../../src/redis/port/redis-errors.ts'
 import type { RedisArgument, RedisPort, RedisReply } from '../../src/redis/port/redis-port.ts'
+import { isFlag } from '../../src/redis/port/reply-shape.ts'
 import { RedisScript } from '../../src/redis/scripts/redis-script.ts'
 import { ReadBatcher } from '../../src/redis/store/read-batcher.ts'
 import { sendSplittable } from '../../src/redis/store/send-splittable.ts'
@@ -39,7 +40,7 @@ async function expectTimeoutInTime(call: () => Promise<unknown>): Promise<void> 
 describe.concurrent('P37 a command that has to be sent again shares the deadline of the first', () => {
   test('a script that the server does not know', async () => {
     const port = portThatRefuses('NOSCRIPT No matching script')
-    await expectTimeoutInTime(() => new RedisScript('return 1').run(port, 'key', [], 'text'))
+    await expectTimeoutInTime(() => new RedisScript('return 1', isFlag).run(port, 'key', [], 'text'))
   })
 
   test('reads of one tick in a slot that moves', async () => {

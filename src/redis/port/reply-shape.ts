@@ -1,33 +1,64 @@
 import type { RedisArgument, RedisReply } from './redis-port.ts'
 
-type Shape = (reply: RedisReply, command: readonly RedisArgument[]) => boolean
+/** Whether a reply has the form that the reply to a command must have. */
+export type ReplyShape = (reply: RedisReply, command: readonly RedisArgument[]) => boolean
 
-const isCount: Shape = (reply) => typeof reply === 'number'
-const isPage: Shape = (reply) => Array.isArray(reply) && reply.length === 2 && Array.isArray(reply[1])
-const isScriptResult: Shape = (reply) =>
-  typeof reply === 'number' || typeof reply === 'string' || Buffer.isBuffer(reply) || isStatus(reply)
-/** The reply of acquire-lease.lua: a status and three numbers as text. */
-const isStatus = (reply: RedisReply) =>
-  Array.isArray(reply) && reply.length === 4 && reply.every((part) => typeof part === 'string')
-const isTime: Shape = (reply) => Array.isArray(reply) && reply.length === 2 && typeof reply[1] === 'string'
+/** Numbers as text. The longest that a double holds exactly has 16 digits. */
+const DIGITS = /^\d{1,16}$/
+const INTEGER = /^-?\d{1,19}$/
+const CURSOR = /^\d{1,20}$/
 
-/** The shape of the reply to each command that this library sends, error replies aside. */
-const SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
-  [
-    'MGET',
-    (reply, command) => Array.isArray(reply) && reply.length === command.length - 1 && reply.every(isBlob),
-  ],
+/** A number of things. */
+export const isCount: ReplyShape = (reply) => Number.isSafeInteger(reply) && (reply as number) >= 0
+/** 1 for yes, 0 for no. */
+export const isFlag: ReplyShape = (reply) => reply === 0 || reply === 1
+/** Milliseconds; -1 = for ever, -2 = there is no such key. */
+export const isTtl: ReplyShape = (reply) => Number.isSafeInteger(reply) && (reply as number) >= -2
+/** A 64-bit integer as text. */
+export const isInteger: ReplyShape = (reply) => typeof reply === 'string' && INTEGER.test(reply)
+/** A string, in a reply that was asked for as bytes. */
+export const isBytes: ReplyShape = (reply) => Buffer.isBuffer(reply)
+/** A number that a double holds exactly, as text. */
+export const isDigits: ReplyShape = (reply) => typeof reply === 'string' && DIGITS.test(reply)
+
+const isWord: ReplyShape = (reply) => typeof reply === 'string' || Buffer.isBuffer(reply)
+const isBlobOrNull: ReplyShape = (reply) => reply === null || Buffer.isBuffer(reply)
+
+/** A list of this length, whose elements all have this form. */
+function isList(reply: RedisReply, length: number, element: ReplyShape): boolean {
+  return Array.isArray(reply) && reply.length === length && reply.every((one) => element(one, []))
+}
+
+/** The next cursor, and the words that were found. A cursor that stays where it was would never end the walk. */
+function isPage(reply: RedisReply, cursor: RedisArgument | undefined): boolean {
+  if (!Array.isArray(reply) || reply.length !== 2) return false
+  const [next, found] = reply
+  const isNext =
+    isWord(next, []) && CURSOR.test(String(next)) && (String(next) === '0' || String(next) !== cursor)
+  return isNext && isList(found, found?.length, isWord)
+}
+
+/** The shape of the reply to each command that this library sends, scripts and error replies aside. */
+const SHAPES: ReadonlyMap<string, ReplyShape> = new Map<string, ReplyShape>([
+  ['MGET', (reply, command) => isList(reply, command.length - 1, isBlobOrNull)],
   ['SET', (reply, command) => reply === 'OK' || (reply === null && command.includes('NX'))],
   ['UNLINK', isCount],
   ['EXISTS', isCount],
-  ['PTTL', isCount],
-  ['SREM', isCount],
-  ['TIME', isTime],
-  ['SCAN', isPage],
-  ['SSCAN', isPage],
-  ['EVALSHA', isScriptResult],
-  ['EVAL', isScriptResult],
+  ['PTTL', isTtl],
+  ['SREM', isFlag],
+  ['TIME', (reply) => isList(reply, 2, isDigits)],
+  ['SCAN', (reply, command) => isPage(reply, command[1])],
+  ['SSCAN', (reply, command) => isPage(reply, command[2])],
 ])
+
+/** The shapes of the replies to scripts, by the source and by the digest of each. */
+const SCRIPT_SHAPES = new Map<string, ReplyShape>()
+
+/** Declares what a script returns. Its replies are refused otherwise. */
+export function declareScript(source: string, digest: string, shape: ReplyShape): void {
+  SCRIPT_SHAPES.set(source, shape)
+  SCRIPT_SHAPES.set(digest, shape)
+}
 
 /**
  * Whether a reply can be the answer to a command.
@@ -36,9 +67,9 @@ const SHAPES: ReadonlyMap<string, Shape> = new Map<string, Shape>([
  * read on it could belong to another key.
  */
 export function isReplyTo(command: readonly RedisArgument[], reply: RedisReply): boolean {
-  return SHAPES.get(command[0] as string)?.(reply, command) ?? true
-}
-
-function isBlob(element: unknown): boolean {
-  return element === null || Buffer.isBuffer(element)
+  const name = command[0] as string
+  if (name === 'EVALSHA' || name === 'EVAL') {
+    return SCRIPT_SHAPES.get(command[1] as string)?.(reply, command) ?? false
+  }
+  return SHAPES.get(name)?.(reply, command) ?? true
 }

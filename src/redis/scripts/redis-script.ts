@@ -9,6 +9,7 @@ import type {
   ReplyForm,
   SendCommand,
 } from '../port/redis-port.ts'
+import { declareScript, type ReplyShape } from '../port/reply-shape.ts'
 
 /**
  * A Lua script, sent in full (`EVAL`) the first time on each connection, and by its digest (`EVALSHA`) after that.
@@ -23,9 +24,11 @@ export class RedisScript {
   /** Connections on which the script has been sent in full. */
   readonly #sentOn = new WeakSet<PortConnection>()
 
-  constructor(source: string) {
+  /** @param shape the form of its reply; a reply of another form is refused, and the connection with it */
+  constructor(source: string, shape: ReplyShape) {
     this.#source = source
     this.#digest = createHash('sha1').update(source).digest('hex')
+    declareScript(source, this.#digest, shape)
   }
 
   /** Runs the script over one key, at its owner. One round trip. */

@@ -1,12 +1,12 @@
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { escapeGlob } from '../../foundation/glob.ts'
-import type { RedisNode, RedisPort } from '../port/redis-port.ts'
+import type { RedisNode, RedisPort, RedisReply } from '../port/redis-port.ts'
 import { RECLAIM_KEYS } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { flag, latin1 } from '../scripts/script-arguments.ts'
 import { type Removal, removeMatching } from './remove-matching.ts'
 
-const reclaimKeys = new RedisScript(RECLAIM_KEYS)
+const reclaimKeys = new RedisScript(RECLAIM_KEYS, isReclaimed)
 
 const GENERATION_BYTES = 16
 /** Most keys of one script, which holds the server for about a millisecond. */
@@ -90,6 +90,11 @@ async function reclaim(
     stays.push(reply.toString('latin1', at, at + GENERATION_BYTES))
   }
   return { removed: reply.readUInt16BE(0), stays }
+}
+
+/** A count in two bytes, then whole generations. */
+function isReclaimed(reply: RedisReply): boolean {
+  return Buffer.isBuffer(reply) && reply.length % GENERATION_BYTES === 2
 }
 
 /**

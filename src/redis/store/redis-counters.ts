@@ -1,12 +1,13 @@
 import type { CounterChange } from '../../backend/seams/cache-store.ts'
 import { CacheError, isLostReply } from '../../foundation/errors/cache-error.ts'
 import type { RedisPort } from '../port/redis-port.ts'
+import { isInteger } from '../port/reply-shape.ts'
 import { INCREMENT_COUNTER } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { flag, ttlText } from '../scripts/script-arguments.ts'
 import type { Publications } from './publications.ts'
 
-const incrementCounter = new RedisScript(INCREMENT_COUNTER)
+const incrementCounter = new RedisScript(INCREMENT_COUNTER, isInteger)
 
 /** The counters of a {@link RedisStore}: decimal text, changed by a script over one key. */
 export class RedisCounters {

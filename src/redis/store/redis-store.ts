@@ -12,6 +12,7 @@ import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { chunks } from '../../foundation/chunks.ts'
 import { CacheError, isUnanswered } from '../../foundation/errors/cache-error.ts'
 import type { RedisArgument, RedisPort } from '../port/redis-port.ts'
+import { isBytes, isCount, isFlag, isTtl } from '../port/reply-shape.ts'
 import {
   COMPARE_AND_SET,
   EXISTS_KEY,
@@ -37,11 +38,11 @@ const WINDOW = 1_000
 /** Most keys that a scan removes with one command, which holds the server for well under a millisecond. */
 const KEYS_PER_REMOVAL = 500
 
-const removeKeys = new RedisScript(REMOVE_KEYS)
-const compareAndSet = new RedisScript(COMPARE_AND_SET)
-const existsKey = new RedisScript(EXISTS_KEY)
-const keyTtl = new RedisScript(KEY_TTL)
-const writeEntry = new RedisScript(WRITE_ENTRY)
+const removeKeys = new RedisScript(REMOVE_KEYS, isCount)
+const compareAndSet = new RedisScript(COMPARE_AND_SET, isBytes)
+const existsKey = new RedisScript(EXISTS_KEY, isFlag)
+const keyTtl = new RedisScript(KEY_TTL, isTtl)
+const writeEntry = new RedisScript(WRITE_ENTRY, isFlag)
 
 /** The store in Redis or Valkey 6.2 and later, over any {@link RedisPort}. */
 export class RedisStore implements CacheStore {

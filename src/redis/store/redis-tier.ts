@@ -12,6 +12,7 @@ import {
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { TierCoherence } from '../coherence/tier-coherence.ts'
 import type { RedisPort, RedisReply } from '../port/redis-port.ts'
+import { isDigits, isFlag } from '../port/reply-shape.ts'
 import {
   ACQUIRE_LEASE,
   BUMP_GENERATION,
@@ -28,14 +29,16 @@ import { removeReplaced, removeUnbound } from './namespace-removal.ts'
 import type { Publications } from './publications.ts'
 import type { ReadBatcher } from './read-batcher.ts'
 
-const acquireLease = new RedisScript(ACQUIRE_LEASE)
-const renewLease = new RedisScript(RENEW_LEASE)
-const fillEntry = new RedisScript(FILL_ENTRY)
-const releaseLease = new RedisScript(RELEASE_LEASE)
-const captureGeneration = new RedisScript(CAPTURE_GENERATION)
-const bumpGeneration = new RedisScript(BUMP_GENERATION)
+const acquireLease = new RedisScript(ACQUIRE_LEASE, isAcquireReply)
+const renewLease = new RedisScript(RENEW_LEASE, isFlag)
+const fillEntry = new RedisScript(FILL_ENTRY, isFlag)
+const releaseLease = new RedisScript(RELEASE_LEASE, isFlag)
+const captureGeneration = new RedisScript(CAPTURE_GENERATION, isGeneration)
+const bumpGeneration = new RedisScript(BUMP_GENERATION, isGeneration)
 
 const ONE_COPY = [''] as const
+const STATUSES: readonly unknown[] = ['acquired', 'held', 'changed', 'foreign']
+const GENERATION_BYTES = 16
 
 /** The operations of the store that the tier uses. */
 export interface TierStore {
@@ -213,6 +216,16 @@ export class RedisTier implements SharedTier {
     }
     return removeReplaced({ port: this.#port, prefix, generationKey }, readCurrent, signal)
   }
+}
+
+function isAcquireReply(reply: RedisReply): boolean {
+  if (!Array.isArray(reply) || reply.length !== 4) return false
+  const [status, ...numbers] = reply
+  return STATUSES.includes(status) && numbers.every((number) => isDigits(number, []))
+}
+
+function isGeneration(reply: RedisReply): boolean {
+  return Buffer.isBuffer(reply) && reply.length === GENERATION_BYTES
 }
 
 function generationIn(reply: RedisReply): string {
