@@ -135,7 +135,8 @@ export class Cache extends EntryOperations {
    * namespace of its own, which no key leads out of; at the root it reaches into all of them. A name that contains input
    * must not contain a `:` from there.
    * @param options the defaults of its calls; what they leave out applies as in this cache
-   * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`
+   * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`; `CACHE_INVALID_ARGUMENT` if
+   * it would be nested more than 15 deep
    */
   namespace(name: string, options: PolicyOptions = {}): Cache {
     assertCacheKey(name, 'namespace')

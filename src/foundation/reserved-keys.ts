@@ -8,6 +8,8 @@ const TAG = `${RESERVED}tag:`
 /** The size of the suffix of a copy of a generation. */
 export const COPY_SUFFIX_BYTES = 6
 const NAMESPACE = `${RESERVED}namespace`
+/** The end of a key of a generation: that of a namespace, perhaps of a copy of it, or that of a tag. */
+const GENERATION_NAME = new RegExp(`^(?:${NAMESPACE}(?:\\{[0-9a-z]{4}\\})?|${TAG}[^${RESERVED}]+)$`)
 
 /** Whether a stored key belongs to the library, in any namespace. */
 export function isReserved(storedKey: string | Buffer): boolean {
@@ -46,6 +48,17 @@ export function tagKey(prefix: string, tag: string): string {
 /** Whether a stored key holds the generation of a tag, in any namespace. */
 export function isTagKey(storedKey: string): boolean {
   return storedKey.includes(TAG)
+}
+
+/**
+ * Whether a cache can have bound the entry under a key to a generation: that of a namespace which the key lies in, or
+ * that of a tag of one. Anything else was written by a stranger, and must not be read.
+ * @param rootPrefix the prefix of the cache; `''` if it is not known
+ */
+export function isGenerationOf(rootPrefix: string, storedKey: string, generationKey: string): boolean {
+  const end = generationKey.indexOf(RESERVED)
+  if (end < rootPrefix.length || !storedKey.startsWith(generationKey.slice(0, end))) return false
+  return GENERATION_NAME.test(generationKey.slice(end))
 }
 
 /** What a generation belongs to: a tag, by its name, or a namespace, by its prefix. */

@@ -1,5 +1,4 @@
 import { type EntryMeta, GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
-import { RESERVED } from '../../foundation/reserved-keys.ts'
 import type { OpenStore } from '../seams/cache-store.ts'
 import { RAW } from '../seams/read-outcome.ts'
 
@@ -22,7 +21,6 @@ export class EntryValidity {
   /** @throws CacheError if the store cannot tell */
   async isServable(storedKey: string, entry: EntryMeta): Promise<boolean> {
     const { generations } = entry
-    if (!generations.every((one) => isGenerationOf(storedKey, one.storedKey))) return false
     const [isFresh, ...current] = await Promise.all([
       this.#isFresh(storedKey, entry),
       ...generations.map((one) => this.#generation(one.storedKey)),
@@ -55,13 +53,4 @@ export class EntryValidity {
     const leftMs = ((await this.#store.ttlMs(storedKey)) ?? 0) - surplusMs
     return leftMs > 0 && leftMs <= ttlMs
   }
-}
-
-/**
- * Whether this can be the key of a generation of the entry: of its namespace, of a surrounding one, or of a tag of
- * either. Any other key was not written by a cache, and must not be read.
- */
-function isGenerationOf(storedKey: string, generationKey: string): boolean {
-  const end = generationKey.indexOf(RESERVED)
-  return end >= 0 && storedKey.startsWith(generationKey.slice(0, end))
 }

@@ -1,8 +1,10 @@
-import { isEntry, isPlaceholder } from '../../codec/envelope/entry-meta.ts'
+import { type EntryMeta, isEntry, isPlaceholder } from '../../codec/envelope/entry-meta.ts'
+import { unreadable } from '../../codec/envelope/unreadable.ts'
 import type { OpenedValue } from '../../codec/opened-value.ts'
 import type { ValueCodec } from '../../codec/value-codec.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
 import { CacheError, isUnanswered } from '../../foundation/errors/cache-error.ts'
+import { isGenerationOf } from '../../foundation/reserved-keys.ts'
 import type { FailurePolicy } from '../assembly/failure-policy.ts'
 import type { OpenStore } from '../seams/cache-store.ts'
 import type { ReadOutcome } from '../seams/read-outcome.ts'
@@ -112,6 +114,7 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
     let opened: OpenedValue | undefined
     try {
       opened = this.#codec.open(storedKey, bytes)
+      if (opened?.entry !== undefined) assertOwnGenerations(storedKey, opened.entry)
     } catch (error) {
       return this.#undecodable(key, error)
     }
@@ -153,4 +156,13 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
     this.#policy.tellUndecodable(this.#operation, key, error)
     return this.#miss(key, 'undecodable')
   }
+}
+
+/**
+ * The prefix of the cache may be shorter than that of the backend, which reads one of its namespaces.
+ * @throws CacheError `CACHE_UNDECODABLE` if no cache binds the entry to these generations
+ */
+function assertOwnGenerations(storedKey: string, { generations }: EntryMeta): void {
+  if (generations.every((one) => isGenerationOf('', storedKey, one.storedKey))) return
+  throw unreadable('the entry is bound to what is no generation of this cache')
 }

@@ -134,7 +134,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.generations = new GenerationTable(this.tier, clock)
     this.waiters = new KeyWaiters(timers)
     const { generations, local, ownWrites, waiters } = this
-    this.check = new GenerationCheck(generations, this.tier)
+    this.check = new GenerationCheck(generations, this.tier, root.prefix)
     this.judge = new EntryJudge({
       ...{ tier: this.tier, check: this.check, codec, local },
       isolation: options.isolation,

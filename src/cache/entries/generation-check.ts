@@ -1,7 +1,8 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import { type BoundGeneration, readGenerations } from '../../codec/envelope/entry-meta.ts'
 import type { PlainEntry } from '../../codec/envelope/envelope.ts'
-import { copyOf } from '../../foundation/reserved-keys.ts'
+import { unreadable } from '../../codec/envelope/unreadable.ts'
+import { copyOf, isGenerationOf } from '../../foundation/reserved-keys.ts'
 import { type GenerationSet, NO_GENERATIONS } from '../tags/generation-set.ts'
 import type { GenerationTable } from '../tags/generation-table.ts'
 import type { KnownGeneration } from '../tags/known-generation.ts'
@@ -14,13 +15,16 @@ export type CheckedSet = GenerationSet | undefined | Promise<GenerationSet | und
 export class GenerationCheck {
   readonly #generations: GenerationTable
   readonly #tier: SharedTier
+  readonly #rootPrefix: string
   /** The section `generations` of the last entry, and its set: most entries have the same one. */
   #lastSection: Buffer = Buffer.alloc(0)
   #lastSet: GenerationSet = NO_GENERATIONS
 
-  constructor(generations: GenerationTable, tier: SharedTier) {
+  /** @param rootPrefix the prefix of every stored key of the cache */
+  constructor(generations: GenerationTable, tier: SharedTier, rootPrefix: string) {
     this.#generations = generations
     this.#tier = tier
+    this.#rootPrefix = rootPrefix
   }
 
   /**
@@ -39,13 +43,16 @@ export class GenerationCheck {
     return asked
   }
 
-  /** The set of an entry in the most frequent form; usually the same as that of the entry before it. */
+  /**
+   * The set of an entry in the most frequent form; usually the same as that of the entry before it.
+   * @throws CacheError as {@link currentSet}
+   */
   setIn(read: KeyRead, bytes: Buffer, { generationsAt, payloadAt }: PlainEntry): CheckedSet {
     const isLasting = read.asked === undefined && this.#tier.localTtlMs === Number.POSITIVE_INFINITY
     if (isLasting && this.#lastSet.isValid && isAt(bytes, generationsAt, payloadAt, this.#lastSection)) {
       return this.#lastSet
     }
-    const set = this.currentSet(read, readGenerations(bytes, generationsAt))
+    const set = this.currentSet(read, readGenerations(bytes, generationsAt, payloadAt))
     if (isLasting && set !== undefined && !(set instanceof Promise)) {
       this.#lastSection = Buffer.from(bytes.subarray(generationsAt, payloadAt))
       this.#lastSet = set
@@ -53,14 +60,28 @@ export class GenerationCheck {
     return set
   }
 
-  /** The set of these generations if all are the current ones; `undefined` if one is not. */
+  /**
+   * The set of these generations if all are the current ones; `undefined` if one is not.
+   * @throws CacheError as {@link assertOwn}
+   */
   currentSet(read: KeyRead, bound: readonly BoundGeneration[]): CheckedSet {
+    const isBelieved = bound.every(({ storedKey }) => this.#isBelieved(read, storedKey))
+    const set = isBelieved ? this.#generations.resolve(bound) : undefined
+    if (set !== undefined) return set
+    this.assertOwn(read.storedKey, bound)
     // An entry that was copied from a cluster to a single server may be bound to a copy that `clear()` does not replace.
     if (!bound.every(({ storedKey }) => this.#tier.generationCopies.includes(copyOf(storedKey))))
       return undefined
-    const isBelieved = bound.every(({ storedKey }) => this.#isBelieved(read, storedKey))
-    const set = isBelieved ? this.#generations.resolve(bound) : undefined
-    return set ?? this.#askFor(read, bound)
+    return this.#askFor(read, bound)
+  }
+
+  /**
+   * Whoever can write to the shared tier could otherwise make this process read any key.
+   * @throws CacheError `CACHE_UNDECODABLE` if no cache with this prefix binds the entry to these generations
+   */
+  assertOwn(storedKey: string, bound: readonly BoundGeneration[]): void {
+    if (bound.every((one) => isGenerationOf(this.#rootPrefix, storedKey, one.storedKey))) return
+    throw unreadable('the entry is bound to what is no generation of this cache')
   }
 
   /**

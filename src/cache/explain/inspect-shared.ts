@@ -80,13 +80,15 @@ async function readAll(
 
 /** Decodes the value too, only to find out whether it can be decoded. */
 async function open(
-  { codec }: CacheCore,
+  { check, codec }: CacheCore,
   storedKey: string,
   bytes: Buffer | null,
 ): Promise<Pick<SharedInspection, 'opened' | 'undecodable'>> {
   let opened: OpenedValue | undefined
   try {
-    opened = bytes === null ? undefined : codec.open(storedKey, bytes)
+    const found = bytes === null ? undefined : codec.open(storedKey, bytes)
+    check.assertOwn(storedKey, found?.entry?.generations ?? [])
+    opened = found
     await opened?.decode()
     return { opened, undecodable: undefined }
   } catch (error) {

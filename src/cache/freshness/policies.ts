@@ -221,11 +221,14 @@ export function checkedTags(tags: readonly string[] | undefined): readonly strin
   if (tags.length === 0) return NO_TAGS
   for (const tag of tags) assertCacheKey(tag, 'tag')
   const distinct = [...new Set(tags)]
-  if (distinct.length <= MOST_TAGS) return distinct
-  throw new CacheError(
-    'CACHE_INVALID_ARGUMENT',
-    `An entry may have at most ${MOST_TAGS} tags, not ${distinct.length}`,
-  )
+  assertTagCount(distinct.length)
+  return distinct
+}
+
+/** @throws CacheError `CACHE_INVALID_ARGUMENT` if an entry cannot have so many tags */
+export function assertTagCount(count: number): void {
+  if (count <= MOST_TAGS) return
+  throw new CacheError('CACHE_INVALID_ARGUMENT', `An entry may have at most ${MOST_TAGS} tags, not ${count}`)
 }
 
 /** The error of `tags` that are no array. */

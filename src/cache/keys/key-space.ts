@@ -1,4 +1,8 @@
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { namespaceKey, tagKey } from '../../foundation/reserved-keys.ts'
+
+/** The most namespaces around an entry, that of the cache included: the entry is bound to the generation of each. */
+const MOST_NAMESPACES = 16
 
 /** The names of one namespace: the stored keys of its entries, its tags and its own generation. */
 export class KeySpace {
@@ -54,7 +58,12 @@ export class KeySpace {
     return tagKey(this.prefix, tag)
   }
 
+  /** @throws CacheError `CACHE_INVALID_ARGUMENT` if it would lie in too many others */
   within(name: string): KeySpace {
+    if (this.#prefixes.length === MOST_NAMESPACES) {
+      const most = MOST_NAMESPACES - 1
+      throw new CacheError('CACHE_INVALID_ARGUMENT', `Namespaces may be nested at most ${most} deep`)
+    }
     return new KeySpace(`${this.prefix}${name}:`, this)
   }
 }

@@ -132,7 +132,7 @@ export class LoadContext {
    * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT`
    */
   addTags(tags: readonly string[]): void {
-    this.#tags = [...this.#tags, ...checkedTags(tags)]
+    this.#tags = checkedTags([...this.#tags, ...checkedTags(tags)])
   }
 
   /** @internal */

@@ -5,6 +5,7 @@ import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { newStamp } from '../core/stamp.ts'
 import { lifetimesOf } from '../freshness/entry-lifetimes.ts'
+import { assertTagCount } from '../freshness/policies.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { Lease } from './lease.ts'
@@ -113,7 +114,7 @@ export class LoadRunner {
         stamp: newStamp(),
         createdAtMs: serverNowMs,
         loadCostMs: durationMs,
-        generations: distinct([...bound, ...late, ...kept]),
+        generations: generationsOf(request, bound, late, kept),
       })
       return loaded(isolated, lateTagKeys)
     } catch (error) {
@@ -241,6 +242,23 @@ function namedByStale(
 ): readonly LateTagKey[] {
   const named = kept.filter(({ storedKey }) => isTagKey(storedKey) && !generationKeys.includes(storedKey))
   return named.map(({ storedKey }) => ({ tagKey: storedKey, isKnown: true }))
+}
+
+/**
+ * The generations that a loaded entry depends on. Left out are the tags that were captured because an earlier value had
+ * named them, and that this one does not name.
+ * @throws CacheError `CACHE_INVALID_ARGUMENT` if the entry has too many tags
+ */
+function generationsOf(
+  { generationKeys }: LoadRequest,
+  bound: readonly BoundGeneration[],
+  late: readonly BoundGeneration[],
+  kept: readonly BoundGeneration[],
+): readonly BoundGeneration[] {
+  const named = bound.filter(({ storedKey }) => generationKeys.includes(storedKey))
+  const generations = distinct([...named, ...late, ...kept])
+  assertTagCount(generations.filter(({ storedKey }) => isTagKey(storedKey)).length)
+  return generations
 }
 
 /** The generations without duplicates: the first one of each key. */

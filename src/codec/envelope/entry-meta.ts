@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { COPY_SUFFIX_BYTES } from '../../foundation/reserved-keys.ts'
+import { unreadable } from './unreadable.ts'
 
 /**
  * The metadata of a cache entry: the sections `entry` and `generations` of an envelope.
@@ -54,6 +55,8 @@ const TIMES_OFFSET = STAMP_OFFSET + STAMP_BYTES
 /** The size of the section `entry`, which comes first. */
 export const ENTRY_SECTION_BYTES: number = LEASE_BYTES + STAMP_BYTES + 5 * 8
 export const GENERATION_BYTES = 16
+/** The most generations that an entry is bound to: those of 64 tags, and of a namespace in 15 others. */
+export const MOST_GENERATIONS = 80
 const PLACEHOLDER_MARK = 0x02
 /** The highest count of fruitless loads; the next one is 1 again. */
 const MOST_FRUITLESS = 255
@@ -202,14 +205,21 @@ export function writeGenerations(
   }
 }
 
-/** Reads both sections, whose checksum has been verified. */
-export function readEntryMeta(bytes: Buffer, generationsAt: number): EntryMeta {
-  return { ...readEntryFacts(bytes), generations: readGenerations(bytes, generationsAt) }
+/**
+ * Reads both sections, whose checksum has been verified.
+ * @param generationsEnd where the section `generations` and the header end
+ * @throws CacheError `CACHE_UNDECODABLE` if no cache writes such sections
+ */
+export function readEntryMeta(bytes: Buffer, generationsAt: number, generationsEnd: number): EntryMeta {
+  return {
+    ...readEntryFacts(bytes),
+    generations: readGenerations(bytes, generationsAt, generationsEnd),
+  }
 }
 
-/** Reads the section `entry`. */
+/** Reads the section `entry`. @throws CacheError `CACHE_UNDECODABLE` if a time is negative or not a number */
 export function readEntryFacts(bytes: Buffer): EntryFacts {
-  return {
+  const facts = {
     stamp: bytes.toString('latin1', STAMP_OFFSET, TIMES_OFFSET),
     createdAtMs: bytes.readDoubleBE(TIMES_OFFSET),
     ttlMs: bytes.readDoubleBE(TIMES_OFFSET + 8),
@@ -217,13 +227,24 @@ export function readEntryFacts(bytes: Buffer): EntryFacts {
     staleIfErrorMs: bytes.readDoubleBE(TIMES_OFFSET + 24),
     loadCostMs: bytes.readDoubleBE(TIMES_OFFSET + 32),
   }
+  const { createdAtMs, loadCostMs, staleIfErrorMs, staleWhileRevalidateMs, ttlMs } = facts
+  const areFinite = createdAtMs + loadCostMs < Number.POSITIVE_INFINITY
+  const arePositive = createdAtMs >= 0 && loadCostMs >= 0 && ttlMs >= 0
+  if (areFinite && arePositive && staleIfErrorMs >= 0 && staleWhileRevalidateMs >= 0) return facts
+  throw unreadable('a time of the entry is negative, endless or not a number')
 }
 
-/** Reads the section `generations` at `offset`. */
-export function readGenerations(bytes: Buffer, offset: number): BoundGeneration[] {
+/**
+ * Reads the section `generations` from `offset` to `sectionEnd`.
+ * @throws CacheError `CACHE_UNDECODABLE` if it does not end there, or names more generations than an entry can have
+ */
+export function readGenerations(bytes: Buffer, offset: number, sectionEnd: number): BoundGeneration[] {
+  const count = offset + 2 <= sectionEnd ? bytes.readUInt16BE(offset) : 0
+  if (count > MOST_GENERATIONS)
+    throw unreadable(`the entry is bound to ${count} generations, more than ${MOST_GENERATIONS}`)
   const generations: BoundGeneration[] = []
   let at = offset + 2
-  for (let left = bytes.readUInt16BE(offset); left > 0; left--) {
+  for (let left = count; left > 0 && at + 2 <= sectionEnd; left--) {
     const keyEnd = at + 2 + bytes.readUInt16BE(at)
     const end = keyEnd + GENERATION_BYTES
     generations.push({
@@ -232,5 +253,6 @@ export function readGenerations(bytes: Buffer, offset: number): BoundGeneration[
     })
     at = end
   }
-  return generations
+  if (at === sectionEnd && generations.length === count) return generations
+  throw unreadable('the section on generations is malformed')
 }

@@ -9,6 +9,7 @@ import {
   ENTRY_SECTION_BYTES,
   type EntryMeta,
   generationsBytes,
+  MOST_GENERATIONS,
   readEntryMeta,
   writeEntrySection,
   writeGenerations,
@@ -67,7 +68,7 @@ export function isEnvelope(bytes: Buffer): boolean {
 /**
  * The header and the payload as one buffer, bound to `storedKey`.
  * @param ring encrypts the payload
- * @throws CacheError `CACHE_INVALID_ARGUMENT` if the header would take more than 64 KiB
+ * @throws CacheError `CACHE_INVALID_ARGUMENT` if the header would take more than 64 KiB, or names too many generations
  */
 export function sealEnvelope(
   storedKey: string,
@@ -76,6 +77,7 @@ export function sealEnvelope(
   ring?: KeyRing,
 ): Buffer {
   const { entry, structures } = header
+  if (entry !== undefined) assertGenerationCount(entry)
   const code = SERIALIZER_CODES.get(header.serializerId) ?? 0
   const name = code === 0 ? Buffer.from(header.serializerId, 'latin1') : undefined
   const nameAt = entry === undefined ? FIXED_BYTES : FIXED_BYTES + ENTRY_SECTION_BYTES
@@ -222,7 +224,7 @@ export function openChecked(bytes: Buffer): OpenedEnvelope {
   return {
     serializerId,
     compressionId,
-    entry: isEntry ? readEntryMeta(bytes, encryption?.end ?? encryptionAt) : undefined,
+    entry: isEntry ? readEntryMeta(bytes, encryption?.end ?? encryptionAt, headerBytes) : undefined,
     encryption,
     structuresAt: isShared ? structuresAt : 0,
     payload: bytes.subarray(headerBytes),
@@ -244,6 +246,14 @@ export function decryptPayload(
   const header = bytes.subarray(0, bytes.length - payload.length)
   const bound = additionalData(storedKey, header, encryption.tagAt, entry !== undefined)
   return ring.decrypt(encryption, bound, payload)
+}
+
+function assertGenerationCount({ generations: { length } }: EntryMeta): void {
+  if (length <= MOST_GENERATIONS) return
+  throw new CacheError(
+    'CACHE_INVALID_ARGUMENT',
+    `An entry may be bound to at most ${MOST_GENERATIONS} tags and namespaces, not ${length}`,
+  )
 }
 
 function knownSerializer(code: number | undefined): string {

@@ -1,8 +1,10 @@
 import type { ReadOutcome, ReplyClock } from '../../backend/seams/read-outcome.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { nextTick, systemMs } from '../../foundation/time/timers.ts'
+import { isReply } from '../port/redis-errors.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
-import { mustSplit, sendSplittable } from './send-splittable.ts'
+import { mustSplit } from './send-splittable.ts'
 
 /** Most keys of one MGET. More would gain no throughput, and one slow reply would delay too many readers. */
 export const MAX_KEYS_PER_READ = 256
@@ -81,25 +83,47 @@ export class ReadBatcher {
 
   /** Does not use `sendSplittable`: each read settles with its own reply, and that would cost one more promise. */
   #splitOrFail(reads: readonly BatchedRead[], error: unknown, beganMs: number): void {
-    if (mustSplit(error, reads.length)) for (const read of reads) this.#send([read], beganMs)
+    if (mustSplitRead(error, reads.length)) for (const read of reads) this.#send([read], beganMs)
     else fail(reads, error)
   }
 }
 
 /**
- * The bytes under keys of one hash slot (`MGET`); `null` for a key without a string. One round trip; two while the slot
- * moves, within one deadline.
+ * The bytes under keys of one hash slot (`MGET`); `null` for a key without a string, an error for one that cannot be
+ * read. One round trip; two while the slot moves, or if the user may not read one of the keys, within one deadline.
  */
 export async function readMany(
   port: RedisPort,
   storedKeys: readonly string[],
-): Promise<readonly (Buffer | null)[]> {
+  sinceMs?: number,
+): Promise<readonly (Buffer | CacheError | null)[]> {
   const [first] = storedKeys
   if (first === undefined) return []
-  const replies = await sendSplittable(storedKeys, (keys, sinceMs) =>
-    port.send(keys[0] as string, ['MGET', ...keys], 'bytes', sinceMs),
-  )
-  return (replies.length === 1 ? replies[0] : replies.flat()) as readonly (Buffer | null)[]
+  const beganMs = sinceMs ?? systemMs()
+  try {
+    return (await port.send(first, ['MGET', ...storedKeys], 'bytes', sinceMs)) as readonly (Buffer | null)[]
+  } catch (error) {
+    if (!mustSplitRead(error, storedKeys.length)) {
+      const failure = asCacheError(error)
+      return storedKeys.map(() => failure)
+    }
+    const each = await Promise.all(storedKeys.map((storedKey) => readMany(port, [storedKey], beganMs)))
+    return each.flat()
+  }
+}
+
+/**
+ * Whether the keys of a command must be read one by one: also if the user may not read one of them, which must not fail
+ * the reads of others.
+ */
+function mustSplitRead(error: unknown, keyCount: number): boolean {
+  return mustSplit(error, keyCount) || (keyCount > 1 && isReply(error, 'NOPERM'))
+}
+
+/** @throws the error itself if it is not a CacheError: a defect must not be reported as a failure of Redis */
+export function asCacheError(error: unknown): CacheError {
+  if (error instanceof CacheError) return error
+  throw error
 }
 
 function storedKeyOf(read: BatchedRead): string {

@@ -10,7 +10,7 @@ import type { ReadOutcome } from '../../backend/seams/read-outcome.ts'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { chunks } from '../../foundation/chunks.ts'
-import { CacheError, isUnanswered } from '../../foundation/errors/cache-error.ts'
+import { type CacheError, isUnanswered } from '../../foundation/errors/cache-error.ts'
 import type { RedisArgument, RedisPort } from '../port/redis-port.ts'
 import { isBytes, isCount, isFlag, isTtl } from '../port/reply-shape.ts'
 import {
@@ -24,7 +24,7 @@ import { RedisScript } from '../scripts/redis-script.ts'
 import { type Publication, ttlText } from '../scripts/script-arguments.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
 import { Publications } from './publications.ts'
-import { MAX_KEYS_PER_READ, ReadBatcher, readMany } from './read-batcher.ts'
+import { asCacheError, MAX_KEYS_PER_READ, ReadBatcher, readMany } from './read-batcher.ts'
 import { RedisCounters } from './redis-counters.ts'
 import { RedisSets } from './redis-sets.ts'
 import { RedisTier } from './redis-tier.ts'
@@ -89,7 +89,8 @@ export class RedisStore implements CacheStore {
 
   /** One `MGET` for each hash slot and 256 keys. A failure of one node affects only the keys it owns. */
   async readMany(storedKeys: readonly string[]): Promise<readonly (Buffer | CacheError | null)[]> {
-    if (!this.#port.isCluster && storedKeys.length <= MAX_KEYS_PER_READ) return this.#readGroup(storedKeys)
+    if (!this.#port.isCluster && storedKeys.length <= MAX_KEYS_PER_READ)
+      return readMany(this.#port, storedKeys)
     const results = new Array<Buffer | CacheError | null>(storedKeys.length).fill(null)
     const storedKeyAt = (index: number) => storedKeys[index] as string
     const groups = sameSlotGroups(
@@ -100,7 +101,7 @@ export class RedisStore implements CacheStore {
     )
     await Promise.all(
       Array.from(groups, async (group) => {
-        const replies = await this.#readGroup(group.map(storedKeyAt))
+        const replies = await readMany(this.#port, group.map(storedKeyAt))
         for (const [position, index] of group.entries()) results[index] = replies[position] ?? null
       }),
     )
@@ -214,16 +215,6 @@ export class RedisStore implements CacheStore {
     )
     return sum(counts.map(Number))
   }
-
-  /** Reads keys of one slot. If the command fails, each of them gets the same failure. */
-  async #readGroup(storedKeys: readonly string[]): Promise<readonly (Buffer | CacheError | null)[]> {
-    try {
-      return await readMany(this.#port, storedKeys)
-    } catch (error) {
-      const failure = asCacheError(error)
-      return storedKeys.map(() => failure)
-    }
-  }
 }
 
 /** SET with its time to live in the same command. */
@@ -231,10 +222,4 @@ function setCommand(storedKey: string, encoded: string | Buffer, ttlMs: number):
   return ttlMs === Number.POSITIVE_INFINITY
     ? ['SET', storedKey, encoded]
     : ['SET', storedKey, encoded, 'PX', String(ttlMs)]
-}
-
-/** @throws the error itself if it is not a CacheError: a defect must not be reported as a failure of Redis */
-function asCacheError(error: unknown): CacheError {
-  if (error instanceof CacheError) return error
-  throw error
 }
