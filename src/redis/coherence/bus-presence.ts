@@ -53,10 +53,11 @@ export class BusPresence {
   read(): void {
     this.#mayHaveSubscribers = true
     const read = ++this.#lastRead
-    this.#port.send(this.storedKey, ['MGET', this.storedKey], 'bytes').then(
+    // Whatever its type, a key counts: a subscriber does not replace it before the next renewal.
+    this.#port.send(this.storedKey, ['EXISTS', this.storedKey], 'text').then(
       (reply) => {
         this.#lastAnswered = Math.max(this.#lastAnswered, read)
-        if (read === this.#lastRead) this.#mayHaveSubscribers = (reply as readonly unknown[])[0] !== null
+        if (read === this.#lastRead) this.#mayHaveSubscribers = reply !== 0
       },
       () => {},
     )

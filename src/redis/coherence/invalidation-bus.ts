@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
+import { busChannel } from '../../foundation/reserved-keys.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
 import { clearTimeout, setTimeout } from '../../foundation/time/timers.ts'
 import type { ChannelSubscription, RedisPort } from '../port/redis-port.ts'
+import { Publishers } from './publishers.ts'
 
 /** Receives the events of an {@link InvalidationBus}. */
 export interface BusListener {
@@ -22,21 +24,17 @@ export interface BusMessage {
   readonly storedKeys: readonly string[]
 }
 
-/** What has been received from another publisher. */
-interface Publisher {
-  /** The number of the next message in order. */
-  next: number
-  /** Numbers greater than `next` that have arrived out of order. */
-  readonly early: Set<number>
-  /** When the first message after the missing `next` arrived; `undefined` while none is missing. */
-  gapSinceMs: number | undefined
-  lastMessageAtMs: number
-}
-
 /** Pause before a lost subscription is made again. */
 const REJOIN_MS = 250
-/** A publisher is forgotten when nothing has come from it for this many times the trust. */
-const FORGOTTEN_AFTER = 20
+/** Pause before a subscription is made again that was given up. */
+const GIVEN_UP_MS = 30_000
+/** The most times that messages may have been missed, within this many times the trust. */
+const MOST_DOUBTS = 10
+const DOUBTS_WITHIN = 20
+/** The longest message in UTF-16 units, and the most keys that it may name. A cache removes 2,048 keys at once. */
+const LONGEST_MESSAGE = 1_048_576
+const MOST_KEYS = 4_096
+const LONGEST_ID = 64
 /** Most own heartbeats whose time is remembered. */
 const MAX_HEARTBEATS = 100
 
@@ -47,16 +45,23 @@ const MAX_HEARTBEATS = 100
  * A write and its PUBLISH share one script, write first, so a process that receives the message reads the new value.
  * Publishers number their messages, so a missing number means a lost message. Each process also publishes heartbeats
  * and receives its own: one that arrives proves that everything published before it has arrived.
+ *
+ * Whoever may publish on the channel can forge messages. They can make this process drop local copies, and no more: a
+ * number that comes twice, a message that is too long to look at, and a missing number all mean that a change may have
+ * been missed. That is reported at most once between two heartbeats. If it happens again and again, or more publishers
+ * and early numbers come than there is room for, the subscription is given up for half a minute: local copies then live
+ * for their short time without messages (mode `'ttl'`). Keys outside the prefix are ignored.
  */
 export class InvalidationBus {
+  readonly channel: string
   readonly #port: RedisPort
-  readonly #channel: string
+  readonly #prefix: string
   readonly #trustMs: number
   readonly #clock: Clock
   readonly #listener: BusListener
   /** Names this publisher. */
   readonly #id: string = randomBytes(9).toString('base64url')
-  readonly #publishers = new Map<string, Publisher>()
+  readonly #publishers: Publishers
   /** When each own heartbeat that has not arrived yet was sent, by its number. */
   readonly #heartbeatsSentAtMs = new Map<number, number>()
   /** The number of the last own message. */
@@ -66,17 +71,27 @@ export class InvalidationBus {
   #isWanted = false
   /** Everything that was published before this moment has arrived. */
   #completeUntilMs = Number.NEGATIVE_INFINITY
+  /** When messages were last reported to be missing. */
+  #missedAtMs = Number.NEGATIVE_INFINITY
+  /** Whether messages may have been missed since then. */
+  #isDoubtful = false
+  #doubts = 0
+  #countingSinceMs = Number.NEGATIVE_INFINITY
 
-  constructor(port: RedisPort, channel: string, trustMs: number, clock: Clock, listener: BusListener) {
+  /** @param prefix the prefix of all keys of the cache, which also names its channel */
+  constructor(port: RedisPort, prefix: string, trustMs: number, clock: Clock, listener: BusListener) {
+    this.channel = busChannel(prefix)
     this.#port = port
-    this.#channel = channel
+    this.#prefix = prefix
     this.#trustMs = trustMs
+    this.#publishers = new Publishers(trustMs)
     this.#clock = clock
     this.#listener = listener
   }
 
-  get channel(): string {
-    return this.#channel
+  /** How much is remembered of what was received; bounded, whoever publishes. */
+  get size(): number {
+    return this.#publishers.size
   }
 
   get isJoined(): boolean {
@@ -115,13 +130,14 @@ export class InvalidationBus {
 
   /** Publishes a message on its own, which may be one that a script has published already. */
   async publish(message: BusMessage): Promise<void> {
-    await this.#port.send(this.#channel, ['PUBLISH', this.#channel, this.encode(message)], 'text')
+    await this.#port.send(this.channel, ['PUBLISH', this.channel, this.encode(message)], 'text')
   }
 
   /** Publishes a heartbeat, and checks whether a message of another publisher is missing. */
   heartbeat(): void {
     if (!this.isJoined) return
-    this.#detectLosses()
+    if (this.#publishers.haveLost(this.#clock.monotonicMs()) || this.#isDoubtful) this.#doubt()
+    if (!this.isJoined) return
     const message = this.message([])
     const sentAtMs = this.#heartbeatsSentAtMs
     sentAtMs.set(message.number, this.#clock.monotonicMs())
@@ -135,7 +151,7 @@ export class InvalidationBus {
       message: (text: string) => this.#receive(text),
       lost: (reason: string) => this.#lost(reason),
     }
-    this.#port.subscribe(this.#channel, listener).then(
+    this.#port.subscribe(this.channel, listener).then(
       (subscription) => {
         if (!this.#isWanted) {
           subscription.close().catch(() => {})
@@ -151,21 +167,25 @@ export class InvalidationBus {
     )
   }
 
-  #lost(reason: string): void {
+  #lost(reason: string, pauseMs = REJOIN_MS): void {
     this.#subscription = undefined
     this.#listener.lost(reason)
-    this.#rejoinLater()
+    this.#rejoinLater(pauseMs)
   }
 
-  #rejoinLater(): void {
+  #rejoinLater(pauseMs = REJOIN_MS): void {
     if (!this.#isWanted) return
     clearTimeout(this.#rejoinTimer)
-    this.#rejoinTimer = setTimeout(() => this.#subscribe(), REJOIN_MS).unref()
+    this.#rejoinTimer = setTimeout(() => this.#subscribe(), pauseMs).unref()
   }
 
   #receive(text: string): void {
     const message = parseMessage(text)
     if (message === undefined) return
+    if (message === 'oversized') {
+      this.#doubt()
+      return
+    }
     const [id, number, storedKeys] = message
     if (id === this.#id) {
       const sentAtMs = this.#heartbeatsSentAtMs.get(number) ?? Number.NEGATIVE_INFINITY
@@ -173,53 +193,51 @@ export class InvalidationBus {
       this.#heartbeatsSentAtMs.delete(number)
       return
     }
-    this.#recordNumber(id, number)
-    if (storedKeys.length > 0) this.#listener.changed(storedKeys)
+    const own = storedKeys.filter((storedKey) => storedKey.startsWith(this.#prefix))
+    if (own.length > 0) this.#listener.changed(own)
+    const numbered = this.#publishers.record(id, number, this.#clock.monotonicMs())
+    if (numbered === 'repeated') this.#doubt()
+    if (numbered === 'crowded') this.#giveUp('more publish on it than there is room for')
   }
 
-  #recordNumber(id: string, number: number): void {
+  /** Messages may be missing. Reports it, at most once between two heartbeats; and gives up if that goes on. */
+  #doubt(): void {
     const nowMs = this.#clock.monotonicMs()
-    const publisher = this.#publishers.get(id) ?? {
-      next: number,
-      early: new Set<number>(),
-      gapSinceMs: undefined,
-      lastMessageAtMs: nowMs,
+    if (nowMs - this.#missedAtMs < this.#trustMs / 3) {
+      this.#isDoubtful = true
+      return
     }
-    this.#publishers.set(id, publisher)
-    publisher.lastMessageAtMs = nowMs
-    if (number >= publisher.next) publisher.early.add(number)
-    while (publisher.early.delete(publisher.next)) publisher.next++
-    publisher.gapSinceMs = publisher.early.size === 0 ? undefined : (publisher.gapSinceMs ?? nowMs)
+    this.#isDoubtful = false
+    this.#missedAtMs = nowMs
+    if (nowMs - this.#countingSinceMs > DOUBTS_WITHIN * this.#trustMs) {
+      this.#countingSinceMs = nowMs
+      this.#doubts = 0
+    }
+    if (++this.#doubts > MOST_DOUBTS) this.#giveUp('too many of its messages were missing or forged')
+    else this.#listener.missed()
   }
 
-  /**
-   * On a cluster, messages of one publisher may overtake one another. So a missing one counts as lost only after half
-   * of the trust.
-   */
-  #detectLosses(): void {
-    const nowMs = this.#clock.monotonicMs()
-    for (const [id, publisher] of this.#publishers) {
-      const { gapSinceMs, lastMessageAtMs } = publisher
-      if (gapSinceMs !== undefined && nowMs - gapSinceMs > this.#trustMs / 2) {
-        this.#publishers.delete(id)
-        this.#listener.missed()
-      } else if (nowMs - lastMessageAtMs > FORGOTTEN_AFTER * this.#trustMs) {
-        this.#publishers.delete(id)
-      }
-    }
+  #giveUp(reason: string): void {
+    const subscription = this.#subscription
+    if (subscription === undefined) return
+    this.#lost(reason, GIVEN_UP_MS)
+    subscription.close().catch(() => {})
   }
 }
 
 type ReceivedMessage = readonly [id: string, number: number, storedKeys: readonly string[]]
 
 /** @returns `undefined` for what other programs publish on the channel, which is ignored */
-function parseMessage(text: string): ReceivedMessage | undefined {
+function parseMessage(text: string): ReceivedMessage | 'oversized' | undefined {
+  if (text.length > LONGEST_MESSAGE) return 'oversized'
   try {
     const parsed: unknown = JSON.parse(text)
     if (!Array.isArray(parsed) || parsed.length !== 3) return undefined
     const [id, number, storedKeys] = parsed
-    const isMessage = typeof id === 'string' && Number.isSafeInteger(number) && Array.isArray(storedKeys)
-    return isMessage && storedKeys.every((key) => typeof key === 'string') ? (parsed as never) : undefined
+    if (typeof id !== 'string' || id.length > LONGEST_ID) return undefined
+    if (!Number.isSafeInteger(number) || number < 1 || !Array.isArray(storedKeys)) return undefined
+    if (storedKeys.length > MOST_KEYS) return 'oversized'
+    return storedKeys.every((key) => typeof key === 'string') ? (parsed as never) : undefined
   } catch {
     return undefined
   }

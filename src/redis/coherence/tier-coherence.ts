@@ -1,6 +1,5 @@
 import type { TierSettings } from '../../backend/seams/cache-store.ts'
 import type { Coherence, TierListener } from '../../backend/seams/shared-tier.ts'
-import { busChannel } from '../../foundation/reserved-keys.ts'
 import { clearInterval, setInterval } from '../../foundation/time/timers.ts'
 import type { PortConnection, PortWatch, RedisPort } from '../port/redis-port.ts'
 import { BusPresence } from './bus-presence.ts'
@@ -57,7 +56,7 @@ export class TierCoherence implements PortWatch {
     this.trustMs = settings.trustMs
     this.wantsTracking = wanted === 'auto' || wanted === 'tracking'
     this.#mode = wanted === 'auto' ? 'tracking' : wanted === 'bus' ? 'ttl' : wanted
-    this.#bus = new InvalidationBus(port, busChannel(settings.prefix), settings.trustMs, settings.clock, {
+    this.#bus = new InvalidationBus(port, settings.prefix, settings.trustMs, settings.clock, {
       changed: (storedKeys) => {
         for (const storedKey of storedKeys) this.#listener?.invalidated(storedKey)
       },

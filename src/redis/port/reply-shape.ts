@@ -12,8 +12,8 @@ const CURSOR = /^\d{1,20}$/
 export const isCount: ReplyShape = (reply) => Number.isSafeInteger(reply) && (reply as number) >= 0
 /** 1 for yes, 0 for no. */
 export const isFlag: ReplyShape = (reply) => reply === 0 || reply === 1
-/** Milliseconds; -1 = for ever, -2 = there is no such key. */
-export const isTtl: ReplyShape = (reply) => Number.isSafeInteger(reply) && (reply as number) >= -2
+/** Milliseconds, beyond 2^53 if somebody has set it so; -1 = for ever, -2 = there is no such key. */
+export const isTtl: ReplyShape = (reply) => Number.isInteger(reply) && (reply as number) >= -2
 /** A 64-bit integer as text. */
 export const isInteger: ReplyShape = (reply) => typeof reply === 'string' && INTEGER.test(reply)
 /** A string, in a reply that was asked for as bytes. */

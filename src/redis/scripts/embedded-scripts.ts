@@ -73,9 +73,10 @@ return added`
 export const BUMP_GENERATION: string = `if redis.replicate_commands then
 redis.replicate_commands()
 end
+local longest = 34560000000
 local time = redis.call('TIME')
 local generation = struct.pack('>I4I4', time[1], time[2]) .. ARGV[1]
-local ttl = math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[1]))
+local ttl = math.min(math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[1])), longest)
 local reply = redis.pcall('SET', KEYS[1], generation, 'PX', string.format('%.0f', ttl))
 if reply.err and string.find(reply.err, 'OOM', 1, true) then
 redis.call('UNLINK', KEYS[1])

@@ -10,9 +10,11 @@
 if redis.replicate_commands then
   redis.replicate_commands()
 end
+-- 400 days. No cache gives more; a key with more would make Redis refuse the new time to live.
+local longest = 34560000000
 local time = redis.call('TIME')
 local generation = struct.pack('>I4I4', time[1], time[2]) .. ARGV[1]
-local ttl = math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[1]))
+local ttl = math.min(math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[1])), longest)
 local reply = redis.pcall('SET', KEYS[1], generation, 'PX', string.format('%.0f', ttl))
 if reply.err and string.find(reply.err, 'OOM', 1, true) then
   redis.call('UNLINK', KEYS[1])
