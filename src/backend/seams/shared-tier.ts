@@ -36,7 +36,10 @@ export interface AcquireRequest {
   /** Fifteen random bytes and a zero as `latin1` text, never used before. */
   readonly token: string
   readonly leaseMs: number
-  /** The longest lease that any process takes. A deadline further away stems from another clock. */
+  /**
+   * The longest lease that any process takes: a deadline further away stems from another clock. 0 takes the lease over
+   * from whoever holds it.
+   */
   readonly longestLeaseMs: number
   /** The stamp of the entry that was judged; `''` if there was none. */
   readonly stamp: string

@@ -59,6 +59,7 @@ export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, 
   readonly lease?: Duration | undefined
   /**
    * How long, in seconds or with a unit, a running loader renews its lease; after that other callers load the key too.
+   * No call waits for the lease of another process longer than this and one `lease`.
    * @default '1m'
    */
   readonly longestLoad?: Duration | undefined

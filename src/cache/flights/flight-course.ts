@@ -22,11 +22,18 @@ const FIRST_POLL_MS = 20
 const LONGEST_POLL_MS = 250
 /** Longest random delay before a woken process reads again: one push wakes many, which should not read all at once. */
 const WAKE_JITTER_MS = 4
-/** Most attempts of a flight, after waits or after changes of the entry. Then it loads the value without caching it. */
+/** Most attempts of a flight, after waits or after changes of the entry; one more then takes the lease over. */
 const MOST_ATTEMPTS = 1_000
 /** After this many attempts, the flight pauses whenever the entry was changed, so that other work gets its turn. */
 const HASTY_ATTEMPTS = 10
 const LONGEST_PAUSE_MS = 50
+
+/** One attempt of a flight. The last one takes the lease over. */
+interface Attempt {
+  /** How many there have been before. */
+  readonly attempt: number
+  readonly isLast: boolean
+}
 
 /**
  * Runs one flight: the steps of a read that has found no fresh value.
@@ -49,6 +56,9 @@ const LONGEST_PAUSE_MS = 50
  * unless its process runs one already. It waits for two loads at most. The source gets about one load per key and
  * process, as in an outage of Redis. An error is not passed from process to process: callers tell errors apart by class
  * and identity, which JSON does not carry.
+ *
+ * Anybody who can write to Redis can write a lease. So a flight does not go on trying for longer than one load may hold
+ * its lease. Then it takes the lease over, whoever holds it, and loads the value itself.
  */
 export class FlightCourse {
   readonly #core: CacheCore
@@ -66,8 +76,17 @@ export class FlightCourse {
    * @param first the first read, if it was sent already
    */
   async run(flight: Flight, request: LoadRequest, first: FirstRead | undefined): Promise<Outcome> {
-    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      const outcome = await this.#attempt(flight, request, attempt, attempt === 0 ? first : undefined)
+    const { clock, options } = this.#core
+    const untilMs = clock.monotonicMs() + options.longestLoadMs + options.leaseMs
+    let isLast = false
+    for (let attempt = 0; !isLast; attempt++) {
+      isLast = attempt === MOST_ATTEMPTS || (attempt > 0 && clock.monotonicMs() >= untilMs)
+      const outcome = await this.#attempt(
+        flight,
+        request,
+        { attempt, isLast },
+        attempt === 0 ? first : undefined,
+      )
       if (outcome !== 'again') return outcome
       if (flight.isAbandoned) flight.signal.throwIfAborted()
     }
@@ -77,7 +96,7 @@ export class FlightCourse {
   async #attempt(
     flight: Flight,
     request: LoadRequest,
-    attempt: number,
+    { attempt, isLast }: Attempt,
     first: FirstRead | undefined,
   ): Promise<Outcome | 'again'> {
     const { clock, waiters } = this.#core
@@ -99,7 +118,7 @@ export class FlightCourse {
     }
     const waiter = waiters.expect(request.storedKey)
     try {
-      const acquired = await this.#acquire(flight, request, judgement)
+      const acquired = await this.#acquire(flight, request, judgement, isLast)
       if (acquired === undefined) return await this.#runner.uncached(flight, request, entry)
       if ('lease' in acquired) return await this.#runner.underLease(flight, request, acquired, entry)
       switch (acquired.status) {
@@ -171,12 +190,14 @@ export class FlightCourse {
 
   /**
    * Acquires the lease and captures the generations, in one tick and before the loader begins.
+   * @param takesOver whether it takes the lease from whoever holds it
    * @returns `undefined` if Redis did not answer, or the cache is being closed
    */
   async #acquire(
     flight: Flight,
     request: LoadRequest,
     judgement: Judgement,
+    takesOver: boolean,
   ): Promise<LeasedLoad | AcquireReply | undefined> {
     const { clock, generations, options, policy, tier, timers } = this.#core
     if (this.#core.stopping.aborted) return undefined
@@ -187,7 +208,7 @@ export class FlightCourse {
     flight.beginAcquiring()
     const asking = Promise.allSettled([
       tier.acquire(storedKey, {
-        ...{ token, leaseMs, longestLeaseMs: LONGEST_LEASE_MS, stamp: judgement.stamp },
+        ...{ token, leaseMs, longestLeaseMs: takesOver ? 0 : LONGEST_LEASE_MS, stamp: judgement.stamp },
         purpose: judgement.state === 'usable' && !judgement.entry.isPlain ? 'refresh' : 'replace',
       }),
       generations.capture(this.#runner.generationKeysOf(request), storedTtlMs(request.policies)),

@@ -2,7 +2,8 @@
 -- KEYS[1]  the entry
 -- ARGV[1]  token: 15 random bytes and a zero, in place of which the script stores that number
 -- ARGV[2]  duration of the lease in milliseconds
--- ARGV[3]  longest duration that any process uses, in milliseconds; a deadline further off stems from another clock
+-- ARGV[3]  longest duration that any process uses, in milliseconds; a deadline further off stems from another clock;
+--          0 = take the lease over from whoever holds it
 -- ARGV[4]  stamp of the entry that the caller judged, '' = there was none; the lease is refused if it has changed
 -- ARGV[5]  'replace' = that entry is unusable, make it a placeholder; 'refresh' = lease it and keep it readable
 -- Returns  status (acquired, held, changed, foreign), server time in ms, remaining ms of another holder's lease,
