@@ -1,25 +1,41 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { createCache } from 'cachewright'
+import { type CreateCacheOptions, createCache } from 'cachewright'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { describeCacheBackend } from 'cachewright/testing'
 import { afterAll, beforeAll, describe, it } from 'vitest'
+import { startCluster } from '../../testbed/redis-cluster.ts'
+import { askRedis } from '../../testbed/redis-command.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 
 /** A user that the documentation shows, so that what it says is what is tested. */
 function documentedUser(name: string): string {
+  return documentedLine(`user ${name} on `)
+    .replace('~shop:*', '~contract-*')
+    .replace('&shop:*', '&contract-*')
+}
+
+/** The rules that are added in this case: `# on a cluster also: +asking; …`. */
+function documentedRules(when: string): string {
+  return documentedLine(`# ${when}: `).split(': ')[1]?.split(';')[0] ?? ''
+}
+
+function documentedLine(start: string): string {
   const text = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8')
-  const rule = text.split('\n').find((line) => line.startsWith(`user ${name} on `))
-  if (rule === undefined) throw new Error('docs/operations.md shows no user any more')
-  return rule.replace('~shop:*', '~contract-*').replace('&shop:*', '&contract-*')
+  const line = text.split('\n').find((one) => one.startsWith(start))
+  if (line === undefined) throw new Error(`docs/operations.md has no line that starts with '${start}'`)
+  return line
 }
 
 let redis: Standalone
 
 beforeAll(async () => {
+  const cacheUser = documentedUser('shop-cache')
+  const killsNobody = cacheUser.replace('shop-cache', 'kills-nobody').replace(' +client|kill', '')
+  const users = [documentedUser('shop'), cacheUser, killsNobody]
   redis = await startStandalone({
-    aclFile: `user default on nopass ~* &* +@all\n${documentedUser('shop')}\n${documentedUser('shop-cache')}\n`,
+    aclFile: `user default on nopass ~* &* +@all\n${users.join('\n')}\n`,
     username: 'shop',
     password: 'secret',
   })
@@ -59,31 +75,105 @@ describe('shared record structures', () => {
 })
 
 describe('P42 a read-through cache with no more rights than the documentation gives', () => {
-  for (const coherence of ['tracking', 'bus'] as const) {
-    it(`performs every operation, by ${coherence}`, async () => {
-      const url = redis.url.replace('shop:secret', 'shop-cache:secret')
-      await using cache = createCache({ redis: url, prefix: 'contract-cache:', coherence, errors: 'throw' })
-      await cache.initialize()
-      await waitUntil(() => cache.coherence === coherence, { what: coherence })
-      const failures: string[] = []
-      cache.on('error', ({ error }) => failures.push(error.message))
-      const load = () => cache.getOrSet('key', () => 1, { tags: ['a'] })
-      assert.equal(await load(), 1)
-      assert.equal(await load(), 1)
-      assert.equal(await cache.invalidateTags(['a']), true)
-      assert.equal(await load(), 1)
-      assert.equal(await cache.set('other', 2, { tags: ['a'] }), true)
-      assert.equal(await cache.getTtl('plain'), undefined)
-      assert.equal(await cache.backend.incr('counter'), 1)
-      assert.equal(await cache.invalidatePattern('oth*'), 1)
-      assert.equal(await cache.delete('key'), true)
-      await assert.rejects(
-        cache.getOrSet('failing', () => Promise.reject(new Error('no'))),
-        /no/,
-      )
-      assert.equal(await cache.clear(), true)
-      await waitUntil(async () => (await cache.backend.get('counter')) === undefined, { what: 'the reclaim' })
-      assert.deepEqual(failures, [])
-    })
+  for (const coherence of ['tracking', 'bus', 'ttl'] as const) {
+    for (const user of ['shop-cache', 'kills-nobody']) {
+      it(`performs every operation, by ${coherence}, as ${user}`, async () => {
+        const url = redis.url.replace('shop:secret', `${user}:secret`)
+        await performsEveryOperation({ redis: url, coherence }, coherence)
+      })
+    }
   }
+
+  it('performs every operation on a cluster', async ({ onTestFinished }) => {
+    const cluster = await startCluster({ replicasPerMaster: 0 })
+    onTestFinished(() => cluster.stop())
+    const user = `${documentedUser('shop-cache')} ${documentedRules('on a cluster also')}`
+    const rules = user.split(' ').slice(2)
+    for (const node of cluster.nodes) await node.ask('ACL', 'SETUSER', 'shop-cache', ...rules)
+    const nodes = cluster.nodes.map(({ port }) => `redis://shop-cache:secret@127.0.0.1:${port}`)
+    await performsEveryOperation({ redis: { cluster: { nodes } } }, 'tracking')
+  })
+})
+
+async function performsEveryOperation(options: CreateCacheOptions, mode: string): Promise<void> {
+  await using cache = createCache({ prefix: 'contract-cache:', errors: 'throw', ...options })
+  await cache.initialize()
+  await waitUntil(() => cache.coherence === mode, { what: mode })
+  const failures: string[] = []
+  cache.on('error', ({ error }) => failures.push(error.message))
+  const load = () => cache.getOrSet('key', () => 1, { tags: ['a'] })
+  assert.equal(await load(), 1)
+  assert.equal(await load(), 1)
+  assert.equal(await cache.invalidateTags(['a']), true)
+  assert.equal(await load(), 1)
+  assert.equal(await cache.set('other', 2, { tags: ['a'] }), true)
+  assert.equal(await cache.getTtl('plain'), undefined)
+  assert.equal(await cache.backend.incr('counter'), 1)
+  assert.equal(await cache.invalidatePattern('oth*'), 1)
+  assert.equal(await cache.delete('key'), true)
+  await assert.rejects(
+    cache.getOrSet('failing', () => Promise.reject(new Error('no'))),
+    /no/,
+  )
+  assert.equal(await cache.clear(), true)
+  await waitUntil(async () => (await cache.backend.get('counter')) === undefined, { what: 'the reclaim' })
+  assert.deepEqual(failures, [])
+}
+
+describe('the user of the documentation', () => {
+  const ask = (...command: string[]) =>
+    askRedis({ port: redis.port, username: 'shop-cache', password: 'secret' }, ...command)
+
+  it.each([
+    ['GET', 'other'],
+    ['MGET', 'contract-a', 'other'],
+    ['SET', 'other', '1'],
+    ['UNLINK', 'other'],
+    ['EXISTS', 'other'],
+    ['PTTL', 'other'],
+    ['EVAL', "return redis.call('GET', 'other')", '0'],
+    ['EVAL', "return redis.call('SET', KEYS[1], '1')", '1', 'other'],
+    ['EVAL', "return redis.call('KEYS', '*')", '0'],
+    ['EVAL', "return redis.call('PUBLISH', 'other', '1')", '0'],
+    ['PUBLISH', 'other', '1'],
+    ['SUBSCRIBE', 'other'],
+    ['PSUBSCRIBE', '*'],
+    ['KEYS', '*'],
+    ['RANDOMKEY'],
+    ['SELECT', '1'],
+    ['FLUSHALL'],
+    ['FLUSHDB'],
+    ['SWAPDB', '0', '1'],
+    ['RENAME', 'contract-a', 'contract-b'],
+    ['COPY', 'contract-a', 'contract-b'],
+    ['DUMP', 'contract-a'],
+    ['MIGRATE', '127.0.0.1', '1', 'contract-a', '0', '10'],
+    ['CONFIG', 'GET', '*'],
+    ['CONFIG', 'SET', 'maxmemory', '1'],
+    ['CLIENT', 'LIST'],
+    ['CLIENT', 'PAUSE', '1'],
+    ['CLIENT', 'NO-EVICT', 'on'],
+    ['ACL', 'LIST'],
+    ['SCRIPT', 'FLUSH'],
+    ['SCRIPT', 'KILL'],
+    ['FUNCTION', 'FLUSH'],
+    ['MONITOR'],
+    ['SLOWLOG', 'GET'],
+    ['REPLICAOF', 'NO', 'ONE'],
+    ['SHUTDOWN', 'NOSAVE'],
+    ['MODULE', 'LIST'],
+  ])('may not run %s %s', async (...command) => {
+    await assert.rejects(
+      ask(...command.filter((word) => word !== undefined)),
+      /NOPERM|can't (run|access|publish)/i,
+    )
+  })
+
+  it('may do to its neighbours what the documentation says', async () => {
+    await askRedis({ port: redis.port }, 'SET', 'neighbour', '1')
+    assert.ok(String(await ask('SCAN', '0', 'COUNT', '1000000')).includes('neighbour'))
+    assert.ok(String(await ask('INFO', 'everything')).includes('redis_version'))
+    const victim = await askRedis({ port: redis.port }, 'CLIENT', 'ID')
+    assert.equal(await ask('CLIENT', 'KILL', 'ID', String(Number(victim) + 1_000_000)), 0)
+  })
 })
