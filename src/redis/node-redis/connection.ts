@@ -55,6 +55,7 @@ export class NodeRedisConnection implements RedisPort {
   )
   readonly #listener: RedisPortListener
   readonly #isUnref: boolean
+  readonly #connectTimeoutMs: number
   readonly #sentinels: Sentinels | undefined
   readonly #onDemoted: () => void
   readonly #probe: LivenessProbe
@@ -75,7 +76,8 @@ export class NodeRedisConnection implements RedisPort {
 
   constructor(settings: ConnectionSettings, listener: RedisPortListener) {
     this.#isUnref = settings.isUnref ?? false
-    const { onDemoted = () => {}, sentinels } = settings
+    const { connectTimeoutMs, onDemoted = () => {}, sentinels } = settings
+    this.#connectTimeoutMs = connectTimeoutMs
     this.#sentinels = sentinels
     this.#onDemoted = onDemoted
     this.#dialer = new Dialer({ ...settings, mustBePrimary: sentinels !== undefined }, (client, reason) =>
@@ -264,11 +266,17 @@ export class NodeRedisConnection implements RedisPort {
     clearTimeout(this.#redialTimer)
     this.#redialTimer = setTimeout(() => {
       this.#redialTimer = undefined
-      this.#dial().catch(() => {
+      this.#redial().catch(() => {
         if (this.#isWanted) this.#redialLater(failures + 1)
       })
     }, redialPauseMs(failures))
     if (this.#isUnref) this.#redialTimer.unref()
+  }
+
+  /** The first dial has the deadline of {@link connect}. Without one, a handshake without a reply would never end. */
+  #redial(): Promise<void> {
+    const patience = setTimeout(() => this.#dialer.abort(), this.#connectTimeoutMs).unref()
+    return this.#dial().finally(() => clearTimeout(patience))
   }
 
   readonly #ping = (): void => {
