@@ -6,6 +6,7 @@ import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts
 export interface IoredisConnection {
   readonly status: string
   readonly options: {
+    readonly connectTimeout?: number | undefined
     readonly db?: number | undefined
     readonly host?: string | undefined
     readonly keyPrefix?: string | undefined

@@ -29,6 +29,9 @@ export const OWN_OPTIONS: Readonly<Record<string, unknown>> = {
   stringNumbers: false,
 }
 
+/** The longest handshake, if the caller's options do not say how long connecting may take. */
+const HANDSHAKE_MS = 10_000
+
 /**
  * A connection of this library's own to the server of a caller's connection, with the caller's address, credentials and
  * database. All commands use it, so those over one key keep their order. It sends no command twice, and queues none while
@@ -51,6 +54,8 @@ export class OwnConnection {
   #settleReadying: ((failure?: Error) => void) | undefined
   #failure: unknown
   #redialTimer: NodeJS.Timeout | undefined
+  /** Ends a handshake that is not answered. */
+  #handshakeTimer: NodeJS.Timeout | undefined
   /** Ends the reaction to gaps of the event loop. */
   readonly #forgetGaps: () => void
 
@@ -156,6 +161,7 @@ export class OwnConnection {
   #abandon(reason: string): void {
     const abandoned = this.#connection
     clearTimeout(this.#redialTimer)
+    clearTimeout(this.#handshakeTimer)
     this.#isOpen = false
     this.#sessions.close(this, reason)
     this.#connection = undefined
@@ -171,6 +177,13 @@ export class OwnConnection {
     connection.on('error', (error) => {
       this.#failure = error
     })
+    connection.on(
+      'connect',
+      whileCurrent(() => {
+        const longestMs = options.connectTimeout ?? HANDSHAKE_MS
+        this.#handshakeTimer = setTimeout(() => this.replace('silent'), longestMs).unref()
+      }),
+    )
     connection.on('ready', whileCurrent(this.#opened))
     connection.on('close', whileCurrent(this.#lost))
     // A connector that finds no server, as with Sentinel, ends the connection, and no redial follows.
@@ -186,6 +199,7 @@ export class OwnConnection {
   }
 
   readonly #opened = (): void => {
+    clearTimeout(this.#handshakeTimer)
     // `ioredis` becomes ready also if its SELECT was refused; then it is connected to another database.
     if (isReplyError(this.#failure)) {
       this.#connection?.disconnect(true)
@@ -199,6 +213,7 @@ export class OwnConnection {
   }
 
   readonly #lost = (): void => {
+    clearTimeout(this.#handshakeTimer)
     this.#isOpen = false
     this.#sessions.close(this, 'lost')
     const failure = this.#failure
