@@ -69,7 +69,7 @@ export function declareScript(source: string, digest: string, shape: ReplyShape)
 export function isReplyTo(command: readonly RedisArgument[], reply: RedisReply): boolean {
   const name = command[0] as string
   if (name === 'EVALSHA' || name === 'EVAL') {
-    return SCRIPT_SHAPES.get(command[1] as string)?.(reply, command) ?? false
+    return SCRIPT_SHAPES.get(command[1] as string)?.(reply, command) ?? true
   }
   return SHAPES.get(name)?.(reply, command) ?? true
 }
