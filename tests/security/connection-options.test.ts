@@ -159,6 +159,11 @@ describe('P41 no secret in the errors of malformed options', () => {
     'redis://host/1?db=2',
     'redis://host?db=1&db=2',
     'redis://host#1',
+    `redis://${SECRET}@host`,
+    `redis://${SECRET}:@host`,
+    'redis://host:0',
+    'redis://é',
+    'redis://%00',
   ])('%j', (url) => {
     const error = thrownBy(() => new RedisCacheBackend({ url }))
     expect(error).toMatchObject({ name: 'CacheError', code: 'CACHE_INVALID_OPTIONS' })

@@ -86,6 +86,11 @@ export function parseRedisUrls(
 function credentialsOf(login: string): Pick<RedisAddress, 'password' | 'username'> {
   const colon = login.indexOf(':')
   const [username, password] = colon === -1 ? [login, ''] : [login.slice(0, colon), login.slice(colon + 1)]
+  if (username !== '' && password === '') {
+    throw invalid(
+      'it names a user without a password, so nobody would be signed in. Write user:password@, or :password@',
+    )
+  }
   return {
     username: username === '' ? undefined : decoded(username),
     password: password === '' ? undefined : decoded(password),
@@ -102,6 +107,10 @@ function hostOf(place: string): { readonly host: string; readonly hostname: stri
   }
   const { hostname, port } = parsed
   if (hostname === '') throw invalid('it names no host')
+  // The parser of a scheme that it does not know escapes what no host name may contain.
+  if (hostname.includes('%'))
+    throw invalid('its host is malformed; write an international name in its ASCII form')
+  if (port === '0') throw invalid('its port is 0')
   return {
     host: hostname.replace(/^\[(.*)\]$/, '$1'),
     hostname,
