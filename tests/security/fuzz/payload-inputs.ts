@@ -89,7 +89,7 @@ export async function seedsOf(form: Form): Promise<readonly PayloadInput[]> {
 }
 
 /** The payloads of the seeds before compression, by serializer: an attacker without keys may write them. */
-async function payloadsOf(): Promise<ReadonlyMap<SerializerName, readonly Buffer[]>> {
+export async function payloadsOf(): Promise<ReadonlyMap<SerializerName, readonly Buffer[]>> {
   const payloads = new Map<SerializerName, readonly Buffer[]>()
   for (const serializer of SERIALIZERS) {
     const codec = await encryptedCodec(undefined, { serializer })
