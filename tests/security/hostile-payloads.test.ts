@@ -48,9 +48,7 @@ describe('the payload does not choose how it is read', () => {
     const { backend, errors, plantSealed } = await attacked()
     await plantSealed('msgpack', 'brotli', bomb)
     expect(await backend.get('key')).toBeUndefined()
-    expect(errors.join()).toMatch(
-      /CACHE_UNDECODABLE.*'brotli', which is not read here.*readers: \['brotli'\]/,
-    )
+    expect(errors.join()).toMatch(/CACHE_UNDECODABLE.*'brotli', which this cache does not read.*'readers'/)
   })
 
   test('the same bomb where both forms are configured is a miss', async () => {
@@ -74,7 +72,7 @@ describe('the payload does not choose how it is read', () => {
       await writer.backend.set('key', { planted: true })
       const reader = await attacked()
       expect(await reader.backend.get('key')).toBeUndefined()
-      expect(reader.errors.join()).toContain(`readers: ['${serializer}']`)
+      expect(reader.errors.join()).toContain(`'${serializer}', which this cache does not read`)
       const listed = await attacked({ readers: [serializer] })
       expect(await listed.backend.get('key')).toEqual({ planted: true })
       const cache = createCache({ redis: scene.redis.url, prefix: 'shop:' })

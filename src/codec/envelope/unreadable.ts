@@ -9,7 +9,7 @@ export function unreadable(reason: string): CacheError {
 /** The error for stored bytes of a form that is not read, though it may be valid. */
 export function notRead(form: string): CacheError {
   return unreadable(
-    `they are written with '${form}', which is not read here; the option readers: ['${form}'] allows it`,
+    `they are written with '${form}', which this cache does not read: add it to the option 'readers'`,
   )
 }
 
