@@ -43,7 +43,7 @@ const CHECKED_FROM_BYTES = 64 * 1024
  * MessagePack by `msgpackr`, in which an id replaces the property names of every record whose shape both sides know. A
  * payload contains the names of any other shape itself. It packs and unpacks synchronously.
  *
- * It relies on three properties of msgpackr (versions 1.11 to 2.1):
+ * It relies on three properties of msgpackr (2.1.2 and later):
  *
  * - msgpackr calls `shouldShareStructure` for each shape without an id, as long as there is room for one more. The
  *   answer is always no, so that only the given shapes are shared, and there is always room.

@@ -88,7 +88,7 @@ function credentialsOf(login: string): Pick<RedisAddress, 'password' | 'username
   const [username, password] = colon === -1 ? [login, ''] : [login.slice(0, colon), login.slice(colon + 1)]
   if (username !== '' && password === '') {
     throw invalid(
-      'it names a user without a password, so nobody would be signed in. Write user:password@, or :password@',
+      'it names a user without a password, so nobody would be signed in. Write user:password@ or :password@, or give username and password in clientOptions',
     )
   }
   return {

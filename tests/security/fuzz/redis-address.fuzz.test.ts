@@ -33,7 +33,7 @@ const SYNTAX = [
 const URLS = [
   `redis://${USER}:${PASSWORD}@localhost:6379/1`,
   `rediss://:${PASSWORD}@cache.example.org`,
-  `valkeys://${USER}@127.0.0.1:7000?db=3`,
+  `valkeys://${USER}:${PASSWORD}@127.0.0.1:7000?db=3`,
   `redis://${USER}:a%40b%2F%3F%23${PASSWORD}@[::1]:6380/0`,
   `unix://${USER}:${PASSWORD}@/run/redis%20a.sock?db=2`,
   'redis://localhost',
@@ -48,7 +48,7 @@ const ADDRESSES: readonly Address[] = [
   {
     socket: { host: 'a.example', port: 65_535, tls: true },
     username: 'é ',
-    password: undefined,
+    password: 'ü',
     database: 15,
   },
   {
@@ -96,6 +96,7 @@ function parsed(url: string): RedisAddress | undefined {
   }
 }
 
+/** A user name needs a password. */
 function mutatedAddress(address: Address, chance: Chance): Address {
   const text = (given: string | undefined) => {
     const changed = chance.mutateText(given ?? '', SYNTAX).toWellFormed()
@@ -103,15 +104,17 @@ function mutatedAddress(address: Address, chance: Chance): Address {
   }
   switch (chance.below(4)) {
     case 0:
-      return { ...address, username: text(address.username) }
-    case 1:
-      return { ...address, password: text(address.password) }
+      return address.password === undefined ? address : { ...address, username: text(address.username) }
+    case 1: {
+      const password = text(address.password)
+      return { ...address, password, username: password === undefined ? undefined : address.username }
+    }
     case 2:
       return { ...address, database: chance.below(1_000_000) }
     default:
       return 'path' in address.socket
         ? { ...address, socket: { path: `/${text(address.socket.path)}`, tls: false } }
-        : { ...address, socket: { ...address.socket, port: chance.below(65_536) } }
+        : { ...address, socket: { ...address.socket, port: 1 + chance.below(65_535) } }
   }
 }
 
