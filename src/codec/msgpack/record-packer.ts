@@ -36,7 +36,7 @@ const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024)
 /** One object serves all calls. */
 const WINDOW = { start: 0, end: 0 }
 
-/** Payloads below this size cannot exceed a limit, or rather: the check of the value before it was packed found none. */
+/** A smaller payload cannot have too many parts, and its nesting is checked before it is packed. */
 const CHECKED_FROM_BYTES = 64 * 1024
 
 /**
