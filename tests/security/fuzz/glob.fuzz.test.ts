@@ -74,6 +74,7 @@ describe('a pattern', () => {
     async () => {
       let matched = 0
       const run = await fuzz<Pair>({
+        share: 1 / 2,
         seeds: SEEDS,
         mutate,
         attempt: ([pattern, key]) => {
@@ -101,6 +102,7 @@ describe('a pattern', () => {
       await scene.redis.ask('MSET', ...[...keys].flatMap((key) => [key, '1']))
       let matched = 0
       const run = await fuzz<Pair>({
+        share: 1 / 2,
         seeds: SEEDS,
         mutate: ([pattern, key], by) => [shortened(by.mutateText(pattern, SYNTAX)), key],
         attempt: async ([pattern]) => {

@@ -164,6 +164,7 @@ describe('a server that lies never makes a call hang, crash, or answer what is n
     async (_name, kinds, open) => {
       const victims = await open()
       const { inputs } = await fuzz({
+        share: 1 / 3,
         seeds: seedsOf(kinds),
         mutate: (lies, chance) => mutateLies(lies, kinds, chance),
         attempt: (lies) => victims.attempt(lies),

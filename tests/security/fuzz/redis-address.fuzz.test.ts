@@ -123,6 +123,7 @@ describe('a Redis URL', () => {
     'comes back as the address that it was made of',
     async () => {
       const run = await fuzz<Address>({
+        share: 1 / 2,
         seeds: ADDRESSES,
         mutate: mutatedAddress,
         attempt: (address) => assert.deepEqual(parseRedisUrl(urlOf(address)), withEndpoint(address)),
@@ -138,6 +139,7 @@ describe('a Redis URL', () => {
     async () => {
       let taken = 0
       const run = await fuzz<string>({
+        share: 1 / 2,
         seeds: URLS,
         mutate: (url, chance) => chance.mutateText(url, SYNTAX).toWellFormed(),
         attempt: (url) => {
