@@ -258,23 +258,12 @@ describe('msgpack', () => {
 
 describe('the local tier', () => {
   test('weighs values as they are before compression', async () => {
-    const cache = createCache({
-      redis: scene.redis.url,
-      prefix: 'shop:',
-      compression: 'gzip',
-      local: { maxBytes: MIB },
-    })
-    scene.later(() => cache.shutdown())
+    const open = () => scene.open({ prefix: 'shop:', compression: 'gzip', local: { maxBytes: MIB } })
+    const cache = await open()
     const load = (key: string) => ({ key, text: 'x'.repeat(400_000) })
     for (let key = 0; key < 10; key++) await cache.getOrSet(`loaded ${key}`, () => load(`${key}`))
     expect(cache.stats().local.entries).toBeLessThanOrEqual(2)
-    const reader = createCache({
-      redis: scene.redis.url,
-      prefix: 'shop:',
-      compression: 'gzip',
-      local: { maxBytes: MIB },
-    })
-    scene.later(() => reader.shutdown())
+    const reader = await open()
     for (let key = 0; key < 10; key++) expect(await reader.get(`loaded ${key}`)).toEqual(load(`${key}`))
     const { bytes, entries } = reader.stats().local
     expect(entries).toBeLessThanOrEqual(2)

@@ -2,7 +2,7 @@ import { types } from 'node:util'
 import { DefaultDeserializer, serialize } from 'node:v8'
 import type { Serializer } from '../../contract/serializer.ts'
 import { CloneCheck } from '../refusals/clone-check.ts'
-import { exceededLimit, MAX_NESTING, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
+import { exceededLimit, MAX_NESTING, MAX_PARTS, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
 
 const check = new CloneCheck({
   carries: (value) =>
@@ -63,7 +63,8 @@ export const v8Serializer: Serializer = Object.freeze({
   encode(value: unknown): Uint8Array {
     check.assert(value)
     const bytes = serialize(value)
-    assertLimits(value, bytes.length)
+    // The check has counted the levels. So few bytes cannot hold too many parts.
+    if (bytes.length > SMALLEST_CONTAINER_BYTES * MAX_PARTS) assertLimits(value, bytes.length)
     return bytes
   },
 

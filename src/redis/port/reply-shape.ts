@@ -3,6 +3,9 @@ import type { RedisArgument, RedisReply } from './redis-port.ts'
 /** Whether a reply has the form that the reply to a command must have. */
 export type ReplyShape = (reply: RedisReply, command: readonly RedisArgument[]) => boolean
 
+/** Whether a part of a reply has the form that it must have, whatever the command. */
+type PartShape = (part: RedisReply) => boolean
+
 /** Numbers as text. The longest that a double holds exactly has 16 digits. */
 const DIGITS = /^\d{1,16}$/
 const INTEGER = /^-?\d{1,19}$/
@@ -19,14 +22,14 @@ export const isInteger: ReplyShape = (reply) => typeof reply === 'string' && INT
 /** A string, in a reply that was asked for as bytes. */
 export const isBytes: ReplyShape = (reply) => Buffer.isBuffer(reply)
 /** A number that a double holds exactly, as text. */
-export const isDigits: ReplyShape = (reply) => typeof reply === 'string' && DIGITS.test(reply)
+export const isDigits: PartShape = (reply) => typeof reply === 'string' && DIGITS.test(reply)
 
-const isWord: ReplyShape = (reply) => typeof reply === 'string' || Buffer.isBuffer(reply)
-const isBlobOrNull: ReplyShape = (reply) => reply === null || Buffer.isBuffer(reply)
+const isWord: PartShape = (reply) => typeof reply === 'string' || Buffer.isBuffer(reply)
+const isBlobOrNull: PartShape = (reply) => reply === null || Buffer.isBuffer(reply)
 
 /** A list of this length, whose elements all have this form. */
-function isList(reply: RedisReply, length: number, element: ReplyShape): boolean {
-  return Array.isArray(reply) && reply.length === length && reply.every((one) => element(one, []))
+function isList(reply: RedisReply, length: number, element: PartShape): boolean {
+  return Array.isArray(reply) && reply.length === length && reply.every((one) => element(one))
 }
 
 /** The next cursor, and the words that were found. A cursor that stays where it was would never end the walk. */
@@ -34,7 +37,7 @@ function isPage(reply: RedisReply, cursor: RedisArgument | undefined): boolean {
   if (!Array.isArray(reply) || reply.length !== 2) return false
   const [next, found] = reply
   const isNext =
-    isWord(next, []) && CURSOR.test(String(next)) && (String(next) === '0' || String(next) !== cursor)
+    isWord(next) && CURSOR.test(String(next)) && (String(next) === '0' || String(next) !== cursor)
   return isNext && isList(found, found?.length, isWord)
 }
 

@@ -221,7 +221,7 @@ export class RedisTier implements SharedTier {
 function isAcquireReply(reply: RedisReply): boolean {
   if (!Array.isArray(reply) || reply.length !== 4) return false
   const [status, ...numbers] = reply
-  return STATUSES.includes(status) && numbers.every((number) => isDigits(number, []))
+  return STATUSES.includes(status) && numbers.every((number) => isDigits(number))
 }
 
 function isGeneration(reply: RedisReply): boolean {
