@@ -50,7 +50,7 @@ export function assembleCache(assembly: Assembly): Cache {
     isOpen: () => opening.isOpen,
   })
   parts.observe(core)
-  const leases = new HeldLeases()
+  const leases = new HeldLeases({ clock, leaseMs: options.leaseMs, tier: core.tier.bare, timers })
   parts.whenOpen(() => opening.backendOpened())
   let closing: Promise<void> | undefined
   const close = async () => {

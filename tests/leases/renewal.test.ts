@@ -13,21 +13,29 @@ function leaseOn(answers: readonly (boolean | Error)[]) {
   const askedAtMs: number[] = []
   let lost = 0
   const connection = {}
+  let current = connection
+  const released: string[] = []
   const tier = {
-    connectionOf: () => connection,
+    connectionOf: () => current,
     renew: async () => {
       const answer = answers[askedAtMs.length] ?? true
       askedAtMs.push(clock.monotonicMs())
       if (answer instanceof Error) throw answer
       return answer
     },
-    release: async () => {},
+    release: async (_storedKey: string, token: string) => {
+      released.push(token)
+    },
   } as unknown as SharedTier
+  const parts = { tier, clock, timers: clock, leaseMs: LEASE_MS }
   const lease = new Lease('key', 'token', connection, {
-    ...{ tier, clock, timers: clock, leaseMs: LEASE_MS, longestLoadMs: 60_000, held: new HeldLeases() },
+    ...{ ...parts, longestLoadMs: 60_000, held: new HeldLeases(parts) },
     onLost: () => lost++,
   })
-  return { askedAtMs, clock, lease, lost: () => lost }
+  const reconnect = () => {
+    current = {}
+  }
+  return { askedAtMs, clock, lease, lost: () => lost, reconnect, released }
 }
 
 test('a lease is renewed each time half of its duration has passed', async () => {
@@ -47,8 +55,66 @@ test('a failed renewal is retried three times before the lease expires', async (
 })
 
 test('a lease that another process has taken is reported lost and not renewed again', async () => {
-  const { askedAtMs, clock, lost } = leaseOn([false])
+  const { askedAtMs, clock, lost, released } = leaseOn([false])
   await clock.advance('20s')
   expect(askedAtMs).toHaveLength(1)
   expect(lost()).toBe(1)
+  expect(released).toEqual([])
+})
+
+test('a lease whose connection was replaced is reported lost, and given back once', async () => {
+  const { askedAtMs, clock, lease, lost, reconnect, released } = leaseOn([])
+  reconnect()
+  await clock.advance('20s')
+  await lease.release()
+  expect(askedAtMs).toEqual([])
+  expect(lost()).toBe(1)
+  expect(released).toEqual(['token'])
+})
+
+/** Leases on a tier that fails as often as this, and how often each token was given back. */
+function returns(failures: number) {
+  const clock = new ManualClock()
+  const attempts: string[] = []
+  const tier = {
+    async release(_storedKey: string, token: string) {
+      attempts.push(token)
+      if (attempts.length <= failures) throw new CacheError('CACHE_TIMEOUT', 'no reply')
+    },
+  }
+  const leases = new HeldLeases({ tier, clock, timers: clock, leaseMs: LEASE_MS })
+  const giveBack = (token: string) => leases.giveBack({ storedKey: 'key', token, isFruitless: false })
+  return { attempts, clock, giveBack, leases }
+}
+
+test('a lease that Redis does not take back is given back again until it does', async () => {
+  const { attempts, clock, giveBack } = returns(3)
+  await giveBack('a')
+  await clock.advance('20s')
+  expect(attempts).toEqual(['a', 'a', 'a', 'a'])
+})
+
+test('it is given back again until it has expired, and no longer', async () => {
+  const { attempts, clock, giveBack } = returns(Number.POSITIVE_INFINITY)
+  await giveBack('a')
+  await clock.advance('1h')
+  expect(attempts).toHaveLength(LEASE_MS / 250)
+})
+
+test('a closed cache gives it back once more, and then no longer', async () => {
+  const { attempts, clock, giveBack, leases } = returns(Number.POSITIVE_INFINITY)
+  await giveBack('a')
+  await leases.releaseAll()
+  await giveBack('b')
+  await clock.advance('1h')
+  expect(attempts).toEqual(['a', 'a', 'b'])
+})
+
+test('of more than 10,000 such leases the oldest are left to expire', async () => {
+  const { attempts, giveBack, leases } = returns(10_003)
+  for (let index = 0; index < 10_003; index++) await giveBack(String(index))
+  attempts.length = 0
+  await leases.releaseAll()
+  expect(attempts).toHaveLength(10_000)
+  expect(attempts[0]).toBe('3')
 })

@@ -216,7 +216,9 @@ export class FlightCourse {
     const [acquired, captured] = await this.#leases.follow(asking)
     if (acquired.status === 'rejected') {
       // It may have been acquired nevertheless, and then every process would wait until it expires.
-      if (isLostReply(acquired.reason)) tier.bare.release(storedKey, token, false).catch(() => {})
+      if (isLostReply(acquired.reason)) {
+        void this.#leases.giveBack({ storedKey, token, isFruitless: false })
+      }
       this.#tell(key, acquired.reason)
       return undefined
     }

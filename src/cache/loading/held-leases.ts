@@ -1,13 +1,53 @@
-/** A lease, as far as it can be given back. */
+import type { SharedTier } from '../../backend/seams/shared-tier.ts'
+import type { Clock, Timers } from '../../foundation/time/clock.ts'
+
+/** What {@link HeldLeases} needs. */
+export interface HeldLeasesParts {
+  /** The tier without the gate: leases are given back even while a circuit is open, and failures do not count. */
+  readonly tier: Pick<SharedTier, 'release'>
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly leaseMs: number
+}
+
+/** A lease that a loader runs under. */
 interface Releasable {
   /** Never rejects. */
   release(): Promise<void>
 }
 
-/** The leases that this process holds or has asked for, so that it can give all of them back when the cache is closed. */
+/** A lease that is given back. */
+interface Returned {
+  readonly storedKey: string
+  readonly token: string
+  /** Whether the load has ended without a value, so that those who waited for it need to know. */
+  readonly isFruitless: boolean
+}
+
+/** The pause before leases are given back again that Redis has not acknowledged. */
+const RETRY_MS = 250
+/** The most leases that are given back again. The oldest ones are dropped; they expire by themselves. */
+const MOST_UNRETURNED = 10_000
+
+/**
+ * The leases that this process holds, has asked for, or gives back.
+ *
+ * Nobody else loads a key while it is leased. So a lease must not outlive its load, even if the connection was lost
+ * meanwhile: if Redis does not acknowledge that a lease was given back, it is given back again until it has expired. That
+ * is safe on any connection, since the script does nothing if the key no longer holds the token.
+ */
 export class HeldLeases {
+  readonly #parts: HeldLeasesParts
   readonly #held = new Set<Releasable>()
   readonly #requests = new Set<Promise<unknown>>()
+  /** With the moment when each has expired. */
+  readonly #unreturned = new Map<Returned, number>()
+  #isRetryDue = false
+  #isClosed = false
+
+  constructor(parts: HeldLeasesParts) {
+    this.#parts = parts
+  }
 
   /** Follows a request that may bring a lease, and must not reject. {@link releaseAll} resumes after its caller. */
   follow<Reply>(request: Promise<Reply>): Promise<Reply> {
@@ -20,9 +60,43 @@ export class HeldLeases {
     this.#held.add(lease)
   }
 
-  /** Called when the key no longer holds the lease's token. */
+  /** Called when the key no longer holds the lease's token, or the lease has been given back. */
   delete(lease: Releasable): void {
     this.#held.delete(lease)
+  }
+
+  /**
+   * Gives a lease back that no loader runs under any more. One round trip, repeated in the background if it fails. Never
+   * rejects.
+   */
+  async giveBack(returned: Returned): Promise<void> {
+    const { clock, leaseMs } = this.#parts
+    const expiresAtMs = clock.monotonicMs() + leaseMs
+    if ((await this.#isAcknowledged(returned)) || this.#isClosed) return
+    this.#unreturned.set(returned, expiresAtMs)
+    const [oldest] = this.#unreturned.keys()
+    if (oldest !== undefined && this.#unreturned.size > MOST_UNRETURNED) this.#unreturned.delete(oldest)
+    this.#retryLater()
+  }
+
+  #retryLater(): void {
+    if (this.#isRetryDue || this.#isClosed || this.#unreturned.size === 0) return
+    this.#isRetryDue = true
+    this.#parts.timers.after(RETRY_MS, () => {
+      void this.#retry().then(() => {
+        this.#isRetryDue = false
+        this.#retryLater()
+      })
+    })
+  }
+
+  async #retry(): Promise<void> {
+    const nowMs = this.#parts.clock.monotonicMs()
+    await Promise.all(
+      Array.from(this.#unreturned, async ([returned, expiresAtMs]) => {
+        if (nowMs >= expiresAtMs || (await this.#isAcknowledged(returned))) this.#unreturned.delete(returned)
+      }),
+    )
   }
 
   /**
@@ -31,6 +105,17 @@ export class HeldLeases {
    */
   async releaseAll(): Promise<void> {
     await Promise.all(this.#requests)
-    await Promise.all([...this.#held].map((lease) => lease.release()))
+    this.#isClosed = true
+    await Promise.all([this.#retry(), ...[...this.#held].map((lease) => lease.release())])
+    this.#unreturned.clear()
+  }
+
+  async #isAcknowledged({ isFruitless, storedKey, token }: Returned): Promise<boolean> {
+    try {
+      await this.#parts.tier.release(storedKey, token, isFruitless)
+      return true
+    } catch {
+      return false
+    }
   }
 }

@@ -36,6 +36,7 @@ export class Lease {
   readonly #takenAtMs: number
   #cancelRenewal: () => void = () => {}
   #isOver = false
+  /** Whether the key holds the token no longer, or the lease has been given back. */
   #isLost = false
 
   /** @param connection the connection of the key when the lease was asked for */
@@ -69,6 +70,7 @@ export class Lease {
 
   /** Called when the fill was answered: the key no longer holds the token. */
   filled(): void {
+    this.#isLost = true
     this.#parts.held.delete(this)
   }
 
@@ -84,10 +86,11 @@ export class Lease {
 
   async #giveBack(isFruitless: boolean): Promise<void> {
     this.end()
-    const wasValid = this.isValid
-    this.#isLost = true
-    const { held, tier } = this.#parts
-    if (wasValid) await tier.release(this.#storedKey, this.token, isFruitless).catch(() => {})
+    const { held } = this.#parts
+    if (!this.#isLost) {
+      this.#isLost = true
+      await held.giveBack({ storedKey: this.#storedKey, token: this.token, isFruitless })
+    }
     held.delete(this)
   }
 
@@ -99,6 +102,11 @@ export class Lease {
   async #renew(): Promise<void> {
     const { clock, longestLoadMs, onLost } = this.#parts
     if (this.#isOver || clock.monotonicMs() - this.#takenAtMs >= longestLoadMs) return
+    if (!this.isValid) {
+      // Nothing can be stored under it any more, so another process may load the key.
+      onLost()
+      return this.release()
+    }
     let next = RENEW_AFTER
     try {
       this.#isLost ||= !(await this.verify())

@@ -30,14 +30,11 @@ export class LeasedFill {
     const own = options.isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
     const read = local.expect(storedKey)
     try {
-      const filling = lease.isValid
-        ? tier.fill(storedKey, lease.token, bytes, storedTtlMs(meta))
-        : Promise.resolve(false)
+      const filling = this.#fill(storedKey, lease, bytes, storedTtlMs(meta))
       // Generations that this load has created were not read yet. These reads travel together with the fill.
       const fetching = generations.fetchAll(meta.generations.map((one) => one.storedKey))
       generations.outlive(meta.generations, storedTtlMs(meta))
       const [isStored] = await Promise.all([filling, fetching])
-      lease.filled()
       if (isStored) metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
       else policy.events.emit('lease-lost', { key })
       const set = generations.resolve(meta.generations)
@@ -62,17 +59,27 @@ export class LeasedFill {
    * process may load it, and those who waited learn that this load was fruitless.
    */
   async retire({ key, storedKey }: LoadRequest, lease: Lease): Promise<void> {
-    const { local, policy, tier } = this.#core
+    const { local, policy } = this.#core
     try {
       const nothing = placeholder(tokenOfFruitless(lease.token), 0)
-      if (lease.isValid) await tier.fill(storedKey, lease.token, nothing, FRUITLESS_MS)
-      lease.filled()
+      await this.#fill(storedKey, lease, nothing, FRUITLESS_MS)
     } catch (error) {
       void lease.releaseFruitless()
       policy.tell('getOrSet', key, error)
     } finally {
       local.invalidated(storedKey)
     }
+  }
+
+  /** Stores bytes in place of the lease. If the lease is void, gives it back, and returns `false`. */
+  async #fill(storedKey: string, lease: Lease, bytes: Buffer, ttlMs: number): Promise<boolean> {
+    if (!lease.isValid) {
+      void lease.release()
+      return false
+    }
+    const isStored = await this.#core.tier.fill(storedKey, lease.token, bytes, ttlMs)
+    lease.filled()
+    return isStored
   }
 
   /** The loader's value as the cache would serve it: encoded and decoded, unless `isolation` is `'share'`. */
