@@ -203,6 +203,12 @@ describe('msgpack', () => {
     ['a pointer to nothing', 'd67000000001'],
     ['a set of a string', 'd47300a161'],
     ['an error of a number', 'd4650001'],
+    ['an error of a class that is a method', 'd4650093a776616c75654f66a16dc0'],
+    ['an error whose message is an array', 'd4650093a54572726f7290c0'],
+    ['an error whose class is an array', 'd465009390a16dc0'],
+    ['a regular expression of an array', 'd478009290a0'],
+    ['a regular expression with an array for flags', 'd4780092a17890'],
+    ['an error of a message with its length in four bytes, of an array', 'd46500dd00000003a54572726f7290c0'],
     ['an empty extension', 'c70074'],
     ['bytes after the value', '0101'],
     ['nothing', ''],
@@ -250,9 +256,9 @@ describe('msgpack', () => {
     expect(() => decode(`dd${(4 * 70_000).toString(16).padStart(8, '0')}${shape.repeat(70_000)}`)).toThrow(
       /kinds of records/,
     )
-    expect(() => decode(list('d4650092a0a0', 20_000))).toThrow(/parts/)
+    expect(() => decode(list('d4650093a54572726f72a0c0', 20_000))).toThrow(/parts/)
     expect(() => decode(list('d4780092a0a0', 20_000))).toThrow(/parts/)
-    expect(decode(list('d4650092a0a0', 10_000))).toHaveLength(10_000)
+    expect(decode(list('d4650093a54572726f72a0c0', 10_000))).toHaveLength(10_000)
   })
 })
 

@@ -43,6 +43,13 @@ const FIRST_TWO_BYTE_ID = 32
 /** Making an error or a regular expression takes as long as making this many empty objects. */
 const WEIGHT_OF_ERROR = 64
 
+const ARRAY_OF_2 = 0x92
+const ARRAY_OF_3 = 0x93
+/** The classes of the errors that are written. */
+const ERROR_NAMES: ReadonlySet<string> = new Set([
+  ...['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError'],
+])
+
 /** msgpackr compiles the reader of a record at its fourth use. */
 const USES_TO_COMPILE = 4
 /** Most names in all the records of one payload whose readers msgpackr compiles. */
@@ -210,15 +217,38 @@ export class PackedCheck {
     if (type === RECORD) {
       this.#definition(FIXEXT_1)
     } else if (type === SET || type === ERROR || type === REGEXP) {
-      if (type !== SET) this.#containers += WEIGHT_OF_ERROR
       this.#input.skip(2)
       if (!isArray(this.#input.next)) throw new SyntaxError('an extension without its array')
-      this.#value()
+      if (type === SET) this.#value()
+      else this.#parts(type)
     } else if (type === UNDEFINED) {
       this.#input.skip(2)
     } else {
       this.#extension(1)
     }
+  }
+
+  /**
+   * The array of an error (name, message, cause) or of a regular expression (source, flags). msgpackr makes strings of the
+   * first two: of an array whose parts are shared, that can take for ever. And the name chooses what it calls.
+   */
+  #parts(type: number): void {
+    this.#containers += 1 + WEIGHT_OF_ERROR
+    if (this.#containers > MAX_PARTS) throw tooManyParts()
+    const expected = type === ERROR ? ARRAY_OF_3 : ARRAY_OF_2
+    if (this.#input.byte() !== expected) throw new SyntaxError('an extension of another length')
+    const first = this.#text()
+    if (type === ERROR && !ERROR_NAMES.has(first)) throw new SyntaxError('an error of an unknown class')
+    this.#text()
+    if (type === ERROR) this.#value()
+  }
+
+  /** The bytes of a string, as Latin-1. */
+  #text(): string {
+    const token = this.#input.byte()
+    if (!isString(token)) throw new SyntaxError('a text that is no string')
+    const length = token < 0xc0 ? token & 0x1f : this.#input.number(LENGTH_BYTES[token] as number)
+    return this.#input.latin1(length)
   }
 
   /** A value that others point to, or a pointer to one. */

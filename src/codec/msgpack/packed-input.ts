@@ -32,6 +32,13 @@ export class PackedInput {
     return number
   }
 
+  /** As {@link skip}, and returns the bytes as text. */
+  latin1(bytes: number): string {
+    const start = this.#at
+    this.skip(bytes)
+    return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, bytes).toString('latin1')
+  }
+
   skip(bytes: number): void {
     if (bytes > this.left) throw cutOff()
     this.#at += bytes
