@@ -181,6 +181,7 @@ describe("a caller's client with TLS", () => {
       new OneRedis({ ...common, sentinels, tls, enableTLSForSentinelMode: true }),
       new OneRedis({ ...common, sentinels, sentinelTLS: tls, enableTLSForSentinelMode: true }),
       new OneCluster([`rediss://127.0.0.1:${first.port}`], { lazyConnect: true }),
+      new OneCluster([`REDISS://127.0.0.1:${first.port}`], { lazyConnect: true }),
       new OneCluster([{ ...at(first), tls: {} } as never], { lazyConnect: true }),
       new OneCluster([at(first), `rediss://127.0.0.1:${second.port}`], { lazyConnect: true }),
       new OneCluster([{ ...at(first), tls: false } as never], { lazyConnect: true, redisOptions: { tls } }),

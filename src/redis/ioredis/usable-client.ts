@@ -43,7 +43,7 @@ function assertClusterTls(cluster: IoredisCluster): void {
 
 /** `undefined` for a node that does not say. */
 function tlsOf(node: unknown): boolean | undefined {
-  if (typeof node === 'string') return node.startsWith('rediss:') ? true : undefined
+  if (typeof node === 'string') return /^\s*rediss:/i.test(node) ? true : undefined
   const tls = typeof node === 'object' && node !== null ? (node as TlsOptions).tls : undefined
   return tls === undefined ? undefined : Boolean(tls)
 }
