@@ -75,8 +75,34 @@ describe('arguments of a cached function', () => {
     ['many bytes', Buffer.alloc(4_194_305)],
     ['an ArrayBuffer', new ArrayBuffer(4_194_305)],
     ['many numbers', new Float64Array(4_194_305)],
+    ['a long array', new Array(300_000).fill(1)],
+    ['many properties', Object.fromEntries(Array.from({ length: 300_000 }, (_, index) => [index, 1]))],
+    ['a long bigint', 1n << 16_777_216n],
+    ['a bigint far below zero', -(1n << 60_000_000n)],
   ])('are refused if their content is too large: %s', (_name, argument) => {
     assert.match(refusal(argument).message, /content of more than 4,194,304 characters/)
+  })
+
+  it.each([
+    ['a long bigint', 1n << 16_000_000n],
+    ['a bigint far below zero', -(1n << 16_000_000n)],
+    ['a bigint that is too long', 1n << 60_000_000n],
+    ['a long array', new Array(20_000_000).fill(1)],
+  ])('take no longer than their bound allows: %s', (_name, argument) => {
+    const read = () => {
+      try {
+        argumentKey([argument])
+      } catch {}
+    }
+    // In decimal the shortest of these takes seconds.
+    assert.ok(Math.min(...Array.from({ length: 3 }, () => elapsedMs(read))) < 500)
+  })
+
+  it('distinguish long bigints', () => {
+    const near = [2n ** 1_024n - 1n, 2n ** 1_024n, 2n ** 1_024n + 1n, 2n ** 5_000n, 2n ** 5_001n]
+    const keys = near.flatMap((value) => [argumentKey([value]), argumentKey([-value])])
+    assert.equal(new Set(keys).size, keys.length)
+    assert.equal(argumentKey([2n ** 5_000n]), argumentKey([4n ** 2_500n]))
   })
 
   it('are refused if they contain too many objects', () => {

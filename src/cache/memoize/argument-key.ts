@@ -12,6 +12,12 @@ const DEEPEST = 100
  * bounds the time and the memory that the text takes, which grows exponentially with shared references.
  */
 const MOST_CONTENT = 4_194_304
+/** What an item of an array or a property counts, which takes that much longer to read than a character. */
+const ITEM_CONTENT = 16
+/** A bigint below this is written in decimal, which takes time that grows with almost the square of its length. */
+const LONG_BIGINT = 2n ** 1_024n
+/** The bits of the longest bigint, of which a hexadecimal digit has four. */
+const MOST_BITS = 4 * MOST_CONTENT
 /** The most objects, each of which takes much longer to read than a character. */
 const MOST_OBJECTS = 100_000
 
@@ -37,13 +43,15 @@ const HASHED = 'sha256:'
  * | `Date`, `URL`, `RegExp` | by time (all invalid dates are equal), by `href`, by source, flags and `lastIndex` |
  * | `Buffer`, typed arrays, `DataView`, `ArrayBuffer` | by type and content; added properties are ignored |
  *
+ * A bigint of more than 1,024 bits is written in hexadecimal.
+ *
  * `f()` and `f(undefined)` have different keys. No accessor, `toJSON` or `valueOf` is called.
  *
  * @throws CacheError `CACHE_INVALID_ARGUMENT` for arguments without comparable content: functions, symbols, instances
  * of classes, `WeakMap`, `Promise`, proxies, cycles, arrays with holes, accessors, properties named by symbols, built-ins
  * with another prototype; for objects nested more than 100 deep; for more than 100,000 objects; and for more than
- * 4,194,304 characters and bytes, where an object in several places counts each time. The message names the position and
- * the kind of the argument, never its value.
+ * 4,194,304 characters and bytes, where an object in several places counts each time, and each item of an array and each
+ * property counts 16 more. The message names the position and the kind of the argument, never its value.
  */
 export function argumentKey(args: readonly unknown[]): string {
   const writer = new ArgumentWriter()
@@ -93,7 +101,7 @@ class ArgumentWriter {
       case 'number':
         return this.#bare(Object.is(value, -0) ? '-0' : String(value))
       case 'bigint':
-        return this.#bare(`${value}n`)
+        return this.#bigint(value)
       case 'string':
         return this.#quoted(value)
       case 'object':
@@ -129,6 +137,13 @@ class ArgumentWriter {
     return text
   }
 
+  /** Both forms take time in proportion to the bound, however long the bigint is. */
+  #bigint(value: bigint): string {
+    if (value < LONG_BIGINT && value > -LONG_BIGINT) return this.#bare(`${value}n`)
+    if (BigInt.asIntN(MOST_BITS, value) !== value) this.#count(MOST_CONTENT + 1)
+    return this.#bare(`0x${value.toString(16)}n`)
+  }
+
   #quoted(text: string): string {
     this.#count(text.length + 2)
     return quoted(text)
@@ -151,6 +166,7 @@ class ArgumentWriter {
 
   #record(value: object): string {
     const names = namesOf(value)
+    this.#count(ITEM_CONTENT * names.length)
     if (!isPlainObject(value)) throw new Unkeyable('a built-in object with another prototype')
     let text = ''
     for (const name of names.sort()) {
@@ -162,11 +178,14 @@ class ArgumentWriter {
   }
 
   #list(value: readonly unknown[]): string {
-    const surplus = Reflect.ownKeys(value).length - 1 - value.length
+    const { length } = value
+    if (length > 0 && !Object.hasOwn(value, length - 1)) throw new Unkeyable('an array with holes')
+    this.#count(ITEM_CONTENT * length)
+    const surplus = Reflect.ownKeys(value).length - 1 - length
     if (surplus > 0) throw new Unkeyable('an array with named properties')
     if (surplus < 0) throw new Unkeyable('an array with holes')
     let text = ''
-    for (let index = 0; index < value.length; index++) {
+    for (let index = 0; index < length; index++) {
       if (index > 0) text += ','
       text += this.#property(Object.getOwnPropertyDescriptor(value, index))
     }
