@@ -4,6 +4,10 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { shown } from '../../src/foundation/errors/shown-value.ts'
 
+const anything = {
+  '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) },
+} as const
+
 const LONG = 'a-secret-in-the-wrong-place'
 
 /** Options with one value each that is refused, what the message names, and what it shows of the value. */
@@ -31,6 +35,19 @@ const refusals: readonly (readonly [object, string, string])[] = [
 ]
 
 describe('an error about an option or argument', () => {
+  test('does not write a long bigint in decimal, which takes seconds', async () => {
+    expect(shown(10n ** 20n - 1n)).toBe('99999999999999999999n')
+    expect(shown(1n - 10n ** 20n)).toBe('-99999999999999999999n')
+    expect(shown(-(10n ** 20n))).toBe('a bigint of more than 20 digits')
+    await using cache = createCache({ redis: false })
+    const users = cache.collection({ name: 'users', schema: anything, load: () => 'loaded' })
+    const vast = 1n << 60_000_000n
+    const startMs = performance.now()
+    await expect(new MemoryCacheBackend().incrBig('count', vast)).rejects.toThrow('more than 20 digits')
+    await expect(users.get(vast as never)).rejects.toThrow('more than 20 digits')
+    expect(performance.now() - startMs).toBeLessThan(1_000)
+  })
+
   test.each(refusals)('%o names it and shows what was refused', (options, name, shows) => {
     expect(() => createCache({ redis: false, ...options })).toThrow(name)
     expect(() => createCache({ redis: false, ...options })).toThrow(shows)

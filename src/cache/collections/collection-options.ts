@@ -176,8 +176,12 @@ function prefixOf(name: string, version: number): string {
   return version === 0 ? `${name}:` : `${name}@${version}:`
 }
 
+/** More bits than those of a bigint whose digits fit into a key. To write a longer one takes very long. */
+const MOST_ID_BITS = 262_144
+
 function plainPart(id: unknown): string {
   if (typeof id === 'string' && id !== '') return id
+  if (typeof id === 'bigint' && BigInt.asIntN(MOST_ID_BITS, id) !== id) throw invalidKey('The id', id)
   if (typeof id === 'bigint' || (typeof id === 'number' && !Number.isNaN(id))) return String(id)
   throw invalidKey('The id', id)
 }

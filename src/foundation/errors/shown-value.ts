@@ -1,5 +1,6 @@
 /** The most characters of a text that a message quotes. */
 const LONGEST_QUOTED = 20
+const LONG_BIGINT = 10n ** BigInt(LONGEST_QUOTED)
 
 /**
  * A refused value, as the message of an error shows it: whole if it is short, else by its kind. A longer text is not
@@ -27,7 +28,9 @@ export function kindOf(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
+/** A longer one is not converted to text: to write a bigint in decimal takes seconds if it is very long. */
 function shownBigint(value: bigint): string {
-  const text = `${value}n`
-  return text.length <= LONGEST_QUOTED + 1 ? text : `a bigint of ${text.length - 1} characters`
+  return value < LONG_BIGINT && value > -LONG_BIGINT
+    ? `${value}n`
+    : `a bigint of more than ${LONGEST_QUOTED} digits`
 }
