@@ -63,6 +63,31 @@ describe('a lost message is noticed, whatever numbers strangers send', () => {
   })
 })
 
+describe('a flood is not looked at for long', () => {
+  const keys = Array.from({ length: 4_096 }, (_, index) => `p:${index}`)
+
+  test.each([
+    ['keys', 300, (index: number) => message('stranger', index + 1, keys)],
+    ['messages without keys', 300_000, (index: number) => message('stranger', index + 1)],
+    ['messages of other programs', 1_000, () => '['.repeat(10_000)],
+  ])('%s', async (_what, count, forged) => {
+    const standIn = await new BusStandIn().join()
+    for (let index = 0; index < count && standIn.lost === 0; index++) standIn.receive(forged(index))
+    expect(standIn.lost).toBe(1)
+    expect(standIn.changed.length).toBeLessThan(500_000)
+  })
+
+  test('what comes within a removal of many keys is no flood', async () => {
+    const standIn = await new BusStandIn().join()
+    for (let index = 0; index < 1_000; index++) {
+      standIn.receive(message(REAL, index + 1, keys.slice(0, 2_048)))
+      if (index % 50 === 49) standIn.pass()
+    }
+    expect(standIn.lost + standIn.missed).toBe(0)
+    expect(standIn.changed.length).toBe(2_048_000)
+  })
+})
+
 describe('strangers cannot have local copies dropped over and over', () => {
   test('by the same number, at most once a heartbeat, and ten times in all', async () => {
     const standIn = await new BusStandIn().join()

@@ -35,6 +35,10 @@ const DOUBTS_WITHIN = 20
 const LONGEST_MESSAGE = 1_048_576
 const MOST_KEYS = 4_096
 const LONGEST_ID = 64
+/** The most that is looked at in a second: characters, where a message and a key count as 32 more. */
+const MOST_CONTENT = 8_388_608
+const CONTENT_WITHIN_MS = 1_000
+const ITEM_CONTENT = 32
 /** Most own heartbeats whose time is remembered. */
 const MAX_HEARTBEATS = 100
 
@@ -48,9 +52,10 @@ const MAX_HEARTBEATS = 100
  *
  * Whoever may publish on the channel can forge messages. They can make this process drop local copies, and no more: a
  * number that comes twice, a message that is too long to look at, and a missing number all mean that a change may have
- * been missed. That is reported at most once between two heartbeats. If it happens again and again, or more publishers
- * and early numbers come than there is room for, the subscription is given up for half a minute: local copies then live
- * for their short time without messages (mode `'ttl'`). Keys outside the prefix are ignored.
+ * been missed. That is reported at most once between two heartbeats. If it happens again and again, if more publishers
+ * and early numbers come than there is room for, or more messages than can be looked at without holding up the process,
+ * the subscription is given up for half a minute: local copies then live for their short time without messages (mode
+ * `'ttl'`). Keys outside the prefix are ignored.
  */
 export class InvalidationBus {
   readonly channel: string
@@ -77,6 +82,9 @@ export class InvalidationBus {
   #isDoubtful = false
   #doubts = 0
   #countingSinceMs = Number.NEGATIVE_INFINITY
+  /** What has been looked at since that moment. */
+  #content = 0
+  #contentSinceMs = Number.NEGATIVE_INFINITY
 
   /** @param prefix the prefix of all keys of the cache, which also names its channel */
   constructor(port: RedisPort, prefix: string, trustMs: number, clock: Clock, listener: BusListener) {
@@ -180,6 +188,7 @@ export class InvalidationBus {
   }
 
   #receive(text: string): void {
+    if (this.#isFlooded(text.length + ITEM_CONTENT)) return
     const message = parseMessage(text)
     if (message === undefined) return
     if (message === 'oversized') {
@@ -193,11 +202,25 @@ export class InvalidationBus {
       this.#heartbeatsSentAtMs.delete(number)
       return
     }
+    if (this.#isFlooded(ITEM_CONTENT * storedKeys.length)) return
     const own = storedKeys.filter((storedKey) => storedKey.startsWith(this.#prefix))
     if (own.length > 0) this.#listener.changed(own)
     const numbered = this.#publishers.record(id, number, this.#clock.monotonicMs())
     if (numbered === 'repeated') this.#doubt()
     if (numbered === 'crowded') this.#giveUp('more publish on it than there is room for')
+  }
+
+  /** Counts what is about to be looked at; gives up if it is too much, so that no key needs to be looked at. */
+  #isFlooded(content: number): boolean {
+    const nowMs = this.#clock.monotonicMs()
+    if (nowMs - this.#contentSinceMs >= CONTENT_WITHIN_MS) {
+      this.#contentSinceMs = nowMs
+      this.#content = 0
+    }
+    this.#content += content
+    if (this.#content <= MOST_CONTENT) return false
+    this.#giveUp('more is published on it than can be looked at')
+    return true
   }
 
   /** Messages may be missing. Reports it, at most once between two heartbeats; and gives up if that goes on. */
