@@ -116,6 +116,17 @@ describe('no byte leaves in cleartext if TLS is configured anywhere', () => {
     else expect(cleartext().join()).toContain('secret')
   })
 
+  test.each([
+    ...['allowPartialTrustChain', 'enableTrace', 'honorCipherOrder', 'privateKeyIdentifier', 'requestOCSP'],
+    ...['ssl', 'TLS', 'secure', 'tlsOptions'],
+  ])('socket.%s without TLS is refused', async (name) => {
+    const clientOptions = { socket: { [name]: true } as never }
+    for (const optionsOf of Object.values(MODES)) {
+      expect(await attempt({ ...optionsOf(urls('redis', 'redis')), clientOptions })).toBe(false)
+    }
+    expect(cleartext()).toEqual([])
+  })
+
   test('TLS options outside of the socket', async () => {
     for (const clientOptions of [{ tls: true }, { tls: { ca } }]) {
       const isMade = await attempt({
@@ -180,6 +191,10 @@ describe("a caller's client with TLS", () => {
       new OneRedis({ ...common, sentinels, tls, sentinelTLS: tls }),
       new OneRedis({ ...common, sentinels, tls, enableTLSForSentinelMode: true }),
       new OneRedis({ ...common, sentinels, sentinelTLS: tls, enableTLSForSentinelMode: true }),
+      new OneRedis({ ...common, sentinels: [{ ...at(first), tls } as never] }),
+      new OneRedis({ ...common, sentinels, natMap: { 'a:1': { ...at(first), tls } as never } }),
+      new OneCluster([at(first)], { lazyConnect: true, tls } as never),
+      new OneCluster([at(first)], { lazyConnect: true, natMap: { 'a:1': { ...at(first), tls } as never } }),
       new OneCluster([`rediss://127.0.0.1:${first.port}`], { lazyConnect: true }),
       new OneCluster([`REDISS://127.0.0.1:${first.port}`], { lazyConnect: true }),
       new OneCluster([{ ...at(first), tls: {} } as never], { lazyConnect: true }),
@@ -228,6 +243,37 @@ describe("a caller's client with TLS", () => {
     client.disconnect()
     expect([first, named].map(encrypted).join()).toMatch(/ secret.*confidential/s)
     expect(cleartext()).toEqual([])
+  })
+
+  test('@redis/client: options that leave a part in cleartext are refused', () => {
+    const [cleartextUrl = '', tlsUrl = ''] = urls('redis', 'rediss')
+    const tls = { tls: true } as const
+    const refused = [
+      createClient({ url: cleartextUrl, socket: { ca } as never }),
+      createCluster({ rootNodes: [{ url: tlsUrl }] }),
+      createCluster({ rootNodes: [{ url: tlsUrl.toUpperCase() }] }),
+      createCluster({ rootNodes: [{ url: tlsUrl }, { url: cleartextUrl }] }),
+      createCluster({ rootNodes: [{ socket: { ...at(first), ...tls } }] }),
+      createCluster({ rootNodes: [{ socket: { ...at(first), tls: false } }], defaults: { socket: tls } }),
+      createCluster({ rootNodes: [{ url: cleartextUrl }], defaults: { socket: { ca } as never } }),
+    ]
+    for (const client of refused) {
+      expect(() => new RedisCacheBackend({ client: client as never })).toThrow(
+        expect.objectContaining({
+          code: 'CACHE_INVALID_OPTIONS',
+          message: expect.stringMatching(/without TLS/),
+        }),
+      )
+    }
+    const allowed = [
+      createClient({ url: cleartextUrl }),
+      createClient({ url: tlsUrl, socket: { ca } as never }),
+      createClient({ socket: { ...at(first), ...tls, ca } as never }),
+      createCluster({ rootNodes: [{ url: cleartextUrl }] }),
+      createCluster({ rootNodes: [{ url: tlsUrl }, at(second) as never], defaults: { socket: tls } }),
+    ]
+    for (const client of allowed)
+      expect(() => new RedisCacheBackend({ client: client as never })).not.toThrow()
   })
 
   test('a client and a cluster of @redis/client: the connections of our own use it too', async () => {

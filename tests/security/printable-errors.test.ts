@@ -16,11 +16,12 @@ import { fromErrorReply } from '../../src/redis/port/redis-errors.ts'
 import { portListener } from '../../src/redis/port/redis-timeouts.ts'
 import { useClosing } from '../support/scene.ts'
 
-/** Would color a terminal, begin a line of a log, turn the direction of the text round, and end in half a character. */
-const HOSTILE = 'a\u001b[31m\nERROR forged\r\u009b1m\u007f\u2028\u2029\u202e\u2066\ud83d'
+/** Would color a terminal, begin a line of a log, turn the direction of the text round, hide, and end in half a character. */
+const HOSTILE =
+  'a\u001b[31m\nERROR forged\r\u009b1m\u007f\u2028\u2029\u202e\u2066\u200b\ufeff\u00ad\u{e0041}\u3164\ud83d'
 const KEY = HOSTILE.slice(0, -1)
 /** What may not be printed. */
-const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/u
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029\u3164]|\p{Surrogate}/u
 
 const closing = useClosing({})
 
@@ -68,7 +69,10 @@ describe('a key with control characters', () => {
     await backend.set(KEY, 'no counter')
     const error = await failureOf(() => backend.incr(KEY))
     assertErrorPrintable(error)
-    assert.equal(error.key, 'a\\x1b[31m\\x0aERROR forged\\x0d\\x9b1m\\x7f\\u2028\\u2029\\u202e\\u2066')
+    assert.equal(
+      error.key,
+      'a\\x1b[31m\\x0aERROR forged\\x0d\\x9b1m\\x7f\\u2028\\u2029\\u202e\\u2066\\u200b\\ufeff\\xad\\u{e0041}\\u3164',
+    )
     assert.deepEqual(
       events.map(({ key }) => key),
       [KEY],

@@ -74,6 +74,23 @@ describe('a reply that its command cannot have', () => {
     }
   })
 
+  test('a count of more keys or members than the command has is refused', async () => {
+    const backend = new RedisCacheBackend({ ...OPTIONS, url: server.url, errors: 'throw' })
+    later(() => backend.shutdown())
+    const counts: readonly [count: number, run: () => Promise<unknown>][] = [
+      [2, () => backend.delete('one')],
+      [3, () => backend.deleteMany(['one', 'two'])],
+      [3, () => backend.addManyToSet('set', ['a', 'b'])],
+      [2, () => backend.exists('one')],
+    ]
+    for (const [count, run] of counts) {
+      await waitUntil(() => answers(backend), { what: 'the connection' })
+      server.lie = lieTo(/^(EVAL|UNLINK|EXISTS)/, `:${count}\r\n`)
+      await expect(run()).rejects.toMatchObject({ code: 'CACHE_DISCONNECTED' })
+      server.lie = truth
+    }
+  })
+
   test.each(['EVAL', 'MGET', 'TIME', 'SET'])('to %s fails no load of a cache', async (name) => {
     const codes = new Set<string>()
     const cache = createCache({ ...OPTIONS, redis: server.url, trust: '300ms' })

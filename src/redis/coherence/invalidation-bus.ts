@@ -36,9 +36,11 @@ const LONGEST_MESSAGE = 1_048_576
 const MOST_KEYS = 4_096
 const LONGEST_ID = 64
 /** The most that is looked at in a second: characters, where a message and a key count as 32 more. */
-const MOST_CONTENT = 8_388_608
+const MOST_CONTENT = 16_777_216
 const CONTENT_WITHIN_MS = 1_000
 const ITEM_CONTENT = 32
+/** A text that is no message counts so many times: it may take that much longer to parse. */
+const NOISE_CONTENT = 8
 /** Most own heartbeats whose time is remembered. */
 const MAX_HEARTBEATS = 100
 
@@ -190,7 +192,10 @@ export class InvalidationBus {
   #receive(text: string): void {
     if (this.#isFlooded(text.length + ITEM_CONTENT)) return
     const message = parseMessage(text)
-    if (message === undefined) return
+    if (message === undefined) {
+      this.#isFlooded(NOISE_CONTENT * text.length)
+      return
+    }
     if (message === 'oversized') {
       this.#doubt()
       return

@@ -7,6 +7,8 @@ interface TlsOptions {
   readonly sentinels?: unknown
   readonly sentinelTLS?: unknown
   readonly enableTLSForSentinelMode?: unknown
+  /** Other addresses in place of those that the servers name. */
+  readonly natMap?: unknown
 }
 
 /** @throws CacheError `CACHE_INVALID_OPTIONS` if an option of the client contradicts what a cache needs */
@@ -19,9 +21,10 @@ export function assertUsable(client: IoredisClient | IoredisCluster): void {
 function assertUsableConnection({ options }: IoredisClient): void {
   if (options.role === 'slave') throw unusable("has role: 'slave': a cache needs the primary")
   if (options.monitor) throw unusable('has monitor: true: a cache cannot send commands on it')
-  const { enableTLSForSentinelMode, sentinels, sentinelTLS, tls } = options as TlsOptions
+  const { enableTLSForSentinelMode, natMap, sentinels, sentinelTLS, tls } = options as TlsOptions
   if (!Array.isArray(sentinels)) return
-  const parts = [tls, sentinelTLS, enableTLSForSentinelMode].map(Boolean)
+  const places = [...sentinels, ...mappedPlaces(natMap)].map(tlsOf).filter((one) => one !== undefined)
+  const parts = [tls, sentinelTLS, enableTLSForSentinelMode, ...places].map(Boolean)
   if (parts.includes(true) && parts.includes(false)) {
     throw unusable(
       'would reach its sentinels or its primary without TLS: give tls, sentinelTLS and enableTLSForSentinelMode together, or none',
@@ -29,16 +32,27 @@ function assertUsableConnection({ options }: IoredisClient): void {
   }
 }
 
-/** `ioredis` applies the TLS of a startup node to that node alone, and not to those that it discovers. */
+/**
+ * `ioredis` applies the TLS of a startup node to that node alone, and not to those that it discovers. TLS beside
+ * `redisOptions`, or in `natMap`, applies to nothing.
+ */
 function assertClusterTls(cluster: IoredisCluster): void {
   const { options, startupNodes } = cluster as {
-    readonly options: { readonly redisOptions?: TlsOptions }
+    readonly options: TlsOptions & { readonly redisOptions?: TlsOptions }
     readonly startupNodes?: unknown
   }
   const usesTls = Boolean(options.redisOptions?.tls)
-  const nodes: readonly unknown[] = Array.isArray(startupNodes) ? startupNodes : []
+  const nodes: readonly unknown[] = [
+    ...(Array.isArray(startupNodes) ? startupNodes : []),
+    ...mappedPlaces(options.natMap),
+    ...(options.tls === undefined ? [] : [options]),
+  ]
   if (nodes.every((node) => (tlsOf(node) ?? usesTls) === usesTls)) return
   throw unusable('would reach some nodes without TLS: give redisOptions.tls, and no node another setting')
+}
+
+function mappedPlaces(natMap: unknown): readonly unknown[] {
+  return typeof natMap === 'object' && natMap !== null ? Object.values(natMap) : []
 }
 
 /** `undefined` for a node that does not say. */

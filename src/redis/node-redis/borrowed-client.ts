@@ -1,4 +1,4 @@
-import { CacheError } from '../../foundation/errors/cache-error.ts'
+import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type {
   ChannelListener,
@@ -18,6 +18,7 @@ import {
   sendOn,
 } from './borrowed-connections.ts'
 import { commandOptions, fromNodeRedis } from './replies.ts'
+import { assertUsable } from './usable-client.ts'
 
 /** A port over a caller's own connected client or cluster of `@redis/client`, used as it is and never closed. */
 export class BorrowedNodeRedisClient implements RedisPort {
@@ -97,19 +98,4 @@ export class BorrowedNodeRedisClient implements RedisPort {
   subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
     return this.#connections.subscriber.subscribe(channel, listener)
   }
-}
-
-/** @throws CacheError `CACHE_INVALID_OPTIONS` if the client is of another kind, or has an option that a cache contradicts */
-function assertUsable(client: NodeRedisClient | NodeRedisClusterClient): void {
-  if ('getSentinelNode' in client) throw unusable('is a createSentinel(): use the option sentinel instead')
-  if ('clientsInUse' in client) throw unusable('is a pool, in which commands overtake one another')
-  if (!('withTypeMapping' in client)) throw unusable('is older than version 5')
-  const { keyPrefix, readonly } = ('options' in client && client.options) || {}
-  if (keyPrefix || ('_keyPrefix' in client && client._keyPrefix))
-    throw unusable("has a keyPrefix: use this backend's prefix instead")
-  if (readonly) throw unusable('is readonly: a cache needs to write')
-}
-
-function unusable(reason: string): CacheError {
-  return new CacheError('CACHE_INVALID_OPTIONS', `The client of @redis/client ${reason}`)
 }

@@ -11,8 +11,12 @@ const DIGITS = /^\d{1,16}$/
 const INTEGER = /^-?\d{1,19}$/
 const CURSOR = /^\d{1,20}$/
 
-/** A number of things. */
-export const isCount: ReplyShape = (reply) => Number.isSafeInteger(reply) && (reply as number) >= 0
+/** How many of the keys of a script something is true of. */
+export const isCountOfKeys: ReplyShape = (reply, command) => isCount(reply, Number(command[2]))
+/** How many of the arguments of a script over one key something is true of, all but the first `others`. */
+export function isCountOfArguments(others: number): ReplyShape {
+  return (reply, command) => isCount(reply, command.length - 4 - others)
+}
 /** 1 for yes, 0 for no. */
 export const isFlag: ReplyShape = (reply) => reply === 0 || reply === 1
 /** Milliseconds, beyond 2^53 if somebody has set it so; -1 = for ever, -2 = there is no such key. */
@@ -24,8 +28,14 @@ export const isBytes: ReplyShape = (reply) => Buffer.isBuffer(reply)
 /** A number that a double holds exactly, as text. */
 export const isDigits: PartShape = (reply) => typeof reply === 'string' && DIGITS.test(reply)
 
+/** How many of the keys of a command something is true of. */
+const isCountOfOperands: ReplyShape = (reply, command) => isCount(reply, command.length - 1)
 const isWord: PartShape = (reply) => typeof reply === 'string' || Buffer.isBuffer(reply)
 const isBlobOrNull: PartShape = (reply) => reply === null || Buffer.isBuffer(reply)
+
+function isCount(reply: RedisReply, most: number): boolean {
+  return Number.isSafeInteger(reply) && (reply as number) >= 0 && (reply as number) <= most
+}
 
 /** A list of this length, whose elements all have this form. */
 function isList(reply: RedisReply, length: number, element: PartShape): boolean {
@@ -45,8 +55,8 @@ function isPage(reply: RedisReply, cursor: RedisArgument | undefined): boolean {
 const SHAPES: ReadonlyMap<string, ReplyShape> = new Map<string, ReplyShape>([
   ['MGET', (reply, command) => isList(reply, command.length - 1, isBlobOrNull)],
   ['SET', (reply, command) => reply === 'OK' || (reply === null && command.includes('NX'))],
-  ['UNLINK', isCount],
-  ['EXISTS', isCount],
+  ['UNLINK', isCountOfOperands],
+  ['EXISTS', isCountOfOperands],
   ['PTTL', isTtl],
   ['SREM', isFlag],
   ['TIME', (reply) => isList(reply, 2, isDigits)],

@@ -2,7 +2,7 @@ import type { Expiry } from '../../backend/seams/cache-store.ts'
 import { chunks } from '../../foundation/chunks.ts'
 import { isReply } from '../port/redis-errors.ts'
 import type { RedisPort } from '../port/redis-port.ts'
-import { isCount, isFlag } from '../port/reply-shape.ts'
+import { isCountOfArguments, isFlag } from '../port/reply-shape.ts'
 import { ADD_TO_SET, REMOVE_FROM_SET } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { flag, ttlText } from '../scripts/script-arguments.ts'
@@ -11,7 +11,7 @@ import type { Publications } from './publications.ts'
 /** Most members of one SADD, and the COUNT of one SSCAN. */
 const MEMBERS_PER_COMMAND = 1_000
 
-const addToSet = new RedisScript(ADD_TO_SET, isCount)
+const addToSet = new RedisScript(ADD_TO_SET, isCountOfArguments(4))
 const removeFromSet = new RedisScript(REMOVE_FROM_SET, isFlag)
 
 /** The sets of a {@link RedisStore}. A key with a placeholder counts as absent. */

@@ -12,7 +12,7 @@ import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { chunks } from '../../foundation/chunks.ts'
 import { type CacheError, isUnanswered } from '../../foundation/errors/cache-error.ts'
 import type { RedisArgument, RedisPort } from '../port/redis-port.ts'
-import { isBytes, isCount, isFlag, isTtl } from '../port/reply-shape.ts'
+import { isBytes, isCountOfKeys, isFlag, isTtl } from '../port/reply-shape.ts'
 import {
   COMPARE_AND_SET,
   EXISTS_KEY,
@@ -38,7 +38,7 @@ const WINDOW = 1_000
 /** Most keys that a scan removes with one command, which holds the server for well under a millisecond. */
 const KEYS_PER_REMOVAL = 500
 
-const removeKeys = new RedisScript(REMOVE_KEYS, isCount)
+const removeKeys = new RedisScript(REMOVE_KEYS, isCountOfKeys)
 const compareAndSet = new RedisScript(COMPARE_AND_SET, isBytes)
 const existsKey = new RedisScript(EXISTS_KEY, isFlag)
 const keyTtl = new RedisScript(KEY_TTL, isTtl)
