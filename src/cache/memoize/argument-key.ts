@@ -48,10 +48,11 @@ const HASHED = 'sha256:'
  * `f()` and `f(undefined)` have different keys. No accessor, `toJSON` or `valueOf` is called.
  *
  * @throws CacheError `CACHE_INVALID_ARGUMENT` for arguments without comparable content: functions, symbols, instances
- * of classes, `WeakMap`, `Promise`, proxies, cycles, arrays with holes, accessors, properties named by symbols, built-ins
- * with another prototype, as far as they can be told from plain objects; for objects nested more than 100 deep; for more than 100,000 objects; and for more than
- * 4,194,304 characters and bytes, where an object in several places counts each time, and each item of an array and each
- * property counts 16 more. The message names the position and the kind of the argument, never its value.
+ * of classes, `WeakMap`, `Promise`, proxies, cycles, arrays with holes, accessors, properties named by symbols, and
+ * built-ins with another prototype, as far as they can be told from plain objects; for objects nested more than 100
+ * deep; for more than 100,000 objects; and for more than 4,194,304 characters and bytes, where an object in several
+ * places counts each time, and each item of an array and each property counts 16 more. The message names the position
+ * and the kind of the argument, never its value.
  */
 export function argumentKey(args: readonly unknown[]): string {
   const writer = new ArgumentWriter()
