@@ -27,7 +27,8 @@ const ROOMS = {
     envelope: ['refusals'],
     msgpack: ['refusals'],
     pickle: ['refusals'],
-    serializers: ['refusals', 'msgpack', 'pickle'],
+    v8: ['refusals'],
+    serializers: ['refusals', 'msgpack', 'pickle', 'v8'],
     structures: ['envelope', 'msgpack'],
   },
   backend: {

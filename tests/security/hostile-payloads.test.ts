@@ -8,7 +8,7 @@ import { sealEnvelope } from '../../src/codec/envelope/envelope.ts'
 import { RecordPacker } from '../../src/codec/msgpack/record-packer.ts'
 import { decodePickle } from '../../src/codec/pickle/pickle-reader.ts'
 import { jsonSerializer } from '../../src/codec/serializers/json.ts'
-import { v8Serializer } from '../../src/codec/serializers/v8.ts'
+import { v8Serializer } from '../../src/codec/v8/v8.ts'
 import { useScene } from '../support/scene.ts'
 
 const MIB = 1024 * 1024

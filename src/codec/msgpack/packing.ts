@@ -26,6 +26,7 @@ const check = new CloneCheck({
   carries: (value) => CARRIED.has(value.constructor),
   errorProperties: new Set(['message', 'stack', 'cause']),
   callsToJson: true,
+  weightOf: () => 0,
   carriesLoneSurrogates: false,
 })
 

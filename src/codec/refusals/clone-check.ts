@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { MAX_NESTING, NestedTooDeep } from './limits.ts'
+import { MAX_NESTING, MAX_PARTS, NestedTooDeep, tooManyParts } from './limits.ts'
 import { assertDataClass, assertEmptyRecord, isPlainObject } from './record-checks.ts'
 import { kindOf, Refusal } from './refusal.ts'
 
@@ -11,12 +11,20 @@ export interface Cloning {
   readonly errorProperties: ReadonlySet<string | symbol>
   /** Whether it stores what `toJSON` yields in place of the object. */
   readonly callsToJson: boolean
+  /** How many parts an object counts for that takes more memory than most, at most. */
+  weightOf(value: object): number
   /** Whether it can carry a string with a lone surrogate. */
   readonly carriesLoneSurrogates: boolean
 }
 
 /** Objects of a value that are visited before visited ones are remembered. Most values have fewer. */
 const UNREMEMBERED = 1_000
+/** The most that an object counts for whose properties have indices for names, and the most of each of them. */
+const WEIGHT_OF_INDICES = 420
+const WEIGHT_OF_INDEX = 3
+/** A thousand bigints that are alike are too many. */
+const WEIGHT_OF_BIGINT = MAX_PARTS / 1_000
+const DIGIT_9 = 0x39
 /** The depth from which all are remembered, so that a cycle is not taken for deep nesting. */
 const UNREMEMBERED_DEPTH = 100
 
@@ -27,6 +35,8 @@ const UNREMEMBERED_DEPTH = 100
 export class CloneCheck {
   readonly #cloning: Cloning
   #visited = 0
+  #weight = 0
+  #holes = 0
   /** The containers around the value that is being visited. */
   #depth = 0
   #seen: Set<object> | undefined
@@ -35,12 +45,18 @@ export class CloneCheck {
     this.#cloning = cloning
   }
 
-  /** @throws Refusal */
-  assert(value: unknown): void {
+  /**
+   * @returns how many parts the value has at most; so many that the limit is exceeded if it has too many bigints
+   * @throws Refusal, LimitExceeded
+   */
+  assert(value: unknown): number {
     this.#visited = 0
+    this.#weight = 0
+    this.#holes = 0
     this.#depth = 0
     try {
       this.#value(value)
+      return this.#visited + this.#weight + this.#holes
     } finally {
       this.#seen = undefined
     }
@@ -53,6 +69,8 @@ export class CloneCheck {
       this.#text(value)
     } else if (typeof value === 'function' || typeof value === 'symbol') {
       throw new Refusal(kindOf(value))
+    } else if (typeof value === 'bigint') {
+      this.#weight += WEIGHT_OF_BIGINT
     }
   }
 
@@ -72,7 +90,7 @@ export class CloneCheck {
   #object(value: object): void {
     if (++this.#depth > MAX_NESTING) throw new NestedTooDeep()
     if (Array.isArray(value)) {
-      for (let index = 0; index < value.length; index++) this.#value(value[index])
+      this.#array(value)
     } else if (isPlainObject(value)) {
       this.#record(value, true)
     } else {
@@ -81,10 +99,19 @@ export class CloneCheck {
     this.#depth--
   }
 
+  #array(value: readonly unknown[]): void {
+    for (let index = 0; index < value.length; index++) {
+      const item = value[index]
+      if (item === undefined && !(index in value) && ++this.#holes > MAX_PARTS) throw tooManyParts()
+      this.#value(item)
+    }
+  }
+
   #instance(value: object): void {
     const { callsToJson, carries } = this.#cloning
     // The most frequent class needs no more than this.
     if (value.constructor === Date) return
+    this.#weight += this.#cloning.weightOf(value)
     if (carries(value)) this.#items(value)
     else if (types.isNativeError(value)) this.#error(value)
     else if (callsToJson && 'toJSON' in value && typeof value.toJSON === 'function')
@@ -110,11 +137,17 @@ export class CloneCheck {
     let isEmpty = true
     for (const name in value) {
       if (!isPlain && !Object.hasOwn(value, name)) continue
+      // Names that are indices come first.
+      if (isEmpty && name.charCodeAt(0) <= DIGIT_9) this.#indices(value)
       isEmpty = false
       this.#text(name)
       this.#value((value as Record<string, unknown>)[name])
     }
     if (isEmpty) assertEmptyRecord(value, isPlain)
+  }
+
+  #indices(value: object): void {
+    this.#weight += WEIGHT_OF_INDICES + WEIGHT_OF_INDEX * Object.keys(value).length
   }
 
   #error(error: Error): void {

@@ -1,6 +1,6 @@
 import type { SerializerName } from '../../contract/serializer.ts'
 import { assertPackable } from '../msgpack/packing.ts'
-import { v8Serializer } from './v8.ts'
+import { v8Serializer } from '../v8/v8.ts'
 
 const ATTEMPTS: readonly (readonly [SerializerName, (value: unknown) => unknown])[] = [
   ['msgpack', assertPackable],

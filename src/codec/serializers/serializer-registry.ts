@@ -3,8 +3,8 @@ import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { shown } from '../../foundation/errors/shown-value.ts'
 import { assertMsgpackr, createMsgpackSerializer, loadMsgpackr } from '../msgpack/msgpack.ts'
 import { createPickleSerializer } from '../pickle/pickle.ts'
+import { v8Serializer } from '../v8/v8.ts'
 import { jsonSerializer } from './json.ts'
-import { v8Serializer } from './v8.ts'
 
 const LOADERS: Readonly<Record<SerializerName, () => Promise<Serializer>>> = {
   json: async () => jsonSerializer,

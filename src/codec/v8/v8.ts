@@ -2,7 +2,8 @@ import { types } from 'node:util'
 import { DefaultDeserializer, serialize } from 'node:v8'
 import type { Serializer } from '../../contract/serializer.ts'
 import { CloneCheck } from '../refusals/clone-check.ts'
-import { exceededLimit, MAX_NESTING, MAX_PARTS, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
+import { MAX_PARTS } from '../refusals/limits.ts'
+import { V8Check } from './v8-check.ts'
 
 const check = new CloneCheck({
   carries: (value) =>
@@ -15,8 +16,19 @@ const check = new CloneCheck({
     ArrayBuffer.isView(value),
   errorProperties: new Set(['message', 'stack']),
   callsToJson: false,
+  weightOf,
   carriesLoneSurrogates: true,
 })
+
+/** More than the format's check counts for any object but a regular expression and a resizable buffer. */
+const HEAVIEST = 8
+
+/** What the format's check counts for an object, or more. */
+function weightOf(value: object): number {
+  if (types.isRegExp(value)) return HEAVIEST + 2 * value.source.length
+  const isResizable = types.isArrayBuffer(value) && (value as { resizable?: boolean }).resizable
+  return isResizable ? MAX_PARTS : HEAVIEST
+}
 
 /** The type definitions lack the method. */
 const ViewDeserializer = DefaultDeserializer as new (
@@ -37,19 +49,7 @@ class OwnMemoryDeserializer extends ViewDeserializer {
   }
 }
 
-/** The shortest form of a container takes this many bytes. */
-const SMALLEST_CONTAINER_BYTES = 3
-
-/**
- * Only V8 reads the bytes, so the value is checked. Most payloads are too short to exceed a limit.
- * @throws LimitExceeded
- */
-function assertLimits(value: unknown, payloadBytes: number): void {
-  if (payloadBytes <= SMALLEST_CONTAINER_BYTES * MAX_NESTING) return
-  const limit = exceededLimit(value)
-  if (limit === undefined) return
-  throw limit === 'levels' ? tooManyLevels() : tooManyParts()
-}
+const format = new V8Check()
 
 /**
  * The structured clone of V8: Map, Set, Date, BigInt, RegExp, typed arrays, boxed primitives, `undefined` in objects,
@@ -61,18 +61,17 @@ export const v8Serializer: Serializer = Object.freeze({
   id: 'v8',
 
   encode(value: unknown): Uint8Array {
-    check.assert(value)
+    const mostParts = check.assert(value)
     const bytes = serialize(value)
-    // The check has counted the levels. So few bytes cannot hold too many parts.
-    if (bytes.length > SMALLEST_CONTAINER_BYTES * MAX_PARTS) assertLimits(value, bytes.length)
+    // The check of the value has counted the levels.
+    if (mostParts > MAX_PARTS) format.assert(bytes)
     return bytes
   },
 
   decode(bytes: Buffer): unknown {
+    format.assert(bytes)
     const deserializer = new OwnMemoryDeserializer(bytes)
     deserializer.readHeader()
-    const value: unknown = deserializer.readValue()
-    assertLimits(value, bytes.length)
-    return value
+    return deserializer.readValue()
   },
 })

@@ -1,0 +1,48 @@
+/** The tags of V8's `value-serializer.cc` that `v8.serialize` writes. */
+export const VERSION = 0xff
+export const UNDEFINED = codeOf('_')
+export const NULL = codeOf('0')
+export const TRUE = codeOf('T')
+export const FALSE = codeOf('F')
+export const INT32 = codeOf('I')
+export const UINT32 = codeOf('U')
+export const DOUBLE = codeOf('N')
+export const BIGINT = codeOf('Z')
+export const ONE_BYTE_STRING = codeOf('"')
+export const TWO_BYTE_STRING = codeOf('c')
+export const UTF8_STRING = codeOf('S')
+export const REFERENCE = codeOf('^')
+export const OBJECT = codeOf('o')
+export const OBJECT_END = codeOf('{')
+export const DENSE_ARRAY = codeOf('A')
+export const DENSE_ARRAY_END = codeOf('$')
+export const SPARSE_ARRAY = codeOf('a')
+export const SPARSE_ARRAY_END = codeOf('@')
+export const HOLE = codeOf('-')
+export const DATE = codeOf('D')
+export const TRUE_OBJECT = codeOf('y')
+export const FALSE_OBJECT = codeOf('x')
+export const NUMBER_OBJECT = codeOf('n')
+export const BIGINT_OBJECT = codeOf('z')
+export const STRING_OBJECT = codeOf('s')
+export const REGEXP = codeOf('R')
+export const MAP = codeOf(';')
+export const MAP_END = codeOf(':')
+export const SET = codeOf("'")
+export const SET_END = codeOf(',')
+export const ARRAY_BUFFER = codeOf('B')
+export const RESIZABLE_ARRAY_BUFFER = codeOf('~')
+/** Node writes its views of memory as such. */
+export const HOST_OBJECT = codeOf('\\')
+export const ERROR = codeOf('r')
+
+/** The tags within an error. */
+export const ERROR_CLASSES: ReadonlySet<number> = new Set([...'EFRSTU'].map(codeOf))
+export const MESSAGE = codeOf('m')
+export const CAUSE = codeOf('c')
+export const STACK = codeOf('s')
+export const ERROR_END = codeOf('.')
+
+function codeOf(character: string): number {
+  return character.charCodeAt(0)
+}
