@@ -69,13 +69,11 @@ class Copying {
   #fill(source: object, copy: object): void {
     this.#depth++
     if (Array.isArray(source)) {
-      for (let index = 0; index < source.length; index++) {
-        ;(copy as unknown[])[index] = this.#part(source[index])
-      }
+      this.#fillArray(source, copy as unknown[])
     } else if (isPlain(source)) {
-      for (const [name, value] of Object.entries(source)) {
-        define(copy as Record<string, unknown>, name, this.#part(value))
-      }
+      const entries = Object.entries(source)
+      if (hasSparseIndices(entries)) useTable(copy)
+      for (const [name, value] of entries) define(copy as Record<string, unknown>, name, this.#part(value))
     } else if (source instanceof Map) {
       for (const [key, value] of source)
         (copy as Map<unknown, unknown>).set(this.#part(key), this.#part(value))
@@ -83,6 +81,28 @@ class Copying {
       for (const member of source) (copy as Set<unknown>).add(this.#part(member))
     }
     this.#depth--
+  }
+
+  #fillArray(source: readonly unknown[], copy: unknown[]): void {
+    for (let index = 0; index < source.length; index++) {
+      const item = source[index]
+      if (item === undefined && !(index in source)) {
+        this.#fillSparseArray(source, copy)
+        return
+      }
+      copy[index] = this.#part(item)
+    }
+  }
+
+  /** An array with holes, which may be many times as long as it has items. */
+  #fillSparseArray(source: readonly unknown[], copy: unknown[]): void {
+    const entries = Object.entries(source)
+    if (source.length > MOST_ROOM * entries.length) useTable(copy)
+    copy.length = source.length
+    for (const [name, value] of entries) {
+      if (!isIndex(name)) break
+      copy[Number(name)] = this.#part(value)
+    }
   }
 
   #part(value: unknown): unknown {
@@ -102,6 +122,33 @@ function copyDatum(source: object): object {
   if (Buffer.isBuffer(source)) return Buffer.from(source)
   // Dates are common, and this is many times as fast as `structuredClone`.
   return isDate(source) ? new Date(source.getTime()) : structuredClone(source)
+}
+
+/** The most room for a property whose name is an index. Where it would take more, a table does. */
+const MOST_ROOM = 16
+const DIGIT_9 = 0x39
+
+/** Whether names are indices (`"1000"`) far apart. V8 would make room for all indices below each. */
+function hasSparseIndices(entries: readonly (readonly [name: string, value: unknown])[]): boolean {
+  const first = entries[0]?.[0]
+  // Indices come first, in ascending order.
+  if (first === undefined || first.charCodeAt(0) > DIGIT_9 || !isIndex(first)) return false
+  let count = 1
+  while (count < entries.length && isIndex(entries[count]?.[0] as string)) count++
+  return Number(entries[count - 1]?.[0]) > MOST_ROOM * count
+}
+
+function isIndex(name: string): boolean {
+  const index = Number(name) >>> 0
+  return index <= MAX_INDEX && String(index) === name
+}
+
+const MAX_INDEX = 2 ** 32 - 2
+
+/** Makes V8 keep the indices of an empty object or array in a table: it has no room for all below this one. */
+function useTable(empty: object): void {
+  Reflect.set(empty, MAX_INDEX, undefined)
+  Reflect.deleteProperty(empty, MAX_INDEX)
 }
 
 /** Sets a property. An assignment to `__proto__` would set the prototype. */
@@ -144,8 +191,7 @@ export function isCopyable(root: unknown): boolean {
     if (typeof next === 'function' || typeof next === 'symbol') return false
     if (!isReference(next) || met.has(next)) continue
     met.add(next)
-    if (Array.isArray(next)) for (const part of next) open.push(part)
-    else if (isPlain(next)) for (const part of Object.values(next)) open.push(part)
+    if (Array.isArray(next) || isPlain(next)) for (const part of Object.values(next)) open.push(part)
     else if (!COPIED.has(Object.getPrototypeOf(next))) return false
     else if (next instanceof Map) for (const [key, value] of next) open.push(key, value)
     else if (next instanceof Set) for (const member of next) open.push(member)
@@ -160,7 +206,8 @@ function freezeDeeply(root: object): boolean {
 
 /**
  * Freezes a tree of plain data, such as most decoded values, in one walk. `false` if it meets anything but plain data,
- * is too deep, or meets an object that is frozen already and may be part of a cycle. Only a part is then frozen.
+ * is too deep, or meets an array with holes, or an object that is frozen already and may be part of a cycle. Only a part
+ * is then frozen.
  */
 function freezeTree(node: object, depth: number): boolean {
   if (depth > DEEPEST || !Object.isExtensible(node)) return false
@@ -168,6 +215,7 @@ function freezeTree(node: object, depth: number): boolean {
     Object.freeze(node)
     for (let index = 0; index < node.length; index++) {
       const part: unknown = node[index]
+      if (part === undefined && !(index in node)) return false
       if (isReference(part) && !freezeTree(part, depth + 1)) return false
     }
     return true
