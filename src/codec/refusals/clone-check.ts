@@ -63,6 +63,7 @@ export class CloneCheck {
   }
 
   #value(value: unknown): void {
+    if (typeof value === 'number') return
     if (typeof value === 'object') {
       if (value !== null && this.#isNew(value)) this.#object(value)
     } else if (typeof value === 'string') {
@@ -102,8 +103,8 @@ export class CloneCheck {
   #array(value: readonly unknown[]): void {
     for (let index = 0; index < value.length; index++) {
       const item = value[index]
-      if (item === undefined && !(index in value) && ++this.#holes > MAX_PARTS) throw tooManyParts()
-      this.#value(item)
+      if (item !== undefined) this.#value(item)
+      else if (!(index in value) && ++this.#holes > MAX_PARTS) throw tooManyParts()
     }
   }
 
@@ -135,19 +136,20 @@ export class CloneCheck {
 
   #record(value: object, isPlain: boolean): void {
     let isEmpty = true
+    let indexWeight = 0
     for (const name in value) {
       if (!isPlain && !Object.hasOwn(value, name)) continue
       // Names that are indices come first.
-      if (isEmpty && name.charCodeAt(0) <= DIGIT_9) this.#indices(value)
+      if (isEmpty && name.charCodeAt(0) <= DIGIT_9) {
+        this.#weight += WEIGHT_OF_INDICES
+        indexWeight = WEIGHT_OF_INDEX
+      }
+      this.#weight += indexWeight
       isEmpty = false
       this.#text(name)
       this.#value((value as Record<string, unknown>)[name])
     }
     if (isEmpty) assertEmptyRecord(value, isPlain)
-  }
-
-  #indices(value: object): void {
-    this.#weight += WEIGHT_OF_INDICES + WEIGHT_OF_INDEX * Object.keys(value).length
   }
 
   #error(error: Error): void {

@@ -1,5 +1,8 @@
 import * as tags from './v8-tags.ts'
 
+/** In code that runs for each value: an imported constant would be loaded each time. */
+const { DOUBLE, FALSE, INT32, NULL, ONE_BYTE_STRING, REFERENCE, TRUE, UNDEFINED, UTF8_STRING } = tags
+
 /** What is no index of an array. */
 export const NO_INDEX = -1
 const MAX_INDEX = 2 ** 32 - 2
@@ -214,26 +217,26 @@ function afterPlain(bytes: Uint8Array, tagAt: number, end: number): number {
   if (tagAt + 1 >= end) return OTHER
   let at = tagAt + 1
   switch (bytes[tagAt]) {
-    case tags.ONE_BYTE_STRING:
-    case tags.UTF8_STRING: {
+    case ONE_BYTE_STRING:
+    case UTF8_STRING: {
       const length = bytes[at] as number
       if (length >= GOES_ON) return OTHER
       at += 1 + length
       break
     }
-    case tags.INT32:
-    case tags.REFERENCE: {
+    case INT32:
+    case REFERENCE: {
       const last = Math.min(end, at + MOST_BYTES_OF_NUMBER) - 1
       while (at < last && (bytes[at] as number) >= GOES_ON) at++
       if ((bytes[at++] as number) >= GOES_ON) return OTHER
       break
     }
-    case tags.NULL:
-    case tags.UNDEFINED:
-    case tags.TRUE:
-    case tags.FALSE:
+    case NULL:
+    case UNDEFINED:
+    case TRUE:
+    case FALSE:
       break
-    case tags.DOUBLE:
+    case DOUBLE:
       at += DOUBLE_BYTES
       break
     default:
@@ -244,7 +247,7 @@ function afterPlain(bytes: Uint8Array, tagAt: number, end: number): number {
 
 /** The place after a name that is short, and begins with a letter; `OTHER` if it is another one. */
 function afterShortName(bytes: Uint8Array, tagAt: number, end: number): number {
-  if (tagAt + 2 >= end || bytes[tagAt] !== tags.ONE_BYTE_STRING) return OTHER
+  if (tagAt + 2 >= end || bytes[tagAt] !== ONE_BYTE_STRING) return OTHER
   const length = bytes[tagAt + 1] as number
   if (length >= GOES_ON || (bytes[tagAt + 2] as number) <= DIGIT_9) return OTHER
   return tagAt + 2 + length
