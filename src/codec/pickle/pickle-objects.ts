@@ -1,3 +1,4 @@
+import { hashElements, isFarIndex } from '../../foundation/indexed-names.ts'
 import { MAX_NESTING, tooManyLevels } from '../refusals/limits.ts'
 import { ownCopy, unreadable } from './pickle-input.ts'
 
@@ -110,10 +111,24 @@ export class Tuple extends Container {
   }
 }
 
-/** `fromEntries` defines properties and does not assign them, so `__proto__` is a key like any other. */
+/** It defines properties and does not assign them, so `__proto__` is a key like any other. */
 function objectOrMap(map: ReadonlyMap<unknown, unknown>): Map<unknown, unknown> | Record<string, unknown> {
-  for (const key of map.keys()) if (typeof key !== 'string') return map as Map<unknown, unknown>
-  return Object.fromEntries(map as Map<string, unknown>)
+  let hasFarIndex = false
+  for (const key of map.keys()) {
+    if (typeof key !== 'string') return map as Map<unknown, unknown>
+    if (!hasFarIndex) hasFarIndex = isFarIndex(key, map.size)
+  }
+  if (!hasFarIndex) return Object.fromEntries(map as Map<string, unknown>)
+  const object: Record<string, unknown> = hashElements({})
+  for (const [name, value] of map) {
+    Object.defineProperty(object, name as string, {
+      value,
+      configurable: true,
+      enumerable: true,
+      writable: true,
+    })
+  }
+  return object
 }
 
 const ZERO = new Foreign(() => unreadable('a call of a timedelta'))
