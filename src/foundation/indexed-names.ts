@@ -45,8 +45,10 @@ export function hashElements<T extends object>(empty: T): T {
 /** The elements that an object has in excess if its properties are set in this order, and are not hashed. */
 export function emptyElements(names: readonly string[]): number {
   let slots = 0
+  let indices = 0
   for (const name of names) {
     const index = denseIndex(name)
+    if (index >= 0) indices++
     if (index < slots) continue
     if (index >= slots + HASHED_FROM_GAP) break
     const needed = index + 1
@@ -54,5 +56,5 @@ export function emptyElements(names: readonly string[]): number {
     if (room > MOST_SLOTS_WITH_GAPS) break
     slots = room
   }
-  return Math.max(0, slots - SPARE_SLOTS - SLOTS_PER_PROPERTY * names.length)
+  return Math.max(0, slots - SPARE_SLOTS - SLOTS_PER_PROPERTY * indices)
 }

@@ -201,6 +201,16 @@ describe('msgpack', () => {
     ['a record with numbers for names', 'd472409101' + '01'],
     ['a shape that points to no names', 'd47240d670000000010101'],
     ['a pointer to nothing', 'd67000000001'],
+    ['a pointer to an id that nothing has', '92d6690000000190d67000000002'],
+    ['a pointer to an id that a later value has', '92d67000000001d6690000000190'],
+    ['two values of one id', '92d6690000000190d6690000000190'],
+    ['an id that is larger than the payload', '91d669ffffffff90'],
+    ['a typed array of an unknown kind', 'c702740b00'],
+    ['a typed array that ends within a number', 'c702740300'],
+    ['a date of two bytes', 'd5ff0000'],
+    ['a regular expression with an unknown flag', 'd4780092a178a161'],
+    ['a regular expression with a flag twice', 'd4780092a178a26767'],
+    ['a regular expression with two flags that exclude each other', 'd4780092a178a27576'],
     ['a set of a string', 'd47300a161'],
     ['an error of a number', 'd4650001'],
     ['an error of a class that is a method', 'd4650093a776616c75654f66a16dc0'],
@@ -245,20 +255,6 @@ describe('msgpack', () => {
     await plantSealed('msgpack', 'none', Buffer.from(bytes))
     expect(await backend.get('key')).toBeUndefined()
     expect(errors.join()).toMatch(/CACHE_UNDECODABLE/)
-  })
-
-  test('many kinds of records, many errors and many regular expressions have a bound', () => {
-    const decode = (hex: string) => packer().unpack(Buffer.from(hex, 'hex'), 0)
-    const list = (item: string, count: number) =>
-      `dd${count.toString(16).padStart(8, '0')}${item.repeat(count)}`
-    // A shape without names, and three more records of it: msgpackr compiles a reader.
-    const shape = 'd4724090404040'
-    expect(() => decode(`dd${(4 * 70_000).toString(16).padStart(8, '0')}${shape.repeat(70_000)}`)).toThrow(
-      /kinds of records/,
-    )
-    expect(() => decode(list('d4650093a54572726f72a0c0', 20_000))).toThrow(/parts/)
-    expect(() => decode(list('d4780092a0a0', 20_000))).toThrow(/parts/)
-    expect(decode(list('d4650093a54572726f72a0c0', 10_000))).toHaveLength(10_000)
   })
 })
 

@@ -1,5 +1,8 @@
+import * as msgpackr from 'msgpackr'
 import { describe, expect, test } from 'vitest'
 
+import { createMsgpackSerializer } from '../../src/codec/msgpack/msgpack.ts'
+import { RecordPacker } from '../../src/codec/msgpack/record-packer.ts'
 import { decodePickle } from '../../src/codec/pickle/pickle-reader.ts'
 import { encodePickle } from '../../src/codec/pickle/pickle-writer.ts'
 
@@ -35,5 +38,37 @@ describe('a name that V8 takes for an index makes no room for all the elements b
       expect(Object.keys(read)).toEqual(Object.keys(value))
       expect(Object.getOwnPropertyDescriptors(read)).toEqual(Object.getOwnPropertyDescriptors(value))
     }
+  })
+
+  test('msgpack: a record counts as the memory that it takes', () => {
+    const { decode, encode } = createMsgpackSerializer(msgpackr)
+    const records = (name: string, count: number) => {
+      const definition = [0xd4, 0x72, 0x40, 0x91, 0xa0 + name.length, ...Buffer.from(name), 1]
+      const head = Buffer.alloc(5, 0xdd)
+      head.writeUInt32BE(count, 1)
+      return Buffer.concat([
+        head,
+        Buffer.from(definition),
+        Buffer.alloc((count - 1) * 2, '\x40\x01', 'latin1'),
+      ])
+    }
+    for (const name of ['1000', '0999', 'a999', '9999', '7', '20']) {
+      expect(decode(records(name, 5_000))).toHaveLength(5_000)
+    }
+    expect(() => decode(records('1000', 10_000))).toThrow(/more than 1,000,000 parts/)
+    for (const name of ['0999', 'a999', '7']) expect(decode(records(name, 10_000))).toHaveLength(10_000)
+    // Of few bytes, and refused when it is written.
+    expect(() => encode(Array.from({ length: 10_000 }, () => ({ 1000: 1 })))).toThrow(/more than 1,000,000/)
+    const ordinary = Array.from({ length: 2_000 }, (_, id) => ({ [id]: id, 10: 'x', 1000: 'y', name: 'z' }))
+    expect(decode(Buffer.from(encode(ordinary) as Uint8Array))).toEqual(ordinary)
+  })
+
+  test('msgpack: so does a record of a dictionary', () => {
+    const packer = new RecordPacker(msgpackr, [['1000'], ['name']], () => {})
+    const bytes = Buffer.from(packer.pack(Array.from({ length: 5_000 }, () => ({ 1000: 1 }))))
+    expect(packer.unpack(bytes, 0)).toHaveLength(5_000)
+    const many = Array.from({ length: 10_000 }, () => ({ 1000: 1 }))
+    expect(() => packer.pack(many)).toThrow(/more than 1,000,000/)
+    expect(packer.pack(Array.from({ length: 10_000 }, () => ({ name: 1 }))).length).toBeGreaterThan(20_000)
   })
 })

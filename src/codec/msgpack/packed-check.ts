@@ -1,47 +1,35 @@
-import { LimitExceeded, MAX_NESTING, MAX_PARTS, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
+import { MAX_NESTING, MAX_PARTS, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
+import { hashesFor } from '../refusals/member-hashes.ts'
 import { PackedInput } from './packed-input.ts'
+import { packedBigintHash, packedNumberHash } from './packed-number.ts'
+import { type PackedNames, PackedShapes } from './packed-shapes.ts'
+import { NO_HASH, PackedTargets } from './packed-targets.ts'
+import {
+  EXTENSION,
+  FIRST_EXTENSION,
+  FIXED_BYTES,
+  FIXEXT_1,
+  FIXEXT_2,
+  FIXEXT_4,
+  FIXEXT_16,
+  isArray,
+  isNumber,
+  isTimestamp,
+  isTypedArray,
+  LAST_ARRAY,
+  LAST_BINARY,
+  LAST_EXTENSION,
+  LAST_STRING,
+  LENGTH_BYTES,
+} from './packed-tokens.ts'
 import type { Shape } from './shape.ts'
 
-/** The number of bytes after a token of a value without a length: nil, booleans, floats, integers. */
-const FIXED_BYTES: Readonly<Record<number, number>> = {
-  ...{ 192: 0, 194: 0, 195: 0, 202: 4, 203: 8 },
-  ...{ 204: 1, 205: 2, 206: 4, 207: 8, 208: 1, 209: 2, 210: 4, 211: 8 },
-}
-
-/** The size of the length or count after a token of binary data, an extension, a string, an array or a map. */
-const LENGTH_BYTES: Readonly<Record<number, number>> = {
-  ...{ 196: 1, 197: 2, 198: 4, 199: 1, 200: 2, 201: 4 },
-  ...{ 217: 1, 218: 2, 219: 4, 220: 2, 221: 4, 222: 2, 223: 4 },
-}
-const LAST_BINARY = 0xc6
-const LAST_EXTENSION = 0xc9
-const LAST_STRING = 0xdb
-const LAST_ARRAY = 0xdd
-
-/** Tokens of extensions of 1, 2, 4, 8 and 16 bytes. */
-const FIXEXT_1 = 0xd4
-const FIXEXT_2 = 0xd5
-const FIXEXT_4 = 0xd6
-const FIXEXT_16 = 0xd8
-
-/** The extension types that msgpackr writes with the options of a packer. */
-const UNDEFINED = 0x00
-const BIGINT = 0x42
-const ERROR = 0x65
-const ID = 0x69
-const POINTER = 0x70
-const RECORD = 0x72
-const SET = 0x73
-const TYPED_ARRAY = 0x74
-const REGEXP = 0x78
-const TIMESTAMP = 0xff
-
-/** If a dictionary has more shapes than this, ids from 32 on take a second byte: see RecordPacker. */
-const MOST_SHAPES_OF_ONE_BYTE = 31
-const FIRST_TWO_BYTE_ID = 32
-
 /** Making an error or a regular expression takes as long as making this many empty objects. */
-const WEIGHT_OF_ERROR = 64
+const PARTS_OF_ERROR = 64
+/** A part is about 100 bytes of memory. */
+const PARTS_OF_BYTES = 2
+const PARTS_OF_TYPED_ARRAY = 3
+const PARTS_OF_ID = 2
 
 const ARRAY_OF_2 = 0x92
 const ARRAY_OF_3 = 0x93
@@ -50,16 +38,9 @@ const ERROR_NAMES: ReadonlySet<string> = new Set([
   ...['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError'],
 ])
 
-/** msgpackr compiles the reader of a record at its fourth use. */
-const USES_TO_COMPILE = 4
-/** Most names in all the records of one payload whose readers msgpackr compiles. */
-const MAX_COMPILED_NAMES = 65_536
-
-/** A shape that a payload defines. */
-interface OwnShape {
-  readonly names: number
-  uses: number
-}
+/** The flags of a regular expression, each at most once. */
+const MOST_FLAGS = 8
+const FLAGS = /^(?!.*(.).*\1)(?!.*u.*v|.*v.*u)[dgimsuvy]*$/
 
 /**
  * Checks that bytes are what a {@link RecordPacker} writes, and that they stay within the limits of a value, before
@@ -70,22 +51,19 @@ interface OwnShape {
  * shape, and is followed by the values.
  */
 export class PackedCheck {
-  /** The number of names of each shape of the dictionary. */
-  readonly #known: readonly number[]
-  readonly #hasTwoByteIds: boolean
   readonly #input = new PackedInput()
+  readonly #targets = new PackedTargets()
+  readonly #shapes: PackedShapes
   #depth = 0
-  #containers = 0
-  #compiledNames = 0
-  #hasTargets = false
-  /** The shapes of the payload by id; `undefined` while it has defined none. */
-  #own: Map<number, OwnShape> | undefined
-  /** The number of names in each array of names that others point to. */
-  #namesById: Map<number, number> | undefined
+  #parts = 0
 
   constructor(shapes: readonly Shape[]) {
-    this.#known = shapes.map((shape) => shape.length)
-    this.#hasTwoByteIds = shapes.length > MOST_SHAPES_OF_ONE_BYTE
+    this.#shapes = new PackedShapes(shapes, this.#input, this.#targets)
+  }
+
+  /** Whether a payload with few bytes may be too large for its shapes. */
+  get hasLargeShapes(): boolean {
+    return this.#shapes.areLarge
   }
 
   /**
@@ -94,12 +72,10 @@ export class PackedCheck {
    */
   assert(bytes: Uint8Array, start: number): void {
     this.#input.reset(bytes, start)
+    this.#targets.reset(bytes.length)
+    this.#shapes.reset()
     this.#depth = 0
-    this.#containers = 0
-    this.#compiledNames = 0
-    this.#hasTargets = false
-    this.#own = undefined
-    this.#namesById = undefined
+    this.#parts = 0
     this.#value()
     if (this.#input.left > 0) throw new SyntaxError('bytes after the value')
   }
@@ -107,9 +83,9 @@ export class PackedCheck {
   #value(): void {
     const token = this.#input.byte()
     if (token < 0x40 || token >= 0xe0) return
-    if (token < 0x80) this.#record(token & 0x3f)
-    else if (token < 0x90) this.#items(2 * (token & 0x0f))
-    else if (token < 0xa0) this.#items(token & 0x0f)
+    if (token < 0x80) this.#record(this.#shapes.used(token & 0x3f))
+    else if (token < 0x90) this.#members(token & 0x0f, 2)
+    else if (token < 0xa0) this.#items(token & 0x0f, 1)
     else if (token < 0xc0) this.#input.skip(token & 0x1f)
     else if (token >= FIXEXT_1 && token <= FIXEXT_16) this.#fixedExtension(token)
     else this.#sized(token)
@@ -124,104 +100,109 @@ export class PackedCheck {
     const lengthBytes = LENGTH_BYTES[token]
     if (lengthBytes === undefined) throw new SyntaxError('a token that is never written')
     const length = this.#input.number(lengthBytes)
-    if (token <= LAST_BINARY) this.#input.skip(length)
+    if (token <= LAST_BINARY) this.#bytes(length)
     else if (token <= LAST_EXTENSION) this.#extension(length)
     else if (token <= LAST_STRING) this.#input.skip(length)
-    else if (token <= LAST_ARRAY) this.#items(length)
-    else this.#items(2 * length)
+    else if (token <= LAST_ARRAY) this.#items(length, 1)
+    else this.#members(length, 2)
   }
 
-  /** The items of a container. */
-  #items(count: number): void {
-    if (++this.#containers > MAX_PARTS) throw tooManyParts()
-    if (count > this.#input.left) throw new RangeError('more items than bytes')
+  #count(parts: number): void {
+    this.#parts += parts
+    if (this.#parts > MAX_PARTS) throw tooManyParts()
+  }
+
+  #bytes(length: number): void {
+    this.#count(PARTS_OF_BYTES)
+    this.#input.skip(length)
+  }
+
+  #enter(items: number, parts: number): void {
+    this.#count(parts)
+    if (items > this.#input.left) throw new RangeError('more items than bytes')
     if (++this.#depth > MAX_NESTING) throw tooManyLevels()
+  }
+
+  /** The items of a container that counts as so many parts. */
+  #items(count: number, parts: number): void {
+    this.#enter(count, parts)
     for (let left = count; left > 0; left--) this.#value()
     this.#depth--
   }
 
-  /** The values of a record whose shape is known. */
-  #record(firstId: number): void {
-    let own = this.#own?.get(firstId)
-    let id = firstId
-    if (own === undefined && this.#hasTwoByteIds && firstId >= FIRST_TWO_BYTE_ID) {
-      id += this.#input.byte() << 5
-      own = this.#own?.get(id)
+  /** The members of a set, or the keys and values of a map. */
+  #members(count: number, itemsOfMember: 1 | 2): void {
+    const hashes = count > this.#input.left ? undefined : hashesFor(count)
+    if (hashes === undefined) {
+      this.#items(count * itemsOfMember, 1)
+      return
     }
-    if (own !== undefined) this.#used(own)
-    const names = own?.names ?? this.#known[id]
-    if (names === undefined) throw new SyntaxError('a record of an unknown shape')
-    this.#items(names)
-  }
-
-  #used(shape: OwnShape): void {
-    if (++shape.uses !== USES_TO_COMPILE) return
-    this.#compiledNames += 1 + shape.names
-    if (this.#compiledNames > MAX_COMPILED_NAMES) throw new LimitExceeded('too many kinds of records')
-  }
-
-  /** A shape of the payload's own: its id, its names, and the values of its first record. */
-  #definition(token: number): void {
-    this.#input.skip(1)
-    let id = this.#input.byte() & 0x3f
-    if (token === FIXEXT_2) {
-      const highByte = this.#input.byte()
-      if (id < FIRST_TWO_BYTE_ID || highByte === 0) throw new SyntaxError('an id that is never written')
-      id += highByte << 5
-    }
-    const names = this.#names()
-    this.#own ??= new Map()
-    this.#own.set(id, { names, uses: 1 })
-    this.#items(names)
-  }
-
-  /**
-   * An array of strings. If a shape is defined again, msgpackr points to the names of its first definition.
-   * @returns their number
-   */
-  #names(): number {
-    const token = this.#input.byte()
-    if (token === FIXEXT_4) return this.#sharedNames()
-    if (!isArray(token)) throw new SyntaxError('a shape without names')
-    const count = token < 0xa0 ? token & 0x0f : this.#input.number(LENGTH_BYTES[token] as number)
-    if (count > this.#input.left) throw new RangeError('more names than bytes')
+    this.#enter(count * itemsOfMember, 1)
     for (let left = count; left > 0; left--) {
-      if (!isString(this.#input.next)) throw new SyntaxError('a name that is no string')
-      this.#value()
+      const hash = this.#hashedValue()
+      if (hash !== NO_HASH) hashes.add(hash)
+      if (itemsOfMember === 2) this.#value()
     }
-    return count
+    this.#depth--
   }
 
-  #sharedNames(): number {
-    const type = this.#input.byte()
-    const id = this.#input.number(4)
-    const known = this.#namesById?.get(id)
-    if (type === POINTER && known !== undefined) return known
-    if (type !== ID || known !== undefined) throw new SyntaxError('a shape without names')
-    const names = this.#names()
-    this.#namesById ??= new Map()
-    this.#namesById.set(id, names)
-    return names
+  /** As {@link #value}, and returns the hash of a number or bigint. */
+  #hashedValue(): number {
+    const token = this.#input.next
+    const isExtension =
+      (token >= FIXEXT_1 && token <= FIXEXT_16) || (token >= FIRST_EXTENSION && token <= LAST_EXTENSION)
+    if (isExtension) return this.#hashedExtension(this.#input.byte())
+    if (isNumber(token)) return packedNumberHash(this.#input.byte(), this.#input)
+    this.#value()
+    return NO_HASH
+  }
+
+  #hashedExtension(token: number): number {
+    const isFixed = token >= FIXEXT_1
+    const length = isFixed ? 2 ** (token - FIXEXT_1) : this.#input.number(LENGTH_BYTES[token] as number)
+    const type = this.#input.next
+    if (token === FIXEXT_4 && (type === EXTENSION.ID || type === EXTENSION.POINTER)) {
+      return this.#reference(type)
+    }
+    if (!isFixed || type === EXTENSION.BIGINT) return this.#bigintOrExtension(length)
+    this.#fixedExtension(token)
+    return NO_HASH
+  }
+
+  #bigintOrExtension(bytes: number): number {
+    if (this.#input.next !== EXTENSION.BIGINT || bytes === 0) {
+      this.#extension(bytes)
+      return NO_HASH
+    }
+    this.#input.skip(1)
+    return packedBigintHash(bytes, this.#input)
+  }
+
+  #record(names: PackedNames): void {
+    this.#items(names.count, names.parts)
   }
 
   #fixedExtension(token: number): void {
     const type = this.#input.next
     if (token === FIXEXT_1) this.#tag(type)
-    else if (token === FIXEXT_2 && type === RECORD) this.#definition(token)
-    else if (token === FIXEXT_4 && (type === ID || type === POINTER)) this.#reference(type)
+    else if (token === FIXEXT_2 && type === EXTENSION.RECORD) this.#record(this.#shapes.defined(token))
+    else if (token === FIXEXT_4 && (type === EXTENSION.ID || type === EXTENSION.POINTER))
+      this.#reference(type)
     else this.#extension(2 ** (token - FIXEXT_1))
   }
 
   /** An extension of one byte, which may stand before another token. */
   #tag(type: number): void {
-    if (type === RECORD) {
-      this.#definition(FIXEXT_1)
-    } else if (type === SET || type === ERROR || type === REGEXP) {
+    if (type === EXTENSION.RECORD) {
+      this.#record(this.#shapes.defined(FIXEXT_1))
+    } else if (type === EXTENSION.SET || type === EXTENSION.ERROR || type === EXTENSION.REGEXP) {
       this.#input.skip(2)
-      if (!isArray(this.#input.next)) throw new SyntaxError('an extension without its array')
-      if (type === SET) this.#value()
-      else this.#parts(type)
-    } else if (type === UNDEFINED) {
+      const token = this.#input.byte()
+      if (!isArray(token)) throw new SyntaxError('an extension without its array')
+      if (type !== EXTENSION.SET) this.#array(type, token)
+      else if (token < 0xa0) this.#members(token & 0x0f, 1)
+      else this.#members(this.#input.number(LENGTH_BYTES[token] as number), 1)
+    } else if (type === EXTENSION.UNDEFINED) {
       this.#input.skip(2)
     } else {
       this.#extension(1)
@@ -232,52 +213,55 @@ export class PackedCheck {
    * The array of an error (name, message, cause) or of a regular expression (source, flags). msgpackr makes strings of the
    * first two: of an array whose parts are shared, that can take for ever. And the name chooses what it calls.
    */
-  #parts(type: number): void {
-    this.#containers += 1 + WEIGHT_OF_ERROR
-    if (this.#containers > MAX_PARTS) throw tooManyParts()
-    const expected = type === ERROR ? ARRAY_OF_3 : ARRAY_OF_2
-    if (this.#input.byte() !== expected) throw new SyntaxError('an extension of another length')
-    const first = this.#text()
-    if (type === ERROR && !ERROR_NAMES.has(first)) throw new SyntaxError('an error of an unknown class')
-    this.#text()
-    if (type === ERROR) this.#value()
-  }
-
-  /** The bytes of a string, as Latin-1. */
-  #text(): string {
-    const token = this.#input.byte()
-    if (!isString(token)) throw new SyntaxError('a text that is no string')
-    const length = token < 0xc0 ? token & 0x1f : this.#input.number(LENGTH_BYTES[token] as number)
-    return this.#input.latin1(length)
-  }
-
-  /** A value that others point to, or a pointer to one. */
-  #reference(type: number): void {
-    this.#input.skip(5)
-    if (type === POINTER) {
-      if (!this.#hasTargets) throw new SyntaxError('a pointer to nothing')
-      return
+  #array(type: number, token: number): void {
+    this.#count(1 + PARTS_OF_ERROR)
+    if (token !== (type === EXTENSION.ERROR ? ARRAY_OF_3 : ARRAY_OF_2)) {
+      throw new SyntaxError('an extension of another length')
     }
-    this.#hasTargets = true
-    if (this.#input.next === FIXEXT_4) {
-      this.#input.skip(1)
-      this.#extension(4)
-    } else this.#value()
+    const first = this.#input.text()
+    const second = this.#input.text()
+    if (type === EXTENSION.ERROR) {
+      if (!ERROR_NAMES.has(first)) throw new SyntaxError('an error of an unknown class')
+      this.#value()
+    } else if (second.length > MOST_FLAGS || !FLAGS.test(second)) {
+      throw new SyntaxError('a regular expression with unknown flags')
+    }
+  }
+
+  /**
+   * A value that others point to, or a pointer to one.
+   * @returns the hash of that value, if it is a number
+   */
+  #reference(type: number): number {
+    this.#input.skip(1)
+    const id = this.#input.number(4)
+    if (type === EXTENSION.POINTER) {
+      return this.#targets.hashOf(id)
+    }
+    this.#count(PARTS_OF_ID)
+    this.#targets.add(id)
+    const hash = this.#target()
+    this.#targets.setHash(id, hash)
+    return hash
+  }
+
+  /** A value that has an id, which is neither another id nor a pointer. As {@link #hashedValue}. */
+  #target(): number {
+    if (this.#input.next !== FIXEXT_4) return this.#hashedValue()
+    this.#input.skip(1)
+    return this.#bigintOrExtension(4)
   }
 
   /** An extension whose content has no tokens. */
   #extension(bytes: number): void {
     const type = this.#input.byte()
-    const isWritten = type === BIGINT || type === TYPED_ARRAY || type === TIMESTAMP
-    if (!isWritten || bytes === 0) throw new SyntaxError('an extension that is never written')
+    let isWritten = bytes > 0
+    if (type === EXTENSION.TYPED_ARRAY) {
+      this.#count(PARTS_OF_TYPED_ARRAY)
+      isWritten &&= isTypedArray(this.#input.next, bytes - 1)
+    } else if (type === EXTENSION.TIMESTAMP) isWritten = isTimestamp(bytes)
+    else isWritten &&= type === EXTENSION.BIGINT
+    if (!isWritten) throw new SyntaxError('an extension that is never written')
     this.#input.skip(bytes)
   }
-}
-
-function isArray(token: number): boolean {
-  return (token >= 0x90 && token < 0xa0) || token === 0xdc || token === 0xdd
-}
-
-function isString(token: number): boolean {
-  return (token >= 0xa0 && token < 0xc0) || (token >= 0xd9 && token <= LAST_STRING)
 }

@@ -1,12 +1,16 @@
+import { isString, LENGTH_BYTES } from './packed-tokens.ts'
+
 /** A place within packed bytes, which only moves on. It never moves beyond their end. */
 export class PackedInput {
   #bytes: Uint8Array = new Uint8Array()
   #at = 0
+  #view: DataView | undefined
 
   /** Begins again, at `start` of other bytes. */
   reset(bytes: Uint8Array, start: number): void {
     this.#bytes = bytes
     this.#at = start
+    this.#view = undefined
   }
 
   /** The number of bytes that are left. */
@@ -25,11 +29,24 @@ export class PackedInput {
     return this.#bytes[this.#at++] as number
   }
 
-  /** A number in big-endian order. */
+  /** A number of at most four bytes in big-endian order. */
   number(bytes: number): number {
     let number = 0
-    for (let left = bytes; left > 0; left--) number = number * 256 + this.byte()
-    return number
+    for (let left = bytes; left > 0; left--) number = (number << 8) | this.byte()
+    return number >>> 0
+  }
+
+  /** A view of all bytes. */
+  get view(): DataView {
+    this.#view ??= viewOf(this.#bytes)
+    return this.#view
+  }
+
+  /** As {@link skip}, and returns where it was in {@link view}. */
+  pass(bytes: number): number {
+    const start = this.#at
+    this.skip(bytes)
+    return start
   }
 
   /** As {@link skip}, and returns the bytes as text. */
@@ -37,6 +54,18 @@ export class PackedInput {
     const start = this.#at
     this.skip(bytes)
     return Buffer.from(this.#bytes.buffer, this.#bytes.byteOffset + start, bytes).toString('latin1')
+  }
+
+  /** The bytes of a string, as Latin-1. @throws SyntaxError if it is none, as {@link textLength} does */
+  text(): string {
+    return this.latin1(this.textLength())
+  }
+
+  /** The number of bytes of the string that begins here, of which it reads the token. */
+  textLength(): number {
+    const token = this.byte()
+    if (!isString(token)) throw new SyntaxError('a text that is no string')
+    return token < 0xc0 ? token & 0x1f : this.number(LENGTH_BYTES[token] as number)
   }
 
   skip(bytes: number): void {
@@ -47,4 +76,8 @@ export class PackedInput {
 
 function cutOff(): RangeError {
   return new RangeError('the payload is cut off')
+}
+
+function viewOf({ buffer, byteLength, byteOffset }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength)
 }

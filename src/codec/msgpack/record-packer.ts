@@ -1,5 +1,6 @@
 import { Refusal } from '../refusals/refusal.ts'
 import { PackedCheck } from './packed-check.ts'
+import { partsOf } from './packed-shapes.ts'
 import { assertPackable } from './packing.ts'
 import type { Shape } from './shape.ts'
 
@@ -36,7 +37,7 @@ const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024)
 /** One object serves all calls. */
 const WINDOW = { start: 0, end: 0 }
 
-/** A smaller payload cannot have too many parts, and its nesting is checked before it is packed. */
+/** A smaller payload has too many parts only if it has large shapes. Its nesting is checked before it is packed. */
 const CHECKED_FROM_BYTES = 64 * 1024
 
 /**
@@ -62,6 +63,8 @@ export class RecordPacker {
   readonly #check: PackedCheck
   #packr: InstanceType<MsgpackrModule['Packr']> | undefined
   #unpackr: InstanceType<MsgpackrModule['Unpackr']> | undefined
+  /** Whether a record of the value that is being packed may count as more than one part. */
+  #hasLargeShape = false
 
   /**
    * @param note receives the names of each packed record of an unknown shape, at least once per payload
@@ -85,8 +88,9 @@ export class RecordPacker {
   pack(value: unknown): Uint8Array {
     assertPackable(value)
     this.#packr ??= this.#createPackr()
+    this.#hasLargeShape = this.#check.hasLargeShapes
     const packed = this.#packr.pack(value)
-    if (packed.length >= CHECKED_FROM_BYTES) this.#check.assert(packed, 0)
+    if (packed.length >= CHECKED_FROM_BYTES || this.#hasLargeShape) this.#check.assert(packed, 0)
     return packed
   }
 
@@ -131,6 +135,7 @@ export class RecordPacker {
       throw new Refusal('a property that msgpack cannot store')
     }
     this.#note(names)
+    if (partsOf(names) > 1) this.#hasLargeShape = true
     return false
   }
 

@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import { MAX_NESTING, MAX_PARTS, NestedTooDeep, tooManyParts } from './limits.ts'
+import { hashesFor, hashOf, isNumeric } from './member-hashes.ts'
 import { assertDataClass, assertEmptyRecord, isPlainObject } from './record-checks.ts'
 import { kindOf, Refusal } from './refusal.ts'
 
@@ -125,12 +126,18 @@ export class CloneCheck {
 
   #items(value: object): void {
     if (types.isMap(value)) {
+      const hashes = hashesFor(value.size)
       for (const [key, item] of value) {
         this.#value(key)
+        if (hashes !== undefined && isNumeric(key)) hashes.add(hashOf(key))
         this.#value(item)
       }
     } else if (types.isSet(value)) {
-      for (const item of value) this.#value(item)
+      const hashes = hashesFor(value.size)
+      for (const item of value) {
+        this.#value(item)
+        if (hashes !== undefined && isNumeric(item)) hashes.add(hashOf(item))
+      }
     }
   }
 
@@ -158,7 +165,8 @@ export class CloneCheck {
     if (!isNative || !Reflect.ownKeys(error).every((key) => errorProperties.has(key))) {
       throw new Refusal(`${kindOf(error)} with more than a message`)
     }
-    this.#value(error.message)
+    if (typeof error.message !== 'string') throw new Refusal(`${kindOf(error)} whose message is no string`)
+    this.#text(error.message)
     if (errorProperties.has('cause')) this.#value(error.cause)
   }
 }

@@ -1,11 +1,16 @@
 import { LimitExceeded } from './limits.ts'
 
 /** Fewer members cannot share a hash often enough to take long. */
-export const COUNTED_FROM = 256
+const COUNTED_FROM = 256
 /** Most numbers in one bucket. Of those that nobody has computed for it, a dozen share one. */
 const MOST_IN_A_BUCKET = 128
 
-const BITS = new DataView(new ArrayBuffer(8))
+const NUMBER = new Float64Array(1)
+const BIGINT = new BigUint64Array(NUMBER.buffer)
+/** The lower and the higher half of either, or the other way around. */
+const HALVES = new Int32Array(NUMBER.buffer)
+const LOW = new Int8Array(new Int32Array([1]).buffer)[0] === 1 ? 0 : 1
+const HIGH = 1 - LOW
 const LOW_64 = 0xffff_ffff_ffff_ffffn
 
 /** Whether V8 hashes a member of a set or a key of a map by its value, and without a seed. */
@@ -37,26 +42,28 @@ export class MemberHashes {
   }
 }
 
+/** For a map or set with so many members; `undefined` if they need not be counted. */
+export function hashesFor(members: number): MemberHashes | undefined {
+  return members > COUNTED_FROM ? new MemberHashes(members) : undefined
+}
+
 /** The hash of a number or a bigint in V8. */
 export function hashOf(member: number | bigint): number {
-  if (typeof member === 'bigint') {
-    const magnitude = member < 0n ? -member : member
-    return hashOfBigint(magnitude & LOW_64)
-  }
+  if (typeof member === 'bigint') return hashOfBigint((member < 0n ? -member : member) & LOW_64)
   const integer = member | 0
-  if (integer === member) return hashOfInteger(integer)
-  BITS.setFloat64(0, member)
-  return hashOfLong(BITS.getInt32(0), BITS.getInt32(4))
+  if (member === integer) return hashOfInteger(integer)
+  NUMBER[0] = member
+  return hashOfBits(HALVES[HIGH] as number, HALVES[LOW] as number)
 }
 
 /** @param low64 the lowest 64 bits of a bigint without its sign */
 export function hashOfBigint(low64: bigint): number {
-  BITS.setBigUint64(0, low64)
-  return hashOfLong(BITS.getInt32(0), BITS.getInt32(4))
+  BIGINT[0] = low64
+  return hashOfBits(HALVES[HIGH] as number, HALVES[LOW] as number)
 }
 
-/** Thomas Wang's hash of 32 bits (`ComputeUnseededHash` of V8). */
-function hashOfInteger(key: number): number {
+/** The hash of an integer of 32 bits: that of Thomas Wang (`ComputeUnseededHash` of V8). */
+export function hashOfInteger(key: number): number {
   let hash = (~key + (key << 15)) | 0
   hash ^= hash >>> 12
   hash = (hash + (hash << 2)) | 0
@@ -65,20 +72,30 @@ function hashOfInteger(key: number): number {
   return hash ^ (hash >>> 16)
 }
 
-/** Thomas Wang's hash from 64 bits to 32 (`ComputeLongHash` of V8), on halves. */
-function hashOfLong(keyHigh: number, keyLow: number): number {
-  let product = (keyLow >>> 0) * 0x3_ffff - 1
-  let low = product | 0
-  let high = (Math.imul(keyHigh, 0x3_ffff) + Math.floor(product / 0x1_0000_0000)) | 0
+/**
+ * The hash of the bits of any other number: Thomas Wang's from 64 bits to 32 (`ComputeLongHash` of V8), on halves. Each sum carries if its lower half is less than
+ * a summand.
+ */
+export function hashOfBits(keyHigh: number, keyLow: number): number {
+  // ~key + (key << 18)
+  let low = (~keyLow + (keyLow << 18)) | 0
+  let carry = low >>> 0 < ~keyLow >>> 0 ? 1 : 0
+  let high = (~keyHigh + ((keyHigh << 18) | (keyLow >>> 14)) + carry) | 0
   low ^= (low >>> 31) | (high << 1)
   high ^= high >>> 31
-  product = (low >>> 0) * 21
-  low = product | 0
-  high = (Math.imul(high, 21) + Math.floor(product / 0x1_0000_0000)) | 0
+  // hash * 21: five times the hash, and sixteen times
+  let sum = (low + (low << 2)) | 0
+  carry = sum >>> 0 < low >>> 0 ? 1 : 0
+  let sumHigh = (high + ((high << 2) | (low >>> 30)) + carry) | 0
+  sumHigh = (sumHigh + ((high << 4) | (low >>> 28))) | 0
+  low = (sum + (low << 4)) | 0
+  carry = low >>> 0 < sum >>> 0 ? 1 : 0
+  high = (sumHigh + carry) | 0
   low ^= (low >>> 11) | (high << 21)
   high ^= high >>> 11
-  product = (low >>> 0) * 65
-  low = product | 0
-  high = (Math.imul(high, 65) + Math.floor(product / 0x1_0000_0000)) | 0
-  return low ^ ((low >>> 22) | (high << 10))
+  // hash * 65
+  sum = (low + (low << 6)) | 0
+  carry = sum >>> 0 < low >>> 0 ? 1 : 0
+  high = (high + ((high << 6) | (low >>> 26)) + carry) | 0
+  return sum ^ ((sum >>> 22) | (high << 10))
 }

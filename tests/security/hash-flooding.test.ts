@@ -1,0 +1,73 @@
+import { MemoryCacheBackend } from 'cachewright/memory'
+import * as msgpackr from 'msgpackr'
+import { describe, expect, test } from 'vitest'
+import { createMsgpackSerializer } from '../../src/codec/msgpack/msgpack.ts'
+import { PackedCheck } from '../../src/codec/msgpack/packed-check.ts'
+import { bigintsOfOneEnd, bigintsOfOneHash, floatsOfOneHash, integersOfOneHash } from './equal-hashes.ts'
+
+const COUNT = 1_000
+const FLOODS: Readonly<Record<string, readonly (number | bigint)[]>> = {
+  'bigints that share their lowest 64 bits': bigintsOfOneEnd(COUNT, 1n),
+  'negative bigints that share their lowest 64 bits': bigintsOfOneEnd(COUNT, -1n),
+  'bigints of 64 bits with one hash': bigintsOfOneHash(COUNT),
+  'floats with one hash': floatsOfOneHash(COUNT),
+  'integers with one hash': integersOfOneHash(COUNT),
+}
+
+/** Members that nobody has computed, of the kinds that are most alike. */
+const ORDINARY: Readonly<Record<string, readonly unknown[]>> = {
+  integers: Array.from({ length: 20_000 }, (_, index) => index),
+  'multiples of 65,536': Array.from({ length: 20_000 }, (_, index) => index * 65_536),
+  'negative multiples of 1,000': Array.from({ length: 20_000 }, (_, index) => -index * 1_000),
+  times: Array.from({ length: 20_000 }, (_, index) => 1_700_000_000_000 + index * 60_000),
+  floats: Array.from({ length: 20_000 }, (_, index) => index / 8 + 0.1),
+  bigints: Array.from({ length: 20_000 }, (_, index) => BigInt(index) << 40n),
+  'long bigints': Array.from({ length: 2_000 }, (_, index) => 3n ** 50n * BigInt(index - 1_000)),
+  strings: Array.from({ length: 20_000 }, (_, index) => `key ${index}`),
+}
+
+const packr = new msgpackr.Packr({ structuredClone: true, moreTypes: true, useBigIntExtension: true })
+const packed = (value: unknown) => Buffer.from(packr.pack(value))
+const check = (bytes: Buffer) => new PackedCheck([]).assert(bytes, 0)
+
+describe('numbers with equal hashes are refused as members of a set and as keys of a map', () => {
+  test.each(Object.entries(FLOODS))('msgpack: %s', (_, members) => {
+    check(packed(members))
+    check(packed(members.slice(0, 100)))
+    expect(() => check(packed(new Set(members)))).toThrow(/equal hashes/)
+    expect(() => check(packed(new Map(members.map((key) => [key, { key }]))))).toThrow(/equal hashes/)
+    check(packed(new Map(members.map((value, key) => [key, value]))))
+    const { encode } = createMsgpackSerializer(msgpackr)
+    expect(() => encode(new Set(members))).toThrow(/equal hashes/)
+  })
+
+  test('msgpack: pointers to such bigints', () => {
+    const bigints = bigintsOfOneHash(COUNT)
+    const number = (type: number, id: number) => Buffer.of(0xd6, type, 0, 0, id >> 8, id & 0xff)
+    const list = Buffer.of(0xdc, COUNT >> 8, COUNT & 0xff)
+    const bytes = Buffer.concat([
+      Buffer.of(0x92),
+      list,
+      ...bigints.flatMap((bigint, id) => [number(0x69, id), packed(bigint)]),
+      Buffer.of(0xd4, 0x73, 0),
+      list,
+      ...bigints.map((_bigint, id) => number(0x70, id)),
+    ])
+    expect(() => check(bytes)).toThrow(/equal hashes/)
+  })
+
+  test.each(Object.entries(ORDINARY))('ordinary %s are read again', (_, members) => {
+    const { decode, encode } = createMsgpackSerializer(msgpackr)
+    const map = new Map(members.map((key, value) => [key, value]))
+    for (const value of [new Set(members), map]) {
+      expect(decode(Buffer.from(encode(value) as Uint8Array))).toEqual(value)
+    }
+  })
+
+  test('the store refuses what it would not read', async () => {
+    const backend = new MemoryCacheBackend({ serializer: 'msgpack', errors: 'throw' })
+    const value = { members: new Set(floatsOfOneHash(COUNT)) }
+    await expect(backend.set('key', value)).rejects.toMatchObject({ code: 'CACHE_VALUE_TOO_LARGE' })
+    await backend.shutdown()
+  })
+})

@@ -1,0 +1,37 @@
+import * as msgpackr from 'msgpackr'
+import { describe, expect, test } from 'vitest'
+import { createMsgpackSerializer } from '../../src/codec/msgpack/msgpack.ts'
+
+const msgpack = createMsgpackSerializer(msgpackr)
+
+describe('what takes memory counts as parts', () => {
+  test('msgpack: many kinds of records, errors, regular expressions, byte strings and typed arrays have a bound', () => {
+    const decode = (hex: string) => msgpack.decode(Buffer.from(hex, 'hex'))
+    const list = (item: string, count: number) =>
+      `dd${count.toString(16).padStart(8, '0')}${item.repeat(count)}`
+    // A shape without names, and three more records of it: msgpackr compiles a reader.
+    const shape = 'd4724090404040'
+    expect(() => decode(`dd${(4 * 70_000).toString(16).padStart(8, '0')}${shape.repeat(70_000)}`)).toThrow(
+      /kinds of records/,
+    )
+    expect(() => decode(list('d4650093a54572726f72a0c0', 20_000))).toThrow(/parts/)
+    expect(() => decode(list('d4780092a0a0', 20_000))).toThrow(/parts/)
+    expect(decode(list('d4650093a54572726f72a0c0', 10_000))).toHaveLength(10_000)
+    // Each takes some 100 bytes of memory a part.
+    const ids = Array.from({ length: 400_000 }, (_, id) => `d669${id.toString(16).padStart(8, '0')}c0`).join(
+      '',
+    )
+    for (const [item, parts] of [
+      ['c400', 2],
+      ['c50000', 2],
+      ['d47410', 3],
+      ['d47401', 3],
+    ] as const) {
+      const most = Math.floor(999_999 / parts)
+      expect(decode(list(item, most)), item).toHaveLength(most)
+      expect(() => decode(list(item, most + 1)), item).toThrow(/parts/)
+    }
+    expect(decode(`dd00061a80${ids}`)).toHaveLength(400_000)
+    expect(() => decode(`92${list('90', 200_000)}dd00061a80${ids}`)).toThrow(/parts/)
+  })
+})
