@@ -1,8 +1,11 @@
+import { serialize } from 'node:v8'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import * as msgpackr from 'msgpackr'
 import { describe, expect, test } from 'vitest'
 import { createMsgpackSerializer } from '../../src/codec/msgpack/msgpack.ts'
 import { PackedCheck } from '../../src/codec/msgpack/packed-check.ts'
+import { v8Serializer } from '../../src/codec/v8/v8.ts'
+import { V8Check } from '../../src/codec/v8/v8-check.ts'
 import { bigintsOfOneEnd, bigintsOfOneHash, floatsOfOneHash, integersOfOneHash } from './equal-hashes.ts'
 
 const COUNT = 1_000
@@ -41,6 +44,16 @@ describe('numbers with equal hashes are refused as members of a set and as keys 
     expect(() => encode(new Set(members))).toThrow(/equal hashes/)
   })
 
+  test.each(Object.entries(FLOODS))('v8: %s', (_, members) => {
+    const checkV8 = (value: unknown) => new V8Check().assert(serialize(value))
+    checkV8(members)
+    checkV8(new Set(members.slice(0, 100)))
+    expect(() => checkV8(new Set(members))).toThrow(/equal hashes/)
+    expect(() => checkV8(new Map(members.map((key) => [key, { key }])))).toThrow(/equal hashes/)
+    checkV8(new Map(members.map((value, key) => [key, value])))
+    expect(() => v8Serializer.encode(new Set(members))).toThrow(/equal hashes/)
+  })
+
   test('msgpack: pointers to such bigints', () => {
     const bigints = bigintsOfOneHash(COUNT)
     const number = (type: number, id: number) => Buffer.of(0xd6, type, 0, 0, id >> 8, id & 0xff)
@@ -61,6 +74,7 @@ describe('numbers with equal hashes are refused as members of a set and as keys 
     const map = new Map(members.map((key, value) => [key, value]))
     for (const value of [new Set(members), map]) {
       expect(decode(Buffer.from(encode(value) as Uint8Array))).toEqual(value)
+      expect(v8Serializer.decode(Buffer.from(v8Serializer.encode(value) as Uint8Array))).toEqual(value)
     }
   })
 

@@ -23,8 +23,6 @@ const UNREMEMBERED = 1_000
 /** The most that an object counts for whose properties have indices for names, and the most of each of them. */
 const WEIGHT_OF_INDICES = 420
 const WEIGHT_OF_INDEX = 3
-/** A thousand bigints that are alike are too many. */
-const WEIGHT_OF_BIGINT = MAX_PARTS / 1_000
 const DIGIT_9 = 0x39
 /** The depth from which all are remembered, so that a cycle is not taken for deep nesting. */
 const UNREMEMBERED_DEPTH = 100
@@ -47,7 +45,7 @@ export class CloneCheck {
   }
 
   /**
-   * @returns how many parts the value has at most; so many that the limit is exceeded if it has too many bigints
+   * @returns how many parts the value has at most
    * @throws Refusal, LimitExceeded
    */
   assert(value: unknown): number {
@@ -71,8 +69,6 @@ export class CloneCheck {
       this.#text(value)
     } else if (typeof value === 'function' || typeof value === 'symbol') {
       throw new Refusal(kindOf(value))
-    } else if (typeof value === 'bigint') {
-      this.#weight += WEIGHT_OF_BIGINT
     }
   }
 

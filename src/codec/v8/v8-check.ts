@@ -1,6 +1,6 @@
 import { serialize } from 'node:v8'
 import { MAX_NESTING, MAX_PARTS, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
-import { assertFindable, MAX_ALIKE } from './bigints.ts'
+import { hashesFor, hashOf, hashOfBigint, hashOfInteger } from '../refusals/member-hashes.ts'
 import { ElementStore } from './element-store.ts'
 import { NO_INDEX, V8Input } from './v8-input.ts'
 import * as tags from './v8-tags.ts'
@@ -202,23 +202,23 @@ export class V8Check {
 
   #map(): void {
     this.#enter(WEIGHT_OF_COLLECTION)
-    const bigints: number[] = []
+    const hashes: number[] = []
     let values = 0
     for (; this.#input.nextTag() !== tags.MAP_END; values += 2) {
-      this.#key(bigints)
+      this.#key(hashes)
       this.#value()
     }
     this.#end(values)
-    this.#assertFindable(bigints)
+    assertSpread(hashes, values / 2)
   }
 
   #set(): void {
     this.#enter(WEIGHT_OF_COLLECTION)
-    const bigints: number[] = []
+    const hashes: number[] = []
     let members = 0
-    for (; this.#input.nextTag() !== tags.SET_END; members++) this.#key(bigints)
+    for (; this.#input.nextTag() !== tags.SET_END; members++) this.#key(hashes)
     this.#end(members)
-    this.#assertFindable(bigints)
+    assertSpread(hashes, members)
   }
 
   /** The tag at the end of a container, and the number of its properties, members or values. */
@@ -232,25 +232,28 @@ export class V8Check {
     if (this.#input.number() !== number) throw new SyntaxError('a container of another size')
   }
 
-  /** A member of a set, or a key of a map. @param bigints to which the place and size of a bigint are added */
-  #key(bigints: number[]): void {
-    if (this.#input.nextTag() !== tags.BIGINT) {
-      this.#value()
-      return
+  /** A member of a set, or a key of a map. @param hashes to which the hash of a number or bigint is added */
+  #key(hashes: number[]): void {
+    switch (this.#input.nextTag()) {
+      case tags.INT32:
+        this.#input.skip(1)
+        hashes.push(hashOfInteger(this.#input.signedNumber()))
+        return
+      case tags.UINT32:
+        this.#input.skip(1)
+        hashes.push(hashOf(this.#input.number()))
+        return
+      case tags.DOUBLE:
+        this.#input.skip(1)
+        hashes.push(hashOf(this.#input.double()))
+        return
+      case tags.BIGINT:
+        this.#input.skip(1)
+        hashes.push(hashOfBigint(this.#input.lowest64()))
+        return
+      default:
+        this.#value()
     }
-    this.#input.skip(1)
-    const bytes = this.#input.bigint()
-    bigints.push(this.#input.at - bytes, bytes)
-  }
-
-  /** @param bigints the place and the size of each */
-  #assertFindable(bigints: readonly number[]): void {
-    if (bigints.length <= 2 * MAX_ALIKE) return
-    const lowest = new BigUint64Array(bigints.length / 2)
-    for (let at = 0; at < lowest.length; at++) {
-      lowest[at] = this.#input.lowest64(bigints[2 * at] as number, bigints[2 * at + 1] as number)
-    }
-    assertFindable(lowest)
   }
 
   #resizable(): void {
@@ -287,4 +290,10 @@ export class V8Check {
     if (tag !== tags.ERROR_END) throw new SyntaxError('an error without its end')
     this.#depth--
   }
+}
+
+/** @throws LimitExceeded if too many of the hashes are equal in a map or set with so many members */
+function assertSpread(hashes: readonly number[], members: number): void {
+  const counted = hashesFor(members)
+  if (counted !== undefined) for (const hash of hashes) counted.add(hash)
 }

@@ -33,11 +33,6 @@ export class V8Input {
     this.#at = 0
   }
 
-  /** The index of the next byte. */
-  get at(): number {
-    return this.#at
-  }
-
   /** The number of bytes that are left. */
   get left(): number {
     return this.#end - this.#at
@@ -91,6 +86,12 @@ export class V8Input {
     throw new RangeError('a number of more than 32 bits')
   }
 
+  /** A signed number of 32 bits. The lowest bit is the sign. */
+  signedNumber(): number {
+    const number = this.number()
+    return (number >>> 1) ^ -(number & 1)
+  }
+
   /** Skips frequent values without parts. @returns their number, `most` at most */
   skipPlain(most: number): number {
     let count = 0
@@ -140,7 +141,7 @@ export class V8Input {
       case tags.UINT32:
         return asIndex(this.number())
       case tags.DOUBLE:
-        return asIndex(this.#double())
+        return asIndex(this.double())
       default:
         throw new SyntaxError('a name that is neither a string nor a number')
     }
@@ -166,7 +167,7 @@ export class V8Input {
     return asIndex(index)
   }
 
-  #double(): number {
+  double(): number {
     const start = this.#at
     this.skip(DOUBLE_BYTES)
     const { buffer, byteOffset } = this.#bytes
@@ -204,10 +205,11 @@ export class V8Input {
     return bytes
   }
 
-  /** The lowest 64 bits of a bigint whose digits are at a place. */
-  lowest64(at: number, bytes: number): bigint {
+  /** Skips a bigint without its tag. @returns its lowest 64 bits, without its sign */
+  lowest64(): bigint {
+    const bytes = this.bigint()
     const digits = Buffer.alloc(8)
-    digits.set(this.#bytes.subarray(at, at + Math.min(bytes, 8)))
+    digits.set(this.#bytes.subarray(this.#at - bytes, this.#at - bytes + Math.min(bytes, 8)))
     return digits.readBigUInt64LE()
   }
 }
