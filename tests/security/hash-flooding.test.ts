@@ -4,6 +4,8 @@ import * as msgpackr from 'msgpackr'
 import { describe, expect, test } from 'vitest'
 import { createMsgpackSerializer } from '../../src/codec/msgpack/msgpack.ts'
 import { PackedCheck } from '../../src/codec/msgpack/packed-check.ts'
+import { decodePickle } from '../../src/codec/pickle/pickle-reader.ts'
+import { encodePickle } from '../../src/codec/pickle/pickle-writer.ts'
 import { v8Serializer } from '../../src/codec/v8/v8.ts'
 import { V8Check } from '../../src/codec/v8/v8-check.ts'
 import { bigintsOfOneEnd, bigintsOfOneHash, floatsOfOneHash, integersOfOneHash } from './equal-hashes.ts'
@@ -28,6 +30,8 @@ const ORDINARY: Readonly<Record<string, readonly unknown[]>> = {
   'long bigints': Array.from({ length: 2_000 }, (_, index) => 3n ** 50n * BigInt(index - 1_000)),
   strings: Array.from({ length: 20_000 }, (_, index) => `key ${index}`),
 }
+
+const isSafe = (bigint: bigint) => Number.isSafeInteger(Number(bigint))
 
 const packr = new msgpackr.Packr({ structuredClone: true, moreTypes: true, useBigIntExtension: true })
 const packed = (value: unknown) => Buffer.from(packr.pack(value))
@@ -69,12 +73,55 @@ describe('numbers with equal hashes are refused as members of a set and as keys 
     expect(() => check(bytes)).toThrow(/equal hashes/)
   })
 
+  test.each(Object.entries(FLOODS))('pickle: %s', (_, members) => {
+    const list = encodePickle(members)
+    expect(decodePickle(list)).toHaveLength(COUNT)
+    // The same items as members of a set, as keys of a dict, each by itself, and as the argument of a call.
+    const items = list.subarray(4, -3).toString('latin1')
+    expect(list.toString('latin1')).toBe(`\x80\x04](${items}e\x94.`)
+    const each = members.map((member) => encodePickle(member).subarray(2, -1).toString('latin1'))
+    for (const pickle of [
+      `\x80\x04\x8f(${items}\x90.`,
+      `\x80\x04(${items}\x91.`,
+      `\x80\x04}(${each.join('N')}Nu.`,
+      `\x80\x04(${each.join('N')}Nd.`,
+      `\x80\x04}${each.join('Ns')}Ns.`,
+      `cbuiltins\nset\n](${items}e\x85R.`,
+    ]) {
+      expect(() => decodePickle(Buffer.from(pickle, 'latin1'))).toThrow(/equal hashes/)
+    }
+    expect(() => encodePickle(new Set(members))).toThrow(/equal hashes/)
+    expect(() => encodePickle(new Map(members.map((key) => [key, 1])))).toThrow(/equal hashes/)
+  })
+
+  test('pickle: bigints that are read as numbers', () => {
+    const bigints = integersOfOneHash(COUNT).map(BigInt)
+    expect(() => encodePickle(new Set(bigints))).toThrow(/equal hashes/)
+  })
+
+  test('pickle: keys that are large floats take no long time to be compared', () => {
+    const floats = Array.from({ length: 20_000 }, (_, index) => (index + 1) * 2 ** 120)
+    const started = performance.now()
+    expect(decodePickle(encodePickle(new Set(floats)))).toEqual(new Set(floats))
+    expect(performance.now() - started).toBeLessThan(1_500)
+  })
+
+  test('pickle: a memo has no arbitrary indices', () => {
+    expect(() => decodePickle(Buffer.from('Nr\xff\xff\xff\x7f.', 'latin1'))).toThrow(/memo index/)
+    expect(() => decodePickle(Buffer.from('Np99\n.'))).toThrow(/memo index/)
+    expect(decodePickle(Buffer.from('Np1\n.'))).toBeNull()
+  })
+
   test.each(Object.entries(ORDINARY))('ordinary %s are read again', (_, members) => {
     const { decode, encode } = createMsgpackSerializer(msgpackr)
     const map = new Map(members.map((key, value) => [key, value]))
     for (const value of [new Set(members), map]) {
       expect(decode(Buffer.from(encode(value) as Uint8Array))).toEqual(value)
       expect(v8Serializer.decode(Buffer.from(v8Serializer.encode(value) as Uint8Array))).toEqual(value)
+      const asDict = value instanceof Map && typeof members[0] === 'string'
+      const isExact = members.every((member) => typeof member !== 'bigint' || !isSafe(member))
+      if (isExact)
+        expect(decodePickle(encodePickle(value))).toEqual(asDict ? Object.fromEntries(value) : value)
     }
   })
 

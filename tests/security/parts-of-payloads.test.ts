@@ -2,6 +2,15 @@ import * as msgpackr from 'msgpackr'
 import { describe, expect, test } from 'vitest'
 import { createMsgpackSerializer } from '../../src/codec/msgpack/msgpack.ts'
 
+import { decodePickle } from '../../src/codec/pickle/pickle-reader.ts'
+import { encodePickle } from '../../src/codec/pickle/pickle-writer.ts'
+
+/** The class of a date in the memo at 1, and the arguments of one at 2. */
+const DATE = [
+  'cdatetime\ndatetime\nq\x010C\x0a\x07\xd0\x01\x01\0\0\0\0\0\0',
+  'cdatetime\ntimezone\ncdatetime\ntimedelta\nK\0K\0K\0\x87R\x85R\x86q\x020',
+].join('')
+
 const msgpack = createMsgpackSerializer(msgpackr)
 
 describe('what takes memory counts as parts', () => {
@@ -33,5 +42,25 @@ describe('what takes memory counts as parts', () => {
     }
     expect(decode(`dd00061a80${ids}`)).toHaveLength(400_000)
     expect(() => decode(`92${list('90', 200_000)}dd00061a80${ids}`)).toThrow(/parts/)
+  })
+
+  test('pickle: byte strings, and dates whose arguments are shared', () => {
+    const list = (item: string, count: number, head = '') =>
+      Buffer.from(`](${head}${item.repeat(count)}e.`, 'latin1')
+    expect(decodePickle(list('C\0', 999_999))).toHaveLength(999_999)
+    expect(() => decodePickle(list('C\0', 1_000_000))).toThrow(/parts/)
+    // A reference makes nothing.
+    expect(decodePickle(list('h\0', 1_200_000, 'C\0q\0'))).toHaveLength(1_200_001)
+    expect(decodePickle(list('h\x01h\x02R', 5, DATE))).toHaveLength(5)
+    expect(() => decodePickle(list('h\x01h\x02R', 10_000, DATE))).toThrow(/calls that make more/)
+  })
+
+  test('pickle: what is written counts as when it is read', () => {
+    const dates = Array.from({ length: 1_000 }, (_, day) => new Date(day * 86_400_000))
+    expect(decodePickle(encodePickle(dates))).toEqual(dates)
+    const none = new Uint8Array()
+    const shared = Array.from({ length: 1_100_000 }, () => none)
+    expect(decodePickle(encodePickle(shared))).toHaveLength(1_100_000)
+    expect(() => encodePickle(Array.from({ length: 1_000_000 }, () => new Uint8Array()))).toThrow(/parts/)
   })
 })

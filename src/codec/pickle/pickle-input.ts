@@ -147,6 +147,7 @@ export function parseFloatRepr(line: string): number {
  * Python.
  */
 export function parseRawUnicode(line: string): string {
+  if (!line.includes('\\')) return line
   return line.replace(
     /\\(?:u([\da-fA-F]{4})|U([\da-fA-F]{8})|.)/gs,
     (match, short?: string, long?: string) => {
@@ -174,13 +175,21 @@ const ESCAPES: Readonly<Record<string, string>> = {
 
 /** The argument of `STRING`: a quoted literal, as `repr` of Python 2 writes it. */
 export function parseQuoted(line: string): string {
-  const [, , body] = /^(['"])(.*)\1$/s.exec(line) ?? unreadable('a string without quotes')
-  const text = (body ?? '').replace(/\\(?:x([\da-fA-F]{2})|(.?))/gs, (_, hex?: string, letter?: string) =>
+  const quote = line.charCodeAt(0)
+  const isQuoted =
+    line.length >= 2 && (quote === 0x27 || quote === 0x22) && line.charCodeAt(line.length - 1) === quote
+  if (!isQuoted) unreadable('a string without quotes')
+  const body = line.slice(1, -1)
+  const text = body.includes('\\') ? unescaped(body) : body
+  return /[^\0-\x7f]/.test(text) ? unreadable('a string that is not ASCII') : text
+}
+
+function unescaped(body: string): string {
+  return body.replace(/\\(?:x([\da-fA-F]{2})|(.?))/gs, (_, hex?: string, letter?: string) =>
     hex !== undefined
       ? String.fromCharCode(Number.parseInt(hex, 16))
       : (ESCAPES[letter ?? ''] ?? unreadable('a malformed escape')),
   )
-  return isAscii(Buffer.from(text)) ? text : unreadable('a string that is not ASCII')
 }
 
 /** A copy in memory of its own: `Buffer.from` cuts small ones from memory that the whole process shares. */

@@ -1,5 +1,6 @@
 import { hashElements, isFarIndex } from '../../foundation/indexed-names.ts'
 import { MAX_NESTING, tooManyLevels } from '../refusals/limits.ts'
+import { COUNTED_FROM, hashesOf, hashOf, isNumeric, type MemberHashes } from '../refusals/member-hashes.ts'
 import { ownCopy, unreadable } from './pickle-input.ts'
 
 /** An item on the stack of a pickle machine. */
@@ -25,45 +26,54 @@ export class Container {
   protected content: unknown[] | Map<unknown, unknown> | Set<unknown> | Record<string, unknown>
   protected open = true
   depth: number
+  /** The hashes of the numbers among its members, once there are many, and the number of those until it is made again. */
+  #hashes: MemberHashes | undefined
+  #countedFor = COUNTED_FROM
+  #numbers = 0
 
   constructor(content: unknown[] | Map<unknown, unknown> | Set<unknown>, depth = 1) {
     this.content = content
     this.depth = depth
   }
 
-  /** Appends items to a list. */
-  append(items: readonly Item[]): this {
-    const values = this.#admitAll(items)
+  /** Appends the items of a stack from a height on to a list. */
+  append(stack: Item[], height: number): this {
     if (!Array.isArray(this.content)) unreadable('an append to what is no list')
-    for (const value of values) this.content.push(value)
+    // Most lists are filled at once: the items need no second array.
+    if (this.content.length === 0 && stack.length > height + 1) return this.#adopt(stack.splice(height))
+    for (let at = height; at < stack.length; at++) this.content.push(this.#admitOpen(stack[at] as Item))
     return this
   }
 
-  /** Adds members to a set. */
-  add(items: readonly Item[]): this {
-    const values = this.#admitAll(items)
+  /** Adds the items of a stack from a height on to a set. */
+  add(stack: readonly Item[], height: number): this {
     if (!(this.content instanceof Set)) unreadable('an addition to what is no set')
-    for (const value of values) {
-      if (this.content.has(value)) unreadable('two equal members in a set')
-      this.content.add(value)
+    for (let at = height; at < stack.length; at++) {
+      const member = this.#admitOpen(stack[at] as Item)
+      this.#countMember(member, this.content)
+      if (this.content.has(member)) unreadable('two equal members in a set')
+      this.content.add(member)
     }
     return this
   }
 
-  /** Adds entries to a dict; the items are keys and values in turn. */
-  assign(items: readonly Item[]): this {
-    const values = this.#admitAll(items)
+  /** Adds entries to a dict; the items of a stack from a height on are keys and values in turn. */
+  assign(stack: readonly Item[], height: number): this {
     if (!(this.content instanceof Map)) unreadable('an assignment to what is no dict')
-    if (values.length % 2 === 1) unreadable('a key without a value')
-    for (let index = 0; index < values.length; index += 2) {
-      if (this.content.has(values[index])) unreadable('two equal keys in a dict')
-      this.content.set(values[index], values[index + 1])
+    if ((stack.length - height) % 2 === 1) unreadable('a key without a value')
+    for (let at = height; at < stack.length; at += 2) {
+      const key = this.#admitOpen(stack[at] as Item)
+      const value = this.#admitOpen(stack[at + 1] as Item)
+      this.#countMember(key, this.content)
+      if (this.content.has(key)) unreadable('two equal keys in a dict')
+      this.content.set(key, value)
     }
     return this
   }
 
   /** Returns the value of an item that becomes part of this container. */
   admit(item: Item): unknown {
+    if (typeof item !== 'object') return item
     if (item instanceof Foreign) unreadable('a class or function as a value')
     if (!(item instanceof Container)) return item
     if (item.depth > MAX_NESTING) throw tooManyLevels()
@@ -84,11 +94,33 @@ export class Container {
     return this.content
   }
 
-  #admitAll(items: readonly Item[]): unknown[] {
-    const values = items.map((item) => this.admit(item))
-    // Checked after the items were admitted, since one of them may be this container itself.
+  #adopt(items: unknown[]): this {
+    for (let at = 0; at < items.length; at++) {
+      const item = items[at] as Item
+      if (typeof item === 'object') items[at] = this.#admitOpen(item)
+    }
+    // Checked again, since a list that is not open may have no items.
     if (!this.open) unreadable('a container that is filled after its use')
-    return values
+    this.content = items
+    return this
+  }
+
+  #admitOpen(item: Item): unknown {
+    const value = this.admit(item)
+    // Checked after the item was admitted, since it may be this container itself.
+    if (!this.open) unreadable('a container that is filled after its use')
+    return value
+  }
+
+  /** @throws LimitExceeded if too many numbers among the members have equal hashes */
+  #countMember(member: unknown, members: Set<unknown> | Map<unknown, unknown>): void {
+    if (!isNumeric(member)) return
+    this.#numbers++
+    if (this.#numbers > this.#countedFor) {
+      this.#countedFor *= 2
+      this.#hashes = hashesOf(members.keys(), this.#countedFor)
+    }
+    this.#hashes?.add(hashOf(member))
   }
 }
 
@@ -136,6 +168,7 @@ const UTC = new Foreign(() => unreadable('a call of a timezone'))
 
 const setOf = new Foreign(([items = [], ...rest]) => {
   if (!Array.isArray(items) || rest.length > 0) unreadable('a malformed set')
+  hashesOf(items, items.length)
   const set = new Set<unknown>(items)
   return set.size === items.length ? set : unreadable('two equal members in a set')
 })

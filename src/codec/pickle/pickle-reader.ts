@@ -28,6 +28,9 @@ export function decodePickle(bytes: Buffer): unknown {
   return new PickleMachine(bytes).run()
 }
 
+/** A datetime with arguments of its own has more bytes than this. */
+const BYTES_OF_DATE = 16
+
 type Operation = (machine: PickleMachine, input: PickleInput) => void
 
 /** The operation of each opcode; the opcodes that are missing here do not build plain data. */
@@ -38,7 +41,7 @@ const OPERATIONS: Readonly<Record<number, Operation>> = {
   [OP.MARK]: (machine) => machine.mark(),
   [OP.POP]: (machine) => machine.pop(),
   [OP.POP_MARK]: (machine) => machine.popMark(),
-  [OP.DUP]: (machine) => machine.push(machine.top()),
+  [OP.DUP]: (machine) => machine.repeat(machine.top()),
 
   // Memo
   [OP.PUT]: (machine, input) => machine.put(input.index()),
@@ -83,16 +86,16 @@ const OPERATIONS: Readonly<Record<number, Operation>> = {
   [OP.TUPLE3]: (machine) => machine.push(new Tuple(machine.popMany(3))),
   [OP.TUPLE]: (machine) => machine.push(new Tuple(machine.popMark())),
   [OP.EMPTY_LIST]: (machine) => machine.push(new Container([])),
-  [OP.LIST]: (machine) => machine.push(new Container([]).append(machine.popMark())),
-  [OP.APPEND]: (machine) => machine.append(machine.popMany(1)),
-  [OP.APPENDS]: (machine) => machine.append(machine.popMark()),
+  [OP.LIST]: (machine) => machine.make(new Container([]), 'append'),
+  [OP.APPEND]: (machine) => machine.fill('append', machine.below(1)),
+  [OP.APPENDS]: (machine) => machine.fill('append', machine.unmark()),
   [OP.EMPTY_DICT]: (machine) => machine.push(new Container(new Map())),
-  [OP.DICT]: (machine) => machine.push(new Container(new Map()).assign(machine.popMark())),
-  [OP.SETITEM]: (machine) => machine.assign(machine.popMany(2)),
-  [OP.SETITEMS]: (machine) => machine.assign(machine.popMark()),
+  [OP.DICT]: (machine) => machine.make(new Container(new Map()), 'assign'),
+  [OP.SETITEM]: (machine) => machine.fill('assign', machine.below(2)),
+  [OP.SETITEMS]: (machine) => machine.fill('assign', machine.unmark()),
   [OP.EMPTY_SET]: (machine) => machine.push(new Container(new Set())),
-  [OP.FROZENSET]: (machine) => machine.push(new Container(new Set()).add(machine.popMark()).freeze()),
-  [OP.ADDITEMS]: (machine) => machine.add(machine.popMark()),
+  [OP.FROZENSET]: (machine) => machine.make(new Container(new Set()), 'add').freeze(),
+  [OP.ADDITEMS]: (machine) => machine.fill('add', machine.unmark()),
 
   // Names, and calls of those that stand for data
   [OP.GLOBAL]: (machine, input) => machine.push(findForeign(input.line(), input.line())),
@@ -106,11 +109,13 @@ class PickleMachine {
   /** The stack heights above which an operation takes its items; the innermost is the last. */
   readonly #marks: number[] = []
   readonly #memo = new Map<number, Item>()
-  #containers = 0
+  #parts = 0
+  readonly #largestIndex: number
   #callAllowance: number
 
   constructor(bytes: Buffer) {
     this.#input = new PickleInput(bytes)
+    this.#largestIndex = bytes.length
     // The calls that Python writes for a bytearray build its content twice; every other call builds it once.
     this.#callAllowance = bytes.length * 2
   }
@@ -126,8 +131,15 @@ class PickleMachine {
     return result
   }
 
+  /** A new item. */
   push(item: Item): void {
-    if (item instanceof Container && ++this.#containers > MAX_PARTS) throw tooManyParts()
+    const isPart = typeof item === 'object' && (item instanceof Container || Buffer.isBuffer(item))
+    if (isPart && ++this.#parts > MAX_PARTS) throw tooManyParts()
+    this.#stack.push(item)
+  }
+
+  /** An item that was there before. */
+  repeat(item: Item): void {
     this.#stack.push(item)
   }
 
@@ -143,33 +155,54 @@ class PickleMachine {
     return item
   }
 
-  popMany(count: number): Item[] {
+  /** The height below so many items. */
+  below(count: number): number {
     const height = this.#stack.length - count
-    if (height < (this.#marks.at(-1) ?? 0)) unreadable('a missing operand')
-    return this.#stack.splice(height)
+    return height < (this.#marks.at(-1) ?? 0) ? unreadable('a missing operand') : height
+  }
+
+  popMany(count: number): Item[] {
+    return this.#stack.splice(this.below(count))
   }
 
   mark(): void {
     this.#marks.push(this.#stack.length)
   }
 
+  /** The height of the innermost mark, which is removed. */
+  unmark(): number {
+    return this.#marks.pop() ?? unreadable('a missing mark')
+  }
+
   popMark(): Item[] {
-    return this.#stack.splice(this.#marks.pop() ?? unreadable('a missing mark'))
+    return this.#stack.splice(this.unmark())
   }
 
-  append(items: readonly Item[]): void {
-    this.#topContainer().append(items)
+  /** Moves the items from a height on into the container below them. */
+  fill(how: 'append' | 'assign' | 'add', height: number): void {
+    const isThere = height > (this.#marks.at(-1) ?? 0)
+    const container = isThere ? this.#stack[height - 1] : unreadable('a missing operand')
+    if (!(container instanceof Container)) unreadable('no container to fill')
+    this.#move(container, how, height)
   }
 
-  assign(items: readonly Item[]): void {
-    this.#topContainer().assign(items)
+  /** Moves the items above the innermost mark into a new container. */
+  make(container: Container, how: 'append' | 'assign' | 'add'): Container {
+    this.#move(container, how, this.unmark())
+    this.push(container)
+    return container
   }
 
-  add(items: readonly Item[]): void {
-    this.#topContainer().add(items)
+  #move(container: Container, how: 'append' | 'assign' | 'add', height: number): void {
+    container[how](this.#stack, height)
+    // To set the length of an array to a little less takes longer.
+    if (this.#stack.length === height + 1) this.#stack.pop()
+    else if (this.#stack.length > height) this.#stack.length = height
   }
 
   put(index: number): void {
+    // Python counts. An arbitrary number could be chosen for its hash.
+    if (index > this.#largestIndex) unreadable('a memo index that is too large')
     this.#memo.set(index, this.top())
     if (this.#memo.size > MAX_PARTS) throw tooManyParts()
   }
@@ -180,7 +213,7 @@ class PickleMachine {
 
   get(index: number): void {
     const item = this.#memo.get(index)
-    this.push(item === undefined ? unreadable('a reference to nothing') : item)
+    this.repeat(item === undefined ? unreadable('a reference to nothing') : item)
   }
 
   findForeign(): void {
@@ -200,11 +233,7 @@ class PickleMachine {
   #spend(made: unknown): void {
     if (made instanceof Set) this.#callAllowance -= made.size
     if (Buffer.isBuffer(made)) this.#callAllowance -= made.length
+    if (made instanceof Date) this.#callAllowance -= BYTES_OF_DATE
     if (this.#callAllowance < 0) unreadable('calls that make more than it holds')
-  }
-
-  #topContainer(): Container {
-    const container = this.top()
-    return container instanceof Container ? container : unreadable('no container to fill')
   }
 }

@@ -1,5 +1,6 @@
 import { types } from 'node:util'
 import { MAX_NESTING, MAX_PARTS, NestedTooDeep, tooManyParts } from '../refusals/limits.ts'
+import { hashesFor, hashOf, isNumeric } from '../refusals/member-hashes.ts'
 import { kindOf, Refusal } from '../refusals/refusal.ts'
 import { OP } from './pickle-opcodes.ts'
 import { PickleOutput } from './pickle-output.ts'
@@ -34,6 +35,7 @@ class PickleWriter {
   /** The index in Python's memo of each value that has been written. */
   readonly #memo = new Map<unknown, number>()
   #memoized = 0
+  #parts = 0
 
   write(root: unknown): Buffer {
     this.#output.opcodes(OP.PROTO, 4)
@@ -93,6 +95,7 @@ class PickleWriter {
   }
 
   #byteString(bytes: Uint8Array): void {
+    this.#count(1)
     this.#output.sized(bytes.length, OP.SHORT_BINBYTES, OP.BINBYTES)
     this.#output.append(bytes)
     this.#memoize(bytes)
@@ -100,9 +103,12 @@ class PickleWriter {
 
   /** Writes `datetime(state, timezone.utc)` as Python does; `timezone.utc` is `timezone(timedelta(0, 0, 0))`. */
   #date(date: Date): void {
+    // The tuples of the arguments count too.
+    this.#count(1)
     this.#global('datetime')
     this.#byteString(datetimeState(date))
     if (!this.#recall(UTC)) {
+      this.#count(2)
       this.#global('timezone')
       this.#global('timedelta')
       for (const part of [0, 0, 0]) this.#number(part)
@@ -121,6 +127,7 @@ class PickleWriter {
 
   #enter(value: object): void {
     if (this.#frames.length === MAX_NESTING) throw new NestedTooDeep()
+    this.#count(1)
     const [empty, items, fill] = contentsOf(value)
     this.#memo.set(value, UNFINISHED)
     this.#output.opcodes(empty, OP.MARK)
@@ -131,6 +138,12 @@ class PickleWriter {
     this.#frames.pop()
     this.#output.byte(frame.fill)
     this.#memoize(frame.container)
+  }
+
+  /** Parts as the reader counts them. */
+  #count(parts: number): void {
+    this.#parts += parts
+    if (this.#parts > MAX_PARTS) throw tooManyParts()
   }
 
   #memoize(value: unknown): void {
@@ -157,10 +170,10 @@ function contentsOf(value: object): readonly [number, Iterator<unknown>, number]
     case Array.prototype:
       return [OP.EMPTY_LIST, (value as unknown[]).values(), OP.APPENDS]
     case Map.prototype:
-      checkKeys((value as Map<unknown, unknown>).keys())
+      checkKeys((value as Map<unknown, unknown>).keys(), (value as Map<unknown, unknown>).size)
       return [OP.EMPTY_DICT, pairwise(value as Map<unknown, unknown>), OP.SETITEMS]
     case Set.prototype:
-      checkKeys((value as Set<unknown>).values())
+      checkKeys((value as Set<unknown>).values(), (value as Set<unknown>).size)
       return [OP.EMPTY_SET, (value as Set<unknown>).values(), OP.ADDITEMS]
     case Object.prototype:
     case null:
@@ -179,25 +192,39 @@ function* pairwise(entries: Iterable<readonly [unknown, unknown]>): Generator<un
 }
 
 /** Throws if Python cannot hash a key, or considers two of them equal and so would lose an entry. */
-function checkKeys(keys: Iterable<unknown>): void {
+function checkKeys(keys: Iterable<unknown>, count: number): void {
   const identities = new Set<unknown>()
+  const hashes = hashesFor(count)
   for (const key of keys) {
     // In both languages these are equal only to themselves.
     if (typeof key === 'string' || key === null) continue
+    if (hashes !== undefined && isNumeric(key)) hashes.add(hashOf(asRead(key)))
     const identity = pythonIdentity(key)
     if (identities.has(identity)) throw new Refusal('two keys that are equal in Python')
     identities.add(identity)
   }
 }
 
-/** A value that two keys share if Python considers them equal: there `1 == 1.0 == True`. */
-function pythonIdentity(key: unknown): number | bigint | string {
+/**
+ * A value that two keys share if Python considers them equal: there `1 == 1.0 == True`. It is no bigint, since V8 hashes all
+ * multiples of 2^64 alike.
+ */
+function pythonIdentity(key: unknown): number | string {
   if (typeof key === 'boolean') return Number(key)
-  if (typeof key === 'number') return Number.isInteger(key) && !Number.isSafeInteger(key) ? BigInt(key) : key
-  if (typeof key === 'bigint') return Number.isSafeInteger(Number(key)) ? Number(key) : key
+  if (typeof key === 'number') return Number.isInteger(key) ? integerIdentity(key) : key
+  if (typeof key === 'bigint') return integerIdentity(key)
   if (types.isUint8Array(key)) return `bytes ${Buffer.from(key).toString('latin1')}`
   if (isDate(key)) return `datetime ${key.getTime()}`
   throw new Refusal('a key or set member that Python cannot hash')
+}
+
+/** A bigint is read as a number if it is safe. */
+function asRead(key: number | bigint): number | bigint {
+  return typeof key === 'bigint' && Number.isSafeInteger(Number(key)) ? Number(key) : key
+}
+
+function integerIdentity(key: number | bigint): number | string {
+  return Number.isSafeInteger(Number(key)) ? Number(key) : `int ${BigInt(key).toString(16)}`
 }
 
 function isDate(value: unknown): value is Date {

@@ -1,7 +1,7 @@
 import { LimitExceeded } from './limits.ts'
 
 /** Fewer members cannot share a hash often enough to take long. */
-const COUNTED_FROM = 256
+export const COUNTED_FROM = 256
 /** Most numbers in one bucket. Of those that nobody has computed for it, a dozen share one. */
 const MOST_IN_A_BUCKET = 128
 
@@ -45,6 +45,16 @@ export class MemberHashes {
 /** For a map or set with so many members; `undefined` if they need not be counted. */
 export function hashesFor(members: number): MemberHashes | undefined {
   return members > COUNTED_FROM ? new MemberHashes(members) : undefined
+}
+
+/**
+ * The numbers among members that there already are, of which there will be so many; `undefined` if they need not be counted.
+ * @throws LimitExceeded
+ */
+export function hashesOf(members: Iterable<unknown>, count: number): MemberHashes | undefined {
+  const hashes = hashesFor(count)
+  if (hashes !== undefined) for (const member of members) if (isNumeric(member)) hashes.add(hashOf(member))
+  return hashes
 }
 
 /** The hash of a number or a bigint in V8. */
