@@ -18,7 +18,7 @@ const LARGEST_INDEX = '4294967294'
  * The index that a property name such as `'1000'` is to V8, which makes room for all elements up to it; -1 for other names,
  * and for an index so large that V8 never does.
  */
-export function denseIndex(name: string): number {
+function denseIndex(name: string): number {
   if (name.length === 0 || name.length > LONGEST_DENSE_INDEX) return -1
   for (let at = 0; at < name.length; at++) {
     const unit = name.charCodeAt(at)
