@@ -144,7 +144,9 @@ function prefixed(
     decompress(bytes, maxBytes) {
       const size = readSize(bytes)
       if (size > maxBytes) throw new RangeError(`would decompress to ${size} bytes, more than ${maxBytes}`)
-      return uncompress(bytes)
+      const uncompressed = uncompress(bytes)
+      if (uncompressed.length !== size) throw new RangeError('the size prefix is wrong')
+      return uncompressed
     },
   }
 }

@@ -41,3 +41,46 @@ describe('whatever is stored can be read again, or is refused when it is stored'
     await backend.shutdown()
   })
 })
+
+class OwnError extends Error {}
+
+/** Errors of every kind, each with what is read if it is stored. */
+const ERRORS: Readonly<Record<string, Error>> = {
+  'an error': new Error('x'),
+  'an error of another class': new RangeError('x', { cause: { id: 1 } }),
+  'an error with another name': Object.assign(new Error('x'), { name: 'Other' }),
+  'an error with the name of a method': Object.assign(new Error('x'), { name: 'valueOf' }),
+  'an error with the name of another class': Object.assign(new Error('x'), { name: 'TypeError' }),
+  'an error whose name is no string': Object.assign(new Error('x'), { name: ['Error'] }),
+  'an error whose message is no string': Object.assign(new Error('x'), { message: 5 }),
+  'an error whose message is an array': Object.assign(new Error('x'), { message: ['x'] }),
+  'an error with a code': Object.assign(new Error('x'), { code: 'ENOENT' }),
+  'an AggregateError': new AggregateError([new Error('inner')], 'x'),
+  'a DOMException': new DOMException('x', 'AbortError'),
+  'an error of a class of the program': new OwnError('x'),
+}
+
+describe('errors are read as they were stored, or are refused when they are stored', () => {
+  test.each(
+    (['msgpack', 'v8'] as const).flatMap((serializer) =>
+      Object.keys(ERRORS).map((name) => [serializer, name] as const),
+    ),
+  )('%s, %s', async (serializer, name) => {
+    const backend = new MemoryCacheBackend({ serializer, errors: 'throw' })
+    const error = ERRORS[name] as Error
+    for (const value of [error, [error], new Map([[error, { error }]])]) {
+      const isStored = await backend.set('key', value).catch((refusal: unknown) => {
+        expect((refusal as CacheError).code).toBe('CACHE_INVALID_VALUE')
+        return false
+      })
+      if (!isStored) continue
+      const read = await backend.get('key')
+      if (value !== error) expect(read).toEqual(value)
+      else {
+        expect(read).toBeInstanceOf(error.constructor)
+        expect(read).toMatchObject({ name: error.name, message: error.message })
+      }
+    }
+    await backend.shutdown()
+  })
+})
