@@ -64,7 +64,7 @@ export async function explain(
   ].some((one) => core.outbox.has(one))
   const standing = standingOf(core, asked, flight, look)
   const lease = leaseOf(core, storedKey, flight, look)
-  const isReleased = standing === 'replaced' && lease.isOwn && flight?.lease?.isValid === true
+  const isReleased = standing === 'replaced' && lease.isOwn && flight?.lease?.isHeld === true
   const next = predict({
     nowMs: asked.nowMs,
     local: local.serves === 'nothing' ? undefined : entry,

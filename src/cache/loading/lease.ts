@@ -50,9 +50,14 @@ export class Lease {
     this.#renewAfter(RENEW_AFTER)
   }
 
+  /** Whether the key holds the token, as far as this process knows. It may be void nevertheless. */
+  get isHeld(): boolean {
+    return !this.#isLost
+  }
+
   /** Whether a fill under this lease may succeed, as far as this process knows. */
   get isValid(): boolean {
-    return !this.#isLost && this.#parts.tier.connectionOf(this.#storedKey) === this.#connection
+    return this.isHeld && this.#parts.tier.connectionOf(this.#storedKey) === this.#connection
   }
 
   /** Asks the server whether the key still holds the token. */
