@@ -34,7 +34,7 @@ export function isFarIndex(name: string, properties: number): boolean {
 
 /**
  * Makes an object that is still empty keep its elements in a hash table: as an array, those of `{ 1000: true }` would take
- * 12 KB.
+ * 12 KB. An empty array then has another length, which must be set.
  */
 export function hashElements<T extends object>(empty: T): T {
   Object.defineProperty(empty, LARGEST_INDEX, { configurable: true })

@@ -1,4 +1,5 @@
 import { isDate } from 'node:util/types'
+import { hashElements } from '../../foundation/indexed-names.ts'
 
 /**
  * How the cache keeps one caller from changing the value of another, since all callers share the local tier:
@@ -72,7 +73,7 @@ class Copying {
       this.#fillArray(source, copy as unknown[])
     } else if (isPlain(source)) {
       const entries = Object.entries(source)
-      if (hasSparseIndices(entries)) useTable(copy)
+      if (hasSparseIndices(entries)) hashElements(copy)
       for (const [name, value] of entries) define(copy as Record<string, unknown>, name, this.#part(value))
     } else if (source instanceof Map) {
       for (const [key, value] of source)
@@ -97,7 +98,7 @@ class Copying {
   /** An array with holes, which may be many times as long as it has items. */
   #fillSparseArray(source: readonly unknown[], copy: unknown[]): void {
     const entries = Object.entries(source)
-    if (source.length > MOST_ROOM * entries.length) useTable(copy)
+    if (source.length > MOST_ROOM * entries.length) hashElements(copy)
     copy.length = source.length
     for (const [name, value] of entries) {
       if (!isIndex(name)) break
@@ -144,12 +145,6 @@ function isIndex(name: string): boolean {
 }
 
 const MAX_INDEX = 2 ** 32 - 2
-
-/** Makes V8 keep the indices of an empty object or array in a table: it has no room for all below this one. */
-function useTable(empty: object): void {
-  Reflect.set(empty, MAX_INDEX, undefined)
-  Reflect.deleteProperty(empty, MAX_INDEX)
-}
 
 /** Sets a property. An assignment to `__proto__` would set the prototype. */
 function define(target: Record<string, unknown>, name: string, value: unknown): void {
