@@ -1,9 +1,21 @@
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Short trials mostly wait, for servers and for time to pass: three at a time keep two cores busy. Long ones compute. */
 const fewestWorkers = process.env.CACHEWRIGHT_TRIALS === 'full' ? 2 : 3
+
+/** At full length, this file takes the longest by far. If it started last, it would run alone. */
+const LONGEST = 'tests/simulation/coherence.test.ts'
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const longest = sorted.filter(({ moduleId }) => moduleId.endsWith(LONGEST))
+    return [...longest, ...sorted.filter((file) => !longest.includes(file))]
+  }
+}
 
 const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
 
@@ -23,6 +35,7 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     maxWorkers: Math.max(fewestWorkers, Math.floor(availableParallelism() / 2)),
+    sequence: { sequencer: LongestFirst },
     unstubEnvs: true,
     // Caches without an address would use it.
     env: { REDIS_URL: '' },
