@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import fc from 'fast-check'
 import * as msgpackr from 'msgpackr'
 import { describe, expect, test } from 'vitest'
 
@@ -5,6 +7,7 @@ import { createMsgpackSerializer } from '../../src/codec/msgpack/msgpack.ts'
 import { RecordPacker } from '../../src/codec/msgpack/record-packer.ts'
 import { decodePickle } from '../../src/codec/pickle/pickle-reader.ts'
 import { encodePickle } from '../../src/codec/pickle/pickle-writer.ts'
+import { ElementStore } from '../../src/codec/refusals/element-store.ts'
 
 const MIB = 1024 * 1024
 
@@ -71,4 +74,39 @@ describe('a name that V8 takes for an index makes no room for all the elements b
     expect(() => packer.pack(many)).toThrow(/more than 1,000,000/)
     expect(packer.pack(Array.from({ length: 10_000 }, () => ({ name: 1 }))).length).toBeGreaterThan(20_000)
   })
+})
+
+test('elements count as no fewer parts than V8 makes room for', () => {
+  setFlagsFromString('--allow-natives-syntax')
+  const isTable = new Function('object', 'return %HasDictionaryElements(object)') as (
+    object: object,
+  ) => boolean
+  const gap = fc.oneof(
+    { arbitrary: fc.integer({ min: 1, max: 30 }), weight: 50 },
+    fc.integer({ min: 1, max: 1_100 }),
+  )
+  const indices = fc
+    .tuple(fc.array(gap, { minLength: 1, maxLength: 1_200, size: 'max' }), fc.boolean())
+    .map(([gaps, isDescending]) => {
+      let index = -1
+      const ascending = gaps.map((step) => (index += step))
+      return isDescending ? ascending.reverse() : ascending
+    })
+  const kinds = { array: 0, table: 0 }
+  fc.assert(
+    fc.property(indices, (sequence) => {
+      const store = new ElementStore()
+      const object: Record<number, boolean> = {}
+      for (const index of sequence) {
+        store.add(index)
+        object[index] = true
+      }
+      kinds[isTable(object) ? 'table' : 'array']++
+      const slots = isTable(object) ? 0 : Math.max(...sequence) + 1
+      expect(store.parts).toBeGreaterThanOrEqual(Math.floor((slots - 16 - 4 * sequence.length) / 12))
+      expect(store.parts).toBeLessThanOrEqual(420 + 3 * sequence.length)
+    }),
+    { numRuns: 2_000 },
+  )
+  expect(Math.min(kinds.array, kinds.table)).toBeGreaterThan(100)
 })

@@ -62,7 +62,10 @@ export class Lease {
 
   /** Asks the server whether the key still holds the token. */
   async verify(): Promise<boolean> {
-    if (!this.isValid) return false
+    return this.isValid && this.#isRenewed()
+  }
+
+  #isRenewed(): Promise<boolean> {
     const { leaseMs, tier } = this.#parts
     return tier.renew(this.#storedKey, this.token, leaseMs)
   }
@@ -114,7 +117,7 @@ export class Lease {
     }
     let next = RENEW_AFTER
     try {
-      this.#isLost ||= !(await this.verify())
+      this.#isLost ||= !(await this.#isRenewed())
     } catch {
       // It is unknown whether the lease was renewed; the fill will find out.
       next = RETRY_AFTER

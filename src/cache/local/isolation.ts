@@ -1,5 +1,5 @@
 import { isDate } from 'node:util/types'
-import { hashElements } from '../../foundation/indexed-names.ts'
+import { areSparse, hashElements, hasSparseIndices, indexOf } from '../../foundation/indexed-names.ts'
 
 /**
  * How the cache keeps one caller from changing the value of another, since all callers share the local tier:
@@ -73,7 +73,9 @@ class Copying {
       this.#fillArray(source, copy as unknown[])
     } else if (isPlain(source)) {
       const entries = Object.entries(source)
-      if (hasSparseIndices(entries)) hashElements(copy)
+      // Indices come first.
+      const hasIndices = indexOf(entries[0]?.[0] ?? '') >= 0
+      if (hasIndices && hasSparseIndices(Object.keys(source))) hashElements(copy)
       for (const [name, value] of entries) define(copy as Record<string, unknown>, name, this.#part(value))
     } else if (source instanceof Map) {
       for (const [key, value] of source)
@@ -98,10 +100,10 @@ class Copying {
   /** An array with holes, which may be many times as long as it has items. */
   #fillSparseArray(source: readonly unknown[], copy: unknown[]): void {
     const entries = Object.entries(source)
-    if (source.length > MOST_ROOM * entries.length) hashElements(copy)
+    if (areSparse(entries.length, source.length)) hashElements(copy)
     copy.length = source.length
     for (const [name, value] of entries) {
-      if (!isIndex(name)) break
+      if (indexOf(name) < 0) break
       copy[Number(name)] = this.#part(value)
     }
   }
@@ -124,27 +126,6 @@ function copyDatum(source: object): object {
   // Dates are common, and this is many times as fast as `structuredClone`.
   return isDate(source) ? new Date(source.getTime()) : structuredClone(source)
 }
-
-/** The most room for a property whose name is an index. Where it would take more, a table does. */
-const MOST_ROOM = 16
-const DIGIT_9 = 0x39
-
-/** Whether names are indices (`"1000"`) far apart. V8 would make room for all indices below each. */
-function hasSparseIndices(entries: readonly (readonly [name: string, value: unknown])[]): boolean {
-  const first = entries[0]?.[0]
-  // Indices come first, in ascending order.
-  if (first === undefined || first.charCodeAt(0) > DIGIT_9 || !isIndex(first)) return false
-  let count = 1
-  while (count < entries.length && isIndex(entries[count]?.[0] as string)) count++
-  return Number(entries[count - 1]?.[0]) > MOST_ROOM * count
-}
-
-function isIndex(name: string): boolean {
-  const index = Number(name) >>> 0
-  return index <= MAX_INDEX && String(index) === name
-}
-
-const MAX_INDEX = 2 ** 32 - 2
 
 /** Sets a property. An assignment to `__proto__` would set the prototype. */
 function define(target: Record<string, unknown>, name: string, value: unknown): void {

@@ -1,4 +1,5 @@
-import { emptyElements } from '../../foundation/indexed-names.ts'
+import { indexOf } from '../../foundation/indexed-names.ts'
+import { ElementStore } from '../refusals/element-store.ts'
 import { LimitExceeded } from '../refusals/limits.ts'
 import type { PackedInput } from './packed-input.ts'
 import type { PackedTargets } from './packed-targets.ts'
@@ -14,10 +15,8 @@ const USES_TO_COMPILE = 4
 /** Most names in all the records of one payload whose readers msgpackr compiles. */
 const MAX_COMPILED_NAMES = 65_536
 
-const BYTES_OF_ELEMENT = 8
-const BYTES_OF_PART = 100
-/** The longest name that V8 may make room for as an index. */
-const LONGEST_INDEX = 4
+/** The length of the longest name that is an index. */
+const LONGEST_INDEX = 10
 
 /** What counts of the names of a record. */
 export interface PackedNames {
@@ -36,7 +35,14 @@ interface OwnShape extends PackedNames {
  * elements before them. Names that are no indices may be left out.
  */
 export function partsOf(names: Shape): number {
-  return 1 + Math.floor((emptyElements(names) * BYTES_OF_ELEMENT) / BYTES_OF_PART)
+  let elements: ElementStore | undefined
+  for (const name of names) {
+    const index = indexOf(name)
+    if (index < 0) continue
+    elements ??= new ElementStore()
+    elements.add(index)
+  }
+  return 1 + (elements?.parts ?? 0)
 }
 
 /** The shapes of a dictionary, and those that a payload defines. */

@@ -1,4 +1,4 @@
-import { hashElements, isFarIndex } from '../../foundation/indexed-names.ts'
+import { hashElements, hasSparseIndices } from '../../foundation/indexed-names.ts'
 import { MAX_NESTING, tooManyLevels } from '../refusals/limits.ts'
 import { COUNTED_FROM, hashesOf, hashOf, isNumeric, type MemberHashes } from '../refusals/member-hashes.ts'
 import { ownCopy, unreadable } from './pickle-input.ts'
@@ -145,20 +145,12 @@ export class Tuple extends Container {
 
 /** It defines properties and does not assign them, so `__proto__` is a key like any other. */
 function objectOrMap(map: ReadonlyMap<unknown, unknown>): Map<unknown, unknown> | Record<string, unknown> {
-  let hasFarIndex = false
-  for (const key of map.keys()) {
-    if (typeof key !== 'string') return map as Map<unknown, unknown>
-    if (!hasFarIndex) hasFarIndex = isFarIndex(key, map.size)
-  }
-  if (!hasFarIndex) return Object.fromEntries(map as Map<string, unknown>)
+  for (const key of map.keys()) if (typeof key !== 'string') return map as Map<unknown, unknown>
+  const properties = map as ReadonlyMap<string, unknown>
+  if (!hasSparseIndices(properties.keys())) return Object.fromEntries(properties)
   const object: Record<string, unknown> = hashElements({})
-  for (const [name, value] of map) {
-    Object.defineProperty(object, name as string, {
-      value,
-      configurable: true,
-      enumerable: true,
-      writable: true,
-    })
+  for (const [name, value] of properties) {
+    Object.defineProperty(object, name, { value, configurable: true, enumerable: true, writable: true })
   }
   return object
 }

@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { MOST_PARTS_OF_ELEMENT, MOST_PARTS_OF_ELEMENTS } from './element-store.ts'
 import { MAX_NESTING, MAX_PARTS, NestedTooDeep, tooManyParts } from './limits.ts'
 import { hashesFor, hashOf, isNumeric } from './member-hashes.ts'
 import { assertDataClass, assertEmptyRecord, isPlainObject } from './record-checks.ts'
@@ -20,9 +21,6 @@ export interface Cloning {
 
 /** Objects of a value that are visited before visited ones are remembered. Most values have fewer. */
 const UNREMEMBERED = 1_000
-/** The most that an object counts for whose properties have indices for names, and the most of each of them. */
-const WEIGHT_OF_INDICES = 420
-const WEIGHT_OF_INDEX = 3
 const DIGIT_9 = 0x39
 /** The depth from which all are remembered, so that a cycle is not taken for deep nesting. */
 const UNREMEMBERED_DEPTH = 100
@@ -144,8 +142,8 @@ export class CloneCheck {
       if (!isPlain && !Object.hasOwn(value, name)) continue
       // Names that are indices come first.
       if (isEmpty && name.charCodeAt(0) <= DIGIT_9) {
-        this.#weight += WEIGHT_OF_INDICES
-        indexWeight = WEIGHT_OF_INDEX
+        this.#weight += MOST_PARTS_OF_ELEMENTS
+        indexWeight = MOST_PARTS_OF_ELEMENT
       }
       this.#weight += indexWeight
       isEmpty = false

@@ -1,7 +1,7 @@
 import { serialize } from 'node:v8'
+import { ElementStore } from '../refusals/element-store.ts'
 import { MAX_NESTING, MAX_PARTS, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
 import { hashesFor, hashOf, hashOfBigint, hashOfInteger } from '../refusals/member-hashes.ts'
-import { ElementStore } from './element-store.ts'
 import { NO_INDEX, V8Input } from './v8-input.ts'
 import * as tags from './v8-tags.ts'
 
@@ -156,11 +156,12 @@ export class V8Check {
       const index = this.#input.name()
       if (index !== NO_INDEX) {
         elements ??= new ElementStore()
-        this.#count(elements.add(index))
+        elements.add(index)
       }
       this.#value()
       properties += 1 + this.#input.skipPlainProperties()
     }
+    if (elements !== undefined) this.#count(elements.parts)
     this.#end(properties)
   }
 
