@@ -108,13 +108,16 @@ export function releaseLease(
   token: string,
   isFruitless: boolean,
 ): void {
-  const bytes = held(keyspace, storedKey, token)
+  const bytes = leased(keyspace, storedKey)
   if (bytes === undefined) return
+  const current = readLease(bytes).token
+  // Whoever gives back a lease whose grant was lost does not know the count in its token.
+  if (tokenAfter(token, fruitlessLoadsIn(current)) !== current) return
   if (isPlaceholder(bytes) && !isFruitless) {
     keyspace.remove(storedKey)
     return
   }
-  const free = withLease(bytes, isFruitless ? tokenOfFruitless(token) : NO_TOKEN, 0)
+  const free = withLease(bytes, isFruitless ? tokenOfFruitless(current) : NO_TOKEN, 0)
   keyspace.putLease(storedKey, free, isPlaceholder(bytes) ? FRUITLESS_MS : keyspace.remainingMs(storedKey))
 }
 
@@ -164,7 +167,11 @@ export function reclaimKeys(
 }
 
 function held(keyspace: Keyspace, storedKey: string, token: string): Buffer | undefined {
+  const bytes = leased(keyspace, storedKey)
+  return bytes !== undefined && readLease(bytes).token === token ? bytes : undefined
+}
+
+function leased(keyspace: Keyspace, storedKey: string): Buffer | undefined {
   const bytes = keyspace.get(storedKey)
-  if (bytes === undefined || bytes === 'other' || !hasLease(bytes)) return undefined
-  return readLease(bytes).token === token ? bytes : undefined
+  return bytes === undefined || bytes === 'other' || !hasLease(bytes) ? undefined : bytes
 }

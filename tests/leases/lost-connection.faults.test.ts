@@ -84,6 +84,19 @@ test('a lease whose grant is lost with the connection is given back later', asyn
   await waitUntil(isLeaseGone, returned)
 })
 
+test('so is one whose grant is lost right after a load that failed', async () => {
+  const proxy = await scene.proxy()
+  const cache = await scene.open({ redis: proxy.url })
+  const fail = () => Promise.reject(new Error('no value'))
+  await expect(cache.getOrSet('key', fail)).rejects.toThrow('no value')
+  proxy.cutReplyTo('replace')
+  const loaded = cache.getOrSet('key', () => 'loaded')
+  await waitUntil(() => proxy.cuts > 0, { what: 'the cut' })
+  proxy.cutNothing()
+  expect(await loaded).toBe('loaded')
+  await waitUntil(isLeaseGone, returned)
+})
+
 test('a cache that is closed meanwhile gives it back once more, and waits no longer', async () => {
   const { cache, held, late, proxy } = await loading()
   const isBack = reconnected(cache)

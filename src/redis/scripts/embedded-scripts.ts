@@ -250,12 +250,12 @@ return struct.pack('>I2', removed) .. table.concat(stays)`
 /** lua/release-lease.lua */
 export const RELEASE_LEASE: string = `local key = KEYS[1]
 local head = redis.pcall('GETRANGE', key, 0, 41)
-if type(head) == 'table' or string.sub(head, 13, 28) ~= ARGV[1] then
+if type(head) == 'table' or #head < 42 or string.sub(head, 13, 27) ~= string.sub(ARGV[1], 1, 15) then
 return 0
 end
 local fruitless = 0
 if ARGV[2] ~= '' then
-fruitless = string.byte(ARGV[1], 16) % 255 + 1
+fruitless = string.byte(head, 28) % 255 + 1
 end
 local free = string.rep('\\0', 15) .. string.char(fruitless) .. string.rep('\\0', 14)
 if string.byte(head, 1) ~= 2 then

@@ -1,17 +1,17 @@
 -- Releases a lease: removes its placeholder, or clears the lease of an entry that was being refreshed.
 -- KEYS[1]  the entry
--- ARGV[1]  token
+-- ARGV[1]  token; its last byte may differ, since whoever gives back a lease whose grant was lost does not know it
 -- ARGV[2]  how long to remember that the load has brought no value, in milliseconds, '' = do not. The key then holds a
 --          lease of nobody, whose token counts such loads in its last byte: 1 to 255, then 1 again.
 -- Returns  1, or 0 if the key no longer holds the token
 local key = KEYS[1]
 local head = redis.pcall('GETRANGE', key, 0, 41)
-if type(head) == 'table' or string.sub(head, 13, 28) ~= ARGV[1] then
+if type(head) == 'table' or #head < 42 or string.sub(head, 13, 27) ~= string.sub(ARGV[1], 1, 15) then
   return 0
 end
 local fruitless = 0
 if ARGV[2] ~= '' then
-  fruitless = string.byte(ARGV[1], 16) % 255 + 1
+  fruitless = string.byte(head, 28) % 255 + 1
 end
 local free = string.rep('\0', 15) .. string.char(fruitless) .. string.rep('\0', 14)
 if string.byte(head, 1) ~= 2 then
