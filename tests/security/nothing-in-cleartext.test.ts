@@ -197,6 +197,7 @@ describe("a caller's client with TLS", () => {
       new OneCluster([at(first)], { lazyConnect: true, natMap: { 'a:1': { ...at(first), tls } as never } }),
       new OneCluster([`rediss://127.0.0.1:${first.port}`], { lazyConnect: true }),
       new OneCluster([`REDISS://127.0.0.1:${first.port}`], { lazyConnect: true }),
+      new OneCluster([`redis://127.0.0.1:${first.port}?tls=true`], { lazyConnect: true }),
       new OneCluster([{ ...at(first), tls: {} } as never], { lazyConnect: true }),
       new OneCluster([at(first), `rediss://127.0.0.1:${second.port}`], { lazyConnect: true }),
       new OneCluster([{ ...at(first), tls: false } as never], { lazyConnect: true, redisOptions: { tls } }),
@@ -256,6 +257,23 @@ describe("a caller's client with TLS", () => {
       createCluster({ rootNodes: [{ socket: { ...at(first), ...tls } }] }),
       createCluster({ rootNodes: [{ socket: { ...at(first), tls: false } }], defaults: { socket: tls } }),
       createCluster({ rootNodes: [{ url: cleartextUrl }], defaults: { socket: { ca } as never } }),
+      ...[{ ca }, 'true', 1].flatMap((other) => [
+        createClient({ socket: { ...at(first), tls: other } as never }),
+        createClient({ url: cleartextUrl, tls: other } as never),
+        createCluster({ rootNodes: [{ socket: at(first) }], defaults: { socket: { tls: other } as never } }),
+        createCluster({ rootNodes: [{ socket: at(first) }], defaults: { tls: other } as never }),
+        createCluster({ rootNodes: [{ socket: at(first) }], tls: other } as never),
+      ]),
+      ...[false, undefined].map((other) =>
+        createCluster({
+          ...{ rootNodes: [{ socket: at(first) }], defaults: { socket: tls } },
+          nodeAddressMap: { 'a:1': { ...at(second), tls: other } as never },
+        }),
+      ),
+      createCluster({
+        rootNodes: [{ socket: at(first) }],
+        nodeAddressMap: { 'a:1': { ...at(second), ...tls } as never },
+      }),
     ]
     for (const client of refused) {
       expect(() => new RedisCacheBackend({ client: client as never })).toThrow(
@@ -271,6 +289,10 @@ describe("a caller's client with TLS", () => {
       createClient({ socket: { ...at(first), ...tls, ca } as never }),
       createCluster({ rootNodes: [{ url: cleartextUrl }] }),
       createCluster({ rootNodes: [{ url: tlsUrl }, at(second) as never], defaults: { socket: tls } }),
+      createCluster({
+        ...{ rootNodes: [{ url: tlsUrl }], defaults: { socket: tls } },
+        nodeAddressMap: { 'a:1': at(second) },
+      }),
     ]
     for (const client of allowed)
       expect(() => new RedisCacheBackend({ client: client as never })).not.toThrow()

@@ -57,7 +57,7 @@ function mappedPlaces(natMap: unknown): readonly unknown[] {
 
 /** `undefined` for a node that does not say. */
 function tlsOf(node: unknown): boolean | undefined {
-  if (typeof node === 'string') return /^\s*rediss:/i.test(node) ? true : undefined
+  if (typeof node === 'string') return /^\s*rediss:|[?&]tls=./i.test(node) ? true : undefined
   const tls = typeof node === 'object' && node !== null ? (node as TlsOptions).tls : undefined
   return tls === undefined ? undefined : Boolean(tls)
 }

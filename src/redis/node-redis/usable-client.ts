@@ -21,33 +21,50 @@ export function assertUsable(client: NodeRedisClient | NodeRedisClusterClient): 
   if ('_options' in client) assertClusterTls(client._options as never)
 }
 
-function assertTlsEverywhere(options: TlsOptions): void {
-  const { socket = {} } = options
-  const lonely = usesTls(options) ? undefined : lonelyTlsOption(socket)
-  if (lonely !== undefined) throw unusable(`has socket.${lonely}, and connects without TLS`)
-}
-
-/** The settings of a root node apply to that node alone, and not to those that it names. */
-function assertClusterTls({
-  defaults = {},
-  rootNodes = [],
-}: {
+/** The options of a cluster that decide over TLS. */
+interface ClusterTlsOptions {
   readonly defaults?: TlsOptions
   readonly rootNodes?: readonly TlsOptions[]
-}): void {
-  for (const options of [defaults, ...rootNodes]) assertTlsEverywhere(options)
+  /** Sockets in place of the addresses that the nodes report. */
+  readonly nodeAddressMap?: unknown
+}
+
+function assertTlsEverywhere(options: TlsOptions): void {
+  if (usesTls(options)) return
+  const { socket = {} } = options
+  const lonely = meaningTls(socket)
+  if (lonely !== undefined) throw unusable(`has socket.${lonely}, and connects without TLS`)
+  assertNoneBesideSocket(options)
+}
+
+/** The client ignores them there. */
+function assertNoneBesideSocket(options: object): void {
+  const lonely = meaningTls(options as Readonly<Record<string, unknown>>)
+  if (lonely !== undefined) throw unusable(`has ${lonely} beside socket, and connects without TLS`)
+}
+
+/** The client takes `tls: true` alone for TLS. */
+function meaningTls(options: Readonly<Record<string, unknown>>): string | undefined {
+  return options.tls ? 'tls' : lonelyTlsOption(options)
+}
+
+/** The settings of a root node, or of a mapped one, apply to that node alone, and not to those that it names. */
+function assertClusterTls(options: ClusterTlsOptions): void {
+  const { defaults = {}, nodeAddressMap, rootNodes = [] } = options
+  for (const one of [defaults, ...rootNodes]) assertTlsEverywhere(one)
   const isDefault = usesTls(defaults)
+  if (!isDefault) assertNoneBesideSocket(options)
+  const mapped = typeof nodeAddressMap === 'object' ? Object.values(nodeAddressMap ?? {}) : []
+  const nodes = [...rootNodes, ...mapped.map((socket) => ({ socket }))]
   if (
-    rootNodes.every(
-      (node) => usesTls({ ...node, socket: { ...defaults.socket, ...node.socket } }) === isDefault,
-    )
+    nodes.every((node) => usesTls({ ...node, socket: { ...defaults.socket, ...node.socket } }) === isDefault)
   )
     return
   throw unusable('would reach some nodes without TLS: give defaults.socket.tls, and no node another setting')
 }
 
 function usesTls({ socket, url }: TlsOptions): boolean {
-  return Boolean(socket?.tls) || /^\s*rediss:/i.test(String(url))
+  return socket?.tls === true || /^\s*rediss:/i.test(String(url))
 }
 
 function unusable(reason: string): CacheError {
