@@ -108,6 +108,19 @@ describe('the message that a change publishes on the bus', () => {
     expect(await publishedKeys()).toEqual([[], [], ['p:last']])
   })
 
+  it('a removal that takes several commands gives each a number of its own', async () => {
+    const storedKeys = Array.from({ length: 2_048 }, (_, index) => `p:${index}`)
+    await tier.remove(storedKeys)
+    const [first, ...others] = (await publishedKeys()).slice(0, -1)
+    expect(others.length).toBeGreaterThan(0)
+    expect([first, ...others].flat()).toEqual(storedKeys)
+  })
+
+  it('a removal of nothing publishes nothing', async () => {
+    await tier.remove([])
+    expect(await publishedKeys()).toEqual([['p:last']])
+  })
+
   it('a new generation for which Redis has no room names its key', async () => {
     await redis.ask('SET', 'p:\0tag:users', 'x'.repeat(16))
     await redis.ask('CONFIG', 'SET', 'maxmemory', '1')

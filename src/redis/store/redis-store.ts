@@ -140,12 +140,12 @@ export class RedisStore implements CacheStore {
   }
 
   async remove(storedKeys: readonly string[]): Promise<number> {
-    // Without a key no script would publish the message, and its number would be missing.
-    if (storedKeys.length === 0) return 0
-    return this.#publications.publishing(storedKeys, async (publication) => {
-      const groups = sameSlotGroups(storedKeys, this.#port.isCluster, WINDOW, (storedKey) => storedKey)
-      return sum(await Promise.all(Array.from(groups, (group) => this.#removeGroup(group, publication))))
-    })
+    const groups = sameSlotGroups(storedKeys, this.#port.isCluster, WINDOW, (storedKey) => storedKey)
+    // A message for each command: of one that several publish, subscribers would take all but the first for forged.
+    const removals = Array.from(groups, (group) =>
+      this.#publications.publishing(group, (publication) => this.#removeGroup(group, publication)),
+    )
+    return sum(await Promise.all(removals))
   }
 
   removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number> {
