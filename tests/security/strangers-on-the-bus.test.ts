@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { BusStandIn } from '../support/bus-stand-in.ts'
 import { dropped, inMode, warmed } from '../support/cache-states.ts'
@@ -69,8 +69,7 @@ describe('a flood is not looked at for long', () => {
   test.each([
     ['keys', 120, (index: number) => message('stranger', index + 1, keys)],
     ['messages without keys', 400_000, (index: number) => message('stranger', index + 1)],
-    // To parse one of them takes a tenth of a second.
-    ['messages of other programs', 2, () => '['.repeat(1_048_576)],
+    ['messages of other programs', 20, () => '['.repeat(1_048_576)],
   ])('%s', async (_what, count, forged) => {
     const standIn = await new BusStandIn().join()
     for (let index = 0; index < count && standIn.lost === 0; index++) standIn.receive(forged(index))
@@ -86,6 +85,40 @@ describe('a flood is not looked at for long', () => {
     }
     expect(standIn.lost + standIn.missed).toBe(0)
     expect(standIn.changed.length).toBe(2_048_000)
+  })
+})
+
+describe('a message is not parsed if it', () => {
+  const list = (items: string, count: number) => `["stranger",1,[${Array(count).fill(items).join()}]]`
+
+  test.each([
+    ['is a text of another program', '['.repeat(1_048_576)],
+    ['names too many keys', list('""', 340_000)],
+    ['names too many keys, and objects', list('""', 5_000).replace(/]]$/, `,${list('{"a":0}', 90_000)}]]`)],
+    ['names objects', list('{}', 340_000)],
+    ['names lists in lists', `["stranger",1,[${'['.repeat(500_000)}${']'.repeat(500_000)}]]`],
+    ['does not end', `["stranger",1,["${'\\"'.repeat(340_000)}`],
+    ['has a long number', `["stranger",${'1'.repeat(1_000_000)},[]]`],
+    ['has a long id', `["${'x'.repeat(1_000_000)}",1,[]]`],
+  ])('%s', async (_what, text) => {
+    const standIn = await new BusStandIn().join()
+    const parse = vi.spyOn(JSON, 'parse')
+    standIn.receive(text)
+    expect(parse).not.toHaveBeenCalled()
+    parse.mockRestore()
+    expect(standIn.changed).toEqual([])
+  })
+
+  test.each([
+    ['a heartbeat', []],
+    ['an empty key', ['']],
+    ['keys with quotes, brackets and escapes', ['p:"]]', 'p:\\', 'p:\\"', 'p:\0\n', 'p:]],[', 'p:\ud800']],
+    ['4,096 keys', Array.from({ length: 4_096 }, (_, index) => `p:${index}`)],
+  ])('but it is if it is %s', async (_what, keys) => {
+    const standIn = await new BusStandIn().join()
+    standIn.receive(message(REAL, 1, keys))
+    expect(standIn.changed).toEqual(keys.filter((key) => key !== ''))
+    expect(standIn.missed + standIn.lost).toBe(0)
   })
 })
 

@@ -3,6 +3,7 @@ import { busChannel } from '../../foundation/reserved-keys.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
 import { clearTimeout, setTimeout } from '../../foundation/time/timers.ts'
 import type { ChannelSubscription, RedisPort } from '../port/redis-port.ts'
+import { encodeMessage, parseMessage } from './bus-message.ts'
 import { Publishers } from './publishers.ts'
 
 /** Receives the events of an {@link InvalidationBus}. */
@@ -31,16 +32,10 @@ const GIVEN_UP_MS = 30_000
 /** The most times that messages may have been missed, within this many times the trust. */
 const MOST_DOUBTS = 10
 const DOUBTS_WITHIN = 20
-/** The longest message in UTF-16 units, and the most keys that it may name. A cache removes 2,048 keys at once. */
-const LONGEST_MESSAGE = 1_048_576
-const MOST_KEYS = 4_096
-const LONGEST_ID = 64
 /** The most that is looked at in a second: characters, where a message and a key count as 32 more. */
 const MOST_CONTENT = 16_777_216
 const CONTENT_WITHIN_MS = 1_000
 const ITEM_CONTENT = 32
-/** A text that is no message counts so many times: it may take that much longer to parse. */
-const NOISE_CONTENT = 8
 /** Most own heartbeats whose time is remembered. */
 const MAX_HEARTBEATS = 100
 
@@ -135,7 +130,7 @@ export class InvalidationBus {
 
   /** The form in which a message is published. */
   encode({ number, storedKeys }: BusMessage): string {
-    return JSON.stringify([this.#id, number, storedKeys])
+    return encodeMessage(this.#id, number, storedKeys)
   }
 
   /** Publishes a message on its own, which may be one that a script has published already. */
@@ -192,10 +187,7 @@ export class InvalidationBus {
   #receive(text: string): void {
     if (this.#isFlooded(text.length + ITEM_CONTENT)) return
     const message = parseMessage(text)
-    if (message === undefined) {
-      this.#isFlooded(NOISE_CONTENT * text.length)
-      return
-    }
+    if (message === undefined) return
     if (message === 'oversized') {
       this.#doubt()
       return
@@ -250,23 +242,5 @@ export class InvalidationBus {
     if (subscription === undefined) return
     this.#lost(reason, GIVEN_UP_MS)
     subscription.close().catch(() => {})
-  }
-}
-
-type ReceivedMessage = readonly [id: string, number: number, storedKeys: readonly string[]]
-
-/** @returns `undefined` for what other programs publish on the channel, which is ignored */
-function parseMessage(text: string): ReceivedMessage | 'oversized' | undefined {
-  if (text.length > LONGEST_MESSAGE) return 'oversized'
-  try {
-    const parsed: unknown = JSON.parse(text)
-    if (!Array.isArray(parsed) || parsed.length !== 3) return undefined
-    const [id, number, storedKeys] = parsed
-    if (typeof id !== 'string' || id.length > LONGEST_ID) return undefined
-    if (!Number.isSafeInteger(number) || number < 1 || !Array.isArray(storedKeys)) return undefined
-    if (storedKeys.length > MOST_KEYS) return 'oversized'
-    return storedKeys.every((key) => typeof key === 'string') ? (parsed as never) : undefined
-  } catch {
-    return undefined
   }
 }
