@@ -263,4 +263,18 @@ describe('isolation of values with far indices', () => {
     expect(process.memoryUsage().heapUsed - before).toBeLessThan(60 * MIB)
     expect(copy).toEqual(source)
   })
+
+  test('errors that share a cause share its copy', () => {
+    const cause = { list: [1, 2] }
+    const error = Object.assign(new TypeError('m', { cause }), { stack: 'S' })
+    const source = [cause, error, new Error('other', { cause: error })]
+    const [part, first, second] = handOut<[object, Error, Error]>(isolate(source, 'clone'))
+    expect(first).toBeInstanceOf(TypeError)
+    expect(Object.getOwnPropertyDescriptors(first)).toEqual(
+      Object.getOwnPropertyDescriptors(structuredClone(error)),
+    )
+    expect(first.cause).toBe(part)
+    expect(second.cause).toBe(first)
+    expect([part, first]).not.toContain(cause)
+  })
 })

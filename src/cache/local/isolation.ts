@@ -1,4 +1,4 @@
-import { isDate } from 'node:util/types'
+import { isDate, isNativeError } from 'node:util/types'
 import { areSparse, hashElements, hasSparseIndices, indexOf } from '../../foundation/indexed-names.ts'
 
 /**
@@ -82,6 +82,8 @@ class Copying {
         (copy as Map<unknown, unknown>).set(this.#part(key), this.#part(value))
     } else if (source instanceof Set) {
       for (const member of source) (copy as Set<unknown>).add(this.#part(member))
+    } else if (source instanceof Error) {
+      Object.defineProperty(copy, 'cause', { ...HIDDEN, value: this.#part(source.cause) })
     }
     this.#depth--
   }
@@ -118,7 +120,18 @@ function emptyCopyOf(source: object): object | undefined {
   if (Array.isArray(source)) return []
   if (isPlain(source)) return Object.create(Object.getPrototypeOf(source))
   if (source instanceof Map) return new Map()
-  return source instanceof Set ? new Set() : undefined
+  if (source instanceof Set) return new Set()
+  return isNativeError(source) && isReference(source.cause) ? copyWithoutCause(source) : undefined
+}
+
+const HIDDEN = { configurable: true, enumerable: false, writable: true }
+const ERRORS = [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]
+
+/** `structuredClone` would copy all that is within the cause, once for each error that shares it. */
+function copyWithoutCause(source: Error): Error {
+  const itsClass = ERRORS.find(({ name }) => name === source.name) ?? Error
+  const copy = Object.hasOwn(source, 'message') ? new itsClass(source.message) : new itsClass()
+  return Object.defineProperty(copy, 'stack', { ...HIDDEN, value: source.stack })
 }
 
 function copyDatum(source: object): object {
