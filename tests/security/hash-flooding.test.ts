@@ -6,6 +6,7 @@ import { createMsgpackSerializer } from '../../src/codec/msgpack/msgpack.ts'
 import { PackedCheck } from '../../src/codec/msgpack/packed-check.ts'
 import { decodePickle } from '../../src/codec/pickle/pickle-reader.ts'
 import { encodePickle } from '../../src/codec/pickle/pickle-writer.ts'
+import { hashOf } from '../../src/codec/refusals/member-hashes.ts'
 import { v8Serializer } from '../../src/codec/v8/v8.ts'
 import { V8Check } from '../../src/codec/v8/v8-check.ts'
 import { bigintsOfOneEnd, bigintsOfOneHash, floatsOfOneHash, integersOfOneHash } from './equal-hashes.ts'
@@ -71,6 +72,21 @@ describe('numbers with equal hashes are refused as members of a set and as keys 
       ...bigints.map((_bigint, id) => number(0x70, id)),
     ])
     expect(() => check(bytes)).toThrow(/equal hashes/)
+  })
+
+  test('many buckets, none of which holds too many', () => {
+    const buckets = new Map<number, number[]>()
+    for (let key = 0; key < 8_000_000; key++) {
+      const bucket = hashOf(key) & 0x7fff
+      if (bucket >= 256) continue
+      const keys = buckets.get(bucket) ?? []
+      buckets.set(bucket, keys)
+      if (keys.length < 120) keys.push(key)
+    }
+    const ordinary = Array.from({ length: 32_768 }, (_, key) => -1 - key)
+    const most = new Set([...[...buckets.values()].flat(), ...ordinary].slice(0, 32_768))
+    expect(() => new V8Check().assert(serialize(most))).toThrow(/equal hashes/)
+    new V8Check().assert(serialize(new Set(ordinary)))
   })
 
   test.each(Object.entries(FLOODS))('pickle: %s', (_, members) => {

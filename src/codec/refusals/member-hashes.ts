@@ -4,6 +4,9 @@ import { LimitExceeded } from './limits.ts'
 export const COUNTED_FROM = 256
 /** Most numbers in one bucket. Of those that nobody has computed for it, a dozen share one. */
 const MOST_IN_A_BUCKET = 128
+/** Most steps to members of the same bucket while a table is filled, for each member, and for a table of any size. */
+const STEPS_OF_MEMBER = 4
+const STEPS_OF_TABLE = 8_192
 
 const NUMBER = new Float64Array(1)
 const BIGINT = new BigUint64Array(NUMBER.buffer)
@@ -26,17 +29,21 @@ export function isNumeric(member: unknown): member is number | bigint {
 export class MemberHashes {
   /** The number of members in each bucket. */
   readonly #buckets: Uint8Array
+  /** The steps that are left. */
+  #steps: number
 
   /** @param members how many there are, of whatever type: a table has a bucket for every two */
   constructor(members: number) {
     this.#buckets = new Uint8Array(1 << (31 - Math.clz32(members)))
+    this.#steps = STEPS_OF_TABLE + STEPS_OF_MEMBER * members
   }
 
   /** @throws LimitExceeded if too many members share a bucket */
   add(hash: number): void {
     const bucket = hash & (this.#buckets.length - 1)
     const members = (this.#buckets[bucket] as number) + 1
-    if (members > MOST_IN_A_BUCKET)
+    this.#steps -= members - 1
+    if (members > MOST_IN_A_BUCKET || this.#steps < 0)
       throw new LimitExceeded('too many numbers with equal hashes in a map or set')
     this.#buckets[bucket] = members
   }
