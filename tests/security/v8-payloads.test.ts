@@ -100,6 +100,8 @@ describe('what takes more memory than its bytes counts for more', () => {
     ['errors', () => list('r.', 340_000)],
     ['regular expressions', () => list('R"\0\0', 510_000)],
     ['a long regular expression', () => bytesOf(`R"${number(MIB)}${'a'.repeat(MIB)}\0`)],
+    ['properties in a regular expression', () => bytesOf(`R"${number(606)}${'\\p{L} '.repeat(101)}\x10`)],
+    ['such properties in a wide one', () => bytesOf(`Rc${number(808)}${'\\\0P\0{\0L\0'.repeat(101)}\x10`)],
     ['maps', () => list(';:\0', 340_000)],
     ['sets', () => list("',\0", 340_000)],
     ['dates', () => list(`D${'\0'.repeat(8)}`, 1_000_001)],
@@ -204,6 +206,7 @@ describe('what v8 writes is read, or refused when it is written', () => {
     ['objects with a large index', () => many(10_000, () => ({ 1000: 0 }))],
     ['resizable buffers', () => many(3, () => new Resizable(0, { maxByteLength: 2 ** 31 }))],
     ['bigints that are alike', () => new Set(many(1_001, (at) => BigInt(at) << 64n))],
+    ['properties in a regular expression', () => new RegExp('\\p{L}'.repeat(101), 'u')],
     ['a long regular expression', () => new RegExp('a'.repeat(MIB))],
   ])('%s: too much', async (_, make) => {
     const backend = new MemoryCacheBackend({ serializer: 'v8', errors: 'throw', maxBytes: 64 * MIB })

@@ -106,8 +106,7 @@ export class V8Check {
         this.#error()
         return
       case tags.REGEXP:
-        this.#count(WEIGHT_OF_REGEXP + this.#input.string())
-        this.#input.number()
+        this.#count(WEIGHT_OF_REGEXP + this.#input.pattern())
         return
       case tags.ARRAY_BUFFER:
         this.#count(WEIGHT_OF_BUFFER)

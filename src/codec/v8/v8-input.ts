@@ -1,3 +1,4 @@
+import { weightOfProperties } from '../refusals/pattern-weight.ts'
 import * as tags from './v8-tags.ts'
 
 /** In code that runs for each value: an imported constant would be loaded each time. */
@@ -183,6 +184,14 @@ export class V8Input {
     const bytes = this.number()
     this.skip(bytes)
     return bytes
+  }
+
+  /** Skips a regular expression without its tag. @returns what its pattern weighs, in parts */
+  pattern(): number {
+    const bytes = this.string()
+    const weight = bytes + weightOfProperties(this.#bytes.subarray(this.#at - bytes, this.#at))
+    this.number()
+    return weight
   }
 
   twoByteString(): number {
