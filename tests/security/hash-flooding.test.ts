@@ -122,6 +122,25 @@ describe('numbers with equal hashes are refused as members of a set and as keys 
     expect(performance.now() - started).toBeLessThan(1_500)
   })
 
+  test('pickle: a long negative bigint is not copied for each set that has it', () => {
+    const long = Buffer.alloc(1_000_000, 0x11)
+    long[long.length - 1] = 0x80
+    const length = Buffer.alloc(4)
+    length.writeUInt32LE(long.length)
+    const bytes = Array.from({ length: 256 }, (_, byte) => [0x4b, byte]).flat()
+    const pickle = Buffer.concat([
+      Buffer.from('cbuiltins\nset\nq\x010](', 'latin1'),
+      Buffer.from(bytes),
+      Buffer.of(0x8b),
+      length,
+      long,
+      Buffer.from(`e\x85q\x020${'h\x01h\x02R0'.repeat(5_000)}N.`, 'latin1'),
+    ])
+    const started = performance.now()
+    expect(decodePickle(pickle)).toBeNull()
+    expect(performance.now() - started).toBeLessThan(2_000)
+  })
+
   test('pickle: a memo has no arbitrary indices', () => {
     expect(() => decodePickle(Buffer.from('Nr\xff\xff\xff\x7f.', 'latin1'))).toThrow(/memo index/)
     expect(() => decodePickle(Buffer.from('Np99\n.'))).toThrow(/memo index/)

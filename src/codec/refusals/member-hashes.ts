@@ -14,7 +14,6 @@ const BIGINT = new BigUint64Array(NUMBER.buffer)
 const HALVES = new Int32Array(NUMBER.buffer)
 const LOW = new Int8Array(new Int32Array([1]).buffer)[0] === 1 ? 0 : 1
 const HIGH = 1 - LOW
-const LOW_64 = 0xffff_ffff_ffff_ffffn
 
 /** Whether V8 hashes a member of a set or a key of a map by its value, and without a seed. */
 export function isNumeric(member: unknown): member is number | bigint {
@@ -66,11 +65,17 @@ export function hashesOf(members: Iterable<unknown>, count: number): MemberHashe
 
 /** The hash of a number or a bigint in V8. */
 export function hashOf(member: number | bigint): number {
-  if (typeof member === 'bigint') return hashOfBigint((member < 0n ? -member : member) & LOW_64)
+  if (typeof member === 'bigint') return hashOfBigint(low64Of(member))
   const integer = member | 0
   if (member === integer) return hashOfInteger(integer)
   NUMBER[0] = member
   return hashOfBits(HALVES[HIGH] as number, HALVES[LOW] as number)
+}
+
+/** The lowest 64 bits of a bigint without its sign. Negating all of a long one would take time. */
+function low64Of(bigint: bigint): bigint {
+  const low64 = BigInt.asUintN(64, bigint)
+  return bigint < 0n ? BigInt.asUintN(64, -low64) : low64
 }
 
 /** @param low64 the lowest 64 bits of a bigint without its sign */
