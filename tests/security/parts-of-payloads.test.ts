@@ -44,6 +44,12 @@ describe('what takes memory counts as parts', () => {
     expect(() => decode(`92${list('90', 200_000)}dd00061a80${ids}`)).toThrow(/parts/)
   })
 
+  test('msgpack: the cause of an error is a level deeper', () => {
+    const nested = (levels: number) => Buffer.from(`${'d4650093a54572726f72a0'.repeat(levels)}c0`, 'hex')
+    expect(msgpack.decode(nested(500))).toBeInstanceOf(Error)
+    expect(() => msgpack.decode(nested(501))).toThrow(/500 levels/)
+  })
+
   test('pickle: byte strings, and dates whose arguments are shared', () => {
     const list = (item: string, count: number, head = '') =>
       Buffer.from(`](${head}${item.repeat(count)}e.`, 'latin1')

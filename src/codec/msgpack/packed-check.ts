@@ -214,10 +214,10 @@ export class PackedCheck {
    * first two: of an array whose parts are shared, that can take for ever. And the name chooses what it calls.
    */
   #array(type: number, token: number): void {
-    this.#count(1 + PARTS_OF_ERROR)
     if (token !== (type === EXTENSION.ERROR ? ARRAY_OF_3 : ARRAY_OF_2)) {
       throw new SyntaxError('an extension of another length')
     }
+    this.#enter(token & 0x0f, 1 + PARTS_OF_ERROR)
     const first = this.#input.text()
     const second = this.#input.text()
     if (type === EXTENSION.ERROR) {
@@ -226,6 +226,7 @@ export class PackedCheck {
     } else if (second.length > MOST_FLAGS || !FLAGS.test(second)) {
       throw new SyntaxError('a regular expression with unknown flags')
     }
+    this.#depth--
   }
 
   /**
