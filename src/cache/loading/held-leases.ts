@@ -1,4 +1,5 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
+import { chunks } from '../../foundation/chunks.ts'
 import type { Clock, Timers } from '../../foundation/time/clock.ts'
 
 /** What {@link HeldLeases} needs. */
@@ -28,6 +29,8 @@ interface Returned {
 const RETRY_MS = 250
 /** The most leases that are given back again. The oldest ones are dropped; they expire by themselves. */
 const MOST_UNRETURNED = 10_000
+/** How many of them are given back at once. If Redis acknowledges none of these, the others wait for the next time. */
+const RETRIED_AT_ONCE = 100
 
 /**
  * The leases that this process holds, has asked for, or gives back.
@@ -69,7 +72,11 @@ export class HeldLeases {
    * Gives a lease back that no loader runs under any more. One round trip, repeated in the background if it fails. Never
    * rejects.
    */
-  async giveBack(returned: Returned): Promise<void> {
+  giveBack(returned: Returned): Promise<void> {
+    return this.follow(this.#giveBack(returned))
+  }
+
+  async #giveBack(returned: Returned): Promise<void> {
     const { clock, leaseMs } = this.#parts
     const expiresAtMs = clock.monotonicMs() + leaseMs
     if ((await this.#isAcknowledged(returned)) || this.#isClosed) return
@@ -92,11 +99,21 @@ export class HeldLeases {
 
   async #retry(): Promise<void> {
     const nowMs = this.#parts.clock.monotonicMs()
-    await Promise.all(
-      Array.from(this.#unreturned, async ([returned, expiresAtMs]) => {
-        if (nowMs >= expiresAtMs || (await this.#isAcknowledged(returned))) this.#unreturned.delete(returned)
-      }),
-    )
+    for (const [returned, expiresAtMs] of this.#unreturned) {
+      if (nowMs >= expiresAtMs) this.#unreturned.delete(returned)
+    }
+    for (const some of chunks([...this.#unreturned], RETRIED_AT_ONCE)) {
+      const acknowledged = await Promise.all(some.map((entry) => this.#retryOne(...entry)))
+      if (!acknowledged.includes(true)) return
+    }
+  }
+
+  /** A lease that Redis does not acknowledge goes behind the others, which may belong to another server. */
+  async #retryOne(returned: Returned, expiresAtMs: number): Promise<boolean> {
+    const isAcknowledged = await this.#isAcknowledged(returned)
+    this.#unreturned.delete(returned)
+    if (!isAcknowledged) this.#unreturned.set(returned, expiresAtMs)
+    return isAcknowledged
   }
 
   /**
