@@ -1,6 +1,6 @@
 import { CacheError } from '../../foundation/errors/cache-error.ts'
+import { isOff, lonelyTlsOption } from '../port/tls-options.ts'
 import type { NodeRedisClient, NodeRedisClusterClient } from './borrowed-connections.ts'
-import { lonelyTlsOption } from './tls.ts'
 
 /** The options of a client or of a node that decide over TLS. */
 interface TlsOptions {
@@ -45,7 +45,7 @@ function assertNoneBesideSocket(options: object): void {
 
 /** The client takes `tls: true` alone for TLS. */
 function meaningTls(options: Readonly<Record<string, unknown>>): string | undefined {
-  return options.tls ? 'tls' : lonelyTlsOption(options)
+  return isOff(options.tls) ? lonelyTlsOption(options) : 'tls'
 }
 
 /** The settings of a root node, or of a mapped one, apply to that node alone, and not to those that it names. */
