@@ -1,3 +1,4 @@
+import { createCluster } from '@redis/client'
 import { IoredisCacheBackend } from 'cachewright/ioredis'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { Cluster, Redis } from 'ioredis'
@@ -120,6 +121,28 @@ describe.each([
         cluster: new OneCluster([at], { ...lazy, redisOptions: { ...option, tls: {} } }),
       }
       expect(refusals(clients)).toEqual([])
+    }
+  })
+})
+
+describe('a cluster of @redis/client whose options cannot be read', () => {
+  /** As a cluster of the versions before 5.1.1: its options are private. */
+  const withoutOptions = (cluster: object) =>
+    new Proxy(cluster, {
+      get: (target, name) => (name === '_options' ? undefined : Reflect.get(target, name)),
+      has: (target, name) => name !== '_options' && name in target,
+    })
+
+  test('is refused, whether it uses TLS or not', () => {
+    for (const tls of [undefined, true] as const) {
+      const cluster = createCluster({ rootNodes: [{ socket: at }], defaults: { socket: { tls } as never } })
+      expect(() => new RedisCacheBackend({ client: cluster as never })).not.toThrow()
+      expect(() => new RedisCacheBackend({ client: withoutOptions(cluster) as never })).toThrow(
+        expect.objectContaining({
+          code: 'CACHE_INVALID_OPTIONS',
+          message: expect.stringMatching(/options cannot be read/),
+        }),
+      )
     }
   })
 })

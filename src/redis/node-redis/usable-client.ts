@@ -18,7 +18,16 @@ export function assertUsable(client: NodeRedisClient | NodeRedisClusterClient): 
     throw unusable("has a keyPrefix: use this backend's prefix instead")
   if (options.readonly) throw unusable('is readonly: a cache needs to write')
   assertTlsEverywhere(options as TlsOptions)
-  if ('_options' in client) assertClusterTls(client._options as never)
+  if ('masters' in client) assertClusterTls(clusterOptionsOf(client))
+}
+
+/** Clusters of the versions before 5.1.1 keep theirs private. */
+function clusterOptionsOf(cluster: NodeRedisClusterClient): ClusterTlsOptions {
+  const options = '_options' in cluster ? cluster._options : undefined
+  if (typeof options === 'object' && options !== null) return options
+  throw unusable(
+    'is a cluster whose options cannot be read, as before version 5.1.1: whether it uses TLS is unknown',
+  )
 }
 
 /** The options of a cluster that decide over TLS. */
