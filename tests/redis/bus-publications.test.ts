@@ -5,6 +5,8 @@ import { SYSTEM_CLOCK } from '../../src/foundation/time/clock.ts'
 import { NodeRedisConnection } from '../../src/redis/node-redis/connection.ts'
 import { parseRedisUrl } from '../../src/redis/node-redis/redis-address.ts'
 import { DeadlinePort } from '../../src/redis/port/deadline-port.ts'
+import { disconnected, fromErrorReply } from '../../src/redis/port/redis-errors.ts'
+import type { RedisArgument, RedisPort } from '../../src/redis/port/redis-port.ts'
 import { RedisStore } from '../../src/redis/store/redis-store.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
@@ -131,5 +133,49 @@ describe('the message that a change publishes on the bus', () => {
     }
     expect(await redis.ask('EXISTS', 'p:\0tag:users')).toBe(0)
     expect(await publishedKeys()).toEqual([['p:\0tag:users'], ['p:last']])
+  })
+})
+
+describe('what a removal on a cluster publishes on the bus', () => {
+  const TRYAGAIN = () => fromErrorReply('TRYAGAIN Multiple keys request during rehashing of slot')
+
+  /** A store on the bus over a cluster that answers a removal with 1 or refuses it. */
+  function storeOver(refusal: (storedKeys: readonly string[]) => Error | undefined) {
+    const messages: Message[] = []
+    const send = async (_storedKey: string, command: readonly RedisArgument[]) => {
+      const words = command.map(String)
+      const isPublish = words[0] === 'PUBLISH'
+      const failure = isPublish ? undefined : refusal(words.slice(3, 3 + Number(words[2])))
+      if (failure !== undefined) throw failure
+      messages.push(JSON.parse(words.at(-1) as string))
+      return isPublish ? 0 : Number(words[2])
+    }
+    const port: Partial<RedisPort> = { isCluster: true, send, connectionOf: () => undefined }
+    const store = new RedisStore(port as RedisPort)
+    const limits = { localTtlMs: 1_000, trustMs: 30_000 }
+    store.share({ coherence: 'bus', prefix: 'p:', clock: SYSTEM_CLOCK, ...limits })
+    return { store, messages }
+  }
+
+  const numbersIn = (messages: readonly Message[]) => messages.map(([, number]) => number).toSorted()
+  const keysIn = (messages: readonly Message[]) => messages.map(([, , keys]) => keys.join()).toSorted()
+
+  it('a command that is split while its slot moves gives each part a number of its own', async () => {
+    const { messages, store } = storeOver((storedKeys) => (storedKeys.length > 1 ? TRYAGAIN() : undefined))
+    expect(await store.remove(['p:{a}1', 'p:{a}2', 'p:{a}3', 'p:{b}1'])).toBe(4)
+    expect(numbersIn(messages)).toEqual([1, 2, 3, 4, 5])
+    expect(keysIn(messages)).toEqual(['', 'p:{a}1', 'p:{a}2', 'p:{a}3', 'p:{b}1'])
+  })
+
+  it('a part that fails names its keys, and the others are published as they are', async () => {
+    const { messages, store } = storeOver((storedKeys) => {
+      if (storedKeys.length > 1) return storedKeys[0]?.includes('{b}') ? disconnected('gone') : TRYAGAIN()
+      return storedKeys[0] === 'p:{b}1' || storedKeys[0] === 'p:{c}1' ? undefined : disconnected('gone')
+    })
+    const storedKeys = ['p:{a}1', 'p:{a}2', 'p:{b}1', 'p:{b}2', 'p:{c}1']
+    await expect(store.remove(storedKeys)).rejects.toMatchObject({ code: 'CACHE_DISCONNECTED' })
+    await waitUntil(() => messages.length === 5, { what: 'all messages' })
+    expect(numbersIn(messages)).toEqual([1, 2, 3, 4, 5])
+    expect(keysIn(messages)).toEqual(['', 'p:{a}1', 'p:{a}2', 'p:{b}1,p:{b}2', 'p:{c}1'])
   })
 })

@@ -1,6 +1,7 @@
 import type { BusMessage, InvalidationBus } from '../coherence/invalidation-bus.ts'
 import { wasNotExecuted } from '../port/redis-errors.ts'
 import { NO_PUBLICATION, type Publication } from '../scripts/script-arguments.ts'
+import { mustSplit } from './send-splittable.ts'
 
 /**
  * Publishes the changes of a store on the invalidation bus. Every write to a store that a cache uses goes through it,
@@ -22,7 +23,8 @@ export class Publications {
    * here. If the keys surely were not changed, it names none, so that subscribers keep their valid copies. If the
    * outcome is unknown, it names them: a node may crash after the write and before it has passed on the script's
    * message.
-   * @param change resolves to `false` if its script changed nothing and so published nothing
+   * @param change sends one command, since each message is published once; resolves to `false` if its script changed
+   * nothing and so published nothing
    */
   async publishing<Result>(
     storedKeys: readonly (string | Buffer)[],
@@ -36,8 +38,9 @@ export class Publications {
       if (result === false) bus.publish(withoutKeys(message)).catch(() => {})
       return result
     } catch (error) {
-      // A change of several keys is several commands on a cluster, of which some may have been executed.
-      const isUnchanged = storedKeys.length === 1 && wasNotExecuted(error)
+      // A script over several keys may have failed after the first of them.
+      const keyCount = storedKeys.length
+      const isUnchanged = mustSplit(error, keyCount) || (keyCount === 1 && wasNotExecuted(error))
       bus.publish(isUnchanged ? withoutKeys(message) : message).catch(() => {})
       throw error
     }

@@ -21,7 +21,7 @@ import {
   WRITE_ENTRY,
 } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
-import { type Publication, ttlText } from '../scripts/script-arguments.ts'
+import { ttlText } from '../scripts/script-arguments.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
 import { Publications } from './publications.ts'
 import { asCacheError, MAX_KEYS_PER_READ, ReadBatcher, readMany } from './read-batcher.ts'
@@ -143,9 +143,13 @@ export class RedisStore implements CacheStore {
     const groups = sameSlotGroups(storedKeys, this.#port.isCluster, WINDOW, (storedKey) => storedKey)
     // A message for each command: of one that several publish, subscribers would take all but the first for forged.
     const removals = Array.from(groups, (group) =>
-      this.#publications.publishing(group, (publication) => this.#removeGroup(group, publication)),
+      sendSplittable(group, (keys, sinceMs) =>
+        this.#publications.publishing(keys, (publication) =>
+          removeKeys.runOver(this.#port, keys, publication, 'text', sinceMs),
+        ),
+      ),
     )
-    return sum(await Promise.all(removals))
+    return sum((await Promise.all(removals)).flat().map(Number))
   }
 
   removeMatching(pattern: string, options: RemovalOptions, isWhole: boolean): Promise<number> {
@@ -207,13 +211,6 @@ export class RedisStore implements CacheStore {
 
   removeMember(storedKey: string, member: string): Promise<boolean> {
     return this.#sets.remove(storedKey, member)
-  }
-
-  async #removeGroup(group: readonly string[], publication: Publication): Promise<number> {
-    const counts = await sendSplittable(group, (storedKeys, sinceMs) =>
-      removeKeys.runOver(this.#port, storedKeys, publication, 'text', sinceMs),
-    )
-    return sum(counts.map(Number))
   }
 }
 
