@@ -1,9 +1,11 @@
+import { serialize } from 'node:v8'
+import { MemoryCacheBackend } from 'cachewright/memory'
 import * as msgpackr from 'msgpackr'
 import { describe, expect, test } from 'vitest'
 import { createMsgpackSerializer } from '../../src/codec/msgpack/msgpack.ts'
-
 import { decodePickle } from '../../src/codec/pickle/pickle-reader.ts'
 import { encodePickle } from '../../src/codec/pickle/pickle-writer.ts'
+import { v8Serializer } from '../../src/codec/v8/v8.ts'
 
 /** The class of a date in the memo at 1, and the arguments of one at 2. */
 const DATE = [
@@ -68,5 +70,67 @@ describe('what takes memory counts as parts', () => {
     const shared = Array.from({ length: 1_100_000 }, () => none)
     expect(decodePickle(encodePickle(shared))).toHaveLength(1_100_000)
     expect(() => encodePickle(Array.from({ length: 1_000_000 }, () => new Uint8Array()))).toThrow(/parts/)
+  })
+})
+
+/** Patterns that V8 needs more time or memory to read than their bytes tell, each with its flags. */
+const HEAVY_PATTERNS: Readonly<Record<string, readonly [string, string]>> = {
+  'properties, with the flag u': ['\\p{L}'.repeat(101), 'u'],
+  'negated properties, with the flag u': ['\\P{Lu}'.repeat(101), 'u'],
+  'properties, with the flag v': ['\\p{RGI_Emoji}'.repeat(34), 'v'],
+  'classes within one another': [`${'['.repeat(100)}\\p{RGI_Emoji}${']'.repeat(100)}`, 'v'],
+  'classes of which others are taken away': [`[\\W${'--[^a]'.repeat(100)}]`, 'iv'],
+  'many classes': ['[\\W]'.repeat(100), 'iv'],
+  'classes around many texts': [`[[[[[\\q{${'abc|'.repeat(60_000)}}]]]]]`, 'v'],
+  'a long text': ['a'.repeat(1_000_000), ''],
+}
+const LIGHT_PATTERNS: readonly RegExp[] = [
+  new RegExp('\\p{L}'.repeat(90), 'u'),
+  new RegExp('[a-z]'.repeat(2_000), 'u'),
+  new RegExp('\\[\\\\p'.repeat(100), 'v'),
+  new RegExp('学'.repeat(1_000), 'v'),
+  new RegExp('[\\p{L}--[a-z]]'.repeat(10), 'v'),
+]
+
+describe('regular expressions count as the time and memory that V8 needs for them', () => {
+  const fromHex = (text: string) => Buffer.from(text, 'hex')
+  /** As msgpackr writes a regular expression, without making it. */
+  function packed([source, flags]: readonly [string, string]): Buffer {
+    const length = Buffer.alloc(4)
+    length.writeUInt32BE(source.length)
+    return Buffer.concat([
+      fromHex('d4780092db'),
+      length,
+      Buffer.from(source),
+      Buffer.of(0xa0 + flags.length),
+      Buffer.from(flags),
+    ])
+  }
+
+  test.each(Object.entries(HEAVY_PATTERNS))('%s', async (_, pattern) => {
+    expect(() => msgpack.decode(packed(pattern))).toThrow(/parts/)
+    const value = new RegExp(...(pattern as [string, string]))
+    for (const serializer of ['msgpack', 'v8'] as const) {
+      const backend = new MemoryCacheBackend({ serializer, errors: 'throw' })
+      await expect(backend.set('key', [value])).rejects.toMatchObject({ code: 'CACHE_VALUE_TOO_LARGE' })
+      await backend.shutdown()
+    }
+    expect(() => v8Serializer.decode(serialize(value))).toThrow(/parts/)
+  })
+
+  test('several together, none of which is too heavy', () => {
+    const patterns = Array.from({ length: 5 }, () => new RegExp('\\p{L}'.repeat(24), 'u'))
+    for (const { encode, decode } of [msgpack, v8Serializer]) {
+      expect(() => encode(patterns)).toThrow(/parts/)
+      const four = patterns.slice(1)
+      expect(decode(Buffer.from(encode(four) as Uint8Array))).toEqual(four)
+    }
+  })
+
+  test('ordinary ones are read again', () => {
+    for (const { encode, decode } of [msgpack, v8Serializer]) {
+      for (const pattern of LIGHT_PATTERNS)
+        expect(decode(Buffer.from(encode(pattern) as Uint8Array))).toEqual(pattern)
+    }
   })
 })

@@ -1,5 +1,6 @@
 import { MAX_NESTING, MAX_PARTS, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
 import { hashesFor } from '../refusals/member-hashes.ts'
+import { weightOfPattern } from '../refusals/pattern-weight.ts'
 import { PackedInput } from './packed-input.ts'
 import { packedBigintHash, packedNumberHash } from './packed-number.ts'
 import { type PackedNames, PackedShapes } from './packed-shapes.ts'
@@ -223,10 +224,15 @@ export class PackedCheck {
     if (type === EXTENSION.ERROR) {
       if (!ERROR_NAMES.has(first)) throw new SyntaxError('an error of an unknown class')
       this.#value()
-    } else if (second.length > MOST_FLAGS || !FLAGS.test(second)) {
+    } else this.#pattern(first, second)
+    this.#depth--
+  }
+
+  #pattern(source: string, flags: string): void {
+    if (flags.length > MOST_FLAGS || !FLAGS.test(flags)) {
       throw new SyntaxError('a regular expression with unknown flags')
     }
-    this.#depth--
+    this.#count(source.length + weightOfPattern(source, flags.includes('v')))
   }
 
   /**

@@ -1,4 +1,7 @@
+import { types } from 'node:util'
 import { CloneCheck } from '../refusals/clone-check.ts'
+import { MAX_PARTS } from '../refusals/limits.ts'
+import { weightOfPattern } from '../refusals/pattern-weight.ts'
 
 /** The classes that msgpackr has an extension for. It finds most of them by `constructor`, and misreads subclasses. */
 const CARRIED: ReadonlySet<unknown> = new Set([
@@ -26,11 +29,20 @@ const check = new CloneCheck({
   carries: (value) => CARRIED.has(value.constructor),
   errorProperties: new Set(['message', 'stack', 'cause']),
   callsToJson: true,
-  weightOf: () => 0,
+  weightOf,
   carriesLoneSurrogates: false,
 })
 
-/** @throws Refusal if msgpackr, with the options of the packer, would bring something else back */
-export function assertPackable(value: unknown): void {
-  check.assert(value)
+/** Most of what the check of the payload counts is there in a large payload only. */
+function weightOf(value: object): number {
+  const isHeavy = types.isRegExp(value) && weightOfPattern(value.source, value.flags.includes('v')) > 0
+  return isHeavy ? MAX_PARTS : 0
+}
+
+/**
+ * @returns whether a small payload of the value may have too many parts
+ * @throws Refusal if msgpackr, with the options of the packer, would bring something else back
+ */
+export function assertPackable(value: unknown): boolean {
+  return check.assert(value) > MAX_PARTS
 }

@@ -37,7 +37,9 @@ const SCRATCH = Buffer.allocUnsafeSlow(64 * 1024)
 /** One object serves all calls. */
 const WINDOW = { start: 0, end: 0 }
 
-/** A smaller payload has too many parts only if it has large shapes. Its nesting is checked before it is packed. */
+/**
+ * A smaller payload has too many parts only if it has large shapes or patterns. Its nesting is checked before it is packed.
+ */
 const CHECKED_FROM_BYTES = 64 * 1024
 
 /**
@@ -63,8 +65,8 @@ export class RecordPacker {
   readonly #check: PackedCheck
   #packr: InstanceType<MsgpackrModule['Packr']> | undefined
   #unpackr: InstanceType<MsgpackrModule['Unpackr']> | undefined
-  /** Whether a record of the value that is being packed may count as more than one part. */
-  #hasLargeShape = false
+  /** Whether a part of the value that is being packed may count as many. */
+  #hasLargePart = false
 
   /**
    * @param note receives the names of each packed record of an unknown shape, at least once per payload
@@ -86,11 +88,11 @@ export class RecordPacker {
 
   /** @throws any error if the value cannot be represented */
   pack(value: unknown): Uint8Array {
-    assertPackable(value)
+    const mayBeLarge = assertPackable(value)
     this.#packr ??= this.#createPackr()
-    this.#hasLargeShape = this.#check.hasLargeShapes
+    this.#hasLargePart = mayBeLarge || this.#check.hasLargeShapes
     const packed = this.#packr.pack(value)
-    if (packed.length >= CHECKED_FROM_BYTES || this.#hasLargeShape) this.#check.assert(packed, 0)
+    if (packed.length >= CHECKED_FROM_BYTES || this.#hasLargePart) this.#check.assert(packed, 0)
     return packed
   }
 
@@ -135,7 +137,7 @@ export class RecordPacker {
       throw new Refusal('a property that msgpack cannot store')
     }
     this.#note(names)
-    if (partsOf(names) > 1) this.#hasLargeShape = true
+    if (partsOf(names) > 1) this.#hasLargePart = true
     return false
   }
 

@@ -1,4 +1,4 @@
-import { weightOfProperties } from '../refusals/pattern-weight.ts'
+import { weightOfPattern } from '../refusals/pattern-weight.ts'
 import * as tags from './v8-tags.ts'
 
 /** In code that runs for each value: an imported constant would be loaded each time. */
@@ -15,6 +15,8 @@ const DIGIT_9 = 0x39
 const GOES_ON = 0x80
 const MOST_BYTES_OF_NUMBER = 5
 const DOUBLE_BYTES = 8
+/** The flag `v` of a regular expression. */
+const FLAG_V = 0x100
 /** There is no such value at a place. */
 const OTHER = -1
 
@@ -188,10 +190,12 @@ export class V8Input {
 
   /** Skips a regular expression without its tag. @returns what its pattern weighs, in parts */
   pattern(): number {
+    const isWide = this.nextTag() === tags.TWO_BYTE_STRING
     const bytes = this.string()
-    const weight = bytes + weightOfProperties(this.#bytes.subarray(this.#at - bytes, this.#at))
-    this.number()
-    return weight
+    const { buffer, byteOffset } = this.#bytes
+    const text = Buffer.from(buffer, byteOffset + this.#at - bytes, bytes)
+    const source = text.toString(isWide ? 'utf16le' : 'latin1')
+    return bytes + weightOfPattern(source, (this.number() & FLAG_V) > 0)
   }
 
   twoByteString(): number {

@@ -3,7 +3,7 @@ import { DefaultDeserializer, serialize } from 'node:v8'
 import type { Serializer } from '../../contract/serializer.ts'
 import { CloneCheck } from '../refusals/clone-check.ts'
 import { MAX_PARTS } from '../refusals/limits.ts'
-import { weightOfProperties } from '../refusals/pattern-weight.ts'
+import { weightOfPattern } from '../refusals/pattern-weight.ts'
 import { V8Check } from './v8-check.ts'
 
 const check = new CloneCheck({
@@ -27,15 +27,10 @@ const HEAVIEST = 8
 /** What the format's check counts for an object, or more. */
 function weightOf(value: object): number {
   if (types.isRegExp(value)) {
-    return HEAVIEST + 2 * value.source.length + weightOfProperties(bytesOf(value.source))
+    return HEAVIEST + 2 * value.source.length + weightOfPattern(value.source, value.flags.includes('v'))
   }
   const isResizable = types.isArrayBuffer(value) && (value as { resizable?: boolean }).resizable
   return isResizable ? MAX_PARTS : HEAVIEST
-}
-
-/** As V8 writes a text. */
-function bytesOf(text: string): Buffer {
-  return Buffer.from(text, /[^\0-\xff]/.test(text) ? 'utf16le' : 'latin1')
 }
 
 /** The type definitions lack the method. */
