@@ -11,7 +11,9 @@ import { v8Serializer } from '../../src/codec/v8/v8.ts'
 import { V8Check } from '../../src/codec/v8/v8-check.ts'
 import { bigintsOfOneEnd, bigintsOfOneHash, floatsOfOneHash, integersOfOneHash } from './equal-hashes.ts'
 
-const COUNT = 1_000
+const COUNT = 2_500
+/** So many of one hash take no long time. */
+const FEW = 1_000
 const FLOODS: Readonly<Record<string, readonly (number | bigint)[]>> = {
   'bigints that share their lowest 64 bits': bigintsOfOneEnd(COUNT, 1n),
   'negative bigints that share their lowest 64 bits': bigintsOfOneEnd(COUNT, -1n),
@@ -29,8 +31,12 @@ const ORDINARY: Readonly<Record<string, readonly unknown[]>> = {
   floats: Array.from({ length: 20_000 }, (_, index) => index / 8 + 0.1),
   bigints: Array.from({ length: 20_000 }, (_, index) => BigInt(index) << 40n),
   'long bigints': Array.from({ length: 2_000 }, (_, index) => 3n ** 50n * BigInt(index - 1_000)),
+  'networks of IPv6': Array.from({ length: 1_000 }, (_, index) => BigInt(0x2001_0db8_0000 + index) << 64n),
+  'multiples of 2^128': Array.from({ length: 1_000 }, (_, index) => BigInt(index) << 128n),
   strings: Array.from({ length: 20_000 }, (_, index) => `key ${index}`),
 }
+
+const ids = (count: number, first: number) => Array.from({ length: count }, (_, at) => first * count + at)
 
 const isSafe = (bigint: bigint) => Number.isSafeInteger(Number(bigint))
 
@@ -41,7 +47,7 @@ const check = (bytes: Buffer) => new PackedCheck([]).assert(bytes, 0)
 describe('numbers with equal hashes are refused as members of a set and as keys of a map', () => {
   test.each(Object.entries(FLOODS))('msgpack: %s', (_, members) => {
     check(packed(members))
-    check(packed(members.slice(0, 100)))
+    check(packed(members.slice(0, FEW)))
     expect(() => check(packed(new Set(members)))).toThrow(/equal hashes/)
     expect(() => check(packed(new Map(members.map((key) => [key, { key }]))))).toThrow(/equal hashes/)
     check(packed(new Map(members.map((value, key) => [key, value]))))
@@ -52,7 +58,7 @@ describe('numbers with equal hashes are refused as members of a set and as keys 
   test.each(Object.entries(FLOODS))('v8: %s', (_, members) => {
     const checkV8 = (value: unknown) => new V8Check().assert(serialize(value))
     checkV8(members)
-    checkV8(new Set(members.slice(0, 100)))
+    checkV8(new Set(members.slice(0, FEW)))
     expect(() => checkV8(new Set(members))).toThrow(/equal hashes/)
     expect(() => checkV8(new Map(members.map((key) => [key, { key }])))).toThrow(/equal hashes/)
     checkV8(new Map(members.map((value, key) => [key, value])))
@@ -74,14 +80,14 @@ describe('numbers with equal hashes are refused as members of a set and as keys 
     expect(() => check(bytes)).toThrow(/equal hashes/)
   })
 
-  test('many buckets, none of which holds too many', () => {
+  test('many buckets, none of which holds many', () => {
     const buckets = new Map<number, number[]>()
     for (let key = 0; key < 8_000_000; key++) {
       const bucket = hashOf(key) & 0x7fff
-      if (bucket >= 256) continue
+      if (bucket >= 128) continue
       const keys = buckets.get(bucket) ?? []
       buckets.set(bucket, keys)
-      if (keys.length < 120) keys.push(key)
+      if (keys.length < 240) keys.push(key)
     }
     const ordinary = Array.from({ length: 32_768 }, (_, key) => -1 - key)
     const most = new Set([...[...buckets.values()].flat(), ...ordinary].slice(0, 32_768))
@@ -90,6 +96,8 @@ describe('numbers with equal hashes are refused as members of a set and as keys 
   })
 
   test.each(Object.entries(FLOODS))('pickle: %s', (_, members) => {
+    const few = new Set(members.slice(0, FEW))
+    expect(decodePickle(encodePickle(few))).toHaveProperty('size', FEW)
     const list = encodePickle(members)
     expect(decodePickle(list)).toHaveLength(COUNT)
     // The same items as members of a set, as keys of a dict, each by itself, and as the argument of a call.
@@ -108,6 +116,61 @@ describe('numbers with equal hashes are refused as members of a set and as keys 
     }
     expect(() => encodePickle(new Set(members))).toThrow(/equal hashes/)
     expect(() => encodePickle(new Map(members.map((key) => [key, 1])))).toThrow(/equal hashes/)
+  })
+
+  const small = Array.from({ length: 2_000 }, (_, at) => floatsOfOneHash(17 + (at % 100)))
+  const many = floatsOfOneHash(200)
+  const FORMS: Readonly<Record<string, (value: unknown) => void>> = {
+    msgpack: (value) => check(packed(value)),
+    'msgpack, written': (value) => void createMsgpackSerializer(msgpackr).encode(value),
+    v8: (value) => new V8Check().assert(serialize(value)),
+    'v8, written': (value) => void v8Serializer.encode(value),
+    'pickle, written': (value) => void encodePickle(value),
+  }
+
+  test.each(Object.entries(FORMS))('%s: many small maps and sets of one value', (_, form) => {
+    form(small.slice(0, 900).map((members) => new Set(members)))
+    expect(() => form(small.map((members) => new Set(members)))).toThrow(/equal hashes/)
+    const maps = Array.from({ length: 400 }, () => new Map<unknown, unknown>(many.map((key) => [key, 1])))
+    expect(() => form(maps.reduce((inner, map) => map.set('inner', inner)))).toThrow(/equal hashes/)
+    // Those of no more than 16 take few steps, and those that are shared are filled once.
+    form(Array.from({ length: 20_000 }, () => new Set(floatsOfOneHash(3))))
+    const shared = new Set(floatsOfOneHash(FEW))
+    form(Array.from({ length: 20 }, () => shared))
+    form(Array.from({ length: 10_000 }, (_, id) => new Map(ids(20, id).map((key) => [key, key]))))
+    form(Array.from({ length: 2_000 }, (_, id) => new Set(ids(200, id))))
+  })
+
+  test('pickle: many small sets of numbers in the memo, and calls of a set with one list', () => {
+    const floats = floatsOfOneHash(200)
+    const numbers = floats.map((float) => encodePickle(float).subarray(2, -1).toString('latin1'))
+    const memo = numbers.map((number, at) => `${number}q${String.fromCharCode(at)}0`).join('')
+    const set = `\x8f(${floats.map((_, at) => `h${String.fromCharCode(at)}`).join('')}\x90`
+    const sets = (count: number) => Buffer.from(`${memo}](${set.repeat(count)}e.`, 'latin1')
+    expect(decodePickle(sets(100))).toHaveLength(100)
+    expect(() => decodePickle(sets(200))).toThrow(/equal hashes/)
+    const list = `cbuiltins\nfrozenset\nq\x000](${numbers.join('')}e\x85q\x010`
+    const calls = (count: number) =>
+      Buffer.from(`(${'N'.repeat(100_000)}1${list}](${'h\0h\x01R'.repeat(count)}e.`, 'latin1')
+    expect(decodePickle(calls(100))).toHaveLength(100)
+    expect(() => decodePickle(calls(200))).toThrow(/equal hashes/)
+  })
+
+  test('pickle: a call of a set is charged for the members of its list', () => {
+    const list = `cbuiltins\nset\nq\x000](${Array.from({ length: 200 }, (_, at) => `K${String.fromCharCode(at)}`).join('')}e\x85q\x010`
+    const calls = (count: number) => Buffer.from(`${list}](${'h\0h\x01R'.repeat(count)}e.`, 'latin1')
+    expect(decodePickle(calls(1))).toHaveLength(1)
+    expect(() => decodePickle(calls(3))).toThrow(/calls that make more/)
+  })
+
+  test('pickle: sets that Python writes in parts', () => {
+    const each = bigintsOfOneEnd(COUNT, 1n).map((member) =>
+      encodePickle(member).subarray(2, -1).toString('latin1'),
+    )
+    const parts = (count: number) =>
+      Array.from({ length: count / 500 }, (_, at) => `(${each.slice(at * 500, at * 500 + 500).join('')}\x90`)
+    expect(decodePickle(Buffer.from(`\x8f${parts(1_000).join('')}.`, 'latin1'))).toHaveProperty('size', 1_000)
+    expect(() => decodePickle(Buffer.from(`\x8f${parts(COUNT).join('')}.`, 'latin1'))).toThrow(/equal hashes/)
   })
 
   test('pickle: bigints that are read as numbers', () => {
@@ -129,7 +192,7 @@ describe('numbers with equal hashes are refused as members of a set and as keys 
     length.writeUInt32LE(long.length)
     const bytes = Array.from({ length: 256 }, (_, byte) => [0x4b, byte]).flat()
     const pickle = Buffer.concat([
-      Buffer.from('cbuiltins\nset\nq\x010](', 'latin1'),
+      Buffer.from(`(${'N'.repeat(1_600_000)}1cbuiltins\nset\nq\x010](`, 'latin1'),
       Buffer.from(bytes),
       Buffer.of(0x8b),
       length,

@@ -1,19 +1,21 @@
+import { HashSteps, SURELY_COUNTED, UNCOUNTED } from '../refusals/hash-steps.ts'
 import { MAX_NESTING, MAX_PARTS, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
-import { hashesFor } from '../refusals/member-hashes.ts'
 import { weightOfPattern } from '../refusals/pattern-weight.ts'
 import { PackedInput } from './packed-input.ts'
 import { packedBigintHash, packedNumberHash } from './packed-number.ts'
 import { type PackedNames, PackedShapes } from './packed-shapes.ts'
 import { NO_HASH, PackedTargets } from './packed-targets.ts'
 import {
+  areFlags,
+  ERROR_NAMES,
   EXTENSION,
-  FIRST_EXTENSION,
   FIXED_BYTES,
   FIXEXT_1,
   FIXEXT_2,
   FIXEXT_4,
   FIXEXT_16,
   isArray,
+  isExtension,
   isNumber,
   isTimestamp,
   isTypedArray,
@@ -34,15 +36,6 @@ const PARTS_OF_ID = 2
 
 const ARRAY_OF_2 = 0x92
 const ARRAY_OF_3 = 0x93
-/** The classes of the errors that are written. */
-const ERROR_NAMES: ReadonlySet<string> = new Set([
-  ...['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError'],
-])
-
-/** The flags of a regular expression, each at most once. */
-const MOST_FLAGS = 8
-const FLAGS = /^(?!.*(.).*\1)(?!.*u.*v|.*v.*u)[dgimsuvy]*$/
-
 /**
  * Checks that bytes are what a {@link RecordPacker} writes, and that they stay within the limits of a value, before
  * msgpackr reads them. msgpackr also understands what it writes with other options, and reads some of that beyond the
@@ -55,6 +48,9 @@ export class PackedCheck {
   readonly #input = new PackedInput()
   readonly #targets = new PackedTargets()
   readonly #shapes: PackedShapes
+  readonly #steps = new HashSteps()
+  /** Whether the hashes of small maps and sets are counted, too. */
+  #countsSmall = false
   #depth = 0
   #parts = 0
 
@@ -72,9 +68,18 @@ export class PackedCheck {
    * @throws RangeError, SyntaxError if the bytes from `start` to their end are no result of a packer
    */
   assert(bytes: Uint8Array, start: number): void {
+    this.#countsSmall = false
+    this.#check(bytes, start)
+    if (!this.#steps.areUnsure) return
+    this.#countsSmall = true
+    this.#check(bytes, start)
+  }
+
+  #check(bytes: Uint8Array, start: number): void {
     this.#input.reset(bytes, start)
     this.#targets.reset(bytes.length)
     this.#shapes.reset()
+    this.#steps.reset()
     this.#depth = 0
     this.#parts = 0
     this.#value()
@@ -133,26 +138,40 @@ export class PackedCheck {
 
   /** The members of a set, or the keys and values of a map. */
   #members(count: number, itemsOfMember: 1 | 2): void {
-    const hashes = count > this.#input.left ? undefined : hashesFor(count)
-    if (hashes === undefined) {
-      this.#items(count * itemsOfMember, 1)
-      return
-    }
+    if (count <= UNCOUNTED) this.#items(count * itemsOfMember, 1)
+    else if (count < SURELY_COUNTED && !this.#countsSmall) this.#uncounted(count, itemsOfMember)
+    else this.#counted(count, itemsOfMember)
+  }
+
+  #uncounted(count: number, itemsOfMember: 1 | 2): void {
     this.#enter(count * itemsOfMember, 1)
+    let numbers = 0
+    for (let left = count; left > 0; left--) {
+      const token = this.#input.next
+      if (isNumber(token) || isExtension(token)) numbers++
+      this.#value()
+      if (itemsOfMember === 2) this.#value()
+    }
+    this.#steps.assume(numbers)
+    this.#depth--
+  }
+
+  #counted(count: number, itemsOfMember: 1 | 2): void {
+    this.#enter(count * itemsOfMember, 1)
+    const hashes = this.#steps.begin(count)
     for (let left = count; left > 0; left--) {
       const hash = this.#hashedValue()
       if (hash !== NO_HASH) hashes.add(hash)
       if (itemsOfMember === 2) this.#value()
     }
+    this.#steps.end()
     this.#depth--
   }
 
   /** As {@link #value}, and returns the hash of a number or bigint. */
   #hashedValue(): number {
     const token = this.#input.next
-    const isExtension =
-      (token >= FIXEXT_1 && token <= FIXEXT_16) || (token >= FIRST_EXTENSION && token <= LAST_EXTENSION)
-    if (isExtension) return this.#hashedExtension(this.#input.byte())
+    if (isExtension(token)) return this.#hashedExtension(this.#input.byte())
     if (isNumber(token)) return packedNumberHash(this.#input.byte(), this.#input)
     this.#value()
     return NO_HASH
@@ -229,7 +248,7 @@ export class PackedCheck {
   }
 
   #pattern(source: string, flags: string): void {
-    if (flags.length > MOST_FLAGS || !FLAGS.test(flags)) {
+    if (!areFlags(flags)) {
       throw new SyntaxError('a regular expression with unknown flags')
     }
     this.#count(source.length + weightOfPattern(source, flags.includes('v')))

@@ -15,7 +15,7 @@ export const LENGTH_BYTES: Readonly<Record<number, number>> = {
   ...{ 217: 1, 218: 2, 219: 4, 220: 2, 221: 4, 222: 2, 223: 4 },
 }
 export const LAST_BINARY = 0xc6
-export const FIRST_EXTENSION = 0xc7
+const FIRST_EXTENSION = 0xc7
 export const LAST_EXTENSION = 0xc9
 export const LAST_STRING = 0xdb
 export const LAST_ARRAY = 0xdd
@@ -70,4 +70,21 @@ export function isString(token: number): boolean {
 /** Whether it is an integer or a float, and not a bigint in an extension. */
 export function isNumber(token: number): boolean {
   return (token >= 0 && token < 0x40) || (token >= FLOAT_32 && token <= INT_64) || token >= 0xe0
+}
+
+export function isExtension(token: number): boolean {
+  return (token >= FIXEXT_1 && token <= FIXEXT_16) || (token >= FIRST_EXTENSION && token <= LAST_EXTENSION)
+}
+
+/** The classes of the errors that are written. */
+export const ERROR_NAMES: ReadonlySet<string> = new Set([
+  ...['Error', 'EvalError', 'RangeError', 'ReferenceError', 'SyntaxError', 'TypeError', 'URIError'],
+])
+
+/** The flags of a regular expression, each at most once. */
+const MOST_FLAGS = 8
+const FLAGS = /^(?!.*(.).*\1)(?!.*u.*v|.*v.*u)[dgimsuvy]*$/
+
+export function areFlags(text: string): boolean {
+  return text.length <= MOST_FLAGS && FLAGS.test(text)
 }

@@ -1,7 +1,11 @@
 import { hashElements, hasSparseIndices } from '../../foundation/indexed-names.ts'
+import { type HashSteps, TableHashes, UNCOUNTED } from '../refusals/hash-steps.ts'
 import { MAX_NESTING, tooManyLevels } from '../refusals/limits.ts'
-import { COUNTED_FROM, hashesOf, hashOf, isNumeric, type MemberHashes } from '../refusals/member-hashes.ts'
+import { hashOf, isNumeric } from '../refusals/member-hashes.ts'
 import { ownCopy, unreadable } from './pickle-input.ts'
+
+/** What is filled bit by bit is counted again whenever it has so many times the members. */
+const GROWTH = 4
 
 /** An item on the stack of a pickle machine. */
 export type Item = null | boolean | number | bigint | string | Buffer | Date | Foreign | Container
@@ -9,7 +13,7 @@ export type Item = null | boolean | number | bigint | string | Buffer | Date | F
 /** A class, a function or a time zone: it may be called or be an argument, but is never part of a result. */
 export class Foreign {
   /** The result of a call; throws if that is not plain data. */
-  readonly call: (args: readonly unknown[]) => Scalar | Foreign | Set<unknown>
+  readonly call: (args: readonly unknown[], steps: HashSteps) => Scalar | Foreign | Set<unknown>
 
   constructor(call: Foreign['call']) {
     this.call = call
@@ -26,10 +30,9 @@ export class Container {
   protected content: unknown[] | Map<unknown, unknown> | Set<unknown> | Record<string, unknown>
   protected open = true
   depth: number
-  /** The hashes of the numbers among its members, once there are many, and the number of those until it is made again. */
-  #hashes: MemberHashes | undefined
-  #countedFor = COUNTED_FROM
-  #numbers = 0
+  /** The hashes of the numbers among its members, if it is filled bit by bit, and how many members they are for. */
+  #hashes: TableHashes | undefined
+  #countedFor = 0
 
   constructor(content: unknown[] | Map<unknown, unknown> | Set<unknown>, depth = 1) {
     this.content = content
@@ -46,27 +49,28 @@ export class Container {
   }
 
   /** Adds the items of a stack from a height on to a set. */
-  add(stack: readonly Item[], height: number): this {
+  add(stack: readonly Item[], height: number, steps: HashSteps): this {
     if (!(this.content instanceof Set)) unreadable('an addition to what is no set')
+    this.#countHashes(this.content, stack, height, 1, steps)
+    let size = this.content.size
     for (let at = height; at < stack.length; at++) {
-      const member = this.#admitOpen(stack[at] as Item)
-      this.#countMember(member, this.content)
-      if (this.content.has(member)) unreadable('two equal members in a set')
-      this.content.add(member)
+      this.content.add(this.#admitOpen(stack[at] as Item))
+      if (this.content.size !== ++size) unreadable('two equal members in a set')
     }
     return this
   }
 
   /** Adds entries to a dict; the items of a stack from a height on are keys and values in turn. */
-  assign(stack: readonly Item[], height: number): this {
+  assign(stack: readonly Item[], height: number, steps: HashSteps): this {
     if (!(this.content instanceof Map)) unreadable('an assignment to what is no dict')
     if ((stack.length - height) % 2 === 1) unreadable('a key without a value')
+    this.#countHashes(this.content, stack, height, 2, steps)
+    let size = this.content.size
     for (let at = height; at < stack.length; at += 2) {
       const key = this.#admitOpen(stack[at] as Item)
       const value = this.#admitOpen(stack[at + 1] as Item)
-      this.#countMember(key, this.content)
-      if (this.content.has(key)) unreadable('two equal keys in a dict')
       this.content.set(key, value)
+      if (this.content.size !== ++size) unreadable('two equal keys in a dict')
     }
     return this
   }
@@ -112,15 +116,40 @@ export class Container {
     return value
   }
 
-  /** @throws LimitExceeded if too many numbers among the members have equal hashes */
-  #countMember(member: unknown, members: Set<unknown> | Map<unknown, unknown>): void {
-    if (!isNumeric(member)) return
-    this.#numbers++
-    if (this.#numbers > this.#countedFor) {
-      this.#countedFor *= 2
-      this.#hashes = hashesOf(members.keys(), this.#countedFor)
+  /**
+   * Counts the hashes of items that will become members or keys: each `stride`th of a stack from a height on.
+   * @throws LimitExceeded
+   */
+  #countHashes(
+    content: ReadonlySet<unknown> | ReadonlyMap<unknown, unknown>,
+    stack: readonly Item[],
+    height: number,
+    stride: 1 | 2,
+    steps: HashSteps,
+  ): void {
+    const count = content.size + (stack.length - height) / stride
+    if (count <= UNCOUNTED) return
+    const isFirst = content.size === 0
+    const hashes = isFirst ? steps.begin(count) : this.#hashesFor(content, count, steps)
+    for (let at = height; at < stack.length; at += stride) {
+      const item = stack[at]
+      if (isNumeric(item)) hashes.add(hashOf(item))
     }
-    this.#hashes?.add(hashOf(member))
+    if (isFirst) steps.end()
+  }
+
+  /** The hashes of the members that there are, of which there will be so many at least. */
+  #hashesFor(
+    content: ReadonlySet<unknown> | ReadonlyMap<unknown, unknown>,
+    count: number,
+    steps: HashSteps,
+  ): TableHashes {
+    if (this.#hashes === undefined || count > this.#countedFor) {
+      this.#countedFor = count * GROWTH
+      this.#hashes = new TableHashes(steps, this.#countedFor)
+      addNumbers(this.#hashes, content.keys())
+    }
+    return this.#hashes
   }
 }
 
@@ -155,12 +184,19 @@ function objectOrMap(map: ReadonlyMap<unknown, unknown>): Map<unknown, unknown> 
   return object
 }
 
+function addNumbers(hashes: TableHashes, members: Iterable<unknown>): void {
+  for (const member of members) if (isNumeric(member)) hashes.add(hashOf(member))
+}
+
 const ZERO = new Foreign(() => unreadable('a call of a timedelta'))
 const UTC = new Foreign(() => unreadable('a call of a timezone'))
 
-const setOf = new Foreign(([items = [], ...rest]) => {
+const setOf = new Foreign(([items = [], ...rest], steps) => {
   if (!Array.isArray(items) || rest.length > 0) unreadable('a malformed set')
-  hashesOf(items, items.length)
+  if (items.length > UNCOUNTED) {
+    addNumbers(steps.begin(items.length), items)
+    steps.end()
+  }
   const set = new Set<unknown>(items)
   return set.size === items.length ? set : unreadable('two equal members in a set')
 })
@@ -175,8 +211,8 @@ const bytesOf = new Foreign((args) => {
 })
 
 /** As `bytesOf`, which also accepts fewer arguments, as the classes `bytes` and `bytearray` do. */
-const encodeOf = new Foreign((args) =>
-  args.length === 2 ? bytesOf.call(args) : unreadable('malformed bytes'),
+const encodeOf = new Foreign((args, steps) =>
+  args.length === 2 ? bytesOf.call(args, steps) : unreadable('malformed bytes'),
 )
 
 function isLatin1(encoding: unknown): boolean {

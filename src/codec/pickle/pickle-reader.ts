@@ -1,3 +1,4 @@
+import { HashSteps } from '../refusals/hash-steps.ts'
 import { MAX_PARTS, tooManyParts } from '../refusals/limits.ts'
 import {
   PickleInput,
@@ -30,6 +31,8 @@ export function decodePickle(bytes: Buffer): unknown {
 
 /** A datetime with arguments of its own has more bytes than this. */
 const BYTES_OF_DATE = 16
+/** What a member of a set is charged: it takes two bytes at least, or there are few others in the set. */
+const BYTES_OF_MEMBER = 4
 
 type Operation = (machine: PickleMachine, input: PickleInput) => void
 
@@ -109,6 +112,7 @@ class PickleMachine {
   /** The stack heights above which an operation takes its items; the innermost is the last. */
   readonly #marks: number[] = []
   readonly #memo = new Map<number, Item>()
+  readonly #steps = new HashSteps()
   #parts = 0
   readonly #largestIndex: number
   #callAllowance: number
@@ -194,7 +198,7 @@ class PickleMachine {
   }
 
   #move(container: Container, how: 'append' | 'assign' | 'add', height: number): void {
-    container[how](this.#stack, height)
+    container[how](this.#stack, height, this.#steps)
     // To set the length of an array to a little less takes longer.
     if (this.#stack.length === height + 1) this.#stack.pop()
     else if (this.#stack.length > height) this.#stack.length = height
@@ -224,14 +228,14 @@ class PickleMachine {
   reduce(): void {
     const [callee, tuple] = this.popMany(2)
     if (!(callee instanceof Foreign && tuple instanceof Tuple)) unreadable('a malformed call')
-    const made = callee.call(tuple.args)
+    const made = callee.call(tuple.args, this.#steps)
     this.#spend(made)
     this.push(made instanceof Set ? new Container(made, tuple.depth - 1).freeze() : made)
   }
 
   /** Arguments can be shared, so without a bound a small pickle could copy them many times. */
   #spend(made: unknown): void {
-    if (made instanceof Set) this.#callAllowance -= made.size
+    if (made instanceof Set) this.#callAllowance -= made.size * BYTES_OF_MEMBER
     if (Buffer.isBuffer(made)) this.#callAllowance -= made.length
     if (made instanceof Date) this.#callAllowance -= BYTES_OF_DATE
     if (this.#callAllowance < 0) unreadable('calls that make more than it holds')

@@ -1,6 +1,7 @@
 import { types } from 'node:util'
+import { HashSteps, UNCOUNTED } from '../refusals/hash-steps.ts'
 import { MAX_NESTING, MAX_PARTS, NestedTooDeep, tooManyParts } from '../refusals/limits.ts'
-import { hashesFor, hashOf, isNumeric } from '../refusals/member-hashes.ts'
+import { hashOf, isNumeric } from '../refusals/member-hashes.ts'
 import { kindOf, Refusal } from '../refusals/refusal.ts'
 import { OP } from './pickle-opcodes.ts'
 import { PickleOutput } from './pickle-output.ts'
@@ -32,6 +33,7 @@ interface Frame {
 class PickleWriter {
   readonly #output = new PickleOutput()
   readonly #frames: Frame[] = []
+  readonly #steps = new HashSteps()
   /** The index in Python's memo of each value that has been written. */
   readonly #memo = new Map<unknown, number>()
   #memoized = 0
@@ -128,7 +130,7 @@ class PickleWriter {
   #enter(value: object): void {
     if (this.#frames.length === MAX_NESTING) throw new NestedTooDeep()
     this.#count(1)
-    const [empty, items, fill] = contentsOf(value)
+    const [empty, items, fill] = contentsOf(value, this.#steps)
     this.#memo.set(value, UNFINISHED)
     this.#output.opcodes(empty, OP.MARK)
     this.#frames.push({ container: value, items, fill })
@@ -165,15 +167,15 @@ class PickleWriter {
 /**
  * The opcode of the empty container, its items in the order in which they are written, and the opcode that adds them.
  */
-function contentsOf(value: object): readonly [number, Iterator<unknown>, number] {
+function contentsOf(value: object, steps: HashSteps): readonly [number, Iterator<unknown>, number] {
   switch (Object.getPrototypeOf(value)) {
     case Array.prototype:
       return [OP.EMPTY_LIST, (value as unknown[]).values(), OP.APPENDS]
     case Map.prototype:
-      checkKeys((value as Map<unknown, unknown>).keys(), (value as Map<unknown, unknown>).size)
+      checkKeys(value as Map<unknown, unknown>, steps)
       return [OP.EMPTY_DICT, pairwise(value as Map<unknown, unknown>), OP.SETITEMS]
     case Set.prototype:
-      checkKeys((value as Set<unknown>).values(), (value as Set<unknown>).size)
+      checkKeys(value as Set<unknown>, steps)
       return [OP.EMPTY_SET, (value as Set<unknown>).values(), OP.ADDITEMS]
     case Object.prototype:
     case null:
@@ -192,10 +194,10 @@ function* pairwise(entries: Iterable<readonly [unknown, unknown]>): Generator<un
 }
 
 /** Throws if Python cannot hash a key, or considers two of them equal and so would lose an entry. */
-function checkKeys(keys: Iterable<unknown>, count: number): void {
+function checkKeys(table: Map<unknown, unknown> | Set<unknown>, steps: HashSteps): void {
   const identities = new Set<unknown>()
-  const hashes = hashesFor(count)
-  for (const key of keys) {
+  const hashes = table.size > UNCOUNTED ? steps.begin(table.size) : undefined
+  for (const key of table.keys()) {
     // In both languages these are equal only to themselves.
     if (typeof key === 'string' || key === null) continue
     if (hashes !== undefined && isNumeric(key)) hashes.add(hashOf(asRead(key)))
@@ -203,6 +205,7 @@ function checkKeys(keys: Iterable<unknown>, count: number): void {
     if (identities.has(identity)) throw new Refusal('two keys that are equal in Python')
     identities.add(identity)
   }
+  if (hashes !== undefined) steps.end()
 }
 
 /**

@@ -1,7 +1,8 @@
 import { types } from 'node:util'
 import { MOST_PARTS_OF_ELEMENT, MOST_PARTS_OF_ELEMENTS } from './element-store.ts'
+import { HashSteps, SURELY_COUNTED, type TableHashes } from './hash-steps.ts'
 import { MAX_NESTING, MAX_PARTS, NestedTooDeep, tooManyParts } from './limits.ts'
-import { hashesFor, hashOf, isNumeric } from './member-hashes.ts'
+import { hashOf, isNumeric } from './member-hashes.ts'
 import { assertDataClass, assertEmptyRecord, isPlainObject } from './record-checks.ts'
 import { kindOf, Refusal } from './refusal.ts'
 
@@ -37,13 +38,15 @@ export class CloneCheck {
   /** The containers around the value that is being visited. */
   #depth = 0
   #seen: Set<object> | undefined
+  #seenTables: Set<object> | undefined
+  readonly #steps = new HashSteps()
 
   constructor(cloning: Cloning) {
     this.#cloning = cloning
   }
 
   /**
-   * @returns how many parts the value has at most
+   * @returns how many parts the value has at most; infinitely many if too many of its numbers may have equal hashes
    * @throws Refusal, LimitExceeded
    */
   assert(value: unknown): number {
@@ -51,11 +54,13 @@ export class CloneCheck {
     this.#weight = 0
     this.#holes = 0
     this.#depth = 0
+    this.#steps.reset()
     try {
       this.#value(value)
-      return this.#visited + this.#weight + this.#holes
+      return this.#steps.areUnsure ? Number.POSITIVE_INFINITY : this.#visited + this.#weight + this.#holes
     } finally {
       this.#seen = undefined
+      this.#seenTables = undefined
     }
   }
 
@@ -108,7 +113,7 @@ export class CloneCheck {
     // The most frequent class needs no more than this.
     if (value.constructor === Date) return
     this.#weight += this.#cloning.weightOf(value)
-    if (carries(value)) this.#items(value)
+    if (carries(value)) this.#carried(value)
     else if (types.isNativeError(value)) this.#error(value)
     else if (callsToJson && 'toJSON' in value && typeof value.toJSON === 'function')
       this.#value(value.toJSON())
@@ -118,21 +123,53 @@ export class CloneCheck {
     }
   }
 
-  #items(value: object): void {
+  #carried(value: object): void {
     if (types.isMap(value)) {
-      const hashes = hashesFor(value.size)
-      for (const [key, item] of value) {
-        this.#value(key)
-        if (hashes !== undefined && isNumeric(key)) hashes.add(hashOf(key))
-        this.#value(item)
+      if (this.#isNewTable(value)) this.#map(value)
+    } else if (types.isSet(value) && this.#isNewTable(value)) this.#set(value)
+  }
+
+  /** As {@link #isNew}, for one whose hashes are counted. */
+  #isNewTable(table: ReadonlyMap<unknown, unknown> | ReadonlySet<unknown>): boolean {
+    if (table.size < SURELY_COUNTED) return true
+    this.#seenTables ??= new Set()
+    return this.#seenTables.size !== this.#seenTables.add(table).size
+  }
+
+  #map(map: ReadonlyMap<unknown, unknown>): void {
+    const hashes = this.#hashesFor(map.size)
+    let numbers = 0
+    for (const [key, item] of map) {
+      this.#value(key)
+      if (isNumeric(key)) {
+        numbers++
+        hashes?.add(hashOf(key))
       }
-    } else if (types.isSet(value)) {
-      const hashes = hashesFor(value.size)
-      for (const item of value) {
-        this.#value(item)
-        if (hashes !== undefined && isNumeric(item)) hashes.add(hashOf(item))
+      this.#value(item)
+    }
+    this.#endTable(hashes, numbers)
+  }
+
+  #set(set: ReadonlySet<unknown>): void {
+    const hashes = this.#hashesFor(set.size)
+    let numbers = 0
+    for (const item of set) {
+      this.#value(item)
+      if (isNumeric(item)) {
+        numbers++
+        hashes?.add(hashOf(item))
       }
     }
+    this.#endTable(hashes, numbers)
+  }
+
+  #hashesFor(members: number): TableHashes | undefined {
+    return members >= SURELY_COUNTED ? this.#steps.begin(members) : undefined
+  }
+
+  #endTable(hashes: TableHashes | undefined, numbers: number): void {
+    if (hashes === undefined) this.#steps.assume(numbers)
+    else this.#steps.end()
   }
 
   #record(value: object, isPlain: boolean): void {

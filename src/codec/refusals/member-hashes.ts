@@ -1,13 +1,3 @@
-import { LimitExceeded } from './limits.ts'
-
-/** Fewer members cannot share a hash often enough to take long. */
-export const COUNTED_FROM = 256
-/** Most numbers in one bucket. Of those that nobody has computed for it, a dozen share one. */
-const MOST_IN_A_BUCKET = 128
-/** Most steps to members of the same bucket while a table is filled, for each member, and for a table of any size. */
-const STEPS_OF_MEMBER = 4
-const STEPS_OF_TABLE = 8_192
-
 const NUMBER = new Float64Array(1)
 const BIGINT = new BigUint64Array(NUMBER.buffer)
 /** The lower and the higher half of either, or the other way around. */
@@ -18,49 +8,6 @@ const HIGH = 1 - LOW
 /** Whether V8 hashes a member of a set or a key of a map by its value, and without a seed. */
 export function isNumeric(member: unknown): member is number | bigint {
   return typeof member === 'number' || typeof member === 'bigint'
-}
-
-/**
- * Counts the numbers and bigints among the members of a set, or the keys of a map. V8 hashes them without a seed, and bigints
- * by their lowest 64 bits alone. So one can compute many that share a bucket, and a table of those takes time that grows
- * with the square of its size. (Strings are hashed with a seed, objects by random numbers.)
- */
-export class MemberHashes {
-  /** The number of members in each bucket. */
-  readonly #buckets: Uint8Array
-  /** The steps that are left. */
-  #steps: number
-
-  /** @param members how many there are, of whatever type: a table has a bucket for every two */
-  constructor(members: number) {
-    this.#buckets = new Uint8Array(1 << (31 - Math.clz32(members)))
-    this.#steps = STEPS_OF_TABLE + STEPS_OF_MEMBER * members
-  }
-
-  /** @throws LimitExceeded if too many members share a bucket */
-  add(hash: number): void {
-    const bucket = hash & (this.#buckets.length - 1)
-    const members = (this.#buckets[bucket] as number) + 1
-    this.#steps -= members - 1
-    if (members > MOST_IN_A_BUCKET || this.#steps < 0)
-      throw new LimitExceeded('too many numbers with equal hashes in a map or set')
-    this.#buckets[bucket] = members
-  }
-}
-
-/** For a map or set with so many members; `undefined` if they need not be counted. */
-export function hashesFor(members: number): MemberHashes | undefined {
-  return members > COUNTED_FROM ? new MemberHashes(members) : undefined
-}
-
-/**
- * The numbers among members that there already are, of which there will be so many; `undefined` if they need not be counted.
- * @throws LimitExceeded
- */
-export function hashesOf(members: Iterable<unknown>, count: number): MemberHashes | undefined {
-  const hashes = hashesFor(count)
-  if (hashes !== undefined) for (const member of members) if (isNumeric(member)) hashes.add(hashOf(member))
-  return hashes
 }
 
 /** The hash of a number or a bigint in V8. */

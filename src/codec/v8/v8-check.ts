@@ -1,7 +1,8 @@
 import { serialize } from 'node:v8'
 import { ElementStore } from '../refusals/element-store.ts'
+import { HashSteps } from '../refusals/hash-steps.ts'
 import { MAX_NESTING, MAX_PARTS, tooManyLevels, tooManyParts } from '../refusals/limits.ts'
-import { hashesFor, hashOf, hashOfBigint, hashOfInteger } from '../refusals/member-hashes.ts'
+import { hashOf, hashOfBigint, hashOfInteger } from '../refusals/member-hashes.ts'
 import { NO_INDEX, V8Input } from './v8-input.ts'
 import * as tags from './v8-tags.ts'
 
@@ -29,6 +30,7 @@ const PAGE_BYTES = 4_096
  */
 export class V8Check {
   readonly #input = new V8Input()
+  readonly #steps = new HashSteps()
   #depth = 0
   #parts = 0
 
@@ -38,6 +40,7 @@ export class V8Check {
    */
   assert(bytes: Uint8Array): void {
     this.#input.reset(bytes)
+    this.#steps.reset()
     this.#depth = 0
     this.#parts = 0
     this.#header()
@@ -209,7 +212,7 @@ export class V8Check {
       this.#value()
     }
     this.#end(values)
-    assertSpread(hashes, values / 2)
+    this.#steps.count(hashes, values / 2)
   }
 
   #set(): void {
@@ -218,7 +221,7 @@ export class V8Check {
     let members = 0
     for (; this.#input.nextTag() !== tags.SET_END; members++) this.#key(hashes)
     this.#end(members)
-    assertSpread(hashes, members)
+    this.#steps.count(hashes, members)
   }
 
   /** The tag at the end of a container, and the number of its properties, members or values. */
@@ -290,10 +293,4 @@ export class V8Check {
     if (tag !== tags.ERROR_END) throw new SyntaxError('an error without its end')
     this.#depth--
   }
-}
-
-/** @throws LimitExceeded if too many of the hashes are equal in a map or set with so many members */
-function assertSpread(hashes: readonly number[], members: number): void {
-  const counted = hashesFor(members)
-  if (counted !== undefined) for (const hash of hashes) counted.add(hash)
 }
