@@ -18,6 +18,8 @@ const CALM: Setting = {
 }
 const FAULTS: Setting = { ...CALM, faults: true }
 const POLICIES: Setting = { ...CALM, policies: true }
+/** A second loader for a key is a defect here: nothing makes it necessary. */
+const UNDISTURBED: Setting = { ...POLICIES, processes: 1, invalidates: false }
 /** Each of them is to be caught within so many schedules. */
 const SCHEDULES = 8_000
 /** Seeds differ in how soon they lead to a defect: one finds within 600 schedules what another finds within 13,000. */
@@ -83,9 +85,8 @@ describe('the simulation finds the defect', () => {
     ],
     [
       'a caller joins a load that every caller has left',
-      POLICIES,
+      UNDISTURBED,
       () => vi.spyOn(Flight.prototype, 'isAbandoned', 'get').mockReturnValue(false),
-      8,
     ],
     ['a batch gives the value of one key to another', POLICIES, () => breakBatch()],
     ['refresh() is content with what others load', POLICIES, () => breakReload()],
