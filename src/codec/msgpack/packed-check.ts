@@ -45,7 +45,7 @@ const ARRAY_OF_3 = 0x93
  * shape, and is followed by the values.
  */
 export class PackedCheck {
-  readonly #input = new PackedInput()
+  readonly #input: PackedInput
   readonly #targets = new PackedTargets()
   readonly #shapes: PackedShapes
   readonly #steps = new HashSteps()
@@ -54,7 +54,9 @@ export class PackedCheck {
   #depth = 0
   #parts = 0
 
-  constructor(shapes: readonly Shape[]) {
+  /** @param losesMarks whether msgpackr reads strings without msgpackr-extract */
+  constructor(shapes: readonly Shape[], losesMarks: boolean) {
+    this.#input = new PackedInput(losesMarks)
     this.#shapes = new PackedShapes(shapes, this.#input, this.#targets)
   }
 
@@ -108,7 +110,7 @@ export class PackedCheck {
     const length = this.#input.number(lengthBytes)
     if (token <= LAST_BINARY) this.#bytes(length)
     else if (token <= LAST_EXTENSION) this.#extension(length)
-    else if (token <= LAST_STRING) this.#input.skip(length)
+    else if (token <= LAST_STRING) this.#input.skipText(length)
     else if (token <= LAST_ARRAY) this.#items(length, 1)
     else this.#members(length, 2)
   }

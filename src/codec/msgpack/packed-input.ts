@@ -1,10 +1,16 @@
-import { isString, LENGTH_BYTES } from './packed-tokens.ts'
+import { isString, LENGTH_BYTES, MARKED_BYTES } from './packed-tokens.ts'
 
 /** A place within packed bytes, which only moves on. It never moves beyond their end. */
 export class PackedInput {
   #bytes: Uint8Array = new Uint8Array()
   #at = 0
   #view: DataView | undefined
+  readonly #refusesMarks: boolean
+
+  /** @param refusesMarks whether long strings that begin with U+FEFF are refused */
+  constructor(refusesMarks: boolean) {
+    this.#refusesMarks = refusesMarks
+  }
 
   /** Begins again, at `start` of other bytes. */
   reset(bytes: Uint8Array, start: number): void {
@@ -65,7 +71,23 @@ export class PackedInput {
   textLength(): number {
     const token = this.byte()
     if (!isString(token)) throw new SyntaxError('a text that is no string')
-    return token < 0xc0 ? token & 0x1f : this.number(LENGTH_BYTES[token] as number)
+    if (token < 0xc0) return token & 0x1f
+    const length = this.number(LENGTH_BYTES[token] as number)
+    if (length >= MARKED_BYTES && this.#refusesMarks) this.#refuseMark()
+    return length
+  }
+
+  /** Skips a string of so many bytes. */
+  skipText(bytes: number): void {
+    if (bytes >= MARKED_BYTES && this.#refusesMarks) this.#refuseMark()
+    this.skip(bytes)
+  }
+
+  #refuseMark(): void {
+    const isMark =
+      this.next === 0xef && this.#bytes[this.#at + 1] === 0xbb && this.#bytes[this.#at + 2] === 0xbf
+    if (isMark)
+      throw new SyntaxError('a string that begins with U+FEFF, which msgpackr would read without it')
   }
 
   skip(bytes: number): void {

@@ -18,6 +18,12 @@ export const LAST_BINARY = 0xc6
 const FIRST_EXTENSION = 0xc7
 export const LAST_EXTENSION = 0xc9
 export const LAST_STRING = 0xdb
+/**
+ * From so many bytes on, msgpackr reads a string without a U+FEFF at its beginning, unless msgpackr-extract is installed: it
+ * has a TextDecoder read them.
+ */
+export const MARKED_BYTES = 65
+
 export const LAST_ARRAY = 0xdd
 
 /** Tokens of extensions of 1, 2, 4, 8 and 16 bytes. */

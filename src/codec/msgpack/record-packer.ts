@@ -59,6 +59,7 @@ const CHECKED_FROM_BYTES = 64 * 1024
  */
 export class RecordPacker {
   readonly #msgpackr: MsgpackrModule
+  readonly #losesMarks: boolean
   readonly #shapes: readonly Shape[]
   readonly #note: (names: readonly string[]) => void
   readonly #readable: readonly ReadableShape[]
@@ -79,16 +80,17 @@ export class RecordPacker {
     shorter?: RecordPacker,
   ) {
     this.#msgpackr = msgpackr
+    this.#losesMarks = !msgpackr.isNativeAccelerationEnabled
     this.#shapes = shapes
     this.#note = note
-    this.#check = new PackedCheck(shapes)
+    this.#check = new PackedCheck(shapes, this.#losesMarks)
     const compiled = shorter === undefined ? [] : shorter.#readable
     this.#readable = shapes.map((shape, id) => compiled[id] ?? readable(shape, id))
   }
 
   /** @throws any error if the value cannot be represented */
   pack(value: unknown): Uint8Array {
-    const mayBeLarge = assertPackable(value)
+    const mayBeLarge = assertPackable(value, this.#losesMarks)
     this.#packr ??= this.#createPackr()
     this.#hasLargePart = mayBeLarge || this.#check.hasLargeShapes
     const packed = this.#packr.pack(value)

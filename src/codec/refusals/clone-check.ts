@@ -18,11 +18,15 @@ export interface Cloning {
   weightOf(value: object): number
   /** Whether it can carry a string with a lone surrogate. */
   readonly carriesLoneSurrogates: boolean
+  /** Why it cannot carry a string that begins with U+FEFF and has so many bytes of UTF-8, if it cannot. */
+  readonly refusalOfMark?: { readonly bytes: number; readonly kind: string } | undefined
 }
 
 /** Objects of a value that are visited before visited ones are remembered. Most values have fewer. */
 const UNREMEMBERED = 1_000
 const DIGIT_9 = 0x39
+/** At the beginning of a text, it marks the order of bytes. */
+const MARK = 0xfeff
 /** The depth from which all are remembered, so that a cycle is not taken for deep nesting. */
 const UNREMEMBERED_DEPTH = 100
 
@@ -79,6 +83,9 @@ export class CloneCheck {
     if (!this.#cloning.carriesLoneSurrogates && !text.isWellFormed()) {
       throw new Refusal('a string with a lone surrogate')
     }
+    const { refusalOfMark } = this.#cloning
+    if (refusalOfMark === undefined || text.charCodeAt(0) !== MARK) return
+    if (Buffer.byteLength(text) >= refusalOfMark.bytes) throw new Refusal(refusalOfMark.kind)
   }
 
   /** `false` for an object that was visited before, so that cycles and shared references end. */
@@ -126,7 +133,9 @@ export class CloneCheck {
   #carried(value: object): void {
     if (types.isMap(value)) {
       if (this.#isNewTable(value)) this.#map(value)
-    } else if (types.isSet(value) && this.#isNewTable(value)) this.#set(value)
+    } else if (types.isSet(value)) {
+      if (this.#isNewTable(value)) this.#set(value)
+    } else if (types.isRegExp(value)) this.#text(value.source)
   }
 
   /** As {@link #isNew}, for one whose hashes are counted. */

@@ -3,7 +3,7 @@ import { assertPackable } from '../msgpack/packing.ts'
 import { v8Serializer } from '../v8/v8.ts'
 
 const ATTEMPTS: readonly (readonly [SerializerName, (value: unknown) => unknown])[] = [
-  ['msgpack', assertPackable],
+  ['msgpack', (value) => assertPackable(value, true)],
   ['v8', v8Serializer.encode],
 ]
 
