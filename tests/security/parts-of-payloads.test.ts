@@ -46,6 +46,15 @@ describe('what takes memory counts as parts', () => {
     expect(() => decode(`92${list('90', 200_000)}dd00061a80${ids}`)).toThrow(/parts/)
   })
 
+  test('msgpack: the ids of names count as those of values', () => {
+    const shapes = (count: number) =>
+      Array.from({ length: count }, (_, id) => `d47240d669${id.toString(16).padStart(8, '0')}90`).join('')
+    const list = (count: number) =>
+      Buffer.from(`dd${count.toString(16).padStart(8, '0')}${shapes(count)}`, 'hex')
+    expect(msgpack.decode(list(333_000))).toHaveLength(333_000)
+    expect(() => msgpack.decode(list(333_334))).toThrow(/parts/)
+  })
+
   test('msgpack: the cause of an error is a level deeper', () => {
     const nested = (levels: number) => Buffer.from(`${'d4650093a54572726f72a0'.repeat(levels)}c0`, 'hex')
     expect(msgpack.decode(nested(500))).toBeInstanceOf(Error)

@@ -32,7 +32,6 @@ const PARTS_OF_ERROR = 64
 /** A part is about 100 bytes of memory. */
 const PARTS_OF_BYTES = 2
 const PARTS_OF_TYPED_ARRAY = 3
-const PARTS_OF_ID = 2
 
 const ARRAY_OF_2 = 0x92
 const ARRAY_OF_3 = 0x93
@@ -46,7 +45,7 @@ const ARRAY_OF_3 = 0x93
  */
 export class PackedCheck {
   readonly #input: PackedInput
-  readonly #targets = new PackedTargets()
+  readonly #targets = new PackedTargets((parts) => this.#count(parts))
   readonly #shapes: PackedShapes
   readonly #steps = new HashSteps()
   /** Whether the hashes of small maps and sets are counted, too. */
@@ -266,7 +265,6 @@ export class PackedCheck {
     if (type === EXTENSION.POINTER) {
       return this.#targets.hashOf(id)
     }
-    this.#count(PARTS_OF_ID)
     this.#targets.add(id)
     const hash = this.#target()
     this.#targets.setHash(id, hash)
