@@ -1,5 +1,6 @@
-import { isDate, isNativeError } from 'node:util/types'
+import { isNativeError } from 'node:util/types'
 import { areSparse, hashElements, hasSparseIndices, indexOf } from '../../foundation/indexed-names.ts'
+import { causeOf, copyDatum, copyWithoutCause, setCause } from './copy-datum.ts'
 
 /**
  * How the cache keeps one caller from changing the value of another, since all callers share the local tier:
@@ -78,12 +79,14 @@ class Copying {
       if (hasIndices && hasSparseIndices(Object.keys(source))) hashElements(copy)
       for (const [name, value] of entries) define(copy as Record<string, unknown>, name, this.#part(value))
     } else if (source instanceof Map) {
-      for (const [key, value] of source)
+      // A subclass may iterate over something else.
+      for (const [key, value] of Map.prototype.entries.call(source))
         (copy as Map<unknown, unknown>).set(this.#part(key), this.#part(value))
     } else if (source instanceof Set) {
-      for (const member of source) (copy as Set<unknown>).add(this.#part(member))
-    } else if (source instanceof Error) {
-      Object.defineProperty(copy, 'cause', { ...HIDDEN, value: this.#part(source.cause) })
+      for (const member of Set.prototype.values.call(source)) (copy as Set<unknown>).add(this.#part(member))
+    } else {
+      const cause = causeOf(source as Error)
+      if (cause !== undefined) setCause(copy, this.#part(cause.value))
     }
     this.#depth--
   }
@@ -121,23 +124,7 @@ function emptyCopyOf(source: object): object | undefined {
   if (isPlain(source)) return Object.create(Object.getPrototypeOf(source))
   if (source instanceof Map) return new Map()
   if (source instanceof Set) return new Set()
-  return isNativeError(source) && isReference(source.cause) ? copyWithoutCause(source) : undefined
-}
-
-const HIDDEN = { configurable: true, enumerable: false, writable: true }
-const ERRORS = [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError]
-
-/** `structuredClone` would copy all that is within the cause, once for each error that shares it. */
-function copyWithoutCause(source: Error): Error {
-  const itsClass = ERRORS.find(({ name }) => name === source.name) ?? Error
-  const copy = Object.hasOwn(source, 'message') ? new itsClass(source.message) : new itsClass()
-  return Object.defineProperty(copy, 'stack', { ...HIDDEN, value: source.stack })
-}
-
-function copyDatum(source: object): object {
-  if (Buffer.isBuffer(source)) return Buffer.from(source)
-  // Dates are common, and this is many times as fast as `structuredClone`.
-  return isDate(source) ? new Date(source.getTime()) : structuredClone(source)
+  return isNativeError(source) ? copyWithoutCause(source) : undefined
 }
 
 /** Sets a property. An assignment to `__proto__` would set the prototype. */
