@@ -120,3 +120,38 @@ describe('json stores what toJSON yields', () => {
     assert.deepEqual(codec.decode('key', Buffer.from(stored as string)), { deep: [form] })
   })
 })
+
+describe('what would be lost silently is refused', () => {
+  const WITH_PROPERTIES: Readonly<Record<string, () => object>> = {
+    'a Map': () => new Map([[1, 2]]),
+    'a Set': () => new Set([1]),
+    'a Date': () => new Date(0),
+    'a RegExp': () => /a/,
+    'an ArrayBuffer': () => new ArrayBuffer(1),
+    'a Number': () => Object(1),
+  }
+
+  it.each(
+    (['v8', 'msgpack', 'pickle'] as const).flatMap((serializer) =>
+      Object.keys(WITH_PROPERTIES).map((kind) => [serializer, kind] as const),
+    ),
+  )('%s refuses %s with properties of its own', async (serializer, kind) => {
+    const make = WITH_PROPERTIES[kind] as () => object
+    for (const name of ['more', '7', 'valueOf']) {
+      const message = await messageOf(serializer, { a: [Object.assign(make(), { [name]: 1 })] })
+      assert.ok(message.includes(`value.a[0] is ${kind}`), message)
+    }
+  })
+
+  it.each(['v8', 'msgpack'] as const)(
+    '%s refuses an object that only looks like a Date',
+    async (serializer) => {
+      await messageOf(serializer, [Object.create(new Date(0))])
+      await messageOf(serializer, [
+        Object.assign(Object.create(Date.prototype), { url: new URL('http://a') }),
+      ])
+      const claims = Object.assign(Object.create({ constructor: Date }), { site: new URL('http://a') })
+      await messageOf(serializer, claims)
+    },
+  )
+})

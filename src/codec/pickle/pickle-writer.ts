@@ -2,6 +2,7 @@ import { types } from 'node:util'
 import { HashSteps, UNCOUNTED } from '../refusals/hash-steps.ts'
 import { MAX_NESTING, MAX_PARTS, NestedTooDeep, tooManyParts } from '../refusals/limits.ts'
 import { hashOf, isNumeric } from '../refusals/member-hashes.ts'
+import { assertNoProperties } from '../refusals/record-checks.ts'
 import { kindOf, Refusal } from '../refusals/refusal.ts'
 import { OP } from './pickle-opcodes.ts'
 import { PickleOutput } from './pickle-output.ts'
@@ -105,6 +106,7 @@ class PickleWriter {
 
   /** Writes `datetime(state, timezone.utc)` as Python does; `timezone.utc` is `timezone(timedelta(0, 0, 0))`. */
   #date(date: Date): void {
+    assertNoProperties(date)
     // The tuples of the arguments count too.
     this.#count(1)
     this.#global('datetime')
@@ -172,9 +174,11 @@ function contentsOf(value: object, steps: HashSteps): readonly [number, Iterator
     case Array.prototype:
       return [OP.EMPTY_LIST, (value as unknown[]).values(), OP.APPENDS]
     case Map.prototype:
+      assertNoProperties(value)
       checkKeys(value as Map<unknown, unknown>, steps)
       return [OP.EMPTY_DICT, pairwise(value as Map<unknown, unknown>), OP.SETITEMS]
     case Set.prototype:
+      assertNoProperties(value)
       checkKeys(value as Set<unknown>, steps)
       return [OP.EMPTY_SET, (value as Set<unknown>).values(), OP.ADDITEMS]
     case Object.prototype:

@@ -3,7 +3,7 @@ import { MOST_PARTS_OF_ELEMENT, MOST_PARTS_OF_ELEMENTS } from './element-store.t
 import { HashSteps, SURELY_COUNTED, type TableHashes } from './hash-steps.ts'
 import { MAX_NESTING, MAX_PARTS, NestedTooDeep, tooManyParts } from './limits.ts'
 import { hashOf, isNumeric } from './member-hashes.ts'
-import { assertDataClass, assertEmptyRecord, isPlainObject } from './record-checks.ts'
+import { assertDataClass, assertEmptyRecord, assertNoProperties, isPlainObject } from './record-checks.ts'
 import { kindOf, Refusal } from './refusal.ts'
 
 /** What a serializer for structured clones carries beside primitives, arrays, records, Map and Set. */
@@ -118,7 +118,10 @@ export class CloneCheck {
   #instance(value: object): void {
     const { callsToJson, carries } = this.#cloning
     // The most frequent class needs no more than this.
-    if (value.constructor === Date) return
+    if (value.constructor === Date && isDate(value)) {
+      assertNoProperties(value)
+      return
+    }
     this.#weight += this.#cloning.weightOf(value)
     if (carries(value)) this.#carried(value)
     else if (types.isNativeError(value)) this.#error(value)
@@ -131,6 +134,8 @@ export class CloneCheck {
   }
 
   #carried(value: object): void {
+    // To list those of a view or a String object takes long, since items and characters are among them.
+    if (!ArrayBuffer.isView(value) && !types.isStringObject(value)) assertNoProperties(value)
     if (types.isMap(value)) {
       if (this.#isNewTable(value)) this.#map(value)
     } else if (types.isSet(value)) {
@@ -208,6 +213,16 @@ export class CloneCheck {
     if (typeof error.message !== 'string') throw new Refusal(`${kindOf(error)} whose message is no string`)
     this.#text(error.message)
     if (errorProperties.has('cause')) this.#value(error.cause)
+  }
+}
+
+/** As `types.isDate`, which takes several times as long for a date. */
+function isDate(value: object): boolean {
+  try {
+    Date.prototype.getTime.call(value)
+    return true
+  } catch {
+    return false
   }
 }
 

@@ -33,3 +33,13 @@ export function assertEmptyRecord(value: object, isPlain: boolean): void {
   if (isPlain && Reflect.ownKeys(value).length === Object.keys(value).length) return
   throw new Refusal(`${kindOf(value)} without a property that could be stored`)
 }
+
+/**
+ * Refuses a Map, a Date, … that somebody gave properties, which the serializers leave out.
+ * @throws Refusal
+ */
+export function assertNoProperties(value: object): void {
+  for (const name in value) {
+    if (Object.hasOwn(value, name)) throw new Refusal(`${kindOf(value)} with properties of its own`)
+  }
+}
