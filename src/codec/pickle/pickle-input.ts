@@ -54,7 +54,10 @@ export class PickleInput {
 
   /** A copy of the next `length` bytes. */
   copy(length: number): Buffer {
-    return ownCopy(this.view(length))
+    const start = this.#skip(length)
+    const copy = Buffer.allocUnsafeSlow(length)
+    this.#bytes.copy(copy, 0, start, start + length)
+    return copy
   }
 
   /** A `str`. Python encodes lone surrogates as if they were UTF-8; those are refused. */
@@ -139,57 +142,6 @@ export function parseFloatRepr(line: string): number {
   if (special !== undefined) return special
   const value = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/.test(line) ? Number(line) : Number.NaN
   return Number.isFinite(value) ? value : unreadable('a malformed float')
-}
-
-/**
- * The argument of `UNICODE`, in Python's raw-unicode-escape: Latin-1 in which only `\uXXXX` and `\UXXXXXXXX` are
- * escapes. Two escaped halves of a surrogate pair are refused as a lone one is, since they stay two characters in
- * Python.
- */
-export function parseRawUnicode(line: string): string {
-  if (!line.includes('\\')) return line
-  return line.replace(
-    /\\(?:u([\da-fA-F]{4})|U([\da-fA-F]{8})|.)/gs,
-    (match, short?: string, long?: string) => {
-      const digits = short ?? long
-      if (digits !== undefined) return scalarOf(Number.parseInt(digits, 16))
-      return /u/i.test(match) ? unreadable('a malformed escape') : match
-    },
-  )
-}
-
-function scalarOf(codePoint: number): string {
-  if (codePoint > 0x10ffff) unreadable('a malformed escape')
-  if (codePoint >= 0xd800 && codePoint <= 0xdfff) unreadable('a surrogate')
-  return String.fromCodePoint(codePoint)
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  n: '\n',
-  r: '\r',
-  t: '\t',
-  '\\': '\\',
-  "'": "'",
-  '"': '"',
-}
-
-/** The argument of `STRING`: a quoted literal, as `repr` of Python 2 writes it. */
-export function parseQuoted(line: string): string {
-  const quote = line.charCodeAt(0)
-  const isQuoted =
-    line.length >= 2 && (quote === 0x27 || quote === 0x22) && line.charCodeAt(line.length - 1) === quote
-  if (!isQuoted) unreadable('a string without quotes')
-  const body = line.slice(1, -1)
-  const text = body.includes('\\') ? unescaped(body) : body
-  return /[^\0-\x7f]/.test(text) ? unreadable('a string that is not ASCII') : text
-}
-
-function unescaped(body: string): string {
-  return body.replace(/\\(?:x([\da-fA-F]{2})|(.?))/gs, (_, hex?: string, letter?: string) =>
-    hex !== undefined
-      ? String.fromCharCode(Number.parseInt(hex, 16))
-      : (ESCAPES[letter ?? ''] ?? unreadable('a malformed escape')),
-  )
 }
 
 /** A copy in memory of its own: `Buffer.from` cuts small ones from memory that the whole process shares. */

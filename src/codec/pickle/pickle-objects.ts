@@ -234,34 +234,49 @@ const datetimeOf = new Foreign((args) => {
   if (zone !== UTC) unreadable('a datetime that is not in timezone.utc')
   const micros = state.readUIntBE(7, 3)
   if (micros % 1_000 !== 0) unreadable('a datetime with microseconds')
-  const [month, day, hours, minutes, seconds] = [...state.subarray(2, 7)].map((field) => padded(field, 2))
-  const year = padded(state.readUInt16BE(0), 4)
-  const text = `${year}-${month}-${day}T${hours}:${minutes}:${seconds}.${padded(micros / 1_000, 3)}Z`
-  const date = new Date(text)
-  // Corrupt fields, such as the 30th of February, give an invalid or a different date.
-  const exact = year !== '0000' && !Number.isNaN(date.getTime()) && date.toISOString() === text
-  return exact ? date : unreadable('a malformed datetime')
+  const year = state.readUInt16BE(0)
+  const month = state.readUInt8(2)
+  const day = state.readUInt8(3)
+  const hours = state.readUInt8(4)
+  const minutes = state.readUInt8(5)
+  const seconds = state.readUInt8(6)
+  const isClock = hours < 24 && minutes < 60 && seconds < 60 && micros < 1_000_000
+  if (!isClock || year < 1 || year > 9999 || month < 1 || month > 12) unreadable('a malformed datetime')
+  // `Date.UTC` takes the years below 100 for those of the last century.
+  const later = Date.UTC(year + 400, month - 1, day, hours, minutes, seconds, micros / 1_000)
+  const date = new Date(later - MS_OF_400_YEARS)
+  // The 30th of February gives a day of March.
+  return date.getUTCDate() === day ? date : unreadable('a malformed datetime')
 })
 
-function padded(field: number, width: number): string {
-  return String(field).padStart(width, '0')
-}
+/** After so many years the calendar repeats itself. */
+const MS_OF_400_YEARS = Date.UTC(2400) - Date.UTC(2000)
 
-const FOREIGN: ReadonlyMap<string, Foreign> = new Map([
-  ['builtins.set', setOf],
-  ['builtins.frozenset', setOf],
-  ['builtins.bytes', bytesOf],
-  ['builtins.bytearray', bytesOf],
-  ['_codecs.encode', encodeOf],
-  ['datetime.timedelta', timedeltaOf],
-  ['datetime.timezone', timezoneOf],
-  ['datetime.datetime', datetimeOf],
+const BUILTINS: ReadonlyMap<string, Foreign> = new Map([
+  ['set', setOf],
+  ['frozenset', setOf],
+  ['bytes', bytesOf],
+  ['bytearray', bytesOf],
+])
+
+/** What each module has. */
+const FOREIGN: ReadonlyMap<string, ReadonlyMap<string, Foreign>> = new Map([
+  ['builtins', BUILTINS],
+  // The name of the module in Python 2, which protocols below 3 still use.
+  ['__builtin__', BUILTINS],
+  ['_codecs', new Map([['encode', encodeOf]])],
+  [
+    'datetime',
+    new Map([
+      ['timedelta', timedeltaOf],
+      ['timezone', timezoneOf],
+      ['datetime', datetimeOf],
+    ]),
+  ],
 ])
 
 /** The object that a module and a name refer to. Only names that stand for plain data are known. */
 export function findForeign(module: unknown, name: unknown): Foreign {
   if (typeof module !== 'string' || typeof name !== 'string') unreadable('a malformed name')
-  // The name of the module in Python 2, which protocols below 3 still use.
-  const home = module === '__builtin__' ? 'builtins' : module
-  return FOREIGN.get(`${home}.${name}`) ?? unreadable('a class or function that is no plain data')
+  return FOREIGN.get(module)?.get(name) ?? unreadable('a class or function that is no plain data')
 }

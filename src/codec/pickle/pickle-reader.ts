@@ -5,13 +5,12 @@ import {
   parseFloatRepr,
   parseIntOrBool,
   parseLong,
-  parseQuoted,
-  parseRawUnicode,
   readLong,
   unreadable,
 } from './pickle-input.ts'
 import { Container, Foreign, findForeign, type Item, Tuple } from './pickle-objects.ts'
 import { OP } from './pickle-opcodes.ts'
+import { parseQuoted, parseRawUnicode } from './pickle-text.ts'
 
 /**
  * The value in a Python pickle of protocol 0 to 5, if it is plain data (`createPickleSerializer` has the table).
@@ -111,8 +110,11 @@ class PickleMachine {
   readonly #stack: Item[] = []
   /** The stack heights above which an operation takes its items; the innermost is the last. */
   readonly #marks: number[] = []
-  readonly #memo = new Map<number, Item>()
   readonly #steps = new HashSteps()
+  /** Python numbers what it memoizes one after the other. */
+  readonly #memo: Item[] = []
+  /** What a pickle numbers otherwise. */
+  readonly #farMemo = new Map<number, Item>()
   #parts = 0
   readonly #largestIndex: number
   #callAllowance: number
@@ -207,16 +209,25 @@ class PickleMachine {
   put(index: number): void {
     // Python counts. An arbitrary number could be chosen for its hash.
     if (index > this.#largestIndex) unreadable('a memo index that is too large')
-    this.#memo.set(index, this.top())
-    if (this.#memo.size > MAX_PARTS) throw tooManyParts()
+    if (index > this.#memo.length) {
+      this.#farMemo.set(index, this.top())
+    } else {
+      this.#memo[index] = this.top()
+      if (this.#farMemo.size > 0) this.#farMemo.delete(index)
+    }
+    if (this.#memoized > MAX_PARTS) throw tooManyParts()
   }
 
   memoize(): void {
-    this.put(this.#memo.size)
+    this.put(this.#memoized)
+  }
+
+  get #memoized(): number {
+    return this.#memo.length + this.#farMemo.size
   }
 
   get(index: number): void {
-    const item = this.#memo.get(index)
+    const item = index < this.#memo.length ? this.#memo[index] : this.#farMemo.get(index)
     this.repeat(item === undefined ? unreadable('a reference to nothing') : item)
   }
 
