@@ -62,6 +62,10 @@ const ROOMS = {
     explain: ['keys', 'freshness', 'tags', 'outage', 'local', 'core', 'flights'],
     reading: ['keys', 'freshness', 'local', 'entries', 'core', 'loading', 'flights', 'monitoring'],
     batches: ['freshness', 'loading', 'reading'],
+    reserving: [
+      ...['keys', 'freshness', 'tags', 'local', 'entries', 'core'],
+      ...['loading', 'flights', 'writing', 'reading'],
+    ],
     collections: ['keys', 'freshness', 'local', 'loading', 'writing', 'reading', 'batches'],
   },
   testing: {

@@ -46,7 +46,8 @@ export type {
   LoadOptions,
   PolicyOptions,
 } from './cache/freshness/policies.ts'
-export type { LoadContext, Loader, StaleValue } from './cache/loading/load-context.ts'
+export type { LoadContext, Loader } from './cache/loading/load-context.ts'
+export type { StaleValue } from './cache/loading/stale-value.ts'
 export type { Isolation } from './cache/local/isolation.ts'
 export {
   type CachedDecorator,
@@ -57,6 +58,8 @@ export {
 export type { MemoizingCache, WrapOptions, Wrapped } from './cache/memoize/memoize.ts'
 export type { CacheStats } from './cache/monitoring/stats.ts'
 export type { CircuitState } from './cache/outage/circuit-breaker.ts'
+export type { ReserveOptions } from './cache/reserving/reservations.ts'
+export type { HitSlot, OpenSlot, Slot } from './cache/reserving/slot.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'
 export type { EncryptionKey, EncryptionOptions } from './codec/envelope/encryption.ts'
 export type {
@@ -66,7 +69,7 @@ export type {
   ExpiryOptions,
   RemovalOptions,
 } from './contract/cache-backend.ts'
-export type { CacheEvents, MissReason, ReadThroughEvents } from './contract/cache-events.ts'
+export type { CacheEvents, FillRefusal, MissReason, ReadThroughEvents } from './contract/cache-events.ts'
 export type { Logger } from './contract/logger.ts'
 export type { Serializer, SerializerName } from './contract/serializer.ts'
 export type {

@@ -10,6 +10,8 @@ import { type EntryOptions, type GetOrSetOptions, NO_TAGS } from './freshness/po
 import type { Loader } from './loading/load-context.ts'
 import { handOut } from './local/isolation.ts'
 import { NamespaceReads } from './reading/namespace-reads.ts'
+import { Reservations, type ReserveOptions } from './reserving/reservations.ts'
+import type { Slot } from './reserving/slot.ts'
 import { NamespaceWrites } from './writing/namespace-writes.ts'
 
 const GET_OPTIONS: KnownOptions = { of: 'get', names: { local: 'value' } }
@@ -19,12 +21,14 @@ export class EntryOperations {
   readonly #core: CacheCore
   readonly #reads: NamespaceReads
   readonly #writes: NamespaceWrites
+  readonly #reservations: Reservations
 
   /** @internal */
   constructor(parts: CacheParts) {
     this.#core = parts.core
     this.#reads = new NamespaceReads(parts)
     this.#writes = new NamespaceWrites(parts)
+    this.#reservations = new Reservations(parts, this.#reads)
   }
 
   /** The fresh value in the local tier, or `undefined`. No round trip and no promise. */
@@ -133,6 +137,36 @@ export class EntryOperations {
    */
   refresh<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<T> {
     return this.#reads.refresh<T>(key, loader, options)
+  }
+
+  /**
+   * The value, or a slot for one: a read whose write comes later, from code that is no loader. The slot's `fill` stores a
+   * value only if nothing has touched the key, its tags or its namespace since this call, and answers whether it did. So
+   * an invalidation beats a value that was computed before it, as it beats a load of {@link getOrSet}.
+   *
+   * No round trip for a local hit, one for a hit in Redis, two for a slot. A slot that is never filled leaves a
+   * placeholder of 42 bytes until `longestLoad` has passed, and keeps nobody waiting unless it was reserved with `wait`.
+   *
+   * @throws the signal's reason, or CacheError for a programming mistake; with `wait` also `CACHE_LOADER_TIMEOUT`; never
+   * because of Redis: then the slot stores nothing
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * declare function render(path: string): Promise<string>
+   * const cache = createCache({ redis: process.env.REDIS_URL, prefix: 'shop:' })
+   *
+   * async function page(path: string): Promise<string> {
+   *   const slot = await cache.reserve<string>(`page:${path}`, { tags: ['pages'] })
+   *   if (slot.isHit) return slot.value
+   *   const html = await render(path)
+   *   await slot.fill(html, { ttl: '5m' })
+   *   return html
+   * }
+   * ```
+   */
+  reserve<T = unknown>(key: string, options: ReserveOptions = {}): Promise<Slot<T>> {
+    return this.#reservations.reserve<T>(key, options)
   }
 
   /**

@@ -35,6 +35,15 @@ export interface CacheEvents {
   disconnect: { readonly endpoint: string; readonly reason: string }
 }
 
+/** The reason why a slot of `reserve` did not store its value. */
+export type FillRefusal =
+  | 'changed'
+  | 'invalidated'
+  | 'unknown-tag'
+  | 'expired'
+  | 'disconnected'
+  | 'unreserved'
+
 /** The events of a read-through cache, in addition to {@link CacheEvents}. */
 export interface ReadThroughEvents extends CacheEvents {
   /** A stale value was served: while it is loaded again, or because the load failed or took too long. */
@@ -46,6 +55,14 @@ export interface ReadThroughEvents extends CacheEvents {
    * the callers that waited, and was not cached.
    */
   'lease-lost': { readonly key: string }
+  /**
+   * A slot of `reserve` did not store its value, for this reason: the key was written, deleted, evicted or filled by
+   * another (`'changed'`); a tag or a namespace was invalidated (`'invalidated'`); a tag that only the fill named was not
+   * known when the slot was reserved (`'unknown-tag'`: the next slot of the key knows it); the slot is older than
+   * `longestLoad` (`'expired'`); the connection was lost meanwhile (`'disconnected'`); Redis could not be asked when the
+   * slot was reserved, or the key holds what cannot be replaced (`'unreserved'`).
+   */
+  'fill-refused': { readonly key: string; readonly reason: FillRefusal }
   /** All local copies are out of use, since invalidations may have been missed. `coherence` is what `cache.coherence` is from now on. */
   epoch: { readonly reason: string; readonly coherence: string }
   /** Work in the background has failed: a refresh, a verification, or the reclaim after a `clear()`. */

@@ -1,9 +1,17 @@
-import { type AcquireReply, type AcquireRequest, FRUITLESS_MS } from '../backend/seams/shared-tier.ts'
+import {
+  type AcquireReply,
+  type AcquireRequest,
+  type Fence,
+  FRUITLESS_MS,
+  type ReserveReply,
+  type ReserveRequest,
+} from '../backend/seams/shared-tier.ts'
 import {
   boundGeneration,
   fruitlessLoadsIn,
   GENERATION_BYTES,
   hasLease,
+  isEntry,
   isPlaceholder,
   NO_TOKEN,
   placeholder,
@@ -86,19 +94,50 @@ export function renewLease(
   return true
 }
 
+/** Does what `reserve-key.lua` does. */
+export function reserveKey(
+  keyspace: Keyspace,
+  storedKey: string,
+  { lifetimeMs, stamp, token }: ReserveRequest,
+): ReserveReply {
+  const bytes = keyspace.get(storedKey)
+  if (bytes === 'other') return { status: 'foreign', token: '' }
+  let granted = token
+  if (bytes !== undefined && isPlaceholder(bytes)) {
+    const held = readLease(bytes).token
+    const fruitlessLoads = fruitlessLoadsIn(held)
+    if (held !== tokenAfter(NO_TOKEN, fruitlessLoads)) {
+      if (keyspace.remainingMs(storedKey) < lifetimeMs) keyspace.putLease(storedKey, bytes, lifetimeMs)
+      return { status: 'reserved', token: held }
+    }
+    granted = tokenAfter(token, fruitlessLoads)
+  } else if (bytes !== undefined && stampIn(bytes) !== stamp) {
+    return { status: 'changed', token: '' }
+  }
+  keyspace.put(storedKey, placeholder(granted, 0), lifetimeMs)
+  return { status: 'reserved', token: granted }
+}
+
 /** Does what `fill-entry.lua` does. */
 export function fillEntry(
   keyspace: Keyspace,
   storedKey: string,
-  token: string,
+  fence: Fence,
   entry: Buffer,
   ttlMs: number,
   nowMs: number,
 ): boolean {
-  const bytes = held(keyspace, storedKey, token)
-  if (bytes === undefined || readLease(bytes).deadlineMs < Math.floor(nowMs)) return false
+  const bytes = leased(keyspace, storedKey)
+  if (bytes === undefined || !stands(fence, bytes, nowMs)) return false
   keyspace.put(storedKey, entry, ttlMs)
   return true
+}
+
+function stands({ kind, mark }: Fence, bytes: Buffer, nowMs: number): boolean {
+  if (kind === 'entry') return isEntry(bytes) && stampIn(bytes) === mark
+  const { deadlineMs, token } = readLease(bytes)
+  if (token !== mark) return false
+  return kind === 'reservation' ? isPlaceholder(bytes) : deadlineMs >= Math.floor(nowMs)
 }
 
 /** Does what `release-lease.lua` does. */

@@ -3,6 +3,9 @@ import type {
   AcquireReply,
   AcquireRequest,
   Coherence,
+  Fence,
+  ReserveReply,
+  ReserveRequest,
   RestoreEntry,
   SharedTier,
   TierListener,
@@ -20,6 +23,7 @@ import {
   reclaimKeys,
   releaseLease,
   renewLease,
+  reserveKey,
 } from './lease-rules.ts'
 
 /** The operations of the store that the tier calls. */
@@ -100,8 +104,12 @@ export class MemoryTier implements SharedTier {
     return renewLease(this.#keyspace, storedKey, token, leaseMs, this.#clock.monotonicMs())
   }
 
-  async fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
-    return fillEntry(this.#keyspace, storedKey, token, entry, ttlMs, this.#clock.monotonicMs())
+  async reserve(storedKey: string, request: ReserveRequest): Promise<ReserveReply> {
+    return reserveKey(this.#keyspace, storedKey, request)
+  }
+
+  async fill(storedKey: string, fence: Fence, entry: Buffer, ttlMs: number): Promise<boolean> {
+    return fillEntry(this.#keyspace, storedKey, fence, entry, ttlMs, this.#clock.monotonicMs())
   }
 
   async release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {

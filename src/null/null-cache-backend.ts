@@ -31,6 +31,7 @@ const NULL_TIER: SharedTier = Object.freeze({
   readInto: (storedKey, outcome) => outcome.found(storedKey, storedKey, null),
   acquire: async () => ({ status: 'foreign', serverNowMs: 0, remainingMs: 0, fruitlessLoads: 0 }),
   renew: async () => false,
+  reserve: async () => ({ status: 'foreign', token: '' }),
   fill: async () => false,
   async release() {},
   async write() {},

@@ -88,13 +88,13 @@ describe('the message that a change publishes on the bus', () => {
 
   it('a fill names its key', async () => {
     await acquire('p:key', TOKEN)
-    expect(await tier.fill('p:key', TOKEN, ENTRY, 60_000)).toBe(true)
+    expect(await tier.fill('p:key', { kind: 'lease', mark: TOKEN }, ENTRY, 60_000)).toBe(true)
     expect(await publishedKeys()).toEqual([['p:key'], ['p:last']])
   })
 
   it('a fill that has lost its lease names no key, and leaves no gap in the numbers', async () => {
     await acquire('p:key', OTHER_TOKEN)
-    expect(await tier.fill('p:key', TOKEN, ENTRY, 60_000)).toBe(false)
+    expect(await tier.fill('p:key', { kind: 'lease', mark: TOKEN }, ENTRY, 60_000)).toBe(false)
     expect(await publishedKeys()).toEqual([[], ['p:last']])
   })
 

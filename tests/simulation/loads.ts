@@ -1,4 +1,4 @@
-import type { StaleValue } from '../../src/cache/loading/load-context.ts'
+import type { StaleValue } from '../../src/cache/loading/stale-value.ts'
 import { type Fleet, LoaderFailure } from './fleet.ts'
 import { Violation } from './oracle.ts'
 import type { SimulatedProcess } from './simulated-process.ts'

@@ -1,6 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import type { AcquireReply, AcquireRequest } from '../../src/backend/seams/shared-tier.ts'
-import { GENERATION_BYTES, hasLease, isPlaceholder, readLease } from '../../src/codec/envelope/entry-meta.ts'
+import type {
+  AcquireReply,
+  AcquireRequest,
+  Fence,
+  ReserveReply,
+  ReserveRequest,
+} from '../../src/backend/seams/shared-tier.ts'
+import { GENERATION_BYTES, isPlaceholder } from '../../src/codec/envelope/entry-meta.ts'
 import { openEnvelope, sealEnvelope } from '../../src/codec/envelope/envelope.ts'
 import { globMatcher } from '../../src/foundation/glob-matcher.ts'
 import { isReserved } from '../../src/foundation/reserved-keys.ts'
@@ -14,12 +20,14 @@ import {
   reclaimKeys,
   releaseLease,
   renewLease,
+  reserveKey,
 } from '../../src/memory/lease-rules.ts'
 import type { Link } from './link.ts'
 
 /** Ways in which the simulated server can be wrong: each must be caught, or the simulation proves nothing. */
 export type Defect =
   | 'fill ignores the token'
+  | 'a slot ignores its fence'
   | 'pushes are lost'
   | 'generations are captured at the fill'
   | 'removals by pattern spare placeholders'
@@ -136,16 +144,21 @@ export class SimulatedRedis {
   }
 
   /** GETEX is not tracked; STRLEN after the SET is. */
-  fill(link: Link, storedKey: string, token: string, bytesToStore: Buffer, ttlMs: number): boolean {
+  fill(link: Link, storedKey: string, fence: Fence, bytesToStore: Buffer, ttlMs: number): boolean {
     const isLate = this.hasDefect('generations are captured at the fill')
     const entry = isLate ? this.#boundNow(storedKey, bytesToStore) : bytesToStore
-    const bytes = this.peek(storedKey)
-    const held = bytes !== undefined && hasLease(bytes) ? readLease(bytes).token : token
-    const believed = this.hasDefect('fill ignores the token') ? held : token
-    if (this.hasDefect('fill ignores the token') && bytes === undefined) this.#put(storedKey, entry, ttlMs)
-    else if (!fillEntry(this.#keyspace, storedKey, believed, entry, ttlMs, this.nowMs)) return false
+    const isFenced = !this.hasDefect(
+      fence.kind === 'lease' ? 'fill ignores the token' : 'a slot ignores its fence',
+    )
+    if (!isFenced) this.#put(storedKey, entry, ttlMs)
+    else if (!fillEntry(this.#keyspace, storedKey, fence, entry, ttlMs, this.nowMs)) return false
     this.#track(link, storedKey)
     return true
+  }
+
+  /** GETEX is not tracked. */
+  reserve(storedKey: string, request: ReserveRequest): ReserveReply {
+    return reserveKey(this.#keyspace, storedKey, request)
   }
 
   release(link: Link, storedKey: string, token: string, isFruitless: boolean): void {

@@ -3,6 +3,9 @@ import type {
   AcquireReply,
   AcquireRequest,
   Coherence,
+  Fence,
+  ReserveReply,
+  ReserveRequest,
   SharedTier,
   TierListener,
 } from '../../src/backend/seams/shared-tier.ts'
@@ -191,8 +194,13 @@ export class SimulatedTier implements SharedTier {
     return this.#send(`renew ${storedKey}`, (link) => this.#redis.renew(link, storedKey, token, leaseMs))
   }
 
-  fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
-    return this.#send(`fill ${storedKey}`, (link) => this.#redis.fill(link, storedKey, token, entry, ttlMs))
+  reserve(storedKey: string, request: ReserveRequest): Promise<ReserveReply> {
+    return this.#send(`reserve ${storedKey}`, () => this.#redis.reserve(storedKey, request))
+  }
+
+  fill(storedKey: string, fence: Fence, entry: Buffer, ttlMs: number): Promise<boolean> {
+    const label = `fill ${fence.kind} ${storedKey}`
+    return this.#send(label, (link) => this.#redis.fill(link, storedKey, fence, entry, ttlMs))
   }
 
   release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {

@@ -68,6 +68,38 @@ export interface AcquireReply {
   readonly fruitlessLoads: number
 }
 
+/** A request to reserve a key that holds nothing usable. */
+export interface ReserveRequest {
+  /** Fifteen random bytes and a zero as `latin1` text, never used before. */
+  readonly token: string
+  /** How long the reservation lasts. */
+  readonly lifetimeMs: number
+  /** The stamp of the unusable entry that was judged; `''` if there was none. */
+  readonly stamp: string
+}
+
+/** The answer to a {@link ReserveRequest}. */
+export interface ReserveReply {
+  /**
+   * `'reserved'`; `'changed'`: the key holds another entry than the one that was judged; `'foreign'`: it holds another
+   * Redis type, and cannot be cached.
+   */
+  readonly status: 'reserved' | 'changed' | 'foreign'
+  /** The token that the key holds, which others may hold too; `''` if it is not reserved. */
+  readonly token: string
+}
+
+/** What a key must still hold for a fill to be stored. */
+export interface Fence {
+  /**
+   * `'lease'`: a lease with this token, which has not expired; `'reservation'`: a placeholder with this token;
+   * `'entry'`: an entry with this stamp.
+   */
+  readonly kind: 'lease' | 'reservation' | 'entry'
+  /** The token or the stamp, as `latin1` text. */
+  readonly mark: string
+}
+
 /**
  * The tier that processes share, as a read-through cache uses it: reads and writes of whole entries, leases that are
  * stored in the keys themselves, and generations. Each method is one round trip, and fails with a CacheError.
@@ -124,8 +156,13 @@ export interface SharedTier {
   acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply>
   /** Prolongs a lease; `false` if it is no longer held. */
   renew(storedKey: string, token: string, leaseMs: number): Promise<boolean>
-  /** Stores the entry if the key still holds the token, and reads it so that it is tracked; `false` if it does not. */
-  fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean>
+  /**
+   * Leaves a placeholder that everyone shares who reserves the key. Nobody waits for it, and a load may take it over. If
+   * another process loads the key, its lease serves as the reservation.
+   */
+  reserve(storedKey: string, request: ReserveRequest): Promise<ReserveReply>
+  /** Stores the entry if the fence still stands, and reads it so that it is tracked; `false` if it does not. */
+  fill(storedKey: string, fence: Fence, entry: Buffer, ttlMs: number): Promise<boolean>
   /**
    * Returns a lease: removes its placeholder, or clears it in the entry.
    * @param isFruitless whether the load has ended without a value, so that those who waited for it need to know

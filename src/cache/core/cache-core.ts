@@ -21,6 +21,7 @@ import { CircuitBreakers } from '../outage/circuit-breakers.ts'
 import { InvalidationOutbox } from '../outage/invalidation-outbox.ts'
 import { ResilientTier, unboundRemoval } from '../outage/resilient-tier.ts'
 import { GenerationTable } from '../tags/generation-table.ts'
+import { LearnedTags } from '../tags/late-tags.ts'
 import { Background } from './background.ts'
 import { Metrics } from './metrics.ts'
 import type { ResolvedReadThrough } from './read-through-options.ts'
@@ -69,6 +70,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly breakers: CircuitBreakers
   readonly outbox: InvalidationOutbox
   readonly ownWrites: OwnWrites = new OwnWrites()
+  readonly learnedTags: LearnedTags = new LearnedTags()
   readonly background: Background
   readonly metrics: Metrics = new Metrics()
   readonly random: Random

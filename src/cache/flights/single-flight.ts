@@ -4,7 +4,7 @@ import { servable } from '../freshness/servable.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { LoadRunner } from '../loading/load-runner.ts'
-import { type Outcome, served } from '../loading/outcome.ts'
+import { type LateTagKey, type Outcome, served } from '../loading/outcome.ts'
 import { StaleFallback } from '../loading/stale-fallback.ts'
 import { WaitForGraph } from '../loading/wait-for-graph.ts'
 import { handOut } from '../local/isolation.ts'
@@ -20,6 +20,10 @@ export interface Answer<T> {
   readonly value: T
   /** The fresh entry that the value came from, if it was a hit. */
   readonly entry: LocalEntry | undefined
+  /** The entry that was loaded and stored for this caller. */
+  readonly stored: LocalEntry | undefined
+  /** The tags that only the value named. */
+  readonly lateTagKeys: readonly LateTagKey[]
 }
 
 /**
@@ -56,6 +60,7 @@ export class SingleFlight {
       const hasJoined = !flight.claim()
       const isLate = hasJoined && flight.hasCalledLoader
       const outcome = await this.#outcomeFor(caller, flight, request)
+      if (outcome.origin === 'released' && hasJoined) continue
       if (outcome.origin === 'timeout') return this.#serve(request, outcome)
       const mayBeServed = isLate ? this.#mayServeLate(flight, outcome) : !hasJoined || isUndoubted(outcome)
       if (mayBeServed) return this.#serve(request, outcome)
@@ -171,19 +176,19 @@ export class SingleFlight {
     })
   }
 
-  #serve<T>({ key }: LoadRequest, { entry, isolated, origin }: Outcome): Answer<T> {
+  #serve<T>({ key }: LoadRequest, { entry, isolated, lateTagKeys, origin, stored }: Outcome): Answer<T> {
     const { clock, metrics, policy } = this.#core
     const nowMs = clock.monotonicMs()
     if (origin === 'hit') {
       metrics.add('sharedHits', 1, nowMs)
       if (policy.events.has('hit')) policy.events.emit('hit', { key })
-    } else if (origin === 'load') {
+    } else if (origin === 'load' || origin === 'released') {
       metrics.add('misses', 1, nowMs)
     } else {
       metrics.add('staleServes', 1, nowMs)
       policy.events.emit('stale', { key, reason: origin })
     }
-    return { value: handOut<T>(isolated), entry: origin === 'hit' ? entry : undefined }
+    return { value: handOut<T>(isolated), entry: origin === 'hit' ? entry : undefined, stored, lateTagKeys }
   }
 
   /** The flight of this key if the caller may join it, otherwise a new one. Synchronous if Redis need not be asked. */

@@ -4,9 +4,18 @@ import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { copyOf, type IsolatedValue, isolate } from '../local/isolation.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
 import { GenerationSet } from '../tags/generation-set.ts'
 import type { Lease } from './lease.ts'
 import type { LoadRequest } from './load-request.ts'
+
+/** The result of a fill. */
+export interface Filled {
+  /** The value for the callers. */
+  readonly isolated: IsolatedValue
+  /** The entry; `undefined` if it was not stored. */
+  readonly stored: LocalEntry | undefined
+}
 
 /** Stores loaded values under the token of a lease. */
 export class LeasedFill {
@@ -19,10 +28,10 @@ export class LeasedFill {
   /**
    * Stores an entry if the key still holds the token. Also keeps it in the local tier, since the script reads what it
    * stored (L1). One round trip.
-   * @returns the value for the callers, whether it was stored or not
+   * @returns the value for the callers, and the entry if it was stored
    * @throws CacheError if the value cannot be encoded
    */
-  async store(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<IsolatedValue> {
+  async store(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<Filled> {
     const { clock, codec, generations, judge, local, metrics, options, policy, tier } = this.#core
     const { key, storedKey } = request
     const serialized = codec.serialize(value)
@@ -44,11 +53,11 @@ export class LeasedFill {
       if (isStored && set !== undefined) {
         local.keep(storedKey, read, entry, Math.max(bytes.length, serialized.payload.length))
       }
-      return entry
+      return { isolated: entry, stored: isStored ? entry : undefined }
     } catch (error) {
       void lease.releaseFruitless()
       policy.tell('getOrSet', key, error)
-      return isolate(own, options.isolation)
+      return { isolated: isolate(own, options.isolation), stored: undefined }
     } finally {
       local.forget(storedKey, read)
     }
@@ -77,7 +86,7 @@ export class LeasedFill {
       void lease.release()
       return false
     }
-    const isStored = await this.#core.tier.fill(storedKey, lease.token, bytes, ttlMs)
+    const isStored = await this.#core.tier.fill(storedKey, { kind: 'lease', mark: lease.token }, bytes, ttlMs)
     lease.filled()
     return isStored
   }

@@ -10,17 +10,7 @@ import {
   resolvePolicies,
 } from '../freshness/policies.ts'
 import type { LoaderCall } from './loader-call.ts'
-
-/** The value that a load replaces: past its time to live, or fresh if the load refreshes it. */
-export interface StaleValue<T = unknown> {
-  /** Must not be changed. It is frozen if the cache freezes its values. */
-  readonly value: T
-  /** Seconds since its load began; `undefined` if it was read before the clock of its server was known. */
-  readonly age: number | undefined
-  /** Seconds that its load took. */
-  readonly loadCost: number
-  readonly tags: readonly string[]
-}
+import type { StaleValue } from './stale-value.ts'
 
 /** Thrown to end a loader that has confirmed the stale value. */
 const NOT_MODIFIED: Error = Object.assign(
@@ -39,6 +29,8 @@ export interface LoadContextParts {
   readonly calls: CallChecks
   /** Creates the signal at the first call. */
   readonly signal: () => AbortSignal
+  /** Whether the key is leased, so that the value may be stored. */
+  readonly isLeased: boolean
   /** Returns the stale value; `undefined` if there is none. */
   readonly stale: (() => StaleValue) | undefined
 }
@@ -49,6 +41,7 @@ export class LoadContext {
   readonly #parts: LoadContextParts
   #isSkipped = false
   #isNotModified = false
+  #isGivenBack = false
   #options: FreshnessOptions = {}
   #tags: readonly string[] = []
 
@@ -111,6 +104,11 @@ export class LoadContext {
     this.#isSkipped = true
   }
 
+  /** Declares that there is no value, and that another caller may load it. @internal */
+  giveBack(): void {
+    this.#isGivenBack = true
+  }
+
   /** Sets how long, in seconds or with a unit (`'5m'`), the value is fresh. @throws CacheError `CACHE_INVALID_DURATION` */
   setTtl(ttl: Duration): void {
     this.setOptions({ ttl })
@@ -143,6 +141,16 @@ export class LoadContext {
   /** @internal */
   get isNotModified(): boolean {
     return this.#isNotModified
+  }
+
+  /** @internal */
+  get isLeased(): boolean {
+    return this.#parts.isLeased
+  }
+
+  /** @internal */
+  get isGivenBack(): boolean {
+    return this.#isGivenBack
   }
 
   /** @internal */

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
@@ -8,12 +7,14 @@ import { lifetimesOf } from '../freshness/entry-lifetimes.ts'
 import { assertTagCount } from '../freshness/policies.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
+import { bindLateTags, type LateTag } from '../tags/late-tags.ts'
 import type { Lease } from './lease.ts'
 import { LeasedFill } from './leased-fill.ts'
-import { LoadContext, type StaleValue } from './load-context.ts'
+import { LoadContext } from './load-context.ts'
 import type { LoadingFlight, LoadRequest } from './load-request.ts'
-import { type LateTagKey, loaded, type Outcome } from './outcome.ts'
+import { type LateTagKey, loaded, type Outcome, RELEASED } from './outcome.ts'
 import type { StaleFallback } from './stale-fallback.ts'
+import { staleValueOf } from './stale-value.ts'
 import type { WaitForGraph } from './wait-for-graph.ts'
 
 /** What a load under a lease requires. All of it exists before the loader begins. */
@@ -24,9 +25,6 @@ export interface LeasedLoad {
   readonly serverNowMs: number
 }
 
-/** Most keys for which the tags that only their values name are remembered. */
-const MOST_LEARNED = 10_000
-
 /** The result of a loader. */
 interface Loaded {
   readonly value: unknown
@@ -34,11 +32,6 @@ interface Loaded {
   readonly durationMs: number
   /** The generations of the stale value if the loader confirmed it, else empty. */
   readonly kept: readonly BoundGeneration[]
-}
-
-/** A tag that only the loader named, with the generation that the entry can be bound to if it is known. */
-interface LateTag extends BoundGeneration {
-  readonly isKnown: boolean
 }
 
 /**
@@ -50,11 +43,6 @@ export class LoadRunner {
   readonly #fallback: StaleFallback
   readonly #fill: LeasedFill
   readonly #waits: WaitForGraph
-  /** Tags that only the value named, by the stored key of the value. The next load captures them first (G3). */
-  readonly #learnedTags = new LRUCache<string, readonly string[]>({
-    maxSize: MOST_LEARNED,
-    sizeCalculation: () => 1,
-  })
 
   constructor(core: CacheCore, fallback: StaleFallback, waits: WaitForGraph) {
     this.#core = core
@@ -70,8 +58,7 @@ export class LoadRunner {
 
   /** Stored keys of the generations that must be captured before this load begins (G2). */
   generationKeysOf({ generationKeys, storedKey }: LoadRequest): readonly string[] {
-    const learned = this.#learnedTags.get(storedKey)
-    return learned === undefined ? generationKeys : [...new Set([...generationKeys, ...learned])]
+    return this.#core.learnedTags.with(storedKey, generationKeys)
   }
 
   /**
@@ -89,12 +76,16 @@ export class LoadRunner {
     flight.onAbandoned(() => void lease.release())
     let result: Loaded
     try {
-      result = await this.#load(flight, request, stale)
+      result = await this.#load(flight, request, stale, true)
     } catch (error) {
       void lease.releaseFruitless()
       return this.#fallback.forFailed(stale, error)
     }
     lease.end()
+    if (result.context.isGivenBack) {
+      void lease.release()
+      return RELEASED
+    }
     const { context, durationMs, kept, value } = result
     const late = this.#lateTags(request, context, bound, loaderBeganAt)
     const lateTagKeys = [...late.map(asTold), ...namedByStale(request, kept)]
@@ -104,19 +95,19 @@ export class LoadRunner {
       else void lease.releaseFruitless()
       return loaded({ value, isCloned: false }, lateTagKeys)
     }
-    if (this.#learn(request, late)) {
+    if (this.#core.learnedTags.learn(request.storedKey, late)) {
       void lease.releaseFruitless()
       return loaded(await this.#fill.isolated(request, value), lateTagKeys)
     }
     try {
-      const isolated = await this.#fill.store(request, lease, value, {
+      const { isolated, stored } = await this.#fill.store(request, lease, value, {
         ...lifetimesOf(context.resolve(request.policies), this.#core.random),
         stamp: newStamp(),
         createdAtMs: serverNowMs,
         loadCostMs: durationMs,
         generations: generationsOf(request, bound, late, kept),
       })
-      return loaded(isolated, lateTagKeys)
+      return loaded(isolated, lateTagKeys, stored)
     } catch (error) {
       void lease.releaseFruitless()
       if (isProgrammingMistake(error)) throw error
@@ -133,9 +124,10 @@ export class LoadRunner {
   ): Promise<Outcome> {
     const loaderBeganAt = this.#core.generations.now
     try {
-      const { context, kept, value } = await this.#load(flight, request, stale)
+      const { context, kept, value } = await this.#load(flight, request, stale, false)
+      if (context.isGivenBack) return RELEASED
       const late = this.#lateTags(request, context, [], loaderBeganAt)
-      this.#learn(request, late)
+      this.#core.learnedTags.learn(request.storedKey, late)
       const isRaw = value === undefined || context.isSkipped
       const isolated = isRaw ? { value, isCloned: false } : await this.#fill.isolated(request, value)
       return loaded(isolated, [...late.map(asTold), ...namedByStale(request, kept)])
@@ -145,37 +137,25 @@ export class LoadRunner {
     }
   }
 
-  /**
-   * The tags that only the value named. Each binds to the generation that was captured for this load, or to one that
-   * was read before the loader began and is still live (G3).
-   */
+  /** The tags that only the value named. */
   #lateTags(
     { generationKeys, space }: LoadRequest,
     context: LoadContext,
     bound: readonly BoundGeneration[],
     loaderBeganAt: number,
-  ): LateTag[] {
+  ): readonly LateTag[] {
     const tagKeys = context.tags
       .map((tag) => space.tagKey(tag))
       .filter((key) => !generationKeys.includes(key))
-    return tagKeys.map((tagKey) => {
-      const captured = bound.find(({ storedKey }) => storedKey === tagKey)
-      if (captured !== undefined) return { ...captured, isKnown: true }
-      const known = this.#core.generations.known(tagKey)
-      const isKnown = known !== undefined && known.learnedAt <= loaderBeganAt
-      return { storedKey: tagKey, generation: known?.generation ?? '', isKnown }
-    })
+    return bindLateTags(this.#core.generations, tagKeys, bound, loaderBeganAt)
   }
 
-  /** Whether a tag was not known before the loader began. The next load of the key captures these tags first. */
-  #learn({ storedKey }: LoadRequest, late: readonly LateTag[]): boolean {
-    if (late.every(({ isKnown }) => isKnown)) return false
-    const tagKeys = late.map((tag) => tag.storedKey)
-    this.#learnedTags.set(storedKey, tagKeys)
-    return true
-  }
-
-  async #load(flight: LoadingFlight, request: LoadRequest, stale: LocalEntry | undefined): Promise<Loaded> {
+  async #load(
+    flight: LoadingFlight,
+    request: LoadRequest,
+    stale: LocalEntry | undefined,
+    isLeased: boolean,
+  ): Promise<Loaded> {
     const { calls, clock } = this.#core
     const { key, loader, shared, storedKey } = request
     if (flight.isAbandoned) flight.signal.throwIfAborted()
@@ -186,8 +166,12 @@ export class LoadRunner {
       key,
       call,
       calls,
+      isLeased,
       signal: () => flight.signal,
-      stale: stale === undefined || stale.isPlain ? undefined : () => this.#staleValue(request, stale),
+      stale:
+        stale === undefined || stale.isPlain
+          ? undefined
+          : () => staleValueOf(stale, request.space, clock.monotonicMs()),
     })
     shared?.decided(storedKey)
     let value: unknown
@@ -201,7 +185,7 @@ export class LoadRunner {
     } finally {
       this.#waits.end(storedKey, call)
     }
-    const durationMs = this.#ended(key, beganMs)
+    const durationMs = context.isGivenBack ? 0 : this.#ended(key, beganMs)
     if (!context.isNotModified || stale === undefined) return { context, value, durationMs, kept: [] }
     // The stale value's generations were current before the loader began, like the captured ones (G2).
     return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound }
@@ -217,17 +201,6 @@ export class LoadRunner {
     if (failure !== undefined) metrics.add('loadErrors', 1, nowMs)
     policy.events.emit('load', { key, durationMs, ...failure })
     return durationMs
-  }
-
-  #staleValue({ space }: LoadRequest, entry: LocalEntry): StaleValue {
-    const { bornMs, loadCostMs } = entry
-    const ageMs = bornMs === undefined ? undefined : this.#core.clock.monotonicMs() - bornMs
-    return {
-      value: handOut(entry),
-      age: ageMs === undefined ? undefined : Math.max(0, ageMs) / 1_000,
-      loadCost: loadCostMs / 1_000,
-      tags: entry.generationSet.tagsOf(space),
-    }
   }
 }
 

@@ -4,8 +4,9 @@ import type { LocalEntry } from '../local/local-entry.ts'
 /**
  * The origin of a value: a fresh entry (`'hit'`), the loader (`'load'`), or a stale entry. A stale entry is served
  * while a new value is loaded (`'revalidate'`), or because the loader failed (`'error'`) or was too slow (`'timeout'`).
+ * Whoever held a reserved slot may have given it back without a value (`'released'`).
  */
-export type Origin = 'hit' | 'load' | 'revalidate' | 'error' | 'timeout'
+export type Origin = 'hit' | 'load' | 'revalidate' | 'error' | 'timeout' | 'released'
 
 /** A tag that only the loaded value named, and whether its generation was known before its loader began. */
 export interface LateTagKey {
@@ -22,7 +23,16 @@ export interface Outcome {
   /** The loader's error, if a stale value is served instead. */
   readonly error?: unknown
   readonly lateTagKeys: readonly LateTagKey[]
+  /** The loaded entry, if Redis has acknowledged it. */
+  readonly stored?: LocalEntry | undefined
 }
+
+/** The outcome of a flight whose loader was the holder of a slot, which gave it back. */
+export const RELEASED: Outcome = Object.freeze({
+  isolated: { value: undefined, isCloned: false },
+  origin: 'released',
+  lateTagKeys: [],
+})
 
 /** The outcome of a flight that ends with an entry. */
 export function served(entry: LocalEntry, origin: Origin, error?: unknown): Outcome {
@@ -30,6 +40,10 @@ export function served(entry: LocalEntry, origin: Origin, error?: unknown): Outc
 }
 
 /** The outcome of a flight that ends with its loader's result. */
-export function loaded(isolated: IsolatedValue, lateTagKeys: readonly LateTagKey[]): Outcome {
-  return { isolated, origin: 'load', lateTagKeys }
+export function loaded(
+  isolated: IsolatedValue,
+  lateTagKeys: readonly LateTagKey[],
+  stored?: LocalEntry,
+): Outcome {
+  return { isolated, origin: 'load', lateTagKeys, stored }
 }

@@ -48,7 +48,14 @@ export class ShadowVerification {
     try {
       const { context, loaded } = await this.#bounded(key, async (signal) => {
         // Without a stale value: the loader must not answer with the value that is verified.
-        const context = new LoadContext({ key, call, calls, signal: () => signal, stale: undefined })
+        const context = new LoadContext({
+          key,
+          call,
+          calls,
+          isLeased: false,
+          signal: () => signal,
+          stale: undefined,
+        })
         return { context, loaded: await call.run(() => loader(context)) }
       })
       if (context.isSkipped) return

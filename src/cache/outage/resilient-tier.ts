@@ -3,6 +3,9 @@ import type {
   AcquireReply,
   AcquireRequest,
   Coherence,
+  Fence,
+  ReserveReply,
+  ReserveRequest,
   SharedTier,
   TierListener,
 } from '../../backend/seams/shared-tier.ts'
@@ -121,8 +124,12 @@ export class ResilientTier implements SharedTier {
     return this.#sendFor(storedKey, () => this.#tier.renew(storedKey, token, leaseMs))
   }
 
-  fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
-    return this.#sendFor(storedKey, () => this.#tier.fill(storedKey, token, entry, ttlMs))
+  reserve(storedKey: string, request: ReserveRequest): Promise<ReserveReply> {
+    return this.#sendFor(storedKey, () => this.#tier.reserve(storedKey, request))
+  }
+
+  fill(storedKey: string, fence: Fence, entry: Buffer, ttlMs: number): Promise<boolean> {
+    return this.#sendFor(storedKey, () => this.#tier.fill(storedKey, fence, entry, ttlMs))
   }
 
   release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {

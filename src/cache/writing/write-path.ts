@@ -194,16 +194,29 @@ export class WritePath {
     }
   }
 
-  /** Registers a write of these keys, which is called at once, and gives it its turn. */
-  #inTurn<Result>(storedKeys: readonly string[], work: (turn: Turn) => Promise<Result>): Promise<Result> {
+  /**
+   * Registers a write of these keys, which is called at once, and gives it its turn. It must not change the keys without
+   * notifying the core.
+   */
+  inTurn<Result>(storedKeys: readonly string[], work: (turn: Turn) => Promise<Result>): Promise<Result> {
+    return this.#core.ownWrites.add(storedKeys, this.#withTurn(storedKeys, work))
+  }
+
+  async #withTurn<Result>(
+    storedKeys: readonly string[],
+    work: (turn: Turn) => Promise<Result>,
+  ): Promise<Result> {
     const turn = this.#turns.take(storedKeys)
-    return this.#dropping(storedKeys, async () => {
-      try {
-        return await work(turn)
-      } finally {
-        turn.end()
-      }
-    })
+    try {
+      return await work(turn)
+    } finally {
+      turn.end()
+    }
+  }
+
+  /** As {@link inTurn}. It drops the local copies of the keys before and after (L3). */
+  #inTurn<Result>(storedKeys: readonly string[], work: (turn: Turn) => Promise<Result>): Promise<Result> {
+    return this.#dropping(storedKeys, () => this.#withTurn(storedKeys, work))
   }
 
   /** Registers a write, which is called at once. */

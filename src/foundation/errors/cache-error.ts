@@ -14,6 +14,8 @@ export type CacheErrorCode =
   | 'CACHE_INVALID_OPTIONS'
   /** An operation, or `initialize()`, was called after `shutdown()`. */
   | 'CACHE_CLOSED'
+  /** A slot of `reserve` was filled or released before: reserve the key again. */
+  | 'CACHE_SLOT_CLOSED'
   /** The `AbortSignal` of the caller ended a long operation. */
   | 'CACHE_ABORTED'
   /** The encoded value is larger than `maxValueBytes`. */
@@ -123,6 +125,7 @@ const MISTAKES: ReadonlySet<CacheErrorCode> = new Set<CacheErrorCode>([
   'CACHE_INVALID_ARGUMENT',
   'CACHE_INVALID_OPTIONS',
   'CACHE_MISSING_PEER',
+  'CACHE_SLOT_CLOSED',
 ])
 
 /** Whether an error is a mistake of the calling program, and not a failure at run time. */

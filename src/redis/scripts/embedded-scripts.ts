@@ -134,22 +134,36 @@ return redis.call('EXISTS', key)`
 export const FILL_ENTRY: string = `if redis.replicate_commands then
 redis.replicate_commands()
 end
-local key = KEYS[1]
+local key, kind, mark = KEYS[1], ARGV[1], ARGV[2]
 local current = redis.pcall('GETEX', key)
-if type(current) ~= 'string' or string.sub(current, 13, 28) ~= ARGV[1] then
+if type(current) ~= 'string' then
 return 0
 end
+if kind == 'entry' then
+local isEntry = string.byte(current, 1) == 1 and #current >= 50 and string.byte(current, 2) == 1
+and math.floor(string.byte(current, 8) / 2) % 4 == 3
+if not isEntry or string.sub(current, 43, 50) ~= mark then
+return 0
+end
+elseif string.sub(current, 13, 28) ~= mark then
+return 0
+elseif kind == 'reservation' then
+if #current ~= 42 or string.byte(current, 1) ~= 2 then
+return 0
+end
+else
 local time = redis.call('TIME')
 if (tonumber(string.sub(current, 29, 42)) or 0) < time[1] * 1000 + math.floor(time[2] / 1000) then
 return 0
 end
-if ARGV[3] == '' then
-redis.call('SET', key, ARGV[2])
-else
-redis.call('SET', key, ARGV[2], 'PX', ARGV[3])
 end
-if ARGV[4] ~= '' then
-redis.pcall('PUBLISH', ARGV[4], ARGV[5])
+if ARGV[4] == '' then
+redis.call('SET', key, ARGV[3])
+else
+redis.call('SET', key, ARGV[3], 'PX', ARGV[4])
+end
+if ARGV[5] ~= '' then
+redis.pcall('PUBLISH', ARGV[5], ARGV[6])
 end
 redis.call('STRLEN', key)
 return 1`
@@ -307,6 +321,34 @@ redis.call('PEXPIRE', key, lease)
 end
 end
 return 1`
+
+/** lua/reserve-key.lua */
+export const RESERVE_KEY: string = `local key, lifetime, stamp = KEYS[1], tonumber(ARGV[2]), ARGV[3]
+local current = redis.pcall('GETEX', key)
+if type(current) == 'table' then
+return { 'foreign', '' }
+end
+local token = ARGV[1]
+if current then
+if #current == 42 and string.byte(current, 1) == 2 then
+token = string.sub(current, 13, 28)
+if string.sub(token, 1, 15) ~= string.rep('\\0', 15) then
+if redis.call('PTTL', key) < lifetime then
+redis.call('PEXPIRE', key, lifetime)
+end
+return { 'reserved', token }
+end
+token = string.sub(ARGV[1], 1, 15) .. string.sub(token, 16)
+else
+local isEntry = string.byte(current, 1) == 1 and #current >= 50 and string.byte(current, 2) == 1
+and math.floor(string.byte(current, 8) / 2) % 4 == 3
+if (isEntry and string.sub(current, 43, 50) or redis.sha1hex(current)) ~= stamp then
+return { 'changed', '' }
+end
+end
+end
+redis.call('SET', key, '\\2\\1' .. string.rep('\\0', 10) .. token .. string.rep('0', 14), 'PX', lifetime)
+return { 'reserved', token }`
 
 /** lua/write-entry.lua */
 export const WRITE_ENTRY: string = `if ARGV[2] == '' then

@@ -5,7 +5,10 @@ import {
   type AcquireReply,
   type AcquireRequest,
   type Coherence,
+  type Fence,
   FRUITLESS_MS,
+  type ReserveReply,
+  type ReserveRequest,
   type SharedTier,
   type TierListener,
 } from '../../backend/seams/shared-tier.ts'
@@ -20,6 +23,7 @@ import {
   FILL_ENTRY,
   RELEASE_LEASE,
   RENEW_LEASE,
+  RESERVE_KEY,
 } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { latin1, ttlText } from '../scripts/script-arguments.ts'
@@ -30,6 +34,7 @@ import type { Publications } from './publications.ts'
 import type { ReadBatcher } from './read-batcher.ts'
 
 const acquireLease = new RedisScript(ACQUIRE_LEASE, isAcquireReply)
+const reserveKey = new RedisScript(RESERVE_KEY, isReserveReply)
 const renewLease = new RedisScript(RENEW_LEASE, isFlag)
 const fillEntry = new RedisScript(FILL_ENTRY, isFlag)
 const releaseLease = new RedisScript(RELEASE_LEASE, isFlag)
@@ -38,6 +43,7 @@ const bumpGeneration = new RedisScript(BUMP_GENERATION, isGeneration)
 
 const ONE_COPY = [''] as const
 const STATUSES: readonly unknown[] = ['acquired', 'held', 'changed', 'foreign']
+const TOKEN_BYTES = 16
 const GENERATION_BYTES = 16
 
 /** The operations of the store that the tier uses. */
@@ -162,9 +168,16 @@ export class RedisTier implements SharedTier {
     return (await renewLease.run(this.#port, storedKey, [latin1(token), String(leaseMs)], 'text')) === 1
   }
 
-  fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
+  async reserve(storedKey: string, { lifetimeMs, stamp, token }: ReserveRequest): Promise<ReserveReply> {
+    const args = [latin1(token), String(lifetimeMs), latin1(stamp)]
+    const reply = (await reserveKey.run(this.#port, storedKey, args, 'bytes')) as readonly Buffer[]
+    const [status, held] = reply.map((part) => part.toString('latin1'))
+    return { status: status as ReserveReply['status'], token: held as string }
+  }
+
+  fill(storedKey: string, { kind, mark }: Fence, entry: Buffer, ttlMs: number): Promise<boolean> {
     return this.#publications.publishing([storedKey], async (publication) => {
-      const args = [latin1(token), entry, ttlText(ttlMs), ...publication]
+      const args = [kind, latin1(mark), entry, ttlText(ttlMs), ...publication]
       return (await fillEntry.run(this.#port, storedKey, args, 'text')) === 1
     })
   }
@@ -222,6 +235,13 @@ function isAcquireReply(reply: RedisReply): boolean {
   if (!Array.isArray(reply) || reply.length !== 4) return false
   const [status, ...numbers] = reply
   return STATUSES.includes(status) && numbers.every((number) => isDigits(number))
+}
+
+function isReserveReply(reply: RedisReply): boolean {
+  if (!Array.isArray(reply) || reply.length !== 2 || !reply.every(Buffer.isBuffer)) return false
+  const [status, token] = reply as Buffer[]
+  if (status?.toString() === 'reserved') return token?.length === TOKEN_BYTES
+  return ['changed', 'foreign'].includes(String(status)) && token?.length === 0
 }
 
 function isGeneration(reply: RedisReply): boolean {

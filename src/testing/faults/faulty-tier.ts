@@ -4,6 +4,9 @@ import type {
   AcquireReply,
   AcquireRequest,
   Coherence,
+  Fence,
+  ReserveReply,
+  ReserveRequest,
   SharedTier,
   TierListener,
 } from '../../backend/seams/shared-tier.ts'
@@ -133,8 +136,12 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('writes', () => this.#tier.renew(storedKey, token, leaseMs))
   }
 
-  fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
-    return this.#line.send('writes', () => this.#tier.fill(storedKey, token, entry, ttlMs))
+  reserve(storedKey: string, request: ReserveRequest): Promise<ReserveReply> {
+    return this.#line.send('writes', () => this.#tier.reserve(storedKey, request))
+  }
+
+  fill(storedKey: string, fence: Fence, entry: Buffer, ttlMs: number): Promise<boolean> {
+    return this.#line.send('writes', () => this.#tier.fill(storedKey, fence, entry, ttlMs))
   }
 
   release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {

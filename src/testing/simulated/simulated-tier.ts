@@ -4,6 +4,7 @@ import type {
   AcquireReply,
   AcquireRequest,
   Coherence,
+  Fence,
   TierListener,
 } from '../../backend/seams/shared-tier.ts'
 import type { Keyspace } from '../../memory/lease-rules.ts'
@@ -74,8 +75,8 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
   }
 
   /** Checks the token untracked, stores the entry and reads it, in one step: it misses no change in between. */
-  override fill(storedKey: string, token: string, entry: Buffer, ttlMs: number): Promise<boolean> {
-    const filling = super.fill(storedKey, token, entry, ttlMs)
+  override fill(storedKey: string, fence: Fence, entry: Buffer, ttlMs: number): Promise<boolean> {
+    const filling = super.fill(storedKey, fence, entry, ttlMs)
     this.#track(storedKey)
     return filling
   }

@@ -1,0 +1,129 @@
+import { closedError } from '../../backend/assembly/lifecycle.ts'
+import type { Fence } from '../../backend/seams/shared-tier.ts'
+import type { BoundGeneration, EntryMeta } from '../../codec/envelope/entry-meta.ts'
+import type { FillRefusal } from '../../contract/cache-events.ts'
+import { isSameGeneration, isTagKey } from '../../foundation/reserved-keys.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import { newStamp } from '../core/stamp.ts'
+import { lifetimesOf, storedTtlMs } from '../freshness/entry-lifetimes.ts'
+import { assertTagCount } from '../freshness/policies.ts'
+import type { KeySpace } from '../keys/key-space.ts'
+import { bindLateTags, type LateTag } from '../tags/late-tags.ts'
+import type { WritePath } from '../writing/write-path.ts'
+import type { FillRequest, SlotFilling } from './slot.ts'
+
+/** What was known of a key when its slot was reserved. */
+export interface Reservation {
+  readonly space: KeySpace
+  readonly storedKey: string
+  /** Stored keys of the generations that the entry will be bound to. */
+  readonly generationKeys: readonly string[]
+  /** What the key must still hold; `undefined` if nothing can tell whether it was touched. */
+  readonly fence: Fence | undefined
+  /** Generations that were current, those of {@link generationKeys} among them. */
+  readonly captured: readonly BoundGeneration[]
+  /** The connection of the key before it was reserved. After a reconnect, changes may have been missed (T2). */
+  readonly connection: unknown
+  /** The moment of the generation table at which it was reserved. */
+  readonly reservedAt: number
+  /** The same in milliseconds of the monotonic clock. */
+  readonly reservedAtMs: number
+}
+
+/**
+ * Fills a slot that keeps nobody waiting. The value is stored under the fence of its {@link Reservation}, and bound to
+ * the generations that were captured with it. So an invalidation since then refuses the fill, or makes the entry invalid.
+ *
+ * Later reads of Redis in this process wait for a fill. It drops the local copy of the key when it has succeeded, or when
+ * its fate is unknown. If it was refused, nothing has changed.
+ */
+export class FencedFill implements SlotFilling {
+  readonly #core: CacheCore
+  readonly #writes: WritePath
+  readonly #reservation: Reservation
+
+  constructor(core: CacheCore, writes: WritePath, reservation: Reservation) {
+    this.#core = core
+    this.#writes = writes
+    this.#reservation = reservation
+  }
+
+  async store(request: FillRequest): Promise<FillRefusal | undefined> {
+    const { clock, learnedTags, options, stopping, tier } = this.#core
+    const { connection, fence, reservedAtMs, storedKey } = this.#reservation
+    if (stopping.aborted) throw closedError()
+    if (fence === undefined) return 'unreserved'
+    if (clock.monotonicMs() - reservedAtMs >= options.longestLoadMs) return 'expired'
+    const late = this.#lateTags(request.tags)
+    if (learnedTags.learn(storedKey, late)) return 'unknown-tag'
+    const bound = this.#bound(late)
+    const serialized = this.#core.codec.serialize(request.value)
+    return this.#writes.inTurn([storedKey], async (turn) => {
+      const createdAtMs = await this.#createdAtMs()
+      if (turn.earlier !== undefined) await turn.earlier
+      if (tier.connectionOf(storedKey) !== connection) return 'disconnected'
+      const meta: EntryMeta = {
+        ...lifetimesOf(request.policies, this.#core.random),
+        stamp: newStamp(),
+        createdAtMs,
+        loadCostMs: Math.max(0, clock.monotonicMs() - reservedAtMs),
+        generations: bound,
+      }
+      const bytes = this.#core.codec.sealEntry(storedKey, serialized, meta)
+      const filling = this.#send(fence, bytes, meta)
+      turn.pass()
+      return filling
+    })
+  }
+
+  /** The placeholder may be that of others, too. It expires. */
+  async giveBack(): Promise<void> {}
+
+  async #send(fence: Fence, bytes: Buffer, meta: EntryMeta): Promise<FillRefusal | undefined> {
+    const { check, clock, generations, metrics } = this.#core
+    const { storedKey } = this.#reservation
+    const generationKeys = meta.generations.map((one) => one.storedKey)
+    const read = { storedKey, askedAt: generations.now, asked: check.askAnew(storedKey, generationKeys) }
+    if (!(await this.#fill(fence, bytes, storedTtlMs(meta)))) return 'changed'
+    metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
+    generations.outlive(meta.generations, storedTtlMs(meta))
+    // Nobody is served the entry if one of them was replaced, so the caller must not believe that it is cached.
+    return (await check.currentSet(read, meta.generations)) === undefined ? 'invalidated' : undefined
+  }
+
+  async #fill(fence: Fence, bytes: Buffer, ttlMs: number): Promise<boolean> {
+    const { storedKey } = this.#reservation
+    let isStored: boolean | undefined
+    try {
+      isStored = await this.#core.tier.fill(storedKey, fence, bytes, ttlMs)
+      return isStored
+    } finally {
+      if (isStored !== false) this.#core.invalidated(storedKey)
+    }
+  }
+
+  #lateTags(tags: readonly string[]): readonly LateTag[] {
+    const { captured, generationKeys, reservedAt, space } = this.#reservation
+    const tagKeys = tags.map((tag) => space.tagKey(tag)).filter((key) => !generationKeys.includes(key))
+    return bindLateTags(this.#core.generations, tagKeys, captured, reservedAt)
+  }
+
+  /** @throws CacheError `CACHE_INVALID_ARGUMENT` if the entry has too many tags */
+  #bound(late: readonly LateTag[]): readonly BoundGeneration[] {
+    const { captured, generationKeys } = this.#reservation
+    const named = captured.filter((one) =>
+      generationKeys.some((generationKey) => isSameGeneration(generationKey, one.storedKey)),
+    )
+    const bound = [...named, ...late.map(({ generation, storedKey }) => ({ generation, storedKey }))]
+    assertTagCount(bound.filter(({ storedKey }) => isTagKey(storedKey)).length)
+    return bound
+  }
+
+  /** The time of the server at which the slot was reserved: the value is at least as new. */
+  async #createdAtMs(): Promise<number> {
+    const { clock, tier } = this.#core
+    const { reservedAtMs, storedKey } = this.#reservation
+    const nowMs = tier.serverNowMs(storedKey) ?? (await tier.serverTimeMs(storedKey))
+    return nowMs - (clock.monotonicMs() - reservedAtMs)
+  }
+}

@@ -1,0 +1,239 @@
+import { tokenAfter } from '../../codec/envelope/entry-meta.ts'
+import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
+import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
+import { randomText } from '../../foundation/random-text.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import type { Judgement } from '../entries/judgement.ts'
+import type { SingleFlight } from '../flights/single-flight.ts'
+import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
+import type { Policies } from '../freshness/policies.ts'
+import { servableAsRead } from '../freshness/servable.ts'
+import type { LoadRequest } from '../loading/load-request.ts'
+import { staleValueOf } from '../loading/stale-value.ts'
+import { handOut } from '../local/isolation.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
+import type { NamespaceReads } from '../reading/namespace-reads.ts'
+import type { WritePath } from '../writing/write-path.ts'
+import { FencedFill, type Reservation } from './fenced-fill.ts'
+import { KeySlot, type Slot, type SlotFilling, type SlotParts } from './slot.ts'
+import { TurnFill } from './turn-fill.ts'
+import { TurnWait } from './turn-wait.ts'
+
+/** Options of `reserve`. */
+export interface ReserveOptions {
+  /** Tags by which the value can be invalidated. An entry that lacks one of them is no hit. */
+  readonly tags?: readonly string[] | undefined
+  /**
+   * `true` makes the slot the only load of its key in all processes: while another caller or process loads the key, this
+   * call waits for that value. The slot holds a lease, which is renewed until it is filled or released, or `longestLoad`
+   * has passed. `hardTimeout` of the namespace bounds the wait.
+   *
+   * `false` waits for nobody. Several callers may hold a slot of the same key, and the first fill wins.
+   * @default false
+   */
+  readonly wait?: boolean | undefined
+  /** Ends the wait: the promise rejects with the signal's reason. It has no effect on a slot. */
+  readonly signal?: AbortSignal | undefined
+}
+
+const RESERVE_OPTIONS: KnownOptions = {
+  of: 'reserve',
+  names: { tags: 'value', wait: 'value', signal: 'value' } satisfies OptionNames<ReserveOptions>,
+}
+
+/** How often a reservation is tried while others change the key. A slot that cannot be filled comes of the last one. */
+const MOST_ATTEMPTS = 10
+
+/** The parts of {@link Reservations}. */
+export interface ReservationsParts {
+  readonly core: CacheCore
+  readonly reads: SingleFlight
+  readonly writes: WritePath
+  readonly policies: Policies
+}
+
+/** What is known of a key when its slot is reserved. */
+type Reserved = Pick<Reservation, 'fence' | 'captured'>
+
+/** A slot without a fence stores nothing. */
+const UNRESERVED: Reserved = { fence: undefined, captured: [] }
+
+/**
+ * Reserves keys of one namespace: reads the value, or returns a slot for it.
+ *
+ * ```
+ * judge what is there ─ fresh ──▶ a hit; its stamp is the fence of a fill
+ *        │              ─ stale ──▶ a slot; likewise
+ *        │ absent, unusable
+ *        ▼
+ * leave a placeholder, capture generations ──▶ a slot; the token of the placeholder is the fence
+ * ```
+ *
+ * Whatever touches a key removes or replaces what it holds. So whether the fence still stands is one comparison, made by
+ * the script that stores the value. If Redis cannot be asked, there is no fence, and the slot stores nothing (L6).
+ */
+export class Reservations {
+  readonly #core: CacheCore
+  readonly #reads: NamespaceReads
+  readonly #writes: WritePath
+  readonly #policies: Policies
+  readonly #turns: TurnWait
+
+  constructor({ core, policies, reads, writes }: ReservationsParts, namespaceReads: NamespaceReads) {
+    this.#core = core
+    this.#reads = namespaceReads
+    this.#writes = writes
+    this.#policies = policies
+    this.#turns = new TurnWait(core, reads)
+  }
+
+  /** @throws CacheError for a programming mistake, or the signal's reason; never because of Redis */
+  async reserve<T>(key: string, options: ReserveOptions): Promise<Slot<T>> {
+    this.#reads.checkOptions(options, RESERVE_OPTIONS)
+    const { signal, tags, wait } = options
+    const request = this.#reads.request(key, noLoader, { tags, signal })
+    signal?.throwIfAborted()
+    const local = this.#reads.hits.fresh(key, tags)
+    if (local !== undefined) {
+      this.#reads.hits.count(key)
+      return this.#hit<T>(request, this.#core.tier.connectionOf(request.storedKey), local)
+    }
+    for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+      const slot = await this.#attempt<T>(request, wait === true)
+      if (slot !== undefined) return slot
+    }
+    return this.#unreserved<T>(request)
+  }
+
+  /** @returns `undefined` if the key has changed meanwhile */
+  async #attempt<T>(request: LoadRequest, waits: boolean): Promise<Slot<T> | undefined> {
+    const { clock, opened, reader, tier } = this.#core
+    const { storedKey } = request
+    let connection: unknown
+    let judgement: Judgement
+    try {
+      await opened()
+      connection = tier.connectionOf(storedKey)
+      judgement = await reader.read(storedKey, request)
+    } catch (error) {
+      return this.#unreserved<T>(request, error)
+    }
+    const entry = judgement.state === 'usable' ? judgement.entry : undefined
+    const how = entry === undefined ? 'no' : servableAsRead(entry, clock.monotonicMs())
+    if (entry !== undefined && how === 'fresh') return this.#sharedHit<T>(request, connection, entry)
+    if (waits) {
+      const stale = how === 'revalidate' ? entry : undefined
+      const isLeased = stale !== undefined && clock.monotonicMs() < stale.leasedUntilMs
+      return isLeased ? this.#staleHit<T>(request, connection, stale) : this.#awaited<T>(request, stale)
+    }
+    if (entry !== undefined) {
+      return this.#open<T>(request, this.#fencedFill(request, reservedBy(entry), connection), entry)
+    }
+    try {
+      const reserved = await this.#reserve(request, judgement.stamp)
+      return reserved && this.#open<T>(request, this.#fencedFill(request, reserved, connection))
+    } catch (error) {
+      return this.#unreserved<T>(request, error)
+    }
+  }
+
+  /** Leaves a placeholder and captures the generations, in one tick, before the holder of the slot begins its work. */
+  async #reserve(request: LoadRequest, stamp: string): Promise<Reserved | undefined> {
+    const { generations, learnedTags, options, tier } = this.#core
+    const { generationKeys, policies, storedKey } = request
+    const token = tokenAfter(randomText(16), 0)
+    const [reply, captured] = await Promise.all([
+      tier.reserve(storedKey, { token, stamp, lifetimeMs: options.longestLoadMs }),
+      generations.capture(learnedTags.with(storedKey, generationKeys), storedTtlMs(policies)),
+    ])
+    if (reply.status === 'changed') return undefined
+    if (reply.status === 'foreign') return UNRESERVED
+    return { fence: { kind: 'reservation', mark: reply.token }, captured }
+  }
+
+  /** Waits until the key is this caller's to load, or until another has loaded it. */
+  async #awaited<T>(request: LoadRequest, stale: LocalEntry | undefined): Promise<Slot<T>> {
+    const taken = await this.#turns.take(request, stale)
+    if ('load' in taken) {
+      this.#missed(request)
+      const { context } = taken.load
+      return this.#slot<T>(request, new TurnFill(this.#core, taken.load), { stale: context.stale<T>() })
+    }
+    const { entry, stored, value } = taken.answer
+    const found = entry ?? stored
+    const connection = this.#core.tier.connectionOf(request.storedKey)
+    const reserved = found === undefined ? UNRESERVED : reservedBy(found)
+    return this.#slot<T>(request, this.#fencedFill(request, reserved, connection), {
+      hit: { value: value as T },
+    })
+  }
+
+  #sharedHit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Slot<T> {
+    const { clock, metrics, policy } = this.#core
+    metrics.sharedHit(clock.monotonicMs())
+    if (policy.events.has('hit')) policy.events.emit('hit', { key: request.key })
+    return this.#hit<T>(request, connection, entry)
+  }
+
+  /** A stale value that somebody is replacing. */
+  #staleHit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Slot<T> {
+    const { clock, metrics, policy } = this.#core
+    metrics.add('staleServes', 1, clock.monotonicMs())
+    policy.events.emit('stale', { key: request.key, reason: 'revalidate' })
+    return this.#hit<T>(request, connection, entry)
+  }
+
+  #hit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Slot<T> {
+    const filling = this.#fencedFill(request, reservedBy(entry), connection)
+    return this.#slot<T>(request, filling, { hit: { value: handOut<T>(entry) } })
+  }
+
+  #open<T>(request: LoadRequest, filling: SlotFilling, stale?: LocalEntry): Slot<T> {
+    const { clock, metrics } = this.#core
+    metrics.add('misses', 1, clock.monotonicMs())
+    this.#missed(request)
+    return this.#slot<T>(request, filling, {
+      stale: stale && staleValueOf<T>(stale, request.space, clock.monotonicMs()),
+    })
+  }
+
+  /** The slot of a key that Redis could not be asked for, or that changes all the time. */
+  #unreserved<T>(request: LoadRequest, error?: unknown): Slot<T> {
+    if (isProgrammingMistake(error)) throw error
+    if (error !== undefined) this.#core.policy.tell('reserve', request.key, error)
+    return this.#open<T>(request, this.#fencedFill(request, UNRESERVED, undefined))
+  }
+
+  #fencedFill(
+    { calledAtMs, generationKeys, space, storedKey }: LoadRequest,
+    { captured, fence }: Reserved,
+    connection: unknown,
+  ): SlotFilling {
+    const { clock, generations } = this.#core
+    const reservedAtMs = calledAtMs ?? clock.monotonicMs()
+    const reservedAt = generations.now
+    return new FencedFill(this.#core, this.#writes, {
+      ...{ space, storedKey, generationKeys, fence, captured, connection, reservedAt, reservedAtMs },
+    })
+  }
+
+  #missed({ key }: LoadRequest): void {
+    const { events } = this.#core.policy
+    if (events.has('miss')) events.emit('miss', { key, reason: 'absent' })
+  }
+
+  #slot<T>({ key }: LoadRequest, filling: SlotFilling, found: Pick<SlotParts<T>, 'hit' | 'stale'>): Slot<T> {
+    return KeySlot.of<T>({ core: this.#core, policies: this.#policies, key, filling, ...found })
+  }
+}
+
+/** The fence and the generations of a valid entry. Nothing tells whether a plain value was replaced by the same bytes. */
+function reservedBy({ generationSet, stamp }: LocalEntry): Reserved {
+  const fence = stamp === undefined ? undefined : ({ kind: 'entry', mark: stamp } as const)
+  return { fence, captured: generationSet.bound }
+}
+
+/** The holder of a slot loads the value. */
+function noLoader(): never {
+  throw new Error('A slot has no loader')
+}

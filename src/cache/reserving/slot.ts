@@ -1,0 +1,148 @@
+import type { FillRefusal } from '../../contract/cache-events.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
+import type { Duration } from '../../foundation/time/duration.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import {
+  CALL_OPTIONS,
+  checkedTags,
+  type EntryOptions,
+  type Policies,
+  resolvePolicies,
+} from '../freshness/policies.ts'
+import type { StaleValue } from '../loading/stale-value.ts'
+
+/** What every slot has, whether it has found a value or not. */
+interface SlotOperations<T> extends AsyncDisposable {
+  readonly key: string
+  /**
+   * A value past its time to live that has not been invalidated. It may be served within its stale windows, or confirmed
+   * by a conditional request, and then filled in again.
+   */
+  readonly stale: StaleValue<T> | undefined
+  /**
+   * Stores a value, unless something has touched the key, its tags or its namespace since the slot was reserved: a
+   * delete, a write, an invalidation by tag or pattern, a `clear`, another fill, `redis-cli DEL`, an eviction. A slot is
+   * filled or released once. One round trip; one more if a generation has to be asked for.
+   *
+   * @param options how long it is fresh, and its tags beside those that were reserved. A tag that is named only here
+   * must have been known to this process when the slot was reserved. If it was not, the value is not stored, and the
+   * next slot of this key knows the tag
+   * @returns whether it was stored; if not, the event `fill-refused` tells why
+   * @throws CacheError `CACHE_SLOT_CLOSED` if the slot was filled or released before; `CACHE_INVALID_VALUE`,
+   * `CACHE_INVALID_DURATION`, `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT`, `CACHE_INVALID_OPTIONS`,
+   * `CACHE_VALUE_TOO_LARGE`. With `errors: 'throw'` also the reason why Redis did not answer
+   */
+  fill(value: T, options?: EntryOptions | Duration): Promise<boolean>
+  /**
+   * Closes the slot without a value. If it was reserved with `wait`, another caller or process may load the key at once:
+   * one round trip. Idempotent; never rejects.
+   */
+  release(): Promise<void>
+}
+
+/** A slot that has found a fresh value. It may be filled nevertheless, which replaces that value. */
+export interface HitSlot<T> extends SlotOperations<T> {
+  readonly isHit: true
+  /** Must not be changed. It is frozen if the cache freezes its values. */
+  readonly value: T
+}
+
+/** A slot that has found no fresh value, and waits to be filled. */
+export interface OpenSlot<T> extends SlotOperations<T> {
+  readonly isHit: false
+  readonly value: undefined
+}
+
+/** The answer of `reserve`: a value, or a place for one. */
+export type Slot<T> = HitSlot<T> | OpenSlot<T>
+
+/** A value for a slot. */
+export interface FillRequest {
+  readonly value: unknown
+  readonly options: EntryOptions
+  readonly policies: Policies
+  readonly tags: readonly string[]
+}
+
+/** How a slot is filled and released. Each is called once, and only one of them. */
+export interface SlotFilling {
+  /** @returns why the value was not stored; `undefined` if it was */
+  store(request: FillRequest): Promise<FillRefusal | undefined>
+  /** Never rejects. */
+  giveBack(): Promise<void>
+}
+
+/** What a {@link KeySlot} is made of. */
+export interface SlotParts<T> {
+  readonly core: CacheCore
+  readonly policies: Policies
+  readonly key: string
+  readonly filling: SlotFilling
+  readonly hit?: { readonly value: T } | undefined
+  readonly stale?: StaleValue<T> | undefined
+}
+
+/** The slot of one key, for one caller. */
+export class KeySlot<T> implements SlotOperations<T> {
+  readonly key: string
+  readonly isHit: boolean
+  readonly value: T | undefined
+  readonly stale: StaleValue<T> | undefined
+  readonly #parts: SlotParts<T>
+  #isClosed = false
+
+  private constructor(parts: SlotParts<T>) {
+    this.#parts = parts
+    this.key = parts.key
+    this.isHit = parts.hit !== undefined
+    this.value = parts.hit?.value
+    this.stale = parts.stale
+  }
+
+  static of<T>(parts: SlotParts<T>): Slot<T> {
+    return new KeySlot(parts) as Slot<T>
+  }
+
+  fill(value: T, options: EntryOptions | Duration = {}): Promise<boolean> {
+    const { core, filling } = this.#parts
+    return core.policy.absorb('fill', this.key, false, async () => {
+      const request = this.#requestFor(value, options)
+      if (this.#isClosed) throw closedSlot()
+      this.#isClosed = true
+      const refusal = await filling.store(request)
+      if (refusal !== undefined) core.policy.events.emit('fill-refused', { key: this.key, reason: refusal })
+      return refusal === undefined
+    })
+  }
+
+  async release(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    await this.#parts.filling.giveBack()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release()
+  }
+
+  #requestFor(value: T, options: EntryOptions | Duration): FillRequest {
+    const { core, policies } = this.#parts
+    const asked = typeof options === 'object' ? options : { ttl: options }
+    core.calls.check(asked, CALL_OPTIONS)
+    // Throws, as a `set` of it does.
+    if (value === undefined) core.codec.serialize(value)
+    return {
+      value,
+      options: asked,
+      policies: resolvePolicies(asked, policies),
+      tags: checkedTags(asked.tags),
+    }
+  }
+}
+
+function closedSlot(): CacheError {
+  return new CacheError(
+    'CACHE_SLOT_CLOSED',
+    'This slot was filled or released before: reserve the key again for another value',
+  )
+}

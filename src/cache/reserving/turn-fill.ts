@@ -1,0 +1,67 @@
+import { closedError } from '../../backend/assembly/lifecycle.ts'
+import type { FillRefusal } from '../../contract/cache-events.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import type { Answer } from '../flights/single-flight.ts'
+import type { LoadContext } from '../loading/load-context.ts'
+import type { LoadRequest } from '../loading/load-request.ts'
+import type { LoaderTurn } from './loader-turn.ts'
+import type { FillRequest, SlotFilling } from './slot.ts'
+
+/** A load that waits for the holder of a slot. */
+export interface HeldLoad {
+  readonly request: LoadRequest
+  readonly turn: LoaderTurn
+  readonly context: LoadContext
+  /** The answer of the flight, which ends when the slot is filled or given back. */
+  readonly answer: Promise<Answer<unknown>>
+}
+
+/**
+ * Fills a slot that was reserved with `wait`. Its holder is the loader of a flight: the key is leased, and the lease is
+ * renewed, until the slot is filled, released, or older than `longestLoad`. Whoever waits for the flight gets the value.
+ */
+export class TurnFill implements SlotFilling {
+  readonly #core: CacheCore
+  readonly #load: HeldLoad
+  readonly #cancelExpiry: () => void
+  #isExpired = false
+
+  constructor(core: CacheCore, load: HeldLoad) {
+    this.#core = core
+    this.#load = load
+    this.#cancelExpiry = core.timers.after(core.options.longestLoadMs, () => {
+      this.#isExpired = true
+      void this.giveBack()
+    })
+  }
+
+  async store({ options, tags, value }: FillRequest): Promise<FillRefusal | undefined> {
+    const { check, generations, stopping } = this.#core
+    const { answer, context, request, turn } = this.#load
+    if (stopping.aborted) throw closedError()
+    if (this.#isExpired) return 'expired'
+    this.#cancelExpiry()
+    const { jitter, staleIfError, staleWhileRevalidate, ttl } = options
+    context.setOptions({ jitter, staleIfError, staleWhileRevalidate, ttl })
+    context.addTags(tags)
+    const { generationKeys, space, storedKey } = request
+    const tagKeys = tags.map((tag) => space.tagKey(tag))
+    const asked = check.askAnew(storedKey, [...new Set([...generationKeys, ...tagKeys])])
+    const read = { storedKey, askedAt: generations.now, asked }
+    turn.end(value)
+    const { lateTagKeys, stored } = await answer
+    if (stored === undefined) {
+      if (!lateTagKeys.every(({ isKnown }) => isKnown)) return 'unknown-tag'
+      return context.isLeased ? 'changed' : 'unreserved'
+    }
+    return (await check.currentSet(read, stored.generationSet.bound)) === undefined
+      ? 'invalidated'
+      : undefined
+  }
+
+  async giveBack(): Promise<void> {
+    this.#cancelExpiry()
+    this.#load.turn.giveBack()
+    await this.#load.answer.catch(() => {})
+  }
+}

@@ -1,0 +1,94 @@
+import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
+import { LONGEST_TIMER_MS } from '../../foundation/time/clock.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import type { Answer, SingleFlight } from '../flights/single-flight.ts'
+import type { LoadRequest } from '../loading/load-request.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
+import { LoaderTurn } from './loader-turn.ts'
+import type { HeldLoad } from './turn-fill.ts'
+
+/** How often a call waits for loads of others that bring nothing, before it passes their failure on. */
+const MOST_WAITS = 100
+
+/** What a wait ends with: the key is this caller's to load, or another one has loaded it. */
+export type TurnOrAnswer = { readonly load: HeldLoad } | { readonly answer: Answer<unknown> }
+
+/**
+ * Waits until a key is this caller's to load. It is a `getOrSet` whose loader hands the load over to the caller, so
+ * callers and processes wait for each other as they do there.
+ */
+export class TurnWait {
+  readonly #core: CacheCore
+  readonly #loads: SingleFlight
+
+  constructor(core: CacheCore, loads: SingleFlight) {
+    this.#core = core
+    this.#loads = loads
+  }
+
+  /**
+   * @param stale the value that others are served while this caller loads a new one. If another process is loading it
+   * already, the stale value is the answer
+   * @throws the reason of the signal, CacheError `CACHE_LOADER_TIMEOUT` after the `hardTimeout`, or a programming mistake
+   */
+  async take(request: LoadRequest, stale: LocalEntry | undefined): Promise<TurnOrAnswer> {
+    const { clock, timers } = this.#core
+    const { hardTimeoutMs } = request.policies
+    const leaving = new AbortController()
+    const dueMs = clock.monotonicMs() + hardTimeoutMs
+    const abort = () => leaving.abort(request.signal?.reason)
+    request.signal?.addEventListener('abort', abort, { once: true })
+    const cancelTimeout =
+      hardTimeoutMs <= LONGEST_TIMER_MS
+        ? timers.after(dueMs - clock.monotonicMs(), () => leaving.abort(waitedTooLong(request.key)), true)
+        : () => {}
+    try {
+      if (request.signal?.aborted) abort()
+      return await this.#takeUntil(leaving.signal, request, stale)
+    } finally {
+      cancelTimeout()
+      request.signal?.removeEventListener('abort', abort)
+    }
+  }
+
+  async #takeUntil(
+    signal: AbortSignal,
+    asked: LoadRequest,
+    stale: LocalEntry | undefined,
+  ): Promise<TurnOrAnswer> {
+    for (let waits = 1; ; waits++) {
+      const turn = new LoaderTurn()
+      const request: LoadRequest = {
+        ...asked,
+        loader: turn.loader,
+        signal,
+        // The bounds of the caller are those of its wait. They must not end the load that it gets.
+        policies: { ...asked.policies, softTimeoutMs: Infinity, hardTimeoutMs: Infinity, earlyBeta: 0 },
+        ...(stale && { replaces: { stamp: stale.stamp }, isBackground: true }),
+      }
+      const answer = this.#loads.getOrLoad<unknown>(request)
+      answer.catch(() => {})
+      try {
+        const first = await Promise.race([turn.begun, answer])
+        if (!('value' in first)) return { load: { request, turn, context: first, answer } }
+        // The flight may call the loader later, to refresh the value in the background.
+        turn.giveBack()
+        if (first.value !== undefined) return { answer: first }
+      } catch (error) {
+        // The failure of another caller's loader: it is this caller's turn.
+        if (signal.aborted || isOwn(error) || waits >= MOST_WAITS) throw error
+      }
+    }
+  }
+}
+
+function isOwn(error: unknown): boolean {
+  return isProgrammingMistake(error) || (error instanceof CacheError && error.code === 'CACHE_CYCLE')
+}
+
+function waitedTooLong(key: string): CacheError {
+  return new CacheError('CACHE_LOADER_TIMEOUT', 'The value was not loaded within hardTimeout', {
+    operation: 'reserve',
+    key,
+  })
+}

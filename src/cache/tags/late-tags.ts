@@ -1,0 +1,56 @@
+import { LRUCache } from 'lru-cache'
+import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import type { GenerationTable } from './generation-table.ts'
+
+/** A tag that is named only when its value is known, with the generation that the entry can be bound to. */
+export interface LateTag extends BoundGeneration {
+  /** Whether the value may be bound to the generation. If not, the value must not be stored. */
+  readonly isKnown: boolean
+}
+
+/**
+ * Binds tags that are named only when the value is known. Each binds to the generation that was captured for the load,
+ * or to one that was read before the load began and is still live (G3).
+ * @param beganAt the moment of the generation table at which the load began
+ */
+export function bindLateTags(
+  generations: GenerationTable,
+  tagKeys: readonly string[],
+  captured: readonly BoundGeneration[],
+  beganAt: number,
+): readonly LateTag[] {
+  return tagKeys.map((tagKey) => {
+    const bound = captured.find(({ storedKey }) => storedKey === tagKey)
+    if (bound !== undefined) return { ...bound, isKnown: true }
+    const known = generations.known(tagKey)
+    const isKnown = known !== undefined && known.learnedAt <= beganAt
+    return { storedKey: tagKey, generation: known?.generation ?? '', isKnown }
+  })
+}
+
+/** Most keys for which the tags that only their values name are remembered. */
+const MOST_LEARNED = 10_000
+
+/** Tags that only the value named, by the stored key of the value. The next load captures them first (G3). */
+export class LearnedTags {
+  readonly #tagKeys = new LRUCache<string, readonly string[]>({
+    maxSize: MOST_LEARNED,
+    sizeCalculation: () => 1,
+  })
+
+  /** Stored keys of the generations that must be captured before a load of the key begins (G2). */
+  with(storedKey: string, generationKeys: readonly string[]): readonly string[] {
+    const learned = this.#tagKeys.get(storedKey)
+    return learned === undefined ? generationKeys : [...new Set([...generationKeys, ...learned])]
+  }
+
+  /** Remembers the tags if one of them is not known. Returns whether that is so. */
+  learn(storedKey: string, late: readonly LateTag[]): boolean {
+    if (late.every(({ isKnown }) => isKnown)) return false
+    this.#tagKeys.set(
+      storedKey,
+      late.map((tag) => tag.storedKey),
+    )
+    return true
+  }
+}

@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict'
+import type { Cache, CreateCacheOptions, FillRefusal } from 'cachewright'
+import { describe, it } from 'vitest'
+import { type Scene, useScene } from '../support/scene.ts'
+
+type Options = (scene: Scene) => CreateCacheOptions
+
+const nodesOf = ({ cluster }: Scene) => cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+const MEMORY = 'memory'
+/** The tiers that keys are reserved in. */
+const TIERS: readonly (readonly [name: string, options: Options])[] = [
+  [MEMORY, () => ({ redis: false })],
+  ['Redis in tracking mode', () => ({})],
+  ['Redis without a local tier', () => ({ local: false })],
+  ['Redis in bus mode', () => ({ coherence: 'bus' })],
+  ["Redis in mode 'ttl'", () => ({ coherence: 'ttl' })],
+  ['a cluster', (scene) => ({ redis: { cluster: { nodes: nodesOf(scene) } } })],
+]
+
+/** What touches a key, its tag or its namespace. */
+const TOUCHES: readonly (readonly [name: string, touch: (cache: Cache) => Promise<unknown>])[] = [
+  ['a delete', (cache) => cache.delete('key')],
+  ['a deleteMany', (cache) => cache.deleteMany(['other', 'key'])],
+  ['a set', (cache) => cache.set('key', 'set')],
+  ['a setMany', (cache) => cache.setMany({ key: 'set' })],
+  ['an invalidation of its tag', (cache) => cache.invalidateTags(['tag'])],
+  ['an invalidation by pattern', (cache) => cache.invalidatePattern('k*')],
+  ['a clear', (cache) => cache.clear()],
+  ['a set of the backend', (cache) => cache.backend.set('key', 'plain', '1m')],
+  ['a delete of the backend', (cache) => cache.backend.delete('key')],
+  ['a counter', async (cache) => [await cache.backend.delete('key'), await cache.backend.incr('key')]],
+  ['a load', (cache) => cache.refresh('key', async () => 'loaded', { tags: ['tag'] })],
+  [
+    'the fill of another slot',
+    async (cache) => (await cache.reserve('key', { tags: ['tag'] })).fill('another', { tags: ['tag'] }),
+  ],
+]
+
+describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
+  const scene = useScene({ cluster: { replicasPerMaster: 0 } })
+  const open = (more: CreateCacheOptions = {}) => scene.open({ ...optionsOf(scene), ...more })
+  const refusals = (cache: Cache) => {
+    const reasons: FillRefusal[] = []
+    cache.on('fill-refused', ({ reason }) => reasons.push(reason))
+    return reasons
+  }
+
+  it('has the value, or stores one', async () => {
+    const cache = await open()
+    const slot = await cache.reserve<string>('key', { tags: ['tag'] })
+    assert.deepEqual([slot.isHit, slot.value, slot.stale, slot.key], [false, undefined, undefined, 'key'])
+    assert.equal(await cache.get('key'), undefined)
+    assert.equal(await slot.fill('value', { ttl: '1m' }), true)
+    assert.equal(await cache.get('key'), 'value')
+    for (let reads = 0; reads < 2; reads++) {
+      const hit = await cache.reserve<string>('key', { tags: ['tag'] })
+      assert.deepEqual([hit.isHit, hit.value], [true, 'value'])
+    }
+    await cache.invalidateTags(['tag'])
+    assert.equal((await cache.reserve('key', { tags: ['tag'] })).isHit, false)
+  })
+
+  it('has the options of its fill, else those of its namespace', async () => {
+    const cache = (await open()).namespace('n', { ttl: '10m' })
+    assert.equal(await (await cache.reserve('key')).fill(1), true)
+    assert.equal(Math.round((await cache.getTtl('key')) ?? 0), 600)
+    assert.equal(await (await cache.reserve('key')).fill(2, '1m'), true)
+    assert.equal(Math.round((await cache.getTtl('key')) ?? 0), 60)
+    assert.equal(await cache.get('key'), 2)
+  })
+
+  for (const [name, touch] of TOUCHES) {
+    it(`P45 stores nothing after ${name}, and says so`, async () => {
+      const cache = await open()
+      const reasons = refusals(cache)
+      const slot = await cache.reserve('key', { tags: ['tag'] })
+      await touch(cache)
+      const meanwhile = await cache.get('key')
+      assert.equal(await slot.fill('late'), false)
+      assert.equal(await cache.get('key'), meanwhile)
+      assert.equal(reasons.length, 1)
+    })
+
+    it(`P45 a hit is not replaced after ${name}`, async () => {
+      const cache = await open()
+      await cache.set('key', 'first', { tags: ['tag'] })
+      const slot = await cache.reserve('key', { tags: ['tag'] })
+      assert.equal(slot.isHit, true)
+      await touch(cache)
+      const meanwhile = await cache.get('key')
+      assert.equal(await slot.fill('late', { tags: ['tag'] }), false)
+      assert.equal(await cache.get('key'), meanwhile)
+    })
+
+    if (tier === MEMORY) continue
+    it(`P45 stores nothing after ${name} by another process`, async () => {
+      const [cache, other] = [await open(), await open()]
+      const slot = await cache.reserve('key', { tags: ['tag'] })
+      await touch(other)
+      const meanwhile = await cache.get('key', { local: false })
+      assert.equal(await slot.fill('late'), false)
+      assert.equal(await cache.get('key', { local: false }), meanwhile)
+      assert.equal(await other.get('key', { local: false }), meanwhile)
+    })
+  }
+
+  it('P45 stores nothing after a clear of a namespace around it', async () => {
+    const cache = await open()
+    const inner = cache.namespace('a').namespace('b')
+    const slot = await inner.reserve('key')
+    await cache.namespace('a').clear()
+    assert.equal(await slot.fill('late'), false)
+    assert.equal(await inner.get('key'), undefined)
+  })
+
+  it('is filled whatever happens to other keys, tags and namespaces, and whoever reads', async () => {
+    const cache = await open()
+    const slot = await cache.reserve<string>('key', { tags: ['tag'] })
+    await cache.namespace('n').clear()
+    await cache.invalidateTags(['other'])
+    await cache.delete('other')
+    await cache.invalidatePattern('x*')
+    await Promise.all([cache.get('key'), cache.has('key'), cache.getTtl('key'), cache.backend.exists('key')])
+    assert.equal(await slot.fill('value'), true)
+    assert.equal(await cache.get('key'), 'value')
+  })
+
+  it('shares its key with other slots: the first fill wins', async () => {
+    const cache = await open()
+    const slots = await Promise.all(Array.from({ length: 20 }, () => cache.reserve('key')))
+    const stored = await Promise.all(slots.map((slot, index) => slot.fill(index)))
+    assert.equal(stored.filter(Boolean).length, 1)
+    assert.equal(await cache.get('key'), stored.indexOf(true))
+  })
+
+  it('keeps no load waiting, which takes the key over', async () => {
+    const cache = await open()
+    const reasons = refusals(cache)
+    const slot = await cache.reserve('key')
+    assert.equal(await cache.getOrSet('key', async () => 'loaded'), 'loaded')
+    assert.equal(await slot.fill('late'), false)
+    assert.deepEqual(reasons, ['changed'])
+    assert.equal(await cache.get('key'), 'loaded')
+  })
+
+  it('may overtake a load that is under way, whose value is not stored then', async () => {
+    const cache = await open()
+    let slotStored = false
+    const loaded = await cache.getOrSet('key', async () => {
+      slotStored = await (await cache.reserve('key')).fill('filled')
+      return 'loaded'
+    })
+    assert.deepEqual([loaded, slotStored, await cache.get('key')], ['loaded', true, 'filled'])
+  })
+
+  it('takes the place of an entry that was invalidated', async () => {
+    const cache = await open()
+    await cache.set('key', 'old', { tags: ['tag'] })
+    await cache.invalidateTags(['tag'])
+    const slot = await cache.reserve<string>('key', { tags: ['tag'] })
+    assert.deepEqual([slot.isHit, slot.stale], [false, undefined])
+    assert.equal(await slot.fill('new'), true)
+    assert.equal(await cache.get('key'), 'new')
+  })
+
+  it('G3 binds tags that only the fill names to what was known when it was reserved', async () => {
+    const cache = await open()
+    const reasons = refusals(cache)
+    assert.equal(await (await cache.reserve('key')).fill('unbound', { tags: ['late'] }), false)
+    assert.deepEqual(reasons, ['unknown-tag'])
+    const slot = await cache.reserve('key')
+    assert.equal(await slot.fill('bound', { tags: ['late'] }), true)
+    assert.equal(await cache.get('key'), 'bound')
+    await cache.invalidateTags(['late'])
+    assert.equal(await cache.get('key'), undefined)
+  })
+
+  it('G3 stores nothing if a tag that only the fill names was invalidated meanwhile', async () => {
+    const cache = await open()
+    await cache.set('other', 1, { tags: ['late'] })
+    await cache.get('other')
+    const slot = await cache.reserve('key')
+    await cache.invalidateTags(['late'])
+    assert.equal(await slot.fill('late', { tags: ['late'] }), false)
+    assert.equal(await cache.get('key'), undefined)
+  })
+
+  it('offers a stale value, which its fill replaces', async () => {
+    const cache = await open({ staleWhileRevalidate: '1m' })
+    await cache.set('key', 'old', { ttl: '50ms', tags: ['tag'] })
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    const slot = await cache.reserve<string>('key', { tags: ['tag'] })
+    assert.deepEqual([slot.isHit, slot.stale?.value, slot.stale?.tags], [false, 'old', ['tag']])
+    assert.equal(await slot.fill('new', { ttl: '1m' }), true)
+    assert.equal(await cache.get('key'), 'new')
+  })
+
+  it('P45 a stale value is not replaced after it was deleted', async () => {
+    const cache = await open({ staleWhileRevalidate: '1m' })
+    await cache.set('key', 'old', { ttl: '50ms' })
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    const slot = await cache.reserve<string>('key')
+    await cache.delete('key')
+    assert.equal(await slot.fill('late'), false)
+    assert.equal(await cache.get('key'), undefined)
+  })
+
+  it('is seen by reads that are called after its fill, awaited or not', async () => {
+    const cache = await open()
+    const slot = await cache.reserve('key')
+    const filling = slot.fill('first')
+    assert.equal(await cache.get('key'), 'first')
+    assert.equal(await filling, true)
+    const hit = await cache.reserve('key')
+    assert.equal(await hit.fill('second'), true)
+    assert.equal(await cache.get('key'), 'second')
+  })
+
+  it('yields to a set that was called before its fill, awaited or not', async () => {
+    const cache = await open()
+    const slot = await cache.reserve('key', { tags: ['tag'] })
+    const setting = cache.set('key', 'set', { tags: ['a', 'b', 'tag'] })
+    assert.equal(await slot.fill('late'), false)
+    assert.equal(await setting, true)
+    assert.equal(await cache.get('key'), 'set')
+  })
+
+  it('yields to invalidations that were called before its fill, awaited or not', async () => {
+    const cache = await open()
+    for (const touch of [() => cache.delete('key'), () => cache.invalidateTags(['tag'])]) {
+      const slot = await cache.reserve('key', { tags: ['tag'] })
+      const touching = touch()
+      assert.equal(await slot.fill('late'), false)
+      await touching
+      assert.equal(await cache.get('key'), undefined)
+    }
+  })
+
+  it('stores nothing when it is older than longestLoad', async () => {
+    const cache = await open({ longestLoad: '100ms' })
+    const reasons = refusals(cache)
+    const slot = await cache.reserve('key')
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    assert.equal(await slot.fill('late'), false)
+    assert.deepEqual(reasons, ['expired'])
+    assert.equal(await cache.get('key'), undefined)
+  })
+
+  it('does not replace a plain value: nothing tells whether it is still the same one', async () => {
+    const cache = await open()
+    const reasons = refusals(cache)
+    await cache.backend.set('key', 'plain')
+    const slot = await cache.reserve('key')
+    assert.deepEqual([slot.isHit, slot.value, await slot.fill('late')], [true, 'plain', false])
+    assert.deepEqual(reasons, ['unreserved'])
+  })
+
+  it('of a key that holds a set stores nothing', async () => {
+    const cache = await open()
+    await cache.backend.addToSet('key', 'member')
+    const slot = await cache.reserve('key')
+    assert.deepEqual([slot.isHit, await slot.fill('value')], [false, false])
+    assert.deepEqual(await cache.backend.getSetMembers('key'), ['member'])
+  })
+})
