@@ -52,7 +52,7 @@ export class Fleet {
     this.touch(storedKey)
     const entry = entryIn(storedKey, this.redis.peek(storedKey))
     if (entry === undefined) return
-    if (isWritten && !this.redis.isHaunted) this.oracle.stored(entry.text, this.time.monotonicMs())
+    this.oracle.stored(entry.text, this.time.monotonicMs(), isWritten && !this.redis.isHaunted)
     try {
       this.oracle.checkStored(storedKey)
     } catch (error) {

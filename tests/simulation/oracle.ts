@@ -72,6 +72,8 @@ export class Oracle {
   /** Tags of earlier values: a later load may be bound to them, too. */
   readonly #tagsOfKey = new Map<string, Set<string>>()
   readonly #writes = new Map<string, Write>()
+  /** The values that Redis has held at any time. */
+  readonly #stored = new Set<string>()
   #moment = 1
 
   constructor(redis: () => SimulatedRedis, trustMs: number) {
@@ -110,11 +112,32 @@ export class Oracle {
   }
 
   /** Redis has taken an entry: a value that was written is new at this moment. */
-  stored(text: string, nowMs: number): void {
+  stored(text: string, nowMs: number, isWritten: boolean): void {
+    this.#stored.add(text)
     const value = this.#values.get(text)
-    if (value === undefined || !text.endsWith('w')) return
+    if (value === undefined || !isWritten || !text.endsWith('w')) return
     value.lastNewAt = this.tick()
     value.bornMs = nowMs
+  }
+
+  /** The invalidations that are acknowledged at this moment. */
+  acknowledgedSoFar(): readonly Invalidation[] {
+    return this.#invalidations.filter((one) => one.acknowledgedAt <= this.#moment)
+  }
+
+  /**
+   * The fill of a slot was acknowledged.
+   * @param known what was acknowledged before it was called
+   * @throws Violation
+   */
+  filled(text: string, known: readonly Invalidation[]): void {
+    const value = this.#values.get(text)
+    if (value === undefined) throw new Violation(`${text} was filled in: nobody made that value`)
+    if (!this.#stored.has(text))
+      throw new Violation(`The fill of ${text} answers that it is stored: it never was`)
+    const killer = known.find((one) => one.concerns(value) && value.lastNewAt < one.beganAt)
+    if (killer === undefined) return
+    throw new Violation(`The fill of ${text} answers that it is stored: it is older than '${killer.label}'`)
   }
 
   /** A write was acknowledged; remembered where it is what Redis holds now. */

@@ -46,7 +46,7 @@ export class Reads {
       this.#fleet
         .cacheOf(process, at)
         .getOrSet(at.key, load, asked.options)
-        .then((text) => this.#answered(process, at, question, text)),
+        .then((text) => this.answered(process, at, question, text)),
     )
   }
 
@@ -56,7 +56,7 @@ export class Reads {
       const text = await this.#fleet.cacheOf(process, at).refresh(at.key, load, asked.options)
       const isStandIn = process.servedInstead.has(at.key)
       if (!isStandIn && text !== undefined) this.#fleet.oracle.refreshed(question, text)
-      return this.#answered(process, at, question, text)
+      return this.answered(process, at, question, text)
     })
   }
 
@@ -64,7 +64,7 @@ export class Reads {
   getOrSetMany(process: SimulatedProcess, { space }: Place): void {
     const { choices } = this.#fleet
     const asked = this.#places.filter((at) => at.space === space).map((at) => this.#asked(at))
-    const questions = asked.map(({ at, options }) => this.#question(process, at, options.tags ?? []))
+    const questions = asked.map(({ at, options }) => this.question(process, at, options.tags ?? []))
     const byKey = new Map(asked.map((one) => [one.at.key, one]))
     const { controller } = asked[0] as Asked
     for (const one of asked)
@@ -86,7 +86,7 @@ export class Reads {
     for (const { at } of asked) process.servedInstead.delete(at.key)
     const check = (values: ReadonlyMap<string, unknown>) => {
       for (const [index, { at }] of asked.entries()) {
-        if (values.has(at.key)) this.#answered(process, at, questions[index] as Question, values.get(at.key))
+        if (values.has(at.key)) this.answered(process, at, questions[index] as Question, values.get(at.key))
       }
       return [...values.values()]
     }
@@ -107,7 +107,7 @@ export class Reads {
 
   get(process: SimulatedProcess, at: Place, isLocal: boolean): void {
     const { oracle, setting, time } = this.#fleet
-    const question = this.#question(process, at, [], isLocal)
+    const question = this.question(process, at, [], isLocal)
     const written = oracle.written(process.id, at.storedKey)
     this.#fleet.call(
       process,
@@ -166,7 +166,7 @@ export class Reads {
     work: (question: Question, load: (context: LoadContext) => Promise<unknown>) => Promise<unknown>,
   ): void {
     const { added, at, controller, fate, options } = asked
-    const question = this.#question(process, at, options.tags ?? [])
+    const question = this.question(process, at, options.tags ?? [])
     const { earlyRefresh, hardTimeout, softTimeout } = options
     const policies = [earlyRefresh && 'early', softTimeout && 'soft', hardTimeout && 'hard'].filter(Boolean)
     const how = [fate === 'value' ? '' : fate, ...policies].join(' ')
@@ -244,7 +244,7 @@ export class Reads {
     return load
   }
 
-  #question(process: SimulatedProcess, at: Place, tags: readonly string[], isLocal = true): Question {
+  question(process: SimulatedProcess, at: Place, tags: readonly string[], isLocal = true): Question {
     return this.#fleet.oracle.question(
       process.id,
       at.storedKey,
@@ -255,7 +255,7 @@ export class Reads {
     )
   }
 
-  #answered(process: SimulatedProcess, at: Place, question: Question, text: unknown): unknown {
+  answered(process: SimulatedProcess, at: Place, question: Question, text: unknown): unknown {
     if (!process.servedInstead.has(at.key)) this.#fleet.oracle.answered(question, text)
     else if (text !== undefined) {
       this.#fleet.note('stands in', String(text))

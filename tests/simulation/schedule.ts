@@ -8,6 +8,7 @@ import { Violation } from './oracle.ts'
 import { Reads } from './reads.ts'
 import { PLACES, type Place, type Setting } from './setting.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
+import { Slots } from './slots.ts'
 
 /** Kinds of change, one of which a schedule may make more often than the others. */
 const FAVOURITES = ['set', 'delete', 'invalidateTags', 'invalidatePattern', 'clear'] as const
@@ -21,6 +22,7 @@ export class Schedule {
   readonly #faults: Faults
   readonly #loads: Loads
   readonly #reads: Reads
+  readonly #slots: Slots
   readonly #changes: NamespaceWrites
   readonly #places: readonly Place[]
   readonly #loaderWeight: number
@@ -38,6 +40,7 @@ export class Schedule {
     this.#favoured = choices.of([...FAVOURITES, undefined, undefined])
     this.#faults = new Faults(this.#fleet, this.#loads)
     this.#reads = new Reads(this.#fleet, this.#loads, this.#places)
+    this.#slots = new Slots(this.#fleet, this.#loads, this.#reads)
     this.#changes = new NamespaceWrites(this.#fleet, this.#places)
     const processes = Math.min(choices.of([2, 2, 3, 1]), setting.processes)
     for (let id = 1; id <= processes; id++) this.#fleet.addProcess()
@@ -131,6 +134,7 @@ export class Schedule {
       [3, () => this.#reads.get(process, at, true)],
       [1, () => this.#reads.get(process, at, false)],
       ...(this.#fleet.setting.policies ? this.#policies(process, at) : []),
+      ...(this.#fleet.setting.slots ? this.#reservations(process, at) : []),
     ]
     const favoured = this.#favoured
     const changes = Object.entries({
@@ -225,6 +229,13 @@ export class Schedule {
     return [
       [this.#fleet.setting.sickSource ? 12 : 3, () => this.#reads.refresh(process, at)],
       [3, () => this.#reads.getOrSetMany(process, at)],
+    ]
+  }
+
+  #reservations(process: SimulatedProcess, at: Place): (readonly [number, () => void])[] {
+    return [
+      [this.#fleet.setting.slots === 'any' ? 10 : 0, () => this.#slots.reserve(process, at, false)],
+      [5, () => this.#slots.reserve(process, at, true)],
     ]
   }
 

@@ -24,6 +24,8 @@ export interface Setting {
    * @default false
    */
   readonly sickSource?: boolean
+  /** Whether keys are reserved as well: by slots of any kind, or only by those that wait. @default by none */
+  readonly slots?: 'any' | 'waiting'
   readonly defects?: readonly Defect[]
 }
 

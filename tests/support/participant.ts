@@ -6,7 +6,7 @@ import { type CreateCacheOptions, createCache, type EntryOptions } from 'cachewr
 /** What a participant works with. */
 export interface ParticipantOptions {
   readonly redis: CreateCacheOptions['redis']
-  /** URL of the Redis that plays the source; where it is named, `redis` is a URL, too. */
+  /** URL of the Redis that plays the source. */
   readonly source?: string
   readonly cache: Omit<CreateCacheOptions, 'redis'>
 }
@@ -32,6 +32,8 @@ export interface Race {
   readonly announce?: string
   /** Whether the plain cache-aside does the same at the same time. */
   readonly withPlain?: boolean | undefined
+  /** Whether most callers reserve the key: by slots that keep nobody waiting, or by those that wait. */
+  readonly slots?: 'any' | 'waiting' | undefined
 }
 
 /** A change of the source, and how the cache is told of it. */
@@ -66,8 +68,10 @@ interface StampedeOutcome {
 /** What has happened to a participant so far. */
 interface Metrics {
   readonly loads: number
-  /** Fills that were refused since the lease had been lost. */
+  /** Fills that were refused since the lease or the slot had been lost. */
   readonly defeated: number
+  /** Slots that were filled. */
+  readonly filled: number
   readonly failures: readonly string[]
 }
 

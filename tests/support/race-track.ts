@@ -1,5 +1,6 @@
-import { createCache, type EntryOptions } from 'cachewright'
+import { type CreateCacheOptions, createCache, type EntryOptions } from 'cachewright'
 import { afterAll, beforeAll } from 'vitest'
+import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { useBuild } from './build.ts'
 import { type Change, type Participant, type Race, startChildren, startHere } from './participant.ts'
@@ -26,6 +27,16 @@ interface Interleavings {
   readonly isPrimed?: boolean
   /** A plain cache-aside does the same at the same time. */
   readonly withPlain?: boolean
+  /** As in {@link Race}. */
+  readonly slots?: Race['slots']
+}
+
+/** What is raced on. */
+interface TrackOptions {
+  /** @default a single server */
+  readonly cluster?: boolean
+  /** Options of every cache. */
+  readonly cache?: Omit<CreateCacheOptions, 'redis' | 'prefix'>
 }
 
 /** What it came to. */
@@ -36,12 +47,14 @@ interface Verdict {
   readonly plainStale: number
   /** How many loads were not stored, since the change had come in between. */
   readonly defeated: number
+  /** How many slots were filled. */
+  readonly filled: number
   readonly loads: number
 }
 
 /** The race track of a test file, which is there as long as its tests run. */
-export function useRaceTrack(): RaceTrack {
-  const track = new RaceTrack()
+export function useRaceTrack(options: TrackOptions = {}): RaceTrack {
+  const track = new RaceTrack(options)
   useBuild('package')
   beforeAll(() => track.start())
   afterAll(() => track.stop())
@@ -51,27 +64,44 @@ export function useRaceTrack(): RaceTrack {
 /** Four processes with a cache each (this one among them), the Redis they share, and one that plays the source. */
 class RaceTrack {
   readonly #prefix = 'race:'
+  readonly #options: TrackOptions
   #redis: Standalone | undefined
+  #cluster: RedisCluster | undefined
+  #caches: CreateCacheOptions = {}
   #source: Standalone | undefined
   #participants: readonly Participant[] = []
   #tracks = 0
+
+  constructor(options: TrackOptions) {
+    this.#options = options
+  }
 
   get redis(): Standalone {
     return this.#redis as Standalone
   }
 
   async start(): Promise<void> {
-    const [redis, source] = await Promise.all([startStandalone(), startStandalone()])
+    const isCluster = this.#options.cluster === true
+    const [redis, source, cluster] = await Promise.all([
+      isCluster ? undefined : startStandalone(),
+      startStandalone(),
+      isCluster ? startCluster({ masters: 3, replicasPerMaster: 0 }) : undefined,
+    ])
     this.#redis = redis
     this.#source = source
-    const options = { redis: redis.url, source: source.url, cache: { prefix: this.#prefix } }
+    this.#cluster = cluster
+    const nodes = cluster?.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+    const at = nodes === undefined ? redis?.url : { cluster: { nodes } }
+    const cache = { ...this.#options.cache, prefix: this.#prefix }
+    this.#caches = { ...cache, redis: at }
+    const options = { redis: at, source: source.url, cache }
     const [here, children] = await Promise.all([startHere(options), startChildren(PROCESSES - 1, options)])
     this.#participants = [here, ...children]
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.#participants.map((one) => one.end()))
-    await Promise.all([this.#redis?.stop(), this.#source?.stop()])
+    await Promise.all([this.#redis?.stop(), this.#source?.stop(), this.#cluster?.stop()])
   }
 
   async run(settings: Interleavings): Promise<Verdict> {
@@ -102,6 +132,7 @@ class RaceTrack {
       wrong,
       plainStale,
       defeated: after.defeated - before.defeated,
+      filled: after.filled - before.filled,
       loads: after.loads - before.loads,
     }
   }
@@ -159,7 +190,7 @@ class RaceTrack {
 
   /** A process that starts now must not find anything older in Redis, either. */
   async #askNewcomer(keys: readonly { race: Race; version: number }[], wrong: string[]): Promise<void> {
-    const newcomer = createCache({ redis: this.redis.url, prefix: this.#prefix, errors: 'throw' })
+    const newcomer = createCache({ ...this.#caches, errors: 'throw' })
     await Promise.all(
       keys.map(async ({ race, version }) => {
         const space = race.namespace === undefined ? newcomer : newcomer.namespace(race.namespace)
@@ -172,13 +203,14 @@ class RaceTrack {
   }
 
   /** @throws Error if anything failed on the way */
-  async #counts(): Promise<{ loads: number; defeated: number }> {
+  async #counts(): Promise<{ loads: number; defeated: number; filled: number }> {
     const counts = await Promise.all(this.#participants.map((one) => one.counts()))
     const failures = counts.flatMap((one) => one.failures)
     if (failures.length > 0) throw new Error(`${failures.length} operations failed: ${failures[0]}`)
     return {
       loads: counts.reduce((sum, one) => sum + one.loads, 0),
       defeated: counts.reduce((sum, one) => sum + one.defeated, 0),
+      filled: counts.reduce((sum, one) => sum + one.filled, 0),
     }
   }
 
@@ -194,6 +226,7 @@ function raceFor(key: string, settings: Interleavings): Race {
     options: settings.optionsOf?.(key),
     lateTags: settings.lateTagsOf?.(key),
     withPlain: settings.withPlain,
+    slots: settings.slots,
   }
 }
 

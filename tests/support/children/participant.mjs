@@ -12,8 +12,9 @@ export async function createParticipant({ createCache, createClient }, { redis, 
   // What Redis itself holds, whatever this process remembers.
   const bare = createCache({ redis, errors: 'throw', ...PATIENCE, ttl: LONG, ...options, local: false })
   const origin = await connected(createClient, source)
-  const foreign = await connected(createClient, source === undefined ? undefined : redis)
-  const counts = { loads: 0, defeated: 0, failures: [] }
+  const isForeign = source !== undefined && typeof redis === 'string'
+  const foreign = await connected(createClient, isForeign ? redis : undefined)
+  const counts = { loads: 0, defeated: 0, filled: 0, failures: [] }
   const loading = new Map()
   let isDisturbing = false
   cache.on('lease-lost', () => counts.defeated++)
@@ -25,11 +26,8 @@ export async function createParticipant({ createCache, createClient }, { redis, 
   const sourceOf = async (key) => Number(await origin.get(`source:${key}`))
 
   /** Reads the source, dawdles, and answers what it read: the older the value, the later. */
-  const loaderOf = (race) => async (context) => {
-    counts.loads++
-    const loads = loading.get(race.key) ?? new Set()
-    loading.set(race.key, loads)
-    const load = (async () => {
+  const loaderOf = (race) => (context) =>
+    tracked(race, async () => {
       await dawdle(race.beforeMs)
       const version = await sourceOf(race.key)
       if (race.announce !== undefined) await origin.publish(race.announce, String(version))
@@ -39,7 +37,14 @@ export async function createParticipant({ createCache, createClient }, { redis, 
       if (race.fails) throw new Error(race.fails)
       if (race.lateTags !== undefined) context.addTags(race.lateTags)
       return version
-    })()
+    })
+
+  /** Counts a load, which `settle` waits for. */
+  const tracked = async (race, work) => {
+    counts.loads++
+    const loads = loading.get(race.key) ?? new Set()
+    loading.set(race.key, loads)
+    const load = work()
     const settled = load.catch(() => {})
     loads.add(settled)
     try {
@@ -51,6 +56,22 @@ export async function createParticipant({ createCache, createClient }, { redis, 
   }
 
   const getOrSet = (race, root) => spaceOf(race, root).getOrSet(race.key, loaderOf(race), race.options)
+
+  /** Reserves the key, and fills the slot as a loader would. What the fill answers must be true. */
+  const reserve = async (race) => {
+    const options = { tags: race.options?.tags, wait: race.slots === 'waiting' }
+    const slot = await spaceOf(race).reserve(race.key, options)
+    if (slot.isHit) return slot.value
+    return tracked(race, async () => {
+      const version = await sourceOf(race.key)
+      await dawdle(race.loaderMs)
+      const acknowledged = Number(await origin.get(`acknowledged:${race.key}`))
+      if (!(await slot.fill(version, { tags: race.lateTags }))) counts.defeated++
+      else if (version >= acknowledged) counts.filled++
+      else counts.failures.push(`v${version} of ${race.key} was filled in after v${acknowledged}`)
+      return version
+    })
+  }
 
   /** What everybody writes who has not read of leases. */
   const plainLoad = async ({ key, loaderMs }) => {
@@ -80,7 +101,9 @@ export async function createParticipant({ createCache, createClient }, { redis, 
     /** A caller who comes some time later. */
     async load(race) {
       await dawdle(race.afterMs)
-      const [value] = await Promise.all([getOrSet(race), race.withPlain ? plainLoad(race) : undefined])
+      const isReserved = race.slots !== undefined && Math.random() < 0.7
+      const reading = isReserved ? reserve(race) : getOrSet(race)
+      const [value] = await Promise.all([reading, race.withPlain ? plainLoad(race) : undefined])
       return value
     },
 
@@ -92,6 +115,7 @@ export async function createParticipant({ createCache, createClient }, { redis, 
         changes[race.how](race, spaceOf(race)),
         race.withPlain ? foreign.del(`plain:${race.key}`) : undefined,
       ])
+      if (race.slots !== undefined) await origin.set(`acknowledged:${race.key}`, race.version)
       return race.asks ? getOrSet(race) : undefined
     },
 
