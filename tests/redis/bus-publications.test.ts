@@ -6,7 +6,7 @@ import { NodeRedisConnection } from '../../src/redis/node-redis/connection.ts'
 import { parseRedisUrl } from '../../src/redis/node-redis/redis-address.ts'
 import { DeadlinePort } from '../../src/redis/port/deadline-port.ts'
 import { disconnected, fromErrorReply } from '../../src/redis/port/redis-errors.ts'
-import type { RedisArgument, RedisPort } from '../../src/redis/port/redis-port.ts'
+import type { BatchingPort, RedisArgument } from '../../src/redis/port/redis-port.ts'
 import { RedisStore } from '../../src/redis/store/redis-store.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
@@ -150,8 +150,8 @@ describe('what a removal on a cluster publishes on the bus', () => {
       messages.push(JSON.parse(words.at(-1) as string))
       return isPublish ? 0 : Number(words[2])
     }
-    const port: Partial<RedisPort> = { isCluster: true, send, connectionOf: () => undefined }
-    const store = new RedisStore(port as RedisPort)
+    const port: Partial<BatchingPort> = { isCluster: true, send, connectionOf: () => undefined }
+    const store = new RedisStore(port as BatchingPort)
     const limits = { localTtlMs: 1_000, trustMs: 30_000 }
     store.share({ coherence: 'bus', prefix: 'p:', clock: SYSTEM_CLOCK, ...limits })
     return { store, messages }

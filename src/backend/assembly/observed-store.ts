@@ -69,7 +69,7 @@ export class ObservedStore implements CacheStore {
     return this.#store.ttlMs(storedKey)
   }
 
-  count(storedKey: string, change: CounterChange): Promise<string> {
+  count(storedKey: string, change: CounterChange): Promise<number | string> {
     return this.#observed([storedKey], () => this.#store.count(storedKey, change))
   }
 

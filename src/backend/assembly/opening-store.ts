@@ -56,7 +56,7 @@ export class OpeningStore implements OpenStore {
     return this.#opened((store) => store.ttlMs(storedKey))
   }
 
-  count(storedKey: string, change: CounterChange): Promise<string> {
+  count(storedKey: string, change: CounterChange): Promise<number | string> {
     return this.#opened((store) => store.count(storedKey, change))
   }
 

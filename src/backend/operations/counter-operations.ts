@@ -2,15 +2,43 @@ import type { CounterOptions } from '../../contract/cache-backend.ts'
 import { COUNTER_OPTIONS, int64Text, negated, safeIntegerText } from './operation-arguments.ts'
 import type { OperationScope } from './operation-scope.ts'
 
-/** One change of a counter, as its public operation asks for it. */
-interface CountRequest {
-  readonly operation: string
-  readonly key: string
-  readonly options: CounterOptions
+/** What sets an operation on counters apart from the others. */
+interface CounterOperation<Count> {
+  readonly name: string
   /** Whether the result must be a safe integer. */
   readonly safeOnly: boolean
-  /** The amount as decimal text; throws if it is invalid. */
-  readonly amount: () => string
+  /** What is added, as decimal text; throws if the amount that the caller passed is invalid. */
+  readonly addend: (amount: unknown) => string
+  readonly countOf: (reply: number | string) => Count
+}
+
+const INCR: CounterOperation<number> = {
+  name: 'incr',
+  safeOnly: true,
+  addend: (amount) => safeIntegerText(amount, 'amount'),
+  countOf: Number,
+}
+
+const DECR: CounterOperation<number> = {
+  name: 'decr',
+  safeOnly: true,
+  addend: (amount) => negated(safeIntegerText(amount, 'amount')),
+  countOf: Number,
+}
+
+const INCR_BIG: CounterOperation<bigint> = {
+  name: 'incrBig',
+  safeOnly: false,
+  addend: (amount) => int64Text(amount, 'amount'),
+  countOf: BigInt,
+}
+
+const DECR_BIG: CounterOperation<bigint> = {
+  name: 'decrBig',
+  safeOnly: false,
+  // -(-2^63) is outside the range, so the negated amount is checked too.
+  addend: (amount) => int64Text(BigInt(negated(int64Text(amount, 'amount'))), 'amount'),
+  countOf: BigInt,
 }
 
 /** The counters of a backend. No failure is absorbed: there is no honest number to answer with. */
@@ -21,37 +49,47 @@ export class CounterOperations {
     this.#scope = scope
   }
 
-  async incr(key: string, amount: number, options: CounterOptions): Promise<number> {
-    const text = () => safeIntegerText(amount, 'amount')
-    return Number(await this.#count({ operation: 'incr', key, options, safeOnly: true, amount: text }))
+  incr(key: string, amount: number, options: CounterOptions): Promise<number> {
+    return this.#count(INCR, key, amount, options)
   }
 
-  async decr(key: string, amount: number, options: CounterOptions): Promise<number> {
-    const text = () => negated(safeIntegerText(amount, 'amount'))
-    return Number(await this.#count({ operation: 'decr', key, options, safeOnly: true, amount: text }))
+  decr(key: string, amount: number, options: CounterOptions): Promise<number> {
+    return this.#count(DECR, key, amount, options)
   }
 
-  async incrBig(key: string, amount: bigint, options: CounterOptions): Promise<bigint> {
-    const text = () => int64Text(amount, 'amount')
-    return BigInt(await this.#count({ operation: 'incrBig', key, options, safeOnly: false, amount: text }))
+  incrBig(key: string, amount: bigint, options: CounterOptions): Promise<bigint> {
+    return this.#count(INCR_BIG, key, amount, options)
   }
 
-  async decrBig(key: string, amount: bigint, options: CounterOptions): Promise<bigint> {
-    // -(-2^63) is outside the range, so the negated amount is checked too.
-    const text = () => int64Text(BigInt(negated(int64Text(amount, 'amount'))), 'amount')
-    return BigInt(await this.#count({ operation: 'decrBig', key, options, safeOnly: false, amount: text }))
+  decrBig(key: string, amount: bigint, options: CounterOptions): Promise<bigint> {
+    return this.#count(DECR_BIG, key, amount, options)
   }
 
-  #count({ amount, key, operation, options, safeOnly }: CountRequest): Promise<string> {
-    return this.#scope.policy.insist(operation, key, async () => {
-      this.#scope.checkOptions(options, COUNTER_OPTIONS)
-      const { default: start = 0 } = options
-      return this.#scope.store.count(this.#scope.storedKey(key), {
-        ...this.#scope.expiry(options),
-        amount: amount(),
+  /** Not an async function: counters share their commands, so promises would be most of what one costs. */
+  #count<Count>(
+    operation: CounterOperation<Count>,
+    key: string,
+    amount: unknown,
+    options: CounterOptions,
+  ): Promise<Count> {
+    const scope = this.#scope
+    const { addend, countOf, name, safeOnly } = operation
+    try {
+      scope.checkOptions(options, COUNTER_OPTIONS)
+      const { default: start = 0, slide = false, ttl } = options
+      const storedKey = scope.storedKey(key)
+      const change = {
+        amount: addend(amount),
         start: typeof start === 'bigint' ? int64Text(start, 'default') : safeIntegerText(start, 'default'),
+        ttlMs: scope.ttlMs(ttl),
+        slide,
         safeOnly,
+      }
+      return scope.store.count(storedKey, change).then(countOf, (error: unknown) => {
+        throw scope.policy.tell(name, key, error)
       })
-    })
+    } catch (error) {
+      return Promise.reject(scope.policy.tell(name, key, error))
+    }
   }
 }

@@ -59,8 +59,8 @@ export interface CacheStore {
   ): Promise<Buffer | null>
   /** Milliseconds until the key expires; `Infinity` if it does not, `undefined` if there is no such key. */
   ttlMs(storedKey: string): Promise<number | undefined>
-  /** Changes a counter, and returns the new count as decimal text. */
-  count(storedKey: string, change: CounterChange): Promise<string>
+  /** Changes a counter, and returns the new count; as decimal text if it may be no safe integer. */
+  count(storedKey: string, change: CounterChange): Promise<number | string>
   /**
    * Removes the keys that match a glob, and returns how many.
    * @param isWhole whether the glob means everything under a prefix: generations are removed too then

@@ -2,6 +2,7 @@ import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { Deadlines, type DeadlineWatch } from '../../foundation/time/deadlines.ts'
 import { disconnected } from './redis-errors.ts'
 import type {
+  BatchingPort,
   ChannelListener,
   ChannelSubscription,
   PortConnection,
@@ -26,15 +27,17 @@ interface SentCommand {
  * A port that puts a deadline on every command of another port, so that each call settles whatever Redis, the
  * network or the client does. A command that repeats one which was not executed shares its deadline.
  *
- * It also checks that each reply has a shape that its command can have, and translates errors. Both happen only here.
+ * It also checks that each reply has a shape that its command can have, and translates errors. Both happen only here. And
+ * it sends a batch that waits before any other command.
  */
-export class DeadlinePort implements RedisPort {
+export class DeadlinePort implements BatchingPort {
   readonly #port: RedisPort
   readonly #deadlines: Deadlines
   readonly #connectDeadlines: Deadlines
   /** Counts protocol desyncs. Replies to commands that were sent before the last one are rejected. */
   #epoch = 0
   readonly #connections = new WeakMap<PortConnection, PortConnection>()
+  #beforeNext: (() => void) | undefined
 
   /** @param holdsProcess whether commands in flight keep the process alive, since their sockets do not */
   constructor(port: RedisPort, timeoutMs: number, connectTimeoutMs: number, holdsProcess = false) {
@@ -58,7 +61,12 @@ export class DeadlinePort implements RedisPort {
     }
   }
 
+  beforeNext(callback: () => void): void {
+    this.#beforeNext = callback
+  }
+
   async close(): Promise<void> {
+    this.#sendBatch()
     const closed = this.#deadlines.guard(this.#port.close(), undefined, {
       expired: () => timeout('close', this.#deadlines.timeoutMs),
     })
@@ -79,10 +87,12 @@ export class DeadlinePort implements RedisPort {
     form: ReplyForm,
     sinceMs?: number,
   ): Promise<RedisReply> {
+    this.#sendBatch()
     return this.#guard(this.#port.send(storedKey, command, form, sinceMs), command, storedKey, sinceMs)
   }
 
   async masters(): Promise<readonly RedisNode[]> {
+    this.#sendBatch()
     const masters = await this.#deadlines.guard(this.#port.masters(), undefined, {
       expired: () => timeout('connect', this.#deadlines.timeoutMs),
       rejected: (error) => this.#port.translate(error),
@@ -137,6 +147,13 @@ export class DeadlinePort implements RedisPort {
   desynchronized(): void {
     this.#epoch++
     this.#port.desynchronized()
+  }
+
+  #sendBatch(): void {
+    const send = this.#beforeNext
+    if (send === undefined) return
+    this.#beforeNext = undefined
+    send()
   }
 
   /** Returns the same wrapper for the same connection: callers compare connections by identity. */

@@ -143,3 +143,12 @@ export interface RedisPort {
   /** An error of this client as a {@link CacheError}, without any part of the command that the error may quote. */
   translate(error: unknown): CacheError
 }
+
+/** A port that sends what waits to be sent together before any other command. */
+export interface BatchingPort extends RedisPort {
+  /**
+   * Calls back once, before the next command is sent or the connections are closed. Replaces a callback that has not
+   * been called.
+   */
+  beforeNext(callback: () => void): void
+}

@@ -17,12 +17,16 @@ export const isCountOfKeys: ReplyShape = (reply, command) => isCount(reply, Numb
 export function isCountOfArguments(others: number): ReplyShape {
   return (reply, command) => isCount(reply, command.length - 4 - others)
 }
+/** A list with an element of this form for each key of a script. */
+export function isListOfKeys(element: PartShape): ReplyShape {
+  return (reply, command) => isList(reply, Number(command[2]), element)
+}
 /** 1 for yes, 0 for no. */
 export const isFlag: ReplyShape = (reply) => reply === 0 || reply === 1
 /** Milliseconds, beyond 2^53 if somebody has set it so; -1 = for ever, -2 = there is no such key. */
 export const isTtl: ReplyShape = (reply) => Number.isInteger(reply) && (reply as number) >= -2
 /** A 64-bit integer as text. */
-export const isInteger: ReplyShape = (reply) => typeof reply === 'string' && INTEGER.test(reply)
+export const isInteger: PartShape = (reply) => typeof reply === 'string' && INTEGER.test(reply)
 /** A string, in a reply that was asked for as bytes. */
 export const isBytes: ReplyShape = (reply) => Buffer.isBuffer(reply)
 /** A number that a double holds exactly, as text. */

@@ -168,50 +168,81 @@ end
 redis.call('STRLEN', key)
 return 1`
 
-/** lua/increment-counter.lua */
-export const INCREMENT_COUNTER: string = `local counter, amount, start, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
+/** lua/increment-counters.lua */
+export const INCREMENT_COUNTERS: string = `local replies, isChanged = {}, false
+local areThere = redis.call('EXISTS', unpack(KEYS)) == #KEYS
+local index = 0
+for at = 3, #ARGV, 6 do
+local amount, start, ttl = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+local slides, isSafeOnly = ARGV[at + 4] == '1', ARGV[at + 5] == '1'
+for _ = 1, tonumber(ARGV[at]) do
+index = index + 1
+local counter = KEYS[index]
+local isNew = not areThere and redis.call('EXISTS', counter) == 0
+local count = not isNew and redis.pcall('INCRBY', counter, amount)
+if type(count) == 'table' and string.find(count.err, 'ERR', 1, true) == 1 then
 local head = redis.pcall('GETRANGE', counter, 0, 42)
 if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
-redis.call('UNLINK', counter)
+isNew, areThere = redis.pcall('UNLINK', counter) == 1, false
 end
-local created = redis.call('EXISTS', counter) == 0
-if created then
-redis.call('SET', counter, start)
 end
-local reply = redis.pcall('INCRBY', counter, amount)
-if type(reply) == 'table' then
-local probe = redis.pcall('INCRBY', counter, '0')
-if created then
-redis.call('DEL', counter)
-end
-if type(probe) ~= 'table' then
-return redis.error_reply('OVERFLOW the counter would leave 64 bits')
-end
-if redis.call('TYPE', counter)['ok'] == 'string' then
-return redis.error_reply('NOTACOUNTER the key holds something that is not a 64-bit decimal integer')
-end
-return reply
-end
-local count = redis.call('GET', counter)
-local digits = string.gsub(count, '-', '')
-if ARGV[5] == '1' and (#digits > 16 or (#digits == 16 and digits > '9007199254740991')) then
-if created then
-redis.call('DEL', counter)
+if isNew then
+if ttl == '' then
+count = redis.pcall('SET', counter, start)
 else
-redis.call('DECRBY', counter, amount)
+count = redis.pcall('SET', counter, start, 'PX', ttl)
 end
-return redis.error_reply('OVERFLOW the counter would pass 2^53 - 1')
+if not count.err then
+count = redis.pcall('INCRBY', counter, amount)
 end
-if ttl ~= '' and (created or ARGV[4] == '1') then
-redis.call('PEXPIRE', counter, ttl)
 end
-if ttl == '' and not created and ARGV[4] == '1' then
-redis.call('PERSIST', counter)
+local refusal
+if type(count) == 'table' then
+refusal = count.err
+if string.find(refusal, 'ERR', 1, true) == 1 then
+if type(redis.pcall('INCRBY', counter, '0')) == 'table' then
+refusal = 'NOTACOUNTER the key holds something that is not a 64-bit decimal integer'
+else
+refusal = 'OVERFLOW the counter would leave 64 bits'
 end
-if ARGV[6] ~= '' then
-redis.pcall('PUBLISH', ARGV[6], ARGV[7])
+elseif not isChanged and string.find(refusal, 'WRONGTYPE', 1, true) ~= 1 then
+return count
 end
-return count`
+if isNew then
+redis.pcall('DEL', counter)
+end
+elseif count > 9007199254740991 or count < -9007199254740991 then
+if not isSafeOnly then
+count = redis.pcall('GET', counter)
+refusal = type(count) == 'table' and count.err
+else
+refusal = 'OVERFLOW the counter would pass 2^53 - 1'
+if isNew then
+redis.pcall('DEL', counter)
+else
+redis.pcall('DECRBY', counter, amount)
+end
+end
+end
+if not refusal then
+isChanged = true
+if slides and not isNew then
+local renewed
+if ttl == '' then
+renewed = redis.pcall('PERSIST', counter)
+else
+renewed = redis.pcall('PEXPIRE', counter, ttl)
+end
+refusal = type(renewed) == 'table' and renewed.err
+end
+end
+replies[index] = refusal or count
+end
+end
+if isChanged and ARGV[1] ~= '' then
+redis.pcall('PUBLISH', ARGV[1], ARGV[2])
+end
+return replies`
 
 /** lua/key-ttl.lua */
 export const KEY_TTL: string = `local key = KEYS[1]

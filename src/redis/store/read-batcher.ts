@@ -1,10 +1,9 @@
 import type { ReadOutcome, ReplyClock } from '../../backend/seams/read-outcome.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { nextTick, systemMs } from '../../foundation/time/timers.ts'
-import { isReply } from '../port/redis-errors.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
-import { mustSplit } from './send-splittable.ts'
+import { mustSplitKeys } from './send-splittable.ts'
 
 /** Most keys of one MGET. More would gain no throughput, and one slow reply would delay too many readers. */
 export const MAX_KEYS_PER_READ = 256
@@ -83,7 +82,7 @@ export class ReadBatcher {
 
   /** Does not use `sendSplittable`: each read settles with its own reply, and that would cost one more promise. */
   #splitOrFail(reads: readonly BatchedRead[], error: unknown, beganMs: number): void {
-    if (mustSplitRead(error, reads.length)) for (const read of reads) this.#send([read], beganMs)
+    if (mustSplitKeys(error, reads.length)) for (const read of reads) this.#send([read], beganMs)
     else fail(reads, error)
   }
 }
@@ -103,21 +102,13 @@ export async function readMany(
   try {
     return (await port.send(first, ['MGET', ...storedKeys], 'bytes', sinceMs)) as readonly (Buffer | null)[]
   } catch (error) {
-    if (!mustSplitRead(error, storedKeys.length)) {
+    if (!mustSplitKeys(error, storedKeys.length)) {
       const failure = asCacheError(error)
       return storedKeys.map(() => failure)
     }
     const each = await Promise.all(storedKeys.map((storedKey) => readMany(port, [storedKey], beganMs)))
     return each.flat()
   }
-}
-
-/**
- * Whether the keys of a command must be read one by one: also if the user may not read one of them, which must not fail
- * the reads of others.
- */
-function mustSplitRead(error: unknown, keyCount: number): boolean {
-  return mustSplit(error, keyCount) || (keyCount > 1 && isReply(error, 'NOPERM'))
 }
 
 /** @throws the error itself if it is not a CacheError: a defect must not be reported as a failure of Redis */

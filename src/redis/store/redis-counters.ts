@@ -1,38 +1,133 @@
 import type { CounterChange } from '../../backend/seams/cache-store.ts'
 import { CacheError, isLostReply } from '../../foundation/errors/cache-error.ts'
-import type { RedisPort } from '../port/redis-port.ts'
-import { isInteger } from '../port/reply-shape.ts'
-import { INCREMENT_COUNTER } from '../scripts/embedded-scripts.ts'
+import { nextTick, systemMs } from '../../foundation/time/timers.ts'
+import { fromErrorReply } from '../port/redis-errors.ts'
+import type { BatchingPort, RedisReply } from '../port/redis-port.ts'
+import { isInteger, isListOfKeys } from '../port/reply-shape.ts'
+import { INCREMENT_COUNTERS } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { flag, ttlText } from '../scripts/script-arguments.ts'
+import { sameSlotGroups } from '../slots/same-slot-groups.ts'
 import type { Publications } from './publications.ts'
+import { mustSplitKeys } from './send-splittable.ts'
 
-const incrementCounter = new RedisScript(INCREMENT_COUNTER, isInteger)
+/** Most counters of one script, which holds the server for a fraction of a millisecond. */
+const MAX_COUNTERS_PER_SCRIPT = 256
 
-/** The counters of a {@link RedisStore}: decimal text, changed by a script over one key. */
+const incrementCounters = new RedisScript(
+  INCREMENT_COUNTERS,
+  isListOfKeys((reply) => typeof reply === 'string' || Number.isSafeInteger(reply)),
+)
+
+/** A change of a counter that waits for its batch. */
+interface BatchedChange {
+  readonly storedKey: string
+  readonly change: CounterChange
+  readonly resolve: (count: number | string) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * The counters of a {@link RedisStore}: decimal text, changed by a script.
+ *
+ * The changes of one tick share a script (one for each hash slot on a cluster), as the reads of one tick share an MGET.
+ * They are sent before any other command, so commands over one key keep the order of the calls.
+ */
 export class RedisCounters {
-  readonly #port: RedisPort
+  readonly #port: BatchingPort
   readonly #publications: Publications
+  #pending: BatchedChange[] = []
 
-  constructor(port: RedisPort, publications: Publications) {
+  constructor(port: BatchingPort, publications: Publications) {
     this.#port = port
     this.#publications = publications
   }
 
   /**
-   * Adds to a counter, and returns the new count as decimal text. One round trip.
+   * Adds to a counter, and returns the new count. One round trip.
    * @throws CacheError `CACHE_AMBIGUOUS` if the reply was lost: the counter may or may not have been changed
    */
-  async count(storedKey: string, { amount, safeOnly, slide, start, ttlMs }: CounterChange): Promise<string> {
-    const args = [amount, start, ttlText(ttlMs), flag(slide), flag(safeOnly)]
+  count(storedKey: string, change: CounterChange): Promise<number | string> {
+    return new Promise((resolve, reject) => {
+      if (this.#pending.push({ storedKey, change, resolve, reject }) > 1) return
+      this.#port.beforeNext(this.#flush)
+      nextTick(this.#flush)
+    })
+  }
+
+  readonly #flush = (): void => {
+    const changes = this.#pending
+    if (changes.length === 0) return
+    this.#pending = []
+    for (const group of sameSlotGroups(changes, this.#port.isCluster, MAX_COUNTERS_PER_SCRIPT, storedKeyOf))
+      void this.#send(group)
+  }
+
+  /** @param sinceMs as for `RedisPort.send` */
+  async #send(changes: readonly BatchedChange[], sinceMs?: number): Promise<void> {
+    const beganMs = sinceMs ?? systemMs()
+    const storedKeys = changes.map(storedKeyOf)
+    const words = wordsOf(changes)
+    let replies: readonly RedisReply[] = []
     try {
-      return await this.#publications.publishing([storedKey], async (publication) =>
-        String(await incrementCounter.run(this.#port, storedKey, [...args, ...publication], 'text')),
-      )
+      await this.#publications.publishing(storedKeys, async (publication) => {
+        const args = [...publication, ...words]
+        const reply = await incrementCounters.runOver(this.#port, storedKeys, args, 'text', sinceMs)
+        replies = reply as readonly RedisReply[]
+        return replies.some(isCount)
+      })
+      for (const [index, { resolve, reject }] of changes.entries()) {
+        const reply = replies[index] as number | string
+        if (isCount(reply)) resolve(reply)
+        else reject(fromErrorReply(reply as string))
+      }
     } catch (error) {
-      throw isLostReply(error) ? ambiguous(error) : error
+      if (mustSplitKeys(error, changes.length)) for (const change of changes) void this.#send([change], beganMs)
+      else for (const { reject } of changes) reject(isLostReply(error) ? ambiguous(error) : error)
     }
   }
+}
+
+/** What the script is told of the changes: a run of six words for those that follow one another and are alike. */
+function wordsOf(changes: readonly BatchedChange[]): readonly string[] {
+  const words: string[] = []
+  let last: CounterChange | undefined
+  let length = 0
+  const endRun = () => {
+    if (last === undefined) return
+    const { amount, safeOnly, slide, start, ttlMs } = last
+    words.push(String(length), amount, start, ttlText(ttlMs), flag(slide), flag(safeOnly))
+  }
+  for (const { change } of changes) {
+    if (last !== undefined && isAlike(last, change)) {
+      length++
+      continue
+    }
+    endRun()
+    last = change
+    length = 1
+  }
+  endRun()
+  return words
+}
+
+function isAlike(one: CounterChange, other: CounterChange): boolean {
+  return (
+    one.amount === other.amount &&
+    one.ttlMs === other.ttlMs &&
+    one.start === other.start &&
+    one.slide === other.slide &&
+    one.safeOnly === other.safeOnly
+  )
+}
+
+/** Whether a counter was changed. */
+function isCount(reply: RedisReply): reply is number | string {
+  return typeof reply === 'number' || isInteger(reply)
+}
+
+function storedKeyOf({ storedKey }: BatchedChange): string {
+  return storedKey
 }
 
 function ambiguous(cause: CacheError): CacheError {

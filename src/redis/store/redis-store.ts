@@ -11,7 +11,7 @@ import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { chunks } from '../../foundation/chunks.ts'
 import { type CacheError, isUnanswered } from '../../foundation/errors/cache-error.ts'
-import type { RedisArgument, RedisPort } from '../port/redis-port.ts'
+import type { BatchingPort, RedisArgument } from '../port/redis-port.ts'
 import { isBytes, isCountOfKeys, isFlag, isTtl } from '../port/reply-shape.ts'
 import {
   COMPARE_AND_SET,
@@ -44,15 +44,15 @@ const existsKey = new RedisScript(EXISTS_KEY, isFlag)
 const keyTtl = new RedisScript(KEY_TTL, isTtl)
 const writeEntry = new RedisScript(WRITE_ENTRY, isFlag)
 
-/** The store in Redis or Valkey 6.2 and later, over any {@link RedisPort}. */
+/** The store in Redis or Valkey 6.2 and later, over any {@link BatchingPort}. */
 export class RedisStore implements CacheStore {
-  readonly #port: RedisPort
+  readonly #port: BatchingPort
   readonly #reads: ReadBatcher
   readonly #counters: RedisCounters
   readonly #sets: RedisSets
   readonly #publications: Publications = new Publications()
 
-  constructor(port: RedisPort) {
+  constructor(port: BatchingPort) {
     this.#port = port
     this.#reads = new ReadBatcher(port)
     this.#counters = new RedisCounters(port, this.#publications)
@@ -197,7 +197,7 @@ export class RedisStore implements CacheStore {
     return stored.length === 0 ? null : stored
   }
 
-  count(storedKey: string, change: CounterChange): Promise<string> {
+  count(storedKey: string, change: CounterChange): Promise<number | string> {
     return this.#counters.count(storedKey, change)
   }
 

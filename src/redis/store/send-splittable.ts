@@ -12,6 +12,14 @@ export function mustSplit(error: unknown, keyCount: number): boolean {
 }
 
 /**
+ * As {@link mustSplit}, also if the user may not use one of the keys: that must not fail what is asked of the others.
+ * Redis has not executed the command then either.
+ */
+export function mustSplitKeys(error: unknown, keyCount: number): boolean {
+  return mustSplit(error, keyCount) || (keyCount > 1 && isReply(error, 'NOPERM'))
+}
+
+/**
  * Sends one command over keys of one slot, and one command for each key while their slot moves, within one deadline.
  * @param send sends one command over the keys it is given; `sinceMs` as for `RedisPort.send`
  * @returns the replies, which the caller combines: one for all keys, or one for each

@@ -81,7 +81,7 @@ export class FaultyStore implements CacheStore {
   }
 
   /** A counter cannot be changed again after a lost reply, since the change may have been applied. */
-  async count(storedKey: string, change: CounterChange): Promise<string> {
+  async count(storedKey: string, change: CounterChange): Promise<number | string> {
     try {
       return await this.#line.send('writes', () => this.#store.count(storedKey, change))
     } catch (error) {
