@@ -169,7 +169,8 @@ redis.call('STRLEN', key)
 return 1`
 
 /** lua/increment-counters.lua */
-export const INCREMENT_COUNTERS: string = `local replies, isChanged = {}, false
+export const INCREMENT_COUNTERS: string = `local pcall = redis.pcall
+local replies, isChanged = {}, false
 local areThere = redis.call('EXISTS', unpack(KEYS)) == #KEYS
 local index = 0
 for at = 3, #ARGV, 6 do
@@ -179,28 +180,28 @@ for _ = 1, tonumber(ARGV[at]) do
 index = index + 1
 local counter = KEYS[index]
 local isNew = not areThere and redis.call('EXISTS', counter) == 0
-local count = not isNew and redis.pcall('INCRBY', counter, amount)
+local count = not isNew and pcall('INCRBY', counter, amount)
 if type(count) == 'table' and string.find(count.err, 'ERR', 1, true) == 1 then
-local head = redis.pcall('GETRANGE', counter, 0, 42)
+local head = pcall('GETRANGE', counter, 0, 42)
 if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
-isNew, areThere = redis.pcall('UNLINK', counter) == 1, false
+isNew, areThere = pcall('UNLINK', counter) == 1, false
 end
 end
 if isNew then
 if ttl == '' then
-count = redis.pcall('SET', counter, start)
+count = pcall('SET', counter, start)
 else
-count = redis.pcall('SET', counter, start, 'PX', ttl)
+count = pcall('SET', counter, start, 'PX', ttl)
 end
 if not count.err then
-count = redis.pcall('INCRBY', counter, amount)
+count = pcall('INCRBY', counter, amount)
 end
 end
 local refusal
 if type(count) == 'table' then
 refusal = count.err
 if string.find(refusal, 'ERR', 1, true) == 1 then
-if type(redis.pcall('INCRBY', counter, '0')) == 'table' then
+if type(pcall('INCRBY', counter, '0')) == 'table' then
 refusal = 'NOTACOUNTER the key holds something that is not a 64-bit decimal integer'
 else
 refusal = 'OVERFLOW the counter would leave 64 bits'
@@ -209,18 +210,18 @@ elseif not isChanged and string.find(refusal, 'WRONGTYPE', 1, true) ~= 1 then
 return count
 end
 if isNew then
-redis.pcall('DEL', counter)
+pcall('DEL', counter)
 end
-elseif count > 9007199254740991 or count < -9007199254740991 then
-if not isSafeOnly then
-count = redis.pcall('GET', counter)
+elseif count > 9e15 or count < -9e15 then
+if not isSafeOnly or (count <= 9007199254740991 and count >= -9007199254740991) then
+count = pcall('GET', counter)
 refusal = type(count) == 'table' and count.err
 else
 refusal = 'OVERFLOW the counter would pass 2^53 - 1'
 if isNew then
-redis.pcall('DEL', counter)
+pcall('DEL', counter)
 else
-redis.pcall('DECRBY', counter, amount)
+pcall('DECRBY', counter, amount)
 end
 end
 end
@@ -229,9 +230,9 @@ isChanged = true
 if slides and not isNew then
 local renewed
 if ttl == '' then
-renewed = redis.pcall('PERSIST', counter)
+renewed = pcall('PERSIST', counter)
 else
-renewed = redis.pcall('PEXPIRE', counter, ttl)
+renewed = pcall('PEXPIRE', counter, ttl)
 end
 refusal = type(renewed) == 'table' and renewed.err
 end
@@ -240,7 +241,7 @@ replies[index] = refusal or count
 end
 end
 if isChanged and ARGV[1] ~= '' then
-redis.pcall('PUBLISH', ARGV[1], ARGV[2])
+pcall('PUBLISH', ARGV[1], ARGV[2])
 end
 return replies`
 

@@ -7,9 +7,10 @@
 --          the number of its counters; the amount to add, decimal, 64 bits; the start value of a missing counter;
 --          the time to live in milliseconds, '' = none; '1' = also renew the time to live of a counter that existed;
 --          '1' = refuse a count beyond +-(2^53 - 1)
--- Returns  for each counter: the count; as a string if a Lua number, which has 53 bits, does not hold it; or why the
---          change was refused, as a string that begins with a code: WRONGTYPE, NOTACOUNTER, OVERFLOW …
+-- Returns  for each counter: the count, as a string beyond +-9 * 10^15; or why the change was refused, as a string that
+--          begins with a code: WRONGTYPE, NOTACOUNTER, OVERFLOW …
 -- Errors   of a server that refuses all changes. Then none was made: no call that follows a change may raise an error.
+local pcall = redis.pcall
 local replies, isChanged = {}, false
 -- Keys do not expire while a script runs.
 local areThere = redis.call('EXISTS', unpack(KEYS)) == #KEYS
@@ -21,23 +22,23 @@ for at = 3, #ARGV, 6 do
     index = index + 1
     local counter = KEYS[index]
     local isNew = not areThere and redis.call('EXISTS', counter) == 0
-    local count = not isNew and redis.pcall('INCRBY', counter, amount)
+    local count = not isNew and pcall('INCRBY', counter, amount)
     if type(count) == 'table' and string.find(count.err, 'ERR', 1, true) == 1 then
-      local head = redis.pcall('GETRANGE', counter, 0, 42)
+      local head = pcall('GETRANGE', counter, 0, 42)
       if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
         -- A placeholder counts as absent. Removing it revokes the lease of the load in progress.
-        isNew, areThere = redis.pcall('UNLINK', counter) == 1, false
+        isNew, areThere = pcall('UNLINK', counter) == 1, false
       end
     end
     if isNew then
       if ttl == '' then
-        count = redis.pcall('SET', counter, start)
+        count = pcall('SET', counter, start)
       else
-        count = redis.pcall('SET', counter, start, 'PX', ttl)
+        count = pcall('SET', counter, start, 'PX', ttl)
       end
       -- Without the counter, INCRBY would create one that never expires.
       if not count.err then
-        count = redis.pcall('INCRBY', counter, amount)
+        count = pcall('INCRBY', counter, amount)
       end
     end
     local refusal
@@ -45,7 +46,7 @@ for at = 3, #ARGV, 6 do
       refusal = count.err
       if string.find(refusal, 'ERR', 1, true) == 1 then
         -- Adding 0 succeeds only if the key holds a counter: then the amount was too large.
-        if type(redis.pcall('INCRBY', counter, '0')) == 'table' then
+        if type(pcall('INCRBY', counter, '0')) == 'table' then
           refusal = 'NOTACOUNTER the key holds something that is not a 64-bit decimal integer'
         else
           refusal = 'OVERFLOW the counter would leave 64 bits'
@@ -55,18 +56,19 @@ for at = 3, #ARGV, 6 do
         return count
       end
       if isNew then
-        redis.pcall('DEL', counter)
+        pcall('DEL', counter)
       end
-    elseif count > 9007199254740991 or count < -9007199254740991 then
-      if not isSafeOnly then
-        count = redis.pcall('GET', counter)
+    elseif count > 9e15 or count < -9e15 then
+      if not isSafeOnly or (count <= 9007199254740991 and count >= -9007199254740991) then
+        -- A Lua number holds 53 bits, and clients do not read all integers of 53 bits right.
+        count = pcall('GET', counter)
         refusal = type(count) == 'table' and count.err
       else
         refusal = 'OVERFLOW the counter would pass 2^53 - 1'
         if isNew then
-          redis.pcall('DEL', counter)
+          pcall('DEL', counter)
         else
-          redis.pcall('DECRBY', counter, amount)
+          pcall('DECRBY', counter, amount)
         end
       end
     end
@@ -75,9 +77,9 @@ for at = 3, #ARGV, 6 do
       if slides and not isNew then
         local renewed
         if ttl == '' then
-          renewed = redis.pcall('PERSIST', counter)
+          renewed = pcall('PERSIST', counter)
         else
-          renewed = redis.pcall('PEXPIRE', counter, ttl)
+          renewed = pcall('PEXPIRE', counter, ttl)
         end
         refusal = type(renewed) == 'table' and renewed.err
       end
@@ -86,6 +88,6 @@ for at = 3, #ARGV, 6 do
   end
 end
 if isChanged and ARGV[1] ~= '' then
-  redis.pcall('PUBLISH', ARGV[1], ARGV[2])
+  pcall('PUBLISH', ARGV[1], ARGV[2])
 end
 return replies
