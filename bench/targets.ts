@@ -3,7 +3,14 @@ import { bareLru } from './contenders/bare-lru.ts'
 import { clientSideCache, tunedByHand } from './contenders/by-hand.ts'
 import { cachifiedLibrary } from './contenders/cachified.ts'
 import { layeredLoader } from './contenders/layered-loader.ts'
-import { backend, backendMsgpack, cache, cacheMsgpack, cacheUntracked } from './contenders/ours.ts'
+import {
+  backend,
+  backendMsgpack,
+  backendOnBus,
+  cache,
+  cacheMsgpack,
+  cacheUntracked,
+} from './contenders/ours.ts'
 import { rawSocket } from './contenders/raw-socket.ts'
 import type { Target } from './report/verdicts.ts'
 import { EVERY_BY_CACHE, EVERY_BY_CALL, EVERY_BY_NAMESPACE, NO_POLICY } from './scenarios/policies.ts'
@@ -53,6 +60,8 @@ export const TARGETS: readonly Target[] = [
     [ANY_PEER, 1.2],
   ]),
   ...aside('set/1 KB', cache.name, [[ANY_PEER, 1.2]]),
+  ...atLeast('counters/128', backend.name, [[tunedByHand.name, 0.7]]),
+  ...aside('counters/128', backendOnBus.name, [[tunedByHand.name, 0.7]]),
   ...atLeast('clear/100000', cache.name, [[ANY_PEER, 1]]),
   { section: 'clear/100000', contender: cache.name, figure: 'pingP99Ms', atMost: 3 },
   { section: 'clear/100000', contender: backend.name, figure: 'pingP99Ms', atMost: 3 },

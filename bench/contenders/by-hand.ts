@@ -68,6 +68,7 @@ async function open(
         },
     set,
     delete: (key) => client.del(prefix + key),
+    incr: (key) => client.incr(prefix + key),
     getMany,
     getOrSetMany: async (keys) => {
       const values = await getMany(keys)

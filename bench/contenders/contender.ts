@@ -20,6 +20,8 @@ export interface Store {
   get(key: string): Promise<unknown>
   set?(key: string, value: unknown): Promise<unknown>
   delete?(key: string): Promise<unknown>
+  /** Adds 1 to a counter. */
+  incr?(key: string): Promise<number>
   /** The values in any order, or a map of them. */
   getMany?(keys: string[]): Promise<Iterable<unknown> | ReadonlyMap<string, unknown>>
   /** As `getMany`, and loads and stores what is missing. */

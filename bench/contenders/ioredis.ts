@@ -24,6 +24,7 @@ export const ioredisByHand: Contender = {
           },
       set,
       delete: (key) => client.del(prefix + key),
+      incr: (key) => client.incr(prefix + key),
       getMany: async (keys) => {
         const found = await client.mget(keys.map((key) => prefix + key))
         return new Map(

@@ -8,6 +8,26 @@ type SerializerOption = 'json' | 'msgpack'
 export const backend = backendOf('cachewright backend', 'json')
 export const backendMsgpack = backendOf('cachewright backend, msgpack', 'msgpack')
 
+/** The typed backend under a cache that tells others of changes on the invalidation bus. Only its counters are measured. */
+export const backendOnBus: Contender = {
+  name: 'cachewright backend, on the bus',
+  kind: 'ours',
+  imports: ['cachewright', 'cachewright/redis'],
+  openShared: async ({ prefix, ttlMs, url }) => {
+    const backend = new RedisCacheBackend({ url, prefix, errors: 'throw', defaultTtl: `${ttlMs}ms` })
+    const cache = createCache({ backend, coherence: 'bus' })
+    await cache.initialize()
+    return {
+      get: (key) => backend.get(key),
+      incr: (key) => backend.incr(key),
+      close: async () => {
+        await cache.shutdown()
+        await backend.shutdown()
+      },
+    }
+  },
+}
+
 /** The read-through cache: what the `getOrSet` of other libraries is compared with. */
 export const cache = cacheOf('cachewright cache', { serializer: 'json' })
 export const cacheMsgpack = cacheOf('cachewright cache, msgpack', { serializer: 'msgpack' })
@@ -36,6 +56,7 @@ function backendOf(name: string, serializer: SerializerOption): Contender {
         get: (key) => backend.get(key),
         set: (key, value) => backend.set(key, value),
         delete: (key) => backend.delete(key),
+        incr: (key) => backend.incr(key),
         getMany: (keys) => backend.getMany(keys),
         clear: () => backend.clear(),
         close: () => backend.shutdown(),

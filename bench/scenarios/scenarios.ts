@@ -1,5 +1,6 @@
 import { getMany, getOrSetMany } from './batches.ts'
 import { coldStart } from './cold-start.ts'
+import { counters } from './counters.ts'
 import { keySpace } from './key-space.ts'
 import { localHit } from './local-hit.ts'
 import { memory } from './memory.ts'
@@ -24,6 +25,7 @@ export const SCENARIOS: readonly Scenario[] = [
   getOrSetMany,
   set,
   deletion,
+  counters,
   tagReads,
   tagInvalidation,
   clear,

@@ -251,20 +251,24 @@ export class GenerationTable implements ChangeListener {
     return this.#log.mayHaveBeenSince(storedKey, moment)
   }
 
+  /** A key of an entry is none of a generation, and takes one look. */
   invalidated(storedKey: string): void {
+    if (!isReserved(storedKey)) return
     this.#pending.touched(storedKey)
     this.#forgetCalls(storedKey)
     this.#known.delete(storedKey)
     // Even if the generation is not known: a read of it may be in flight.
-    if (isReserved(storedKey)) this.#log.invalidated(storedKey)
+    this.#log.invalidated(storedKey)
   }
 
   writeBegan(storedKey: string): void {
+    if (!isReserved(storedKey)) return
     this.#pending.writeBegan(storedKey)
     this.invalidated(storedKey)
   }
 
   writeSettled(storedKey: string): void {
+    if (!isReserved(storedKey)) return
     this.invalidated(storedKey)
     this.#pending.writeSettled(storedKey)
   }

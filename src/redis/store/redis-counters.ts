@@ -82,7 +82,8 @@ export class RedisCounters {
         else reject(fromErrorReply(reply as string))
       }
     } catch (error) {
-      if (mustSplitKeys(error, changes.length)) for (const change of changes) void this.#send([change], beganMs)
+      if (mustSplitKeys(error, changes.length))
+        for (const change of changes) void this.#send([change], beganMs)
       else for (const { reject } of changes) reject(isLostReply(error) ? ambiguous(error) : error)
     }
   }
