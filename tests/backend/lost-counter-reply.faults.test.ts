@@ -54,6 +54,15 @@ async function expectNoDouble(
     })
   }
   expect(await counts()).toBe(before + 3)
+  for (const { port } of servers) proxyOf(port).cutReplyTo(`${PREFIX}count`)
+  const together = await Promise.allSettled(Array.from({ length: 5 }, () => backend.incr('count')))
+  for (const { port } of servers) proxyOf(port).cutNothing()
+  expect(together.map((one) => one.status === 'rejected' && one.reason.code)).toEqual(
+    Array(5).fill('CACHE_AMBIGUOUS'),
+  )
+  await waitUntil(async () => (await backend.incr('count', 0)) === before + 8, {
+    what: 'five counters that shared a command, each counted once',
+  })
 }
 
 const options = { prefix: PREFIX, timeout: '2s' } as const

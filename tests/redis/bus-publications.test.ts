@@ -27,8 +27,8 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-/** A tier that is on the bus. */
-async function tierOnBus(): Promise<SharedTier> {
+/** A store with a tier that is on the bus. */
+async function storeOnBus(): Promise<{ store: RedisStore; tier: SharedTier }> {
   const address = parseRedisUrl(redis.url)
   const timeouts = { timeoutMs: 1_000, connectTimeoutMs: 5_000 }
   const connection = new NodeRedisConnection(
@@ -46,7 +46,7 @@ async function tierOnBus(): Promise<SharedTier> {
     await store.close()
   })
   await waitUntil(() => tier.coherence === 'bus', { what: 'the tier to be on the bus' })
-  return tier
+  return { store, tier }
 }
 
 type Message = readonly [publisher: string, number: number, storedKeys: readonly string[]]
@@ -63,12 +63,13 @@ async function recordedMessages(): Promise<readonly Message[]> {
 }
 
 describe('the message that a change publishes on the bus', () => {
+  let store: RedisStore
   let tier: SharedTier
   let messages: readonly Message[]
 
   beforeEach(async () => {
     await redis.ask('FLUSHALL')
-    tier = await tierOnBus()
+    ;({ store, tier } = await storeOnBus())
     messages = await recordedMessages()
   })
 
@@ -116,6 +117,29 @@ describe('the message that a change publishes on the bus', () => {
     const [first, ...others] = (await publishedKeys()).slice(0, -1)
     expect(others.length).toBeGreaterThan(0)
     expect([first, ...others].flat()).toEqual(storedKeys)
+  })
+
+  describe('counters', () => {
+    const ONE = { amount: '1', start: '0', ttlMs: 60_000, slide: false, safeOnly: true }
+
+    it('of one tick are named in one message', async () => {
+      await Promise.all(['p:a', 'p:b', 'p:a'].map((storedKey) => store.count(storedKey, ONE)))
+      expect(await publishedKeys()).toEqual([['p:a', 'p:b'], ['p:last']])
+    })
+
+    it('that are refused while others are changed share their message', async () => {
+      await redis.ask('SET', 'p:text', 'no number')
+      const calls = ['p:a', 'p:text'].map((storedKey) => store.count(storedKey, ONE))
+      expect((await Promise.allSettled(calls)).map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+      expect(await publishedKeys()).toEqual([['p:a', 'p:text'], ['p:last']])
+    })
+
+    it('that are all refused name no key, and leave no gap in the numbers', async () => {
+      await redis.ask('SET', 'p:text', 'no number')
+      const calls = ['p:text', 'p:text'].map((storedKey) => store.count(storedKey, ONE))
+      expect((await Promise.allSettled(calls)).map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+      expect(await publishedKeys()).toEqual([[], ['p:last']])
+    })
   })
 
   it('a removal of nothing publishes nothing', async () => {

@@ -28,6 +28,8 @@ const PAIRS: readonly (readonly [
   ['set, incr', (b, k) => b.set(k, 5), (b, k) => b.incr(k), (b, k) => b.get(k), 6],
   ['incr, set', (b, k) => b.incr(k), (b, k) => b.set(k, 5), (b, k) => b.get(k), 5],
   ['incr, delete', (b, k) => b.incr(k), (b, k) => b.delete(k), (b, k) => b.get(k), undefined],
+  ['incr, deleteMany', (b, k) => b.incr(k), (b, k) => b.deleteMany([k]), (b, k) => b.get(k), undefined],
+  ['delete, incr', (b, k) => b.delete(k), (b, k) => b.incr(k), (b, k) => b.get(k), 1],
   ['addToSet, delete', (b, k) => b.addToSet(k, 'm'), (b, k) => b.delete(k), (b, k) => b.getSetMembers(k), []],
   [
     'delete, addToSet',

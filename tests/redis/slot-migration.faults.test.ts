@@ -90,6 +90,17 @@ for (const [name, create] of CLIENTS) {
       expect(await Promise.all(KEYS.map((key) => backend.get(key)))).toEqual(KEYS.map((_, index) => index))
     })
 
+    test('counters of one tick are counted on either node, each once', async () => {
+      const backend = await inMigration()
+      const keys = [0, 1, 2, 0, 3, 1].map((number) => `${TAG}:count:${number}`)
+      const counts = await Promise.all(keys.map((key) => backend.incr(key, 1, { ttl: '1h' })))
+      expect(counts.toSorted((a, b) => a - b)).toEqual([1, 1, 6, 7, 8, 9])
+      await cluster.finishMigration(slot, from, to)
+      const found = await backend.getMany(keys)
+      expect([...found.values()]).toEqual([7, 9, 1, 1])
+      for (const key of keys.slice(2, 3)) expect(await backend.getTtl(key)).toBeLessThanOrEqual(3_600)
+    })
+
     test('writes, counters and deletions reach the key on either node', async () => {
       const backend = await inMigration()
       expect(await backend.incr(`${TAG}:count:0`)).toBe(6)

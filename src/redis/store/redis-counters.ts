@@ -67,10 +67,11 @@ export class RedisCounters {
   async #send(changes: readonly BatchedChange[], sinceMs?: number): Promise<void> {
     const beganMs = sinceMs ?? systemMs()
     const storedKeys = changes.map(storedKeyOf)
+    const changedKeys = this.#publications.areWanted ? [...new Set(storedKeys)] : storedKeys
     const words = wordsOf(changes)
     let replies: readonly RedisReply[] = []
     try {
-      await this.#publications.publishing(storedKeys, async (publication) => {
+      await this.#publications.publishing(changedKeys, async (publication) => {
         const args = [...publication, ...words]
         const reply = await incrementCounters.runOver(this.#port, storedKeys, args, 'text', sinceMs)
         replies = reply as readonly RedisReply[]
