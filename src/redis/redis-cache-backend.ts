@@ -109,8 +109,8 @@ const KNOWN: KnownOptions = {
  * A cache backend in Redis or Valkey (6.2 and later): a single server by URL, a Cluster, a primary behind Sentinels, or
  * a client of the caller's.
  *
- * A read or a write is one round trip. The `get`s of one tick share one MGET (one for each hash slot on a cluster). On
- * a cluster every operation works across slots.
+ * A read or a write is one round trip. The `get`s of one tick share one MGET, and the counters of one tick a script (one
+ * for each hash slot on a cluster). On a cluster every operation works across slots.
  *
  * @example
  * ```ts
