@@ -36,4 +36,4 @@ export const SCENARIOS: readonly Scenario[] = [
 ]
 
 /** What a regression would show in, in little time. */
-export const REGRESSION_SCENARIOS: readonly Scenario[] = [localHit, redisHit, getMany, set]
+export const REGRESSION_SCENARIOS: readonly Scenario[] = [localHit, redisHit, getMany, set, counters]
