@@ -185,6 +185,20 @@ describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
     assert.equal(await cache.get('key'), undefined)
   })
 
+  it('G3 does not bind to a generation that was learned after it was reserved', async () => {
+    const cache = await open()
+    const reasons = refusals(cache)
+    await cache.set('other', 1, { tags: ['late'] })
+    const slot = await cache.reserve('key')
+    await cache.invalidateTags(['late'])
+    // This process knows the new generation from now on.
+    await cache.set('other', 2, { tags: ['late'] })
+    await cache.get('other')
+    assert.equal(await slot.fill('late', { tags: ['late'] }), false)
+    assert.deepEqual(reasons, ['unknown-tag'])
+    assert.equal(await cache.get('key'), undefined)
+  })
+
   it('offers a stale value, which its fill replaces', async () => {
     const cache = await open({ staleWhileRevalidate: '1m' })
     await cache.set('key', 'old', { ttl: '50ms', tags: ['tag'] })

@@ -105,6 +105,39 @@ describe('in any order of events', () => {
     LONGEST_MS,
   )
 
+  const slotted = ['reserve', 'a slot is filled', 'a fill is refused', 'release']
+  it(
+    'P45: nothing older is stored through slots, and every fill says so',
+    async () => {
+      const steps = await proveSchedules({ ...CALM, policies: true, slots: 'any' }, trials(150, 4_000))
+      for (const step of slotted) expect(steps.get(step), step).toBeGreaterThan(trials(20, 200))
+    },
+    LONGEST_MS,
+  )
+
+  it(
+    'P45: the same holds with faults if entries expire, stale ones are served, and generations have copies',
+    async () => {
+      const setting: Setting = { ...FAULTS, policies: true, copies: true, slots: 'any' }
+      const steps = await proveSchedules({ ...setting, ttlMs: 4_000, staleMs: 20_000 }, trials(150, 4_000))
+      for (const step of slotted) expect(steps.get(step), step).toBeGreaterThan(trials(5, 200))
+    },
+    LONGEST_MS,
+  )
+
+  it(
+    'P22: while nothing is invalidated, one caller holds the slot of a key that others wait for, and fills it',
+    async () => {
+      const steps = await proveSchedules(
+        { ...CALM, invalidates: false, slots: 'waiting' },
+        trials(150, 3_000),
+      )
+      expect(steps.get('a slot is filled')).toBeGreaterThan(100)
+      expect(steps.get('a fill is refused') ?? 0).toBeLessThan(steps.get('a slot is filled') ?? 0)
+    },
+    LONGEST_MS,
+  )
+
   it(
     'P21 P22: while nothing is invalidated, one loader runs for a key in the whole fleet',
     async () => {

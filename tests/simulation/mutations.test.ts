@@ -5,6 +5,7 @@ import { Flight } from '../../src/cache/flights/flight.ts'
 import { SingleFlight } from '../../src/cache/flights/single-flight.ts'
 import { LocalTier } from '../../src/cache/local/local-tier.ts'
 import { InvalidationOutbox } from '../../src/cache/outage/invalidation-outbox.ts'
+import { FencedFill } from '../../src/cache/reserving/fenced-fill.ts'
 import { GenerationTable } from '../../src/cache/tags/generation-table.ts'
 import { searchSchedules } from './run-schedules.ts'
 import type { Setting } from './setting.ts'
@@ -18,6 +19,7 @@ const CALM: Setting = {
 }
 const FAULTS: Setting = { ...CALM, faults: true }
 const POLICIES: Setting = { ...CALM, policies: true }
+const SLOTS: Setting = { ...CALM, slots: 'any' }
 /** A second loader for a key is a defect here: nothing makes it necessary. */
 const UNDISTURBED: Setting = { ...POLICIES, processes: 1, invalidates: false }
 /** Each of them is to be caught within so many schedules. */
@@ -33,6 +35,7 @@ async function schedulesUntilCaught(setting: Setting, seed: number): Promise<num
 describe('the simulation finds the defect', () => {
   const defects: readonly (readonly [Defect, Setting, seed?: number])[] = [
     ['fill ignores the token', CALM],
+    ['a slot ignores its fence', SLOTS],
     ['pushes are lost', CALM],
     ['generations are captured at the fill', CALM],
     ['removals by pattern spare placeholders', CALM, 7],
@@ -88,6 +91,7 @@ describe('the simulation finds the defect', () => {
       UNDISTURBED,
       () => vi.spyOn(Flight.prototype, 'isAbandoned', 'get').mockReturnValue(false),
     ],
+    ['a fill does not tell that a tag was invalidated', SLOTS, () => breakAnswer()],
     ['a batch gives the value of one key to another', POLICIES, () => breakBatch()],
     ['refresh() is content with what others load', POLICIES, () => breakReload()],
   ]
@@ -146,6 +150,14 @@ function breakBatch(): void {
       return new Map(values.map((value, index) => [asked[index] as string, value]))
     }
     return getOrSetMany.call(this, keys, shifted as never, options)
+  })
+}
+
+function breakAnswer(): void {
+  const { store } = FencedFill.prototype
+  vi.spyOn(FencedFill.prototype, 'store').mockImplementation(async function (this: FencedFill, request) {
+    const refusal = await store.call(this, request)
+    return refusal === 'invalidated' ? undefined : refusal
   })
 }
 

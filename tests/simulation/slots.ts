@@ -30,7 +30,7 @@ export class Slots {
     const { choices, setting } = this.#fleet
     const isCalm = !setting.invalidates
     const tags = !isCalm && choices.rarely(4) ? [] : at.tags
-    const added = !isCalm && choices.rarely(4) ? [choices.of(TAGS)] : []
+    const added = !isCalm && choices.rarely(2) ? [choices.of(TAGS)] : []
     const fate = choices.weighted<Fate>(FATES)
     const replacesHit = !isCalm && choices.rarely(3)
     const question = this.#reads.question(process, at, tags)
