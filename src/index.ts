@@ -67,6 +67,7 @@ export type {
   CacheEntries,
   CounterOptions,
   ExpiryOptions,
+  KeysOptions,
   RemovalOptions,
 } from './contract/cache-backend.ts'
 export type { CacheEvents, FillRefusal, MissReason, ReadThroughEvents } from './contract/cache-events.ts'

@@ -1,55 +1,45 @@
-import type { ValueCodec } from '../codec/value-codec.ts'
 import type {
   CacheBackend,
   CacheEntries,
   CounterOptions,
   ExpiryOptions,
+  KeysOptions,
   RemovalOptions,
 } from '../contract/cache-backend.ts'
 import type { CacheEvents } from '../contract/cache-events.ts'
 import { assertCacheKey, isCacheKey } from '../foundation/cache-key.ts'
-import { chunks } from '../foundation/chunks.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
-import { escapeGlob } from '../foundation/glob.ts'
 import type { Duration } from '../foundation/time/duration.ts'
 import { BackendAssembly } from './assembly/backend-assembly.ts'
 import { type BackendInternals, INTERNALS } from './assembly/backend-internals.ts'
 import type { ResolvedBackendOptions } from './assembly/backend-options.ts'
 import type { FailurePolicy } from './assembly/failure-policy.ts'
-import type { Lifecycle } from './assembly/lifecycle.ts'
-import { encodeAll, partialWrite } from './operations/batch-write.ts'
+import { BatchOperations } from './operations/batch-operations.ts'
 import { CounterOperations } from './operations/counter-operations.ts'
-import {
-  assertPattern,
-  checkedKeys,
-  distinctEntries,
-  invalidArgument,
-  REMOVAL_OPTIONS,
-} from './operations/operation-arguments.ts'
+import { KeyOperations } from './operations/key-operations.ts'
 import { OperationScope } from './operations/operation-scope.ts'
 import { SetOperations } from './operations/set-operations.ts'
 import { ValueReader } from './operations/value-reader.ts'
+import { WalkOperations } from './operations/walk-operations.ts'
+import { WriteOperations } from './operations/write-operations.ts'
 import type { CacheStore } from './seams/cache-store.ts'
 
-/** Most keys of a batch that are processed at a time, which bounds the memory that a batch takes. */
-const KEYS_PER_BATCH = 2_048
-
 /**
- * The nineteen operations of a backend over any {@link CacheStore}. It validates arguments, adds the prefix, encodes
+ * The twenty-six operations of a backend over any {@link CacheStore}. It validates arguments, adds the prefix, encodes
  * and decodes values, emits events, and applies the failure mode. The store holds the data.
  */
 export abstract class StoreBackend<T> implements CacheBackend<T> {
   readonly #options: ResolvedBackendOptions
   readonly #assembly: BackendAssembly
   readonly #prefix: string
-  readonly #codec: ValueCodec
   readonly #policy: FailurePolicy
-  readonly #lifecycle: Lifecycle
-  readonly #scope: OperationScope
+  readonly #writes: WriteOperations<T>
+  readonly #batches: BatchOperations<T>
+  readonly #keys: KeyOperations<T>
+  readonly #walks: WalkOperations
   readonly #counters: CounterOperations
   readonly #sets: SetOperations
   readonly #reader: ValueReader<T>
-  readonly #manyReader: ValueReader<T>
 
   /**
    * @param origin creates the store, and receives the policy, through which the store emits connection events; or the
@@ -63,23 +53,25 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     this.#options = options
     this.#assembly = assembly
     this.#prefix = options.prefix
-    this.#codec = assembly.codec
     this.#policy = assembly.policy
-    this.#lifecycle = assembly.lifecycle
-    this.#scope = new OperationScope(options, assembly)
-    this.#counters = new CounterOperations(this.#scope)
-    this.#sets = new SetOperations(this.#scope)
-    const store = () => assembly.store
-    this.#reader = new ValueReader('get', this.#codec, this.#policy, store)
-    this.#manyReader = new ValueReader('getMany', this.#codec, this.#policy, store)
+    const scope = new OperationScope(options, assembly)
+    const readerOf = (operation: string) =>
+      new ValueReader<T>(operation, assembly.codec, assembly.policy, () => assembly.store)
+    this.#reader = readerOf('get')
+    this.#writes = new WriteOperations(scope, assembly)
+    this.#batches = new BatchOperations(scope, readerOf('getMany'))
+    this.#keys = new KeyOperations(scope, readerOf('getAndDelete'))
+    this.#walks = new WalkOperations(scope, assembly)
+    this.#counters = new CounterOperations(scope)
+    this.#sets = new SetOperations(scope)
   }
 
   initialize(): Promise<void> {
-    return this.#lifecycle.initialize()
+    return this.#assembly.lifecycle.initialize()
   }
 
   shutdown(): Promise<void> {
-    return this.#lifecycle.shutdown()
+    return this.#assembly.lifecycle.shutdown()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -100,85 +92,40 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     return this.#assembly.store.read(key, this.#prefix + key, this.#reader)
   }
 
-  /** Allocates one promise beside those of the store. */
   set(key: string, value: T, ttl?: Duration): Promise<boolean> {
-    try {
-      const storedKey = this.#scope.storedKey(key)
-      const ttlMs = this.#scope.ttlMs(ttl)
-      if (this.#lifecycle.isReady) return this.#write(key, storedKey, value, ttlMs)
-      // Opens at once, as reads do, so that calls take effect in their order.
-      const encode = () => this.#codec.encode(storedKey, value)
-      return this.#lifecycle.openForOperation().then(
-        () => this.#write(key, storedKey, value, ttlMs),
-        async (error) => this.#refuseWrite(key, await this.#scope.whyUnstored(error, encode)),
-      )
-    } catch (error) {
-      return this.#refuseWrite(key, error)
-    }
+    return this.#writes.write('set', key, value, ttl)
+  }
+
+  setIfAbsent(key: string, value: T, ttl?: Duration): Promise<boolean> {
+    return this.#writes.write('setIfAbsent', key, value, ttl)
   }
 
   delete(key: string): Promise<boolean> {
-    return this.#policy.absorb('delete', key, false, async () => {
-      const removed = await this.#scope.store.remove([this.#scope.storedKey(key)])
-      this.#policy.events.emit('delete', { keys: [key], removed })
-      return removed > 0
-    })
+    return this.#keys.delete(key)
+  }
+
+  getAndDelete(key: string): Promise<T | undefined> {
+    return this.#keys.getAndDelete(key)
   }
 
   exists(key: string): Promise<boolean> {
-    return this.#policy.absorb('exists', key, false, async () =>
-      this.#scope.store.exists(this.#scope.storedKey(key)),
-    )
+    return this.#keys.exists(key)
   }
 
-  async getMany(keys: Iterable<string>): Promise<Map<string, T | undefined>> {
-    const results = new Map<string, T | undefined>()
-    let distinct: readonly string[] = []
-    try {
-      distinct = [...new Set(checkedKeys(keys))]
-      for (const chunk of chunks(distinct, KEYS_PER_BATCH)) {
-        if (!(await this.#manyReader.readInto(results, chunk, this.#prefix))) break
-      }
-    } catch (error) {
-      this.#policy.report('getMany', undefined, error)
-    }
-    for (const key of distinct.slice(results.size)) results.set(key, this.#manyReader.unavailable(key))
-    return results
+  existsMany(keys: Iterable<string>): Promise<Map<string, boolean>> {
+    return this.#batches.existsMany(keys)
+  }
+
+  getMany(keys: Iterable<string>): Promise<Map<string, T | undefined>> {
+    return this.#batches.getMany(keys)
   }
 
   setMany(entries: CacheEntries<T>, ttl?: Duration): Promise<boolean> {
-    return this.#policy.absorb('setMany', undefined, false, async () => {
-      const ttlMs = this.#scope.ttlMs(ttl)
-      const distinct = distinctEntries(entries)
-      const encode = () => encodeAll(distinct, this.#prefix, this.#codec)
-      try {
-        if (!this.#lifecycle.isReady) await this.#lifecycle.openForOperation()
-      } catch (error) {
-        throw await this.#scope.whyUnstored(error, encode)
-      }
-      const { encoded, failures } = encode()
-      for (const [key, failure] of await this.#scope.store.writeMany(encoded, ttlMs)) {
-        failures.set(key, failure)
-      }
-      for (const entry of encoded) {
-        if (!failures.has(entry.key)) this.#stored(entry.key, entry.encoded, ttlMs)
-      }
-      if (failures.size > 0) throw partialWrite(failures)
-      return true
-    })
+    return this.#writes.setMany(entries, ttl)
   }
 
   deleteMany(keys: Iterable<string>): Promise<number> {
-    return this.#policy.absorb('deleteMany', undefined, 0, async () => {
-      const asked = checkedKeys(keys)
-      let removed = 0
-      for (const chunk of chunks(asked, KEYS_PER_BATCH)) {
-        const removedNow = await this.#scope.store.remove(chunk.map((key) => this.#prefix + key))
-        this.#policy.events.emit('delete', { keys: chunk, removed: removedNow })
-        removed += removedNow
-      }
-      return removed
-    })
+    return this.#batches.deleteMany(keys)
   }
 
   incr(key: string, amount = 1, options: CounterOptions = {}): Promise<number> {
@@ -197,30 +144,32 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     return this.#counters.decrBig(key, amount, options)
   }
 
+  keys(pattern?: string, options: KeysOptions = {}): AsyncIterable<string> {
+    return this.#walks.keys(pattern, options)
+  }
+
   clear(options: RemovalOptions = {}): Promise<boolean> {
-    return this.#policy.absorb('clear', undefined, false, async () => {
-      this.#scope.checkOptions(options, REMOVAL_OPTIONS)
-      if (this.#prefix === '') {
-        throw invalidArgument('clear() needs a prefix: with none it would remove every key of the database')
-      }
-      await this.#removeMatching(undefined, options)
-      return true
-    })
+    return this.#walks.clear(options)
   }
 
   invalidatePattern(pattern: string, options: RemovalOptions = {}): Promise<number> {
-    return this.#policy.absorb('invalidatePattern', undefined, 0, async () => {
-      assertPattern(pattern)
-      this.#scope.checkOptions(options, REMOVAL_OPTIONS)
-      return this.#removeMatching(pattern, options)
-    })
+    return this.#walks.invalidatePattern(pattern, options)
   }
 
   getTtl(key: string): Promise<number | undefined> {
-    return this.#policy.absorb('getTtl', key, undefined, async () => {
-      const ttlMs = await this.#scope.store.ttlMs(this.#scope.storedKey(key))
-      return ttlMs === undefined ? undefined : ttlMs / 1_000
-    })
+    return this.#keys.getTtl(key)
+  }
+
+  getTtlMany(keys: Iterable<string>): Promise<Map<string, number | undefined>> {
+    return this.#batches.getTtlMany(keys)
+  }
+
+  touch(key: string, ttl?: Duration): Promise<boolean> {
+    return this.#keys.touch(key, ttl)
+  }
+
+  persist(key: string): Promise<boolean> {
+    return this.#keys.persist(key)
   }
 
   addToSet(key: string, member: string, options: ExpiryOptions = {}): Promise<boolean> {
@@ -243,10 +192,10 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   [INTERNALS](): BackendInternals {
     const assembly = this.#assembly
     return {
-      codec: this.#codec,
+      codec: assembly.codec,
       policy: this.#policy,
       options: this.#options,
-      whenOpen: (callback) => this.#lifecycle.whenOpen(callback),
+      whenOpen: (callback) => assembly.lifecycle.whenOpen(callback),
       calls: assembly.calls,
       share: (settings) => assembly.share(settings),
       decorate: (decorate) => assembly.decorate(decorate),
@@ -254,41 +203,6 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       giveBack: () => assembly.giveBack(),
       within: (prefix) => new BackendView({ ...this.#options, prefix }, assembly),
     }
-  }
-
-  #write(key: string, storedKey: string, value: T, ttlMs: number): Promise<boolean> {
-    try {
-      const encoded = this.#codec.encode(storedKey, value)
-      return this.#assembly.store.write(storedKey, encoded, ttlMs).then(
-        () => this.#stored(key, encoded, ttlMs),
-        (error) => this.#refuseWrite(key, error),
-      )
-    } catch (error) {
-      return this.#refuseWrite(key, error)
-    }
-  }
-
-  async #refuseWrite(key: string, error: unknown): Promise<boolean> {
-    this.#policy.report('set', key, error)
-    return false
-  }
-
-  #stored(key: string, encoded: string | Buffer, ttlMs: number): true {
-    if (this.#policy.events.has('set')) {
-      this.#policy.events.emit('set', { key, ttlMs, bytes: Buffer.byteLength(encoded) })
-    }
-    return true
-  }
-
-  async #removeMatching(pattern: string | undefined, options: RemovalOptions): Promise<number> {
-    const removed = await this.#scope.store.removeMatching(
-      escapeGlob(this.#prefix) + (pattern ?? '*'),
-      this.#policy.guardedRemoval(options),
-      pattern === undefined,
-    )
-    this.#policy.events.emit('invalidate', { pattern, removed })
-    if (pattern === undefined) this.#assembly.structures.removed()
-    return removed
   }
 }
 

@@ -180,7 +180,8 @@ export class EntryOperations {
   }
 
   /**
-   * As {@link set}, for each entry. Not atomic across entries.
+   * As {@link set}, for each entry. Not atomic across entries. An entry with a `ttl` of its own (`[key, value, ttl]`) has
+   * that one in place of the common one.
    * @returns whether all were acknowledged; the error (event or rejection) tells which were not, and why
    */
   setMany<T>(entries: CacheEntries<T>, options: EntryOptions | Duration = {}): Promise<boolean> {

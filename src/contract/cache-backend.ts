@@ -2,8 +2,13 @@ import type { Unsubscribe } from '../foundation/event-hub.ts'
 import type { Duration } from '../foundation/time/duration.ts'
 import type { CacheEvents } from './cache-events.ts'
 
-/** The entries of a batch write: a `Map`, an iterable of pairs, or a plain object. */
-export type CacheEntries<T> = Iterable<readonly [string, T]> | Readonly<Record<string, T>>
+/**
+ * The entries of a batch write: a `Map`, a plain object, or an iterable of `[key, value]` and `[key, value, ttl]`. A
+ * time to live of its own takes the place of the one that all entries share.
+ */
+export type CacheEntries<T> =
+  | Iterable<readonly [key: string, value: T, ttl?: Duration | undefined]>
+  | Readonly<Record<string, T>>
 
 /** The expiry of a key that an operation creates. */
 export interface ExpiryOptions {
@@ -31,6 +36,14 @@ export interface RemovalOptions {
   readonly signal?: AbortSignal | undefined
   /** Called after each batch with the number of keys removed so far. What it throws is logged; the removal goes on. */
   readonly onProgress?: ((removed: number) => void) | undefined
+}
+
+/** Options of `keys`. */
+export interface KeysOptions {
+  /** The most keys to list, a positive whole number. @default all */
+  readonly limit?: number | undefined
+  /** Ends the walk before the next key; the iteration then fails with `CACHE_ABORTED`. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /**
@@ -66,20 +79,43 @@ export interface CacheBackend<T = unknown> {
    * A counter is a value, too: a number within ±(2^53 - 1), and a bigint beyond.
    *
    * An entry of a read-through cache is served only if it is fresh and none of its tags and namespaces was invalidated;
-   * otherwise it is a miss. That takes one more round trip, which only such entries cost. Freshness is judged by the
-   * time to live that the key has left, so an entry with an endless stale window is always a miss.
+   * otherwise it is a miss. That takes one more round trip, which only such entries cost: it reads the generations, and
+   * the clock of the server (`TIME`).
    */
   get(key: string): Promise<T | undefined>
   /** Stores a value; `true` if the store has acknowledged it together with its time to live. One round trip. */
   set(key: string, value: T, ttl?: Duration): Promise<boolean>
+  /**
+   * Stores a value only if there is no such key, of whatever type; `true` if it was stored. It is one atomic step,
+   * together with the time to live. One round trip. `false` also answers a failure, as that of {@link set} does: if the
+   * reply was lost, the value may be stored.
+   *
+   * A key whose first value a read-through cache is loading counts as absent: the value is stored, and that load will
+   * not be.
+   */
+  setIfAbsent(key: string, value: T, ttl?: Duration): Promise<boolean>
   /** Deletes a key of any type; `true` if it was there. One round trip. */
   delete(key: string): Promise<boolean>
+  /**
+   * The value, or `undefined` for a miss, and deletes the key in the same atomic step: of several callers, one gets the
+   * value. One round trip. If the reply was lost, the value may be lost with it.
+   *
+   * The value is judged as by {@link get}, after it was removed. So what cannot be decoded is a miss and is gone, and so
+   * is an entry of a read-through cache that is stale or was invalidated; such entries cost one more round trip. A key
+   * that holds a set, or another Redis type, is a miss and stays; so is one whose first value a cache is loading.
+   */
+  getAndDelete(key: string): Promise<T | undefined>
   /**
    * Whether the store has the key: a value, a counter or a set. One round trip. It does not look at the value, so it is
    * also `true` for a value that cannot be decoded, and for an entry of a read-through cache that is stale or was
    * invalidated; `cache.has` is the operation that judges entries.
    */
   exists(key: string): Promise<boolean>
+  /**
+   * Whether the store has each distinct key, as {@link exists} tells, in the order of the keys. The commands of 1,000 keys
+   * share a round trip. A key of which Redis does not tell counts as absent, or the call rejects, as the failure mode says.
+   */
+  existsMany(keys: Iterable<string>): Promise<Map<string, boolean>>
   /**
    * The value or `undefined` of each distinct key, in the order of the keys, judged as by {@link get}. Any number of
    * keys; one round trip for 256 keys of one server, and one more if there are entries of a read-through cache.
@@ -88,6 +124,7 @@ export interface CacheBackend<T = unknown> {
   /**
    * Stores each entry and its time to live with one command. `true` if all were stored; the `failures` of the error
    * (event or rejection) tell which were not. Not atomic across entries.
+   * @param ttl of the entries that have none of their own
    */
   setMany(entries: CacheEntries<T>, ttl?: Duration): Promise<boolean>
   /** Deletes keys of any type, and returns how many of them were there. */
@@ -107,6 +144,23 @@ export interface CacheBackend<T = unknown> {
   /** As {@link decr}, over the whole signed 64-bit range. */
   decrBig(key: string, amount?: bigint, options?: CounterOptions): Promise<bigint>
 
+  /**
+   * Lists the keys of values, counters and sets under the prefix, each once, in no particular order. No value is moved.
+   * Keys that no operation takes (not UTF-8, or reserved) are left out.
+   *
+   * It walks the key space (`SCAN`, every master of a cluster) as the loop asks for more, some thousand keys at a time:
+   * two round trips each, on a cluster one command for each hash slot. To leave the loop ends the walk. A key that is
+   * there from beginning to end is listed, also if a cluster moves it to another node meanwhile, unless it is changed;
+   * one that comes or goes meanwhile may or may not be. To list each key once, the walk over Redis remembers those that
+   * it has listed: memory grows with their number (not with their values), by about 100 bytes and twice the length of
+   * each. The walk over memory takes one reference for each key of the store.
+   *
+   * A failure ends the iteration: after an `error` event with `errors: 'absorb'`, so what was listed may be a part; by a
+   * rejection with `errors: 'throw'`. Masters that can be reached are visited first.
+   * @param pattern a glob, as {@link invalidatePattern} takes it; left out, every key
+   * @throws CacheError at the first step: `CACHE_INVALID_ARGUMENT` for a bad pattern or limit
+   */
+  keys(pattern?: string, options?: KeysOptions): AsyncIterable<string>
   /** Removes every key under this backend's prefix, and no other. It walks the key space (`SCAN`). */
   clear(options?: RemovalOptions): Promise<boolean>
   /**
@@ -121,6 +175,22 @@ export interface CacheBackend<T = unknown> {
    * whether or not the entry is still valid; `cache.getTtl` tells how long it is fresh.
    */
   getTtl(key: string): Promise<number | undefined>
+  /**
+   * What {@link getTtl} tells of each distinct key, in the order of the keys. The commands of 1,000 keys share a round
+   * trip. A key of which Redis does not tell is `undefined`, or the call rejects, as the failure mode says.
+   */
+  getTtlMany(keys: Iterable<string>): Promise<Map<string, number | undefined>>
+  /**
+   * Gives a value, a counter or a set another time to live, whatever is left of its own; `true` if the key is there. One
+   * round trip.
+   *
+   * For an entry of a read-through cache, this and {@link persist} change only when the store removes it, and not how long
+   * it is fresh: that is judged by its age.
+   * @param ttl `Infinity` does what {@link persist} does
+   */
+  touch(key: string, ttl?: Duration): Promise<boolean>
+  /** Keeps a value, a counter or a set for ever; `true` if the key is there. One round trip. See {@link touch}. */
+  persist(key: string): Promise<boolean>
 
   /** Adds a member to a set; `true` if it was new. */
   addToSet(key: string, member: string, options?: ExpiryOptions): Promise<boolean>

@@ -11,16 +11,13 @@ import type { RestoreEntry, SharedTier } from '../backend/seams/shared-tier.ts'
 import { entryHead, isEntry, isPlaceholder, stampIn } from '../codec/envelope/entry-meta.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/errors/cache-error.ts'
-import { globMatcher } from '../foundation/glob-matcher.ts'
 import { isReserved } from '../foundation/reserved-keys.ts'
 import type { Clock } from '../foundation/time/clock.ts'
 import type { Keyspace } from './lease-rules.ts'
+import { matchingKeys } from './matching-keys.ts'
+import { type MemoryEntry, sizeOf } from './memory-entry.ts'
+import { KEEPING, MemorySets, wrongType } from './memory-sets.ts'
 import { MemoryTier } from './memory-tier.ts'
-
-/** The value of a key, of one of two Redis types. */
-type MemoryEntry =
-  | { readonly kind: 'string'; readonly bytes: Buffer; readonly isHead?: boolean }
-  | { readonly kind: 'set'; readonly members: Set<string>; readonly memberBytes: number }
 
 /** Bounds of a {@link MemoryStore}. */
 export interface MemoryBounds {
@@ -28,12 +25,7 @@ export interface MemoryBounds {
   readonly maxBytes: number
 }
 
-/** The estimated overhead of an entry beside its key and payload: map slot, list links, object headers. */
-const ENTRY_OVERHEAD_BYTES = 64
 const INT64 = /^(?:0|-?[1-9]\d{0,18})$/
-const WALK_BATCH = 1_000
-/** The expiry of a change that leaves the time to live as it is. */
-const KEEPING: Expiry = { ttlMs: Number.POSITIVE_INFINITY, slide: false }
 /** Added to the clock, which may begin at 0: for `lru-cache`, an entry that was stored at 0 never expires. */
 const CLOCK_OFFSET_MS = 1
 
@@ -44,10 +36,17 @@ const CLOCK_OFFSET_MS = 1
 export class MemoryStore implements CacheStore {
   readonly #entries: LRUCache<string, MemoryEntry>
   readonly #maxBytes: number
+  #entryClock: Clock
+  readonly #sets = new MemorySets({
+    find: (storedKey) => (this.#isThere(storedKey) ? this.#entries.get(storedKey) : undefined),
+    change: (...change) => this.#change(...change),
+    remove: (storedKey) => this.#entries.delete(storedKey),
+  })
   /** Restores an entry of which only the head is kept. */
   #restore: RestoreEntry = () => undefined
 
   constructor({ maxEntries, maxBytes }: MemoryBounds, clock: Clock) {
+    this.#entryClock = clock
     this.#maxBytes = maxBytes
     this.#entries = new LRUCache({
       max: maxEntries,
@@ -76,9 +75,9 @@ export class MemoryStore implements CacheStore {
     this.#put(storedKey, { kind: 'string', bytes: Buffer.from(encoded as string) }, ttlMs)
   }
 
-  async writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>> {
+  async writeMany(entries: readonly StoredEntry[]): Promise<Map<string, CacheError>> {
     const failures = new Map<string, CacheError>()
-    for (const { key, storedKey, encoded } of entries) {
+    for (const { key, storedKey, encoded, ttlMs } of entries) {
       try {
         this.#put(storedKey, { kind: 'string', bytes: Buffer.from(encoded as string) }, ttlMs)
       } catch (error) {
@@ -86,6 +85,20 @@ export class MemoryStore implements CacheStore {
       }
     }
     return failures
+  }
+
+  async writeIfAbsent(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<boolean> {
+    const present = this.#whole(storedKey)
+    if (present !== undefined) this.#change(storedKey, present, KEEPING, true)
+    else this.#put(storedKey, { kind: 'string', bytes: Buffer.from(encoded as string) }, ttlMs)
+    return present === undefined
+  }
+
+  async take(storedKey: string): Promise<Buffer | null> {
+    const present = this.#whole(storedKey)
+    if (present?.kind !== 'string') return null
+    this.#entries.delete(storedKey)
+    return present.bytes
   }
 
   async remove(storedKeys: readonly string[]): Promise<number> {
@@ -112,6 +125,24 @@ export class MemoryStore implements CacheStore {
     return this.#isThere(storedKey) ? this.#entries.getRemainingTTL(storedKey) : undefined
   }
 
+  /** By the clock that the entries of a cache have their times of. */
+  async serverTimeMs(): Promise<number> {
+    return this.#entryClock.monotonicMs()
+  }
+
+  async expire(storedKey: string, ttlMs: number): Promise<boolean> {
+    const present = this.#whole(storedKey)
+    if (present !== undefined) this.#put(storedKey, present, ttlMs)
+    return present !== undefined
+  }
+
+  /** The keys of the beginning. Each is looked up when its batch is reached, so that none is listed that has gone. */
+  async *list(pattern: string, signal: AbortSignal | undefined): AsyncGenerator<readonly string[]> {
+    for (const batch of matchingKeys([...this.#entries.keys()], pattern, signal)) {
+      yield batch.filter((storedKey) => !isReserved(storedKey) && this.#isThere(storedKey))
+    }
+  }
+
   async count(storedKey: string, change: CounterChange): Promise<string> {
     if (!this.#isThere(storedKey)) this.#entries.delete(storedKey)
     if (this.#isHead(storedKey)) throw notACounter()
@@ -136,46 +167,26 @@ export class MemoryStore implements CacheStore {
     { signal, onProgress }: RemovalOptions,
     isWhole: boolean,
   ): Promise<number> {
-    const matches = globMatcher(pattern)
     let removed = 0
-    let seen = 0
-    for (const storedKey of [...this.#entries.keys()]) {
-      if (seen++ % WALK_BATCH === 0) {
-        if (seen > 1) onProgress?.(removed)
-        if (signal?.aborted) throw new CacheError('CACHE_ABORTED', 'The removal was aborted by its signal')
+    for (const batch of matchingKeys([...this.#entries.keys()], pattern, signal)) {
+      for (const storedKey of batch) {
+        if ((isWhole || !isReserved(storedKey)) && this.#remove(storedKey)) removed++
       }
-      if (!isWhole && isReserved(storedKey)) continue
-      if (matches(storedKey) && this.#remove(storedKey)) removed++
+      onProgress?.(removed)
     }
-    onProgress?.(removed)
     return removed
   }
 
-  async addMembers(storedKey: string, given: readonly string[], expiry: Expiry): Promise<number> {
-    if (!this.#isThere(storedKey)) this.#entries.delete(storedKey)
-    const current = this.#set(storedKey)
-    const members = current?.members ?? new Set()
-    const added = members.size === 0 ? new Set(given) : new Set(given.filter((one) => !members.has(one)))
-    let memberBytes = current?.memberBytes ?? 0
-    for (const member of added) memberBytes += bytesOf(member)
-    // A set that has become too large is refused before it is changed.
-    this.#change(storedKey, { kind: 'set', members, memberBytes }, expiry, current !== undefined)
-    for (const member of added) members.add(member)
-    return added.size
+  async addMembers(storedKey: string, members: readonly string[], expiry: Expiry): Promise<number> {
+    return this.#sets.add(storedKey, members, expiry)
   }
 
   async members(storedKey: string): Promise<string[]> {
-    return [...(this.#set(storedKey)?.members ?? [])]
+    return this.#sets.members(storedKey)
   }
 
   async removeMember(storedKey: string, member: string): Promise<boolean> {
-    const current = this.#set(storedKey)
-    if (current === undefined || !current.members.delete(member)) return false
-    const { members } = current
-    const memberBytes = current.memberBytes - bytesOf(member)
-    if (members.size === 0) this.#entries.delete(storedKey)
-    else this.#change(storedKey, { kind: 'set', members, memberBytes }, KEEPING, true)
-    return true
+    return this.#sets.remove(storedKey, member)
   }
 
   /** The bytes of a string; `null` if there is none. Another type is `null` too, unless `strict`, which throws. */
@@ -186,14 +197,8 @@ export class MemoryStore implements CacheStore {
     return null
   }
 
-  #set(storedKey: string): (MemoryEntry & { kind: 'set' }) | undefined {
-    const entry = this.#entries.get(storedKey)
-    if (entry === undefined) return undefined
-    if (entry.kind !== 'set') throw wrongType()
-    return entry
-  }
-
   share(settings: TierSettings): SharedTier {
+    this.#entryClock = settings.clock
     return new MemoryTier(this.keyspace(), this, settings.clock)
   }
 
@@ -244,6 +249,14 @@ export class MemoryStore implements CacheStore {
     }
   }
 
+  /** An entry with its value, which the cache may be about to drop; `undefined` if there is none. */
+  #whole(storedKey: string): MemoryEntry | undefined {
+    if (!this.#isThere(storedKey)) return undefined
+    if (!this.#isHead(storedKey)) return this.#entries.peek(storedKey)
+    const bytes = this.#bytes(storedKey)
+    return bytes === null ? undefined : { kind: 'string', bytes }
+  }
+
   /** A placeholder does not count: its value is still being loaded. */
   #isThere(storedKey: string): boolean {
     const entry = this.#entries.peek(storedKey)
@@ -275,25 +288,10 @@ export class MemoryStore implements CacheStore {
   }
 }
 
-function sizeOf(entry: MemoryEntry, storedKey: string): number {
-  return bytesOf(storedKey) + (entry.kind === 'string' ? entry.bytes.length : entry.memberBytes)
-}
-
-/** The estimated size of a key or a member. */
-function bytesOf(text: string): number {
-  return ENTRY_OVERHEAD_BYTES + 2 * text.length
-}
-
 function isInt64(value: bigint): boolean {
   return BigInt.asIntN(64, value) === value
 }
 
 function notACounter(): CacheError {
   return new CacheError('CACHE_NOT_A_COUNTER', 'The key holds something that is not a 64-bit decimal integer')
-}
-
-function wrongType(): CacheError {
-  return new CacheError('CACHE_WRONG_TYPE', 'The key holds a value of another type', {
-    replyCode: 'WRONGTYPE',
-  })
 }

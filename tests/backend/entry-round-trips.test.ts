@@ -5,7 +5,7 @@ import { describe, it } from 'vitest'
 import { type BackendInternals, internalsOf } from '../../src/backend/assembly/backend-internals.ts'
 import type { CacheStore } from '../../src/backend/seams/cache-store.ts'
 
-/** A backend in memory that notes the keys of each read of its store, and of each look at a time to live. */
+/** A backend in memory that notes the keys of each read of its store, and of each look at the clock of their server. */
 function noting() {
   const backend = new MemoryCacheBackend({ prefix: 'p:' })
   const internals = internalsOf(backend) as BackendInternals
@@ -23,9 +23,9 @@ function noting() {
         asked.push(storedKeys.join('+'))
         return store.readMany(storedKeys)
       },
-      ttlMs: (storedKey) => {
-        asked.push(`ttl ${storedKey}`)
-        return store.ttlMs(storedKey)
+      serverTimeMs: (storedKey) => {
+        asked.push(`time ${storedKey}`)
+        return store.serverTimeMs(storedKey)
       },
       open: () => store.open(),
       close: () => store.close(),
@@ -49,16 +49,16 @@ describe('the store reads of a plain read', () => {
     assert.deepEqual(asked, ['p:text', 'p:text+p:none'])
   })
 
-  it('an entry also costs a read of its generations, and one of its time to live only with a stale window', async () => {
+  it('an entry also costs a read of its generations, and a look at the clock unless it is fresh for ever', async () => {
     const { asked, backend } = noting()
     await using cache = createCache({ backend })
     await cache.set('one', 1, { tags: ['t'] })
-    await cache.set('two', 2, { tags: ['t'], staleIfError: '1m' })
+    await cache.set('two', 2, { tags: ['t'], ttl: Number.POSITIVE_INFINITY })
     asked.length = 0
     assert.equal(await backend.get('one'), 1)
-    assert.deepEqual(asked.splice(0), ['p:one', 'p:\0namespace', 'p:\0tag:t'])
+    assert.deepEqual(asked.splice(0).sort(), ['p:\0namespace', 'p:\0tag:t', 'p:one', 'time p:one'])
     assert.equal(await backend.get('two'), 2)
-    assert.deepEqual(asked.sort(), ['p:\0namespace', 'p:\0tag:t', 'p:two', 'ttl p:two'])
+    assert.deepEqual(asked.sort(), ['p:\0namespace', 'p:\0tag:t', 'p:two'])
   })
 
   it('a batch reads the generations that its entries share once', async () => {
@@ -71,7 +71,8 @@ describe('the store reads of a plain read', () => {
     )
     asked.length = 0
     assert.deepEqual([...(await backend.getMany(keys)).values()], keys)
-    assert.deepEqual(asked.slice(1), ['p:\0namespace', 'p:\0tag:t'])
+    const read = asked.slice(1).filter((one) => !one.startsWith('time '))
+    assert.deepEqual(read, ['p:\0namespace', 'p:\0tag:t'])
   })
 
   it('an entry that names foreign generation keys is a miss, and those keys are not read', async () => {

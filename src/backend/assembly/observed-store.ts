@@ -42,9 +42,17 @@ export class ObservedStore implements CacheStore {
     return this.#observed([storedKey], () => this.#store.write(storedKey, encoded, ttlMs))
   }
 
-  writeMany(entries: readonly StoredEntry[], ttlMs: number): ReturnType<CacheStore['writeMany']> {
+  writeMany(entries: readonly StoredEntry[]): ReturnType<CacheStore['writeMany']> {
     const storedKeys = entries.map(({ storedKey }) => storedKey)
-    return this.#observed(storedKeys, () => this.#store.writeMany(entries, ttlMs))
+    return this.#observed(storedKeys, () => this.#store.writeMany(entries))
+  }
+
+  writeIfAbsent(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<boolean> {
+    return this.#observedBegun(storedKey, this.#store.writeIfAbsent(storedKey, encoded, ttlMs))
+  }
+
+  take(storedKey: string): Promise<Buffer | null> {
+    return this.#observedBegun(storedKey, this.#store.take(storedKey))
   }
 
   remove(storedKeys: readonly string[]): Promise<number> {
@@ -67,6 +75,18 @@ export class ObservedStore implements CacheStore {
 
   ttlMs(storedKey: string): Promise<number | undefined> {
     return this.#store.ttlMs(storedKey)
+  }
+
+  serverTimeMs(storedKey: string): Promise<number> {
+    return this.#store.serverTimeMs(storedKey)
+  }
+
+  expire(storedKey: string, ttlMs: number): Promise<boolean> {
+    return this.#observedBegun(storedKey, this.#store.expire(storedKey, ttlMs))
+  }
+
+  list(pattern: string, signal: AbortSignal | undefined): AsyncIterable<readonly string[]> {
+    return this.#store.list(pattern, signal)
   }
 
   count(storedKey: string, change: CounterChange): Promise<number | string> {
@@ -106,5 +126,13 @@ export class ObservedStore implements CacheStore {
     } finally {
       this.#observer.writeSettled(storedKeys)
     }
+  }
+
+  /**
+   * For what needs the present value: a store in this process may have left it to the observer, which drops it when it is
+   * told. So the store comes first. Nothing runs between the two.
+   */
+  #observedBegun<Result>(storedKey: string, writing: Promise<Result>): Promise<Result> {
+    return this.#observed([storedKey], () => writing)
   }
 }

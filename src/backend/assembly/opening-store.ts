@@ -31,8 +31,16 @@ export class OpeningStore implements OpenStore {
     return this.#opened((store) => store.write(storedKey, encoded, ttlMs))
   }
 
-  writeMany(entries: readonly StoredEntry[], ttlMs: number): ReturnType<CacheStore['writeMany']> {
-    return this.#opened((store) => store.writeMany(entries, ttlMs))
+  writeMany(entries: readonly StoredEntry[]): ReturnType<CacheStore['writeMany']> {
+    return this.#opened((store) => store.writeMany(entries))
+  }
+
+  writeIfAbsent(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<boolean> {
+    return this.#opened((store) => store.writeIfAbsent(storedKey, encoded, ttlMs))
+  }
+
+  take(storedKey: string): Promise<Buffer | null> {
+    return this.#opened((store) => store.take(storedKey))
   }
 
   remove(storedKeys: readonly string[]): Promise<number> {
@@ -54,6 +62,19 @@ export class OpeningStore implements OpenStore {
 
   ttlMs(storedKey: string): Promise<number | undefined> {
     return this.#opened((store) => store.ttlMs(storedKey))
+  }
+
+  serverTimeMs(storedKey: string): Promise<number> {
+    return this.#opened((store) => store.serverTimeMs(storedKey))
+  }
+
+  expire(storedKey: string, ttlMs: number): Promise<boolean> {
+    return this.#opened((store) => store.expire(storedKey, ttlMs))
+  }
+
+  async *list(pattern: string, signal: AbortSignal | undefined): AsyncGenerator<readonly string[]> {
+    await this.#open()
+    yield* this.#store().list(pattern, signal)
   }
 
   count(storedKey: string, change: CounterChange): Promise<number | string> {

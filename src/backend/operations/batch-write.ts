@@ -2,6 +2,12 @@ import type { ValueCodec } from '../../codec/value-codec.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { StoredEntry } from '../seams/cache-store.ts'
 
+/** An entry of a batch by its key, with its time to live. */
+export interface TimedValue {
+  readonly value: unknown
+  readonly ttlMs: number
+}
+
 /** The entries of a batch that can be stored, and the errors of those that cannot. */
 export interface EncodedBatch {
   readonly encoded: readonly StoredEntry[]
@@ -15,16 +21,16 @@ export interface EncodedBatch {
  * @throws CacheError `CACHE_INVALID_VALUE`
  */
 export function encodeAll(
-  entries: ReadonlyMap<string, unknown>,
+  entries: ReadonlyMap<string, TimedValue>,
   prefix: string,
   codec: ValueCodec,
 ): EncodedBatch {
   const encoded: StoredEntry[] = []
   const failures = new Map<string, CacheError>()
-  for (const [key, value] of entries) {
+  for (const [key, { ttlMs, value }] of entries) {
     const storedKey = prefix + key
     try {
-      encoded.push({ key, storedKey, encoded: codec.encode(storedKey, value) })
+      encoded.push({ key, storedKey, encoded: codec.encode(storedKey, value), ttlMs })
     } catch (error) {
       if (!(error instanceof CacheError) || error.code !== 'CACHE_VALUE_TOO_LARGE') throw error
       failures.set(key, error.within('setMany', key))

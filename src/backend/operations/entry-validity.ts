@@ -2,13 +2,16 @@ import { type EntryMeta, GENERATION_BYTES } from '../../codec/envelope/entry-met
 import type { OpenStore } from '../seams/cache-store.ts'
 import { RAW } from '../seams/read-outcome.ts'
 
+/** An entry that was created further in the future than this was written by another clock, and is stale. */
+const FUTURE_TOLERANCE_MS = 1_000
+
 /**
  * Decides whether a plain read may serve a cache entry that it has found.
  *
  * A read-through cache keeps its entries under the same prefix as plain values, and an invalidated entry stays in the
- * store until it expires. A backend has no local tier that knows generations. So it asks the store for the generations
- * that the entry is bound to, and for the remaining time to live. That is one more round trip, only for entries. One
- * such object serves one read or one batch, whose entries share the generations.
+ * store until it expires. A backend has no local tier that knows generations, and no clock of the server. So it asks the
+ * store for the generations that the entry is bound to, and for the time. That is one more round trip, only for entries.
+ * One such object serves one read or one batch, whose entries share the generations.
  */
 export class EntryValidity {
   readonly #store: OpenStore
@@ -40,17 +43,12 @@ export class EntryValidity {
   }
 
   /**
-   * Whether the entry is fresh, computed from the remaining time to live of its key, so that no server clock is needed.
-   * The key outlives the freshness of the entry by the longer stale window. It also counts from the end of the load,
-   * but the entry ages from its beginning. A key with an endless stale window does not expire, so its entry is never
-   * fresh.
+   * Whether the entry is fresh by the clock of its server, as the cache judges it. The time that the key has left does not
+   * tell: it includes the stale windows, and `touch` changes it.
    */
-  async #isFresh(storedKey: string, entry: EntryMeta): Promise<boolean> {
-    const { loadCostMs, staleIfErrorMs, staleWhileRevalidateMs, ttlMs } = entry
-    const surplusMs = Math.max(staleIfErrorMs, staleWhileRevalidateMs) + loadCostMs
-    // The store removes it when it is no longer fresh.
-    if (surplusMs === 0 || ttlMs === Number.POSITIVE_INFINITY) return true
-    const leftMs = ((await this.#store.ttlMs(storedKey)) ?? 0) - surplusMs
-    return leftMs > 0 && leftMs <= ttlMs
+  async #isFresh(storedKey: string, { createdAtMs, ttlMs }: EntryMeta): Promise<boolean> {
+    if (ttlMs === Number.POSITIVE_INFINITY) return true
+    const ageMs = (await this.#store.serverTimeMs(storedKey)) - createdAtMs
+    return ageMs >= -FUTURE_TOLERANCE_MS && ageMs < ttlMs
   }
 }

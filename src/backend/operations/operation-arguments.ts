@@ -2,12 +2,14 @@ import type {
   CacheEntries,
   CounterOptions,
   ExpiryOptions,
+  KeysOptions,
   RemovalOptions,
 } from '../../contract/cache-backend.ts'
 import { assertCacheKey, assertMember } from '../../foundation/cache-key.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { kindOf, shown } from '../../foundation/errors/shown-value.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
+import type { Duration } from '../../foundation/time/duration.ts'
 
 const INT64_MAX = 2n ** 63n - 1n
 const INT64_MIN = -(2n ** 63n)
@@ -28,6 +30,18 @@ export const COUNTER_OPTIONS: KnownOptions = {
 export const REMOVAL_OPTIONS: KnownOptions = {
   of: 'the operation',
   names: { signal: 'value', onProgress: 'value' } satisfies OptionNames<RemovalOptions>,
+}
+export const KEYS_OPTIONS: KnownOptions = {
+  of: 'the operation',
+  names: { limit: 'value', signal: 'value' } satisfies OptionNames<KeysOptions>,
+  instead: { count: "its name here is 'limit'" },
+}
+
+/** An entry of a batch write, as the caller gives it. */
+export interface GivenEntry<T> {
+  readonly value: T
+  /** `undefined` = the one that the entries of the batch share. */
+  readonly ttl: Duration | undefined
 }
 
 /**
@@ -58,16 +72,18 @@ function checkedList(
  * The entries by key; of two entries with the same key the later one wins.
  * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT`
  */
-export function distinctEntries<T>(entries: CacheEntries<T>): Map<string, T> {
+export function distinctEntries<T>(entries: CacheEntries<T>): Map<string, GivenEntry<T>> {
   if (entries === null || typeof entries !== 'object') {
     throw invalidArgument(
-      `entries must be a Map, an iterable of pairs, or a plain object, not ${kindOf(entries)}`,
+      `entries must be a Map, an iterable of [key, value, ttl?], or a plain object, not ${kindOf(entries)}`,
     )
   }
-  const distinct = new Map<string, T>()
-  for (const [key, value] of Symbol.iterator in entries ? entries : Object.entries(entries)) {
+  const distinct = new Map<string, GivenEntry<T>>()
+  const list: Iterable<readonly [string, T, (Duration | undefined)?]> =
+    Symbol.iterator in entries ? entries : Object.entries(entries)
+  for (const [key, value, ttl] of list) {
     assertCacheKey(key)
-    distinct.set(key, value)
+    distinct.set(key, { value, ttl })
   }
   return distinct
 }
@@ -101,6 +117,12 @@ export function assertPattern(pattern: unknown): asserts pattern is string {
   if (bytes > MAX_PATTERN_BYTES) {
     throw invalidArgument(`a pattern must take at most ${MAX_PATTERN_BYTES} bytes, not ${bytes}`)
   }
+}
+
+/** @throws CacheError `CACHE_INVALID_ARGUMENT` */
+export function assertLimit(limit: unknown): asserts limit is number | undefined {
+  if (limit === undefined || (Number.isSafeInteger(limit) && (limit as number) > 0)) return
+  throw invalidArgument(`limit must be a positive whole number, not ${shown(limit)}`)
 }
 
 export function invalidArgument(message: string): CacheError {

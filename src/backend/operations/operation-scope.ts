@@ -38,6 +38,12 @@ export class OperationScope {
     return parseDuration(ttl)
   }
 
+  /** The seconds that a key has left, as `getTtl` tells them. @throws CacheError */
+  async ttlSeconds(storedKey: string): Promise<number | undefined> {
+    const ttlMs = await this.store.ttlMs(storedKey)
+    return ttlMs === undefined ? undefined : ttlMs / 1_000
+  }
+
   /** As {@link CallChecks.check}. */
   checkOptions(options: unknown, known: KnownOptions): void {
     this.#assembly.calls.check(options, known)

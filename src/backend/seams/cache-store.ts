@@ -9,6 +9,8 @@ export interface StoredEntry {
   readonly key: string
   readonly storedKey: string
   readonly encoded: string | Buffer
+  /** `Infinity` = does not expire. */
+  readonly ttlMs: number
 }
 
 /** A change of a counter. Numbers are sent as decimal text, so that all 64 bits arrive. */
@@ -43,7 +45,11 @@ export interface CacheStore {
   /** Stores a value and its time to live in one step. */
   write(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<unknown>
   /** Stores each entry and its time to live in one step; returns the failures, by the caller's key. */
-  writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>>
+  writeMany(entries: readonly StoredEntry[]): Promise<Map<string, CacheError>>
+  /** As {@link write}, if there is no such key; whether it was stored. A placeholder does not count, and is replaced. */
+  writeIfAbsent(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<boolean>
+  /** Reads a string and removes it, in one step; `null` if there is none. Placeholders and other types stay. */
+  take(storedKey: string): Promise<Buffer | null>
   /** Removes keys, and returns how many of them were there. A placeholder does not count. */
   remove(storedKeys: readonly string[]): Promise<number>
   exists(storedKey: string): Promise<boolean>
@@ -59,6 +65,15 @@ export interface CacheStore {
   ): Promise<Buffer | null>
   /** Milliseconds until the key expires; `Infinity` if it does not, `undefined` if there is no such key. */
   ttlMs(storedKey: string): Promise<number | undefined>
+  /** The time of the server that owns the key, in milliseconds, as `SharedTier.serverTimeMs` tells it. */
+  serverTimeMs(storedKey: string): Promise<number>
+  /** Gives a key another time to live; whether it was there. A placeholder does not count, and keeps its own. */
+  expire(storedKey: string, ttlMs: number): Promise<boolean>
+  /**
+   * Lists the keys that match a glob, each once, in batches: one step of the iteration is one step of the walk. Generations
+   * and other keys of the library are left out, and so are placeholders.
+   */
+  list(pattern: string, signal: AbortSignal | undefined): AsyncIterable<readonly string[]>
   /** Changes a counter, and returns the new count; as decimal text if it may be no safe integer. */
   count(storedKey: string, change: CounterChange): Promise<number | string>
   /**

@@ -59,10 +59,11 @@ export class NamespaceWrites {
   /** @throws CacheError `CACHE_PARTIAL_WRITE` if Redis does not acknowledge some of the writes */
   async setMany<T>(entries: CacheEntries<T>, options: EntryOptions | Duration): Promise<void> {
     const failures = new Map<string, CacheError>()
+    const common = typeof options === 'object' ? options : { ttl: options }
     await Promise.all(
-      Array.from(distinctEntries(entries), async ([key, value]) => {
+      Array.from(distinctEntries(entries), async ([key, { ttl, value }]) => {
         try {
-          await this.set(key, value, options)
+          await this.set(key, value, ttl === undefined ? options : { ...common, ttl })
         } catch (error) {
           if (!(error instanceof CacheError) || isProgrammingMistake(error)) throw error
           failures.set(key, error.within('setMany', key))

@@ -117,6 +117,11 @@ export class CacheError extends Error {
   }
 }
 
+/** The error of a walk through the key space that its caller ended. */
+export function walkAborted(): CacheError {
+  return new CacheError('CACHE_ABORTED', 'The walk through the keys was aborted by its signal')
+}
+
 /** The codes of programming mistakes, which throw in either failure mode. */
 const MISTAKES: ReadonlySet<CacheErrorCode> = new Set<CacheErrorCode>([
   'CACHE_INVALID_KEY',

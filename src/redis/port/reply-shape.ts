@@ -23,19 +23,23 @@ export function isListOfKeys(element: PartShape): ReplyShape {
 }
 /** 1 for yes, 0 for no. */
 export const isFlag: ReplyShape = (reply) => reply === 0 || reply === 1
+/** A digit for each key of a script: 1 for yes, 0 for no. */
+export const isPresence: ReplyShape = (reply, command) =>
+  typeof reply === 'string' && reply.length === Number(command[2]) && /^[01]*$/.test(reply)
 /** Milliseconds, beyond 2^53 if somebody has set it so; -1 = for ever, -2 = there is no such key. */
 export const isTtl: ReplyShape = (reply) => Number.isInteger(reply) && (reply as number) >= -2
 /** A 64-bit integer as text. */
 export const isInteger: PartShape = (reply) => typeof reply === 'string' && INTEGER.test(reply)
 /** A string, in a reply that was asked for as bytes. */
 export const isBytes: ReplyShape = (reply) => Buffer.isBuffer(reply)
+/** As {@link isBytes}, or `null`. */
+export const isBytesOrNull: ReplyShape = (reply) => reply === null || Buffer.isBuffer(reply)
 /** A number that a double holds exactly, as text. */
 export const isDigits: PartShape = (reply) => typeof reply === 'string' && DIGITS.test(reply)
 
 /** How many of the keys of a command something is true of. */
 const isCountOfOperands: ReplyShape = (reply, command) => isCount(reply, command.length - 1)
 const isWord: PartShape = (reply) => typeof reply === 'string' || Buffer.isBuffer(reply)
-const isBlobOrNull: PartShape = (reply) => reply === null || Buffer.isBuffer(reply)
 
 function isCount(reply: RedisReply, most: number): boolean {
   return Number.isSafeInteger(reply) && (reply as number) >= 0 && (reply as number) <= most
@@ -57,7 +61,7 @@ function isPage(reply: RedisReply, cursor: RedisArgument | undefined): boolean {
 
 /** The shape of the reply to each command that this library sends, scripts and error replies aside. */
 const SHAPES: ReadonlyMap<string, ReplyShape> = new Map<string, ReplyShape>([
-  ['MGET', (reply, command) => isList(reply, command.length - 1, isBlobOrNull)],
+  ['MGET', (reply, command) => isList(reply, command.length - 1, (one) => isBytesOrNull(one, command))],
   ['SET', (reply, command) => reply === 'OK' || (reply === null && command.includes('NX'))],
   ['UNLINK', isCountOfOperands],
   ['EXISTS', isCountOfOperands],

@@ -122,13 +122,23 @@ end
 redis.call('SET', key, value, 'PX', ttl)
 return ''`
 
-/** lua/exists-key.lua */
-export const EXISTS_KEY: string = `local key = KEYS[1]
+/** lua/expire-key.lua */
+export const EXPIRE_KEY: string = `local key, ttl = KEYS[1], ARGV[1]
 local head = redis.pcall('GETRANGE', key, 0, 42)
 if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
 return 0
 end
-return redis.call('EXISTS', key)`
+if redis.call('EXISTS', key) == 0 then
+return 0
+end
+local changed = ttl == '' and redis.pcall('PERSIST', key) or redis.pcall('PEXPIRE', key, ttl)
+if type(changed) == 'table' then
+return changed
+end
+if ARGV[2] ~= '' then
+redis.pcall('PUBLISH', ARGV[2], ARGV[3])
+end
+return 1`
 
 /** lua/fill-entry.lua */
 export const FILL_ENTRY: string = `if redis.replicate_commands then
@@ -252,6 +262,21 @@ if type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2 then
 return -2
 end
 return redis.call('PTTL', key)`
+
+/** lua/keys-present.lua */
+export const KEYS_PRESENT: string = `local present = {}
+for index, key in ipairs(KEYS) do
+local size = redis.pcall('SETRANGE', key, 0, '')
+local isRefused = type(size) == 'table' and not string.find(size.err, 'WRONGTYPE', 1, true)
+local isThere = true
+if isRefused or size == 0 or size == 42 then
+local head = size ~= 0 and redis.pcall('GETRANGE', key, 0, 42)
+local isPlaceholder = type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2
+isThere = not isPlaceholder and redis.call('EXISTS', key) == 1
+end
+present[index] = isThere and '1' or '0'
+end
+return table.concat(present)`
 
 /** lua/reclaim-keys.lua */
 export const RECLAIM_KEYS: string = `local name = struct.pack('>I2', #ARGV[1]) .. ARGV[1]
@@ -382,6 +407,21 @@ end
 redis.call('SET', key, '\\2\\1' .. string.rep('\\0', 10) .. token .. string.rep('0', 14), 'PX', lifetime)
 return { 'reserved', token }`
 
+/** lua/take-value.lua */
+export const TAKE_VALUE: string = `local key = KEYS[1]
+local bytes = redis.pcall('GET', key)
+if type(bytes) ~= 'string' or (#bytes == 42 and string.byte(bytes, 1) == 2) then
+return false
+end
+local removed = redis.pcall('UNLINK', key)
+if type(removed) == 'table' then
+return removed
+end
+if ARGV[1] ~= '' then
+redis.pcall('PUBLISH', ARGV[1], ARGV[2])
+end
+return bytes`
+
 /** lua/write-entry.lua */
 export const WRITE_ENTRY: string = `if ARGV[2] == '' then
 redis.call('SET', KEYS[1], ARGV[1])
@@ -389,4 +429,25 @@ else
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 end
 redis.pcall('PUBLISH', ARGV[3], ARGV[4])
+return 1`
+
+/** lua/write-if-absent.lua */
+export const WRITE_IF_ABSENT: string = `local key = KEYS[1]
+local head = redis.pcall('GETRANGE', key, 0, 42)
+local isPlaceholder = type(head) == 'string' and #head == 42 and string.byte(head, 1) == 2
+if not isPlaceholder and redis.call('EXISTS', key) == 1 then
+return 0
+end
+local stored
+if ARGV[2] == '' then
+stored = redis.pcall('SET', key, ARGV[1])
+else
+stored = redis.pcall('SET', key, ARGV[1], 'PX', ARGV[2])
+end
+if stored.err then
+return stored
+end
+if ARGV[3] ~= '' then
+redis.pcall('PUBLISH', ARGV[3], ARGV[4])
+end
 return 1`

@@ -12,17 +12,20 @@ import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { chunks } from '../../foundation/chunks.ts'
 import { type CacheError, isUnanswered } from '../../foundation/errors/cache-error.ts'
 import type { BatchingPort, RedisArgument } from '../port/redis-port.ts'
-import { isBytes, isCountOfKeys, isFlag, isTtl } from '../port/reply-shape.ts'
+import { isBytes, isBytesOrNull, isCountOfKeys, isFlag, isTtl } from '../port/reply-shape.ts'
 import {
   COMPARE_AND_SET,
-  EXISTS_KEY,
+  EXPIRE_KEY,
   KEY_TTL,
   REMOVE_KEYS,
+  TAKE_VALUE,
   WRITE_ENTRY,
+  WRITE_IF_ABSENT,
 } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
 import { ttlText } from '../scripts/script-arguments.ts'
 import { sameSlotGroups } from '../slots/same-slot-groups.ts'
+import { keysPresent, listKeys } from './list-keys.ts'
 import { Publications } from './publications.ts'
 import { asCacheError, MAX_KEYS_PER_READ, ReadBatcher, readMany } from './read-batcher.ts'
 import { RedisCounters } from './redis-counters.ts'
@@ -31,6 +34,7 @@ import { RedisTier } from './redis-tier.ts'
 import { removeMatching } from './remove-matching.ts'
 import { sendSplittable } from './send-splittable.ts'
 import { assertSingleServer } from './server-mode.ts'
+import { ServerTimes } from './server-times.ts'
 import { sum } from './sum.ts'
 
 /** Most keys of a batch operation that are in flight; bounds the memory, and the wait of other commands. */
@@ -40,9 +44,11 @@ const KEYS_PER_REMOVAL = 500
 
 const removeKeys = new RedisScript(REMOVE_KEYS, isCountOfKeys)
 const compareAndSet = new RedisScript(COMPARE_AND_SET, isBytes)
-const existsKey = new RedisScript(EXISTS_KEY, isFlag)
+const expireKey = new RedisScript(EXPIRE_KEY, isFlag)
 const keyTtl = new RedisScript(KEY_TTL, isTtl)
+const takeValue = new RedisScript(TAKE_VALUE, isBytesOrNull)
 const writeEntry = new RedisScript(WRITE_ENTRY, isFlag)
+const writeIfAbsent = new RedisScript(WRITE_IF_ABSENT, isFlag)
 
 /** The store in Redis or Valkey 6.2 and later, over any {@link BatchingPort}. */
 export class RedisStore implements CacheStore {
@@ -51,10 +57,12 @@ export class RedisStore implements CacheStore {
   readonly #counters: RedisCounters
   readonly #sets: RedisSets
   readonly #publications: Publications = new Publications()
+  readonly #times: ServerTimes
 
   constructor(port: BatchingPort) {
     this.#port = port
     this.#reads = new ReadBatcher(port)
+    this.#times = new ServerTimes(port)
     this.#counters = new RedisCounters(port, this.#publications)
     this.#sets = new RedisSets(port, this.#publications, (storedKey) => this.exists(storedKey))
   }
@@ -118,13 +126,13 @@ export class RedisStore implements CacheStore {
   }
 
   /** After a thousand entries of which none was answered, the others fail without being sent. */
-  async writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>> {
+  async writeMany(entries: readonly StoredEntry[]): Promise<Map<string, CacheError>> {
     const failures = new Map<string, CacheError>()
     let failure: unknown
     let isSilent = false
     for (const window of chunks(entries, WINDOW)) {
       await Promise.all(
-        window.map(async ({ key, storedKey, encoded }) => {
+        window.map(async ({ key, storedKey, encoded, ttlMs }) => {
           try {
             if (isSilent) throw failure
             await this.write(storedKey, encoded, ttlMs)
@@ -137,6 +145,21 @@ export class RedisStore implements CacheStore {
       isSilent = window.every(({ key }) => isUnanswered(failures.get(key)))
     }
     return failures
+  }
+
+  writeIfAbsent(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<boolean> {
+    return this.#publications.publishing([storedKey], async (publication) => {
+      const args = [encoded, ttlText(ttlMs), ...publication]
+      return (await writeIfAbsent.run(this.#port, storedKey, args, 'text')) === 1
+    })
+  }
+
+  async take(storedKey: string): Promise<Buffer | null> {
+    const taken = await this.#publications.publishing([storedKey], async (publication) => {
+      const bytes = await takeValue.run(this.#port, storedKey, publication, 'bytes')
+      return bytes !== null && (bytes as Buffer)
+    })
+    return taken || null
   }
 
   async remove(storedKeys: readonly string[]): Promise<number> {
@@ -175,13 +198,29 @@ export class RedisStore implements CacheStore {
   }
 
   async exists(storedKey: string): Promise<boolean> {
-    return (await existsKey.run(this.#port, storedKey, [], 'text')) === 1
+    return (await keysPresent.run(this.#port, storedKey, [], 'text')) === '1'
   }
 
   async ttlMs(storedKey: string): Promise<number | undefined> {
     const ttlMs = await keyTtl.run(this.#port, storedKey, [], 'text')
     if (ttlMs === -2) return undefined
     return ttlMs === -1 ? Number.POSITIVE_INFINITY : Number(ttlMs)
+  }
+
+  /** `TIME`. The calls of one tick about keys of one node share a command. */
+  serverTimeMs(storedKey: string): Promise<number> {
+    return this.#times.ask(storedKey)
+  }
+
+  expire(storedKey: string, ttlMs: number): Promise<boolean> {
+    return this.#publications.publishing([storedKey], async (publication) => {
+      const args = [ttlText(ttlMs), ...publication]
+      return (await expireKey.run(this.#port, storedKey, args, 'text')) === 1
+    })
+  }
+
+  list(pattern: string, signal: AbortSignal | undefined): AsyncIterable<readonly string[]> {
+    return listKeys(this.#port, pattern, signal)
   }
 
   /** A script, which gets the digest of the expected bytes instead of the bytes. One round trip. */

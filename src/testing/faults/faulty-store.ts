@@ -51,12 +51,20 @@ export class FaultyStore implements CacheStore {
     return this.#line.send('writes', () => this.#store.write(storedKey, encoded, ttlMs))
   }
 
-  async writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>> {
+  async writeMany(entries: readonly StoredEntry[]): Promise<Map<string, CacheError>> {
     try {
-      return await this.#line.send('writes', () => this.#store.writeMany(entries, ttlMs))
+      return await this.#line.send('writes', () => this.#store.writeMany(entries))
     } catch (error) {
       return new Map(entries.map(({ key }) => [key, (error as CacheError).within('setMany', key)]))
     }
+  }
+
+  writeIfAbsent(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<boolean> {
+    return this.#line.send('writes', () => this.#store.writeIfAbsent(storedKey, encoded, ttlMs))
+  }
+
+  take(storedKey: string): Promise<Buffer | null> {
+    return this.#line.send('writes', () => this.#store.take(storedKey))
   }
 
   remove(storedKeys: readonly string[]): Promise<number> {
@@ -78,6 +86,28 @@ export class FaultyStore implements CacheStore {
 
   ttlMs(storedKey: string): Promise<number | undefined> {
     return this.#line.send('reads', () => this.#store.ttlMs(storedKey))
+  }
+
+  serverTimeMs(storedKey: string): Promise<number> {
+    return this.#line.send('reads', () => this.#store.serverTimeMs(storedKey))
+  }
+
+  expire(storedKey: string, ttlMs: number): Promise<boolean> {
+    return this.#line.send('writes', () => this.#store.expire(storedKey, ttlMs))
+  }
+
+  /** Each step of the walk is a command. */
+  async *list(pattern: string, signal: AbortSignal | undefined): AsyncGenerator<readonly string[]> {
+    const walk = this.#store.list(pattern, signal)[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        const { done, value } = await this.#line.send('reads', () => walk.next())
+        if (done) return
+        yield value
+      }
+    } finally {
+      await walk.return?.()
+    }
   }
 
   /** A counter cannot be changed again after a lost reply, since the change may have been applied. */

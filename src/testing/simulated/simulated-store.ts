@@ -44,9 +44,17 @@ export class SimulatedStore implements CacheStore {
     return this.#telling([storedKey], this.#shared.write(storedKey, encoded, ttlMs))
   }
 
-  writeMany(entries: readonly StoredEntry[], ttlMs: number): Promise<Map<string, CacheError>> {
+  writeMany(entries: readonly StoredEntry[]): Promise<Map<string, CacheError>> {
     const storedKeys = entries.map(({ storedKey }) => storedKey)
-    return this.#telling(storedKeys, this.#shared.writeMany(entries, ttlMs))
+    return this.#telling(storedKeys, this.#shared.writeMany(entries))
+  }
+
+  writeIfAbsent(storedKey: string, encoded: string | Buffer, ttlMs: number): Promise<boolean> {
+    return this.#telling([storedKey], this.#shared.writeIfAbsent(storedKey, encoded, ttlMs))
+  }
+
+  take(storedKey: string): Promise<Buffer | null> {
+    return this.#telling([storedKey], this.#shared.take(storedKey))
   }
 
   remove(storedKeys: readonly string[]): Promise<number> {
@@ -68,6 +76,18 @@ export class SimulatedStore implements CacheStore {
 
   ttlMs(storedKey: string): Promise<number | undefined> {
     return this.#shared.ttlMs(storedKey)
+  }
+
+  serverTimeMs(): Promise<number> {
+    return this.#shared.serverTimeMs()
+  }
+
+  expire(storedKey: string, ttlMs: number): Promise<boolean> {
+    return this.#telling([storedKey], this.#shared.expire(storedKey, ttlMs))
+  }
+
+  list(pattern: string, signal: AbortSignal | undefined): AsyncIterable<readonly string[]> {
+    return this.#shared.list(pattern, signal)
   }
 
   count(storedKey: string, change: CounterChange): Promise<string> {
