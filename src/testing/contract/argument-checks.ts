@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { type Register, rejects } from './check.ts'
+import { listed } from './key-checks.ts'
 
 export function argumentChecks(check: Register): void {
   const badKeys: readonly [string, unknown][] = [
@@ -16,7 +17,13 @@ export function argumentChecks(check: Register): void {
       const bad = key as string
       await rejects(backend.get(bad), 'CACHE_INVALID_KEY')
       await rejects(backend.set(bad, 1), 'CACHE_INVALID_KEY')
+      await rejects(backend.setIfAbsent(bad, 1), 'CACHE_INVALID_KEY')
       await rejects(backend.delete(bad), 'CACHE_INVALID_KEY')
+      await rejects(backend.getAndDelete(bad), 'CACHE_INVALID_KEY')
+      await rejects(backend.touch(bad), 'CACHE_INVALID_KEY')
+      await rejects(backend.persist(bad), 'CACHE_INVALID_KEY')
+      await rejects(backend.existsMany(['good', bad]), 'CACHE_INVALID_KEY')
+      await rejects(backend.getTtlMany(['good', bad]), 'CACHE_INVALID_KEY')
       await rejects(backend.exists(bad), 'CACHE_INVALID_KEY')
       await rejects(backend.getTtl(bad), 'CACHE_INVALID_KEY')
       await rejects(backend.incr(bad), 'CACHE_INVALID_KEY')
@@ -32,6 +39,7 @@ export function argumentChecks(check: Register): void {
 
   check('P4 storing undefined throws, in a batch before anything is stored', async (backend) => {
     await rejects(backend.set('key', undefined), 'CACHE_INVALID_VALUE')
+    await rejects(backend.setIfAbsent('key', undefined), 'CACHE_INVALID_VALUE')
     await rejects(backend.setMany({ first: 1, second: undefined }), 'CACHE_INVALID_VALUE')
     assert.equal(await backend.exists('first'), false)
   })
@@ -69,6 +77,9 @@ export function argumentChecks(check: Register): void {
     for (const ttl of bad) {
       await rejects(backend.set('key', 1, ttl as number), 'CACHE_INVALID_DURATION')
       await rejects(backend.setMany({ key: 1 }, ttl as number), 'CACHE_INVALID_DURATION')
+      await rejects(backend.setMany([['key', 1, ttl as number]]), 'CACHE_INVALID_DURATION')
+      await rejects(backend.setIfAbsent('key', 1, ttl as number), 'CACHE_INVALID_DURATION')
+      await rejects(backend.touch('key', ttl as number), 'CACHE_INVALID_DURATION')
       await rejects(backend.incr('key', 1, { ttl: ttl as number }), 'CACHE_INVALID_DURATION')
       await rejects(backend.addToSet('key', 'member', { ttl: ttl as number }), 'CACHE_INVALID_DURATION')
     }
@@ -90,7 +101,15 @@ export function argumentChecks(check: Register): void {
   check('patterns and lists of another type throw', async (backend) => {
     await rejects(backend.invalidatePattern(''), 'CACHE_INVALID_ARGUMENT')
     await rejects(backend.invalidatePattern(7 as never), 'CACHE_INVALID_ARGUMENT')
+    for (const pattern of ['', 7, null, '*'.repeat(1_025), 'a\ud800']) {
+      await rejects(listed(backend, pattern as never), 'CACHE_INVALID_ARGUMENT')
+    }
+    for (const limit of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '1', null]) {
+      await rejects(listed(backend, '*', { limit: limit as never }), 'CACHE_INVALID_ARGUMENT')
+    }
     await rejects(backend.getMany('keys' as never), 'CACHE_INVALID_ARGUMENT')
+    await rejects(backend.existsMany('keys' as never), 'CACHE_INVALID_ARGUMENT')
+    await rejects(backend.getTtlMany(undefined as never), 'CACHE_INVALID_ARGUMENT')
     await rejects(backend.deleteMany(undefined as never), 'CACHE_INVALID_ARGUMENT')
     await rejects(backend.setMany(null as never), 'CACHE_INVALID_ARGUMENT')
   })

@@ -1,7 +1,9 @@
 import { argumentChecks } from './argument-checks.ts'
 import { type Check, type ContractSuiteOptions, sleep } from './check.ts'
+import { conditionalChecks } from './conditional-checks.ts'
 import { counterChecks } from './counter-checks.ts'
 import { eventChecks, forgetfulChecks } from './event-checks.ts'
+import { keyChecks } from './key-checks.ts'
 import { lifecycleChecks } from './lifecycle-checks.ts'
 import { removalChecks } from './removal-checks.ts'
 import { setChecks } from './set-checks.ts'
@@ -45,9 +47,11 @@ export function describeCacheBackend(options: ContractSuiteOptions): void {
       return
     }
     describe('values', () => valueChecks(check))
+    describe('conditional writes and removals', () => conditionalChecks(check, elapse))
     describe('expiry', () => expiryChecks(check, elapse))
     describe('batches', () => batchChecks(check))
     describe('counters', () => counterChecks(check, elapse))
+    describe('keys', () => keyChecks(check, options))
     describe('removal', () => removalChecks(check, options))
     describe('sets', () => setChecks(check, elapse))
     describe('failures and events', () => eventChecks(check))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { CacheEvents } from '../../contract/cache-events.ts'
 import type { CacheErrorCode } from '../../foundation/errors/cache-error.ts'
 import { type Register, rejects } from './check.ts'
+import { listed } from './key-checks.ts'
 
 export function eventChecks(check: Register): void {
   check('operations tell what they did', async (backend) => {
@@ -14,6 +15,11 @@ export function eventChecks(check: Register): void {
     await backend.get('key')
     await backend.delete('key')
     await backend.invalidatePattern('k*')
+    await backend.setIfAbsent('key', 'four', '20s')
+    await backend.setIfAbsent('key', 'five', '20s')
+    await backend.setMany([['key', 'four', '30s']], '40s')
+    await backend.getAndDelete('key')
+    await backend.getAndDelete('key')
     const bytes = (told[1]?.[1] as { bytes: number } | undefined)?.bytes ?? 0
     assert.ok(bytes >= 6, `${bytes}`)
     assert.deepEqual(told, [
@@ -22,6 +28,12 @@ export function eventChecks(check: Register): void {
       ['hit', { key: 'key' }],
       ['delete', { keys: ['key'], removed: 1 }],
       ['invalidate', { pattern: 'k*', removed: 0 }],
+      ['set', { key: 'key', ttlMs: 20_000, bytes }],
+      ['set', { key: 'key', ttlMs: 30_000, bytes }],
+      ['delete', { keys: ['key'], removed: 1 }],
+      ['hit', { key: 'key' }],
+      ['delete', { keys: ['key'], removed: 0 }],
+      ['miss', { key: 'key', reason: 'absent' }],
     ])
   })
 
@@ -64,6 +76,12 @@ export function eventChecks(check: Register): void {
       await rejects(backend.get('value'), 'CACHE_CLOSED')
       await rejects(backend.getMany(['value']), 'CACHE_CLOSED')
       await rejects(backend.set('value', 1), 'CACHE_CLOSED')
+      await rejects(backend.setIfAbsent('value', 1), 'CACHE_CLOSED')
+      await rejects(backend.getAndDelete('value'), 'CACHE_CLOSED')
+      await rejects(backend.touch('value'), 'CACHE_CLOSED')
+      await rejects(backend.persist('value'), 'CACHE_CLOSED')
+      await rejects(backend.existsMany(['value']), 'CACHE_CLOSED')
+      await rejects(backend.getTtlMany(['value']), 'CACHE_CLOSED')
     },
     'throw',
   )
@@ -78,6 +96,13 @@ export function forgetfulChecks(check: Register): void {
     assert.equal(await backend.exists('key'), false)
     assert.equal(await backend.delete('key'), false)
     assert.equal(await backend.deleteMany(['key']), 0)
+    assert.equal(await backend.setIfAbsent('key', 1), true)
+    assert.equal(await backend.getAndDelete('key'), undefined)
+    assert.equal(await backend.touch('key'), false)
+    assert.equal(await backend.persist('key'), false)
+    assert.deepEqual(await backend.existsMany(['key']), new Map([['key', false]]))
+    assert.deepEqual(await backend.getTtlMany(['key']), new Map([['key', undefined]]))
+    assert.deepEqual(await listed(backend), [])
     assert.equal(await backend.getTtl('key'), undefined)
     assert.equal(await backend.incr('key', 2, { default: 40 }), 42)
     assert.equal(await backend.incr('key'), 1)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ContractSuiteOptions } from './check.ts'
 import { type Register, rejects } from './check.ts'
+import { listed } from './key-checks.ts'
 
 export function lifecycleChecks(check: Register, options: ContractSuiteOptions): void {
   check('initialize and shutdown are idempotent and may be called at the same time', async (backend) => {
@@ -22,6 +23,8 @@ export function lifecycleChecks(check: Register, options: ContractSuiteOptions):
     await rejects(backend.get(''), 'CACHE_INVALID_KEY')
     await rejects(backend.set('key', undefined), 'CACHE_INVALID_VALUE')
     await rejects(backend.setMany({ key: undefined }), 'CACHE_INVALID_VALUE')
+    await rejects(backend.setIfAbsent('key', undefined), 'CACHE_INVALID_VALUE')
+    await rejects(listed(backend, ''), 'CACHE_INVALID_ARGUMENT')
     await backend.shutdown()
   })
 
@@ -35,6 +38,9 @@ export function lifecycleChecks(check: Register, options: ContractSuiteOptions):
       assert.equal(await backend.get('key'), undefined)
       assert.equal(await backend.set('key', 1), false)
       assert.deepEqual(await backend.getMany(['key']), new Map([['key', undefined]]))
+      assert.deepEqual(await backend.existsMany(['key']), new Map([['key', false]]))
+      assert.deepEqual(await backend.getTtlMany(['key']), new Map([['key', undefined]]))
+      assert.deepEqual(await listed(backend), [])
       await rejects(backend.incr('key'), 'CACHE_CLOSED')
     }
   })

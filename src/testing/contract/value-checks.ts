@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import type { Duration } from '../../foundation/time/duration.ts'
 import type { Register } from './check.ts'
 
 export function valueChecks(check: Register): void {
@@ -143,6 +144,47 @@ export function expiryChecks(check: Register, elapse: (ms: number) => Promise<vo
     await backend.set('key', 2, '10s')
     assert.ok(((await backend.getTtl('key')) as number) <= 10)
   })
+
+  check(
+    'touch gives values, counters and sets another time to live, and persist takes it away',
+    async (backend) => {
+      assert.equal(await backend.touch('key', '1m'), false)
+      assert.equal(await backend.persist('key'), false)
+      assert.equal(await backend.exists('key'), false)
+      await backend.set('key', { a: 1 }, '10s')
+      await backend.incr('counter', 3, { ttl: '10s' })
+      await backend.addToSet('set', 'member', { ttl: '10s' })
+      for (const key of ['key', 'counter', 'set']) {
+        assert.equal(await backend.touch(key, '100s'), true)
+        const longer = (await backend.getTtl(key)) as number
+        assert.ok(longer > 90 && longer <= 100, `${key}: ${longer}`)
+        assert.equal(await backend.touch(key, '50s'), true)
+        assert.ok(((await backend.getTtl(key)) as number) <= 50)
+        assert.equal(await backend.persist(key), true)
+        assert.equal(await backend.getTtl(key), Number.POSITIVE_INFINITY)
+        assert.equal(await backend.persist(key), true)
+        assert.equal(await backend.touch(key), true)
+        const byDefault = (await backend.getTtl(key)) as number
+        assert.ok(byDefault > 3_500 && byDefault <= 3_600, `${key}: ${byDefault}`)
+        assert.equal(await backend.touch(key, Number.POSITIVE_INFINITY), true)
+        assert.equal(await backend.getTtl(key), Number.POSITIVE_INFINITY)
+      }
+      assert.deepEqual(await backend.get('key'), { a: 1 })
+      assert.equal(await backend.incr('counter'), 4)
+      assert.deepEqual(await backend.getSetMembers('set'), ['member'])
+    },
+  )
+
+  check('what was touched expires at its new time', async (backend) => {
+    await backend.set('shortened', 1, '1h')
+    await backend.set('prolonged', 1, '80ms')
+    await backend.touch('shortened', '60ms')
+    await backend.touch('prolonged', '1h')
+    await elapse(120)
+    assert.equal(await backend.get('shortened'), undefined)
+    assert.equal(await backend.touch('shortened'), false)
+    assert.equal(await backend.get('prolonged'), 1)
+  })
 }
 
 export function batchChecks(check: Register): void {
@@ -170,5 +212,63 @@ export function batchChecks(check: Register): void {
     assert.equal(await backend.deleteMany(new Set([...entries.keys(), 'missing'])), 2_500)
     assert.equal(await backend.deleteMany(entries.keys()), 0)
     assert.equal(await backend.deleteMany([]), 0)
+  })
+
+  check('an entry of setMany may have a time to live of its own', async (backend) => {
+    const entries: [string, number, (Duration | undefined)?][] = [
+      ['own', 1, '10s'],
+      ['common', 2],
+      ['undefined', 3, undefined],
+      ['kept', 4, Number.POSITIVE_INFINITY],
+      ['twice', 5, '10s'],
+      ['twice', 6],
+    ]
+    assert.equal(await backend.setMany(entries, '100s'), true)
+    const ttls = await backend.getTtlMany(['own', 'common', 'undefined', 'kept', 'twice'])
+    const coarse = [...ttls].map(([key, ttl]) => [key, ttl === undefined ? ttl : Math.ceil(ttl / 10) * 10])
+    assert.deepEqual(coarse, [
+      ['own', 10],
+      ['common', 100],
+      ['undefined', 100],
+      ['kept', Number.POSITIVE_INFINITY],
+      ['twice', 100],
+    ])
+    assert.equal(await backend.get('twice'), 6)
+    assert.equal(await backend.setMany([['default', 1, undefined]]), true)
+    assert.ok(((await backend.getTtl('default')) as number) > 3_500)
+  })
+
+  check('existsMany and getTtlMany tell of each key once, in their order', async (backend) => {
+    await backend.set('value', null, Number.POSITIVE_INFINITY)
+    await backend.incr('counter', 1, { ttl: '10s' })
+    await backend.addToSet('set', 'member', { ttl: Number.POSITIVE_INFINITY })
+    const asked = ['set', 'missing', 'value', 'set', 'counter', 'missing']
+    assert.deepEqual(
+      [...(await backend.existsMany(asked))],
+      [
+        ['set', true],
+        ['missing', false],
+        ['value', true],
+        ['counter', true],
+      ],
+    )
+    const ttls = await backend.getTtlMany(asked)
+    assert.deepEqual([...ttls.keys()], ['set', 'missing', 'value', 'counter'])
+    assert.deepEqual(
+      ['set', 'missing', 'value'].map((key) => ttls.get(key)),
+      [Number.POSITIVE_INFINITY, undefined, Number.POSITIVE_INFINITY],
+    )
+    const counter = ttls.get('counter') as number
+    assert.ok(counter > 0 && counter <= 10, `${counter}`)
+    assert.deepEqual(await backend.existsMany([]), new Map())
+    assert.deepEqual(await backend.getTtlMany([]), new Map())
+    const many = Array.from({ length: 2_500 }, (_, index) => `key:${index}`)
+    await backend.setMany(many.slice(0, 1_250).map((key) => [key, 0] as const))
+    assert.deepEqual(
+      [...(await backend.existsMany(many))],
+      many.map((key, index) => [key, index < 1_250]),
+    )
+    const known = [...(await backend.getTtlMany(new Set(many))).values()]
+    assert.equal(known.filter((ttl) => ttl !== undefined).length, 1_250)
   })
 }
