@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, it } from 'vitest'
 import type { CacheBackend } from '../../src/contract/cache-backend.ts'
 import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { listedKeys } from '../support/listed-keys.ts'
 import { trials } from '../support/trials.ts'
 
 let redis: Standalone
@@ -34,10 +35,18 @@ const slide = fc.boolean()
 const step: fc.Arbitrary<[string, Step]> = fc.oneof(
   call('get', key, (backend, k) => backend.get(k)),
   call('set', fc.tuple(key, value, ttl), (backend, [k, v, t]) => backend.set(k, v, t)),
+  call('setIfAbsent', fc.tuple(key, value, ttl), (backend, [k, v, t]) => backend.setIfAbsent(k, v, t)),
+  call('getAndDelete', key, (backend, k) => backend.getAndDelete(k)),
+  call('touch', fc.tuple(key, ttl), (backend, [k, t]) => backend.touch(k, t)),
+  call('persist', key, (backend, k) => backend.persist(k)),
   call('delete', key, (backend, k) => backend.delete(k)),
   call('exists', key, (backend, k) => backend.exists(k)),
   call('getMany', fc.array(key), async (backend, keys) => [...(await backend.getMany(keys))]),
+  call('existsMany', fc.array(key), async (backend, keys) => [...(await backend.existsMany(keys))]),
   call('setMany', fc.tuple(fc.dictionary(key, value), ttl), (backend, [entries, t]) =>
+    backend.setMany(entries, t),
+  ),
+  call('setMany', fc.tuple(fc.array(fc.tuple(key, value, ttl)), ttl), (backend, [entries, t]) =>
     backend.setMany(entries, t),
   ),
   call('deleteMany', fc.array(key), (backend, keys) => backend.deleteMany(keys)),
@@ -48,6 +57,9 @@ const step: fc.Arbitrary<[string, Step]> = fc.oneof(
   call('incrBig', fc.tuple(key, amountBig), (backend, [k, n]) => backend.incrBig(k, n)),
   call('decrBig', fc.tuple(key, amountBig), (backend, [k, n]) => backend.decrBig(k, n)),
   call('getTtl', key, async (backend, k) => coarse(await backend.getTtl(k))),
+  call('getTtlMany', fc.array(key), async (backend, keys) =>
+    [...(await backend.getTtlMany(keys))].map(([k, seconds]) => [k, coarse(seconds)]),
+  ),
   call('addToSet', fc.tuple(key, member, ttl, slide), (backend, [k, m, t, slides]) =>
     backend.addToSet(k, m, { ttl: t, slide: slides }),
   ),
@@ -56,6 +68,14 @@ const step: fc.Arbitrary<[string, Step]> = fc.oneof(
   ),
   call('getSetMembers', key, async (backend, k) => (await backend.getSetMembers(k)).sort()),
   call('removeFromSet', fc.tuple(key, member), (backend, [k, m]) => backend.removeFromSet(k, m)),
+  call('keys', fc.option(pattern, { nil: undefined }), async (backend, glob) =>
+    (await listedKeys(backend, glob)).sort(),
+  ),
+  call(
+    'keys',
+    fc.tuple(pattern, fc.integer({ min: 1, max: 3 })),
+    async (backend, [glob, limit]) => (await listedKeys(backend, glob, { limit })).length,
+  ),
   call('invalidatePattern', pattern, (backend, glob) => backend.invalidatePattern(glob)),
   call('clear', fc.constant(undefined), (backend) => backend.clear()),
 )

@@ -1,4 +1,5 @@
 import type { CacheBackend } from 'cachewright'
+import { listedKeys } from '../support/listed-keys.ts'
 import type { RecordedFailures } from './recorded-failures.ts'
 
 /** Runs every operation, with a key and a value (also as a set's member) that must not be told. */
@@ -26,6 +27,14 @@ export async function provokeEveryOperation(
     () => backend.addManyToSet(key, [value]),
     () => backend.getSetMembers(key),
     () => backend.removeFromSet(key, value),
+    () => backend.setIfAbsent(key, value),
+    () => backend.getAndDelete(key),
+    () => backend.touch(key),
+    () => backend.persist(key),
+    () => backend.existsMany([key, 'short']),
+    () => backend.getTtlMany([key, 'short']),
+    () => backend.setMany([[key, value, '1m']]),
+    () => listedKeys(backend, `${key}*`),
   ]) {
     await failures.provoke(work)
   }

@@ -1,5 +1,6 @@
 import type { RedisCacheBackend } from 'cachewright/redis'
 import { expect } from 'vitest'
+import { listedKeys } from './listed-keys.ts'
 
 type Backend = Pick<
   RedisCacheBackend,
@@ -21,6 +22,13 @@ type Backend = Pick<
   | 'addManyToSet'
   | 'getSetMembers'
   | 'removeFromSet'
+  | 'setIfAbsent'
+  | 'getAndDelete'
+  | 'touch'
+  | 'persist'
+  | 'existsMany'
+  | 'getTtlMany'
+  | 'keys'
 >
 
 /** Rejects with an error, if no correct answer exists. */
@@ -60,6 +68,27 @@ export const EVERY_OPERATION: readonly Operation[] = [
   { name: 'addToSet', run: (b) => b.addToSet('set', 'm'), withoutRedis: false },
   { name: 'addManyToSet', run: (b) => b.addManyToSet('set', ['m', 'n']), withoutRedis: 0 },
   { name: 'getSetMembers', run: (b) => b.getSetMembers('set'), withoutRedis: [] },
+  { name: 'setIfAbsent', run: (b) => b.setIfAbsent('value', 1), withoutRedis: false },
+  { name: 'getAndDelete', run: (b) => b.getAndDelete('value'), withoutRedis: undefined },
+  { name: 'touch', run: (b) => b.touch('value'), withoutRedis: false },
+  { name: 'persist', run: (b) => b.persist('value'), withoutRedis: false },
+  {
+    name: 'existsMany',
+    run: async (b) => [...(await b.existsMany(['a', 'value']))],
+    withoutRedis: [
+      ['a', false],
+      ['value', false],
+    ],
+  },
+  {
+    name: 'getTtlMany',
+    run: async (b) => [...(await b.getTtlMany(['a', 'value']))],
+    withoutRedis: [
+      ['a', undefined],
+      ['value', undefined],
+    ],
+  },
+  { name: 'keys', run: (b) => listedKeys(b, 'a*'), withoutRedis: [] },
   { name: 'removeFromSet', run: (b) => b.removeFromSet('set', 'm'), withoutRedis: false },
 ]
 

@@ -4,6 +4,7 @@ import { RedisCacheBackend } from 'cachewright/redis'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { waitUntil } from '../../../testbed/wait-until.ts'
+import { listedKeys } from '../../support/listed-keys.ts'
 import { type LyingServer, startLyingServer } from '../../support/lying-server.ts'
 import { useScene } from '../../support/scene.ts'
 import { FUZZ_TIMEOUT_MS, fuzz } from './fuzz.ts'
@@ -85,6 +86,11 @@ class Victims {
         ),
       ),
       this.#answers(this.#backend.exists('1'), true, false),
+      this.#answers(this.#backend.setIfAbsent('6', storedUnder('6')), true, false),
+      this.#answers(this.#backend.touch('6'), true, false),
+      this.#answers(this.#backend.getAndDelete('6'), storedUnder('6'), undefined),
+      this.#answers(this.#backend.existsMany(['1', '6']).then(Object.fromEntries), expect.anything()),
+      this.#answers(listedKeys(this.#backend), expect.any(Array)),
       this.#answers(this.#backend.set('5', storedUnder('5')), true),
       this.#answers(this.#backend.getMany(['2', '5']).then(Object.fromEntries), expect.anything()),
       this.#answers(this.#backend.getTtl('1'), expect.any(Number), undefined),
