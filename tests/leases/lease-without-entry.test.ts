@@ -2,6 +2,7 @@ import { type Cache, escapeGlob } from 'cachewright'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
+import { listedKeys } from '../support/listed-keys.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
 
 const scene = useScene({ caches: IMPATIENT })
@@ -43,11 +44,41 @@ describe.each(BACKENDS)('T6 a placeholder is absent for %s', (_name, backendOf) 
     expect(await backend.exists('key')).toBe(false)
     expect(await backend.getTtl('key')).toBeUndefined()
     expect([...(await backend.getMany(['key', 'none'])).values()]).toEqual([undefined, undefined])
+    expect([...(await backend.existsMany(['key', 'none'])).values()]).toEqual([false, false])
+    expect([...(await backend.getTtlMany(['key', 'none'])).values()]).toEqual([undefined, undefined])
+    expect(await backend.getAndDelete('key')).toBeUndefined()
+    await redis.ask('SET', 'p:beside', '1')
+    expect(await listedKeys(backend)).toEqual(['beside'])
     expect(errors).toEqual([])
     finish('loaded')
     expect(await value).toBe('loaded')
     expect(await cache.get('key', { local: false })).toBe('loaded')
     expect(lost).toEqual([])
+  })
+
+  test('touch and persist leave its lifetime and the load alone', async () => {
+    const { cache, finish, lost, value } = await loading()
+    const backend = await backendOf(cache)
+    expect(await backend.touch('key', '1h')).toBe(false)
+    expect(await backend.persist('key')).toBe(false)
+    const left = Number(await redis.ask('PTTL', 'p:key'))
+    expect(left).toBeGreaterThan(0)
+    expect(left).toBeLessThanOrEqual(60_000)
+    finish('loaded')
+    expect(await value).toBe('loaded')
+    expect(lost).toEqual([])
+  })
+
+  test('setIfAbsent overwrites it, with its own TTL, and the load loses its lease', async () => {
+    const { cache, finish, lost, value } = await loading()
+    const backend = await backendOf(cache)
+    expect(await backend.setIfAbsent('key', 'written', '1h')).toBe(true)
+    expect(await backend.setIfAbsent('key', 'again', '1h')).toBe(false)
+    finish('loaded')
+    expect(await value).toBe('loaded')
+    expect(lost).toEqual(['key'])
+    expect(await cache.get('key')).toBe('written')
+    expect(Number(await redis.ask('TTL', 'p:key'))).toBeGreaterThan(3_000)
   })
 
   test('removals do not count it, and the load loses its lease', async () => {

@@ -27,8 +27,8 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
 })
 
-/** A store with a tier that is on the bus. */
-async function storeOnBus(): Promise<{ store: RedisStore; tier: SharedTier }> {
+/** A store whose tier is on the bus. */
+async function openOnBus(): Promise<{ readonly store: RedisStore; readonly tier: SharedTier }> {
   const address = parseRedisUrl(redis.url)
   const timeouts = { timeoutMs: 1_000, connectTimeoutMs: 5_000 }
   const connection = new NodeRedisConnection(
@@ -69,7 +69,7 @@ describe('the message that a change publishes on the bus', () => {
 
   beforeEach(async () => {
     await redis.ask('FLUSHALL')
-    ;({ store, tier } = await storeOnBus())
+    ;({ store, tier } = await openOnBus())
     messages = await recordedMessages()
   })
 
@@ -99,16 +99,33 @@ describe('the message that a change publishes on the bus', () => {
     expect(await publishedKeys()).toEqual([[], ['p:last']])
   })
 
+  it('an operation that has changed nothing names no key, and leaves no gap in the numbers', async () => {
+    await redis.ask('SET', 'p:key', '1')
+    expect(await store.writeIfAbsent('p:key', '2', 60_000)).toBe(false)
+    expect(await store.take('p:none')).toBeNull()
+    expect(await store.expire('p:none', 60_000)).toBe(false)
+    expect(await publishedKeys()).toEqual([[], [], [], ['p:last']])
+  })
+
+  it('a conditional write, a new time to live and a taken value name their key', async () => {
+    expect(await store.writeIfAbsent('p:one', '1', 60_000)).toBe(true)
+    expect(await store.expire('p:one', 30_000)).toBe(true)
+    expect(await store.expire('p:one', Number.POSITIVE_INFINITY)).toBe(true)
+    expect(String(await store.take('p:one'))).toBe('1')
+    expect(await publishedKeys()).toEqual([['p:one'], ['p:one'], ['p:one'], ['p:one'], ['p:last']])
+  })
+
   it('a change that Redis refused names no key, and leaves no gap in the numbers', async () => {
     await redis.ask('CONFIG', 'SET', 'min-replicas-to-write', '1')
     try {
       const refusal = { code: 'CACHE_REPLY', replyCode: 'NOREPLICAS' }
       await expect(tier.write('p:key', ENTRY, 60_000)).rejects.toMatchObject(refusal)
       await expect(tier.bump('p:\0tag:users', 60_000)).rejects.toMatchObject(refusal)
+      await expect(store.writeIfAbsent('p:key', '1', 60_000)).rejects.toMatchObject(refusal)
     } finally {
       await redis.ask('CONFIG', 'SET', 'min-replicas-to-write', '0')
     }
-    expect(await publishedKeys()).toEqual([[], [], ['p:last']])
+    expect(await publishedKeys()).toEqual([[], [], [], ['p:last']])
   })
 
   it('a removal that takes several commands gives each a number of its own', async () => {

@@ -91,6 +91,70 @@ describe('commands sent to Redis', () => {
     assert.deepEqual({ getrange, pttl, setrange, unlink }, { getrange: 1, pttl: 1, setrange: 5, unlink: 4 })
   })
 
+  it('the operations that need a script take one round trip, and no plain command', async () => {
+    await backend.set('key', 1)
+    await backend.setIfAbsent('key', 2)
+    await backend.touch('key')
+    await backend.getAndDelete('key')
+    await redis.ask('CONFIG', 'RESETSTAT')
+    await backend.setIfAbsent('key', 2)
+    await backend.touch('key', '1m')
+    await backend.persist('key')
+    await backend.getAndDelete('key')
+    const { evalsha, eval: sent, ...inside } = await commandsRun(ask)
+    assert.deepEqual([evalsha, sent], [4, undefined])
+    assert.deepEqual(inside, {
+      ...{ getrange: 3, exists: 3, set: 1, pexpire: 1, persist: 1, get: 1, unlink: 1 },
+    })
+  })
+
+  it('existsMany and getTtlMany send one command for each key, a thousand at a time', async () => {
+    const keys = Array.from({ length: 2_500 }, (_, index) => `key:${index}`)
+    await backend.setMany(keys.map((key) => [key, 0] as const))
+    await Promise.all([backend.exists('key:0'), backend.getTtl('key:0')])
+    await redis.ask('CONFIG', 'RESETSTAT')
+    await backend.existsMany([...keys, ...keys])
+    assert.deepEqual(await commandsRun(ask), { evalsha: 2_500, setrange: 2_500 })
+    await redis.ask('CONFIG', 'RESETSTAT')
+    await backend.getTtlMany([...keys, ...keys])
+    assert.deepEqual(await commandsRun(ask), { evalsha: 2_500, getrange: 2_500, pttl: 2_500 })
+  })
+
+  it('keys walks with SCAN, asks for no value, and walks no further than the loop', async () => {
+    await backend.setMany(Array.from({ length: 20_000 }, (_, index) => [`key:${index}`, index] as const))
+    await redis.ask('CONFIG', 'RESETSTAT')
+    const keys = new Set<string>()
+    for await (const key of backend.keys()) keys.add(key)
+    assert.equal(keys.size, 20_000)
+    const { eval: sent = 0, evalsha = 0, scan = 0, setrange, ...others } = await commandsRun(ask)
+    assert.deepEqual(others, {})
+    assert.ok(scan >= 20 && scan < 40 && evalsha + sent <= 3 * scan && setrange === 20_000)
+    await redis.ask('CONFIG', 'RESETSTAT')
+    for await (const _ of backend.keys()) break
+    const iterator = backend.keys()[Symbol.asyncIterator]()
+    await iterator.next()
+    await iterator.return?.()
+    assert.deepEqual(await iterator.next(), { done: true, value: undefined })
+    for await (const _ of backend.keys('*', { limit: 5 }));
+    assert.equal((await commandsRun(ask)).scan, 3)
+  })
+
+  it('a server that takes no writes at present still tells which keys there are', async () => {
+    await backend.setMany({ key: 1, text: 'x'.repeat(40) })
+    await backend.addToSet('set', 'member')
+    await redis.ask('SET', 'cache:empty', '')
+    await redis.ask('CONFIG', 'SET', 'min-replicas-to-write', '1')
+    try {
+      const asked = ['key', 'text', 'set', 'empty', 'none']
+      assert.deepEqual([...(await backend.existsMany(asked)).values()], [true, true, true, true, false])
+      const keys: string[] = []
+      for await (const key of backend.keys()) keys.push(key)
+      assert.deepEqual(keys.sort(), ['empty', 'key', 'set', 'text'])
+    } finally {
+      await redis.ask('CONFIG', 'SET', 'min-replicas-to-write', '0')
+    }
+  })
+
   it('clear and patterns walk with SCAN and remove keys in batches', async () => {
     await backend.setMany(Array.from({ length: 20_000 }, (_, index) => [`key:${index}`, index] as const))
     await redis.ask('CONFIG', 'RESETSTAT')

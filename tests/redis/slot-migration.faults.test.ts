@@ -4,6 +4,7 @@ import { Cluster } from 'ioredis'
 import { Cluster as Cluster5 } from 'ioredis5'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
+import { listedKeys } from '../support/listed-keys.ts'
 
 type Backend = IoredisCacheBackend<number> | RedisCacheBackend<number>
 
@@ -116,6 +117,55 @@ for (const [name, create] of CLIENTS) {
       expect(await backend.incr(`${TAG}:count:0`)).toBe(7)
       expect(await backend.incr(`${TAG}:count:1`)).toBe(9)
       expect(await backend.incr(`${TAG}:count:2`)).toBe(3)
+    })
+
+    test('the operations on one key reach it on either node', async () => {
+      const backend = await inMigration()
+      for (const [index, key] of MOVING.slice(0, 4).entries()) {
+        const value = KEYS.indexOf(key)
+        expect(await backend.setIfAbsent(key, -1), `${index}`).toBe(false)
+        expect(await backend.touch(key, '1m')).toBe(true)
+        expect(await backend.getAndDelete(key)).toBe(value)
+        expect(await backend.setIfAbsent(key, value, '1m')).toBe(true)
+        expect(await backend.persist(key)).toBe(true)
+      }
+      const asked = [...KEYS, `${TAG}:none`]
+      const present = await backend.existsMany(asked)
+      expect([...present]).toEqual(asked.map((key) => [key, key !== `${TAG}:none`]))
+      const ttls = await backend.getTtlMany(asked)
+      expect([...ttls.keys()]).toEqual(asked)
+      expect(ttls.get(MOVING[0] as string)).toBe(Number.POSITIVE_INFINITY)
+      expect(ttls.get(MOVING[5] as string)).toBeGreaterThan(0)
+      expect(ttls.get(`${TAG}:none`)).toBeUndefined()
+    })
+
+    test('keys() lists every key on both nodes once', async () => {
+      const backend = await inMigration()
+      const all = [...KEYS, `${TAG}:count:0`, `${TAG}:count:1`].toSorted()
+      expect((await listedKeys(backend)).toSorted()).toEqual(all)
+      expect(await listedKeys(backend, `${TAG}:1?`)).toHaveLength(10)
+      await cluster.finishMigration(slot, from, to)
+      expect((await listedKeys(backend)).toSorted()).toEqual(all)
+    })
+
+    test('keys() lists keys that move to another node while it runs', async () => {
+      const backend = create('p:')
+      closers.unshift(() => backend.shutdown())
+      await backend.initialize()
+      await backend.setMany(Array.from({ length: 8_000 }, (_, index) => [`filler:${index}`, 0] as const))
+      await backend.setMany(MOVING.map((key, index) => [key, index] as const))
+      for (const _ of [1, 2]) {
+        ;[from, to] = [await cluster.masterOf(slot), from === (await cluster.masterOf(slot)) ? to : from]
+        await cluster.beginMigration(slot, from, to)
+        const listed: string[] = []
+        for await (const key of backend.keys()) {
+          if (listed.push(key) === 1) await cluster.moveKeys(slot, from, to)
+        }
+        expect(listed).toHaveLength(8_000 + MOVING.length)
+        expect(listed).toEqual(expect.arrayContaining(MOVING))
+        expect(new Set(listed).size).toBe(listed.length)
+        await cluster.finishMigration(slot, from, to)
+      }
     })
 
     test('clear() and invalidatePattern() remove every key on both nodes', async () => {
