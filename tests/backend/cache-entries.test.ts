@@ -1,87 +1,15 @@
-import { type Cache, type CacheBackend, type CreateCacheOptions, createCache } from 'cachewright'
+import { createCache } from 'cachewright'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import { NullCacheBackend } from 'cachewright/null'
-import { RedisCacheBackend } from 'cachewright/redis'
 import { Faults, injectFaults, ManualClock, SimulatedRedis } from 'cachewright/testing'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
-import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
+import { PREFIX, useHomes } from './cache-homes.ts'
 
-const PREFIX = 'entries:'
 /** Long windows, so that an entry stays in the store when it is no longer fresh. */
 const STALE = { staleWhileRevalidate: '5m', staleIfError: '10m' } as const
 
-/** Somewhere to keep data: a cache over it, and a plain backend under the same prefix. */
-interface Home {
-  readonly open: (options?: CreateCacheOptions) => Promise<{ cache: Cache; backend: CacheBackend }>
-}
-
-let standalone: Standalone
-let cluster: RedisCluster
-const closers: (() => Promise<void>)[] = []
-
-beforeAll(async () => {
-  ;[standalone, cluster] = await Promise.all([
-    startStandalone(),
-    startCluster({ masters: 3, replicasPerMaster: 0 }),
-  ])
-})
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close()
-})
-afterAll(() => Promise.all([standalone.stop(), cluster.stop()]))
-
-async function opened(cache: Cache, backend: CacheBackend): Promise<{ cache: Cache; backend: CacheBackend }> {
-  closers.push(() => cache.shutdown())
-  closers.push(() => backend.shutdown())
-  await Promise.all([cache.initialize(), backend.initialize()])
-  await cache.clear()
-  await cache.idle()
-  return { cache, backend }
-}
-
-/** The backend of another process, over the same Redis. */
-const homes: readonly [string, Home][] = [
-  [
-    'memory',
-    {
-      open: async (options = {}) => {
-        const cache = createCache({ prefix: PREFIX, ...options })
-        return opened(cache, cache.backend)
-      },
-    },
-  ],
-  [
-    'a simulated Redis',
-    {
-      open: async (options = {}) => {
-        const redis = new SimulatedRedis()
-        const cache = createCache({ backend: redis.backend({ prefix: PREFIX }), ...options })
-        return opened(cache, redis.backend({ prefix: PREFIX }))
-      },
-    },
-  ],
-  [
-    'Redis',
-    {
-      open: async (options = {}) => {
-        const cache = createCache({ redis: standalone.url, prefix: PREFIX, ...options })
-        return opened(cache, new RedisCacheBackend({ url: standalone.url, prefix: PREFIX }))
-      },
-    },
-  ],
-  [
-    'a Redis Cluster with generations in other slots',
-    {
-      open: async (options = {}) => {
-        const where = { cluster: { nodes: cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`) } }
-        const cache = createCache({ redis: where, prefix: PREFIX, ...options })
-        return opened(cache, new RedisCacheBackend({ ...where, prefix: PREFIX }))
-      },
-    },
-  ],
-]
+const homes = useHomes()
 
 describe.each(homes)('a plain read of a cache entry in %s', (_name, home) => {
   test('serves a valid entry, in the root or in a namespace', async () => {

@@ -1,5 +1,12 @@
 import { createClient, createCluster } from '@redis/client'
-import type { CacheBackend, CacheEvents, Duration, EncryptionKey, EncryptionOptions } from 'cachewright'
+import type {
+  CacheBackend,
+  CacheEvents,
+  Duration,
+  EncryptionKey,
+  EncryptionOptions,
+  KeysOptions,
+} from 'cachewright'
 import { IoredisCacheBackend } from 'cachewright/ioredis'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import { NullCacheBackend } from 'cachewright/null'
@@ -23,6 +30,23 @@ expectTrue<Same<Awaited<ReturnType<typeof backend.getMany>>, Map<string, User | 
 void backend.set('user:1', { name: 'Ada' }, '5m')
 void backend.setMany({ 'user:1': { name: 'Ada' } })
 void backend.setMany(new Map([['user:1', { name: 'Ada' }]]))
+void backend.setMany([
+  ['user:1', { name: 'Ada' }],
+  ['user:2', { name: 'Bob' }, '5m'],
+])
+const pairs: [string, User][] = [['user:1', { name: 'Ada' }]]
+void backend.setMany(pairs)
+// @ts-expect-error no such unit in the time to live of an entry
+void backend.setMany([['user:1', { name: 'Ada' }, '2w']])
+expectTrue<Same<Awaited<ReturnType<typeof backend.getAndDelete>>, User | undefined>>()
+expectTrue<Same<Awaited<ReturnType<typeof backend.existsMany>>, Map<string, boolean>>>()
+expectTrue<Same<Awaited<ReturnType<typeof backend.getTtlMany>>, Map<string, number | undefined>>>()
+expectTrue<Same<ReturnType<typeof backend.keys>, AsyncIterable<string>>>()
+void backend.setIfAbsent('user:1', { name: 'Ada' }, '5m')
+// @ts-expect-error a value of another type
+void backend.setIfAbsent('user:1', 1)
+const keysOptions: KeysOptions = { limit: 10, signal: new AbortController().signal }
+void backend.keys(undefined, keysOptions)
 // @ts-expect-error a value of another type
 void backend.set('user:1', { title: 'Ada' })
 // @ts-expect-error a key that is no string
