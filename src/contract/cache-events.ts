@@ -14,16 +14,16 @@ export type MissReason =
 
 /** The events of a backend. Keys are those of the caller, without the prefix. */
 export interface CacheEvents {
-  /** `get` or `getMany` found a value. */
+  /** `get`, `getMany` or `getAndDelete` found a value. */
   hit: { readonly key: string }
-  /** `get` or `getMany` found no value. */
+  /** `get`, `getMany` or `getAndDelete` found no value. */
   miss: { readonly key: string; readonly reason: MissReason }
   /**
-   * `set` or `setMany` stored a value. `ttlMs` is `Infinity` if it does not expire; `bytes` is the size of the stored
+   * `set`, `setIfAbsent` or `setMany` stored a value. `ttlMs` is `Infinity` if it does not expire; `bytes` is the size of the stored
    * value.
    */
   set: { readonly key: string; readonly ttlMs: number; readonly bytes: number }
-  /** A `delete` or `deleteMany` was acknowledged; `removed` of the `keys` were there. */
+  /** A `delete`, `deleteMany` or `getAndDelete` was acknowledged; `removed` of the `keys` were there. */
   delete: { readonly keys: readonly string[]; readonly removed: number }
   /** A `clear` (`pattern` is `undefined`) or an `invalidatePattern` has ended. */
   invalidate: { readonly pattern: string | undefined; readonly removed: number }

@@ -50,6 +50,22 @@ describeCacheBackend({
   createBackend: (options) => new RedisCacheBackend({ ...options, url: redis.url }),
 })
 
+describe('entries of a cache', () => {
+  it('are read by a plain backend with no more rights either', async () => {
+    const url = redis.url.replace('shop:secret', 'shop-cache:secret')
+    await using cache = createCache({ redis: url, prefix: 'contract-entries:', errors: 'throw' })
+    await using backend = new RedisCacheBackend({
+      url: redis.url,
+      prefix: 'contract-entries:',
+      errors: 'throw',
+    })
+    await cache.set('key', 1, { tags: ['a'], staleIfError: '1m' })
+    assert.equal(await backend.get('key'), 1)
+    assert.equal(await backend.getAndDelete('key'), 1)
+    assert.equal(await cache.clear(), true)
+  })
+})
+
 describe('shared record structures', () => {
   it('need no more rights either', async () => {
     await using backend = new RedisCacheBackend<{ id: number }>({

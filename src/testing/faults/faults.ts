@@ -35,7 +35,8 @@ export const STATE: unique symbol = Symbol('state')
  * of its own. Each method takes effect at once, and lasts until {@link heal} or for the next `times` commands. Faults
  * of different kinds add up; one of the same kind replaces the previous one.
  *
- * A command is one operation: a `getMany` or `setMany` counts once. If no command is answered, no heartbeat is either:
+ * A command is one operation: a `getMany` or `setMany` counts once, an `existsMany` or
+ * `getTtlMany` once for each key, and `keys` once for each step of its walk. If no command is answered, no heartbeat is either:
  * local copies are then served for another `trust` (3 s by default), and no longer.
  *
  * @example
