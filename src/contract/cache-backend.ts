@@ -151,8 +151,9 @@ export interface CacheBackend<T = unknown> {
    * It walks the key space (`SCAN`, every master of a cluster) as the loop asks for more, some thousand keys at a time:
    * two round trips each, on a cluster one command for each hash slot. Leaving the loop ends the walk. A key that is there
    * from beginning to end is listed, also if a cluster moves it to another node meanwhile; one that comes or goes meanwhile
-   * may or may not be, and neither may others if another server takes the place of the one that is walked. To list each key once, the walk over Redis remembers those that it has listed: some 70 bytes for a
-   * key of 20 characters. The walk over memory begins with a copy of the list of all keys.
+   * may or may not be. If another server takes the place of the one that is walked (a failover, a restart), keys may be
+   * missed. To list each key once, the walk over Redis remembers those that it has listed: some 70 bytes for a key of 20
+   * characters. The walk over memory begins with a copy of the list of all keys.
    *
    * A failure ends the iteration: after an `error` event with `errors: 'absorb'`, so what was listed may be a part; by a
    * rejection with `errors: 'throw'`. Masters that can be reached are visited first.
