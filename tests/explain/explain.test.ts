@@ -234,6 +234,20 @@ describe('explain, on a manual clock', () => {
       await load
     })
 
+    it('describes a key that is reserved', async () => {
+      const cache = open()
+      await cache.reserve('user:1')
+      expect(String(await cache.explain('user:1'))).toMatchInlineSnapshot(`
+        "key      user:1, in Redis shop:user:1
+        next     load: neither this process nor Redis has it
+        here     not kept
+        redis    nothing yet: somebody has reserved the key, or its last load brought no value
+        lease    nobody holds it
+        loading  not in this process
+        cache    coherence process; circuit closed; nothing undelivered; epoch 0"
+      `)
+    })
+
     it('describes a set', async () => {
       const cache = open()
       await cache.initialize()

@@ -35,7 +35,7 @@ function explanationText(facts: Facts): string {
     ['key', key === storedKey ? key : `${key}, in Redis ${storedKey}`],
     ['next', nextText(facts)],
     ['here', localText(local)],
-    ['redis', sharedText(shared)],
+    ['redis', sharedText(facts)],
     times && ['times', timesText(times)],
     // An invalid entry is never served as stale.
     ...(times && (shared.isUsable || shared.state === 'unreachable') ? windowsText(times) : []).map(
@@ -99,7 +99,7 @@ function localText({ inRedis, refusals, servableFor, serves, state }: ExplainedL
   return `kept, ${use}${why}${inRedis === undefined ? '' : ` (${COMPARISONS[inRedis]})`}`
 }
 
-function sharedText(shared: ExplainedShared): string {
+function sharedText({ lease, shared }: Pick<Facts, 'lease' | 'shared'>): string {
   const { error, expiresIn, isUsable, namespaces, state, tags, times } = shared
   const isRefuted = [...tags, ...namespaces].some(
     ({ verdict }) => verdict !== 'valid' && verdict !== 'unknown',
@@ -109,7 +109,9 @@ function sharedText(shared: ExplainedShared): string {
     case 'absent':
       return 'nothing'
     case 'placeholder':
-      return 'nothing yet: its first value is being loaded'
+      return lease.holder === 'nobody'
+        ? 'nothing yet: somebody has reserved the key, or its last load brought no value'
+        : 'nothing yet: its first value is being loaded'
     case 'foreign-type':
       return `a list, a set or another type that is not a string${expiryText(expiresIn)}`
     case 'unreachable':
