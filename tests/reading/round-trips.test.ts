@@ -133,6 +133,17 @@ describe('round trips of a getOrSet', () => {
     expect(cost.commands).toMatchObject({ mget: 1 })
   })
 
+  test('a slot makes two, its fill one, and a hit one or none', async () => {
+    const slotOf = async (from: Cache) => from.reserve('slot', { tags: TAGGED.tags })
+    let slot = await slotOf(other)
+    await slot.fill(0)
+    await other.delete('slot')
+    expect(await costOf(async () => (slot = await slotOf(cache)))).toMatchObject({ trips: 2 })
+    expect(await costOf(() => slot.fill(1))).toMatchObject({ trips: 1 })
+    expect(await costOf(() => slotOf(cache))).toEqual({ trips: 1, commands: { mget: 1 } })
+    expect(await costOf(() => slotOf(cache))).toEqual({ trips: 0, commands: {} })
+  })
+
   test('a set makes one, and a second one for an unknown tag', async () => {
     expect((await costOf(() => cache.set('set', 1, '5m'))).trips).toBe(1)
     expect((await costOf(() => cache.set('set', 1, TAGGED))).trips).toBe(2)

@@ -126,6 +126,11 @@ async function performsEveryOperation(options: CreateCacheOptions, mode: string)
   assert.equal(await cache.getTtl('plain'), undefined)
   assert.equal(await cache.backend.incr('counter'), 1)
   assert.equal(await cache.invalidatePattern('oth*'), 1)
+  for (const wait of [true, false]) {
+    const slot = await cache.reserve(`slot ${wait}`, { tags: ['a'], wait })
+    assert.equal(await slot.fill(1), true)
+    await (await cache.reserve(`released ${wait}`, { wait })).release()
+  }
   assert.equal(await cache.delete('key'), true)
   await assert.rejects(
     cache.getOrSet('failing', () => Promise.reject(new Error('no'))),

@@ -3,6 +3,7 @@ import {
   createCache,
   type LoadContext,
   type PresentCoherence,
+  type Slot,
   type StaleValue,
 } from 'cachewright'
 
@@ -85,6 +86,25 @@ const conditionalAtOnce = cache.refresh('2', async (context) => {
   return 2
 })
 equal<typeof conditionalAtOnce, Promise<number>>(true)
+
+async function reserves(): Promise<void> {
+  const slot = await cache.reserve<User>('user:1', { tags: ['users'], wait: true })
+  equal<typeof slot, Slot<User>>(true)
+  equal<typeof slot.value, User | undefined>(true)
+  equal<typeof slot.stale, StaleValue<User> | undefined>(true)
+  if (slot.isHit) equal<typeof slot.value, User>(true)
+  else equal<typeof slot.value, undefined>(true)
+  const isStored = slot.fill({ name: 'ann' }, { ttl: '5m', tags: ['ann'] })
+  equal<typeof isStored, Promise<boolean>>(true)
+  await slot.fill({ name: 'ann' }, '5m')
+  // @ts-expect-error the value is of the slot's type
+  await slot.fill('ann')
+  // @ts-expect-error the value of an open slot is unknown
+  slot.value.name
+  // @ts-expect-error freshness is told at the fill
+  await cache.reserve('user:1', { ttl: '5m' })
+}
+void reserves
 
 const byMap = cache.getOrSetMany(['a'], async (keys) => new Map(keys.map((key) => [key, { name: key }])), {
   tags: ['users'],
