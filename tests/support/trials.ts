@@ -1,7 +1,14 @@
 /**
- * How often a trial is repeated: a few times by default, so that a developer's run stays short, and at full
- * length if `CACHEWRIGHT_TRIALS=full` is set, as it is in CI.
+ * How often a trial is repeated: a few times by default, so that a developer's run stays short; more often in CI, which
+ * sets `CACHEWRIGHT_TRIALS=full`. `CACHEWRIGHT_TRIALS=long` is for the trials of a single file, which may take an hour.
  */
-export function trials(few: number, full: number): number {
-  return process.env.CACHEWRIGHT_TRIALS === 'full' ? full : few
+export function trials(few: number, full: number, long: number = full): number {
+  switch (process.env.CACHEWRIGHT_TRIALS) {
+    case 'full':
+      return full
+    case 'long':
+      return long
+    default:
+      return few
+  }
 }
