@@ -61,7 +61,8 @@ export class FencedFill implements SlotFilling {
     return this.#writes.inTurn([storedKey], async (turn) => {
       const createdAtMs = await this.#createdAtMs()
       if (turn.earlier !== undefined) await turn.earlier
-      if (tier.connectionOf(storedKey) !== connection) return 'disconnected'
+      const isConnected = connection !== undefined && connection === tier.connectionOf(storedKey)
+      if (!isConnected) return 'disconnected'
       const meta: EntryMeta = {
         ...lifetimesOf(request.policies, this.#core.random),
         stamp: newStamp(),
