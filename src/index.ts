@@ -51,11 +51,18 @@ export type { StaleValue } from './cache/loading/stale-value.ts'
 export type { Isolation } from './cache/local/isolation.ts'
 export {
   type CachedDecorator,
-  type CachedOptions,
   type CacheSource,
   cached,
 } from './cache/memoize/cached-decorator.ts'
-export type { MemoizingCache, WrapOptions, Wrapped } from './cache/memoize/memoize.ts'
+export type { MemoizingCache, Wrapped } from './cache/memoize/memoize.ts'
+export type {
+  CachedOptions,
+  CallArguments,
+  ContextParameters,
+  ContextWrapOptions,
+  MemoizeOptions,
+  WrapOptions,
+} from './cache/memoize/memoize-options.ts'
 export type { CacheStats } from './cache/monitoring/stats.ts'
 export type { CircuitState } from './cache/outage/circuit-breaker.ts'
 export type { ReserveOptions } from './cache/reserving/reservations.ts'

@@ -14,7 +14,13 @@ import { type ExplainOptions, explain } from './explain/explain.ts'
 import type { Explanation } from './explain/explanation.ts'
 import { POLICY_NAMES, type PolicyOptions, resolvePolicies } from './freshness/policies.ts'
 import { NAMES, type NameRegistry } from './keys/name-registry.ts'
-import { memoize, type WrapOptions, type Wrapped } from './memoize/memoize.ts'
+import { memoize, type Wrapped } from './memoize/memoize.ts'
+import type {
+  CallArguments,
+  ContextParameters,
+  ContextWrapOptions,
+  WrapOptions,
+} from './memoize/memoize-options.ts'
 import { type CacheStats, statsOf } from './monitoring/stats.ts'
 import type { CircuitState } from './outage/circuit-breaker.ts'
 
@@ -148,8 +154,11 @@ export class Cache extends EntryOperations {
 
   /**
    * A function that answers from this cache. The key of a call is the function's name and the arguments.
-   * @throws CacheError `CACHE_INVALID_OPTIONS` if it has no name, or another function has the same one in this
-   * namespace
+   *
+   * With `context: true`, the function gets the {@link LoadContext} of its load as its last argument, which callers do
+   * not pass: `cache.wrap(async (id: string, context: LoadContext) => …, { name: 'find', context: true })`.
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` if it is no function; `CACHE_INVALID_OPTIONS`, also if it has no name, or
+   * another function has the same one in this namespace
    * @example
    * ```ts
    * import { createCache } from 'cachewright'
@@ -157,13 +166,19 @@ export class Cache extends EntryOperations {
    * const cache = createCache()
    * const square = cache.wrap(async function square(side: number) { return side * side }, { ttl: '5m' })
    * await square(3)
+   * await square.delete(3)
    * ```
    */
+  wrap<Parameters extends ContextParameters, Result>(
+    fn: (...args: Parameters) => Promise<Result> | Result,
+    options: ContextWrapOptions<CallArguments<Parameters>>,
+  ): Wrapped<CallArguments<Parameters>, Result>
   wrap<Args extends readonly unknown[], Result>(
     fn: (...args: Args) => Promise<Result> | Result,
-    options: WrapOptions<Args> = {},
-  ): Wrapped<Args, Result> {
-    return memoize(this, this.#names, fn, options)
+    options?: WrapOptions<Args>,
+  ): Wrapped<Args, Result>
+  wrap(fn: (...args: never) => unknown, options?: object): Wrapped<readonly unknown[], unknown> {
+    return memoize<readonly unknown[], unknown>(this, this.#names, fn as () => unknown, options)
   }
 
   /**

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { CacheError, createCache } from 'cachewright'
+import { CacheError, createCache, type LoadContext } from 'cachewright'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import { NullCacheBackend } from 'cachewright/null'
 import { RedisCacheBackend } from 'cachewright/redis'
@@ -203,10 +203,50 @@ describe('createCache', () => {
     })
     assert.deepEqual([await square(3), await square(3), await square(4)], [9, 9, 16])
     assert.equal(calls, 2)
-    assert.equal(await square.invalidate(3), true)
+    assert.equal(await square.delete(3), true)
     assert.equal(await square(3), 9)
     assert.equal(calls, 3)
-    assert.equal(square.keyOf(3), 'square(3)')
+    assert.equal(square.key(3), 'square(3)')
+  })
+
+  it('wraps a function whose tags and time to live depend on its arguments', async () => {
+    await using cache = createCache()
+    let calls = 0
+    const next = cache.wrap(
+      async function next(_id: string) {
+        return ++calls
+      },
+      { tags: (id) => (id === 'bad' ? (id as never) : [`id:${id}`]), ttl: (id) => (id === 'a' ? 10 : 20) },
+    )
+    assert.deepEqual([await next('a'), await next('b')], [1, 2])
+    const ttls = [await cache.getTtl(next.key('a')), await cache.getTtl(next.key('b'))]
+    assert.deepEqual(
+      ttls.map((ttl) => Math.ceil((ttl ?? 0) / 10)),
+      [1, 2],
+    )
+    await cache.invalidateTags(['id:a'])
+    assert.deepEqual([await next('a'), await next('b')], [3, 2])
+    assert.deepEqual([await next.refresh('b'), await next('b')], [4, 4])
+    await assert.rejects(next('bad'), { code: 'CACHE_INVALID_ARGUMENT', message: /tags must be an array/ })
+    const never = cache.wrap(async () => 1, { name: 'never', ttl: () => -1 })
+    await assert.rejects(never(), { code: 'CACHE_INVALID_DURATION' })
+  })
+
+  it('wraps a function that sees the context of its load', async () => {
+    await using cache = createCache()
+    const seen: unknown[] = []
+    const find = cache.wrap(
+      async function find(id: string, context: LoadContext) {
+        seen.push(context.stale()?.value)
+        context.setTtl(id === 'a' ? 10 : 20)
+        return id.toUpperCase()
+      },
+      { context: true },
+    )
+    assert.deepEqual([await find('a'), await find('a')], ['A', 'A'])
+    assert.ok(((await cache.getTtl('find("a")')) as number) <= 10)
+    assert.equal(await find.refresh('a'), 'A')
+    assert.deepEqual(seen, [undefined, 'A'])
   })
 
   it('still loads after shutdown()', async () => {

@@ -34,6 +34,28 @@ describe('@cached called by hand', () => {
     assert.deepEqual([...cache.entries.keys()], ['Repository.find(7)'])
   })
 
+  it('has the tags and the time to live that functions make of its instance and arguments', async () => {
+    const cache = new MapCache()
+    async function find(this: Repository, id: number): Promise<number> {
+      return id
+    }
+    const answer = cached(cache, {
+      tags(this: Repository, id: number) {
+        return [`${this.tenant}/${id}`]
+      },
+      ttl: (id: number) => 10 * id,
+    })(find, contextOf('find'))
+    await answer.call(new Repository(), 7)
+    assert.deepEqual(cache.seenOptions, [{ tags: ['north/7'], ttl: 70 }])
+
+    const failing = cached(cache, {
+      tags: (): never => {
+        throw new TypeError('of the caller')
+      },
+    })(async function other(this: Repository) {}, contextOf('other'))
+    await assert.rejects(failing.call(new Repository()), TypeError)
+  })
+
   it('is typed by the method, the instance and the key', () => {
     const cache = new MapCache()
     async function find(this: Repository, id: number, limit = 10): Promise<string[]> {

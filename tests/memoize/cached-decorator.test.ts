@@ -220,6 +220,18 @@ describe('@cached refuses', () => {
     assert.throws(() => fixture.decorateSymbol(cached), { ...refused, message: /option `name`/ })
   })
 
+  it('a signal, which would hold for every call, and a context, which callers would have to pass', () => {
+    const { signal } = new AbortController()
+    assert.throws(() => cached(new MapCache(), { signal } as object), {
+      ...refused,
+      message: /'signal' of @cached: one signal would hold for every call/,
+    })
+    assert.throws(() => cached(new MapCache(), { context: true } as object), {
+      ...refused,
+      message: /'context' of @cached: a decorator cannot/,
+    })
+  })
+
   it('options of the wrong type', () => {
     assert.throws(() => cached(new MapCache(), { name: 7 } as object), refused)
     assert.throws(() => cached(new MapCache(), { key: 'id' } as object), refused)

@@ -13,8 +13,4 @@ export class MapCache implements MemoizingCache {
     this.entries.set(key, loading)
     return loading
   }
-
-  async delete(key: string): Promise<boolean> {
-    return this.entries.delete(key)
-  }
 }

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import type { GetOrSetOptions } from '../../src/cache/freshness/policies.ts'
 import { NameRegistry } from '../../src/cache/keys/name-registry.ts'
-import { type MemoizingCache, memoize, namesOf } from '../../src/cache/memoize/memoize.ts'
+import type { LoadContext, Loader } from '../../src/cache/loading/load-context.ts'
+import { memoize, namesOf, type WrappingCache } from '../../src/cache/memoize/memoize.ts'
 
 /** A cache in a Map, in which concurrent calls share one load. */
-class MapCache implements MemoizingCache {
+class MapCache implements WrappingCache {
   readonly names = new NameRegistry()
   readonly seenOptions: (GetOrSetOptions | undefined)[] = []
   readonly #entries = new Map<string, Promise<unknown>>()
@@ -14,11 +15,16 @@ class MapCache implements MemoizingCache {
     return [...this.#entries.keys()]
   }
 
-  getOrSet<T>(key: string, loader: () => Promise<T> | T, options?: GetOrSetOptions): Promise<T> {
-    this.seenOptions.push(options)
+  getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
     const known = this.#entries.get(key) as Promise<T> | undefined
-    if (known !== undefined) return known
-    const loading = new Promise<T>((resolve) => resolve(loader()))
+    if (known === undefined) return this.refresh(key, loader, options)
+    this.seenOptions.push(options)
+    return known
+  }
+
+  refresh<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
+    this.seenOptions.push(options)
+    const loading = new Promise<T>((resolve) => resolve(loader({ key } as LoadContext)))
     this.#entries.set(key, loading)
     loading.catch(() => this.#entries.delete(key))
     return loading
@@ -79,6 +85,45 @@ describe('a wrapped function', () => {
     assert.deepEqual(cache.seenOptions, [{ ttl: 60, tags: ['n'] }, {}])
   })
 
+  it('has the tags and the time to live that functions make of its arguments', async () => {
+    const cache = new MapCache()
+    const { double } = counting()
+    const cached = memoize(cache, cache.names, double, {
+      tags: (number) => [`n:${number}`],
+      ttl: (number) => (number === 1 ? '5m' : undefined),
+      jitter: 0.1,
+    })
+    await cached(1)
+    await cached.refresh(2)
+    await memoize(cache, cache.names, double, { ttl: 60, tags: (number) => [`n:${number}`] })(3)
+    assert.deepEqual(cache.seenOptions, [
+      { ttl: '5m', tags: ['n:1'], jitter: 0.1 },
+      { ttl: undefined, tags: ['n:2'], jitter: 0.1 },
+      { ttl: 60, tags: ['n:3'] },
+    ])
+  })
+
+  it('passes the same object of options at each call, unless they depend on the arguments', async () => {
+    const cache = new MapCache()
+    const cached = memoize(cache, cache.names, counting().double, { ttl: 60, tags: ['n'] })
+    await Promise.all([cached(1), cached(1), cached.refresh(2)])
+    assert.equal(new Set(cache.seenOptions).size, 1)
+  })
+
+  it('rejects if the function for its tags or its time to live throws, and calls nothing', async () => {
+    const cache = new MapCache()
+    const { calls, double } = counting()
+    const fail = (): never => {
+      throw new TypeError('of the caller')
+    }
+    for (const options of [{ tags: fail }, { ttl: fail }]) {
+      const cached = memoize(cache, cache.names, double, options)
+      await assert.rejects(cached(1), TypeError)
+      await assert.rejects(cached.refresh(1), TypeError)
+    }
+    assert.deepEqual(calls, [])
+  })
+
   it('ignores later changes of its options object', async () => {
     const cache = new MapCache()
     const { double } = counting()
@@ -103,6 +148,22 @@ describe('a wrapped function', () => {
     assert.deepEqual(cache.keys, ['greet("Ann")'])
   })
 
+  it('calls the function anew for `refresh`, with the `this` of that call', async () => {
+    const cache = new MapCache()
+    const { calls, double } = counting()
+    const cached = memoize(cache, cache.names, double)
+    assert.deepEqual([await cached(2), await cached.refresh(2), await cached(2)], [4, 4, 4])
+    assert.deepEqual(calls, [2, 2])
+    const seen: unknown[] = []
+    const keeping = memoize(cache, cache.names, async function keep(this: unknown, _: number) {
+      seen.push(this)
+    })
+    const self = { keeping }
+    await keeping.refresh(1)
+    await keeping.refresh.call(self, 1)
+    assert.deepEqual(seen, [undefined, self])
+  })
+
   it('has the name and length of the function', () => {
     const cache = new MapCache()
     const cached = memoize(cache, cache.names, counting().double)
@@ -111,14 +172,86 @@ describe('a wrapped function', () => {
   })
 })
 
+describe('a function wrapped with `context: true`', () => {
+  it('gets the context of its load after its arguments, and the key has none of it', async () => {
+    const cache = new MapCache()
+    const seen: unknown[] = []
+    const cached = memoize(
+      cache,
+      cache.names,
+      async function find(id: string, limit: number | undefined, context: LoadContext) {
+        seen.push([id, limit, context.key])
+        return `${id} ${limit}`
+      },
+      { context: true, tags: (id, limit) => [`${id}/${limit}`] },
+    )
+    const answer: Promise<string> = cached('a', 1)
+    assert.equal(await answer, 'a 1')
+    await cached.refresh('b', undefined)
+    assert.deepEqual(seen, [
+      ['a', 1, 'find("a",1)'],
+      ['b', undefined, 'find("b",undefined)'],
+    ])
+    assert.deepEqual(
+      cache.seenOptions.map((options) => options?.tags),
+      [['a/1'], ['b/undefined']],
+    )
+    assert.deepEqual([cached.name, cached.length, cached.key('a', 1)], ['find', 2, 'find("a",1)'])
+  })
+
+  it('gets the context in its last place if a caller leaves out arguments', async () => {
+    const cache = new MapCache()
+    const find = async (...args: [string | undefined, number | undefined, LoadContext]) => args.length
+    Object.defineProperty(find, 'length', { value: 3 })
+    const cached = memoize(cache, cache.names, find, { context: true, name: 'find' })
+    assert.equal(await (cached as unknown as (id: string) => Promise<number>)('a'), 3)
+  })
+
+  it('has no context without the option', async () => {
+    const cache = new MapCache()
+    const count = async (...args: readonly unknown[]) => args.length
+    assert.equal(await memoize(cache, cache.names, count, { name: 'count' })(1), 1)
+    assert.equal(await memoize(cache, cache.names, count, { name: 'count', context: false })(2), 1)
+  })
+})
+
+describe('what cannot be wrapped', () => {
+  const wrapping = (given: unknown, options?: unknown) => () => {
+    const cache = new MapCache()
+    memoize(cache, cache.names, given as () => void, options as object)
+  }
+
+  it('is a key and a loader, as another library wraps them', () => {
+    assert.throws(
+      wrapping('key', async () => 1),
+      {
+        name: 'CacheError',
+        code: 'CACHE_INVALID_ARGUMENT',
+        message: 'wrap(fn, options) takes a function, not a string: that is getOrSet(key, loader) here',
+      },
+    )
+  })
+
+  it.each([
+    ['a text', 'key'],
+    ['nothing', undefined],
+    ['an object', {}],
+  ])('is %s', (_what, given) => {
+    assert.throws(wrapping(given), {
+      code: 'CACHE_INVALID_ARGUMENT',
+      message: /takes a function, not (?!.*getOrSet)/,
+    })
+  })
+})
+
 describe('the key of a call', () => {
-  it('is available without a call', async () => {
+  it('is made without a call', async () => {
     const cache = new MapCache()
     const { calls, double } = counting()
     const cached = memoize(cache, cache.names, double)
-    assert.equal(cached.keyOf(2), 'double(2)')
+    assert.equal(cached.key(2), 'double(2)')
     await cached(2)
-    assert.deepEqual(cache.keys, [cached.keyOf(2)])
+    assert.deepEqual(cache.keys, [cached.key(2)])
     assert.deepEqual(calls, [2])
   })
 
@@ -135,8 +268,8 @@ describe('the key of a call', () => {
     const { calls, double } = counting()
     const cached = memoize(cache, cache.names, double)
     await Promise.all([cached(2), cached(3)])
-    assert.equal(await cached.invalidate(2), true)
-    assert.equal(await cached.invalidate(2), false)
+    assert.equal(await cached.delete(2), true)
+    assert.equal(await cached.delete(2), false)
     await Promise.all([cached(2), cached(3)])
     assert.deepEqual(calls, [2, 3, 2])
   })
@@ -153,10 +286,10 @@ describe('the key of a call', () => {
       invalid,
     )
     await assert.rejects(
-      cached.invalidate(() => {}),
+      cached.delete(() => {}),
       invalid,
     )
-    assert.throws(() => cached.keyOf(() => {}), invalid)
+    assert.throws(() => cached.key(() => {}), invalid)
     assert.equal(calls, 0)
   })
 
@@ -206,10 +339,19 @@ describe('the name of a function', () => {
 
   it('and the key function are checked at run time', () => {
     const cache = new MapCache()
-    for (const options of [{ name: 7 }, { name: null }, { key: 'id' }, { key: null }]) {
+    for (const options of [{ name: 7 }, { name: null }, { key: 'id' }, { key: null }, { context: 1 }]) {
       assert.throws(() => memoize(cache, cache.names, counting().double, options as object), refused)
     }
     assert.equal(cache.names.size, 0)
+  })
+
+  it('comes with options of which a signal is refused, since it would hold for every call', () => {
+    const cache = new MapCache()
+    const { signal } = new AbortController()
+    assert.throws(() => memoize(cache, cache.names, counting().double, { signal } as object), {
+      ...refused,
+      message: /'signal' of a cached function: one signal would hold for every call/,
+    })
   })
 
   it('can be kept for a cache that keeps no names', () => {
@@ -227,7 +369,7 @@ it('types are those of the function and of the cache', () => {
     // @ts-expect-error an argument of another type
     void cached('2')
     // @ts-expect-error an argument too many
-    void cached.keyOf(2, 3)
+    void cached.key(2, 3)
     // @ts-expect-error no such option
     memoize(cache, cache.names, counting().double, { lifetime: 1 })
     // @ts-expect-error a key function for other arguments

@@ -1,10 +1,13 @@
 import {
   type Cache,
+  cached,
   createCache,
+  type GetOrSetOptions,
   type LoadContext,
   type PresentCoherence,
   type Slot,
   type StaleValue,
+  type Wrapped,
 } from 'cachewright'
 
 interface User {
@@ -49,6 +52,59 @@ equal<typeof many, Promise<Map<string, User | undefined>>>(true)
 const wrapped = cache.wrap(findUser, { ttl: '5m' })
 const answer = wrapped('1')
 equal<typeof answer, Promise<User | null>>(true)
+
+const perCall = cache.wrap(findUser, {
+  name: 'perCall',
+  key: (id) => id,
+  tags: (id) => [`user:${id}`],
+  ttl: (id) => (id === '' ? undefined : '5m'),
+})
+equal<typeof perCall, Wrapped<[id: string], User | null>>(true)
+const fresh = perCall.refresh('1')
+equal<typeof fresh, Promise<User | null>>(true)
+const removed = perCall.delete('1')
+equal<typeof removed, Promise<boolean>>(true)
+const wrappedKey = perCall.key('1')
+equal<typeof wrappedKey, string>(true)
+
+const conditionalPage = cache.wrap(
+  async function page(id: string, limit: number | undefined, context: LoadContext) {
+    const stale = context.stale<User>()
+    return stale?.value.name === id ? context.notModified() : { name: `${id} ${limit}` }
+  },
+  {
+    context: true,
+    tags: (id, limit) => {
+      equal<typeof limit, number | undefined>(true)
+      return [id]
+    },
+  },
+)
+equal<typeof conditionalPage, Wrapped<[id: string, limit: number | undefined], { name: string }>>(true)
+const withDefault = cache.wrap(async (limit = 10, context: LoadContext) => `${context.key} ${limit}`, {
+  name: 'withDefault',
+  context: true,
+})
+withDefault(undefined)
+// @ts-expect-error callers do not pass the context
+conditionalPage('1', 1, {} as LoadContext)
+// @ts-expect-error the last parameter is not a context
+cache.wrap(findUser, { context: true })
+// @ts-expect-error one signal would hold for every call
+cache.wrap(findUser, { signal: AbortSignal.timeout(1) })
+const withSignal: GetOrSetOptions = { signal: AbortSignal.timeout(1) }
+// @ts-expect-error one signal would hold for every call
+cache.wrap(findUser, withSignal)
+// @ts-expect-error one signal would hold for every call
+cached(cache, withSignal)
+// @ts-expect-error a function comes first, and there is no key
+cache.wrap('key', findUser)
+// @ts-expect-error a function of the tags takes the arguments of the call
+cache.wrap(findUser, { tags: (id: number) => [`${id}`] })
+// @ts-expect-error a time to live needs a unit that is known
+cache.wrap(findUser, { ttl: () => '5 minutes' })
+// @ts-expect-error a key is made of the arguments of the call
+perCall.key(1)
 
 // @ts-expect-error a duration needs a unit that is known
 cache.set('key', 1, { ttl: '5 minutes' })

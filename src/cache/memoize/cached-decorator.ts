@@ -1,27 +1,11 @@
 import { CacheError } from '../../foundation/errors/cache-error.ts'
-import type { GetOrSetOptions } from '../freshness/policies.ts'
-import { callKey, claimName, type MemoizingCache, namesOf, renamed, splitOptions } from './memoize.ts'
+import { callKey, claimName, type MemoizingCache, namesOf, renamed } from './memoize.ts'
+import { type CachedOptions, resolveCached } from './memoize-options.ts'
 
 /** The cache that holds the results of a method: a cache, or a function that finds it by the instance. */
 export type CacheSource<Instance> = MemoizingCache | ((instance: Instance) => MemoizingCache)
 
-/** How a method is cached: how its keys are made, and how its results are kept. */
-export interface CachedOptions<Instance, Args extends readonly unknown[]> extends GetOrSetOptions {
-  /**
-   * The beginning of the key of every call. It contains no `(`, and no other method may have it in the same namespace
-   * of a cache. Give one if your code is minified, since the keys change with every build otherwise.
-   * @default `ClassName.methodName`, with the class of the instance that is called
-   */
-  readonly name?: string | undefined
-  /**
-   * Returns the part of the key that distinguishes one call from another. Its `this` is the instance, and it may take
-   * fewer arguments than the method does.
-   * @default the arguments themselves, distinguished by type and content; the instance is ignored
-   */
-  readonly key?: ((this: Instance, ...args: Args) => string) | undefined
-}
-
-/** Decorates a method that returns a promise. */
+/** Decorates a method that returns a promise. Its arguments begin with those that the functions among the options take. */
 export interface CachedDecorator<Instance, KeyArgs extends readonly unknown[]> {
   /** As a standard decorator. */
   <This extends Instance, Args extends readonly [...KeyArgs, ...unknown[]], Result>(
@@ -68,19 +52,17 @@ export function cached<Instance = unknown, KeyArgs extends readonly unknown[] = 
   source: CacheSource<Instance>,
   options: CachedOptions<Instance, KeyArgs> = {},
 ): CachedDecorator<Instance, KeyArgs> {
-  const { name, key, entry } = splitOptions(options)
+  const { key, name, optionsOf } = resolveCached(options)
 
   const decorated = (method: Method, methodName: string | symbol, isStatic: boolean): Method => {
     if (name === undefined) assertNameable(methodName)
 
-    // The arguments of a call begin with what `key` takes.
-    const keyOf = key as Method<string> | undefined
     async function answer(this: unknown, ...args: readonly unknown[]): Promise<unknown> {
       const cache = typeof source === 'function' ? source(this as Instance) : source
       const called = name ?? `${className(this, isStatic)}.${String(methodName)}`
       claimName(namesOf(cache), called, method)
       const load = (): Promise<unknown> => Reflect.apply(method, this, args)
-      return cache.getOrSet(callKey(called, keyOf, this, args), load, entry)
+      return cache.getOrSet(callKey(called, key, this, args), load, optionsOf(this, args))
     }
     return renamed(answer, method)
   }
@@ -105,7 +87,7 @@ export function cached<Instance = unknown, KeyArgs extends readonly unknown[] = 
 }
 
 /** Any method that returns a promise. */
-type Method<Result = Promise<unknown>> = (this: unknown, ...args: readonly unknown[]) => Result
+type Method = (this: unknown, ...args: readonly unknown[]) => Promise<unknown>
 
 function notMethod(what: string): CacheError {
   return new CacheError('CACHE_INVALID_OPTIONS', `@cached decorates methods only, and this is ${what}`)

@@ -1,41 +1,28 @@
 import { abbreviate, CacheError } from '../../foundation/errors/cache-error.ts'
-import { shown } from '../../foundation/errors/shown-value.ts'
-import {
-  assertOptions,
-  type KnownOptions,
-  type OptionNames,
-  refusedOption,
-} from '../../foundation/option-checks.ts'
-import { GET_OR_SET_NAMES, type GetOrSetOptions } from '../freshness/policies.ts'
+import { kindOf, shown } from '../../foundation/errors/shown-value.ts'
+import { refusedOption } from '../../foundation/option-checks.ts'
+import type { GetOrSetOptions } from '../freshness/policies.ts'
 import { NAMES, NameRegistry } from '../keys/name-registry.ts'
+import type { Loader } from '../loading/load-context.ts'
 import { argumentKey } from './argument-key.ts'
+import {
+  type CallArguments,
+  type ContextParameters,
+  type ContextWrapOptions,
+  resolveWrap,
+  type WrapOptions,
+} from './memoize-options.ts'
 
-/** The operations of a cache that a wrapped function calls. */
+/** The operation of a cache that `@cached` calls. */
 export interface MemoizingCache {
   getOrSet<T>(key: string, loader: () => Promise<T> | T, options?: GetOrSetOptions): Promise<T>
+}
+
+/** The operations of a cache that a wrapped function calls. */
+export interface WrappingCache {
+  getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T>
+  refresh<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T>
   delete(key: string): Promise<boolean>
-}
-
-/** How a function is wrapped: how its keys are made, and how its results are kept. */
-export interface WrapOptions<Args extends readonly unknown[]> extends GetOrSetOptions {
-  /**
-   * The beginning of the key of every call. It contains no `(`, and no other function may have it in the same
-   * namespace of a cache. Give one if your code is minified, since the keys change with every build otherwise.
-   * @default the function's own name
-   */
-  readonly name?: string | undefined
-  /**
-   * Returns the part of the key that distinguishes one call from another. Calls with the same text share an entry.
-   * @default the arguments themselves, distinguished by type and content
-   */
-  readonly key?: ((...args: Args) => string) | undefined
-}
-
-const WRAP_OPTIONS: KnownOptions = {
-  of: 'a cached function',
-  names: { ...GET_OR_SET_NAMES, name: 'value', key: 'value' } satisfies OptionNames<
-    WrapOptions<readonly never[]>
-  >,
 }
 
 /** A function whose results are kept in a cache. */
@@ -45,10 +32,18 @@ export type Wrapped<Args extends readonly unknown[], Result> = ((...args: Args) 
    * @throws CacheError `CACHE_INVALID_ARGUMENT` if an argument cannot be part of a key, `CACHE_INVALID_KEY` if the
    * `key` function does not return a string
    */
-  keyOf(...args: Args): string
+  key(...args: Args): string
   /** Deletes the result of this call, and returns whether there was one. It fails as the cache's `delete` does. */
-  invalidate(...args: Args): Promise<boolean>
+  delete(...args: Args): Promise<boolean>
+  /**
+   * Calls the function, even if a fresh result is cached, and stores what it returns; other callers are served the
+   * cached result meanwhile. It fails as the cache's `refresh` does. A function that uses its `this` gets the one of
+   * `refresh.call(self, …)`.
+   */
+  refresh(...args: Args): Promise<Result>
 }
+
+type AnyFunction = (this: unknown, ...args: readonly unknown[]) => unknown
 
 /**
  * A function that answers from the cache, and calls `fn` on a miss.
@@ -59,58 +54,72 @@ export type Wrapped<Args extends readonly unknown[], Result> = ((...args: Args) 
  * settled.
  *
  * @param names the names that are taken in the cache; the name of `fn` is added
- * @throws CacheError `CACHE_INVALID_OPTIONS` if there is no name, or if another function has it: the two would answer
- * with each other's results. The same function may be wrapped again.
+ * @throws CacheError `CACHE_INVALID_ARGUMENT` if `fn` is no function; `CACHE_INVALID_OPTIONS`, also if there is no name,
+ * or if another function has it: the two would answer with each other's results. The same function may be wrapped again.
  * @example
  * ```ts
- * const findUser = cache.wrap(async function findUser(id: string) { … }, { ttl: '5m' })
+ * const findUser = cache.wrap(async function findUser(id: string) { … }, { ttl: '5m', tags: (id) => [`user:${id}`] })
  * await findUser('ann')
- * await findUser.invalidate('ann')
+ * await findUser.delete('ann')
  * ```
  */
+export function memoize<Parameters extends ContextParameters, Result>(
+  cache: WrappingCache,
+  names: NameRegistry,
+  fn: (...args: Parameters) => Promise<Result> | Result,
+  options: ContextWrapOptions<CallArguments<Parameters>>,
+): Wrapped<CallArguments<Parameters>, Result>
 export function memoize<Args extends readonly unknown[], Result>(
-  cache: MemoizingCache,
+  cache: WrappingCache,
   names: NameRegistry,
   fn: (...args: Args) => Promise<Result> | Result,
-  options: WrapOptions<Args> = {},
-): Wrapped<Args, Result> {
-  const { name, key, entry } = splitOptions(options)
-  const claimed = name ?? fn.name
-  claimName(names, claimed, fn)
+  options?: WrapOptions<Args>,
+): Wrapped<Args, Result>
+export function memoize(
+  cache: WrappingCache,
+  names: NameRegistry,
+  fn: (...args: never) => unknown,
+  options: WrapOptions<never> | ContextWrapOptions<never> = {},
+): Wrapped<readonly unknown[], unknown> {
+  if (typeof fn !== 'function') throw notFunction(fn, options)
+  const { key, name = fn.name, optionsOf, takesContext } = resolveWrap(options)
+  claimName(names, name, fn)
 
-  const keyOf = (...args: Args): string => callKey(claimed, key, undefined, args)
-  async function wrapped(this: unknown, ...args: Args): Promise<Result> {
-    return cache.getOrSet<Result>(keyOf(...args), () => Reflect.apply(fn, this, args), entry)
+  const keyOf = (args: readonly unknown[]): string => callKey(name, key, undefined, args)
+  const loaderOf = (self: unknown, args: readonly unknown[]): Loader<unknown> =>
+    takesContext
+      ? (context) => Reflect.apply(fn, self, [...padded(args, fn.length - 1), context])
+      : () => Reflect.apply(fn, self, args)
+  async function wrapped(this: unknown, ...args: readonly unknown[]): Promise<unknown> {
+    return cache.getOrSet(keyOf(args), loaderOf(this, args), optionsOf(undefined, args))
   }
-  return Object.assign(renamed(wrapped, fn), {
-    keyOf,
-    invalidate: async (...args: Args): Promise<boolean> => cache.delete(keyOf(...args)),
+  async function refresh(this: unknown, ...args: readonly unknown[]): Promise<unknown> {
+    const self = this === wrapped ? undefined : this
+    return cache.refresh(keyOf(args), loaderOf(self, args), optionsOf(undefined, args))
+  }
+  const length = takesContext ? Math.max(0, fn.length - 1) : fn.length
+  return Object.assign(renamed(wrapped, { name: fn.name, length }), {
+    key: (...args: readonly unknown[]): string => keyOf(args),
+    delete: async (...args: readonly unknown[]): Promise<boolean> => cache.delete(keyOf(args)),
+    refresh,
   })
 }
 
-/** The options of a wrapped function, separated by who uses them. */
-interface SplitOptions<Key> {
-  readonly name: string | undefined
-  readonly key: Key | undefined
-  /** The options of each `getOrSet`. */
-  readonly entry: GetOrSetOptions
+/** The arguments, at least so many: the context comes after those that a caller has left out. */
+function padded(args: readonly unknown[], length: number): readonly unknown[] {
+  return args.length >= length ? args : Object.assign(new Array<unknown>(length).fill(undefined), args)
 }
 
-/**
- * Separates a copy of the options, so that later changes to the caller's object have no effect.
- * @throws CacheError `CACHE_INVALID_OPTIONS` if `name` is not a string, `key` is not a function, or a name is unknown
- */
-export function splitOptions<Key>(
-  options: GetOrSetOptions & { readonly name?: string | undefined; readonly key?: Key | undefined },
-): SplitOptions<Key> {
-  assertOptions(options, WRAP_OPTIONS)
-  const { name, key, ...entry } = options
-  if (name !== undefined && typeof name !== 'string') throw refusedOption('name', 'a string', name)
-  if (key !== undefined && typeof key !== 'function') throw refusedOption('key', 'a function', key)
-  return { name, key, entry: Object.freeze(entry) }
+function notFunction(given: unknown, next: unknown): CacheError {
+  const habit =
+    typeof given === 'string' && typeof next === 'function' ? ': that is getOrSet(key, loader) here' : ''
+  return new CacheError(
+    'CACHE_INVALID_ARGUMENT',
+    `wrap(fn, options) takes a function, not ${kindOf(given)}${habit}`,
+  )
 }
 
-/** The registries of caches that have none of their own: anything with `getOrSet` and `delete` can be a cache here. */
+/** The registries of caches that have none of their own: anything with `getOrSet` can be a cache of `@cached`. */
 const registries = new WeakMap<object, NameRegistry>()
 
 /** The names that are taken in a cache, or in the key space of a namespace. They live as long as the cache does. */
@@ -146,11 +155,11 @@ export function claimName(names: NameRegistry, name: string, owner: object): voi
  * The key of a call.
  * @throws CacheError `CACHE_INVALID_ARGUMENT` or `CACHE_INVALID_KEY`
  */
-export function callKey<This, Args extends readonly unknown[]>(
+export function callKey(
   name: string,
-  key: ((this: This, ...args: Args) => string) | undefined,
-  self: This,
-  args: Args,
+  key: AnyFunction | undefined,
+  self: unknown,
+  args: readonly unknown[],
 ): string {
   const text: unknown = key === undefined ? argumentKey(args) : Reflect.apply(key, self, args)
   if (typeof text === 'string') return `${name}(${text})`
