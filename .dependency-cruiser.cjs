@@ -59,14 +59,14 @@ const ROOMS = {
     flights: ['keys', 'freshness', 'local', 'entries', 'core', 'loading'],
     writing: ['keys', 'freshness', 'core'],
     monitoring: ['outage', 'local', 'core', 'loading', 'flights'],
-    explain: ['keys', 'freshness', 'tags', 'outage', 'local', 'core', 'flights'],
+    explain: ['keys', 'freshness', 'tags', 'outage', 'local', 'entries', 'core', 'flights'],
     reading: ['keys', 'freshness', 'local', 'entries', 'core', 'loading', 'flights', 'monitoring'],
     batches: ['freshness', 'loading', 'reading'],
     reserving: [
       ...['keys', 'freshness', 'tags', 'local', 'entries', 'core'],
       ...['loading', 'flights', 'writing', 'reading'],
     ],
-    collections: ['keys', 'freshness', 'local', 'loading', 'writing', 'reading', 'batches'],
+    collections: ['keys', 'freshness', 'local', 'loading', 'writing', 'explain', 'reading', 'batches'],
   },
   testing: {
     contract: [],

@@ -139,7 +139,7 @@ export class Cache extends EntryOperations {
    *
    * A key of this cache that begins with `name:` is a key of the namespace. So a key that a user chooses belongs into a
    * namespace of its own, which no key leads out of; at the root it reaches into all of them. A name that contains input
-   * must not contain a `:` from there.
+   * must not contain a `:` from there, nor end in `@` and digits, which is the mark of a collection and is refused.
    * @param options the defaults of its calls; what they leave out applies as in this cache
    * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`; `CACHE_INVALID_ARGUMENT` if
    * it would be nested more than 15 deep
@@ -183,9 +183,11 @@ export class Cache extends EntryOperations {
 
   /**
    * Values of one kind, by id. A schema (Zod, Valibot, ArkType, …) gives their types, and validates them before they
-   * are stored and when they are read. Their keys are `name:id` or `name@version:id`.
+   * are stored and when they are read. The collection is a namespace of its own: its keys are
+   * `name@version:id`, its tags are those of this cache, and clearing this cache clears it too.
    * @throws CacheError `CACHE_INVALID_OPTIONS`, also if this namespace has a collection of that name and version
-   * already; `CACHE_INVALID_DURATION`, `CACHE_INVALID_KEY`
+   * already; `CACHE_INVALID_DURATION`, `CACHE_INVALID_KEY`; `CACHE_INVALID_ARGUMENT` if it would be nested more than 15
+   * deep
    * @example
    * ```ts
    * import { createCache } from 'cachewright'

@@ -233,7 +233,7 @@ export class EntryOperations {
 
   /** Seconds that the value stays fresh; `Infinity` if it does not expire, `undefined` for a miss. */
   getTtl(key: string): Promise<number | undefined> {
-    return this.#absorb('getTtl', key, undefined, () => this.#reads.ttl(key))
+    return this.#absorb('getTtl', key, undefined, () => this.#reads.ttl(key, this.#reads.freshEntry(key)))
   }
 
   #acknowledged(operation: string, key: string | undefined, work: () => Promise<void>): Promise<boolean> {

@@ -53,7 +53,7 @@ describe('a collection', () => {
       staleIfError: '1m',
     })
     expect(await numbers.get('a')).toBe(10)
-    expect(await cache.getTtl('numbers:a')).toBe(10)
+    expect(await cache.getTtl('numbers@0:a')).toBe(10)
     await clock.advance('15s')
     expect(await numbers.get('a')).toBe(10)
     await cache.idle()
@@ -109,7 +109,7 @@ describe('a collection', () => {
       name: 'numbers',
       schema: z.number().transform((n) => -n),
       load: (id, context) => {
-        expect(context.key).toBe(`numbers:${id}`)
+        expect(context.key).toBe(`numbers@0:${id}`)
         seen.push(context.stale()?.value)
         if (id === 'unkept') context.skip()
         if (context.stale() !== undefined) return context.notModified()
@@ -175,13 +175,13 @@ describe('a collection', () => {
     const schema = z.string()
     const load = (id: unknown) => String(id)
     const plain = cache.collection<typeof schema, string | number | bigint>({ name: 'plain', schema, load })
-    expect([plain.keyOf('a:b'), plain.keyOf(1), plain.keyOf(2n ** 64n)]).toEqual([
-      'plain:a:b',
-      'plain:1',
-      'plain:18446744073709551616',
+    expect([plain.key('a:b'), plain.key(1), plain.key(2n ** 64n)]).toEqual([
+      'plain@0:a:b',
+      'plain@0:1',
+      'plain@0:18446744073709551616',
     ])
     const made = cache.collection({ name: 'made', schema, load, key: ({ n }: { n: number }) => `n${n}` })
-    expect(made.keyOf({ n: 1 })).toBe('made:n1')
+    expect(made.key({ n: 1 })).toBe('made@0:n1')
     expect(await made.getMany([{ n: 1 }])).toEqual(new Map([[{ n: 1 }, '[object Object]']]))
     for (const id of ['', undefined, null, {}, Number.NaN, Symbol('s'), '\u0000', '\ud800']) {
       for (const call of [

@@ -105,16 +105,19 @@ describe('a collection with loadMany', () => {
     expect(answers).toMatchObject([
       { value: { n: -1 } },
       { reason: { message: 'no 2' } },
-      { reason: { code: 'CACHE_SCHEMA_MISMATCH', key: 'numbers:3' } },
+      { reason: { code: 'CACHE_SCHEMA_MISMATCH', key: 'numbers@0:3' } },
     ])
     const failure = await numbers.getMany([1, 2, 3, 4]).catch((error: unknown) => error)
     expect(failure).toBeInstanceOf(PartialLoadError)
-    const { errors, values } = failure as PartialLoadError
+    const { errors, values } = failure as PartialLoadError<unknown, number>
     expect([...values]).toEqual([
-      ['numbers:1', { n: -1 }],
-      ['numbers:4', { n: -4 }],
+      [1, { n: -1 }],
+      [4, { n: -4 }],
     ])
-    expect([...errors.keys()]).toEqual(['numbers:2', 'numbers:3'])
+    expect([...errors]).toMatchObject([
+      [2, { message: 'no 2' }],
+      [3, { code: 'CACHE_SCHEMA_MISMATCH', key: 'numbers@0:3' }],
+    ])
   })
 
   test('rejects if its loader throws or returns an invalid result', async () => {
@@ -135,7 +138,7 @@ describe('a collection with loadMany', () => {
     const { numbers } = numbersOf(cache, (ids, context) => {
       for (const id of ids) {
         const entry = context.of(id)
-        expect(entry.key).toBe(`numbers:${id}`)
+        expect(entry.key).toBe(`numbers@0:${id}`)
         stale.push(entry.stale()?.value)
         if (id === 1) entry.setTtl('1m')
         if (entry.stale() !== undefined) context.notModified(id)
@@ -144,8 +147,8 @@ describe('a collection with loadMany', () => {
       return new Map(ids.map((n) => [n, { n }]))
     })
     await numbers.getMany([1, 2])
-    expect(await cache.getTtl('numbers:1')).toBe(60)
-    expect(await cache.getTtl('numbers:2')).toBe(10)
+    expect(await cache.getTtl('numbers@0:1')).toBe(60)
+    expect(await cache.getTtl('numbers@0:2')).toBe(10)
     await clock.advance('20s')
     expect(await numbers.get(2)).toEqual({ n: -2 })
     expect(stale).toEqual([undefined, undefined, { n: 2 }])
@@ -221,7 +224,7 @@ describe('a collection with loadMany', () => {
       [rome, 'ROME'],
       [paris, 'PARIS'],
     ])
-    expect(await cache.get('places:it/rome')).toBe('ROME')
+    expect(await cache.get('places@0:it/rome')).toBe('ROME')
     await cache.shutdown()
   })
 })

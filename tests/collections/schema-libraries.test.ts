@@ -1,6 +1,6 @@
 import { type as ark } from 'arktype'
-import { createCache, type StandardSchema } from 'cachewright'
-import { ManualClock } from 'cachewright/testing'
+import { type Cache, createCache, type StandardSchema } from 'cachewright'
+import { ManualClock, SimulatedRedis } from 'cachewright/testing'
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -44,6 +44,11 @@ const SCHEMAS: Record<string, StandardSchema<Row, Person>> = {
 
 const scene = useScene()
 
+/** Stores a value as a deployment does whose schema allows more. */
+async function storeUnfit(old: Cache): Promise<void> {
+  await old.collection({ name: 'people', schema: z.any(), load: () => ({ name: 'Ann' }) }).get('ann')
+}
+
 describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_library, schema) => {
   test('stores the input of the schema and returns its output', async () => {
     const [cache, other] = [await scene.open(), await scene.open()]
@@ -60,10 +65,10 @@ describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_lib
       expect(person?.born).toBeInstanceOf(Date)
     }
     expect(loads).toBe(1)
-    expect(await cache.backend.get('people:ann')).toEqual(ANN)
+    expect(await cache.backend.get('people@0:ann')).toEqual(ANN)
 
     expect(await people.set('bob', { ...ANN, name: 'Bob' })).toBe(true)
-    expect(await cache.backend.get('people:bob')).toEqual({ ...ANN, name: 'Bob' })
+    expect(await cache.backend.get('people@0:bob')).toEqual({ ...ANN, name: 'Bob' })
     expect(await elsewhere.get('bob')).toEqual({ ...READ, name: 'Bob' })
     expect(loads).toBe(1)
   })
@@ -87,17 +92,17 @@ describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_lib
     const cache = createCache()
     const wrong = { name: 'Ann', born: 4 } as unknown as Row
     const people = cache.collection({ name: 'people', schema, load: () => wrong })
-    const mismatch = { name: 'SchemaMismatchError', code: 'CACHE_SCHEMA_MISMATCH', key: 'people:ann' }
+    const mismatch = { name: 'SchemaMismatchError', code: 'CACHE_SCHEMA_MISMATCH', key: 'people@0:ann' }
     await expect(people.get('ann')).rejects.toMatchObject({ ...mismatch, operation: 'get' })
     await expect(people.set('ann', wrong)).rejects.toMatchObject({ ...mismatch, operation: 'set' })
     await expect(people.refresh('ann')).rejects.toMatchObject(mismatch)
-    expect(await cache.get('people:ann')).toBeUndefined()
+    expect(await cache.get('people@0:ann')).toBeUndefined()
     await cache.shutdown()
   })
 
   test('reloads and replaces a stored value that does not fit', async () => {
     const cache = await scene.open()
-    await cache.set('people:ann', { name: 'Ann' })
+    await storeUnfit(await scene.open())
     let loads = 0
     const people = cache.collection({
       name: 'people',
@@ -108,26 +113,25 @@ describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_lib
       },
     })
     expect(await people.get('ann')).toEqual(READ)
-    expect(await cache.backend.get('people:ann')).toEqual(ANN)
+    expect(await cache.backend.get('people@0:ann')).toEqual(ANN)
     expect(await people.get('ann')).toEqual(READ)
     expect(loads).toBe(1)
   })
 
   test('reloads and replaces a local value that does not fit', async () => {
-    for (const cache of [await scene.open(), createCache()]) {
-      await cache.getOrSet('people:ann', () => ({ name: 'Ann' }))
-      expect(cache.peek('people:ann')).toEqual({ name: 'Ann' })
-      const people = cache.collection({ name: 'people', schema, load: () => ANN })
-      expect(await people.get('ann')).toEqual(READ)
-      expect(await cache.get('people:ann')).toEqual(ANN)
-      await cache.shutdown()
-    }
+    const cache = await scene.open()
+    await storeUnfit(await scene.open())
+    expect(await cache.get('people@0:ann')).toEqual({ name: 'Ann' })
+    expect(cache.peek('people@0:ann')).toEqual({ name: 'Ann' })
+    const people = cache.collection({ name: 'people', schema, load: () => ANN })
+    expect(await people.get('ann')).toEqual(READ)
+    expect(await cache.get('people@0:ann')).toEqual(ANN)
   })
 
-  test('a caller that joins a load without the schema calls its own loader if the value does not fit', async () => {
+  test('a caller does not wait for a load of its key that is none of the collection', async () => {
     const cache = createCache()
     const people = cache.collection({ name: 'people', schema, load: () => ANN })
-    const plain = cache.getOrSet('people:ann', async () => ({ name: 'Ann' }))
+    const plain = cache.getOrSet('people@0:ann', async () => ({ name: 'Ann' }))
     const [person] = await Promise.all([people.get('ann'), plain])
     expect(person).toEqual(READ)
     await cache.shutdown()
@@ -161,9 +165,9 @@ describe('a schema of a collection', () => {
     const clock = new ManualClock()
     const cache = createCache({ clock })
     const held = deferred<string>()
-    await cache.getOrSet('numbers:a', () => 'text')
+    await cache.getOrSet('numbers@0:a', () => 'text')
     const numbers = cache.collection({ name: 'numbers', schema: z.number(), load: () => 1 })
-    const refreshing = cache.refresh('numbers:a', () => held.promise)
+    const refreshing = cache.refresh('numbers@0:a', () => held.promise)
     await clock.settle()
     const reading = numbers.get('a')
     await clock.settle()
@@ -253,12 +257,17 @@ describe('a schema of a collection', () => {
 
   test('a stale value that does not fit is not served', async () => {
     const clock = new ManualClock()
-    const cache = createCache({ clock, ttl: '10s', staleWhileRevalidate: '1m', staleIfError: '1m' })
+    const redis = new SimulatedRedis({ clock })
+    const policies = { ttl: '10s', staleWhileRevalidate: '1m', staleIfError: '1m' } as const
+    const [old, cache] = [redis, redis].map((one) =>
+      createCache({ backend: one.backend(), clock, ...policies }),
+    )
+    await old?.collection({ name: 'numbers', schema: z.any(), load: () => 'text' }).get('a')
     const load = () => Promise.reject(new Error('broken'))
-    const numbers = cache.collection({ name: 'numbers', schema: z.number(), load })
-    await cache.getOrSet('numbers:a', () => 'text')
+    const numbers = cache?.collection({ name: 'numbers', schema: z.number(), load })
+    expect(await cache?.get('numbers@0:a')).toBe('text')
     await clock.advance('20s')
-    await expect(numbers.get('a')).rejects.toThrow('broken')
-    await cache.shutdown()
+    await expect(numbers?.get('a')).rejects.toThrow('broken')
+    await Promise.all([old?.shutdown(), cache?.shutdown()])
   })
 })

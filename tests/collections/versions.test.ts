@@ -22,14 +22,13 @@ describe('versions of a collection', () => {
   test('are stored side by side', async () => {
     const [cache, other] = [await scene.open(), await scene.open()]
     const [none, one, two] = [deploy(cache), deploy(cache, 1), deploy(other, 2)]
-    expect([none.keyOf('a'), one.keyOf('a'), two.keyOf('a')]).toEqual(['users:a', 'users@1:a', 'users@2:a'])
+    expect([none.key('a'), one.key('a'), two.key('a')]).toEqual(['users@0:a', 'users@1:a', 'users@2:a'])
     expect(await Promise.all([none, one, two].map((users) => users.get('a')))).toEqual([
       { v: 0 },
       { v: 1 },
       { v: 2 },
     ])
-    for (const version of [0, 1, 2])
-      expect(await cache.get(version === 0 ? 'users:a' : `users@${version}:a`)).toEqual({ v: version })
+    for (const version of [0, 1, 2]) expect(await cache.get(`users@${version}:a`)).toEqual({ v: version })
   })
 
   test('a set or a delete in one version removes the entries of the adjacent versions only', async () => {
@@ -37,7 +36,7 @@ describe('versions of a collection', () => {
     const users = [undefined, 1, 2, 3].map((version) => deploy(old, version))
     const fill = () => Promise.all(users.flatMap((one) => ['a', 'b'].map((id) => one.get(id))))
     const left = async () => {
-      const kept = await Promise.all(users.map((one) => old.get(one.keyOf('a'), { local: false })))
+      const kept = await Promise.all(users.map((one) => old.get(one.key('a'), { local: false })))
       return kept.map((value) => value !== undefined)
     }
     for (const [version, afterSet] of [
@@ -52,7 +51,7 @@ describe('versions of a collection', () => {
       await fill()
       expect(await changed.delete('a')).toBe(true)
       expect(await left()).toEqual(afterSet.map((isLeft, index) => isLeft && index !== (version ?? 0)))
-      await Promise.all(users.map(async (one) => expect(await old.get(one.keyOf('b'))).toBeDefined()))
+      await Promise.all(users.map(async (one) => expect(await old.get(one.key('b'))).toBeDefined()))
     }
     expect(await deploy(cache, 3).delete('none')).toBe(false)
   })
@@ -74,7 +73,7 @@ describe('versions of a collection', () => {
     await after.delete('a')
     held.resolve(1)
     expect(await loading).toBe(1)
-    expect(await cache.get('numbers:a')).toBeUndefined()
+    expect(await cache.get('numbers@0:a')).toBeUndefined()
   })
 
   test('a refresh leaves the adjacent versions', async () => {
@@ -82,7 +81,7 @@ describe('versions of a collection', () => {
     const [none, one] = [deploy(cache), deploy(cache, 1)]
     await Promise.all([none.get('a'), one.get('a')])
     await one.refresh('a')
-    expect(await cache.get('users:a')).toEqual({ v: 0 })
+    expect(await cache.get('users@0:a')).toEqual({ v: 0 })
   })
 
   test('a delete is one command', async () => {
@@ -181,7 +180,7 @@ describe('a value that does not fit the schema', () => {
       if (isBroken || n === 13) throw new Error('broken schema')
       return n
     })
-    await cache.getOrSet('numbers:a', () => 13)
+    await (await scene.open()).collection({ name: 'numbers', schema: z.any(), load: () => 13 }).get('a')
     const numbers = cache.collection({ name: 'numbers', schema, load: () => 1 })
     expect(await numbers.get('a')).toBe(1)
     isBroken = true

@@ -109,7 +109,7 @@ describe.each(HOMES)('a loader that waits for its own load rejects, %s', (_home,
     })
     const error = await parents.get('a').catch((error: Error) => error)
     expect(error).toMatchObject({ code: 'CACHE_CYCLE' })
-    const [a, b] = ['a', 'b'].map((id) => `shop:${parents.keyOf(id)}`)
+    const [a, b] = ['a', 'b'].map((id) => `shop:${parents.key(id)}`)
     expect((error as Error).message).toContain(`${a} → ${b} → ${a}`)
 
     const peers = cache.collection({

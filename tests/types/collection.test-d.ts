@@ -2,7 +2,9 @@ import { type as ark } from 'arktype'
 import {
   type Collection,
   createCache,
+  type Explanation,
   type LoadContext,
+  PartialLoadError,
   SchemaMismatchError,
   type StandardSchema,
 } from 'cachewright'
@@ -35,7 +37,7 @@ equal<typeof refreshed, Promise<{ name: string; born: Date } | undefined>>(true)
 ofZod.set('ann', { name: 'Ann', born: '2000-01-01' })
 const removed = ofZod.delete('ann')
 equal<typeof removed, Promise<boolean>>(true)
-const key = ofZod.keyOf('ann')
+const key = ofZod.key('ann')
 equal<typeof key, string>(true)
 // @ts-expect-error what is set is the schema's input
 ofZod.set('ann', { name: 'Ann', born: new Date() })
@@ -162,4 +164,24 @@ if (error instanceof SchemaMismatchError) {
   const { code, issues } = error
   equal<(typeof issues)[number]['path'], readonly PropertyKey[]>(true)
   code === 'CACHE_SCHEMA_MISMATCH'
+}
+
+// What a namespace has too.
+const peeked = ofZod.peek('ann')
+equal<typeof peeked, { name: string; born: Date } | undefined>(true)
+const isThere = ofZod.has('ann')
+equal<typeof isThere, Promise<boolean>>(true)
+const ttl = byPlace.getTtl({ country: 'fr', city: 'Paris' })
+equal<typeof ttl, Promise<number | undefined>>(true)
+const explanation = byNumber.explain(1)
+equal<typeof explanation, Promise<Explanation>>(true)
+const removedMany = byNumber.deleteMany(new Set([1, 2]))
+equal<typeof removedMany, Promise<number>>(true)
+const cleared = byNumber.clear()
+equal<typeof cleared, Promise<boolean>>(true)
+// @ts-expect-error an id is a number
+byNumber.deleteMany(['a'])
+if (error instanceof PartialLoadError) {
+  const { errors }: PartialLoadError<number, Place> = error
+  equal<typeof errors, ReadonlyMap<Place, unknown>>(true)
 }

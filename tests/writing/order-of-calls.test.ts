@@ -135,7 +135,7 @@ describe.each(places)('calls take effect in their order, awaited or not: %s', (_
     unawaited(users.set('ann', 'new'))
     expect(await users.get('ann')).toBe('new')
     unawaited(users.delete('ann'))
-    expect(await cache.get(users.keyOf('ann'))).toBeUndefined()
+    expect(await cache.get(users.key('ann'))).toBeUndefined()
   })
 
   test('a value is the one at the call, whatever becomes of the object', async () => {

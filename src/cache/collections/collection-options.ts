@@ -10,6 +10,7 @@ import {
 } from '../../foundation/option-checks.ts'
 import type { BatchEntryContext, BatchLoadContext } from '../batches/load-batch.ts'
 import { checkedTags, POLICY_NAMES, type PolicyOptions } from '../freshness/policies.ts'
+import { collectionPrefix } from '../keys/key-space.ts'
 import type { LoadContext } from '../loading/load-context.ts'
 
 /** Ids whose text is the part of the key. */
@@ -55,8 +56,8 @@ export interface CollectionBatchContext<Id> extends Pick<BatchLoadContext, 'sign
 /** The options that every collection takes. */
 export interface CollectionCommonOptions<Schema extends StandardSchema, Id> extends PolicyOptions {
   /**
-   * The beginning of the keys. It contains no `:` or `@`, and no other collection in the same namespace of a cache may
-   * have it together with the same version.
+   * The beginning of the keys, which is followed by the version: `users@0:ann`. It contains no `:` or `@`, and no other
+   * collection in the same namespace of a cache may have it together with the same version.
    */
   readonly name: string
   /**
@@ -66,10 +67,10 @@ export interface CollectionCommonOptions<Schema extends StandardSchema, Id> exte
   readonly schema: Schema
   /**
    * A positive integer. Raise it by one when stored values change in a way that the previous deployment cannot read.
-   * Entries of different versions have different keys. A `set` or `delete` in one version also removes the entry of the
-   * same id in the previous and in the next version, so that two deployments see each other's changes while one
-   * replaces the other. No version counts as 0.
-   * @default none
+   * Entries of different versions have different keys. A `set`, `delete` or `clear` in one version also removes what the
+   * previous and the next version have of it, so that two deployments see each other's changes while one replaces the
+   * other.
+   * @default 0
    */
   readonly version?: number | undefined
   /** Tags by which entries can be invalidated, at most 64: the same for all, or by id. @default none */
@@ -123,10 +124,12 @@ export const COLLECTION_OPTIONS: KnownOptions = {
 /** {@link CollectionOptions}, validated. */
 export interface ResolvedCollection<Id> {
   readonly name: string
+  /** 0 if none is given. */
+  readonly version: number
   /** The beginning of its keys. */
   readonly prefix: string
-  /** The beginning of the keys in the previous and in the next version. */
-  readonly neighbours: readonly string[]
+  /** The previous and the next version. */
+  readonly neighbours: readonly number[]
   /** The part of the key after the prefix, for an id. @throws CacheError `CACHE_INVALID_KEY` */
   readonly partOf: (id: Id) => string
   readonly tagsOf: readonly string[] | ((id: Id) => readonly string[])
@@ -158,8 +161,9 @@ export function resolveCollection<Schema extends StandardSchema, Id>(
   const present = version ?? 0
   return {
     name,
-    prefix: prefixOf(name, present),
-    neighbours: [present - 1, present + 1].filter((one) => one >= 0).map((one) => prefixOf(name, one)),
+    version: present,
+    prefix: collectionPrefix(name, present),
+    neighbours: [present - 1, present + 1].filter((one) => one >= 0),
     partOf: key === undefined ? plainPart : (id) => givenPart(key(id)),
     tagsOf: typeof tags === 'function' ? tags : checkedTags(tags),
     load: load as CollectionLoader<Id, unknown> | undefined,
@@ -170,10 +174,6 @@ export function resolveCollection<Schema extends StandardSchema, Id>(
 /** The tags of an id. */
 export function tagsFor<Id>({ tagsOf }: ResolvedCollection<Id>, id: Id): readonly string[] {
   return typeof tagsOf === 'function' ? tagsOf(id) : tagsOf
-}
-
-function prefixOf(name: string, version: number): string {
-  return version === 0 ? `${name}:` : `${name}@${version}:`
 }
 
 /** More bits than those of a bigint whose digits fit into a key. To write a longer one takes very long. */

@@ -1,6 +1,7 @@
 import type { SchemaResult } from '../../contract/standard-schema.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import type { Policies } from '../freshness/policies.ts'
+import { collectionPrefix, type KeySpace } from '../keys/key-space.ts'
 import type { NamespaceReadsParts } from '../reading/namespace-reads.ts'
 import type { WritePath } from '../writing/write-path.ts'
 import { type ResolvedCollection, tagsFor } from './collection-options.ts'
@@ -14,7 +15,10 @@ export interface CollectionHome extends NamespaceReadsParts {
 
 /** The parts of one collection. */
 export interface CollectionParts<Id> {
+  /** The parts of the namespace that the collection lies in. */
   readonly home: CollectionHome
+  /** Its own part of that namespace. */
+  readonly space: KeySpace
   readonly resolved: ResolvedCollection<Id>
   readonly policies: Policies
   readonly validation: SchemaValidation
@@ -38,8 +42,8 @@ export class CollectionWrites<Id, Input> {
    */
   async set(id: Id, key: string, value: Input): Promise<boolean> {
     assertCacheKey(key)
-    const { home, policies, resolved, validation } = this.#parts
-    const { core, space, writes } = home
+    const { home, policies, resolved, space, validation } = this.#parts
+    const { core, writes } = home
     const admit = ({ issues }: SchemaResult<unknown>) => {
       if (issues !== undefined) throw schemaMismatch('set', resolved.name, key, 'set', issues)
     }
@@ -49,23 +53,24 @@ export class CollectionWrites<Id, Input> {
     const generationKeys = core.generationKeys(space, storedKey, tagsFor(resolved, id))
     const neighbours = this.#neighboursOf(id).map((neighbour) => space.storedKey(neighbour))
     // Before the validation has ended, so that later reads of the id wait for it.
-    const sent = Promise.allSettled([
+    const sent = both(
       writes.write({ storedKey, value, generationKeys, policies, admitted: admitted ?? undefined }),
       admitted ? admitted.then(() => writes.remove(neighbours)) : writes.remove(neighbours),
-    ])
+    )
+    // If the value does not fit, this rejects before anybody awaits it.
+    sent.catch(() => {})
     await admitted
     return core.policy.absorb('set', key, false, async () => {
-      const [written, removed] = await sent
-      if (written.status === 'rejected') throw written.reason
-      if (removed.status === 'rejected') throw removed.reason
-      core.policy.events.emit('set', { key, ttlMs: policies.ttlMs, bytes: written.value })
+      const [bytes] = await sent
+      core.policy.events.emit('set', { key, ttlMs: policies.ttlMs, bytes })
       return true
     })
   }
 
   /** Deletes the entry of an id in this version and in the neighbouring ones; `true` if any was there. */
   async delete(id: Id, key: string): Promise<boolean> {
-    const { core, space, writes } = this.#parts.home
+    const { home, space } = this.#parts
+    const { core, writes } = home
     return core.policy.absorb('delete', key, false, async () => {
       assertCacheKey(key)
       const keys = [key, ...this.#neighboursOf(id)]
@@ -75,9 +80,50 @@ export class CollectionWrites<Id, Input> {
     })
   }
 
-  #neighboursOf(id: Id): string[] {
-    const { neighbours, partOf } = this.#parts.resolved
-    const part = partOf(id)
-    return neighbours.map((prefix) => prefix + part)
+  /** As {@link delete}, for ids by key. Returns how many of them were there in this version. */
+  async deleteMany(ids: ReadonlyMap<string, Id>): Promise<number> {
+    const { home, space } = this.#parts
+    const { core, writes } = home
+    return core.policy.absorb('deleteMany', undefined, 0, async () => {
+      const keys = [...ids.keys()]
+      for (const key of keys) assertCacheKey(key)
+      const neighbours = [...ids.values()].flatMap((id) => this.#neighboursOf(id))
+      // By commands of their own, which alone tell how many were there in this version.
+      const [removed, removedBeside] = await both(
+        writes.remove(keys.map((key) => space.storedKey(key))),
+        writes.remove(neighbours.map((key) => space.storedKey(key))),
+      )
+      core.policy.events.emit('delete', {
+        keys: [...keys, ...neighbours],
+        removed: removed + removedBeside,
+      })
+      return removed
+    })
   }
+
+  /** Removes all entries, in this version and in the neighbouring ones. Returns whether Redis has acknowledged it. */
+  async clear(): Promise<boolean> {
+    const { home, resolved, space } = this.#parts
+    const { core, writes } = home
+    return core.policy.absorb('clear', undefined, false, async () => {
+      const copies = core.tier.generationCopies
+      const neighbours = resolved.neighbours.flatMap((version) =>
+        home.space.ofCollection(resolved.name, version).ownGenerationKeys(copies),
+      )
+      await both(writes.clear(space), writes.renew(neighbours))
+      return true
+    })
+  }
+
+  #neighboursOf(id: Id): string[] {
+    const { name, neighbours, partOf } = this.#parts.resolved
+    const part = partOf(id)
+    return neighbours.map((version) => collectionPrefix(name, version) + part)
+  }
+}
+
+/** The results of two writes, when both have settled. @throws what the first of them throws that fails */
+async function both<One, Other>(one: Promise<One>, other: Promise<Other>): Promise<[One, Other]> {
+  await Promise.allSettled([one, other])
+  return Promise.all([one, other])
 }

@@ -4,34 +4,25 @@ import { shown } from '../../foundation/errors/shown-value.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
 import { settleEach } from '../batches/batch-reads.ts'
 import { PartialLoadError } from '../batches/partial-load-error.ts'
-import { type GetOrSetOptions, resolvePolicies } from '../freshness/policies.ts'
+import { explain } from '../explain/explain.ts'
+import type { Explanation } from '../explain/explanation.ts'
+import { resolvePolicies } from '../freshness/policies.ts'
 import type { NameRegistry } from '../keys/name-registry.ts'
-import type { Loader } from '../loading/load-context.ts'
-import type { LoadRequest } from '../loading/load-request.ts'
-import type { LocalEntry } from '../local/local-entry.ts'
-import { NamespaceReads, type ReadExtras } from '../reading/namespace-reads.ts'
 import {
   COLLECTION_OPTIONS,
   type CollectionOptions,
-  type ResolvedCollection,
   resolveCollection,
   tagsFor,
 } from './collection-options.ts'
+import { CollectionReads } from './collection-reads.ts'
 import { type CollectionHome, type CollectionParts, CollectionWrites } from './collection-writes.ts'
-import { schemaMismatch } from './schema-mismatch-error.ts'
 import { SchemaValidation } from './schema-validation.ts'
-import { type IdLoad, TickBatches } from './tick-batches.ts'
-
-/**
- * Most loads of one call. A call may join a load that was begun without the schema; if the value of that load does not
- * fit, the call loads for itself.
- */
-const MOST_ATTEMPTS = 3
 
 /**
  * A new collection of a cache.
  * @param names the names that are taken in the cache; the key prefix of the collection is added
- * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`, `CACHE_INVALID_KEY`
+ * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`, `CACHE_INVALID_KEY`; `CACHE_INVALID_ARGUMENT` if
+ * it would be nested more than 15 deep
  */
 export function createCollection<Schema extends StandardSchema, Id>(
   home: CollectionHome,
@@ -42,8 +33,9 @@ export function createCollection<Schema extends StandardSchema, Id>(
   home.core.calls.check(options, COLLECTION_OPTIONS)
   const policies = resolvePolicies(options, home.policies)
   const validation = new SchemaValidation(options.schema, home.core.options.isolation)
+  const space = home.space.ofCollection(resolved.name, resolved.version)
   const collection = new Collection<Id, InferInput<Schema>, InferOutput<Schema>>({
-    ...{ home, policies, resolved, validation },
+    ...{ home, policies, resolved, space, validation },
   })
   if (names.claim(resolved.prefix, collection)) return collection
   throw new CacheError(
@@ -70,35 +62,28 @@ const READ_OPTIONS: KnownOptions = {
  *
  * What is stored is the schema's **input**; what is read is its **output**. A stored value that does not fit, because
  * another deployment or another program wrote it, is a miss: it is loaded again and replaced.
+ *
+ * Every method that takes an id throws or rejects with CacheError `CACHE_INVALID_KEY` for one that no key can be made of.
  */
 export class Collection<Id, Input, Output> {
-  readonly #resolved: ResolvedCollection<Id>
-  readonly #reads: NamespaceReads
+  readonly #parts: CollectionParts<Id>
+  readonly #reads: CollectionReads<Id, Output>
   readonly #writes: CollectionWrites<Id, Input>
-  readonly #validation: SchemaValidation
-  readonly #batches: TickBatches<Id> | undefined
-  /** The options of every call without a signal, if all ids have the same tags. */
-  readonly #common: GetOrSetOptions | undefined
 
   /** @internal */
   constructor(parts: CollectionParts<Id>) {
-    const { home, policies, resolved, validation } = parts
-    this.#resolved = resolved
-    this.#validation = validation
-    this.#reads = new NamespaceReads({ ...home, policies })
+    this.#parts = parts
+    this.#reads = new CollectionReads(parts)
     this.#writes = new CollectionWrites(parts)
-    const { loadMany, tagsOf } = resolved
-    this.#batches =
-      loadMany && new TickBatches(loadMany, home.core.timers, (loader) => this.#checking(loader))
-    this.#common = typeof tagsOf === 'function' ? undefined : Object.freeze({ tags: tagsOf })
   }
 
   /**
-   * The key of the entry of an id.
-   * @throws CacheError `CACHE_INVALID_KEY` for an id that no key can be made of
+   * The key of the entry of an id, in the namespace that the collection lies in: `users@0:ann`. Events and errors name
+   * it.
    */
-  keyOf(id: Id): string {
-    return this.#resolved.prefix + this.#resolved.partOf(id)
+  key(id: Id): string {
+    const { resolved } = this.#parts
+    return resolved.prefix + resolved.partOf(id)
   }
 
   /**
@@ -110,20 +95,9 @@ export class Collection<Id, Input, Output> {
    */
   get(id: Id, options?: CollectionReadOptions): Promise<Output | undefined> {
     try {
-      const key = this.keyOf(id)
-      if (options !== undefined) this.#reads.checkOptions(options, READ_OPTIONS)
-      const signal = options?.signal
-      const callOptions = this.#optionsOf(id, signal)
-      const entry = signal?.aborted ? undefined : this.#reads.hits.fresh(key, callOptions.tags)
-      if (entry === undefined) return this.#load(key, id, callOptions)
-      const { followUps, hits } = this.#reads
-      const followUp = followUps.of(entry, undefined, hits.hitAtMs)
-      if (followUp !== undefined)
-        followUps.start(entry, followUp, () => this.#requestOf(key, id, callOptions))
-      const answer = this.#validation.known(entry)
-      if (answer === undefined) return this.#serve(key, id, entry, callOptions)
-      this.#reads.hits.count(key)
-      return answer as Promise<Output>
+      const key = this.key(id)
+      if (options !== undefined) this.#checkOptions(options)
+      return this.#reads.get(id, key, options?.signal)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -132,25 +106,47 @@ export class Collection<Id, Input, Output> {
   /**
    * The values of several ids, by id and in the order of the ids; `undefined` for an id that has none. One read and one
    * call of `loadMany` for up to 2,048 ids.
-   * @throws PartialLoadError if some could not be loaded: it has the values of the others, by key; otherwise as
-   * {@link get}
+   * @throws PartialLoadError if some could not be loaded: it has the values of the others and the errors, by id;
+   * otherwise as {@link get}
    */
   async getMany(
     ids: Iterable<Id>,
     options: CollectionReadOptions = {},
   ): Promise<Map<Id, Output | undefined>> {
-    if (
-      typeof ids === 'string' ||
-      typeof (ids as Iterable<Id> | undefined)?.[Symbol.iterator] !== 'function'
-    ) {
-      throw new CacheError('CACHE_INVALID_ARGUMENT', `ids must be a list, not ${shown(ids)}`)
-    }
-    this.#reads.checkOptions(options, READ_OPTIONS)
-    const { errors, values } = await settleEach(new Set(ids), options.signal, (_ids, signal) => (id) => {
+    const distinct = distinctIds(ids)
+    this.#checkOptions(options)
+    const { errors, values } = await settleEach(distinct, options.signal, (_ids, signal) => (id) => {
       return this.get(id, { signal })
     })
-    if (errors.size === 0) return values
-    throw new PartialLoadError(this.#byKey(values), this.#byKey(errors))
+    if (errors.size > 0) throw new PartialLoadError(values, errors)
+    return values
+  }
+
+  /**
+   * The fresh value in the local tier, or `undefined`. No round trip and no promise. A value that the schema can only
+   * validate with a promise counts after a `get` has validated it.
+   */
+  peek(id: Id): Output | undefined {
+    return this.#reads.peek(id, this.key(id))
+  }
+
+  /** Whether there is a fresh value that fits the schema. No round trip for a local hit, else one. */
+  async has(id: Id): Promise<boolean> {
+    const key = this.key(id)
+    return this.#absorb('has', key, false, () => this.#reads.has(id, key))
+  }
+
+  /** Seconds that the value stays fresh; `Infinity` if it does not expire, `undefined` where {@link has} is `false`. */
+  async getTtl(id: Id): Promise<number | undefined> {
+    const key = this.key(id)
+    return this.#absorb('getTtl', key, undefined, () => this.#reads.ttl(id, key))
+  }
+
+  /** The reason why a value is served, served stale, or loaded, as `cache.explain` tells it. */
+  async explain(id: Id): Promise<Explanation> {
+    const { home, policies, resolved, space, validation } = this.#parts
+    const parts = { ...home, policies, space, accepts: validation.accepts }
+    return explain(parts, this.key(id), { tags: tagsFor(resolved, id) })
   }
 
   /**
@@ -158,14 +154,9 @@ export class Collection<Id, Input, Output> {
    * @throws as {@link get}
    */
   async refresh(id: Id, options: CollectionReadOptions = {}): Promise<Output | undefined> {
-    const key = this.keyOf(id)
-    this.#reads.checkOptions(options, READ_OPTIONS)
-    const { extras, loader } = this.#sourceOf(key, id)
-    const value = await this.#reads.refresh<unknown>(key, loader, this.#optionsOf(id, options.signal), extras)
-    if (value === undefined) return undefined
-    const finding = await this.#validation.of(value)
-    if (finding.fits) return finding.output as Output
-    throw schemaMismatch('read back', this.#resolved.name, key, 'refresh', finding.issues)
+    const key = this.key(id)
+    this.#checkOptions(options)
+    return this.#reads.refresh(id, key, options.signal)
   }
 
   /**
@@ -175,7 +166,7 @@ export class Collection<Id, Input, Output> {
    * @throws SchemaMismatchError if the value does not fit; nothing is changed then
    */
   async set(id: Id, value: Input): Promise<boolean> {
-    return this.#writes.set(id, this.keyOf(id), value)
+    return this.#writes.set(id, this.key(id), value)
   }
 
   /**
@@ -183,70 +174,46 @@ export class Collection<Id, Input, Output> {
    * under way will not be stored. One round trip.
    */
   async delete(id: Id): Promise<boolean> {
-    return this.#writes.delete(id, this.keyOf(id))
+    return this.#writes.delete(id, this.key(id))
   }
 
-  /** The output of a local entry that the schema has not validated yet; a load if it does not fit. */
-  async #serve(
+  /**
+   * As {@link delete}, for several ids.
+   * @returns how many of them were there in this version
+   */
+  async deleteMany(ids: Iterable<Id>): Promise<number> {
+    const idsByKey = new Map<string, Id>()
+    for (const id of distinctIds(ids)) idsByKey.set(this.key(id), id)
+    return this.#writes.deleteMany(idsByKey)
+  }
+
+  /**
+   * Removes all entries of the collection that were there at the call, in this version and in the neighbouring ones. It
+   * works as `clear` of a namespace does, at the same cost. Nothing else in the namespace of the collection is touched.
+   * @returns whether Redis has acknowledged it; if not, the entries are invalidated as soon as Redis can be reached
+   */
+  clear(): Promise<boolean> {
+    return this.#writes.clear()
+  }
+
+  #checkOptions(options: CollectionReadOptions): void {
+    this.#parts.home.core.calls.check(options, READ_OPTIONS)
+  }
+
+  #absorb<Result>(
+    operation: string,
     key: string,
-    id: Id,
-    entry: LocalEntry,
-    options: GetOrSetOptions,
-  ): Promise<Output | undefined> {
-    // A value that makes the schema throw does not fit.
-    const finding = await this.#validation.ofEntry(entry).catch(() => undefined)
-    if (!finding?.fits) return this.#load(key, id, options)
-    options.signal?.throwIfAborted()
-    this.#reads.hits.count(key)
-    return finding.output as Output
+    fallback: Result,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    return this.#parts.home.core.policy.absorb(operation, key, fallback, work)
   }
+}
 
-  /** The output of the entry in Redis, or of a load. */
-  async #load(key: string, id: Id, options: GetOrSetOptions): Promise<Output | undefined> {
-    const { extras, loader } = this.#sourceOf(key, id)
-    for (let attempt = 1; ; attempt++) {
-      const value = await this.#reads.getOrLoad<unknown>(key, loader, options, extras)
-      if (value === undefined) return undefined
-      const finding = await this.#validation.of(value)
-      if (finding.fits) return finding.output as Output
-      if (attempt === MOST_ATTEMPTS)
-        throw schemaMismatch('read back', this.#resolved.name, key, 'get', finding.issues)
-    }
+/** @throws CacheError `CACHE_INVALID_ARGUMENT` if it is no list */
+function distinctIds<Id>(ids: Iterable<Id>): Set<Id> {
+  if (typeof ids !== 'string' && typeof (ids as Iterable<Id> | undefined)?.[Symbol.iterator] === 'function') {
+    return new Set(ids)
   }
-
-  #sourceOf(key: string, id: Id): { readonly loader: Loader<unknown>; readonly extras: ReadExtras } {
-    const { loader, shared } = this.#batches?.loadOf(key, id) ?? this.#loadOf(id)
-    return { loader, extras: { accepts: this.#validation.accepts, shared } }
-  }
-
-  #loadOf(id: Id): IdLoad {
-    const load = this.#resolved.load as NonNullable<ResolvedCollection<Id>['load']>
-    return { loader: this.#checking((context) => load(id, context)), shared: undefined }
-  }
-
-  #requestOf(key: string, id: Id, options: GetOrSetOptions): LoadRequest {
-    const { extras, loader } = this.#sourceOf(key, id)
-    return this.#reads.request(key, loader, options, extras)
-  }
-
-  /** A loader that rejects if its value does not fit. */
-  #checking(loader: Loader<unknown>): Loader<unknown> {
-    return async (context) => {
-      const value = await loader(context)
-      if (value === undefined || context.isNotModified) return value
-      const { issues } = await this.#validation.check(value)
-      if (issues !== undefined)
-        throw schemaMismatch('loaded', this.#resolved.name, context.key, 'get', issues)
-      return value
-    }
-  }
-
-  #optionsOf(id: Id, signal: AbortSignal | undefined): GetOrSetOptions {
-    if (this.#common !== undefined) return signal === undefined ? this.#common : { ...this.#common, signal }
-    return { tags: tagsFor(this.#resolved, id), signal }
-  }
-
-  #byKey<Value>(byId: ReadonlyMap<Id, Value>): Map<string, Value> {
-    return new Map(Array.from(byId, ([id, value]) => [this.keyOf(id), value]))
-  }
+  throw new CacheError('CACHE_INVALID_ARGUMENT', `ids must be a list, not ${shown(ids)}`)
 }

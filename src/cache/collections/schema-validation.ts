@@ -69,6 +69,18 @@ export class SchemaValidation {
     return answer ?? (isolated && Promise.resolve(handOut(isolated)))
   }
 
+  /** The output of an entry for one caller, without a promise. `undefined` if it takes one, or if the schema throws. */
+  atOnce(entry: LocalEntry): Finding | undefined {
+    try {
+      const judgement = this.#judge(entry.value, subjectOf(entry))
+      if (isPending(judgement)) return undefined
+      const given = this.#given(entry.value, judgement)
+      return isPending(given) ? undefined : given
+    } catch {
+      return undefined
+    }
+  }
+
   /** The output of an entry for one caller. @throws what the schema throws */
   async ofEntry(entry: LocalEntry): Promise<Finding> {
     return this.#given(entry.value, await this.#judge(entry.value, subjectOf(entry)))
@@ -94,14 +106,12 @@ export class SchemaValidation {
     }
   }
 
-  async #given(value: unknown, judgement: Judgement): Promise<Finding> {
+  #given(value: unknown, judgement: Judgement): Finding | Promise<Finding> {
     if (!judgement.fits) return judgement
     const { isolated } = judgement.outputs
     if (isolated !== undefined) return { fits: true, output: handOut(isolated) }
-    const result = await this.check(value)
-    return result.issues === undefined
-      ? { fits: true, output: result.value }
-      : { fits: false, issues: result.issues }
+    const result = this.check(value)
+    return isPending(result) ? result.then(findingOf) : findingOf(result)
   }
 
   /** @param subject the object by which the result is remembered */
@@ -144,4 +154,10 @@ export function isPending<T extends object>(answer: T | Promise<T>): answer is P
 function subjectOf(entry: LocalEntry): object {
   const { value } = entry
   return isReference(value) ? value : entry
+}
+
+function findingOf(result: SchemaResult<unknown>): Finding {
+  return result.issues === undefined
+    ? { fits: true, output: result.value }
+    : { fits: false, issues: result.issues }
 }

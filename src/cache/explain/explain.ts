@@ -2,6 +2,7 @@ import { hasLease, leaseDeadlineMs, readLease } from '../../codec/envelope/entry
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { abbreviate } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import { type Accepts, isAccepted } from '../entries/acceptance.ts'
 import { admission } from '../flights/admission.ts'
 import type { Flight } from '../flights/flight.ts'
 import type { Flights } from '../flights/flights.ts'
@@ -29,6 +30,8 @@ export interface ExplainParts {
   readonly flights: Flights
   readonly space: KeySpace
   readonly policies: Policies
+  /** Whether a value may be served. @default every value may be served */
+  readonly accepts?: Accepts | undefined
 }
 
 /** The options of the `getOrSet` that is asked about; `tags` and `earlyRefresh` matter most. */
@@ -36,7 +39,7 @@ export type ExplainOptions = Omit<GetOrSetOptions, 'signal'>
 
 /** As `Cache.explain`. */
 export async function explain(
-  { core, flights, policies: around, space }: ExplainParts,
+  { accepts, core, flights, policies: around, space }: ExplainParts,
   key: string,
   options: ExplainOptions,
 ): Promise<Explanation> {
@@ -47,16 +50,24 @@ export async function explain(
   const storedKey = space.storedKey(key)
   const generationKeys = core.generationKeys(space, storedKey, tags)
   const kept = () => core.local.peek(space.namePrefix + key)
-  const look = await inspectShared(core, storedKey, [
-    ...generationKeys,
-    ...(kept()?.generationSet.bound.map((one) => one.storedKey) ?? []),
-    ...(flights.get(storedKey)?.generationKeys ?? []),
-  ])
+  const before = kept()
+  const wasAccepted = before === undefined || accepts === undefined || (await accepts(before.value))
+  const look = await inspectShared(
+    core,
+    storedKey,
+    [
+      ...generationKeys,
+      ...(kept()?.generationSet.bound.map((one) => one.storedKey) ?? []),
+      ...(flights.get(storedKey)?.generationKeys ?? []),
+    ],
+    accepts,
+  )
   // Nothing is awaited from here on, so all findings below belong to the same moment.
   const asked: Asked = { space, storedKey, tags, generationKeys, nowMs: core.clock.monotonicMs() }
   const entry = kept()
+  const fits = entry === before ? wasAccepted : isAccepted(entry?.value, accepts)
   const flight = flights.get(storedKey)
-  const local = explainLocal(core, asked, entry, look)
+  const local = explainLocal(core, asked, entry, fits, look)
   const shared = explainShared(core, asked, look)
   const isUndelivered = [
     storedKey,

@@ -31,11 +31,15 @@ export function secondsOf(ms: number): number | null {
   return ms === Number.POSITIVE_INFINITY ? null : Math.round(ms) / 1_000
 }
 
-/** The local copy, compared with the shared tier. */
+/**
+ * The local copy, compared with the shared tier.
+ * @param fits whether its value fits the schema of the collection
+ */
 export function explainLocal(
   core: CacheCore,
   asked: Asked,
   entry: LocalEntry | undefined,
+  fits: boolean,
   look: SharedInspection,
 ): ExplainedLocal {
   const { generationKeys, nowMs, space, tags } = asked
@@ -43,7 +47,7 @@ export function explainLocal(
     const state = core.options.local === undefined ? 'off' : 'absent'
     return { state, serves: 'nothing', refusals: [], tags: [], namespaces: [] }
   }
-  const isGood = core.isCoherent(entry, nowMs) && entry.covers(space, tags)
+  const isGood = fits && core.isCoherent(entry, nowMs) && entry.covers(space, tags)
   const how = isGood ? servable(entry, nowMs) : 'no'
   const { believed, bound } = entry.generationSet
   const expected = generationKeysFor(entry.isPlain, generationKeys)
@@ -52,7 +56,7 @@ export function explainLocal(
   return {
     state: 'kept',
     serves: how === 'fresh' ? 'fresh' : how === 'revalidate' ? 'stale' : 'nothing',
-    refusals: refusalsOf(core, entry, generations, nowMs),
+    refusals: [...refusalsOf(core, entry, generations, nowMs), ...(fits ? [] : (['unfit'] as const))],
     servableFor: secondsOf(entry.servableUntilMs - nowMs),
     ...(!entry.isPlain && { times: timesOf(asked, entry) }),
     tags: generationsOf(generations, 'tag'),
@@ -138,7 +142,7 @@ export function explainShared(core: CacheCore, asked: Asked, look: SharedInspect
   const entry = opened && entryOf(core, asked.storedKey, meta, bytes)
   const why = undecodable
     ? `the bytes in Redis cannot be read (${undecodable.code})`
-    : whyInvalid(generations)
+    : (whyInvalid(generations) ?? (look.fits ? undefined : 'its value does not fit the schema'))
   const isUnsure = why === undefined && generations.some(isUnknown)
   const isUsable = why === undefined && !isUnsure
   const explained: ExplainedShared = {

@@ -44,6 +44,7 @@ export interface ExplainedNext {
  * - `'generation-unconfirmed'`: one of its generations is no longer known to be the present one
  * - `'lacks-tag'`: it lacks a tag that this call names
  * - `'other-namespace'`: it was stored through another namespace
+ * - `'unfit'`: it does not fit the schema of the collection
  */
 export type LocalRefusal =
   | 'expired'
@@ -54,6 +55,7 @@ export type LocalRefusal =
   | 'generation-unconfirmed'
   | 'lacks-tag'
   | 'other-namespace'
+  | 'unfit'
 
 /** A tag or a namespace that an entry depends on, or that the call names. */
 export interface ExplainedGeneration {

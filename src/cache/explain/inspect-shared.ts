@@ -2,6 +2,7 @@ import { GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
 import type { OpenedValue } from '../../codec/opened-value.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import type { Accepts } from '../entries/acceptance.ts'
 
 /** The content of the shared tier under a key. */
 export interface SharedInspection {
@@ -13,6 +14,8 @@ export interface SharedInspection {
   readonly opened: OpenedValue | undefined
   /** Why the bytes cannot be opened, or their value cannot be decoded. */
   readonly undecodable: CacheError | undefined
+  /** Whether its value may be served, as far as it was decoded. */
+  readonly fits: boolean
   /** `Infinity` if the key does not expire; `undefined` if there is none, or Redis could not be asked. */
   readonly ttlMs: number | undefined
   /** Current generations by stored key; `null` if there is none. Those that could not be read are left out. */
@@ -24,24 +27,27 @@ export interface SharedInspection {
  * failure counts. At most two round trips, three if the key was created or removed between two commands. Never rejects.
  *
  * @param generationKeys generations to read in any case, beside those that the entry names
+ * @param accepts decides whether the value may be served
  */
 export async function inspectShared(
   core: CacheCore,
   storedKey: string,
   generationKeys: Iterable<string>,
+  accepts: Accepts | undefined,
 ): Promise<SharedInspection> {
   const generations = new Map<string, string | null>()
   try {
     await core.opened()
     const [key] = await Promise.all([lookAtKey(core, storedKey), readAll(core, generationKeys, generations)])
     const { bytes, ttlMs } = key
-    const { opened, undecodable } = await open(core, storedKey, bytes)
+    const { fits, opened, undecodable } = await open(core, storedKey, bytes, accepts)
     const named = opened?.entry?.generations.map((one) => one.storedKey) ?? []
     await readAll(core, named, generations)
-    return { failure: undefined, bytes, opened, undecodable, ttlMs, generations }
+    return { failure: undefined, bytes, opened, fits, undecodable, ttlMs, generations }
   } catch (error) {
     const failure = asCacheError(error)
-    return { failure, bytes: null, opened: undefined, undecodable: undefined, ttlMs: undefined, generations }
+    const nothing = { bytes: null, opened: undefined, undecodable: undefined, ttlMs: undefined }
+    return { failure, ...nothing, fits: true, generations }
   }
 }
 
@@ -78,21 +84,23 @@ async function readAll(
   )
 }
 
-/** Decodes the value too, only to find out whether it can be decoded. */
+/** Decodes the value too, only to find out whether it can be decoded and served. */
 async function open(
   { check, codec }: CacheCore,
   storedKey: string,
   bytes: Buffer | null,
-): Promise<Pick<SharedInspection, 'opened' | 'undecodable'>> {
+  accepts: Accepts | undefined,
+): Promise<Pick<SharedInspection, 'opened' | 'fits' | 'undecodable'>> {
   let opened: OpenedValue | undefined
   try {
     const found = bytes === null ? undefined : codec.open(storedKey, bytes)
     check.assertOwn(storedKey, found?.entry?.generations ?? [])
     opened = found
-    await opened?.decode()
-    return { opened, undecodable: undefined }
+    const value = await opened?.decode()
+    const fits = opened === undefined || accepts === undefined || (await accepts(value))
+    return { opened, fits, undecodable: undefined }
   } catch (error) {
-    return { opened, undecodable: asCacheError(error) }
+    return { opened, fits: true, undecodable: asCacheError(error) }
   }
 }
 

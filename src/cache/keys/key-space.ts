@@ -4,22 +4,40 @@ import { namespaceKey, tagKey } from '../../foundation/reserved-keys.ts'
 /** The most namespaces around an entry, that of the cache included: the entry is bound to the generation of each. */
 const MOST_NAMESPACES = 16
 
+/**
+ * What tells the keys of a collection from those of namespaces: a part before a colon that ends like this. No name of a
+ * namespace contains it, so no namespace and no collection share keys.
+ */
+const COLLECTION_MARK = /@\d+(?::|$)/
+
 /** The names of one namespace: the stored keys of its entries, its tags and its own generation. */
 export class KeySpace {
+  /** The beginning of the stored keys of its entries. */
   readonly prefix: string
-  /** {@link prefix} without that of the root. */
+  /** What is put before the key of an entry in the local tier: {@link storedKey} without the prefix of the root. */
   readonly namePrefix: string
   readonly #root: KeySpace
+  /** What is put before a key or a tag. */
+  readonly #outerPrefix: string
   /** The prefixes of this namespace and of those above it. */
   readonly #prefixes: readonly string[]
   /** What {@link generationKeys} has returned, by copy. */
   readonly #generationKeys = new Map<string, readonly string[]>()
 
-  constructor(prefix: string, parent?: KeySpace) {
+  /** @throws CacheError `CACHE_INVALID_ARGUMENT` if it would lie in too many others */
+  constructor(prefix: string, parent?: KeySpace, outerPrefix: string = prefix) {
     this.prefix = prefix
+    this.#outerPrefix = outerPrefix
     this.#root = parent === undefined ? this : parent.#root
-    this.namePrefix = prefix.slice(this.#root.prefix.length)
+    this.namePrefix = outerPrefix.slice(this.#root.prefix.length)
     this.#prefixes = [...(parent === undefined ? [] : parent.#prefixes), prefix]
+    if (this.#prefixes.length > MOST_NAMESPACES) {
+      const most = MOST_NAMESPACES - 1
+      throw new CacheError(
+        'CACHE_INVALID_ARGUMENT',
+        `Namespaces, and a collection in them, may be nested at most ${most} deep`,
+      )
+    }
   }
 
   /**
@@ -45,7 +63,7 @@ export class KeySpace {
   }
 
   storedKey(key: string): string {
-    return this.prefix + key
+    return this.#outerPrefix + key
   }
 
   /** Stored keys of the generations that an entry with these tags is bound to. */
@@ -55,15 +73,34 @@ export class KeySpace {
   }
 
   tagKey(tag: string): string {
-    return tagKey(this.prefix, tag)
+    return tagKey(this.#outerPrefix, tag)
   }
 
-  /** @throws CacheError `CACHE_INVALID_ARGUMENT` if it would lie in too many others */
+  /**
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` if it would lie in too many others; `CACHE_INVALID_KEY` for a name whose
+   * keys would be those of a collection
+   */
   within(name: string): KeySpace {
-    if (this.#prefixes.length === MOST_NAMESPACES) {
-      const most = MOST_NAMESPACES - 1
-      throw new CacheError('CACHE_INVALID_ARGUMENT', `Namespaces may be nested at most ${most} deep`)
+    if (COLLECTION_MARK.test(name)) {
+      throw new CacheError(
+        'CACHE_INVALID_KEY',
+        'Invalid namespace: "@" and digits at its end, or before a colon, are the mark of a collection',
+      )
     }
     return new KeySpace(`${this.prefix}${name}:`, this)
   }
+
+  /**
+   * The part of this namespace that belongs to a version of a collection. It has a generation of its own. Its keys are
+   * keys of this namespace, which begin with {@link collectionPrefix}, and its tags are those of this namespace.
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` if it would lie in too many namespaces
+   */
+  ofCollection(name: string, version: number): KeySpace {
+    return new KeySpace(this.prefix + collectionPrefix(name, version), this, this.prefix)
+  }
+}
+
+/** The beginning of the keys of a collection. @param name without a colon */
+export function collectionPrefix(name: string, version: number): string {
+  return `${name}@${version}:`
 }

@@ -271,10 +271,10 @@ export class NamespaceReads {
     return undefined
   }
 
-  /** The seconds for which the value stays fresh; `undefined` if there is no value. @throws CacheError */
-  async ttl(key: string): Promise<number | undefined> {
+  /** The seconds for which the entry that is found stays fresh; `undefined` for none. @throws CacheError */
+  async ttl(key: string, finding: Promise<LocalEntry | undefined>): Promise<number | undefined> {
     const { clock, tier } = this.#core
-    const entry = await this.freshEntry(key)
+    const entry = await finding
     if (entry === undefined) return undefined
     if (!entry.isPlain) return (entry.freshUntilMs - clock.monotonicMs()) / 1_000
     const ttlMs = await tier.ttlMs(this.#space.storedKey(key))
