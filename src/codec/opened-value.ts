@@ -1,11 +1,10 @@
 import type { EntryMeta } from './envelope/entry-meta.ts'
 import type { OpenedEnvelope } from './envelope/envelope.ts'
 import { undecodable } from './envelope/unreadable.ts'
-import { isPickle } from './pickle/pickle-detection.ts'
 
 /** Stored bytes whose header is verified and whose value is not decoded yet. */
 export interface OpenedValue {
-  /** `undefined` for a plain value: JSON text, a pickle, or an envelope that is not a cache entry. */
+  /** `undefined` for a plain value: JSON text, a pickle, raw text or bytes, or an envelope that is not a cache entry. */
   readonly entry: EntryMeta | undefined
   readonly serializerId: string
   /** `'none'` if the payload is not compressed. */
@@ -21,10 +20,10 @@ export interface OpenedValue {
 }
 
 /** Bytes that are no envelope. */
-export function openedPlain(bytes: Buffer, decode: () => unknown): OpenedValue {
+export function openedPlain(bytes: Buffer, serializerId: string, decode: () => unknown): OpenedValue {
   return {
     entry: undefined,
-    serializerId: isPickle(bytes) ? 'pickle' : 'json',
+    serializerId,
     compressionId: 'none',
     encryptionKeyId: undefined,
     payloadBytes: bytes.length,

@@ -6,6 +6,7 @@ import { explainRefusal } from './refusals/explain-refusal.ts'
 import { LimitExceeded } from './refusals/limits.ts'
 import { kindOf } from './refusals/refusal.ts'
 import { carriersOf } from './serializers/carriers.ts'
+import { isRaw } from './serializers/raw.ts'
 import { isSerializerName, SerializerRegistry } from './serializers/serializer-registry.ts'
 import type { SharedStructures } from './structures/shared-structures.ts'
 
@@ -33,6 +34,11 @@ export class PayloadCodec {
     this.serializerId = typeof serializer === 'string' ? serializer : serializer.id
     this.#serializers = new SerializerRegistry([serializer, ...readers])
     this.#structures = this.#serializers.allows('msgpack') ? structures : undefined
+  }
+
+  /** Whether values of this serializer are read. */
+  reads(serializerId: string): boolean {
+    return this.#serializers.allows(serializerId)
   }
 
   /** @throws CacheError `CACHE_MISSING_PEER` */
@@ -66,7 +72,7 @@ export class PayloadCodec {
   /** The error of a value that cannot be stored. The message of a caller's serializer may quote it, and is left out. */
   #refused(serializer: Serializer, value: unknown, cause: unknown): CacheError {
     const reason = isSerializerName(serializer.id)
-      ? `${explainRefusal(value, serializer.encode)}. ${adviceFor(value)}`
+      ? `${explainRefusal(value, serializer.encode)}. ${adviceFor(value, serializer.id)}`
       : `it is ${kindOf(value)} (${reasonOf(cause)})`
     return new CacheError(
       'CACHE_INVALID_VALUE',
@@ -101,9 +107,9 @@ export class PayloadCodec {
   }
 }
 
-function adviceFor(value: unknown): string {
-  const carriers = carriersOf(value).map((name) => `'${name}'`)
-  return carriers.length === 0
-    ? 'No serializer can; store plain data in its place'
-    : `The serializer ${carriers.join(' or ')} can; or store plain data in its place`
+function adviceFor(value: unknown, refusedBy: string): string {
+  const carriers = carriersOf(value, refusedBy).map((name) => `'${name}'`)
+  if (carriers.length === 0) return 'No serializer can; store plain data in its place'
+  const advice = `The serializer ${carriers.join(' or ')} can`
+  return isRaw(refusedBy) ? advice : `${advice}; or store plain data in its place`
 }

@@ -20,8 +20,7 @@ import { rethrowUndecodable, undecodable, unreadable } from './envelope/unreadab
 import { type OpenedValue, openedEnvelope, openedPlain } from './opened-value.ts'
 import { PayloadCodec, type SerializedValue } from './payload-codec.ts'
 import { PayloadCompressor } from './payload-compressor.ts'
-import { isPickle } from './pickle/pickle-detection.ts'
-import { jsonSerializer } from './serializers/json.ts'
+import { PlainForm } from './plain-form.ts'
 import type { SharedStructures } from './structures/shared-structures.ts'
 
 /** Options of a {@link ValueCodec}. */
@@ -41,9 +40,9 @@ export interface ValueCodecOptions {
 /**
  * Encodes values to the bytes under a key, and decodes them.
  *
- * It writes JSON text and pickles as they are, so that other programs can read them, and everything else in an
- * {@link sealEnvelope | envelope}. The bytes say what they are. It reads what it is configured to write, JSON, and the
- * forms in `readers`.
+ * It writes JSON text, pickles, and raw text and bytes as they are, so that other programs can read them, and everything
+ * else in an {@link sealEnvelope | envelope}. What is in no envelope is read as {@link PlainForm} says. It reads what it
+ * is configured to write, JSON, text, bytes, and the forms in `readers`.
  *
  * With encryption every value is in an envelope: serialized, then compressed, then encrypted.
  */
@@ -51,6 +50,7 @@ export class ValueCodec {
   readonly #options: ValueCodecOptions
   readonly #payloads: PayloadCodec
   readonly #compressor: PayloadCompressor
+  readonly #plain: PlainForm
   readonly #refusesUnencrypted: boolean
   /** Why nothing can be encoded: a package of the configured serializer or compression is missing. */
   #failure: unknown
@@ -61,6 +61,7 @@ export class ValueCodec {
     const { compression, decompressors = [], maxValueBytes, readers, serializer } = options
     this.#payloads = new PayloadCodec(serializer, readers, structures)
     this.#compressor = new PayloadCompressor(compression, decompressors, maxValueBytes)
+    this.#plain = new PlainForm(this.#payloads.serializerId, this.#payloads.reads('pickle'))
     this.#refusesUnencrypted = options.encryption?.refusesUnencrypted ?? false
   }
 
@@ -100,12 +101,7 @@ export class ValueCodec {
       entry,
       structures,
     }
-    return sealEnvelope(
-      storedKey,
-      header,
-      compressed ?? Buffer.from(payload as string),
-      this.#options.encryption?.ring,
-    )
+    return sealEnvelope(storedKey, header, compressed ?? asBytes(payload), this.#options.encryption?.ring)
   }
 
   /**
@@ -114,7 +110,9 @@ export class ValueCodec {
    */
   open(storedKey: string, bytes: Buffer): OpenedValue | undefined {
     if (isPlaceholder(bytes)) return undefined
-    if (!isEnvelope(bytes)) return openedPlain(bytes, () => this.decode(storedKey, bytes))
+    if (!isEnvelope(bytes)) {
+      return openedPlain(bytes, this.#plain.serializerOf(bytes), () => this.decode(storedKey, bytes))
+    }
     const opened = opening(storedKey, bytes)
     return openedEnvelope(opened, (onSize) => this.#decodeEnvelope(storedKey, bytes, opened, onSize))
   }
@@ -150,8 +148,9 @@ export class ValueCodec {
       if (isEnvelope(bytes)) return this.#decodeBytes(storedKey, bytes)
       if (this.#refusesUnencrypted) throw notEncrypted()
       this.#assertReadable(bytes.length)
-      if (isPickle(bytes)) return this.#payloads.deserialize('pickle', bytes)
-      return jsonSerializer.decode(bytes)
+      return this.#plain.isPickle(bytes)
+        ? this.#payloads.deserialize('pickle', bytes)
+        : this.#plain.decode(bytes)
     } catch (cause) {
       throw undecodable(cause)
     }
@@ -198,13 +197,12 @@ export class ValueCodec {
         encryption?.ring,
       )
     }
-    if (serializerId === 'json' && encryption === undefined) return payload as string
-    const bytes = typeof payload === 'string' ? Buffer.from(payload) : payload
-    if (serializerId === 'pickle' && encryption === undefined) return bytes as Buffer
+    const plain = encryption === undefined ? this.#plain.of(payload) : undefined
+    if (plain !== undefined) return plain
     return sealEnvelope(
       storedKey,
       { serializerId, compressionId: 'none', structures },
-      bytes,
+      asBytes(payload),
       encryption?.ring,
     )
   }
@@ -268,6 +266,10 @@ function opening(storedKey: string, bytes: Buffer): OpenedEnvelope {
   } catch (cause) {
     throw undecodable(cause)
   }
+}
+
+function asBytes(payload: string | Uint8Array): Uint8Array {
+  return typeof payload === 'string' ? Buffer.from(payload) : payload
 }
 
 function notEncrypted(): CacheError {

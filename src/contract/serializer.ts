@@ -18,5 +18,8 @@ export interface Serializer {
   decode(bytes: Buffer): unknown
 }
 
-/** The built-in serializers; `msgpack` needs the package `msgpackr`. */
-export type SerializerName = 'json' | 'v8' | 'msgpack' | 'pickle'
+/**
+ * The built-in serializers; `msgpack` needs the package `msgpackr`. `text` stores strings alone, as their UTF-8; `bytes`
+ * stores a `Buffer` or `Uint8Array` alone, as its bytes, and answers a `Buffer`.
+ */
+export type SerializerName = 'json' | 'v8' | 'msgpack' | 'pickle' | 'text' | 'bytes'

@@ -12,7 +12,7 @@ export interface EnvironmentSettings {
   /** `CACHEWRIGHT_PREFIX` */
   readonly prefix?: string
   /** `CACHEWRIGHT_SERIALIZER` */
-  readonly serializer?: 'json' | 'v8' | 'msgpack' | 'pickle'
+  readonly serializer?: 'json' | 'v8' | 'msgpack' | 'pickle' | 'text' | 'bytes'
   /** `CACHEWRIGHT_COMPRESSION` */
   readonly compression?: 'none' | 'gzip' | 'brotli' | 'zstd' | 'lz4' | 'snappy'
   /** `CACHEWRIGHT_DEFAULT_TTL` */
@@ -34,7 +34,7 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
   return defined({
     url: text(env, 'REDIS_URL'),
     prefix: text(env, 'CACHEWRIGHT_PREFIX'),
-    serializer: oneOf(env, 'CACHEWRIGHT_SERIALIZER', ['json', 'v8', 'msgpack', 'pickle']),
+    serializer: oneOf(env, 'CACHEWRIGHT_SERIALIZER', ['json', 'v8', 'msgpack', 'pickle', 'text', 'bytes']),
     compression: oneOf(env, 'CACHEWRIGHT_COMPRESSION', ['none', 'gzip', 'brotli', 'zstd', 'lz4', 'snappy']),
     defaultTtl: duration(env, 'CACHEWRIGHT_DEFAULT_TTL'),
     timeout: duration(env, 'CACHEWRIGHT_TIMEOUT'),

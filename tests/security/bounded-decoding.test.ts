@@ -15,42 +15,44 @@ const MEMORY_FACTOR = 80
 /** Times the time of a plain text of that size, the time that a payload may take. */
 const TIME_FACTOR = 100
 
+/** The serializers with a format; text and bytes are as large as they were. */
+type ParsedName = Exclude<SerializerName, 'text' | 'bytes'>
+
 /** The beginning, the repeated middle and the end of payloads that grow when they are decoded. */
-const BOMBS: Readonly<
-  Record<SerializerName, readonly (readonly [head: string, unit: string, tail: string])[]>
-> = {
-  json: [
-    ['[', '{},', '0]'],
-    ['[', '[],', '0]'],
-    ['[', '0,', '0]'],
-    ['[', '"",', '0]'],
-    ['', '[', ''],
-    ['[', '{"a":1},', '0]'],
-  ],
-  msgpack: [
-    ['\xdd\x00\x0f\x42\x3f', '\x90', ''],
-    ['\xdd\x00\xff\xff\x00', '\x80', ''],
-    ['\xdd\x00\xff\xff\x00', '\x01', ''],
-    ['\xdd\x00\xff\xff\x00', '\xa0', ''],
-    ['', '\x91', ''],
-    ['\xdd\x00\x03\xd0\x90', '\xd4\x65\x00\x93\xa5Error\xa0\xc0', ''],
-    ['\xc9\x00\xff\xff\xf0\x42', '\x7f', ''],
-  ],
-  v8: [
-    ['\xff\x0f', 'A\x01', ''],
-    ['\xff\x0fA\x80\x80\x40', 'o{\x00', '$\x00\x80\x80\x40'],
-    ['\xff\x0fA\x80\x80\x80\x04', '0', '$\x00\x80\x80\x80\x04'],
-    ['\xff\x0fZ\xfe\xff\xff\x07', '\x7f', ''],
-  ],
-  pickle: [
-    [']', '](', '.'],
-    ['](', ']', 'e.'],
-    ['](', 'K\x00', 'e.'],
-    ['', '\x8c\x01a\x94', '.'],
-    ['', '(', '.'],
-    ['', '2', '.'],
-  ],
-}
+const BOMBS: Readonly<Record<ParsedName, readonly (readonly [head: string, unit: string, tail: string])[]>> =
+  {
+    json: [
+      ['[', '{},', '0]'],
+      ['[', '[],', '0]'],
+      ['[', '0,', '0]'],
+      ['[', '"",', '0]'],
+      ['', '[', ''],
+      ['[', '{"a":1},', '0]'],
+    ],
+    msgpack: [
+      ['\xdd\x00\x0f\x42\x3f', '\x90', ''],
+      ['\xdd\x00\xff\xff\x00', '\x80', ''],
+      ['\xdd\x00\xff\xff\x00', '\x01', ''],
+      ['\xdd\x00\xff\xff\x00', '\xa0', ''],
+      ['', '\x91', ''],
+      ['\xdd\x00\x03\xd0\x90', '\xd4\x65\x00\x93\xa5Error\xa0\xc0', ''],
+      ['\xc9\x00\xff\xff\xf0\x42', '\x7f', ''],
+    ],
+    v8: [
+      ['\xff\x0f', 'A\x01', ''],
+      ['\xff\x0fA\x80\x80\x40', 'o{\x00', '$\x00\x80\x80\x40'],
+      ['\xff\x0fA\x80\x80\x80\x04', '0', '$\x00\x80\x80\x80\x04'],
+      ['\xff\x0fZ\xfe\xff\xff\x07', '\x7f', ''],
+    ],
+    pickle: [
+      [']', '](', '.'],
+      ['](', ']', 'e.'],
+      ['](', 'K\x00', 'e.'],
+      ['', '\x8c\x01a\x94', '.'],
+      ['', '(', '.'],
+      ['', '2', '.'],
+    ],
+  }
 
 /** A bomb of at most `bytes`. */
 function bomb([head, unit, tail]: readonly [string, string, string], bytes: number): Buffer {
@@ -63,7 +65,7 @@ function bomb([head, unit, tail]: readonly [string, string, string], bytes: numb
 }
 
 describe('payloads that are mutated, nested, or grow when they are decoded take bounded time and memory', () => {
-  test.each(Object.keys(BOMBS) as SerializerName[])('%s', { timeout: 300_000 }, async (serializer) => {
+  test.each(Object.keys(BOMBS) as ParsedName[])('%s', { timeout: 300_000 }, async (serializer) => {
     const codec = await encryptedCodec(undefined, {
       serializer,
       decompressors: ['gzip', 'brotli'],

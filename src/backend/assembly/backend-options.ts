@@ -173,7 +173,7 @@ function resolveSerializer(serializer: SerializerName | Serializer): SerializerN
   }
   throw refusedOption(
     'serializer',
-    "'json', 'v8', 'msgpack', 'pickle', or an object with id, encode and decode",
+    "'json', 'v8', 'msgpack', 'pickle', 'text', 'bytes', or an object with id, encode and decode",
     serializer,
   )
 }

@@ -143,10 +143,3 @@ export function parseFloatRepr(line: string): number {
   const value = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/.test(line) ? Number(line) : Number.NaN
   return Number.isFinite(value) ? value : unreadable('a malformed float')
 }
-
-/** A copy in memory of its own: `Buffer.from` cuts small ones from memory that the whole process shares. */
-export function ownCopy(bytes: Buffer): Buffer {
-  const copy = Buffer.allocUnsafeSlow(bytes.length)
-  copy.set(bytes)
-  return copy
-}

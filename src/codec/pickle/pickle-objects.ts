@@ -1,8 +1,9 @@
 import { hashElements, hasSparseIndices } from '../../foundation/indexed-names.ts'
+import { ownCopy } from '../../foundation/own-copy.ts'
 import { type HashSteps, TableHashes, UNCOUNTED } from '../refusals/hash-steps.ts'
 import { MAX_NESTING, tooManyLevels } from '../refusals/limits.ts'
 import { hashOf, isNumeric } from '../refusals/member-hashes.ts'
-import { ownCopy, unreadable } from './pickle-input.ts'
+import { unreadable } from './pickle-input.ts'
 
 /** What is filled bit by bit is counted again whenever it has so many times the members. */
 const GROWTH = 4

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import { exceededLimit, NestedTooDeep } from './limits.ts'
-import { kindOf, Refusal } from './refusal.ts'
+import { kindOf, Refusal, WholeRefusal } from './refusal.ts'
 
 /** The most steps of a path. */
 const LONGEST_PATH = 20
@@ -23,6 +23,7 @@ interface Part {
  */
 export function explainRefusal(value: unknown, encode: (value: unknown) => unknown): string {
   const error = errorOf(value, encode)
+  if (error instanceof WholeRefusal) return `it is ${error.message}`
   // An encoder exhausts the call stack before it has counted that far.
   const isTooDeep =
     error instanceof NestedTooDeep || (error instanceof RangeError && exceededLimit(value) === 'levels')

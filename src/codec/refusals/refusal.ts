@@ -6,6 +6,9 @@ export class Refusal extends TypeError {
   override readonly name = 'Refusal'
 }
 
+/** The refusal of a value by a serializer that takes no container, so that no part of the value is to blame. */
+export class WholeRefusal extends Refusal {}
+
 /** What a value is, without its content: `'a Map'`, `'NaN'`, `'a function'`, `'an invalid Date'`. */
 export function kindOf(value: unknown): string {
   if (typeof value === 'number') return Number.isFinite(value) ? 'a number' : String(value)

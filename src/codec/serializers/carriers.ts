@@ -1,15 +1,25 @@
 import type { SerializerName } from '../../contract/serializer.ts'
 import { assertPackable } from '../msgpack/packing.ts'
 import { v8Serializer } from '../v8/v8.ts'
+import { jsonSerializer } from './json.ts'
+import { bytesSerializer, isRaw, textSerializer } from './raw.ts'
 
-const ATTEMPTS: readonly (readonly [SerializerName, (value: unknown) => unknown])[] = [
+type Attempt = readonly [SerializerName, (value: unknown) => unknown]
+
+const RAW: readonly Attempt[] = [
+  ['text', textSerializer.encode],
+  ['bytes', bytesSerializer.encode],
+]
+const JSON_TEXT: Attempt = ['json', jsonSerializer.encode]
+const RICH: readonly Attempt[] = [
   ['msgpack', (value) => assertPackable(value, true)],
   ['v8', v8Serializer.encode],
 ]
 
-/** The serializers that bring a value back as it is, of those that carry more than plain data. */
-export function carriersOf(value: unknown): readonly SerializerName[] {
-  return ATTEMPTS.filter(([, attempt]) => succeeds(() => attempt(value))).map(([name]) => name)
+/** The serializers that bring a value back as it is, of those that carry more or other values than the one that refused it. */
+export function carriersOf(value: unknown, refusedBy: string): readonly SerializerName[] {
+  const attempts = isRaw(refusedBy) ? [...RAW, JSON_TEXT, ...RICH] : [...RAW, ...RICH]
+  return attempts.filter(([, attempt]) => succeeds(() => attempt(value))).map(([name]) => name)
 }
 
 function succeeds(work: () => unknown): boolean {

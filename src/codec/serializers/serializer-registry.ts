@@ -5,23 +5,30 @@ import { assertMsgpackr, createMsgpackSerializer, loadMsgpackr } from '../msgpac
 import { createPickleSerializer } from '../pickle/pickle.ts'
 import { v8Serializer } from '../v8/v8.ts'
 import { jsonSerializer } from './json.ts'
+import { bytesSerializer, textSerializer } from './raw.ts'
 
 const LOADERS: Readonly<Record<SerializerName, () => Promise<Serializer>>> = {
   json: async () => jsonSerializer,
+  text: async () => textSerializer,
+  bytes: async () => bytesSerializer,
   v8: async () => v8Serializer,
   msgpack: async () => createMsgpackSerializer(await loadMsgpackr()),
   pickle: async () => createPickleSerializer(),
 }
 
+/** Those that are always read: none of them makes anything but plain data of any bytes. */
+const ALWAYS: readonly Serializer[] = [jsonSerializer, textSerializer, bytesSerializer]
+
 /**
- * The serializers that may be used, by id: the one that values are written with, those that are only read, and JSON. What
- * is stored names its serializer, but does not choose among others: who can write to the store may not be trusted.
+ * The serializers that may be used, by id: the one that values are written with, those that are only read, JSON, text and
+ * bytes. What is stored names its serializer, but does not choose among others: who can write to the store may not be
+ * trusted.
  *
  * A serializer that needs an optional peer is loaded with the first value that was written with it, at the latest.
  */
 export class SerializerRegistry {
   readonly #allowed: ReadonlySet<string>
-  readonly #ready = new Map<string, Serializer>([['json', jsonSerializer]])
+  readonly #ready = new Map(ALWAYS.map((serializer) => [serializer.id, serializer]))
 
   /** @param serializers of the library by their names, and those of the caller */
   constructor(serializers: readonly (SerializerName | Serializer)[]) {
@@ -33,7 +40,7 @@ export class SerializerRegistry {
     const names = serializers.map((serializer) =>
       typeof serializer === 'string' ? serializer : serializer.id,
     )
-    this.#allowed = new Set(['json', ...names])
+    this.#allowed = new Set([...this.#ready.keys(), ...names])
   }
 
   /** Whether values of this serializer are read. */

@@ -4,12 +4,16 @@ import { describe, it } from 'vitest'
 import { type EncryptionKey, resolveEncryption } from '../../../src/codec/envelope/encryption.ts'
 import { SharedStructures } from '../../../src/codec/structures/shared-structures.ts'
 import { ValueCodec } from '../../../src/codec/value-codec.ts'
-import type { Serializer } from '../../../src/contract/serializer.ts'
+import type { Serializer, SerializerName } from '../../../src/contract/serializer.ts'
 
 /** Entries as a version of the format wrote them. Files are added with a version and never changed. */
 interface GoldenFile {
   readonly key: string
-  readonly value: unknown
+  readonly value?: unknown
+  /** The value in base64, where it is bytes. */
+  readonly bytes?: string
+  /** The serializer that is configured where they are read, which decides what is in no envelope. @default 'json' */
+  readonly serializer?: SerializerName
   /** The dictionary that the entries refer to, as it is stored, where they do. */
   readonly structures?: string
   /** The keys that the entries are encrypted with, where they are. */
@@ -32,6 +36,8 @@ const files = readdirSync(import.meta.dirname).filter((name) => name.endsWith('.
 describe.each(files)('%s', (name) => {
   const golden = JSON.parse(readFileSync(new URL(name, import.meta.url), 'utf8')) as GoldenFile
 
+  const expected = golden.bytes === undefined ? golden.value : Buffer.from(golden.bytes, 'base64')
+
   it.each(golden.entries)('$serializer with $compression stays readable for ever', async ({ stored }) => {
     const encryption = golden.keys && resolveEncryption({ keys: golden.keys })
     const structures = new SharedStructures({
@@ -44,7 +50,7 @@ describe.each(files)('%s', (name) => {
     })
     const codec = new ValueCodec(
       {
-        serializer: 'json',
+        serializer: golden.serializer ?? 'json',
         readers: [base64, 'v8', 'msgpack', 'pickle'],
         compression: undefined,
         decompressors: ['gzip', 'brotli', 'lz4', 'snappy'],
@@ -54,6 +60,6 @@ describe.each(files)('%s', (name) => {
       structures,
     )
     await codec.prepare()
-    assert.deepEqual(await codec.decode(golden.key, Buffer.from(stored, 'base64')), golden.value)
+    assert.deepEqual(await codec.decode(golden.key, Buffer.from(stored, 'base64')), expected)
   })
 })
