@@ -2,12 +2,23 @@ import { MemoryCacheBackend } from 'cachewright/memory'
 import { NullCacheBackend } from 'cachewright/null'
 import { describeCacheBackend } from 'cachewright/testing'
 import { describe, it } from 'vitest'
+import { RAW_VALUES } from '../support/raw-values.ts'
 
 for (const serializer of ['json', 'v8', 'msgpack', 'pickle'] as const) {
   describeCacheBackend({
     name: `memory with ${serializer}`,
     describe,
     it,
+    createBackend: (options) => new MemoryCacheBackend({ ...options, serializer }),
+  })
+}
+
+for (const [serializer, values] of RAW_VALUES) {
+  describeCacheBackend({
+    name: `memory with ${serializer}`,
+    describe,
+    it,
+    values,
     createBackend: (options) => new MemoryCacheBackend({ ...options, serializer }),
   })
 }

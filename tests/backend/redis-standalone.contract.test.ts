@@ -6,6 +6,7 @@ import { Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { RAW_VALUES } from '../support/raw-values.ts'
 
 let redis: Standalone
 let nodeRedis: ReturnType<typeof createClient>
@@ -33,6 +34,16 @@ for (const serializer of ['json', 'v8', 'msgpack', 'pickle'] as const) {
     name: `Redis with ${serializer}`,
     describe,
     it,
+    createBackend: (options) => new RedisCacheBackend({ ...options, serializer, url: redis.url }),
+  })
+}
+
+for (const [serializer, values] of RAW_VALUES) {
+  describeCacheBackend({
+    name: `Redis with ${serializer}`,
+    describe,
+    it,
+    values,
     createBackend: (options) => new RedisCacheBackend({ ...options, serializer, url: redis.url }),
   })
 }

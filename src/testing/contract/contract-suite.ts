@@ -5,6 +5,7 @@ import { counterChecks } from './counter-checks.ts'
 import { eventChecks, forgetfulChecks } from './event-checks.ts'
 import { keyChecks } from './key-checks.ts'
 import { lifecycleChecks } from './lifecycle-checks.ts'
+import { backendOf } from './named-values.ts'
 import { removalChecks } from './removal-checks.ts'
 import { setChecks } from './set-checks.ts'
 import { batchChecks, expiryChecks, valueChecks } from './value-checks.ts'
@@ -21,7 +22,8 @@ import { batchChecks, expiryChecks, valueChecks } from './value-checks.ts'
  * describeCacheBackend({ name: 'memory', describe, it, createBackend: (options) => new MemoryCacheBackend(options) })
  * ```
  */
-export function describeCacheBackend(options: ContractSuiteOptions): void {
+export function describeCacheBackend(given: ContractSuiteOptions): void {
+  const options = withValues(given)
   const { describe, elapse = sleep, it, keepsValues = true, name } = options
 
   const check = (title: string, body: Check, errors: 'absorb' | 'throw' = 'absorb') => {
@@ -56,6 +58,16 @@ export function describeCacheBackend(options: ContractSuiteOptions): void {
     describe('sets', () => setChecks(check, elapse))
     describe('failures and events', () => eventChecks(check))
   })
+}
+
+/** Options without `values`, whose backends store those. */
+function withValues(options: ContractSuiteOptions): ContractSuiteOptions {
+  const { values } = options
+  if (values === undefined) return options
+  return {
+    ...options,
+    createBackend: async (settings) => backendOf(await options.createBackend(settings), values),
+  }
 }
 
 /** Removes what a test has left that shut its backend down. */
