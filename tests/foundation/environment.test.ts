@@ -35,6 +35,9 @@ describe('the environment', () => {
     assert.deepEqual(readEnvironment({ CACHEWRIGHT_DEFAULT_TTL: 'Infinity' }), {
       defaultTtl: Number.POSITIVE_INFINITY,
     })
+    for (const serializer of ['json', 'v8', 'msgpack', 'pickle', 'text', 'bytes']) {
+      assert.deepEqual(readEnvironment({ CACHEWRIGHT_SERIALIZER: serializer }), { serializer })
+    }
   })
 
   it.each([

@@ -35,7 +35,8 @@ export interface BackendOptions {
    */
   readonly prefix?: string | undefined
   /**
-   * The serializer that values are written with. Values of this serializer are read, those of `readers`, and JSON.
+   * The serializer that values are written with. Values of this serializer are read, those of `readers`, JSON, text and
+   * bytes. What is in no envelope is text where this is `'text'`, bytes where it is `'bytes'`, and JSON elsewhere.
    * @default CACHEWRIGHT_SERIALIZER, then `'json'`
    */
   readonly serializer?: SerializerName | Serializer | undefined
