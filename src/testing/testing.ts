@@ -1,5 +1,5 @@
 export type { Clock, Timers } from '../foundation/time/clock.ts'
-export type { ContractSuiteOptions, StoredValues, TestRunner } from './contract/check.ts'
+export type { ContractSuiteOptions, TestRunner } from './contract/check.ts'
 export { describeCacheBackend } from './contract/contract-suite.ts'
 export type { FaultScope } from './faults/armed-fault.ts'
 export { type FailOptions, Faults, type FaultsOptions } from './faults/faults.ts'

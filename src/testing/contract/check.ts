@@ -9,17 +9,6 @@ export interface TestRunner {
   it(name: string, body: () => Promise<void>): unknown
 }
 
-/** What a backend stores in the place of the values of the suite. */
-export interface StoredValues {
-  /**
-   * A value that the backend stores, for one of the suite: JSON, of which each comes back from `fromStored` as it was. A
-   * value that is no JSON (`undefined`, a function) has to be left as it is, so that the backend refuses it.
-   */
-  toStored(value: unknown): unknown
-  /** The value of the suite, for one that the backend answered. Of a counter it is a number, or a bigint beyond 2^53. */
-  fromStored(stored: unknown): unknown
-}
-
 /** Options of the contract suite. */
 export interface ContractSuiteOptions extends TestRunner {
   /** The name of the backend in the titles of the tests. */
@@ -37,10 +26,11 @@ export interface ContractSuiteOptions extends TestRunner {
    */
   readonly keepsValues?: boolean
   /**
-   * For a backend that does not store everything that JSON has: strings alone, for example.
-   * @default the values of the suite, as they are
+   * What the backend stores: everything that JSON has, or strings or bytes alone. The suite then stores JSON text, as a
+   * string or as a `Buffer`, in the place of its values.
+   * @default 'json'
    */
-  readonly values?: StoredValues
+  readonly values?: 'json' | 'text' | 'bytes'
 }
 
 /** A test of an open backend. */

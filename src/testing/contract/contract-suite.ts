@@ -60,10 +60,10 @@ export function describeCacheBackend(given: ContractSuiteOptions): void {
   })
 }
 
-/** Options without `values`, whose backends store those. */
+/** Options whose backends take the values of the suite, whatever they store. */
 function withValues(options: ContractSuiteOptions): ContractSuiteOptions {
-  const { values } = options
-  if (values === undefined) return options
+  const { values = 'json' } = options
+  if (values === 'json') return options
   return {
     ...options,
     createBackend: async (settings) => backendOf(await options.createBackend(settings), values),
