@@ -2,6 +2,7 @@ import { internalsOf } from '../../src/backend/assembly/backend-internals.ts'
 import { assembleCache } from '../../src/cache/assemble-cache.ts'
 import type { Cache } from '../../src/cache/cache.ts'
 import { type ReadThroughOptions, resolveReadThrough } from '../../src/cache/core/read-through-options.ts'
+import type { FillRefusal } from '../../src/contract/cache-events.ts'
 import { MemoryCacheBackend } from '../../src/memory/memory-cache-backend.ts'
 import type { SimulatedRedis } from './simulated-redis.ts'
 import { SimulatedTier } from './simulated-tier.ts'
@@ -32,6 +33,8 @@ export class SimulatedProcess {
   isAlive = true
   /** Keys for which a stale value stood in for a load that failed or was slow. */
   readonly servedInstead = new Set<string>()
+  /** Why the last fill of a key was refused. */
+  readonly refusals = new Map<string, FillRefusal>()
 
   constructor(
     id: number,
@@ -52,6 +55,7 @@ export class SimulatedProcess {
       random: () => Math.random(),
       options: resolveReadThrough(options, 3_600_000),
     })
+    this.cache.on('fill-refused', ({ key, reason }) => this.refusals.set(key, reason))
     this.cache.on('stale', ({ key, reason }) => {
       if (reason !== 'revalidate') this.servedInstead.add(key)
     })

@@ -86,7 +86,7 @@ export class Slots {
       const isStored = await slot.fill(text, { tags })
       this.#fleet.note(isStored ? 'a slot is filled' : 'a fill is refused', String(text))
       if (isStored) oracle.filled(String(text), known)
-      else if (isPromised)
+      else if (isPromised && process.refusals.get(slot.key) !== 'unreserved')
         throw new Violation(`The fill of ${text} was refused, but nothing has touched the key`)
       return isStored
     })

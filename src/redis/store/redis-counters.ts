@@ -16,7 +16,7 @@ const MAX_COUNTERS_PER_SCRIPT = 256
 
 const incrementCounters = new RedisScript(
   INCREMENT_COUNTERS,
-  isListOfKeys((reply) => typeof reply === 'string' || Number.isSafeInteger(reply)),
+  isListOfKeys((reply) => isCount(reply) || isRefusal(reply)),
 )
 
 /** A change of a counter that waits for its batch. */
@@ -125,7 +125,12 @@ function isAlike(one: CounterChange, other: CounterChange): boolean {
 
 /** Whether a counter was changed. */
 function isCount(reply: RedisReply): reply is number | string {
-  return typeof reply === 'number' || isInteger(reply)
+  return Number.isSafeInteger(reply) || isInteger(reply)
+}
+
+/** Whether it was not, for a reason that begins with a code: `WRONGTYPE Operation against …`. */
+function isRefusal(reply: RedisReply): boolean {
+  return typeof reply === 'string' && /^[A-Z]+ /.test(reply)
 }
 
 function storedKeyOf({ storedKey }: BatchedChange): string {
