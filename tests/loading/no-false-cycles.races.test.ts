@@ -94,6 +94,7 @@ test.each([
     await cache.idle()
     expect(wrong).toEqual([])
   },
+  120_000,
 )
 
 test('what a loader has created and left behind keeps none of its values', async () => {
