@@ -32,6 +32,8 @@ export interface Race {
   readonly announce?: string
   /** Whether the plain cache-aside does the same at the same time. */
   readonly withPlain?: boolean | undefined
+  /** Whether local hits may lag behind a change that another process has made: on a cluster, and on the bus. */
+  readonly mayLag?: boolean | undefined
   /** Whether most callers reserve the key: by slots that keep nobody waiting, or by those that wait. */
   readonly slots?: 'any' | 'waiting' | undefined
 }

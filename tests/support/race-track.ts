@@ -115,7 +115,8 @@ class RaceTrack {
       while (next < settings.rounds) {
         const number = next
         next += ROUNDS_PER_KEY
-        const race = raceFor(`${track}-${number}`, settings)
+        const mayLag = this.#options.cluster === true || this.#options.cache?.coherence === 'bus'
+        const race = { ...raceFor(`${track}-${number}`, settings), mayLag }
         let version = 1
         for (let round = number; round < Math.min(number + ROUNDS_PER_KEY, settings.rounds); round++) {
           const how = settings.hows[round % settings.hows.length] as string

@@ -122,7 +122,8 @@ export async function createParticipant({ createCache, createClient }, { redis, 
     /** Asks past the local tier, which also brings every push of before; then the local tier, too. */
     async look(race) {
       const past = await spaceOf(race).get(race.key, { local: false })
-      return [past, await getOrSet(race)]
+      // Elsewhere, no reply tells that the news of a change has arrived.
+      return race.mayLag ? [past] : [past, await getOrSet(race)]
     },
 
     /** Once no loader of this key is left and its fill has been answered: what lies here, and in Redis. */
@@ -130,7 +131,7 @@ export async function createParticipant({ createCache, createClient }, { redis, 
       while (loading.has(race.key)) await Promise.all(loading.get(race.key))
       await pause(1)
       const past = await spaceOf(race).get(race.key, { local: false })
-      return [past, spaceOf(race).peek(race.key), await getOrSet(race)]
+      return race.mayLag ? [past] : [past, spaceOf(race).peek(race.key), await getOrSet(race)]
     },
 
     /** What a process is served that has never held the key. */
