@@ -1,8 +1,8 @@
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 
 /**
- * Some keys of a batch, or some ids of a collection, could not be loaded. The {@link values} of the others and the {@link errors} are for programs: a
- * log of this error does not contain them. `cause` is the first of the errors.
+ * Some keys of a batch, or some ids of a collection, could not be loaded. The {@link values} of the others and the
+ * {@link errors} are for programs: a log of this error does not contain them. `cause` is the first of the errors.
  */
 export class PartialLoadError<T = unknown, Key = string> extends CacheError {
   override readonly name: string = 'PartialLoadError'

@@ -43,6 +43,12 @@ export class GenerationCheck {
     return asked
   }
 
+  /** What {@link currentSet} needs to tell whether generations are the current ones from now on. */
+  readAnew(storedKey: string, generationKeys: readonly string[]): KeyRead {
+    const asked = this.askAnew(storedKey, generationKeys)
+    return { storedKey, askedAt: this.#generations.now, asked }
+  }
+
   /**
    * The set of an entry in the most frequent form; usually the same as that of the entry before it.
    * @throws CacheError as {@link currentSet}

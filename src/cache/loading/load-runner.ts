@@ -87,7 +87,7 @@ export class LoadRunner {
       return RELEASED
     }
     const { context, durationMs, kept, value } = result
-    const late = this.#lateTags(request, context, bound, loaderBeganAt)
+    const late = bindLateTags(this.#core.generations, request, context.tags, bound, loaderBeganAt)
     const lateTagKeys = [...late.map(asTold), ...namedByStale(request, kept)]
     if (value === undefined || context.isSkipped) {
       const isGone = value === undefined && !context.isSkipped && stale !== undefined
@@ -126,7 +126,7 @@ export class LoadRunner {
     try {
       const { context, kept, value } = await this.#load(flight, request, stale, false)
       if (context.isGivenBack) return RELEASED
-      const late = this.#lateTags(request, context, [], loaderBeganAt)
+      const late = bindLateTags(this.#core.generations, request, context.tags, [], loaderBeganAt)
       this.#core.learnedTags.learn(request.storedKey, late)
       const isRaw = value === undefined || context.isSkipped
       const isolated = isRaw ? { value, isCloned: false } : await this.#fill.isolated(request, value)
@@ -135,19 +135,6 @@ export class LoadRunner {
       if (isProgrammingMistake(error)) throw error
       return this.#fallback.forFailedUncached(request, stale, error)
     }
-  }
-
-  /** The tags that only the value named. */
-  #lateTags(
-    { generationKeys, space }: LoadRequest,
-    context: LoadContext,
-    bound: readonly BoundGeneration[],
-    loaderBeganAt: number,
-  ): readonly LateTag[] {
-    const tagKeys = context.tags
-      .map((tag) => space.tagKey(tag))
-      .filter((key) => !generationKeys.includes(key))
-    return bindLateTags(this.#core.generations, tagKeys, bound, loaderBeganAt)
   }
 
   async #load(

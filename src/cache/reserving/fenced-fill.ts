@@ -49,12 +49,12 @@ export class FencedFill implements SlotFilling {
   }
 
   async store(request: FillRequest): Promise<FillRefusal | undefined> {
-    const { clock, learnedTags, options, stopping, tier } = this.#core
-    const { connection, fence, reservedAtMs, storedKey } = this.#reservation
+    const { clock, generations, learnedTags, options, stopping, tier } = this.#core
+    const { captured, connection, fence, reservedAt, reservedAtMs, storedKey } = this.#reservation
     if (stopping.aborted) throw closedError()
     if (fence === undefined) return 'unreserved'
     if (clock.monotonicMs() - reservedAtMs >= options.longestLoadMs) return 'expired'
-    const late = this.#lateTags(request.tags)
+    const late = bindLateTags(generations, this.#reservation, request.tags, captured, reservedAt)
     if (learnedTags.learn(storedKey, late)) return 'unknown-tag'
     const bound = this.#bound(late)
     const serialized = this.#core.codec.serialize(request.value)
@@ -84,7 +84,7 @@ export class FencedFill implements SlotFilling {
     const { check, clock, generations, metrics } = this.#core
     const { storedKey } = this.#reservation
     const generationKeys = meta.generations.map((one) => one.storedKey)
-    const read = { storedKey, askedAt: generations.now, asked: check.askAnew(storedKey, generationKeys) }
+    const read = check.readAnew(storedKey, generationKeys)
     if (!(await this.#fill(fence, bytes, storedTtlMs(meta)))) return 'changed'
     metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
     generations.outlive(meta.generations, storedTtlMs(meta))
@@ -101,12 +101,6 @@ export class FencedFill implements SlotFilling {
     } finally {
       if (isStored !== false) this.#core.invalidated(storedKey)
     }
-  }
-
-  #lateTags(tags: readonly string[]): readonly LateTag[] {
-    const { captured, generationKeys, reservedAt, space } = this.#reservation
-    const tagKeys = tags.map((tag) => space.tagKey(tag)).filter((key) => !generationKeys.includes(key))
-    return bindLateTags(this.#core.generations, tagKeys, captured, reservedAt)
   }
 
   /** @throws CacheError `CACHE_INVALID_ARGUMENT` if the entry has too many tags */

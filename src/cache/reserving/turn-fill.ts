@@ -36,7 +36,7 @@ export class TurnFill implements SlotFilling {
   }
 
   async store({ options, tags, value }: FillRequest): Promise<FillRefusal | undefined> {
-    const { check, generations, stopping } = this.#core
+    const { check, stopping } = this.#core
     const { answer, context, request, turn } = this.#load
     if (stopping.aborted) throw closedError()
     if (this.#isExpired) return 'expired'
@@ -46,8 +46,7 @@ export class TurnFill implements SlotFilling {
     context.addTags(tags)
     const { generationKeys, space, storedKey } = request
     const tagKeys = tags.map((tag) => space.tagKey(tag))
-    const asked = check.askAnew(storedKey, [...new Set([...generationKeys, ...tagKeys])])
-    const read = { storedKey, askedAt: generations.now, asked }
+    const read = check.readAnew(storedKey, [...new Set([...generationKeys, ...tagKeys])])
     turn.end(value)
     const { lateTagKeys, stored } = await answer
     if (stored === undefined) {

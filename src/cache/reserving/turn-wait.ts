@@ -32,15 +32,13 @@ export class TurnWait {
    * @throws the reason of the signal, CacheError `CACHE_LOADER_TIMEOUT` after the `hardTimeout`, or a programming mistake
    */
   async take(request: LoadRequest, stale: LocalEntry | undefined): Promise<TurnOrAnswer> {
-    const { clock, timers } = this.#core
     const { hardTimeoutMs } = request.policies
     const leaving = new AbortController()
-    const dueMs = clock.monotonicMs() + hardTimeoutMs
     const abort = () => leaving.abort(request.signal?.reason)
     request.signal?.addEventListener('abort', abort, { once: true })
     const cancelTimeout =
       hardTimeoutMs <= LONGEST_TIMER_MS
-        ? timers.after(dueMs - clock.monotonicMs(), () => leaving.abort(waitedTooLong(request.key)), true)
+        ? this.#core.timers.after(hardTimeoutMs, () => leaving.abort(waitedTooLong(request.key)), true)
         : () => {}
     try {
       if (request.signal?.aborted) abort()

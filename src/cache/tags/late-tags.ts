@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import type { KeySpace } from '../keys/key-space.ts'
 import type { GenerationTable } from './generation-table.ts'
 
 /** A tag that is named only when its value is known, with the generation that the entry can be bound to. */
@@ -9,16 +10,19 @@ export interface LateTag extends BoundGeneration {
 }
 
 /**
- * Binds tags that are named only when the value is known. Each binds to the generation that was captured for the load,
- * or to one that was read before the load began and is still live (G3).
+ * Binds tags that are named only when the value is known, less those that were named before. Each binds to the generation
+ * that was captured for the load, or to one that was read before the load began and is still live (G3).
+ * @param captured the generations that were captured for the load
  * @param beganAt the moment of the generation table at which the load began
  */
 export function bindLateTags(
   generations: GenerationTable,
-  tagKeys: readonly string[],
+  { generationKeys, space }: { readonly generationKeys: readonly string[]; readonly space: KeySpace },
+  tags: readonly string[],
   captured: readonly BoundGeneration[],
   beganAt: number,
 ): readonly LateTag[] {
+  const tagKeys = tags.map((tag) => space.tagKey(tag)).filter((key) => !generationKeys.includes(key))
   return tagKeys.map((tagKey) => {
     const bound = captured.find(({ storedKey }) => storedKey === tagKey)
     if (bound !== undefined) return { ...bound, isKnown: true }
