@@ -66,7 +66,10 @@ const ROOMS = {
       ...['keys', 'freshness', 'tags', 'local', 'entries', 'core'],
       ...['loading', 'flights', 'writing', 'reading'],
     ],
-    collections: ['keys', 'freshness', 'local', 'loading', 'writing', 'explain', 'reading', 'batches'],
+    collections: [
+      ...['keys', 'freshness', 'local', 'core', 'loading', 'writing'],
+      ...['explain', 'reading', 'batches'],
+    ],
   },
   testing: {
     contract: [],

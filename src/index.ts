@@ -77,7 +77,14 @@ export type {
   KeysOptions,
   RemovalOptions,
 } from './contract/cache-backend.ts'
-export type { CacheEvents, FillRefusal, MissReason, ReadThroughEvents } from './contract/cache-events.ts'
+export type {
+  CacheEvents,
+  FillRefusal,
+  HitTier,
+  InNamespace,
+  MissReason,
+  ReadThroughEvents,
+} from './contract/cache-events.ts'
 export type { Logger } from './contract/logger.ts'
 export type { Serializer, SerializerName } from './contract/serializer.ts'
 export type {

@@ -44,19 +44,21 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
   /**
    * @param origin creates the store, and receives the policy, through which the store emits connection events; or the
    * parts of another backend, if this is a view of it under another prefix
+   * @param namespace the name of that view in events
    */
   protected constructor(
     options: ResolvedBackendOptions,
     origin: ((policy: FailurePolicy) => CacheStore) | BackendAssembly,
+    namespace = '',
   ) {
     const assembly = origin instanceof BackendAssembly ? origin : new BackendAssembly(options, origin)
     this.#options = options
     this.#assembly = assembly
     this.#prefix = options.prefix
-    this.#policy = assembly.policy
-    const scope = new OperationScope(options, assembly)
+    this.#policy = assembly.policy.within(namespace)
+    const scope = new OperationScope(options, assembly, this.#policy)
     const readerOf = (operation: string) =>
-      new ValueReader<T>(operation, assembly.codec, assembly.policy, () => assembly.store)
+      new ValueReader<T>(operation, assembly.codec, this.#policy, () => assembly.store)
     this.#reader = readerOf('get')
     this.#writes = new WriteOperations(scope, assembly)
     this.#batches = new BatchOperations(scope, readerOf('getMany'))
@@ -201,14 +203,14 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
       decorate: (decorate) => assembly.decorate(decorate),
       observe: (observer) => assembly.observe(observer),
       giveBack: () => assembly.giveBack(),
-      within: (prefix) => new BackendView({ ...this.#options, prefix }, assembly),
+      within: (prefix, namespace) => new BackendView({ ...this.#options, prefix }, assembly, namespace),
     }
   }
 }
 
 /** A backend under another prefix. It opens and closes together with the backend whose parts it shares. */
 class BackendView<T> extends StoreBackend<T> {
-  constructor(options: ResolvedBackendOptions, assembly: BackendAssembly) {
-    super(options, assembly)
+  constructor(options: ResolvedBackendOptions, assembly: BackendAssembly, namespace: string) {
+    super(options, assembly, namespace)
   }
 }

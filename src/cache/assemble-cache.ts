@@ -5,6 +5,7 @@ import type { CacheBackend } from '../contract/cache-backend.ts'
 import type { Clock, Timers } from '../foundation/time/clock.ts'
 import { Cache } from './cache.ts'
 import { CacheCore } from './core/cache-core.ts'
+import { Monitor } from './core/monitor.ts'
 import type { ResolvedReadThrough } from './core/read-through-options.ts'
 import { Flights } from './flights/flights.ts'
 import { SingleFlight } from './flights/single-flight.ts'
@@ -69,6 +70,7 @@ export function assembleCache(assembly: Assembly): Cache {
     verification: new ShadowVerification(core),
     names: new NameRegistry(),
     space: root,
+    monitor: new Monitor(core, root),
     policies: options.policies,
     lifecycle: {
       initialize: () => (closing === undefined ? opening.initialize() : Promise.reject(closedError())),
@@ -77,6 +79,6 @@ export function assembleCache(assembly: Assembly): Cache {
         return closing
       },
     },
-    backendWithin: (prefix) => (prefix === root.prefix ? backend : parts.within(prefix)),
+    backendWithin: (space) => (space === root ? backend : parts.within(space.prefix, space.name)),
   })
 }

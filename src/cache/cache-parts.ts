@@ -1,5 +1,6 @@
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import type { CacheCore } from './core/cache-core.ts'
+import type { Monitor } from './core/monitor.ts'
 import type { Flights } from './flights/flights.ts'
 import type { SingleFlight } from './flights/single-flight.ts'
 import type { Policies } from './freshness/policies.ts'
@@ -28,9 +29,10 @@ export interface CacheParts {
   /** The names of functions and collections, of the cache and of all its namespaces. */
   readonly names: NameRegistry
   readonly space: KeySpace
+  readonly monitor: Monitor
   /** The defaults for the options of calls. */
   readonly policies: Policies
   readonly lifecycle: CacheLifecycle
-  /** The backend under another prefix. */
-  readonly backendWithin: (prefix: string) => CacheBackend
+  /** The backend under the prefix of a namespace. */
+  readonly backendWithin: (space: KeySpace) => CacheBackend
 }

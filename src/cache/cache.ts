@@ -9,6 +9,7 @@ import type { CacheParts } from './cache-parts.ts'
 import { type Collection, createCollection } from './collections/collection.ts'
 import type { CollectionOptions } from './collections/collection-options.ts'
 import type { CacheCore } from './core/cache-core.ts'
+import { Monitor } from './core/monitor.ts'
 import { EntryOperations } from './entry-operations.ts'
 import { type ExplainOptions, explain } from './explain/explain.ts'
 import type { Explanation } from './explain/explanation.ts'
@@ -61,7 +62,7 @@ export class Cache extends EntryOperations {
    * They do not wait for writes of the cache that were not awaited, nor the cache for theirs.
    */
   get backend(): CacheBackend {
-    this.#backend ??= this.#parts.backendWithin(this.#parts.space.prefix)
+    this.#backend ??= this.#parts.backendWithin(this.#parts.space)
     return this.#backend
   }
 
@@ -149,7 +150,8 @@ export class Cache extends EntryOperations {
     assertOptions(options, NAMESPACE_OPTIONS)
     this.#core.calls.check(options, NAMESPACE_OPTIONS)
     const policies = resolvePolicies(options, this.#parts.policies)
-    return new Cache({ ...this.#parts, space: this.#parts.space.within(name), policies })
+    const space = this.#parts.space.within(name)
+    return new Cache({ ...this.#parts, space, monitor: new Monitor(this.#core, space), policies })
   }
 
   /**

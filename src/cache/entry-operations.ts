@@ -6,6 +6,7 @@ import { type GetOrSetManyOptions, getOrLoadMany, readMany } from './batches/bat
 import type { BatchLoader } from './batches/load-batch.ts'
 import type { CacheParts } from './cache-parts.ts'
 import type { CacheCore } from './core/cache-core.ts'
+import type { Monitor } from './core/monitor.ts'
 import { type EntryOptions, type GetOrSetOptions, NO_TAGS } from './freshness/policies.ts'
 import type { Loader } from './loading/load-context.ts'
 import { handOut } from './local/isolation.ts'
@@ -19,6 +20,7 @@ const GET_OPTIONS: KnownOptions = { of: 'get', names: { local: 'value' } }
 /** The operations of a cache on the entries of one namespace: reads, loads, writes and invalidations. */
 export class EntryOperations {
   readonly #core: CacheCore
+  readonly #monitor: Monitor
   readonly #reads: NamespaceReads
   readonly #writes: NamespaceWrites
   readonly #reservations: Reservations
@@ -26,6 +28,7 @@ export class EntryOperations {
   /** @internal */
   constructor(parts: CacheParts) {
     this.#core = parts.core
+    this.#monitor = parts.monitor
     this.#reads = new NamespaceReads(parts)
     this.#writes = new NamespaceWrites(parts)
     this.#reservations = new Reservations(parts, this.#reads)
@@ -246,6 +249,6 @@ export class EntryOperations {
     fallback: Result,
     work: () => Promise<Result>,
   ): Promise<Result> {
-    return this.#core.policy.absorb(operation, key, fallback, work)
+    return this.#monitor.absorb(operation, key, fallback, work)
   }
 }

@@ -12,23 +12,52 @@ export type MissReason =
   /** Redis did not answer in time, or answered with an error; an `error` event tells why. */
   | 'unavailable'
 
-/** The events of a backend. Keys are those of the caller, without the prefix. */
-export interface CacheEvents {
-  /** `get`, `getMany` or `getAndDelete` found a value. */
-  hit: { readonly key: string }
-  /** `get`, `getMany` or `getAndDelete` found no value. */
-  miss: { readonly key: string; readonly reason: MissReason }
+/** Where something happened. */
+export interface InNamespace {
   /**
-   * `set`, `setIfAbsent` or `setMany` stored a value. `ttlMs` is `Infinity` if it does not expire; `bytes` is the size of the stored
-   * value.
+   * The name of the namespace that the keys belong to: `'users'`, or `'shop:users'` for a nested one. It is
+   * `'users@1'` for version 1 of the collection `users`, and empty for the cache itself and for a backend.
    */
-  set: { readonly key: string; readonly ttlMs: number; readonly bytes: number }
-  /** A `delete`, `deleteMany` or `getAndDelete` was acknowledged; `removed` of the `keys` were there. */
-  delete: { readonly keys: readonly string[]; readonly removed: number }
-  /** A `clear` (`pattern` is `undefined`) or an `invalidatePattern` has ended. */
-  invalidate: { readonly pattern: string | undefined; readonly removed: number }
+  readonly namespace: string
+}
+
+/** The tier that a value came from: `'local'`, in this process, or `'shared'`, the one of all processes. */
+export type HitTier = 'local' | 'shared'
+
+/**
+ * The events of a backend, and of a cache where both have them. Keys are those of the caller: without the prefix and
+ * the name of the namespace. With both, `prefix + namespace + ':' + key`, they are the keys in Redis.
+ */
+export interface CacheEvents {
+  /** A read found a fresh value: `get`, `getMany` or `getAndDelete`, and every read of a cache. */
+  hit: InNamespace & { readonly key: string; readonly tier: HitTier }
+  /** A read found none. A `getOrSet` then waits for a load. */
+  miss: InNamespace & { readonly key: string; readonly reason: MissReason }
+  /**
+   * A value was stored: by `set`, `setIfAbsent` or `setMany`, after a load, or by the fill of a slot. `ttlMs` is
+   * `Infinity` if it does not expire; `bytes` is the size of the stored value.
+   */
+  set: InNamespace & { readonly key: string; readonly ttlMs: number; readonly bytes: number }
+  /**
+   * A `delete`, `deleteMany` or `getAndDelete` was acknowledged; `removed` of the `keys` were there. A collection counts
+   * the entries of neighbouring versions as well.
+   */
+  delete: InNamespace & { readonly keys: readonly string[]; readonly removed: number }
+  /**
+   * An `invalidateTags` was acknowledged (`tags` is set; nobody counts the entries), or an `invalidatePattern` has ended
+   * (`pattern` is set), or a `clear` (neither is set) and the reclaim of its memory have.
+   */
+  invalidate: InNamespace & {
+    readonly tags: readonly string[] | undefined
+    readonly pattern: string | undefined
+    readonly removed: number | undefined
+  }
   /** An operation failed; with `errors: 'absorb'` it answered a miss, `false` or `0`. */
-  error: { readonly error: CacheError; readonly operation: string; readonly key?: string | undefined }
+  error: InNamespace & {
+    readonly error: CacheError
+    readonly operation: string
+    readonly key?: string | undefined
+  }
   /** A connection is ready; `endpoint` is `host:port`, or the path of a socket. */
   connect: { readonly endpoint: string }
   /** A ready connection was lost; the client reconnects by itself. */
@@ -47,14 +76,14 @@ export type FillRefusal =
 /** The events of a read-through cache, in addition to {@link CacheEvents}. */
 export interface ReadThroughEvents extends CacheEvents {
   /** A stale value was served: while it is loaded again, or because the load failed or took too long. */
-  stale: { readonly key: string; readonly reason: 'revalidate' | 'error' | 'timeout' }
+  stale: InNamespace & { readonly key: string; readonly reason: 'revalidate' | 'error' | 'timeout' }
   /** A loader has ended; `error` is what it threw, if it did. */
-  load: { readonly key: string; readonly durationMs: number; readonly error?: unknown }
+  load: InNamespace & { readonly key: string; readonly durationMs: number; readonly error?: unknown }
   /**
    * A lease was lost during the load: the key was written, deleted or evicted, or the lease ran out. The value went to
    * the callers that waited, and was not cached.
    */
-  'lease-lost': { readonly key: string }
+  'lease-lost': InNamespace & { readonly key: string }
   /**
    * A slot of `reserve` did not store its value, for this reason: the key was written, deleted, evicted or filled by
    * another (`'changed'`); a tag or a namespace was invalidated (`'invalidated'`); a tag that only the fill named was not
@@ -62,11 +91,11 @@ export interface ReadThroughEvents extends CacheEvents {
    * `longestLoad` (`'expired'`); the connection was lost meanwhile (`'disconnected'`); Redis could not be asked when the
    * slot was reserved, or the key holds what cannot be replaced (`'unreserved'`).
    */
-  'fill-refused': { readonly key: string; readonly reason: FillRefusal }
+  'fill-refused': InNamespace & { readonly key: string; readonly reason: FillRefusal }
   /** All local copies are out of use, since invalidations may have been missed. `coherence` is what `cache.coherence` is from now on. */
   epoch: { readonly reason: string; readonly coherence: string }
   /** Work in the background has failed: a refresh, a verification, or the reclaim after a `clear()`. */
-  'background-error': {
+  'background-error': InNamespace & {
     readonly task: 'refresh' | 'verify' | 'reclaim'
     readonly key: string | undefined
     readonly error: unknown
@@ -76,7 +105,7 @@ export interface ReadThroughEvents extends CacheEvents {
    * served after the grace; `'overtaken'` if the entry was replaced or invalidated meanwhile, which is not counted.
    * `staleRate` is `stale / verified`, since the cache was made.
    */
-  verify: {
+  verify: InNamespace & {
     readonly key: string
     readonly verdict: 'fresh' | 'stale' | 'overtaken'
     readonly verified: number

@@ -106,7 +106,7 @@ describe('a plain read of a cache entry', () => {
     const events: unknown[] = []
     for (const event of ['hit', 'miss', 'error'] as const) cache.backend.on(event, (one) => events.push(one))
     await cache.backend.get('key')
-    expect(events).toEqual([{ key: 'key', reason: 'absent' }])
+    expect(events).toEqual([{ namespace: '', key: 'key', reason: 'absent' }])
   })
 
   test('fails only for cache entries when the generations cannot be read', async () => {

@@ -245,11 +245,11 @@ describe('peek, has and getTtl of a collection', () => {
     const cache = createCache()
     const users = counted(cache)
     await users.get('ann')
-    const keys: string[] = []
-    cache.on('hit', ({ key }) => keys.push(key))
+    const hits: unknown[] = []
+    cache.on('hit', (event) => hits.push(event))
     users.peek('ann')
     users.peek('bob')
-    expect(keys).toEqual(['users@0:ann'])
+    expect(hits).toEqual([{ namespace: 'users@0', key: 'ann', tier: 'local' }])
     await cache.shutdown()
   })
 
@@ -285,7 +285,7 @@ describe('deleteMany of a collection', () => {
     const deleted: unknown[] = []
     cache.on('delete', (event) => deleted.push(event))
     expect(await users.deleteMany(['a', 'b'])).toBe(2)
-    expect(deleted).toEqual([{ keys: ['users@0:a', 'users@0:b', 'users@1:a', 'users@1:b'], removed: 2 }])
+    expect(deleted).toEqual([{ namespace: 'users@0', keys: ['a', 'b'], removed: 2 }])
     await cache.shutdown()
   })
 })
@@ -302,7 +302,7 @@ describe('explain of a collection', () => {
     expect((await users.explain('ann')).next.step).toBe('load')
     await users.get('ann')
     const { key, local, next, shared } = await users.explain('ann')
-    expect([key, next.step, local.refusals]).toEqual(['users@0:ann', 'serve-local', []])
+    expect([key, next.step, local.refusals]).toEqual(['ann', 'serve-local', []])
     expect(shared.tags).toMatchObject([{ name: 'id:ann', verdict: 'valid' }])
     expect(shared.namespaces.map(({ name }) => name)).toEqual(['shop:', 'shop:users@0:'])
     await users.clear()

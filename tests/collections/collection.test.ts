@@ -109,7 +109,7 @@ describe('a collection', () => {
       name: 'numbers',
       schema: z.number().transform((n) => -n),
       load: (id, context) => {
-        expect(context.key).toBe(`numbers@0:${id}`)
+        expect(context.key).toBe(id)
         seen.push(context.stale()?.value)
         if (id === 'unkept') context.skip()
         if (context.stale() !== undefined) return context.notModified()

@@ -92,7 +92,7 @@ describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_lib
     const cache = createCache()
     const wrong = { name: 'Ann', born: 4 } as unknown as Row
     const people = cache.collection({ name: 'people', schema, load: () => wrong })
-    const mismatch = { name: 'SchemaMismatchError', code: 'CACHE_SCHEMA_MISMATCH', key: 'people@0:ann' }
+    const mismatch = { name: 'SchemaMismatchError', code: 'CACHE_SCHEMA_MISMATCH', key: 'ann' }
     await expect(people.get('ann')).rejects.toMatchObject({ ...mismatch, operation: 'get' })
     await expect(people.set('ann', wrong)).rejects.toMatchObject({ ...mismatch, operation: 'set' })
     await expect(people.refresh('ann')).rejects.toMatchObject(mismatch)

@@ -30,7 +30,9 @@ describe('shadow verification', () => {
     await cache.getOrSet('key', load)
     await cache.getOrSet('key', load)
     await clock.settle()
-    expect(told).toEqual([{ key: 'key', verdict: 'fresh', verified: 1, stale: 0, staleRate: 0 }])
+    expect(told).toEqual([
+      { namespace: '', key: 'key', verdict: 'fresh', verified: 1, stale: 0, staleRate: 0 },
+    ])
   })
 
   test('a hit that differs from the source is stale after the grace, and counts in the stale rate', async () => {
@@ -44,7 +46,14 @@ describe('shadow verification', () => {
     await clock.advance('1.9s')
     expect(told.map(({ verdict }) => verdict)).toEqual(['fresh'])
     await clock.advance('100ms')
-    expect(told.at(-1)).toEqual({ key: 'key', verdict: 'stale', verified: 2, stale: 1, staleRate: 0.5 })
+    expect(told.at(-1)).toEqual({
+      namespace: '',
+      key: 'key',
+      verdict: 'stale',
+      verified: 2,
+      stale: 1,
+      staleRate: 0.5,
+    })
     expect(cache.stats().verification).toEqual({ verified: 2, stale: 1 })
     // It only measures: the value is served as before.
     expect(await cache.get('key')).toBe(1)
@@ -60,7 +69,9 @@ describe('shadow verification', () => {
     await clock.advance('1s')
     await cache.delete('key')
     await clock.advance('1s')
-    expect(told).toEqual([{ key: 'key', verdict: 'overtaken', verified: 0, stale: 0, staleRate: 0 }])
+    expect(told).toEqual([
+      { namespace: '', key: 'key', verdict: 'overtaken', verified: 0, stale: 0, staleRate: 0 },
+    ])
   })
 
   test('a hit in the shared tier is verified, too', async () => {
@@ -102,7 +113,7 @@ describe('shadow verification', () => {
     expect(await cache.getOrSet('key', () => Promise.reject(new Error('source away')))).toBe(1)
     await clock.settle()
     expect(told).toEqual([])
-    expect(failed).toEqual([{ task: 'verify', key: 'key', error: new Error('source away') }])
+    expect(failed).toEqual([{ namespace: '', task: 'verify', key: 'key', error: new Error('source away') }])
   })
 
   test('at most eight verifications run at a time', async () => {

@@ -11,7 +11,7 @@ const { redis, cluster } = scene
 
 /** Clears, and resolves with what the reclaim in the background has removed. */
 async function cleared(cache: Cache, meanwhile: () => Promise<unknown> = async () => {}): Promise<number> {
-  const reclaimed: number[] = []
+  const reclaimed: unknown[] = []
   cache.on('invalidate', ({ removed }) => reclaimed.push(removed))
   expect(await cache.clear()).toBe(true)
   await meanwhile()

@@ -23,8 +23,8 @@ export interface BackendInternals {
   readonly observe: (observer: StoreObserver) => void
   /** Ends the lending, and the observation. The tier must have been stopped. */
   readonly giveBack: () => void
-  /** The same backend under another prefix. */
-  readonly within: (prefix: string) => CacheBackend
+  /** The same backend under the prefix of a namespace, whose name its events tell. */
+  readonly within: (prefix: string, namespace: string) => CacheBackend
 }
 
 /** A backend of this library offers its {@link BackendInternals} under this name. */

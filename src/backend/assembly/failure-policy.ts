@@ -14,17 +14,30 @@ const LOG_INTERVAL_MS = 1_000
  * failure mode decides whether the operation then answers a fallback or throws.
  */
 export class FailurePolicy {
+  /** The namespace whose failures it handles, as events name it. */
+  readonly namespace: string
   readonly events: EventHub<ReadThroughEvents>
   readonly #mode: FailureMode
   readonly #logger: Logger
-  readonly #logged = new Map<string, { atMs: number; suppressed: number }>()
+  /** The last log line of each error code, in all namespaces. */
+  readonly #logged: Map<string, { atMs: number; suppressed: number }>
 
-  constructor(mode: FailureMode, logger: Logger) {
+  /** @param origin the policy of the cache, if this is that of a namespace */
+  constructor(mode: FailureMode, logger: Logger, namespace = '', origin?: FailurePolicy) {
+    this.namespace = namespace
     this.#mode = mode
-    this.#logger = guarded(logger)
-    this.events = new EventHub((error, event) => {
-      this.#logger.error({ event, error: nameOf(error) }, 'a cache event listener threw')
-    })
+    this.#logger = origin === undefined ? guarded(logger) : logger
+    this.#logged = origin === undefined ? new Map() : origin.#logged
+    this.events =
+      origin?.events ??
+      new EventHub((error, event) => {
+        this.#logger.error({ event, error: nameOf(error) }, 'a cache event listener threw')
+      })
+  }
+
+  /** The policy of a namespace: its events name it, and go to the same listeners. */
+  within(namespace: string): FailurePolicy {
+    return namespace === this.namespace ? this : new FailurePolicy(this.#mode, this.#logger, namespace, this)
   }
 
   /** Runs an operation that may answer `fallback` if it fails. */
@@ -79,7 +92,7 @@ export class FailurePolicy {
   publish(operation: string, key: string | undefined, error: unknown): CacheError {
     const failure = toCacheError(error).within(operation, key)
     this.#log(operation, key, failure)
-    this.events.emit('error', { error: failure, operation, key })
+    this.events.emit('error', { namespace: this.namespace, error: failure, operation, key })
     return failure
   }
 
@@ -111,6 +124,7 @@ export class FailurePolicy {
       {
         code: failure.code,
         operation,
+        ...(this.namespace === '' ? {} : { namespace: abbreviate(this.namespace) }),
         ...(key === undefined ? {} : { key: abbreviate(key) }),
         ...(failure.replyCode === undefined ? {} : { replyCode: failure.replyCode }),
         ...(last !== undefined && last.suppressed > 0 ? { suppressed: last.suppressed } : {}),

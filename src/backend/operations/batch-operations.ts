@@ -50,7 +50,7 @@ export class BatchOperations<T> {
       let removed = 0
       for (const chunk of chunks(asked, KEYS_PER_BATCH)) {
         const removedNow = await this.#scope.store.remove(chunk.map((key) => prefix + key))
-        policy.events.emit('delete', { keys: chunk, removed: removedNow })
+        policy.events.emit('delete', { namespace: policy.namespace, keys: chunk, removed: removedNow })
         removed += removedNow
       }
       return removed

@@ -42,7 +42,7 @@ export class KeyOperations<T> {
     const { policy } = this.#scope
     return policy.absorb('delete', key, false, async () => {
       const removed = await this.#scope.store.remove([this.#scope.storedKey(key)])
-      policy.events.emit('delete', { keys: [key], removed })
+      policy.events.emit('delete', { namespace: policy.namespace, keys: [key], removed })
       return removed > 0
     })
   }
@@ -56,7 +56,8 @@ export class KeyOperations<T> {
     } catch (error) {
       return this.#reader.failed(key, error)
     }
-    this.#scope.policy.events.emit('delete', { keys: [key], removed: bytes === null ? 0 : 1 })
+    const { events, namespace } = this.#scope.policy
+    events.emit('delete', { namespace, keys: [key], removed: bytes === null ? 0 : 1 })
     return this.#reader.found(key, storedKey, bytes)
   }
 }

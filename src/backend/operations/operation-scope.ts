@@ -14,9 +14,14 @@ export class OperationScope {
   readonly #defaultTtlMs: number
   readonly #assembly: BackendAssembly
 
-  constructor({ defaultTtlMs, prefix }: ResolvedBackendOptions, assembly: BackendAssembly) {
+  /** @param policy that of the namespace with this prefix */
+  constructor(
+    { defaultTtlMs, prefix }: ResolvedBackendOptions,
+    assembly: BackendAssembly,
+    policy: FailurePolicy,
+  ) {
     this.prefix = prefix
-    this.policy = assembly.policy
+    this.policy = policy
     this.#defaultTtlMs = defaultTtlMs
     this.#assembly = assembly
   }

@@ -144,12 +144,14 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
   }
 
   #hit(key: string, value: unknown): T {
-    if (this.#policy.events.has('hit')) this.#policy.events.emit('hit', { key })
+    const { events, namespace } = this.#policy
+    if (events.has('hit')) events.emit('hit', { namespace, key, tier: 'shared' })
     return value as T
   }
 
   #miss(key: string, reason: MissReason): undefined {
-    if (this.#policy.events.has('miss')) this.#policy.events.emit('miss', { key, reason })
+    const { events, namespace } = this.#policy
+    if (events.has('miss')) events.emit('miss', { namespace, key, reason })
   }
 
   #undecodable(key: string, error: unknown): undefined {

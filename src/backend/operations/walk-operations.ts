@@ -95,7 +95,7 @@ export class WalkOperations {
       policy.guardedRemoval(options),
       pattern === undefined,
     )
-    policy.events.emit('invalidate', { pattern, removed })
+    policy.events.emit('invalidate', { namespace: policy.namespace, tags: undefined, pattern, removed })
     if (pattern === undefined) this.#structures.removed()
     return removed
   }

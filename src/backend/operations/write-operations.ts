@@ -104,8 +104,8 @@ export class WriteOperations<T> {
   }
 
   #stored(key: string, encoded: string | Buffer, ttlMs: number): true {
-    const { events } = this.#scope.policy
-    if (events.has('set')) events.emit('set', { key, ttlMs, bytes: Buffer.byteLength(encoded) })
+    const { events, namespace } = this.#scope.policy
+    if (events.has('set')) events.emit('set', { namespace, key, ttlMs, bytes: Buffer.byteLength(encoded) })
     return true
   }
 }

@@ -21,10 +21,10 @@ export class CollectionReads<Id, Output> {
   readonly #common: GetOrSetOptions | undefined
 
   constructor(parts: CollectionParts<Id>) {
-    const { home, policies, resolved, space, validation } = parts
+    const { home, monitor, policies, resolved, space, validation } = parts
     this.#parts = parts
     this.#validation = validation
-    this.#reads = new NamespaceReads({ ...home, space, policies })
+    this.#reads = new NamespaceReads({ ...home, space, monitor, policies })
     const { loadMany, tagsOf } = resolved
     this.#batches =
       loadMany && new TickBatches(loadMany, home.core.timers, (loader) => this.#checking(loader))

@@ -1,7 +1,8 @@
 import type { SchemaResult } from '../../contract/standard-schema.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
+import type { Monitor } from '../core/monitor.ts'
 import type { Policies } from '../freshness/policies.ts'
-import { collectionPrefix, type KeySpace } from '../keys/key-space.ts'
+import type { KeySpace } from '../keys/key-space.ts'
 import type { NamespaceReadsParts } from '../reading/namespace-reads.ts'
 import type { WritePath } from '../writing/write-path.ts'
 import { type ResolvedCollection, tagsFor } from './collection-options.ts'
@@ -19,6 +20,7 @@ export interface CollectionParts<Id> {
   readonly home: CollectionHome
   /** Its own part of that namespace. */
   readonly space: KeySpace
+  readonly monitor: Monitor
   readonly resolved: ResolvedCollection<Id>
   readonly policies: Policies
   readonly validation: SchemaValidation
@@ -30,9 +32,13 @@ export interface CollectionParts<Id> {
  */
 export class CollectionWrites<Id, Input> {
   readonly #parts: CollectionParts<Id>
+  /** The namespaces of the neighbouring versions. */
+  readonly #neighbours: readonly KeySpace[]
 
   constructor(parts: CollectionParts<Id>) {
     this.#parts = parts
+    const { name, neighbours } = parts.resolved
+    this.#neighbours = neighbours.map((version) => parts.home.space.ofCollection(name, version))
   }
 
   /**
@@ -42,7 +48,7 @@ export class CollectionWrites<Id, Input> {
    */
   async set(id: Id, key: string, value: Input): Promise<boolean> {
     assertCacheKey(key)
-    const { home, policies, resolved, space, validation } = this.#parts
+    const { home, monitor, policies, resolved, space, validation } = this.#parts
     const { core, writes } = home
     const admit = ({ issues }: SchemaResult<unknown>) => {
       if (issues !== undefined) throw schemaMismatch('set', resolved.name, key, 'set', issues)
@@ -51,7 +57,7 @@ export class CollectionWrites<Id, Input> {
     const admitted = isPending(checked) ? Promise.resolve(checked).then(admit) : admit(checked)
     const storedKey = space.storedKey(key)
     const generationKeys = core.generationKeys(space, storedKey, tagsFor(resolved, id))
-    const neighbours = this.#neighboursOf(id).map((neighbour) => space.storedKey(neighbour))
+    const neighbours = this.#besides(key)
     // Before the validation has ended, so that later reads of the id wait for it.
     const sent = both(
       writes.write({ storedKey, value, generationKeys, policies, admitted: admitted ?? undefined }),
@@ -60,65 +66,56 @@ export class CollectionWrites<Id, Input> {
     // If the value does not fit, this rejects before anybody awaits it.
     sent.catch(() => {})
     await admitted
-    return core.policy.absorb('set', key, false, async () => {
+    return monitor.absorb('set', key, false, async () => {
       const [bytes] = await sent
-      core.policy.events.emit('set', { key, ttlMs: policies.ttlMs, bytes })
+      monitor.stored(key, policies.ttlMs, bytes)
       return true
     })
   }
 
   /** Deletes the entry of an id in this version and in the neighbouring ones; `true` if any was there. */
-  async delete(id: Id, key: string): Promise<boolean> {
-    const { home, space } = this.#parts
-    const { core, writes } = home
-    return core.policy.absorb('delete', key, false, async () => {
+  async delete(key: string): Promise<boolean> {
+    const { home, monitor, space } = this.#parts
+    const { writes } = home
+    return monitor.absorb('delete', key, false, async () => {
       assertCacheKey(key)
-      const keys = [key, ...this.#neighboursOf(id)]
-      const removed = await writes.remove(keys.map((one) => space.storedKey(one)))
-      core.policy.events.emit('delete', { keys, removed })
+      const removed = await writes.remove([space.storedKey(key), ...this.#besides(key)])
+      monitor.deleted([key], removed)
       return removed > 0
     })
   }
 
-  /** As {@link delete}, for ids by key. Returns how many of them were there in this version. */
-  async deleteMany(ids: ReadonlyMap<string, Id>): Promise<number> {
-    const { home, space } = this.#parts
-    const { core, writes } = home
-    return core.policy.absorb('deleteMany', undefined, 0, async () => {
-      const keys = [...ids.keys()]
+  /** As {@link delete}, for several keys. Returns how many of them were there in this version. */
+  async deleteMany(keys: readonly string[]): Promise<number> {
+    const { home, monitor, space } = this.#parts
+    const { writes } = home
+    return monitor.absorb('deleteMany', undefined, 0, async () => {
       for (const key of keys) assertCacheKey(key)
-      const neighbours = [...ids.values()].flatMap((id) => this.#neighboursOf(id))
       // By commands of their own, which alone tell how many were there in this version.
       const [removed, removedBeside] = await both(
         writes.remove(keys.map((key) => space.storedKey(key))),
-        writes.remove(neighbours.map((key) => space.storedKey(key))),
+        writes.remove(keys.flatMap((key) => this.#besides(key))),
       )
-      core.policy.events.emit('delete', {
-        keys: [...keys, ...neighbours],
-        removed: removed + removedBeside,
-      })
+      monitor.deleted(keys, removed + removedBeside)
       return removed
     })
   }
 
   /** Removes all entries, in this version and in the neighbouring ones. Returns whether Redis has acknowledged it. */
   async clear(): Promise<boolean> {
-    const { home, resolved, space } = this.#parts
+    const { home, monitor, space } = this.#parts
     const { core, writes } = home
-    return core.policy.absorb('clear', undefined, false, async () => {
+    return monitor.absorb('clear', undefined, false, async () => {
       const copies = core.tier.generationCopies
-      const neighbours = resolved.neighbours.flatMap((version) =>
-        home.space.ofCollection(resolved.name, version).ownGenerationKeys(copies),
-      )
-      await both(writes.clear(space), writes.renew(neighbours))
+      const neighbours = this.#neighbours.flatMap((neighbour) => neighbour.ownGenerationKeys(copies))
+      await both(writes.clear(space, monitor), writes.renew(neighbours))
       return true
     })
   }
 
-  #neighboursOf(id: Id): string[] {
-    const { name, neighbours, partOf } = this.#parts.resolved
-    const part = partOf(id)
-    return neighbours.map((version) => collectionPrefix(name, version) + part)
+  /** The stored keys of an entry in the neighbouring versions. */
+  #besides(key: string): string[] {
+    return this.#neighbours.map((neighbour) => neighbour.storedKey(key))
   }
 }
 

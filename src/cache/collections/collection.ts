@@ -4,6 +4,7 @@ import { shown } from '../../foundation/errors/shown-value.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
 import { settleEach } from '../batches/batch-reads.ts'
 import { PartialLoadError } from '../batches/partial-load-error.ts'
+import { Monitor } from '../core/monitor.ts'
 import { explain } from '../explain/explain.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import { resolvePolicies } from '../freshness/policies.ts'
@@ -36,6 +37,7 @@ export function createCollection<Schema extends StandardSchema, Id>(
   const space = home.space.ofCollection(resolved.name, resolved.version)
   const collection = new Collection<Id, InferInput<Schema>, InferOutput<Schema>>({
     ...{ home, policies, resolved, space, validation },
+    monitor: new Monitor(home.core, space),
   })
   if (names.claim(resolved.prefix, collection)) return collection
   throw new CacheError(
@@ -78,12 +80,11 @@ export class Collection<Id, Input, Output> {
   }
 
   /**
-   * The key of the entry of an id, in the namespace that the collection lies in: `users@0:ann`. Events and errors name
-   * it.
+   * The key of the entry of an id, in the namespace that the collection lies in: `users@0:ann`. Events name its parts:
+   * the namespace `users@0`, and the key `ann`.
    */
   key(id: Id): string {
-    const { resolved } = this.#parts
-    return resolved.prefix + resolved.partOf(id)
+    return this.#parts.resolved.prefix + this.#keyOf(id)
   }
 
   /**
@@ -95,7 +96,7 @@ export class Collection<Id, Input, Output> {
    */
   get(id: Id, options?: CollectionReadOptions): Promise<Output | undefined> {
     try {
-      const key = this.key(id)
+      const key = this.#keyOf(id)
       if (options !== undefined) this.#checkOptions(options)
       return this.#reads.get(id, key, options?.signal)
     } catch (error) {
@@ -127,18 +128,18 @@ export class Collection<Id, Input, Output> {
    * validate with a promise counts after a `get` has validated it.
    */
   peek(id: Id): Output | undefined {
-    return this.#reads.peek(id, this.key(id))
+    return this.#reads.peek(id, this.#keyOf(id))
   }
 
   /** Whether there is a fresh value that fits the schema. No round trip for a local hit, else one. */
   async has(id: Id): Promise<boolean> {
-    const key = this.key(id)
+    const key = this.#keyOf(id)
     return this.#absorb('has', key, false, () => this.#reads.has(id, key))
   }
 
   /** Seconds that the value stays fresh; `Infinity` if it does not expire, `undefined` where {@link has} is `false`. */
   async getTtl(id: Id): Promise<number | undefined> {
-    const key = this.key(id)
+    const key = this.#keyOf(id)
     return this.#absorb('getTtl', key, undefined, () => this.#reads.ttl(id, key))
   }
 
@@ -146,7 +147,7 @@ export class Collection<Id, Input, Output> {
   async explain(id: Id): Promise<Explanation> {
     const { home, policies, resolved, space, validation } = this.#parts
     const parts = { ...home, policies, space, accepts: validation.accepts }
-    return explain(parts, this.key(id), { tags: tagsFor(resolved, id) })
+    return explain(parts, this.#keyOf(id), { tags: tagsFor(resolved, id) })
   }
 
   /**
@@ -154,7 +155,7 @@ export class Collection<Id, Input, Output> {
    * @throws as {@link get}
    */
   async refresh(id: Id, options: CollectionReadOptions = {}): Promise<Output | undefined> {
-    const key = this.key(id)
+    const key = this.#keyOf(id)
     this.#checkOptions(options)
     return this.#reads.refresh(id, key, options.signal)
   }
@@ -166,7 +167,7 @@ export class Collection<Id, Input, Output> {
    * @throws SchemaMismatchError if the value does not fit; nothing is changed then
    */
   async set(id: Id, value: Input): Promise<boolean> {
-    return this.#writes.set(id, this.key(id), value)
+    return this.#writes.set(id, this.#keyOf(id), value)
   }
 
   /**
@@ -174,7 +175,7 @@ export class Collection<Id, Input, Output> {
    * under way will not be stored. One round trip.
    */
   async delete(id: Id): Promise<boolean> {
-    return this.#writes.delete(id, this.key(id))
+    return this.#writes.delete(this.#keyOf(id))
   }
 
   /**
@@ -182,9 +183,8 @@ export class Collection<Id, Input, Output> {
    * @returns how many of them were there in this version
    */
   async deleteMany(ids: Iterable<Id>): Promise<number> {
-    const idsByKey = new Map<string, Id>()
-    for (const id of distinctIds(ids)) idsByKey.set(this.key(id), id)
-    return this.#writes.deleteMany(idsByKey)
+    const keys = new Set(Array.from(distinctIds(ids), (id) => this.#keyOf(id)))
+    return this.#writes.deleteMany([...keys])
   }
 
   /**
@@ -194,6 +194,11 @@ export class Collection<Id, Input, Output> {
    */
   clear(): Promise<boolean> {
     return this.#writes.clear()
+  }
+
+  /** The key of the entry of an id, in the namespace of the collection. @throws CacheError `CACHE_INVALID_KEY` */
+  #keyOf(id: Id): string {
+    return this.#parts.resolved.partOf(id)
   }
 
   #checkOptions(options: CollectionReadOptions): void {
@@ -206,7 +211,7 @@ export class Collection<Id, Input, Output> {
     fallback: Result,
     work: () => Promise<Result>,
   ): Promise<Result> {
-    return this.#parts.home.core.policy.absorb(operation, key, fallback, work)
+    return this.#parts.monitor.absorb(operation, key, fallback, work)
   }
 }
 

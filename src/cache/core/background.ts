@@ -1,35 +1,19 @@
-import type { ReadThroughEvents } from '../../contract/cache-events.ts'
 import type { Timers } from '../../foundation/time/clock.ts'
 
-/** A kind of work that no caller waits for. */
-export type BackgroundTask = ReadThroughEvents['background-error']['task']
-
-/** Work that no caller waits for. It is counted, awaited when the cache is closed, and its failures are events. */
+/** Work that no caller waits for. It is counted, and awaited when the cache is closed. */
 export class Background {
   readonly #working = new Set<Promise<void>>()
-  readonly #onError: (failure: ReadThroughEvents['background-error']) => void
-
-  constructor(onError: (failure: ReadThroughEvents['background-error']) => void) {
-    this.#onError = onError
-  }
 
   /** The number of pieces of work in progress. */
   get size(): number {
     return this.#working.size
   }
 
-  /** Tracks a piece of work until it ends, and reports its failure. */
-  follow(task: BackgroundTask, key: string | undefined, work: Promise<unknown>): void {
-    const followed = work.then(
-      () => {},
-      (error: unknown) => this.failed(task, key, error),
-    )
+  /** Tracks a piece of work until it ends. */
+  follow(work: Promise<unknown>, onError: (error: unknown) => void): void {
+    const followed = work.then(() => {}, onError)
     this.#working.add(followed)
     void followed.finally(() => this.#working.delete(followed))
-  }
-
-  failed(task: BackgroundTask, key: string | undefined, error: unknown): void {
-    this.#onError({ task, key, error })
   }
 
   /** Resolves when all work has ended, including work that was started meanwhile. Never rejects. */

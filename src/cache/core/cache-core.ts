@@ -71,7 +71,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly outbox: InvalidationOutbox
   readonly ownWrites: OwnWrites = new OwnWrites()
   readonly learnedTags: LearnedTags = new LearnedTags()
-  readonly background: Background
+  readonly background: Background = new Background()
   readonly metrics: Metrics = new Metrics()
   readonly random: Random
   /** Resolves when the tier is open; `undefined` if it is. */
@@ -111,7 +111,6 @@ export class CacheCore implements TierListener, StoreObserver {
     this.hitClock = clock === SYSTEM_CLOCK ? new TurnClock(clock) : clock
     this.timers = timers
     this.random = random
-    this.background = new Background((failure) => policy.events.emit('background-error', failure))
     setMaxListeners(0, this.#stopping.signal)
     this.breakers = new CircuitBreakers(clock, (state, node) =>
       policy.events.emit('circuit', node === '' ? { state } : { state, node: printable(node) }),
@@ -140,7 +139,8 @@ export class CacheCore implements TierListener, StoreObserver {
     this.judge = new EntryJudge({
       ...{ tier: this.tier, check: this.check, codec, local },
       isolation: options.isolation,
-      onUndecodable: (storedKey, error) => policy.tellUndecodable('getOrSet', storedKey, error),
+      onUndecodable: (storedKey, error) =>
+        policy.tellUndecodable('getOrSet', storedKey.slice(root.prefix.length), error),
     })
     const { check, judge } = this
     this.reader = new EntryReader({

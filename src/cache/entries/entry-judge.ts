@@ -166,7 +166,7 @@ export class EntryJudge {
 
   #undecodable({ storedKey }: KeyRead, bytes: Buffer, error: unknown): Judgement {
     this.#parts.onUndecodable(storedKey, error)
-    return { state: 'unusable', stamp: stampIn(bytes) }
+    return { state: 'unusable', stamp: stampIn(bytes), isUndecodable: true }
   }
 
   #usable(

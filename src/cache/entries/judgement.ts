@@ -1,3 +1,4 @@
+import type { MissReason } from '../../contract/cache-events.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { Accepts } from './acceptance.ts'
@@ -7,7 +8,7 @@ export type Judgement =
   /** Nothing, or the placeholder of a value that is being loaded. `stamp` is empty. */
   | { readonly state: 'absent'; readonly stamp: '' }
   /** Something that must not be served: one of its generations was replaced, or it cannot be decoded. */
-  | { readonly state: 'unusable'; readonly stamp: string }
+  | { readonly state: 'unusable'; readonly stamp: string; readonly isUndecodable?: true }
   /** A valid value, which may be stale by its times. */
   | { readonly state: 'usable'; readonly stamp: string; readonly entry: LocalEntry }
 
@@ -19,6 +20,11 @@ export interface Wants {
   readonly generationKeys: readonly string[]
   /** Decides whether its value may be served. @default accepts every value */
   readonly accepts?: Accepts | undefined
+}
+
+/** The reason of the miss that a judgement is, if it is no fresh value. */
+export function missReasonOf(judgement: Judgement): MissReason {
+  return judgement.state === 'unusable' && judgement.isUndecodable ? 'undecodable' : 'absent'
 }
 
 /** Whether an entry is bound to all that a caller requires. A plain value fits any namespace, and has no tag. */

@@ -3,7 +3,7 @@ import { tokenAfter } from '../../codec/envelope/entry-meta.ts'
 import { isLostReply, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import { type Judgement, judgementFor } from '../entries/judgement.ts'
+import { type Judgement, judgementFor, missReasonOf } from '../entries/judgement.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'
@@ -106,10 +106,12 @@ export class FlightCourse {
     } catch (error) {
       // No load would help against a wrong configuration, and none of them would be told of.
       if (isProgrammingMistake(error)) throw error
-      this.#tell(request.key, error)
+      flight.missReason = 'unavailable'
+      request.monitor.tell('getOrSet', request.key, error)
       return this.#runner.uncached(flight, request)
     }
     const entry = judgement.state === 'usable' ? judgement.entry : undefined
+    flight.missReason = missReasonOf(judgement)
     flight.found = entry
     const how = entry === undefined ? 'no' : servableAsRead(entry, clock.monotonicMs())
     if (entry !== undefined && !isToBeReplaced(entry, request)) {
@@ -173,11 +175,11 @@ export class FlightCourse {
   }
 
   #hit(flight: Flight, request: LoadRequest, entry: LocalEntry): Outcome {
-    const { clock, metrics, random } = this.#core
+    const { clock, random } = this.#core
     const nowMs = clock.monotonicMs()
     if (!request.isBackground && entry.wantsEarlyRefresh(request.policies.earlyBeta, nowMs, random)) {
       flight.successor = { ...request, replaces: entry }
-      metrics.add('earlyRefreshes', 1, nowMs)
+      request.monitor.earlyRefresh()
     }
     return served(entry, 'hit')
   }
@@ -199,9 +201,9 @@ export class FlightCourse {
     judgement: Judgement,
     takesOver: boolean,
   ): Promise<LeasedLoad | AcquireReply | undefined> {
-    const { clock, generations, options, policy, tier, timers } = this.#core
+    const { clock, generations, options, tier, timers } = this.#core
     if (this.#core.stopping.aborted) return undefined
-    const { key, storedKey } = request
+    const { key, monitor, storedKey } = request
     const { leaseMs, longestLoadMs } = options
     const token = tokenAfter(randomText(16), 0)
     const connection = tier.connectionOf(storedKey)
@@ -219,18 +221,18 @@ export class FlightCourse {
       if (isLostReply(acquired.reason)) {
         void this.#leases.giveBack({ storedKey, token, isFruitless: false })
       }
-      this.#tell(key, acquired.reason)
+      monitor.tell('getOrSet', key, acquired.reason)
       return undefined
     }
     if (acquired.value.status !== 'acquired') return acquired.value
     const granted = tokenAfter(token, acquired.value.fruitlessLoads)
     const lease = new Lease(storedKey, granted, connection, {
       ...{ clock, timers, tier, leaseMs, longestLoadMs, held: this.#leases },
-      onLost: () => policy.events.emit('lease-lost', { key }),
+      onLost: () => monitor.leaseLost(key),
     })
     if (captured.status === 'rejected') {
       flight.leased(lease, [])
-      this.#tell(key, captured.reason)
+      monitor.tell('getOrSet', key, captured.reason)
       void lease.release()
       return undefined
     }
@@ -249,10 +251,6 @@ export class FlightCourse {
     return new Promise((resolve) => {
       this.#core.timers.after(delayMs, resolve, true)
     })
-  }
-
-  #tell(key: string, error: unknown): void {
-    this.#core.policy.tell('getOrSet', key, error)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { AcquireReply } from '../../backend/seams/shared-tier.ts'
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import type { MissReason } from '../../contract/cache-events.ts'
 import { servable } from '../freshness/servable.ts'
 import type { Lease } from '../loading/lease.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
@@ -41,6 +42,8 @@ export class Flight {
   readonly isRenewal: boolean
   /** Whether it loads the key even if the cache has a fresh value. */
   readonly isReload: boolean
+  /** Why its callers miss, if it brings a loaded value or none. */
+  missReason: MissReason = 'absent'
   /** Set if it ends with a value that another flight must renew. */
   successor: LoadRequest | undefined
   #phase: FlightPhase = 'reading'

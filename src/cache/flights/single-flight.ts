@@ -54,16 +54,16 @@ export class SingleFlight {
       // Its last caller may have left while this one was being admitted.
       if (flight.isAbandoned) continue
       const meanwhile = flight.found && (await this.#servedMeanwhile(flight.found, request))
-      if (meanwhile !== undefined) return this.#serve(request, meanwhile)
+      if (meanwhile !== undefined) return this.#serve(request, flight, meanwhile)
       // Or while the found value was validated.
       if (flight.isAbandoned) continue
       const hasJoined = !flight.claim()
       const isLate = hasJoined && flight.hasCalledLoader
       const outcome = await this.#outcomeFor(caller, flight, request)
       if (outcome.origin === 'released' && hasJoined) continue
-      if (outcome.origin === 'timeout') return this.#serve(request, outcome)
+      if (outcome.origin === 'timeout') return this.#serve(request, flight, outcome)
       const mayBeServed = isLate ? this.#mayServeLate(flight, outcome) : !hasJoined || isUndoubted(outcome)
-      if (mayBeServed) return this.#serve(request, outcome)
+      if (mayBeServed) return this.#serve(request, flight, outcome)
     }
   }
 
@@ -86,7 +86,7 @@ export class SingleFlight {
     caller.assertWaiting()
     const flight = this.#reloadNotBegun(request) ?? this.#start(request)
     flight.claim()
-    return this.#serve(request, await this.#outcomeFor(caller, flight, request))
+    return this.#serve(request, flight, await this.#outcomeFor(caller, flight, request))
   }
 
   /** A reload of the same key that this caller may join: its loader has not been called yet. */
@@ -106,8 +106,8 @@ export class SingleFlight {
 
   /** Loads the key in the background, unless a flight of it is under way. */
   refresh(request: LoadRequest): void {
-    const { background, clock, options, stopping, timers } = this.#core
-    const { key, policies, storedKey } = request
+    const { clock, options, stopping, timers } = this.#core
+    const { key, monitor, policies, storedKey } = request
     if (this.#isUnderWay(storedKey)) return
     const flight = this.#start({ ...request, isBackground: true })
     flight.claim()
@@ -119,14 +119,13 @@ export class SingleFlight {
         hardTimeoutMs: Math.min(policies.hardTimeoutMs, longestStayMs),
       },
     })
-    background.follow('refresh', key, this.#wait(caller, flight, request).then(throwError))
+    monitor.follow('refresh', key, this.#wait(caller, flight, request).then(throwError))
   }
 
   /** Replaces a fresh value in the background before it expires. */
   refreshEarly(request: LoadRequest, { stamp }: LocalEntry): void {
-    const { clock, metrics } = this.#core
     if (this.#isUnderWay(request.storedKey)) return
-    metrics.add('earlyRefreshes', 1, clock.monotonicMs())
+    request.monitor.earlyRefresh()
     this.refresh({ ...request, replaces: { stamp } })
   }
 
@@ -140,11 +139,11 @@ export class SingleFlight {
 
   /** The outcome of the flight. If it takes too long, a stale value; the caller then stays in the background. */
   #wait(caller: Caller, flight: Flight, request: LoadRequest): Promise<Outcome> {
-    const { background } = this.#core
+    const { key, monitor } = request
     return caller.waitFor(
       flight,
       () => this.#fallback.forSlow(flight, request),
-      (rest) => background.follow('refresh', request.key, rest.then(throwError)),
+      (rest) => monitor.follow('refresh', key, rest.then(throwError)),
     )
   }
 
@@ -155,8 +154,7 @@ export class SingleFlight {
     try {
       return await this.#wait(caller, flight, request)
     } catch (error) {
-      const { clock, metrics } = this.#core
-      metrics.add('misses', 1, clock.monotonicMs())
+      request.monitor.miss(request.key, flight.missReason)
       throw error
     } finally {
       endWait?.()
@@ -164,11 +162,10 @@ export class SingleFlight {
   }
 
   /** @throws CacheError `CACHE_CYCLE` if the load would wait for the loader that is asking */
-  #assertNoCycle({ key, shared, storedKey }: LoadRequest): void {
+  #assertNoCycle({ key, monitor, shared, storedKey }: LoadRequest): void {
     const cycle = this.#waits.cycleThrough(storedKey)
     if (cycle === undefined) return
-    const { clock, metrics } = this.#core
-    metrics.add('misses', 1, clock.monotonicMs())
+    monitor.miss(key, 'absent')
     shared?.decided(storedKey)
     throw new CacheError('CACHE_CYCLE', `A loader waits for its own load: ${cycle}`, {
       operation: 'getOrSet',
@@ -176,18 +173,11 @@ export class SingleFlight {
     })
   }
 
-  #serve<T>({ key }: LoadRequest, { entry, isolated, lateTagKeys, origin, stored }: Outcome): Answer<T> {
-    const { clock, metrics, policy } = this.#core
-    const nowMs = clock.monotonicMs()
-    if (origin === 'hit') {
-      metrics.add('sharedHits', 1, nowMs)
-      if (policy.events.has('hit')) policy.events.emit('hit', { key })
-    } else if (origin === 'load' || origin === 'released') {
-      metrics.add('misses', 1, nowMs)
-    } else {
-      metrics.add('staleServes', 1, nowMs)
-      policy.events.emit('stale', { key, reason: origin })
-    }
+  #serve<T>({ key, monitor }: LoadRequest, { missReason }: Flight, outcome: Outcome): Answer<T> {
+    const { entry, isolated, lateTagKeys, origin, stored } = outcome
+    if (origin === 'hit') monitor.sharedHit(key, this.#core.clock.monotonicMs())
+    else if (origin === 'load' || origin === 'released') monitor.miss(key, missReason)
+    else monitor.staleServe(key, origin)
     return { value: handOut<T>(isolated), entry: origin === 'hit' ? entry : undefined, stored, lateTagKeys }
   }
 

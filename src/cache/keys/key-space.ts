@@ -17,19 +17,22 @@ export class KeySpace {
   /** What is put before the key of an entry in the local tier: {@link storedKey} without the prefix of the root. */
   readonly namePrefix: string
   readonly #root: KeySpace
-  /** What is put before a key or a tag. */
-  readonly #outerPrefix: string
+  /** The name of this namespace in events: `users`, or `shop:users` in another one; empty for the root. */
+  readonly name: string
+  /** What is put before a tag. Only in a collection it is not {@link prefix}. */
+  readonly #tagPrefix: string
   /** The prefixes of this namespace and of those above it. */
   readonly #prefixes: readonly string[]
   /** What {@link generationKeys} has returned, by copy. */
   readonly #generationKeys = new Map<string, readonly string[]>()
 
   /** @throws CacheError `CACHE_INVALID_ARGUMENT` if it would lie in too many others */
-  constructor(prefix: string, parent?: KeySpace, outerPrefix: string = prefix) {
+  constructor(prefix: string, parent?: KeySpace, tagPrefix: string = prefix) {
     this.prefix = prefix
-    this.#outerPrefix = outerPrefix
+    this.#tagPrefix = tagPrefix
     this.#root = parent === undefined ? this : parent.#root
-    this.namePrefix = outerPrefix.slice(this.#root.prefix.length)
+    this.namePrefix = prefix.slice(this.#root.prefix.length)
+    this.name = this.namePrefix.slice(0, -1)
     this.#prefixes = [...(parent === undefined ? [] : parent.#prefixes), prefix]
     if (this.#prefixes.length > MOST_NAMESPACES) {
       const most = MOST_NAMESPACES - 1
@@ -63,7 +66,7 @@ export class KeySpace {
   }
 
   storedKey(key: string): string {
-    return this.#outerPrefix + key
+    return this.prefix + key
   }
 
   /** Stored keys of the generations that an entry with these tags is bound to. */
@@ -73,7 +76,7 @@ export class KeySpace {
   }
 
   tagKey(tag: string): string {
-    return tagKey(this.#outerPrefix, tag)
+    return tagKey(this.#tagPrefix, tag)
   }
 
   /**
@@ -91,8 +94,8 @@ export class KeySpace {
   }
 
   /**
-   * The part of this namespace that belongs to a version of a collection. It has a generation of its own. Its keys are
-   * keys of this namespace, which begin with {@link collectionPrefix}, and its tags are those of this namespace.
+   * The namespace of one version of a collection. Its prefix in this namespace is {@link collectionPrefix}, and its tags
+   * are those of this namespace.
    * @throws CacheError `CACHE_INVALID_ARGUMENT` if it would lie in too many namespaces
    */
   ofCollection(name: string, version: number): KeySpace {

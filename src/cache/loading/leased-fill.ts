@@ -32,8 +32,8 @@ export class LeasedFill {
    * @throws CacheError if the value cannot be encoded
    */
   async store(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<Filled> {
-    const { clock, codec, generations, judge, local, metrics, options, policy, tier } = this.#core
-    const { key, storedKey } = request
+    const { clock, codec, generations, judge, local, options, tier } = this.#core
+    const { key, monitor, storedKey } = request
     const serialized = codec.serialize(value)
     const bytes = codec.sealEntry(storedKey, serialized, meta)
     const own = options.isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
@@ -44,8 +44,8 @@ export class LeasedFill {
       const fetching = generations.fetchAll(meta.generations.map((one) => one.storedKey))
       generations.outlive(meta.generations, storedTtlMs(meta))
       const [isStored] = await Promise.all([filling, fetching])
-      if (isStored) metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
-      else policy.events.emit('lease-lost', { key })
+      if (isStored) monitor.stored(key, meta.ttlMs, bytes.length)
+      else monitor.leaseLost(key)
       const set = generations.resolve(meta.generations)
       const nowMs = clock.monotonicMs()
       const moment = { nowMs, serverNowMs: tier.serverNowMs(storedKey, nowMs) }
@@ -56,7 +56,7 @@ export class LeasedFill {
       return { isolated: entry, stored: isStored ? entry : undefined }
     } catch (error) {
       void lease.releaseFruitless()
-      policy.tell('getOrSet', key, error)
+      monitor.tell('getOrSet', key, error)
       return { isolated: isolate(own, options.isolation), stored: undefined }
     } finally {
       local.forget(storedKey, read)
@@ -67,14 +67,14 @@ export class LeasedFill {
    * Empties the key if it still holds the token: the source no longer has a value. The key then reads as absent, any
    * process may load it, and those who waited learn that this load was fruitless.
    */
-  async retire({ key, storedKey }: LoadRequest, lease: Lease): Promise<void> {
-    const { local, policy } = this.#core
+  async retire({ key, monitor, storedKey }: LoadRequest, lease: Lease): Promise<void> {
+    const { local } = this.#core
     try {
       const nothing = placeholder(tokenOfFruitless(lease.token), 0)
       await this.#fill(storedKey, lease, nothing, FRUITLESS_MS)
     } catch (error) {
       void lease.releaseFruitless()
-      policy.tell('getOrSet', key, error)
+      monitor.tell('getOrSet', key, error)
     } finally {
       local.invalidated(storedKey)
     }

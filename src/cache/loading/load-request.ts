@@ -1,3 +1,4 @@
+import type { Monitor } from '../core/monitor.ts'
 import type { Accepts } from '../entries/acceptance.ts'
 import type { Judgement, Wants } from '../entries/judgement.ts'
 import type { Policies } from '../freshness/policies.ts'
@@ -16,6 +17,7 @@ export interface SharedLoad {
 /** One call of `getOrSet` that the local tier could not answer, or a load in the background. */
 export interface LoadRequest extends Wants {
   readonly space: KeySpace
+  readonly monitor: Monitor
   readonly key: string
   readonly storedKey: string
   /** Stored keys of the generations that the entry must be bound to: those of its namespaces and of its tags. */

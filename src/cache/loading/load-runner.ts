@@ -111,7 +111,7 @@ export class LoadRunner {
     } catch (error) {
       void lease.releaseFruitless()
       if (isProgrammingMistake(error)) throw error
-      this.#core.policy.tell('getOrSet', request.key, error)
+      request.monitor.tell('getOrSet', request.key, error)
       return loaded(await this.#fill.isolated(request, value), lateTagKeys)
     }
   }
@@ -144,7 +144,7 @@ export class LoadRunner {
     isLeased: boolean,
   ): Promise<Loaded> {
     const { calls, clock } = this.#core
-    const { key, loader, shared, storedKey } = request
+    const { key, loader, monitor, shared, storedKey } = request
     if (flight.isAbandoned) flight.signal.throwIfAborted()
     const beganMs = clock.monotonicMs()
     flight.beginLoading(beganMs)
@@ -166,28 +166,16 @@ export class LoadRunner {
       value = await call.run(() => loader(context))
     } catch (error) {
       if (!context.isNotModified) {
-        this.#ended(key, beganMs, { error })
+        monitor.loaded(key, beganMs, { error })
         throw error
       }
     } finally {
       this.#waits.end(storedKey, call)
     }
-    const durationMs = context.isGivenBack ? 0 : this.#ended(key, beganMs)
+    const durationMs = context.isGivenBack ? 0 : monitor.loaded(key, beganMs)
     if (!context.isNotModified || stale === undefined) return { context, value, durationMs, kept: [] }
     // The stale value's generations were current before the loader began, like the captured ones (G2).
     return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound }
-  }
-
-  /** Counts a loader that has ended, and returns its duration in milliseconds. */
-  #ended(key: string, beganMs: number, failure?: { readonly error: unknown }): number {
-    const { clock, metrics, policy } = this.#core
-    const nowMs = clock.monotonicMs()
-    const durationMs = nowMs - beganMs
-    metrics.add('loads', 1, nowMs)
-    metrics.add('loadSeconds', durationMs / 1_000, nowMs)
-    if (failure !== undefined) metrics.add('loadErrors', 1, nowMs)
-    policy.events.emit('load', { key, durationMs, ...failure })
-    return durationMs
   }
 }
 

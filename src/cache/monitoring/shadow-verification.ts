@@ -37,7 +37,7 @@ export class ShadowVerification {
     if (this.#underWay >= MOST_AT_A_TIME) return
     this.#underWay++
     const verifying = this.#verify(request, entry).finally(() => this.#underWay--)
-    this.#core.background.follow('verify', request.key, verifying)
+    request.monitor.follow('verify', request.key, verifying)
   }
 
   async #verify(request: LoadRequest, entry: LocalEntry): Promise<void> {
@@ -65,8 +65,8 @@ export class ShadowVerification {
         isDeepStrictEqual(source, served) ||
         // With `isolate: 'share'` the served value is the loader's own, not a decoded one.
         (options.isolation === 'share' && isDeepStrictEqual(source, await this.#asRead(storedKey, served)))
-      if (isEqual) this.#tell(key, 'fresh')
-      else this.#tell(key, (await this.#isStillServed(request, entry)) ? 'stale' : 'overtaken')
+      if (isEqual) this.#tell(request, 'fresh')
+      else this.#tell(request, (await this.#isStillServed(request, entry)) ? 'stale' : 'overtaken')
     } catch (error) {
       if (!stopping.aborted) throw error
     } finally {
@@ -132,12 +132,12 @@ export class ShadowVerification {
     }
   }
 
-  #tell(key: string, verdict: ReadThroughEvents['verify']['verdict']): void {
+  #tell({ key, monitor }: LoadRequest, verdict: ReadThroughEvents['verify']['verdict']): void {
     if (verdict !== 'overtaken') this.#verified++
     if (verdict === 'stale') this.#stale++
     const [verified, stale] = [this.#verified, this.#stale]
     const staleRate = verified === 0 ? 0 : stale / verified
-    this.#core.policy.events.emit('verify', { key, verdict, verified, stale, staleRate })
+    monitor.verified(key, { verdict, verified, stale, staleRate })
   }
 }
 

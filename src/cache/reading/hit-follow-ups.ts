@@ -1,4 +1,5 @@
 import type { CacheCore } from '../core/cache-core.ts'
+import type { Monitor } from '../core/monitor.ts'
 import type { SingleFlight } from '../flights/single-flight.ts'
 import type { GetOrSetOptions, Policies } from '../freshness/policies.ts'
 import { Sampler } from '../freshness/sampler.ts'
@@ -12,17 +13,28 @@ export interface FollowUp {
   readonly isVerification: boolean
 }
 
+/** The parts of {@link HitFollowUps}. */
+export interface FollowUpParts {
+  readonly core: CacheCore
+  readonly monitor: Monitor
+  readonly reads: SingleFlight
+  readonly verification: ShadowVerification
+  readonly policies: Policies
+}
+
 /** Work that a hit starts in the background. Most hits start none. */
 export class HitFollowUps {
   readonly #core: CacheCore
+  readonly #monitor: Monitor
   readonly #flights: SingleFlight
   readonly #verification: ShadowVerification
   readonly #policies: Policies
   readonly #sampler: Sampler
 
-  constructor(core: CacheCore, flights: SingleFlight, verification: ShadowVerification, policies: Policies) {
+  constructor({ core, monitor, policies, reads, verification }: FollowUpParts) {
     this.#core = core
-    this.#flights = flights
+    this.#monitor = monitor
+    this.#flights = reads
     this.#verification = verification
     this.#policies = policies
     this.#sampler = new Sampler(policies.verifySample, core.random)
@@ -45,7 +57,7 @@ export class HitFollowUps {
       if (isRefresh) this.#flights.refreshEarly(request(), entry)
       if (isVerification) this.#verification.verify(request(), entry)
     } catch (error) {
-      this.#core.background.failed(isRefresh ? 'refresh' : 'verify', undefined, error)
+      this.#monitor.failed(isRefresh ? 'refresh' : 'verify', undefined, error)
     }
   }
 

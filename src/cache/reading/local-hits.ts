@@ -1,4 +1,5 @@
 import type { CacheCore } from '../core/cache-core.ts'
+import type { Monitor } from '../core/monitor.ts'
 import { servable } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -6,14 +7,16 @@ import type { LocalEntry } from '../local/local-entry.ts'
 /** Looks up the entries of one namespace in the local tier, synchronously and without a round trip. */
 export class LocalHits {
   readonly #core: CacheCore
+  readonly #monitor: Monitor
   readonly #space: KeySpace
   /** The prefix of this namespace's names in the local tier; empty for the root. */
   readonly #prefix: string
   readonly #isRoot: boolean
   #hitAtMs = 0
 
-  constructor(core: CacheCore, space: KeySpace) {
+  constructor(core: CacheCore, space: KeySpace, monitor: Monitor) {
     this.#core = core
+    this.#monitor = monitor
     this.#space = space
     this.#prefix = space.namePrefix
     this.#isRoot = space.namePrefix === ''
@@ -57,9 +60,7 @@ export class LocalHits {
 
   /** Counts the hit that {@link fresh} has just found, and emits its event. */
   count(key: string): void {
-    const { metrics, policy } = this.#core
-    metrics.localHit(this.#hitAtMs)
-    if (policy.events.has('hit')) policy.events.emit('hit', { key })
+    this.#monitor.localHit(key, this.#hitAtMs)
   }
 
   /** The name of a key in the local tier. Even adding an empty prefix would cost a hit a twentieth of its time. */

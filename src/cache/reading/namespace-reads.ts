@@ -3,8 +3,9 @@ import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { kindOf } from '../../foundation/errors/shown-value.ts'
 import type { KnownOptions } from '../../foundation/option-checks.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import type { Monitor } from '../core/monitor.ts'
 import { isAccepted } from '../entries/acceptance.ts'
-import { judgementFor } from '../entries/judgement.ts'
+import { type Judgement, judgementFor, missReasonOf } from '../entries/judgement.ts'
 import type { Flights } from '../flights/flights.ts'
 import type { SingleFlight } from '../flights/single-flight.ts'
 import {
@@ -36,6 +37,7 @@ export interface NamespaceReadsParts {
   readonly reads: SingleFlight
   readonly slowReads: SlowReads
   readonly verification: ShadowVerification
+  readonly monitor: Monitor
   readonly space: KeySpace
   readonly policies: Policies
 }
@@ -51,18 +53,21 @@ export class NamespaceReads {
   readonly #flights: Flights
   readonly #loads: SingleFlight
   readonly #slowReads: SlowReads
+  readonly #monitor: Monitor
   readonly #space: KeySpace
   readonly #policies: Policies
 
-  constructor({ core, flights, policies, reads, slowReads, space, verification }: NamespaceReadsParts) {
+  constructor(parts: NamespaceReadsParts) {
+    const { core, flights, monitor, policies, reads, slowReads, space } = parts
     this.#core = core
+    this.#monitor = monitor
     this.#flights = flights
     this.#loads = reads
     this.#slowReads = slowReads
     this.#space = space
     this.#policies = policies
-    this.hits = new LocalHits(core, space)
-    this.followUps = new HitFollowUps(core, reads, verification, policies)
+    this.hits = new LocalHits(core, space, monitor)
+    this.followUps = new HitFollowUps(parts)
   }
 
   /** The value in the local tier, or the one in Redis, or what the loader returns. */
@@ -116,11 +121,8 @@ export class NamespaceReads {
   #staleFor(request: LoadRequest, tags: readonly string[] | undefined): LocalEntry | undefined {
     const stale = this.hits.stale(request.key, tags)
     if (stale === undefined || !isAccepted(stale.value, request.accepts)) return undefined
-    const { clock, metrics, policy } = this.#core
-    const nowMs = clock.monotonicMs()
-    if (nowMs >= stale.leasedUntilMs) this.#loads.refresh(request)
-    metrics.add('staleServes', 1, nowMs)
-    policy.events.emit('stale', { key: request.key, reason: 'revalidate' })
+    if (this.#core.clock.monotonicMs() >= stale.leasedUntilMs) this.#loads.refresh(request)
+    this.#monitor.staleServe(request.key, 'revalidate')
     return stale
   }
 
@@ -162,9 +164,7 @@ export class NamespaceReads {
   }
 
   #sharedHit<T>(key: string, entry: LocalEntry, nowMs: number): T {
-    const { metrics, policy } = this.#core
-    metrics.sharedHit(nowMs)
-    if (policy.events.has('hit')) policy.events.emit('hit', { key })
+    this.#monitor.sharedHit(key, nowMs)
     return handOut<T>(entry)
   }
 
@@ -202,6 +202,7 @@ export class NamespaceReads {
     const storedKey = this.#space.storedKey(key)
     return {
       space: this.#space,
+      monitor: this.#monitor,
       key,
       storedKey,
       generationKeys: this.#core.generationKeys(this.#space, storedKey, checkedTags(options.tags)),
@@ -236,9 +237,9 @@ export class NamespaceReads {
 
   /** As {@link read}, for an invalid key, or if the tier is not clear for the key (`isClearFor`). */
   #getAfterGate<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
-    return this.#core.policy.absorb('get', key, undefined, async () => {
+    return this.#monitor.absorb('get', key, undefined, async () => {
       assertCacheKey(key)
-      return this.#counted<T>(key, this.#entryInRedis(key, isPastLag))
+      return this.#counted<T>(key, this.#judgedInRedis(key, isPastLag))
     })
   }
 
@@ -246,28 +247,23 @@ export class NamespaceReads {
   readonly #getAnswers: Answers<Question, unknown> = {
     fresh: ({ key }, entry, nowMs) => this.#sharedHit(key, entry, nowMs),
     other: (question, read) =>
-      this.#core.policy.absorb('get', question.key, undefined, () => this.#getJudged(question, read)),
+      this.#monitor.absorb('get', question.key, undefined, () => this.#getJudged<unknown>(question, read)),
   }
 
   /** @throws CacheError */
   #getJudged<T>(question: Question, read: FirstRead): Promise<T | undefined> {
-    return this.#counted(question.key, this.#entryIn(question, read))
+    const judging = async () => judgementFor(await read.judged(), question)
+    return this.#counted<T>(question.key, judging())
   }
 
-  async #entryIn(question: Question, read: FirstRead): Promise<LocalEntry | undefined> {
-    const judgement = await judgementFor(await read.judged(), question)
-    return judgement.state === 'usable' && this.#isFresh(judgement.entry) ? judgement.entry : undefined
-  }
-
-  async #counted<T>(key: string, finding: Promise<LocalEntry | undefined>): Promise<T | undefined> {
-    const { clock, metrics, policy } = this.#core
-    const entry = await finding.catch((error) => {
-      metrics.add('misses', 1, clock.monotonicMs())
+  async #counted<T>(key: string, judging: Promise<Judgement>): Promise<T | undefined> {
+    const judgement = await judging.catch((error) => {
+      this.#monitor.miss(key, 'unavailable')
       throw error
     })
-    if (entry !== undefined) return this.#sharedHit<T>(key, entry, clock.monotonicMs())
-    metrics.add('misses', 1, clock.monotonicMs())
-    if (policy.events.has('miss')) policy.events.emit('miss', { key, reason: 'absent' })
+    const entry = this.#freshIn(judgement)
+    if (entry !== undefined) return this.#sharedHit<T>(key, entry, this.#core.clock.monotonicMs())
+    this.#monitor.miss(key, missReasonOf(judgement))
     return undefined
   }
 
@@ -284,17 +280,18 @@ export class NamespaceReads {
   /** The fresh entry, from the local tier or from Redis. @throws CacheError */
   async freshEntry(key: string): Promise<LocalEntry | undefined> {
     assertCacheKey(key)
-    return this.hits.fresh(key, NO_TAGS) ?? (await this.#entryInRedis(key, false))
+    return this.hits.fresh(key, NO_TAGS) ?? this.#freshIn(await this.#judgedInRedis(key, false))
   }
 
-  async #entryInRedis(key: string, isPastLag: boolean): Promise<LocalEntry | undefined> {
+  #judgedInRedis(key: string, isPastLag: boolean): Promise<Judgement> {
     const storedKey = this.#space.storedKey(key)
     const wants = { generationKeys: this.#core.generationKeys(this.#space, storedKey) }
-    const judgement = await this.#core.reader.read(storedKey, wants, isPastLag)
-    return judgement.state === 'usable' && this.#isFresh(judgement.entry) ? judgement.entry : undefined
+    return this.#core.reader.read(storedKey, wants, isPastLag)
   }
 
-  #isFresh(entry: LocalEntry): boolean {
-    return servableAsRead(entry, this.#core.clock.monotonicMs()) === 'fresh'
+  #freshIn(judgement: Judgement): LocalEntry | undefined {
+    if (judgement.state !== 'usable') return undefined
+    const { entry } = judgement
+    return servableAsRead(entry, this.#core.clock.monotonicMs()) === 'fresh' ? entry : undefined
   }
 }

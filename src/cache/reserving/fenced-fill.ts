@@ -4,6 +4,7 @@ import type { BoundGeneration, EntryMeta } from '../../codec/envelope/entry-meta
 import type { FillRefusal } from '../../contract/cache-events.ts'
 import { isSameGeneration, isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import type { Monitor } from '../core/monitor.ts'
 import { newStamp } from '../core/stamp.ts'
 import { lifetimesOf, storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { assertTagCount } from '../freshness/policies.ts'
@@ -15,6 +16,8 @@ import type { FillRequest, SlotFilling } from './slot.ts'
 /** What was known of a key when its slot was reserved. */
 export interface Reservation {
   readonly space: KeySpace
+  readonly monitor: Monitor
+  readonly key: string
   readonly storedKey: string
   /** Stored keys of the generations that the entry will be bound to. */
   readonly generationKeys: readonly string[]
@@ -81,12 +84,12 @@ export class FencedFill implements SlotFilling {
   async giveBack(): Promise<void> {}
 
   async #send(fence: Fence, bytes: Buffer, meta: EntryMeta): Promise<FillRefusal | undefined> {
-    const { check, clock, generations, metrics } = this.#core
-    const { storedKey } = this.#reservation
+    const { check, generations } = this.#core
+    const { key, monitor, storedKey } = this.#reservation
     const generationKeys = meta.generations.map((one) => one.storedKey)
     const read = check.readAnew(storedKey, generationKeys)
     if (!(await this.#fill(fence, bytes, storedTtlMs(meta)))) return 'changed'
-    metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
+    monitor.stored(key, meta.ttlMs, bytes.length)
     generations.outlive(meta.generations, storedTtlMs(meta))
     // Nobody is served the entry if one of them was replaced, so the caller must not believe that it is cached.
     return (await check.currentSet(read, meta.generations)) === undefined ? 'invalidated' : undefined

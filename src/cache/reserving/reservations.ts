@@ -1,9 +1,10 @@
 import { tokenAfter } from '../../codec/envelope/entry-meta.ts'
+import type { MissReason } from '../../contract/cache-events.ts'
 import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
 import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import type { Judgement } from '../entries/judgement.ts'
+import { type Judgement, missReasonOf } from '../entries/judgement.ts'
 import type { SingleFlight } from '../flights/single-flight.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import type { Policies } from '../freshness/policies.ts'
@@ -127,11 +128,13 @@ export class Reservations {
       return isLeased ? this.#staleHit<T>(request, connection, stale) : this.#awaited<T>(request, stale)
     }
     if (entry !== undefined) {
-      return this.#open<T>(request, this.#fencedFill(request, reservedBy(entry), connection), entry)
+      const filling = this.#fencedFill(request, reservedBy(entry), connection)
+      return this.#open<T>(request, filling, 'absent', entry)
     }
     try {
       const reserved = await this.#reserve(request, judgement.stamp)
-      return reserved && this.#open<T>(request, this.#fencedFill(request, reserved, connection))
+      const missed = missReasonOf(judgement)
+      return reserved && this.#open<T>(request, this.#fencedFill(request, reserved, connection), missed)
     } catch (error) {
       return this.#unreserved<T>(request, error)
     }
@@ -155,7 +158,6 @@ export class Reservations {
   async #awaited<T>(request: LoadRequest, stale: LocalEntry | undefined): Promise<Slot<T>> {
     const taken = await this.#turns.take(request, stale)
     if ('load' in taken) {
-      this.#missed(request)
       const { context } = taken.load
       return this.#slot<T>(request, new TurnFill(this.#core, taken.load), { stale: context.stale<T>() })
     }
@@ -169,17 +171,13 @@ export class Reservations {
   }
 
   #sharedHit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Slot<T> {
-    const { clock, metrics, policy } = this.#core
-    metrics.sharedHit(clock.monotonicMs())
-    if (policy.events.has('hit')) policy.events.emit('hit', { key: request.key })
+    request.monitor.sharedHit(request.key, this.#core.clock.monotonicMs())
     return this.#hit<T>(request, connection, entry)
   }
 
   /** A stale value that somebody is replacing. */
   #staleHit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Slot<T> {
-    const { clock, metrics, policy } = this.#core
-    metrics.add('staleServes', 1, clock.monotonicMs())
-    policy.events.emit('stale', { key: request.key, reason: 'revalidate' })
+    request.monitor.staleServe(request.key, 'revalidate')
     return this.#hit<T>(request, connection, entry)
   }
 
@@ -188,24 +186,23 @@ export class Reservations {
     return this.#slot<T>(request, filling, { hit: { value: handOut<T>(entry) } })
   }
 
-  #open<T>(request: LoadRequest, filling: SlotFilling, stale?: LocalEntry): Slot<T> {
-    const { clock, metrics } = this.#core
-    metrics.add('misses', 1, clock.monotonicMs())
-    this.#missed(request)
+  #open<T>(request: LoadRequest, filling: SlotFilling, missed: MissReason, stale?: LocalEntry): Slot<T> {
+    request.monitor.miss(request.key, missed)
     return this.#slot<T>(request, filling, {
-      stale: stale && staleValueOf<T>(stale, request.space, clock.monotonicMs()),
+      stale: stale && staleValueOf<T>(stale, request.space, this.#core.clock.monotonicMs()),
     })
   }
 
   /** The slot of a key that Redis could not be asked for, or that changes all the time. */
   #unreserved<T>(request: LoadRequest, error?: unknown): Slot<T> {
     if (isProgrammingMistake(error)) throw error
-    if (error !== undefined) this.#core.policy.tell('reserve', request.key, error)
-    return this.#open<T>(request, this.#fencedFill(request, UNRESERVED, undefined))
+    if (error !== undefined) request.monitor.tell('reserve', request.key, error)
+    const missed = error === undefined ? 'absent' : 'unavailable'
+    return this.#open<T>(request, this.#fencedFill(request, UNRESERVED, undefined), missed)
   }
 
   #fencedFill(
-    { calledAtMs, generationKeys, space, storedKey }: LoadRequest,
+    { calledAtMs, generationKeys, key, monitor, space, storedKey }: LoadRequest,
     { captured, fence }: Reserved,
     connection: unknown,
   ): SlotFilling {
@@ -213,17 +210,27 @@ export class Reservations {
     const reservedAtMs = calledAtMs ?? clock.monotonicMs()
     const reservedAt = generations.now
     return new FencedFill(this.#core, this.#writes, {
-      ...{ space, storedKey, generationKeys, fence, captured, connection, reservedAt, reservedAtMs },
+      ...{
+        space,
+        monitor,
+        key,
+        storedKey,
+        generationKeys,
+        fence,
+        captured,
+        connection,
+        reservedAt,
+        reservedAtMs,
+      },
     })
   }
 
-  #missed({ key }: LoadRequest): void {
-    const { events } = this.#core.policy
-    if (events.has('miss')) events.emit('miss', { key, reason: 'absent' })
-  }
-
-  #slot<T>({ key }: LoadRequest, filling: SlotFilling, found: Pick<SlotParts<T>, 'hit' | 'stale'>): Slot<T> {
-    return KeySlot.of<T>({ core: this.#core, policies: this.#policies, key, filling, ...found })
+  #slot<T>(
+    { key, monitor }: LoadRequest,
+    filling: SlotFilling,
+    found: Pick<SlotParts<T>, 'hit' | 'stale'>,
+  ): Slot<T> {
+    return KeySlot.of<T>({ core: this.#core, monitor, policies: this.#policies, key, filling, ...found })
   }
 }
 

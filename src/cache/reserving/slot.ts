@@ -2,6 +2,7 @@ import type { FillRefusal } from '../../contract/cache-events.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import type { Monitor } from '../core/monitor.ts'
 import {
   CALL_OPTIONS,
   checkedTags,
@@ -75,6 +76,7 @@ export interface SlotFilling {
 /** What a {@link KeySlot} is made of. */
 export interface SlotParts<T> {
   readonly core: CacheCore
+  readonly monitor: Monitor
   readonly policies: Policies
   readonly key: string
   readonly filling: SlotFilling
@@ -104,13 +106,13 @@ export class KeySlot<T> implements SlotOperations<T> {
   }
 
   fill(value: T, options: EntryOptions | Duration = {}): Promise<boolean> {
-    const { core, filling } = this.#parts
-    return core.policy.absorb('fill', this.key, false, async () => {
+    const { filling, monitor } = this.#parts
+    return monitor.absorb('fill', this.key, false, async () => {
       const request = this.#requestFor(value, options)
       if (this.#isClosed) throw closedSlot()
       this.#isClosed = true
       const refusal = await filling.store(request)
-      if (refusal !== undefined) core.policy.events.emit('fill-refused', { key: this.key, reason: refusal })
+      if (refusal !== undefined) monitor.fillRefused(this.key, refusal)
       return refusal === undefined
     })
   }

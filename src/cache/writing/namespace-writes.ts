@@ -10,6 +10,7 @@ import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import type { Monitor } from '../core/monitor.ts'
 import {
   CALL_OPTIONS,
   checkedTags,
@@ -25,6 +26,7 @@ import type { WritePath } from './write-path.ts'
 export interface NamespaceWritesParts {
   readonly core: CacheCore
   readonly writes: WritePath
+  readonly monitor: Monitor
   readonly space: KeySpace
   readonly policies: Policies
 }
@@ -33,11 +35,13 @@ export interface NamespaceWritesParts {
 export class NamespaceWrites {
   readonly #core: CacheCore
   readonly #writes: WritePath
+  readonly #monitor: Monitor
   readonly #space: KeySpace
   readonly #policies: Policies
 
-  constructor({ core, policies, space, writes }: NamespaceWritesParts) {
+  constructor({ core, monitor, policies, space, writes }: NamespaceWritesParts) {
     this.#core = core
+    this.#monitor = monitor
     this.#writes = writes
     this.#space = space
     this.#policies = policies
@@ -52,8 +56,7 @@ export class NamespaceWrites {
     const generationKeys = this.#core.generationKeys(this.#space, storedKey, checkedTags(asked.tags))
     const policies = resolvePolicies(asked, this.#policies)
     const bytes = await this.#writes.write({ storedKey, value, generationKeys, policies })
-    const { events } = this.#core.policy
-    if (events.has('set')) events.emit('set', { key, ttlMs: policies.ttlMs, bytes })
+    this.#monitor.stored(key, policies.ttlMs, bytes)
   }
 
   /** @throws CacheError `CACHE_PARTIAL_WRITE` if Redis does not acknowledge some of the writes */
@@ -77,14 +80,16 @@ export class NamespaceWrites {
   async remove(keys: Iterable<string>): Promise<number> {
     const asked = [...new Set(checkedKeys(keys))]
     const removed = await this.#writes.remove(asked.map((key) => this.#space.storedKey(key)))
-    this.#core.policy.events.emit('delete', { keys: asked, removed })
+    this.#monitor.deleted(asked, removed)
     return removed
   }
 
   /** @throws CacheError */
   async invalidateTags(tags: readonly string[]): Promise<void> {
     if (tags === undefined) throw invalidTags(tags)
-    await this.#writes.renew(checkedTags(tags).map((tag) => this.#space.tagKey(tag)))
+    const asked = checkedTags(tags)
+    await this.#writes.renew(asked.map((tag) => this.#space.tagKey(tag)))
+    this.#monitor.invalidated({ tags: asked })
   }
 
   /** Returns how many keys were removed. @throws CacheError */
@@ -92,12 +97,12 @@ export class NamespaceWrites {
     assertPattern(pattern)
     this.#core.calls.check(options, REMOVAL_OPTIONS)
     const removed = await this.#writes.removeMatching(this.#space, pattern, options)
-    this.#core.policy.events.emit('invalidate', { pattern, removed })
+    this.#monitor.invalidated({ pattern, removed })
     return removed
   }
 
   /** @throws CacheError */
   clear(): Promise<void> {
-    return this.#writes.clear(this.#space)
+    return this.#writes.clear(this.#space, this.#monitor)
   }
 }

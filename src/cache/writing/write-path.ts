@@ -5,6 +5,7 @@ import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-
 import { escapeGlob } from '../../foundation/glob.ts'
 import { globMatcher } from '../../foundation/glob-matcher.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import type { Monitor } from '../core/monitor.ts'
 import { newStamp } from '../core/stamp.ts'
 import { lifetimesOf, storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import type { Policies } from '../freshness/policies.ts'
@@ -112,7 +113,7 @@ export class WritePath {
    * it is older than this call, so it is removed before this resolves. Entries do, and are removed in the background.
    * @throws CacheError
    */
-  async clear(space: KeySpace): Promise<void> {
+  async clear(space: KeySpace, monitor: Monitor): Promise<void> {
     if (space.prefix === '') {
       throw new CacheError(
         'CACHE_INVALID_ARGUMENT',
@@ -130,20 +131,24 @@ export class WritePath {
       ])
       if (renewal.status === 'rejected') throw renewal.reason
       if (removal.status === 'rejected') throw removal.reason
-      this.#core.background.follow('reclaim', undefined, this.#reclaim(space, removal.value))
+      monitor.follow('reclaim', undefined, this.#reclaim(space, monitor, removal.value))
     } finally {
       this.#core.removing(matches)
     }
   }
 
-  async #reclaim({ ownGenerationKey, prefix }: KeySpace, removedBefore: number): Promise<void> {
-    const { policy, stopping, tier } = this.#core
+  async #reclaim(
+    { ownGenerationKey, prefix }: KeySpace,
+    monitor: Monitor,
+    removedBefore: number,
+  ): Promise<void> {
+    const { stopping, tier } = this.#core
     try {
       const removed = await tier.reclaim(prefix, ownGenerationKey, stopping)
-      policy.events.emit('invalidate', { pattern: undefined, removed: removedBefore + removed })
+      monitor.invalidated({ removed: removedBefore + removed })
     } catch (error) {
       if (stopping.aborted) return
-      policy.tell('clear', undefined, error)
+      monitor.tell('clear', undefined, error)
       throw error
     }
   }
@@ -153,7 +158,7 @@ export class WritePath {
     early: ReturnType<CacheCore['codec']['serialize']> | undefined,
     turn: Turn,
   ): Promise<number> {
-    const { clock, codec, metrics, generations, outbox, random, tier } = this.#core
+    const { codec, generations, outbox, random, tier } = this.#core
     try {
       const serialized = early ?? codec.serialize(value)
       const times = lifetimesOf(policies, random)
@@ -175,7 +180,6 @@ export class WritePath {
         const writing = tier.write(storedKey, bytes, storedTtlMs(times))
         turn.pass()
         await writing
-        metrics.add('bytesWritten', bytes.length, clock.monotonicMs())
         // If a generation was replaced while the write was in flight, the entry is invalid, and is written again, unless
         // a later write or removal has come after it.
         const isCurrent = bound.every(

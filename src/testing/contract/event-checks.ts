@@ -22,18 +22,19 @@ export function eventChecks(check: Register): void {
     await backend.getAndDelete('key')
     const bytes = (told[1]?.[1] as { bytes: number } | undefined)?.bytes ?? 0
     assert.ok(bytes >= 6, `${bytes}`)
+    const namespace = ''
     assert.deepEqual(told, [
-      ['miss', { key: 'key', reason: 'absent' }],
-      ['set', { key: 'key', ttlMs: 10_000, bytes }],
-      ['hit', { key: 'key' }],
-      ['delete', { keys: ['key'], removed: 1 }],
-      ['invalidate', { pattern: 'k*', removed: 0 }],
-      ['set', { key: 'key', ttlMs: 20_000, bytes }],
-      ['set', { key: 'key', ttlMs: 30_000, bytes }],
-      ['delete', { keys: ['key'], removed: 1 }],
-      ['hit', { key: 'key' }],
-      ['delete', { keys: ['key'], removed: 0 }],
-      ['miss', { key: 'key', reason: 'absent' }],
+      ['miss', { namespace, key: 'key', reason: 'absent' }],
+      ['set', { namespace, key: 'key', ttlMs: 10_000, bytes }],
+      ['hit', { namespace, key: 'key', tier: 'shared' }],
+      ['delete', { namespace, keys: ['key'], removed: 1 }],
+      ['invalidate', { namespace, tags: undefined, pattern: 'k*', removed: 0 }],
+      ['set', { namespace, key: 'key', ttlMs: 20_000, bytes }],
+      ['set', { namespace, key: 'key', ttlMs: 30_000, bytes }],
+      ['delete', { namespace, keys: ['key'], removed: 1 }],
+      ['hit', { namespace, key: 'key', tier: 'shared' }],
+      ['delete', { namespace, keys: ['key'], removed: 0 }],
+      ['miss', { namespace, key: 'key', reason: 'absent' }],
     ])
   })
 
@@ -53,11 +54,11 @@ export function eventChecks(check: Register): void {
 
   check('an absorbed failure is told in an event', async (backend) => {
     const errors: CacheErrorCode[] = []
-    backend.on('error', ({ error, key, operation }) => {
+    backend.on('error', ({ error, key, namespace, operation }) => {
       errors.push(error.code)
       assert.deepEqual(
-        [key, operation, error.key, error.operation],
-        ['value', 'addToSet', 'value', 'addToSet'],
+        [namespace, key, operation, error.key, error.operation],
+        ['', 'value', 'addToSet', 'value', 'addToSet'],
       )
     })
     await backend.set('value', 'text')

@@ -1,0 +1,146 @@
+import type { FailurePolicy } from '../../backend/assembly/failure-policy.ts'
+import type { FillRefusal, MissReason, ReadThroughEvents } from '../../contract/cache-events.ts'
+import type { CacheError } from '../../foundation/errors/cache-error.ts'
+import type { EventHub } from '../../foundation/event-hub.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
+import type { KeySpace } from '../keys/key-space.ts'
+import type { Background } from './background.ts'
+import type { Metrics } from './metrics.ts'
+
+/** The parts of a cache that a {@link Monitor} uses. */
+export interface MonitorParts {
+  readonly policy: FailurePolicy
+  readonly metrics: Metrics
+  readonly background: Background
+  readonly clock: Clock
+}
+
+/** A kind of work that no caller waits for. */
+export type BackgroundTask = ReadThroughEvents['background-error']['task']
+
+/**
+ * Counts what happens in one namespace, emits its events, and handles its failures. Whatever is counted or told of a
+ * key goes through here, so that counts and events agree.
+ */
+export class Monitor {
+  readonly #policy: FailurePolicy
+  readonly #events: EventHub<ReadThroughEvents>
+  readonly #metrics: Metrics
+  readonly #background: Background
+  readonly #clock: Clock
+
+  constructor({ background, clock, metrics, policy }: MonitorParts, { name }: KeySpace) {
+    this.#policy = policy.within(name)
+    this.#events = policy.events
+    this.#metrics = metrics
+    this.#background = background
+    this.#clock = clock
+  }
+
+  /** A fresh value was found in this process. */
+  localHit(key: string, nowMs: number): void {
+    this.#metrics.localHit(nowMs)
+    if (this.#events.has('hit')) this.#events.emit('hit', { ...this.#of(key), tier: 'local' })
+  }
+
+  /** A fresh value was found in Redis. */
+  sharedHit(key: string, nowMs: number): void {
+    this.#metrics.sharedHit(nowMs)
+    if (this.#events.has('hit')) this.#events.emit('hit', { ...this.#of(key), tier: 'shared' })
+  }
+
+  /** A call found nothing to serve. */
+  miss(key: string, reason: MissReason): void {
+    this.#metrics.add('misses', 1, this.#clock.monotonicMs())
+    if (this.#events.has('miss')) this.#events.emit('miss', { ...this.#of(key), reason })
+  }
+
+  /** A stale value was served. */
+  staleServe(key: string, reason: ReadThroughEvents['stale']['reason']): void {
+    this.#metrics.add('staleServes', 1, this.#clock.monotonicMs())
+    if (this.#events.has('stale')) this.#events.emit('stale', { ...this.#of(key), reason })
+  }
+
+  /** A loader has ended. @returns its duration in milliseconds */
+  loaded(key: string, beganMs: number, failure?: { readonly error: unknown }): number {
+    const nowMs = this.#clock.monotonicMs()
+    const durationMs = nowMs - beganMs
+    this.#metrics.add('loads', 1, nowMs)
+    this.#metrics.add('loadSeconds', durationMs / 1_000, nowMs)
+    if (failure !== undefined) this.#metrics.add('loadErrors', 1, nowMs)
+    if (this.#events.has('load')) this.#events.emit('load', { ...this.#of(key), durationMs, ...failure })
+    return durationMs
+  }
+
+  /** A value is being loaded anew before it expires. */
+  earlyRefresh(): void {
+    this.#metrics.add('earlyRefreshes', 1, this.#clock.monotonicMs())
+  }
+
+  /** Redis has acknowledged a value. */
+  stored(key: string, ttlMs: number, bytes: number): void {
+    this.#metrics.add('bytesWritten', bytes, this.#clock.monotonicMs())
+    if (this.#events.has('set')) this.#events.emit('set', { ...this.#of(key), ttlMs, bytes })
+  }
+
+  /** Redis has acknowledged a removal. */
+  deleted(keys: readonly string[], removed: number): void {
+    const { namespace } = this.#policy
+    this.#events.emit('delete', { namespace, keys, removed })
+  }
+
+  /** An invalidation by tags or by a pattern has ended, or a `clear`. */
+  invalidated({
+    pattern,
+    removed,
+    tags,
+  }: Partial<Pick<ReadThroughEvents['invalidate'], 'tags' | 'pattern' | 'removed'>>): void {
+    const { namespace } = this.#policy
+    this.#events.emit('invalidate', { namespace, tags, pattern, removed })
+  }
+
+  /** A lease was lost during its load. */
+  leaseLost(key: string): void {
+    this.#events.emit('lease-lost', this.#of(key))
+  }
+
+  /** A slot did not store its value. */
+  fillRefused(key: string, reason: FillRefusal): void {
+    this.#events.emit('fill-refused', { ...this.#of(key), reason })
+  }
+
+  /** A hit was compared with its source. */
+  verified(key: string, finding: Omit<ReadThroughEvents['verify'], 'namespace' | 'key'>): void {
+    this.#events.emit('verify', { ...this.#of(key), ...finding })
+  }
+
+  /** Follows work that no caller waits for. Its failure becomes a `background-error` event. */
+  follow(task: BackgroundTask, key: string | undefined, work: Promise<unknown>): void {
+    this.#background.follow(work, (error) => this.failed(task, key, error))
+  }
+
+  /** Work in the background has failed. */
+  failed(task: BackgroundTask, key: string | undefined, error: unknown): void {
+    const { namespace } = this.#policy
+    this.#events.emit('background-error', { namespace, task, key, error })
+  }
+
+  /** As {@link FailurePolicy.absorb}. */
+  absorb<Result>(
+    operation: string,
+    key: string | undefined,
+    fallback: Result,
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    return this.#policy.absorb(operation, key, fallback, work)
+  }
+
+  /** As {@link FailurePolicy.tell}. */
+  tell(operation: string, key: string | undefined, error: unknown): CacheError {
+    return this.#policy.tell(operation, key, error)
+  }
+
+  #of(key: string): { readonly namespace: string; readonly key: string } {
+    return { namespace: this.#policy.namespace, key }
+  }
+}
