@@ -64,6 +64,7 @@ export type {
   WrapOptions,
 } from './cache/memoize/memoize-options.ts'
 export type { CacheStats } from './cache/monitoring/stats.ts'
+export type { Namespace, NamespaceOptions } from './cache/namespace.ts'
 export type { CircuitState } from './cache/outage/circuit-breaker.ts'
 export type { ReserveOptions } from './cache/reserving/reservations.ts'
 export type { HitSlot, OpenSlot, Slot } from './cache/reserving/slot.ts'
@@ -73,9 +74,12 @@ export type {
   CacheBackend,
   CacheEntries,
   CounterOptions,
+  Counters,
   ExpiryOptions,
   KeysOptions,
+  RawValues,
   RemovalOptions,
+  Sets,
 } from './contract/cache-backend.ts'
 export type {
   CacheEvents,

@@ -3,6 +3,7 @@ import { closedError } from '../backend/assembly/lifecycle.ts'
 import type { SharedTier } from '../backend/seams/shared-tier.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import type { Clock, Timers } from '../foundation/time/clock.ts'
+import { WeakValues } from '../foundation/weak-values.ts'
 import { Cache } from './cache.ts'
 import { CacheCore } from './core/cache-core.ts'
 import { Monitor } from './core/monitor.ts'
@@ -69,6 +70,7 @@ export function assembleCache(assembly: Assembly): Cache {
     readSpecimen: PendingRead.specimen(core),
     verification: new ShadowVerification(core),
     names: new NameRegistry(),
+    namespaces: new WeakValues(),
     space: root,
     monitor: new Monitor(core, root),
     policies: options.policies,

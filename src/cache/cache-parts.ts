@@ -1,4 +1,5 @@
 import type { CacheBackend } from '../contract/cache-backend.ts'
+import type { WeakValues } from '../foundation/weak-values.ts'
 import type { CacheCore } from './core/cache-core.ts'
 import type { Monitor } from './core/monitor.ts'
 import type { Flights } from './flights/flights.ts'
@@ -26,6 +27,8 @@ export interface CacheParts {
   readonly readSpecimen: object
   readonly writes: WritePath
   readonly verification: ShadowVerification
+  /** The namespaces that somebody holds, by their policies and name. Typed as objects, since they are made of these parts. */
+  readonly namespaces: WeakValues<object>
   /** The names of functions and collections, of the cache and of all its namespaces. */
   readonly names: NameRegistry
   readonly space: KeySpace

@@ -47,32 +47,10 @@ export interface KeysOptions {
 }
 
 /**
- * The contract of every backend. The suite in `cachewright/testing` checks it.
- *
- * **Failure.** With `errors: 'absorb'` (the default) a failed read answers a miss and a failed write answers `false` or
- * `0`, each with an `error` event and a log line. With `errors: 'throw'` the call rejects with a {@link CacheError}.
- * Counters always reject, since no number would be honest. A programming mistake (an invalid key, duration or amount,
- * or `undefined` as a value) always rejects, before anything is sent.
- *
- * **Expiry.** Every write has a time to live: an omitted `ttl` means the backend's `defaultTtl`, and only `Infinity`
- * keeps a key for ever.
+ * Plain values, and what can be asked of a key of any kind: a value, a counter or a set. A plain value has a time to live
+ * and no tags.
  */
-export interface CacheBackend<T = unknown> {
-  /**
-   * Connects, and waits for a sign of life (`PING`). You need not call it: the first operation connects too, and answers
-   * a failure as any other. Idempotent; concurrent calls share one attempt, and a failed attempt may be repeated.
-   * @throws CacheError `CACHE_UNAVAILABLE`, `CACHE_TIMEOUT`, `CACHE_AUTH`, `CACHE_REPLY` or `CACHE_MISSING_PEER`;
-   * `CACHE_INVALID_OPTIONS` if the server is in cluster mode, or a Sentinel, and the options are for a single server;
-   * `CACHE_CLOSED` after `shutdown()`
-   */
-  initialize(): Promise<void>
-  /**
-   * Waits up to a bound for operations in flight, then closes what this backend opened, for good. Idempotent; never
-   * rejects.
-   */
-  shutdown(): Promise<void>
-  [Symbol.asyncDispose](): Promise<void>
-
+export interface RawValues<T = unknown> {
   /**
    * The value, or `undefined` for a miss; `null` is a value. It is never the value of another key. One round trip.
    *
@@ -94,8 +72,6 @@ export interface CacheBackend<T = unknown> {
    * not be.
    */
   setIfAbsent(key: string, value: T, ttl?: Duration): Promise<boolean>
-  /** Deletes a key of any type; `true` if it was there. One round trip. */
-  delete(key: string): Promise<boolean>
   /**
    * The value, or `undefined` for a miss, and deletes the key in the same atomic step: of several callers, one gets the
    * value. One round trip. If the reply was lost, the value may be lost with it.
@@ -105,6 +81,17 @@ export interface CacheBackend<T = unknown> {
    * that holds a set, or another Redis type, is a miss and stays; so is one whose first value a cache is loading.
    */
   getAndDelete(key: string): Promise<T | undefined>
+  /**
+   * The value or `undefined` of each distinct key, in the order of the keys, judged as by {@link get}. Any number of
+   * keys; one round trip for 256 keys of one server, and one more if there are entries of a read-through cache.
+   */
+  getMany(keys: Iterable<string>): Promise<Map<string, T | undefined>>
+  /**
+   * Stores each entry and its time to live with one command. `true` if all were stored; the `failures` of the error
+   * (event or rejection) tell which were not. Not atomic across entries.
+   * @param ttl of the entries that have none of their own
+   */
+  setMany(entries: CacheEntries<T>, ttl?: Duration): Promise<boolean>
   /**
    * Whether the store has the key: a value, a counter or a set. One round trip. It does not look at the value, so it is
    * also `true` for a value that cannot be decoded, and for an entry of a read-through cache that is stale or was
@@ -117,19 +104,31 @@ export interface CacheBackend<T = unknown> {
    */
   existsMany(keys: Iterable<string>): Promise<Map<string, boolean>>
   /**
-   * The value or `undefined` of each distinct key, in the order of the keys, judged as by {@link get}. Any number of
-   * keys; one round trip for 256 keys of one server, and one more if there are entries of a read-through cache.
+   * The seconds (with fractions) after which the store removes the key; `Infinity` if it does not expire, `undefined`
+   * if there is no such key. One round trip. For an entry of a read-through cache that includes its stale window,
+   * whether or not the entry is still valid; `cache.getTtl` tells how long it is fresh.
    */
-  getMany(keys: Iterable<string>): Promise<Map<string, T | undefined>>
+  getTtl(key: string): Promise<number | undefined>
   /**
-   * Stores each entry and its time to live with one command. `true` if all were stored; the `failures` of the error
-   * (event or rejection) tell which were not. Not atomic across entries.
-   * @param ttl of the entries that have none of their own
+   * What {@link getTtl} tells of each distinct key, in the order of the keys. The commands of 1,000 keys share a round
+   * trip. A key of which Redis does not tell is `undefined`, or the call rejects, as the failure mode says.
    */
-  setMany(entries: CacheEntries<T>, ttl?: Duration): Promise<boolean>
-  /** Deletes keys of any type, and returns how many of them were there. */
-  deleteMany(keys: Iterable<string>): Promise<number>
+  getTtlMany(keys: Iterable<string>): Promise<Map<string, number | undefined>>
+  /**
+   * Gives a value, a counter or a set another time to live, whatever is left of its own; `true` if the key is there. One
+   * round trip.
+   *
+   * For an entry of a read-through cache, this and {@link persist} change only when the store removes it, and not how long
+   * it is fresh: that is judged by its age.
+   * @param ttl `Infinity` does what {@link persist} does
+   */
+  touch(key: string, ttl?: Duration): Promise<boolean>
+  /** Keeps a value, a counter or a set for ever; `true` if the key is there. One round trip. See {@link touch}. */
+  persist(key: string): Promise<boolean>
+}
 
+/** Counters. A counter is a whole number that Redis counts; `get` reads it, and `delete` deletes it. */
+export interface Counters {
   /**
    * Adds `amount`, and returns the new count. A missing counter starts at `options.default`. The change and the first
    * time to live are one atomic step.
@@ -143,7 +142,50 @@ export interface CacheBackend<T = unknown> {
   incrBig(key: string, amount?: bigint, options?: CounterOptions): Promise<bigint>
   /** As {@link decr}, over the whole signed 64-bit range. */
   decrBig(key: string, amount?: bigint, options?: CounterOptions): Promise<bigint>
+}
 
+/** Sets of strings. */
+export interface Sets {
+  /** Adds a member to a set; `true` if it was new. */
+  addToSet(key: string, member: string, options?: ExpiryOptions): Promise<boolean>
+  /** Adds members to a set, and returns how many of them were new. */
+  addManyToSet(key: string, members: Iterable<string>, options?: ExpiryOptions): Promise<number>
+  /** The members of a set, in no particular order; empty if there is no such set. */
+  getSetMembers(key: string): Promise<string[]>
+  /** Removes a member from a set; `true` if it was there. */
+  removeFromSet(key: string, member: string): Promise<boolean>
+}
+
+/**
+ * The contract of every backend. The suite in `cachewright/testing` checks it.
+ *
+ * **Failure.** With `errors: 'absorb'` (the default) a failed read answers a miss and a failed write answers `false` or
+ * `0`, each with an `error` event and a log line. With `errors: 'throw'` the call rejects with a {@link CacheError}.
+ * Counters always reject, since no number would be honest. A programming mistake (an invalid key, duration or amount,
+ * or `undefined` as a value) always rejects, before anything is sent.
+ *
+ * **Expiry.** Every write has a time to live: an omitted `ttl` means the backend's `defaultTtl`, and only `Infinity`
+ * keeps a key for ever.
+ */
+export interface CacheBackend<T = unknown> extends RawValues<T>, Counters, Sets {
+  /**
+   * Connects, and waits for a sign of life (`PING`). You need not call it: the first operation connects too, and answers
+   * a failure as any other. Idempotent; concurrent calls share one attempt, and a failed attempt may be repeated.
+   * @throws CacheError `CACHE_UNAVAILABLE`, `CACHE_TIMEOUT`, `CACHE_AUTH`, `CACHE_REPLY` or `CACHE_MISSING_PEER`;
+   * `CACHE_INVALID_OPTIONS` if the server is in cluster mode, or a Sentinel, and the options are for a single server;
+   * `CACHE_CLOSED` after `shutdown()`
+   */
+  initialize(): Promise<void>
+  /**
+   * Waits up to a bound for operations in flight, then closes what this backend opened, for good. Idempotent; never
+   * rejects.
+   */
+  shutdown(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+  /** Deletes a key of any type; `true` if it was there. One round trip. */
+  delete(key: string): Promise<boolean>
+  /** Deletes keys of any type, and returns how many of them were there. */
+  deleteMany(keys: Iterable<string>): Promise<number>
   /**
    * Lists the keys of values, counters and sets under the prefix, each once, in no particular order. No value is moved.
    * Keys that no operation takes (not UTF-8, or reserved) are left out.
@@ -169,38 +211,6 @@ export interface CacheBackend<T = unknown> {
    * @throws CacheError `CACHE_INVALID_ARGUMENT` for a pattern of more than 1,024 bytes
    */
   invalidatePattern(pattern: string, options?: RemovalOptions): Promise<number>
-  /**
-   * The seconds (with fractions) after which the store removes the key; `Infinity` if it does not expire, `undefined`
-   * if there is no such key. One round trip. For an entry of a read-through cache that includes its stale window,
-   * whether or not the entry is still valid; `cache.getTtl` tells how long it is fresh.
-   */
-  getTtl(key: string): Promise<number | undefined>
-  /**
-   * What {@link getTtl} tells of each distinct key, in the order of the keys. The commands of 1,000 keys share a round
-   * trip. A key of which Redis does not tell is `undefined`, or the call rejects, as the failure mode says.
-   */
-  getTtlMany(keys: Iterable<string>): Promise<Map<string, number | undefined>>
-  /**
-   * Gives a value, a counter or a set another time to live, whatever is left of its own; `true` if the key is there. One
-   * round trip.
-   *
-   * For an entry of a read-through cache, this and {@link persist} change only when the store removes it, and not how long
-   * it is fresh: that is judged by its age.
-   * @param ttl `Infinity` does what {@link persist} does
-   */
-  touch(key: string, ttl?: Duration): Promise<boolean>
-  /** Keeps a value, a counter or a set for ever; `true` if the key is there. One round trip. See {@link touch}. */
-  persist(key: string): Promise<boolean>
-
-  /** Adds a member to a set; `true` if it was new. */
-  addToSet(key: string, member: string, options?: ExpiryOptions): Promise<boolean>
-  /** Adds members to a set, and returns how many of them were new. */
-  addManyToSet(key: string, members: Iterable<string>, options?: ExpiryOptions): Promise<number>
-  /** The members of a set, in no particular order; empty if there is no such set. */
-  getSetMembers(key: string): Promise<string[]>
-  /** Removes a member from a set; `true` if it was there. */
-  removeFromSet(key: string, member: string): Promise<boolean>
-
   /** Subscribes to an event, and returns a function that ends the subscription. */
   on<Name extends keyof CacheEvents>(event: Name, listener: (payload: CacheEvents[Name]) => void): Unsubscribe
 }

@@ -4,6 +4,7 @@ import { SimulatedRedis } from 'cachewright/testing'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { backendOf } from '../support/backend-of.ts'
 
 export const PREFIX = 'entries:'
 
@@ -47,7 +48,7 @@ export function useHomes(): readonly (readonly [name: string, home: Home])[] {
       {
         open: async (options = {}) => {
           const cache = createCache({ prefix: PREFIX, ...options })
-          return opened(cache, cache.backend)
+          return opened(cache, backendOf(cache))
         },
       },
     ],

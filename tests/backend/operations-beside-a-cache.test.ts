@@ -28,7 +28,7 @@ describe.each(homes)('a backend beside a cache in %s', (_name, home) => {
     const { finish, value } = await loading(cache, 'loading')
     const expected = ['counter', 'entry', 'inner:entry', 'set', 'value']
     expect((await listedKeys(backend)).toSorted()).toEqual(expected)
-    expect(await listedKeys(cache.namespace('inner').backend)).toEqual(['entry'])
+    expect(await listedKeys(cache.namespace('inner'))).toEqual(['entry'])
     finish(4)
     await value
     expect((await listedKeys(backend)).toSorted()).toEqual([...expected, 'loading'].toSorted())
@@ -131,14 +131,14 @@ describe('a cache hears what its backend does', () => {
   test('the local copy of a plain value ends at its new time', async () => {
     const clock = new ManualClock()
     await using cache = createCache({ clock })
-    await cache.backend.set('key', 1, '1h')
+    await cache.raw.set('key', 1, '1h')
     const served = async () => {
       const value = await cache.get('key')
       await clock.settle()
       return [value, cache.peek('key')]
     }
     expect(await served()).toEqual([1, 1])
-    await cache.backend.touch('key', '10s')
+    await cache.raw.touch('key', '10s')
     expect(cache.peek('key')).toBeUndefined()
     expect(await served()).toEqual([1, 1])
     await clock.advance('10.1s')
@@ -150,9 +150,9 @@ describe('a cache hears what its backend does', () => {
     const redis = new SimulatedRedis()
     const [one, other] = [0, 1].map(() => createCache({ backend: redis.backend({ prefix: 'p:' }) }))
     for (const change of [
-      (cache: Cache) => cache.backend.touch('key', '1m'),
-      (cache: Cache) => cache.backend.persist('key'),
-      (cache: Cache) => cache.backend.getAndDelete('key'),
+      (cache: Cache) => cache.raw.touch('key', '1m'),
+      (cache: Cache) => cache.raw.persist('key'),
+      (cache: Cache) => cache.raw.getAndDelete('key'),
     ]) {
       await one?.getOrSet('key', () => 1)
       await other?.get('key')

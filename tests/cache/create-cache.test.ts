@@ -50,11 +50,11 @@ describe('createCache', () => {
       await cache.invalidateTags(['a'])
       assert.deepEqual(await cache.getOrSet('key', load, { tags: ['a'] }), { load: 2 })
       assert.equal(await cache.namespace('n').set('key', 1), true)
-      assert.equal(await cache.backend.incr('counter'), 1)
+      assert.equal(await cache.counters.incr('counter'), 1)
       assert.equal(await cache.clear(), true)
       assert.equal(await cache.get('key'), undefined)
       assert.equal(await cache.namespace('n').get('key'), undefined)
-      await waitUntil(async () => (await cache.backend.get('counter')) === undefined, { what: 'the reclaim' })
+      await waitUntil(async () => (await cache.raw.get('counter')) === undefined, { what: 'the reclaim' })
     }
   })
 
@@ -133,7 +133,7 @@ describe('createCache', () => {
     await assert.rejects(cache.set('key', undefined), { code: 'CACHE_INVALID_VALUE' })
     await assert.rejects(cache.getMany('keys' as never), { code: 'CACHE_INVALID_ARGUMENT' })
     await assert.rejects(cache.setMany(5 as never), { code: 'CACHE_INVALID_ARGUMENT' })
-    assert.equal(await cache.backend.addManyToSet('set', ['a\0b']), 1)
+    assert.equal(await cache.sets.addManyToSet('set', ['a\0b']), 1)
     await assert.rejects(cache.invalidatePattern(''), { code: 'CACHE_INVALID_ARGUMENT' })
     await assert.rejects(cache.invalidateTags('users' as never), { code: 'CACHE_INVALID_ARGUMENT' })
     await assert.rejects(cache.clear(), { code: 'CACHE_INVALID_ARGUMENT' })

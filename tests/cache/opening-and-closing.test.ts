@@ -9,7 +9,7 @@ const scene = useScene()
 describe('a cache', () => {
   it('is opened by a counter as by any other first operation', async () => {
     const cache = scene.cache()
-    assert.equal(await cache.backend.incr('count'), 1)
+    assert.equal(await cache.counters.incr('count'), 1)
     await cache.getOrSet('key', () => 1)
     await cache.get('key')
     assert.deepEqual([cache.coherence, cache.peek('key')], ['tracking', 1])
@@ -43,7 +43,7 @@ describe('a cache', () => {
     await assert.rejects(cache.initialize(), { code: 'CACHE_CLOSED' })
     await closing
     await assert.rejects(cache.initialize(), { code: 'CACHE_CLOSED' })
-    await assert.rejects(cache.backend.incr('count'), { code: 'CACHE_CLOSED' })
+    await assert.rejects(cache.counters.incr('count'), { code: 'CACHE_CLOSED' })
     assert.equal(await cache.get('key'), undefined)
     assert.equal(await cache.set('key', 2), false)
     assert.equal(await cache.getOrSet('key', () => 'loaded'), 'loaded')

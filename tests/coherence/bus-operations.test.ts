@@ -28,29 +28,21 @@ const CHANGES: readonly (readonly [
   ['invalidatePattern', (cache) => cache.invalidatePattern('k*'), ['p:key']],
   ['clear', (cache) => cache.clear(), ['p:\0namespace', 'p:plain', 'p:count', 'p:set']],
   ['clear of a namespace', (cache) => cache.namespace('n').clear(), ['p:n:\0namespace', 'p:n:plain']],
-  ['backend.set', ({ backend }) => backend.set('plain', 2), ['p:plain']],
-  ['backend.set over an entry', ({ backend }) => backend.set('key', 2), ['p:key']],
-  ['backend.setMany', ({ backend }) => backend.setMany({ plain: 2, key: 2 }), ['p:plain', 'p:key']],
-  ['backend.setIfAbsent', ({ backend }) => backend.setIfAbsent('absent', 2), ['p:absent']],
-  ['backend.touch', ({ backend }) => backend.touch('key', '1h'), ['p:key']],
-  ['backend.persist', ({ backend }) => backend.persist('plain'), ['p:plain']],
-  ['backend.getAndDelete', ({ backend }) => backend.getAndDelete('key'), ['p:key']],
-  ['backend.delete', ({ backend }) => backend.delete('key'), ['p:key']],
-  ['backend.deleteMany', ({ backend }) => backend.deleteMany(['key', 'plain']), ['p:key', 'p:plain']],
-  ['backend.incr', ({ backend }) => backend.incr('count'), ['p:count']],
-  ['backend.decr', ({ backend }) => backend.decr('count'), ['p:count']],
-  ['backend.incrBig', ({ backend }) => backend.incrBig('count'), ['p:count']],
-  ['backend.decrBig', ({ backend }) => backend.decrBig('count'), ['p:count']],
-  ['backend.addToSet', ({ backend }) => backend.addToSet('set', 'b'), ['p:set']],
-  ['backend.addManyToSet', ({ backend }) => backend.addManyToSet('set', ['b', 'c']), ['p:set']],
-  ['backend.removeFromSet', ({ backend }) => backend.removeFromSet('set', 'a'), ['p:set']],
-  ['backend.invalidatePattern', ({ backend }) => backend.invalidatePattern('[kp]*'), ['p:key', 'p:plain']],
-  [
-    'backend.clear',
-    ({ backend }) => backend.clear(),
-    ['p:key', 'p:plain', 'p:count', 'p:set', 'p:\0namespace'],
-  ],
-  ['backend.set in a namespace', (cache) => cache.namespace('n').backend.set('plain', 2), ['p:n:plain']],
+  ['raw.set', ({ raw }) => raw.set('plain', 2), ['p:plain']],
+  ['raw.set over an entry', ({ raw }) => raw.set('key', 2), ['p:key']],
+  ['raw.setMany', ({ raw }) => raw.setMany({ plain: 2, key: 2 }), ['p:plain', 'p:key']],
+  ['raw.setIfAbsent', ({ raw }) => raw.setIfAbsent('absent', 2), ['p:absent']],
+  ['raw.touch', ({ raw }) => raw.touch('key', '1h'), ['p:key']],
+  ['raw.persist', ({ raw }) => raw.persist('plain'), ['p:plain']],
+  ['raw.getAndDelete', ({ raw }) => raw.getAndDelete('key'), ['p:key']],
+  ['counters.incr', ({ counters }) => counters.incr('count'), ['p:count']],
+  ['counters.decr', ({ counters }) => counters.decr('count'), ['p:count']],
+  ['counters.incrBig', ({ counters }) => counters.incrBig('count'), ['p:count']],
+  ['counters.decrBig', ({ counters }) => counters.decrBig('count'), ['p:count']],
+  ['sets.addToSet', ({ sets }) => sets.addToSet('set', 'b'), ['p:set']],
+  ['sets.addManyToSet', ({ sets }) => sets.addManyToSet('set', ['b', 'c']), ['p:set']],
+  ['sets.removeFromSet', ({ sets }) => sets.removeFromSet('set', 'a'), ['p:set']],
+  ['raw.set in a namespace', (cache) => cache.namespace('n').raw.set('plain', 2), ['p:n:plain']],
 ]
 
 type Message = readonly [publisher: string, number: number, storedKeys: readonly string[]]
@@ -77,10 +69,10 @@ describe('P31 a cache on the bus', () => {
     await dropped(reader, 'key')
     await warmed(reader, 'key')
     await writer.getOrSet('other', () => 1, { tags: ['a'] })
-    await writer.backend.set('plain', 1)
-    await writer.namespace('n').backend.set('plain', 1)
-    await writer.backend.incr('count')
-    await writer.backend.addToSet('set', 'a')
+    await writer.raw.set('plain', 1)
+    await writer.namespace('n').raw.set('plain', 1)
+    await writer.counters.incr('count')
+    await writer.sets.addToSet('set', 'a')
     // Messages of one publisher arrive in order on one server. That of the test before must not pass for this one.
     messages.length = 0
     await writer.set('last', 1)
@@ -123,7 +115,7 @@ describe('P31 a cache on the bus', () => {
     expect(cut.circuit).toBe('open')
     proxy.release()
     messages.length = 0
-    expect(await cut.backend.set('key', 'changed')).toBe(true)
+    expect(await cut.raw.set('key', 'changed')).toBe(true)
     await waitUntil(() => messages.some(([, , named]) => named.includes('p:key')), { what: 'the message' })
     await waitUntil(() => reader.peek('key') === undefined, { what: 'the copy of another process to go' })
   })

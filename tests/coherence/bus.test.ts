@@ -61,8 +61,8 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
       () => other.setMany({ key: 'changed' }),
       () => other.invalidatePattern('k*'),
       () => other.clear(),
-      () => other.backend.delete('key'),
-      () => other.backend.set('key', 'changed'),
+      () => other.delete('key'),
+      () => other.raw.set('key', 'changed'),
       () => other.invalidateTags(['users']),
     ]
     for (const change of changes) {
@@ -213,7 +213,7 @@ describe('P31 the bus', () => {
     await inMode(other, 'ttl')
     await inMode(mine, 'bus')
     await warmed(mine, 'key')
-    expect(await other.backend.delete('key')).toBe(true)
+    expect(await other.delete('key')).toBe(true)
     await waitUntil(() => mine.peek('key') === undefined, { what: 'the message', timeoutMs: 2_000 })
   })
 

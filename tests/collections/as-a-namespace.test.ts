@@ -1,4 +1,4 @@
-import { type Cache, createCache, PartialLoadError, type StandardSchema } from 'cachewright'
+import { createCache, type Namespace, PartialLoadError, type StandardSchema } from 'cachewright'
 import { ManualClock } from 'cachewright/testing'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -10,7 +10,7 @@ const scene = useScene()
 const invalidKey = expect.objectContaining({ code: 'CACHE_INVALID_KEY' })
 
 /** A collection whose loader counts its calls. */
-function counted(cache: Cache, name = 'users', version?: number) {
+function counted(cache: Namespace, name = 'users', version?: number) {
   let loads = 0
   return cache.collection({ name, version, schema: z.number(), load: () => ++loads })
 }
@@ -64,7 +64,7 @@ describe('a collection and a namespace of one name', () => {
   })
 
   test('is nested as deep as a namespace may be', () => {
-    let cache = createCache()
+    let cache: Namespace = createCache()
     for (let depth = 1; depth < 15; depth++) cache = cache.namespace('n')
     counted(cache)
     const deepest = cache.namespace('n')
@@ -78,7 +78,7 @@ describe('clear() of a collection', () => {
     const [users, elsewhere, orders] = [counted(cache), counted(other), counted(cache, 'orders')]
     await cache.set('users', 1)
     await cache.set('users@0', 2)
-    await cache.backend.set('users@0:plain', 3)
+    await cache.raw.set('users@0:plain', 3)
     await Promise.all([users.getMany(['a', 'b']), orders.get('a')])
     expect(await elsewhere.get('a')).toBe(await users.get('a'))
     expect(await users.clear()).toBe(true)
@@ -88,7 +88,7 @@ describe('clear() of a collection', () => {
       false,
     ])
     expect(await elsewhere.get('a')).toBe(1)
-    expect(await cache.backend.get('users@0:plain')).toBeUndefined()
+    expect(await cache.raw.get('users@0:plain')).toBeUndefined()
     expect([await orders.get('a'), await cache.get('users'), await cache.get('users@0')]).toEqual([1, 1, 2])
     await cache.idle()
     expect(await scene.redis.ask('EXISTS', 'shop:users@0:b')).toBe(0)
@@ -235,7 +235,7 @@ describe('peek, has and getTtl of a collection', () => {
       throw new Error('broken schema')
     })
     const broken = cache.collection({ name: 'broken', schema: throwing, load: () => 1 })
-    await cache.backend.set(broken.key('a'), 1)
+    await cache.raw.set(broken.key('a'), 1)
     await cache.get(broken.key('a'))
     expect(broken.peek('a')).toBeUndefined()
     await cache.shutdown()

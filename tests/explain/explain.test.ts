@@ -128,7 +128,7 @@ describe('explain, on a manual clock', () => {
     const cache = open({ encryption: { keys: [KEY_1], unencrypted: 'read' } })
     const tags = [LONG, 'a\nnext     serve-local']
     await cache.getOrSet(LONG, () => ({ secret: VALUE }), { tags })
-    assert.equal(await cache.backend.set('plain', VALUE), true)
+    assert.equal(await cache.raw.set('plain', VALUE), true)
     for (const key of [LONG, 'plain']) {
       const explanation = await cache.explain(key, { tags })
       for (const text of [String(explanation), JSON.stringify(explanation)]) {
@@ -251,7 +251,7 @@ describe('explain, on a manual clock', () => {
     it('describes a set', async () => {
       const cache = open()
       await cache.initialize()
-      await cache.backend.addToSet('user:1', 'member')
+      await cache.sets.addToSet('user:1', 'member')
       expect(String(await cache.explain('user:1'))).toMatchInlineSnapshot(`
         "key      user:1, in Redis shop:user:1
         next     load-uncached: another program stores a value under this key that is not a string

@@ -25,10 +25,11 @@ describe('explain, over Redis, for entries that are not served', () => {
   })
 
   it('an entry of a cleared namespace: the namespace is named', async () => {
-    const cache = (await scene.open()).namespace('orders')
-    await cache.set('1', 1)
+    const cache = await scene.open()
+    const orders = cache.namespace('orders')
+    await orders.set('1', 1)
     await ask('SET', 'shop:orders:\0namespace', Buffer.alloc(16, 7))
-    const { next, shared } = await explained(cache, '1')
+    const { next, shared } = await explained(cache, '1', {}, orders)
     assert.equal(next.step, 'load')
     assert.match(next.reason, /the namespace 'shop:orders:' was cleared/)
     assert.deepEqual(
@@ -59,7 +60,7 @@ describe('explain, over Redis, for entries that are not served', () => {
   it('an entry stored through another namespace is reloaded', async () => {
     const cache = await scene.open()
     await cache.getOrSet('orders:1', () => 1)
-    const { local, next } = await explained(cache.namespace('orders'), '1')
+    const { local, next } = await explained(cache, '1', {}, cache.namespace('orders'))
     assert.deepEqual([next.step, local.refusals], ['load', ['other-namespace']])
     assert.match(next.reason, /stored without the namespace 'shop:orders:'/)
   })

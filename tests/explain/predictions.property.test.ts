@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Cache, ExplainedStep, ExplainOptions } from 'cachewright'
+import type { Cache, ExplainedStep, ExplainOptions, Namespace } from 'cachewright'
 import fc from 'fast-check'
 import { it } from 'vitest'
 import { PREFIX, SimulatedProcess } from '../simulation/simulated-process.ts'
@@ -54,7 +54,7 @@ class Stage {
       .catch(() => {})
   }
 
-  at(place: Place): Cache {
+  at(place: Place): Namespace {
     const cache = this.processes[place === 'elsewhere' ? 1 : 0].cache
     return place === 'namespace' ? cache.namespace(NAMESPACE) : cache
   }
@@ -216,7 +216,13 @@ async function explainAndCheck(
   const explaining = stage.cache.explain(KEY, asked)
   await stage.carry()
   const explanation = await explaining
-  const observation = await callAsExplained(explanation, stage.cache, KEY, asked, () => stage.carry())
+  const observation = await callAsExplained(
+    explanation,
+    { cache: stage.cache, space: stage.cache },
+    KEY,
+    asked,
+    () => stage.carry(),
+  )
   const { step } = explanation.next
   met.set(step, (met.get(step) ?? 0) + 1)
   assert.deepEqual(JSON.parse(JSON.stringify(explanation)), { ...explanation })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { Cache, ExplainedStep, ExplainOptions, Explanation } from 'cachewright'
+import type { Cache, ExplainedStep, ExplainOptions, Explanation, Namespace } from 'cachewright'
 
 /** What a real `getOrSet` was seen to do. */
 export interface Observation {
@@ -24,25 +24,31 @@ const LOOKS: Readonly<Record<ExplainedStep, Observation['did']>> = {
 /** Marks what the loader of a probe returns. */
 export const PROBED = 'loaded by the probe'
 
+/** A cache that tells what happens, and the namespace of the key. */
+interface Where {
+  readonly cache: Cache
+  readonly space: Namespace
+}
+
 /**
  * Makes the very call that was explained, and holds what it does against the prediction.
  * @param settle resolves when the call has come as far as it gets
  */
 export async function callAsExplained(
   { next: { step }, toString: text }: Explanation,
-  cache: Cache,
+  where: Where,
   key: string,
   options: ExplainOptions,
   settle: (value: Promise<unknown>) => Promise<unknown>,
 ): Promise<Observation> {
-  const observation = await call(cache, key, options, settle)
+  const observation = await call(where, key, options, settle)
   assert.equal(observation.did, LOOKS[step], `it was predicted to ${step}\n${text()}`)
   if (observation.did === 'hit') assert.equal(observation.isLocal, step === 'serve-local', text())
   return observation
 }
 
 async function call(
-  cache: Cache,
+  { cache, space }: Where,
   key: string,
   options: ExplainOptions,
   settle: (value: Promise<unknown>) => Promise<unknown>,
@@ -51,7 +57,7 @@ async function call(
   const endings = [cache.on('hit', () => seen.push('hit')), cache.on('stale', () => seen.push('stale'))]
   let isSettled = false
   let isLoaded = false
-  const value = cache.getOrSet<unknown>(
+  const value = space.getOrSet<unknown>(
     key,
     () => {
       isLoaded = true

@@ -7,6 +7,7 @@ import type { SharedTier } from '../../src/backend/seams/shared-tier.ts'
 import { tokenAfter } from '../../src/codec/envelope/entry-meta.ts'
 import { SYSTEM_CLOCK } from '../../src/foundation/time/clock.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
+import { backendOf } from '../support/backend-of.ts'
 import { deferred, heldLoader } from '../support/loaders.ts'
 import { useScene } from '../support/scene.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
@@ -171,7 +172,7 @@ describe('leases', () => {
     const held = heldLoader('loaded')
     const load = cache.getOrSet('key', held.load)
     await held.begun
-    const { backend } = await scene.open()
+    const backend = backendOf(await scene.open())
     const other = await scene.open()
     assert.equal(await ask('EXISTS', KEY), 1)
     assert.deepEqual(
@@ -214,10 +215,10 @@ describe('leases', () => {
 
   it('T6 a key that holds another type is loaded without caching', async () => {
     const cache = await scene.open()
-    await cache.backend.addToSet('key', 'member')
+    await cache.sets.addToSet('key', 'member')
     assert.equal(await cache.getOrSet('key', () => 1), 1)
     assert.equal(await cache.getOrSet('key', () => 2), 2)
-    assert.deepEqual(await cache.backend.getSetMembers('key'), ['member'])
+    assert.deepEqual(await cache.sets.getSetMembers('key'), ['member'])
   })
 
   it('T7 a placeholder with a deadline beyond the longest lease counts as free', async () => {

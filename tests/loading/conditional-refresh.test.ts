@@ -20,7 +20,7 @@ describe('a source that no longer has a value', () => {
     await cache.getOrSet<number | undefined>('key', () => 1)
     expect(await cache.refresh('key', gone)).toBeUndefined()
     expect(await cache.get('key')).toBeUndefined()
-    expect(await cache.backend.get('key')).toBeUndefined()
+    expect(await cache.raw.get('key')).toBeUndefined()
     expect(await cache.getOrSet('key', () => 2)).toBe(2)
   })
 

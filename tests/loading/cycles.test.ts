@@ -159,7 +159,7 @@ describe.each(HOMES)('a loader that waits for its own load rejects, %s', (_home,
 
   test('if it loads without a lease', async () => {
     const cache = open()
-    await cache.backend.addToSet('x', 'a member')
+    await cache.sets.addToSet('x', 'a member')
     const load = (): Promise<number> => cache.getOrSet('y', () => cache.getOrSet('x', load))
     await expect(cache.getOrSet('x', load)).rejects.toMatchObject(cycle('x', 'y', 'x'))
   })

@@ -49,7 +49,7 @@ test('L4 a caller that joins after a tag was invalidated does not get a skipped 
 test('L4 a caller that joins after another process invalidated a tag does not get a value that cannot be stored', async () => {
   const cache = await scene.open()
   const other = await scene.open()
-  await cache.backend.addToSet('k', 'a member')
+  await cache.sets.addToSet('k', 'a member')
   const [begun, mayEnd] = [deferred(), deferred()]
   const first = cache.getOrSet('k', async (context) => {
     begun.resolve()

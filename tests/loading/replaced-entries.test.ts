@@ -28,5 +28,5 @@ test('a write that cannot be stored leaves the old value', async () => {
 test('a counter over an entry is refused in memory, too, even though the entry is kept decoded', async () => {
   await using cache = createCache({ prefix: 'p:', ttl: '1h' })
   await cache.getOrSet('user', () => ({ name: 'Ada' }))
-  await expect(cache.backend.incr('user')).rejects.toMatchObject({ code: 'CACHE_NOT_A_COUNTER' })
+  await expect(cache.counters.incr('user')).rejects.toMatchObject({ code: 'CACHE_NOT_A_COUNTER' })
 })

@@ -232,21 +232,22 @@ describe('the events of a cache over Redis', () => {
   })
 })
 
-describe('the events of cache.backend', () => {
+describe('the events of raw operations', () => {
   test('name the namespace, and the shared tier', async () => {
     await using cache = createCache({ ttl: '5m' })
-    const { backend } = cache.namespace('users')
+    const { raw } = cache.namespace('users')
     const told = listenTo(cache)
-    await backend.set('ann', 1)
-    await backend.get('ann')
-    await backend.get('bob')
-    await backend.deleteMany(['ann'])
+    await raw.set('ann', 1)
+    await raw.get('ann')
+    await raw.get('bob')
+    await raw.getAndDelete('bob')
     const namespace = 'users'
     expect(told).toEqual([
       ['set', { namespace, key: 'ann', ttlMs: 300_000 }],
       ['hit', { namespace, key: 'ann', tier: 'shared' }],
       ['miss', { namespace, key: 'bob', reason: 'absent' }],
-      ['delete', { namespace, keys: ['ann'], removed: 1 }],
+      ['delete', { namespace, keys: ['bob'], removed: 0 }],
+      ['miss', { namespace, key: 'bob', reason: 'absent' }],
     ])
   })
 })

@@ -38,17 +38,17 @@ describe('outages', () => {
   it('O1 beyond a bound the cache invalidates everything instead, and never repeats backend operations', async () => {
     const cache = await scene.open({ timeout: '100ms' })
     await cache.set('untouched', 'old')
-    await cache.backend.incr('counter')
+    await cache.counters.incr('counter')
     scene.redis.pause()
     const deletes = Array.from({ length: 12_000 }, (_, index) => cache.delete(`key:${index}`))
     await Promise.all(deletes)
-    await assert.rejects(cache.backend.incr('counter'))
+    await assert.rejects(cache.counters.incr('counter'))
     scene.redis.resume()
     await waitUntil(async () => (await cache.get('untouched')) === undefined && cache.circuit === 'closed', {
       what: 'the generation of everything is renewed',
     })
     // A counter is bound to no generation, so it is removed, as by clear().
-    await waitUntil(async () => (await cache.backend.get('counter')) === undefined, { what: 'the removal' })
+    await waitUntil(async () => (await cache.raw.get('counter')) === undefined, { what: 'the removal' })
   })
 
   it('callers share a load without Redis, even if the loader adds a tag', async () => {
@@ -104,7 +104,7 @@ describe('without tracking', () => {
         () => two.invalidateTags(['a']),
         () => two.clear(),
         () => two.invalidatePattern('k*'),
-        () => two.backend.set('key', 'new'),
+        () => two.raw.set('key', 'new'),
       ]
       for (const change of changes) {
         await one.delete('key')

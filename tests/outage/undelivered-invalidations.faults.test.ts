@@ -233,7 +233,7 @@ describe('a Redis that is full and evicts nothing', () => {
     const full = await scene.server()
     const cache = scene.cache({ redis: full.url })
     await filled(full, cache)
-    await cache.backend.set('plain', 'old')
+    await cache.raw.set('plain', 'old')
     await full.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction', 'maxmemory', 1)
     expect(await cache.set('other', 'new')).toBe(false)
     expect(await cache.invalidateTags(['t'])).toBe(true)

@@ -33,11 +33,11 @@ describe('plain values', () => {
     await using memory = createCache({ prefix: 'memory:' })
     for (const counted of [cache, memory]) {
       await counted.initialize()
-      await counted.backend.incrBig('n', 2n ** 53n + 1n)
+      await counted.counters.incrBig('n', 2n ** 53n + 1n)
       expect(await counted.get('n')).toBe(2n ** 53n + 1n)
       expect(await counted.get('n')).toBe(2n ** 53n + 1n)
       expect(await counted.getMany(['n'])).toEqual(new Map([['n', 2n ** 53n + 1n]]))
-      expect(await counted.backend.incrBig('n')).toBe(2n ** 53n + 2n)
+      expect(await counted.counters.incrBig('n')).toBe(2n ** 53n + 2n)
       expect(await counted.get('n')).toBe(2n ** 53n + 2n)
     }
   })

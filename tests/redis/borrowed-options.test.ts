@@ -11,6 +11,7 @@ import { RedisCacheBackend } from 'cachewright/redis'
 import { Cluster, Redis } from 'ioredis'
 import { Cluster as Cluster5, Redis as Redis5 } from 'ioredis5'
 import { describe, expect, test } from 'vitest'
+import { backendOf } from '../support/backend-of.ts'
 import { useScene } from '../support/scene.ts'
 import { CALLERS_CLIENTS } from './borrowed-places.ts'
 
@@ -24,7 +25,7 @@ async function expectToWork(client: object, database = 0): Promise<void> {
   const prefix = `use ${++uses}:`
   const cache = createCache({ client: client as Redis, prefix, timeout: '10s', local: false })
   scene.later(() => cache.shutdown())
-  const { backend } = cache
+  const backend = backendOf(cache)
   const loaded = Promise.all(['a', 'b', 'c'].map((key) => cache.getOrSet(key, async () => `${key}!`)))
   expect(await loaded).toEqual(['a!', 'b!', 'c!'])
   expect(await cache.getOrSet('a', async () => 'loaded again')).toBe('a!')

@@ -98,8 +98,8 @@ describe('the corners of a slot', () => {
     assert.equal(await ask('STRLEN', 'shop:key'), 42)
     const ttlMs = Number(await ask('PTTL', 'shop:key'))
     assert.ok(ttlMs > 5_000 && ttlMs <= 10_000, String(ttlMs))
-    assert.equal(await cache.backend.exists('key'), false)
-    assert.equal(await cache.backend.getTtl('key'), undefined)
+    assert.equal(await cache.raw.exists('key'), false)
+    assert.equal(await cache.raw.getTtl('key'), undefined)
     assert.equal(await cache.delete('key'), false)
   })
 

@@ -26,9 +26,8 @@ const TOUCHES: readonly (readonly [name: string, touch: (cache: Cache) => Promis
   ['an invalidation of its tag', (cache) => cache.invalidateTags(['tag'])],
   ['an invalidation by pattern', (cache) => cache.invalidatePattern('k*')],
   ['a clear', (cache) => cache.clear()],
-  ['a set of the backend', (cache) => cache.backend.set('key', 'plain', '1m')],
-  ['a delete of the backend', (cache) => cache.backend.delete('key')],
-  ['a counter', async (cache) => [await cache.backend.delete('key'), await cache.backend.incr('key')]],
+  ['a raw set', (cache) => cache.raw.set('key', 'plain', '1m')],
+  ['a counter', async (cache) => [await cache.delete('key'), await cache.counters.incr('key')]],
   ['a load', (cache) => cache.refresh('key', async () => 'loaded', { tags: ['tag'] })],
   [
     'the fill of another slot',
@@ -120,7 +119,7 @@ describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
     await cache.invalidateTags(['other'])
     await cache.delete('other')
     await cache.invalidatePattern('x*')
-    await Promise.all([cache.get('key'), cache.has('key'), cache.getTtl('key'), cache.backend.exists('key')])
+    await Promise.all([cache.get('key'), cache.has('key'), cache.getTtl('key'), cache.raw.exists('key')])
     assert.equal(await slot.fill('value'), true)
     assert.equal(await cache.get('key'), 'value')
   })
@@ -263,7 +262,7 @@ describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
   it('does not replace a plain value: nothing tells whether it is still the same one', async () => {
     const cache = await open()
     const reasons = refusals(cache)
-    await cache.backend.set('key', 'plain')
+    await cache.raw.set('key', 'plain')
     const slot = await cache.reserve('key')
     assert.deepEqual([slot.isHit, slot.value, await slot.fill('late')], [true, 'plain', false])
     assert.deepEqual(reasons, ['unreserved'])
@@ -271,9 +270,9 @@ describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
 
   it('of a key that holds a set stores nothing', async () => {
     const cache = await open()
-    await cache.backend.addToSet('key', 'member')
+    await cache.sets.addToSet('key', 'member')
     const slot = await cache.reserve('key')
     assert.deepEqual([slot.isHit, await slot.fill('value')], [false, false])
-    assert.deepEqual(await cache.backend.getSetMembers('key'), ['member'])
+    assert.deepEqual(await cache.sets.getSetMembers('key'), ['member'])
   })
 })

@@ -1,4 +1,4 @@
-import { createCache } from 'cachewright'
+import { createCache, type Namespace } from 'cachewright'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { checksum } from '../../src/codec/envelope/envelope-binding.ts'
@@ -148,8 +148,9 @@ describe('an entry has at most 64 tags', () => {
   })
 
   test('namespaces are nested 15 deep at most', () => {
-    let cache = createCache({ redis: false })
-    later(() => cache.shutdown())
+    const root = createCache({ redis: false })
+    later(() => root.shutdown())
+    let cache: Namespace = root
     for (let depth = 1; depth <= 15; depth++) cache = cache.namespace('n')
     expect(() => cache.namespace('n')).toThrow('at most 15 deep')
   })

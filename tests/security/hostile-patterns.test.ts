@@ -44,7 +44,6 @@ describe('a pattern', () => {
           error.message.includes(`at most ${LONGEST_PATTERN} bytes, not ${Buffer.byteLength(pattern)}`),
       )
     }
-    await taker.shutdown()
   })
 
   it.each([

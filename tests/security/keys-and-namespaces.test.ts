@@ -25,10 +25,10 @@ describe('a key that a user chose', () => {
     for (const key of HOSTILE) {
       assert.equal(await input.get(key), undefined, key)
       await input.set(key, 'forged')
-      await input.backend.addToSet(`${key} set`, 'forged')
+      await input.sets.addToSet(`${key} set`, 'forged')
       assert.equal(await input.get(key), 'forged')
       assert.equal(await input.delete(key), true)
-      await input.backend.incr(key)
+      await input.counters.incr(key)
     }
     await input.invalidatePattern('*')
     assert.equal(await orders.get('1', { local: false }), 'an order')

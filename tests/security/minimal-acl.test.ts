@@ -124,7 +124,7 @@ async function performsEveryOperation(options: CreateCacheOptions, mode: string)
   assert.equal(await load(), 1)
   assert.equal(await cache.set('other', 2, { tags: ['a'] }), true)
   assert.equal(await cache.getTtl('plain'), undefined)
-  assert.equal(await cache.backend.incr('counter'), 1)
+  assert.equal(await cache.counters.incr('counter'), 1)
   assert.equal(await cache.invalidatePattern('oth*'), 1)
   for (const wait of [true, false]) {
     const slot = await cache.reserve(`slot ${wait}`, { tags: ['a'], wait })
@@ -137,7 +137,7 @@ async function performsEveryOperation(options: CreateCacheOptions, mode: string)
     /no/,
   )
   assert.equal(await cache.clear(), true)
-  await waitUntil(async () => (await cache.backend.get('counter')) === undefined, { what: 'the reclaim' })
+  await waitUntil(async () => (await cache.raw.get('counter')) === undefined, { what: 'the reclaim' })
   assert.deepEqual(failures, [])
 }
 

@@ -1,6 +1,6 @@
 import { PartialLoadError } from '../../src/cache/batches/partial-load-error.ts'
-import type { Cache } from '../../src/cache/cache.ts'
 import type { ReadThroughOptions } from '../../src/cache/core/read-through-options.ts'
+import type { Namespace } from '../../src/cache/namespace.ts'
 import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import type { Choices } from './choices.ts'
 import type { Link } from './link.ts'
@@ -79,7 +79,7 @@ export class Fleet {
     this.redis.forget(link)
   }
 
-  cacheOf(process: SimulatedProcess, { space }: Place): Cache {
+  cacheOf(process: SimulatedProcess, { space }: Place): Namespace {
     return space === ROOT ? process.cache : process.cache.namespace('n')
   }
 

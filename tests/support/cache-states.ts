@@ -1,4 +1,4 @@
-import type { Cache } from 'cachewright'
+import type { Cache, Namespace } from 'cachewright'
 import { expect } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
 
@@ -8,7 +8,11 @@ export const SETTLED_WITHIN_MS = 2_500
 export const NAMESPACE_KEY = '\0namespace'
 
 /** Loads the key until this process keeps it: a mode may change, or the clock be unknown, just after connecting. */
-export async function warmed(cache: Cache, key: string, load: () => unknown = () => 'loaded'): Promise<void> {
+export async function warmed(
+  cache: Namespace,
+  key: string,
+  load: () => unknown = () => 'loaded',
+): Promise<void> {
   await waitUntil(
     async () => {
       await cache.getOrSet(key, load)
@@ -19,7 +23,7 @@ export async function warmed(cache: Cache, key: string, load: () => unknown = ()
 }
 
 /** Resolves when this process holds nothing of the key any more. */
-export function dropped(cache: Cache, key: string): Promise<void> {
+export function dropped(cache: Namespace, key: string): Promise<void> {
   return waitUntil(() => cache.peek(key) === undefined, { what: `the local copy of ${key} to go` })
 }
 

@@ -20,9 +20,8 @@ test.each([
     expect(await one.invalidatePattern('key*', { onProgress: fail })).toBe(2)
     expect([await one.get('key'), await other.get('key')]).toEqual([undefined, 3])
     expect(cache.stats().undelivered).toBe(0)
-    await one.backend.set('plain', 4)
-    expect(await one.backend.invalidatePattern('plain', { onProgress: fail })).toBe(1)
-    expect(await one.backend.clear({ onProgress: fail })).toBe(true)
+    await one.raw.set('plain', 4)
+    expect(await one.invalidatePattern('plain', { onProgress: fail })).toBe(1)
     expect(await other.get('key')).toBe(3)
     expect(logged).toContainEqual({ error: 'TypeError' })
   },
@@ -33,7 +32,7 @@ test('a logger and listeners that throw disturb no call', async () => {
   for (const event of ['hit', 'miss', 'load', 'epoch', 'error', 'circuit'] as const) cache.on(event, fail)
   expect(await cache.getOrSet('key', () => 1)).toBe(1)
   expect(await cache.getOrSet('key', () => 2)).toBe(1)
-  expect(await cache.backend.addToSet('key', 'member')).toBe(false)
+  expect(await cache.sets.addToSet('key', 'member')).toBe(false)
   expect(await cache.get('key')).toBe(1)
 })
 

@@ -1,4 +1,4 @@
-import type { Cache } from 'cachewright'
+import type { Cache, Namespace } from 'cachewright'
 import { createCache } from 'cachewright'
 import { SimulatedRedis } from 'cachewright/testing'
 import { describe, expect, test } from 'vitest'
@@ -17,19 +17,19 @@ async function fillDatabase(prefix: string, count: number): Promise<void> {
 
 const KINDS = ['counter', 'set', 'plain', 'entry', 'loaded'] as const
 
-async function writeEveryKind(cache: Cache, version: string): Promise<void> {
-  await cache.backend.incr('counter', 7)
-  await cache.backend.addToSet('set', version)
-  await cache.backend.set('plain', version)
+async function writeEveryKind(cache: Namespace, version: string): Promise<void> {
+  await cache.counters.incr('counter', 7)
+  await cache.sets.addToSet('set', version)
+  await cache.raw.set('plain', version)
   await cache.set('entry', version)
   await cache.getOrSet('loaded', () => version)
 }
 
-async function readEveryKind(cache: Cache): Promise<Record<(typeof KINDS)[number], unknown>> {
+async function readEveryKind(cache: Namespace): Promise<Record<(typeof KINDS)[number], unknown>> {
   return {
-    counter: await cache.backend.get('counter'),
-    set: await cache.backend.getSetMembers('set'),
-    plain: await cache.backend.get('plain'),
+    counter: await cache.raw.get('counter'),
+    set: await cache.sets.getSetMembers('set'),
+    plain: await cache.raw.get('plain'),
     entry: await cache.get('entry', { local: false }),
     loaded: await cache.get('loaded', { local: false }),
   }

@@ -33,8 +33,8 @@ export function createCollection<Schema extends StandardSchema, Id>(
   const resolved = resolveCollection(options)
   home.core.calls.check(options, COLLECTION_OPTIONS)
   const policies = resolvePolicies(options, home.policies)
-  const validation = new SchemaValidation(options.schema, home.core.options.isolation)
   const space = home.space.ofCollection(resolved.name, resolved.version)
+  const validation = new SchemaValidation(options.schema, home.core.isolations.of(space.prefix))
   const collection = new Collection<Id, InferInput<Schema>, InferOutput<Schema>>({
     ...{ home, policies, resolved, space, validation },
     monitor: new Monitor(home.core, space),

@@ -15,6 +15,8 @@ import type { ChangeListener } from '../keys/change-listener.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import { KeyWaiters } from '../keys/key-waiters.ts'
 import { OwnWrites } from '../keys/own-writes.ts'
+import type { Isolation } from '../local/isolation.ts'
+import { IsolationRules } from '../local/isolation-rules.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { LocalTier } from '../local/local-tier.ts'
 import { CircuitBreakers } from '../outage/circuit-breakers.ts'
@@ -70,6 +72,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly breakers: CircuitBreakers
   readonly outbox: InvalidationOutbox
   readonly ownWrites: OwnWrites = new OwnWrites()
+  readonly isolations: IsolationRules
   readonly learnedTags: LearnedTags = new LearnedTags()
   readonly background: Background = new Background()
   readonly metrics: Metrics = new Metrics()
@@ -107,6 +110,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.policy = policy
     this.calls = calls
     this.options = options
+    this.isolations = new IsolationRules(options.isolation)
     this.clock = clock
     this.hitClock = clock === SYSTEM_CLOCK ? new TurnClock(clock) : clock
     this.timers = timers
@@ -138,7 +142,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.check = new GenerationCheck(generations, this.tier, root.prefix)
     this.judge = new EntryJudge({
       ...{ tier: this.tier, check: this.check, codec, local },
-      isolation: options.isolation,
+      isolations: this.isolations,
       onUndecodable: (storedKey, error) =>
         policy.tellUndecodable('getOrSet', storedKey.slice(root.prefix.length), error),
     })
@@ -162,6 +166,15 @@ export class CacheCore implements TierListener, StoreObserver {
       // A caller changed a shared value into one that cannot be encoded.
       return undefined
     }
+  }
+
+  /** Gives a namespace an isolation of its own, once; `false` if it has another one. */
+  isolate(prefix: string, isolation: Isolation): boolean {
+    const before = this.isolations.of(prefix)
+    if (!this.isolations.claim(prefix, isolation)) return false
+    // What was isolated in another way must be read again.
+    if (before !== isolation) this.removing((storedKey) => storedKey.startsWith(prefix))
+    return true
   }
 
   /** Stored keys of the generations that an entry under this key, with these tags, is bound to. */
@@ -207,6 +220,10 @@ export class CacheCore implements TierListener, StoreObserver {
     this.outbox.repeatRecent()
     if (this.options.onRestart === 'bump') this.outbox.renewRoot()
     this.tier.deliver()
+  }
+
+  delivered(storedKeys: readonly string[]): Promise<void> | undefined {
+    return this.tier.delivered(storedKeys)
   }
 
   /** An own write is about to be sent. */

@@ -134,7 +134,7 @@ export function resolveReadThrough(
 ): ResolvedReadThrough {
   const { isolate = 'freeze', coherence = 'auto', local = {}, onRestart = 'replay' } = options
   const { detectCycles = isProduction !== true || nodeVersion() >= CHEAP_CONTEXTS_SINCE } = options
-  oneOf('isolate', isolate, ISOLATIONS)
+  assertIsolation(isolate)
   oneOf('coherence', coherence, COHERENCES)
   oneOf('onRestart', onRestart, ['replay', 'bump'])
   oneOf('detectCycles', detectCycles, [true, false])
@@ -158,6 +158,11 @@ export function resolveReadThrough(
     detectCycles,
     drainMs: timerDuration('drain', options.drain ?? '5s'),
   })
+}
+
+/** @throws CacheError `CACHE_INVALID_OPTIONS` */
+export function assertIsolation(isolate: unknown): asserts isolate is Isolation {
+  oneOf('isolate', isolate, ISOLATIONS)
 }
 
 function leaseDuration(lease: Duration): number {

@@ -4,7 +4,8 @@ import { type EntryFacts, leaseDeadlineMs, readEntryFacts, stampIn } from '../..
 import type { PlainEntry } from '../../codec/envelope/envelope.ts'
 import type { OpenedValue } from '../../codec/opened-value.ts'
 import type { ValueCodec } from '../../codec/value-codec.ts'
-import { type Isolation, isolate } from '../local/isolation.ts'
+import { type IsolatedValue, isolate } from '../local/isolation.ts'
+import type { IsolationRules } from '../local/isolation-rules.ts'
 import { LocalEntry } from '../local/local-entry.ts'
 import type { LocalTier } from '../local/local-tier.ts'
 import { keptUntil, localTimes, type ReadMoment } from '../local/local-times.ts'
@@ -19,12 +20,12 @@ export interface JudgeParts {
   readonly codec: ValueCodec
   readonly local: LocalTier
   readonly check: GenerationCheck
-  readonly isolation: Isolation
+  readonly isolations: IsolationRules
   /** Called for bytes that cannot be decoded. */
   readonly onUndecodable: (storedKey: string, error: unknown) => void
 }
 
-const NO_VALUE = { value: undefined, isCloned: false }
+const NO_VALUE: IsolatedValue = { value: undefined, isCloned: false }
 
 /** Verified bytes, whose value has not been decoded yet. */
 interface Opened extends ReadMoment {
@@ -179,7 +180,8 @@ export class EntryJudge {
   ): Judgement {
     const size = Math.max(bytes.length, opened.other?.serializedBytes ?? 0)
     if (facts === undefined) return this.#plainValue(read, bytes, value, size, opened)
-    const entry = this.entry(value, facts, set, leaseDeadlineMs(bytes), opened)
+    const isolated = isolate(value, this.#parts.isolations.of(read.storedKey))
+    const entry = this.entry(isolated, facts, set, leaseDeadlineMs(bytes), opened)
     this.#parts.local.keep(read.storedKey, read, entry, size)
     return { state: 'usable', stamp: facts.stamp, entry }
   }
@@ -189,17 +191,17 @@ export class EntryJudge {
    * @param leaseMs the end of its lease, on the server's clock
    */
   entry(
-    value: unknown,
+    isolated: IsolatedValue,
     facts: EntryFacts,
     set: GenerationSet,
     leaseMs: number,
     moment: ReadMoment,
   ): LocalEntry {
-    const { isolation, local, tier } = this.#parts
+    const { local, tier } = this.#parts
     const keptUntilMs = keptUntil(tier.localTtlMs, moment.nowMs, set)
     const times = localTimes(facts, leaseMs, moment, keptUntilMs)
     this.#specimen ??= new LocalEntry(NO_VALUE, facts, times, set, local.epoch)
-    return new LocalEntry(isolate(value, isolation), facts, times, set, local.epoch)
+    return new LocalEntry(isolated, facts, times, set, local.epoch)
   }
 
   /**
@@ -207,8 +209,9 @@ export class EntryJudge {
    * for it, and the local tier keeps the value for that long (L7). In other modes the value is not kept.
    */
   #plainValue(read: KeyRead, bytes: Buffer, value: unknown, size: number, { nowMs }: ReadMoment): Judgement {
-    const { isolation, local, tier } = this.#parts
+    const { isolations, local, tier } = this.#parts
     const { storedKey } = read
+    const isolation = isolations.of(storedKey)
     const untilMs = (freshUntilMs: number) => {
       const times = { bornMs: undefined, freshUntilMs, keptUntilMs: freshUntilMs, leasedUntilMs: 0 }
       return new LocalEntry(isolate(value, isolation), undefined, times, NO_GENERATIONS, local.epoch)

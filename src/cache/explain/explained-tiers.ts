@@ -4,6 +4,7 @@ import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { servable, servableAsRead } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
+import type { IsolatedValue } from '../local/isolation.ts'
 import { LocalEntry } from '../local/local-entry.ts'
 import { GenerationSet, NO_GENERATIONS } from '../tags/generation-set.ts'
 import {
@@ -15,6 +16,8 @@ import {
 } from './explained-generations.ts'
 import type { ExplainedLocal, ExplainedShared, ExplainedTimes, LocalRefusal } from './explanation.ts'
 import type { SharedInspection } from './inspect-shared.ts'
+
+const NO_VALUE: IsolatedValue = { value: undefined, isCloned: false }
 
 /** The question that is explained: a key of a namespace, and the tags that its entry must have. */
 export interface Asked {
@@ -172,14 +175,13 @@ function entryOf(
   bytes: Buffer,
 ): LocalEntry {
   if (meta === undefined) {
-    const nobodys = { value: undefined, isCloned: false }
     const never = Number.POSITIVE_INFINITY
     const forEver = { bornMs: undefined, freshUntilMs: never, keptUntilMs: undefined, leasedUntilMs: 0 }
-    return new LocalEntry(nobodys, undefined, forEver, NO_GENERATIONS, local.epoch)
+    return new LocalEntry(NO_VALUE, undefined, forEver, NO_GENERATIONS, local.epoch)
   }
   const nowMs = clock.monotonicMs()
   const moment = { nowMs, serverNowMs: tier.serverNowMs(storedKey, nowMs) }
-  return judge.entry(undefined, meta, new GenerationSet(meta.generations, []), leaseDeadlineMs(bytes), moment)
+  return judge.entry(NO_VALUE, meta, new GenerationSet(meta.generations, []), leaseDeadlineMs(bytes), moment)
 }
 
 /** The generations that an entry must have. A plain value depends on none, so it can only lack the tags of the call. */

@@ -32,11 +32,12 @@ export class LeasedFill {
    * @throws CacheError if the value cannot be encoded
    */
   async store(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<Filled> {
-    const { clock, codec, generations, judge, local, options, tier } = this.#core
+    const { clock, codec, generations, isolations, judge, local, tier } = this.#core
     const { key, monitor, storedKey } = request
     const serialized = codec.serialize(value)
     const bytes = codec.sealEntry(storedKey, serialized, meta)
-    const own = options.isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
+    const isolation = isolations.of(storedKey)
+    const own = isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
     const read = local.expect(storedKey)
     try {
       const filling = this.#fill(storedKey, lease, bytes, storedTtlMs(meta))
@@ -49,7 +50,13 @@ export class LeasedFill {
       const set = generations.resolve(meta.generations)
       const nowMs = clock.monotonicMs()
       const moment = { nowMs, serverNowMs: tier.serverNowMs(storedKey, nowMs) }
-      const entry = judge.entry(own, meta, set ?? new GenerationSet(meta.generations, []), 0, moment)
+      const entry = judge.entry(
+        isolate(own, isolation),
+        meta,
+        set ?? new GenerationSet(meta.generations, []),
+        0,
+        moment,
+      )
       if (isStored && set !== undefined) {
         local.keep(storedKey, read, entry, Math.max(bytes.length, serialized.payload.length))
       }
@@ -57,7 +64,7 @@ export class LeasedFill {
     } catch (error) {
       void lease.releaseFruitless()
       monitor.tell('getOrSet', key, error)
-      return { isolated: isolate(own, options.isolation), stored: undefined }
+      return { isolated: isolate(own, isolation), stored: undefined }
     } finally {
       local.forget(storedKey, read)
     }
@@ -93,15 +100,16 @@ export class LeasedFill {
 
   /** The loader's value as the cache would serve it: encoded and decoded, unless `isolation` is `'share'`. */
   async isolated({ storedKey }: LoadRequest, value: unknown): Promise<IsolatedValue> {
-    const { codec, options } = this.#core
-    if (options.isolation === 'share') return { value, isCloned: false }
+    const { codec, isolations } = this.#core
+    const isolation = isolations.of(storedKey)
+    if (isolation === 'share') return { value, isCloned: false }
     try {
       const encoded = codec.encode(storedKey, value)
-      return isolate(await codec.decode(storedKey, Buffer.from(encoded as string)), options.isolation)
+      return isolate(await codec.decode(storedKey, Buffer.from(encoded as string)), isolation)
     } catch (error) {
       if (isProgrammingMistake(error)) throw error
       // The value is too large for the cache, but callers can still get it.
-      return isolate(copyOf(value), options.isolation)
+      return isolate(copyOf(value), isolation)
     }
   }
 }

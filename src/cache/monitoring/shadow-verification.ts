@@ -41,7 +41,7 @@ export class ShadowVerification {
   }
 
   async #verify(request: LoadRequest, entry: LocalEntry): Promise<void> {
-    const { calls, options, stopping } = this.#core
+    const { calls, isolations, options, stopping } = this.#core
     const { key, loader, storedKey } = request
     // Nobody waits for it, so it takes part in no cycle, even if the hit was that of a loader.
     const call = new LoaderCall(options.detectCycles)
@@ -64,7 +64,8 @@ export class ShadowVerification {
       const isEqual =
         isDeepStrictEqual(source, served) ||
         // With `isolate: 'share'` the served value is the loader's own, not a decoded one.
-        (options.isolation === 'share' && isDeepStrictEqual(source, await this.#asRead(storedKey, served)))
+        (isolations.of(storedKey) === 'share' &&
+          isDeepStrictEqual(source, await this.#asRead(storedKey, served)))
       if (isEqual) this.#tell(request, 'fresh')
       else this.#tell(request, (await this.#isStillServed(request, entry)) ? 'stale' : 'overtaken')
     } catch (error) {

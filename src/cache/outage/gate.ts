@@ -96,10 +96,10 @@ export class Gate {
     const { breakers, isOpen, opened } = this.#parts
     if (isOpen()) {
       breakers.admit(node)
-      return this.#deliverFirst(storedKeys)
+      return this.delivered(storedKeys)
     }
     return opened()?.then(
-      () => this.#deliverFirst(storedKeys),
+      () => this.delivered(storedKeys),
       (error: unknown) => {
         breakers.failed(node, error)
         throw error
@@ -107,8 +107,8 @@ export class Gate {
     )
   }
 
-  /** Sends the pending invalidations of these keys. */
-  #deliverFirst(storedKeys: readonly string[]): Promise<void> | undefined {
+  /** Sends the pending invalidations of these keys; `undefined` if there are none. */
+  delivered(storedKeys: readonly string[]): Promise<void> | undefined {
     const { outbox } = this.#parts
     if (outbox.isEmpty) return undefined
     const concerned = storedKeys.filter((storedKey) => outbox.has(storedKey))

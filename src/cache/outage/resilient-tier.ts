@@ -210,6 +210,11 @@ export class ResilientTier implements SharedTier {
     }
   }
 
+  /** As {@link Gate.delivered}. */
+  delivered(storedKeys: readonly string[]): Promise<void> | undefined {
+    return this.#gate.delivered(storedKeys)
+  }
+
   /** As {@link Gate.deliver}. */
   deliver(): void {
     this.#gate.deliver()

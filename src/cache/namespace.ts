@@ -1,0 +1,207 @@
+import type { CacheBackend, Counters, KeysOptions, RawValues, Sets } from '../contract/cache-backend.ts'
+import type { InferInput, InferOutput, StandardSchema } from '../contract/standard-schema.ts'
+import { assertCacheKey } from '../foundation/cache-key.ts'
+import { abbreviate } from '../foundation/errors/cache-error.ts'
+import {
+  assertOptions,
+  invalidOptions,
+  type KnownOptions,
+  type OptionNames,
+} from '../foundation/option-checks.ts'
+import type { CacheParts } from './cache-parts.ts'
+import { type Collection, createCollection } from './collections/collection.ts'
+import type { CollectionOptions } from './collections/collection-options.ts'
+import { Monitor } from './core/monitor.ts'
+import { assertIsolation } from './core/read-through-options.ts'
+import { EntryOperations } from './entry-operations.ts'
+import { type ExplainOptions, explain } from './explain/explain.ts'
+import type { Explanation } from './explain/explanation.ts'
+import { POLICY_NAMES, type PolicyOptions, resolvePolicies } from './freshness/policies.ts'
+import { NAMES, type NameRegistry } from './keys/name-registry.ts'
+import type { Isolation } from './local/isolation.ts'
+import { memoize, type Wrapped } from './memoize/memoize.ts'
+import type {
+  CallArguments,
+  ContextParameters,
+  ContextWrapOptions,
+  WrapOptions,
+} from './memoize/memoize-options.ts'
+import { RawOperations } from './raw-operations.ts'
+
+/** Options of a namespace. What they leave out applies as around it. */
+export interface NamespaceOptions extends PolicyOptions {
+  /**
+   * How the values of this namespace, and of those within it, are kept from being changed by a caller. It belongs to the
+   * name, for the life of the cache: the same namespace cannot have another one.
+   * @default that of the namespace around it, then the cache's
+   */
+  readonly isolate?: Isolation | undefined
+}
+
+const NAMESPACE_OPTIONS: KnownOptions = {
+  of: 'namespace',
+  names: { ...POLICY_NAMES, isolate: 'value' } satisfies OptionNames<NamespaceOptions>,
+}
+
+/**
+ * A part of a cache whose keys begin with its name: entries, tags and a `clear()` of its own. It shares the connection,
+ * the local tier and the lifecycle of its {@link Cache}.
+ */
+export class Namespace extends EntryOperations {
+  readonly #parts: CacheParts
+  readonly #names: NameRegistry
+  #operations: RawOperations | undefined
+
+  /** @internal */
+  constructor(parts: CacheParts) {
+    super(parts)
+    this.#parts = parts
+    this.#names = parts.names.under(parts.space.prefix)
+  }
+
+  /** @internal */
+  get [NAMES](): NameRegistry {
+    return this.#names
+  }
+
+  /**
+   * Plain values, without tags, a stale window or a loader, and what can be asked of a key of any kind. A write drops the
+   * local copies of its keys. `get`, `getMany` and `getAndDelete` also take the entries of this cache, as long as they are
+   * fresh and none of their tags was invalidated. They do not wait for writes of the cache that were not awaited, nor the
+   * cache for theirs. {@link delete}, {@link clear} and {@link invalidatePattern} of the cache remove plain values, too.
+   */
+  get raw(): RawValues {
+    return this.#raw.raw
+  }
+
+  /** Counters. {@link delete} deletes one. */
+  get counters(): Counters {
+    return this.#raw.counters
+  }
+
+  /** Sets of strings. {@link delete} deletes one. */
+  get sets(): Sets {
+    return this.#raw.sets
+  }
+
+  /** Lists the keys of entries, plain values, counters and sets, those of namespaces within this one included. As {@link CacheBackend.keys}. */
+  keys(pattern?: string, options?: KeysOptions): AsyncIterable<string> {
+    return this.#raw.keys(pattern, options)
+  }
+
+  get #raw(): RawOperations {
+    this.#operations ??= new RawOperations(this.#parts.backendWithin(this.#parts.space))
+    return this.#operations
+  }
+
+  /**
+   * The reason why a key is served, served stale, or loaded: what each tier holds, which tags are still valid, who is
+   * loading it, and what a `getOrSet` with these options would do now. `String(explanation)` is a text for people.
+   *
+   * It always asks Redis, and changes nothing: no lease, no eviction, no event, no count. At most two round trips,
+   * three if the key changes meanwhile. If Redis cannot be asked, or the circuit is open, the answer says so.
+   *
+   * @throws CacheError for a bad key, tag or option; never because of Redis
+   */
+  async explain(key: string, options: ExplainOptions = {}): Promise<Explanation> {
+    return explain(this.#parts, key, options)
+  }
+
+  /**
+   * A part of this cache whose keys begin with `name:`, with tags and a `clear()` of its own. It shares the connection
+   * and the local tier; clearing this cache clears it too. The same name and options give the same object.
+   *
+   * A key of this cache that begins with `name:` is a key of the namespace. So a key that a user chooses belongs into a
+   * namespace of its own, which no key leads out of; at the root it reaches into all of them. A name that contains input
+   * must not contain a `:` from there, nor end in `@` and digits, which is the mark of a collection and is refused.
+   * @param options the defaults of its calls; what they leave out applies as in this cache
+   * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`; `CACHE_INVALID_ARGUMENT` if
+   * it would be nested more than 15 deep
+   */
+  namespace(name: string, options: NamespaceOptions = {}): Namespace {
+    assertCacheKey(name, 'namespace')
+    assertOptions(options, NAMESPACE_OPTIONS)
+    const { core, namespaces, policies: around, space } = this.#parts
+    core.calls.check(options, NAMESPACE_OPTIONS)
+    const policies = resolvePolicies(options, around)
+    if (options.isolate !== undefined) this.#isolate(name, options.isolate)
+    const id = `${JSON.stringify(policies)} ${space.prefix}${name}`
+    const known = namespaces.get(id)
+    if (known !== undefined) return known as Namespace
+    const inner = space.within(name)
+    const namespace = new Namespace({
+      ...this.#parts,
+      space: inner,
+      monitor: new Monitor(core, inner),
+      policies,
+    })
+    namespaces.set(id, namespace)
+    return namespace
+  }
+
+  #isolate(name: string, isolate: Isolation): void {
+    assertIsolation(isolate)
+    const { core, space } = this.#parts
+    if (core.isolate(`${space.prefix}${name}:`, isolate)) return
+    throw invalidOptions(`The namespace ${abbreviate(name)} has another isolate already`)
+  }
+
+  /**
+   * A function that answers from this cache. The key of a call is the function's name and the arguments.
+   *
+   * With `context: true`, the function gets the {@link LoadContext} of its load as its last argument, which callers do
+   * not pass: `cache.wrap(async (id: string, context: LoadContext) => …, { name: 'find', context: true })`.
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` if it is no function; `CACHE_INVALID_OPTIONS`, also if it has no name, or
+   * another function has the same one in this namespace
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * const cache = createCache()
+   * const square = cache.wrap(async function square(side: number) { return side * side }, { ttl: '5m' })
+   * await square(3)
+   * await square.delete(3)
+   * ```
+   */
+  wrap<Parameters extends ContextParameters, Result>(
+    fn: (...args: Parameters) => Promise<Result> | Result,
+    options: ContextWrapOptions<CallArguments<Parameters>>,
+  ): Wrapped<CallArguments<Parameters>, Result>
+  wrap<Args extends readonly unknown[], Result>(
+    fn: (...args: Args) => Promise<Result> | Result,
+    options?: WrapOptions<Args>,
+  ): Wrapped<Args, Result>
+  wrap(fn: (...args: never) => unknown, options?: object): Wrapped<readonly unknown[], unknown> {
+    return memoize<readonly unknown[], unknown>(this, this.#names, fn as () => unknown, options)
+  }
+
+  /**
+   * Values of one kind, by id. A schema (Zod, Valibot, ArkType, …) gives their types, and validates them before they
+   * are stored and when they are read. The collection is a namespace of its own: its keys are
+   * `name@version:id`, its tags are those of this cache, and clearing this cache clears it too.
+   * @throws CacheError `CACHE_INVALID_OPTIONS`, also if this namespace has a collection of that name and version
+   * already; `CACHE_INVALID_DURATION`, `CACHE_INVALID_KEY`; `CACHE_INVALID_ARGUMENT` if it would be nested more than 15
+   * deep
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   * import { z } from 'zod'
+   *
+   * declare const db: { findUser(id: string): Promise<{ name: string; born: string } | undefined> }
+   * const cache = createCache({ redis: process.env.REDIS_URL, prefix: 'shop:' })
+   * const users = cache.collection({
+   *   name: 'users',
+   *   schema: z.object({ name: z.string(), born: z.iso.date().transform((day) => new Date(day)) }),
+   *   load: (id: string) => db.findUser(id),
+   *   ttl: '5m',
+   * })
+   * const user = await users.get('ann')
+   * user?.born.getFullYear()
+   * ```
+   */
+  collection<Schema extends StandardSchema, Id = string>(
+    options: CollectionOptions<Schema, Id>,
+  ): Collection<Id, InferInput<Schema>, InferOutput<Schema>> {
+    return createCollection<Schema, Id>(this.#parts, this.#names, options)
+  }
+}
