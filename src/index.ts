@@ -23,7 +23,13 @@ export type {
 } from './cache/collections/collection-options.ts'
 export { type SchemaMismatch, SchemaMismatchError } from './cache/collections/schema-mismatch-error.ts'
 export type { CacheTotals } from './cache/core/metrics.ts'
-export type { LocalOptions, ReadThroughOptions } from './cache/core/read-through-options.ts'
+export type {
+  CoherenceOptions,
+  LeaseOptions,
+  LocalOptions,
+  ShutdownOptions,
+} from './cache/core/option-groups.ts'
+export type { ReadThroughOptions } from './cache/core/read-through-options.ts'
 export { type CreateCacheOptions, createCache } from './cache/create-cache.ts'
 export type { ExplainOptions } from './cache/explain/explain.ts'
 export type {

@@ -15,7 +15,7 @@ export const backendOnBus: Contender = {
   imports: ['cachewright', 'cachewright/redis'],
   openShared: async ({ prefix, ttlMs, url }) => {
     const backend = new RedisCacheBackend({ url, prefix, errors: 'throw', defaultTtl: `${ttlMs}ms` })
-    const cache = createCache({ backend, coherence: 'bus' })
+    const cache = createCache({ backend, coherence: { mode: 'bus' } })
     await cache.initialize()
     return {
       get: (key) => backend.get(key),
@@ -39,7 +39,7 @@ export const cacheUntracked: Contender = {
   imports: ['cachewright'],
   hasTags: true,
   isTiered: true,
-  openLocal: (setting) => openCache(setting, { coherence: 'ttl' }),
+  openLocal: (setting) => openCache(setting, { coherence: { mode: 'ttl' } }),
 }
 
 function backendOf(name: string, serializer: SerializerOption): Contender {

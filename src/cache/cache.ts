@@ -51,9 +51,9 @@ export class Cache extends Namespace {
   }
 
   /**
-   * Waits up to `drain` for the work in the background, aborts the rest, and closes what the cache opened, for good: a
-   * `getOrSet` still calls its loader afterwards, and other operations fail with `CACHE_CLOSED`. Idempotent; never
-   * rejects.
+   * Waits up to `shutdown.drain` for the work in the background, aborts the rest, and closes what the cache opened, for
+   * good: a `getOrSet` still calls its loader afterwards, and other operations fail with `CACHE_CLOSED`. Idempotent;
+   * never rejects.
    */
   shutdown(): Promise<void> {
     return this.#parts.lifecycle.shutdown()

@@ -26,6 +26,7 @@ import { INSTEAD_OF_ADDRESS_PARTS } from '../redis/node-redis/options.ts'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from '../redis/redis-cache-backend.ts'
 import { assembleCache } from './assemble-cache.ts'
 import type { Cache } from './cache.ts'
+import { INSTEAD_OF_GROUPED } from './core/option-groups.ts'
 import {
   READ_THROUGH_NAMES,
   type ReadThroughOptions,
@@ -95,10 +96,11 @@ const REDIS_OPTIONS: KnownOptions = {
   instead: { ...INSTEAD_OF_ADDRESS_PARTS, nodes: 'write redis: { cluster: { nodes } }' },
 }
 
-const KNOWN: KnownOptions = {
+/** What the options of {@link createCache} may contain. */
+export const CREATE_CACHE_OPTIONS: KnownOptions = {
   of: 'createCache',
   names: {
-    redis: 'value',
+    redis: REDIS_OPTIONS,
     client: 'value',
     backend: 'value',
     ...READ_THROUGH_NAMES,
@@ -114,8 +116,7 @@ const KNOWN: KnownOptions = {
     sentinel: 'write redis: { sentinel }',
     clientOptions: 'write redis: { url, clientOptions }',
     defaultTtl: "its name here is 'ttl'",
-    maxEntries: 'write local: { maxEntries }',
-    maxBytes: 'write local: { maxBytes }',
+    ...INSTEAD_OF_GROUPED,
   },
 }
 
@@ -138,7 +139,7 @@ const KNOWN: KnownOptions = {
  * ```
  */
 export function createCache(options: CreateCacheOptions = {}): Cache {
-  assertOptions(options, KNOWN)
+  assertOptions(options, CREATE_CACHE_OPTIONS)
   const environment = readEnvironment()
   const { backend: given } = options
   const clock = checkedClock(options.clock ?? SYSTEM_CLOCK)
@@ -149,8 +150,7 @@ export function createCache(options: CreateCacheOptions = {}): Cache {
   }
   const logger = (given && internalsOf(given)?.options.logger) ?? options.logger ?? SILENT_LOGGER
   const checks = new CallChecks(environment.isProduction !== true, logger)
-  checks.check(options, KNOWN)
-  if (options.local) checks.checkDuration('local.ttl', options.local.ttl)
+  checks.check(options, CREATE_CACHE_OPTIONS)
   const backend = given ?? createBackend(options, environment)
   const parts = internalsOf(backend)
   if (parts === undefined)

@@ -148,7 +148,8 @@ export class EntryOperations {
    * an invalidation beats a value that was computed before it, as it beats a load of {@link getOrSet}.
    *
    * No round trip for a local hit, one for a hit in Redis, two for a slot. A slot that is never filled leaves a
-   * placeholder of 42 bytes until `longestLoad` has passed, and keeps nobody waiting unless it was reserved with `wait`.
+   * placeholder of 42 bytes until `lease.longestLoad` has passed, and keeps nobody waiting unless it was reserved with
+   * `wait`.
    *
    * @throws the signal's reason, or CacheError for a programming mistake; with `wait` also `CACHE_LOADER_TIMEOUT`; never
    * because of Redis: then the slot stores nothing

@@ -4,11 +4,12 @@ import { type Clock, LONGEST_TIMER_MS } from './time/clock.ts'
 import { type Duration, parseDuration } from './time/duration.ts'
 
 /**
- * The names of an interface of options, each with whether its value is a {@link Duration}. The compiler refuses a name
- * that is missing, unknown or of the other kind, so a new option cannot be forgotten here.
+ * The names of an interface of options, each with whether its value is a {@link Duration}, a group of options or
+ * something else. The compiler refuses a name that is missing, unknown, or falsely (not) a duration, so a new option
+ * cannot be forgotten here.
  */
 export type OptionNames<Options> = {
-  readonly [Name in keyof Options]-?: Duration extends Options[Name] ? 'duration' : 'value'
+  readonly [Name in keyof Options]-?: Duration extends Options[Name] ? 'duration' : 'value' | KnownOptions
 }
 
 /** What an object of options may contain. It is declared once, beside the function that resolves the options. */
@@ -16,7 +17,9 @@ export interface KnownOptions {
   /** What takes the options, as messages call it: `'createCache'`, `'local'`. */
   readonly of: string
   /** {@link OptionNames} of the interface. */
-  readonly names: Readonly<Record<string, 'duration' | 'value'>>
+  readonly names: Readonly<Record<string, 'duration' | 'value' | KnownOptions>>
+  /** The option of a group that a value which is no object is meant for: `'mode'` in `coherence: 'bus'`. */
+  readonly main?: string
   /** What to write in place of a name that users know from elsewhere. */
   readonly instead?: Readonly<Record<string, string>>
 }
@@ -38,7 +41,7 @@ export function assertOptions(options: unknown, known: KnownOptions): void {
  * @throws CacheError `CACHE_INVALID_OPTIONS`
  */
 export function assertOptionNames(options: unknown, known: KnownOptions): asserts options is object {
-  if (!isObject(options)) throw noObject(options, `The options of ${known.of}`)
+  if (!isObject(options)) throw noObject(options, `The options of ${known.of}`, asGroup(options, known))
   for (const name in options) {
     if (!Object.hasOwn(known.names, name) && Object.hasOwn(options, name)) throw unknownOption(name, known)
   }
@@ -53,8 +56,15 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function noObject(value: unknown, noun: string): CacheError {
-  return invalidOptions(`${noun} must be an object, not ${kindOf(value)}`)
+function noObject(value: unknown, noun: string, hint = ''): CacheError {
+  return invalidOptions(`${noun} must be an object, not ${kindOf(value)}${hint}`)
+}
+
+/** Tells how to write a text or a number that stands in place of a group of options. */
+function asGroup(value: unknown, { main, of }: KnownOptions): string {
+  if (main === undefined || (typeof value !== 'string' && typeof value !== 'number')) return ''
+  const given = typeof value === 'string' ? `'${value}'` : String(value)
+  return `: write ${of}: { ${/^'?[\w.]{1,20}'?$/.test(given) ? `${main}: ${given}` : main} }`
 }
 
 /**

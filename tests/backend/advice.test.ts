@@ -28,6 +28,26 @@ describe('a number of seconds that looks like milliseconds', () => {
     ],
     ['a local option', 'local.ttl', (logger: Logger) => createCache({ local: { ttl: 10_000 }, logger })],
     [
+      'a lease',
+      'lease.longestLoad',
+      (logger: Logger) => createCache({ lease: { longestLoad: 60_000 }, logger }),
+    ],
+    [
+      'an option of coherence',
+      'coherence.trust',
+      (logger: Logger) => createCache({ coherence: { trust: 10_000 }, logger }),
+    ],
+    [
+      'a shutdown',
+      'shutdown.drain',
+      (logger: Logger) => createCache({ shutdown: { drain: 30_000 }, logger }),
+    ],
+    [
+      'the grace of a verification',
+      'verify.grace',
+      (logger: Logger) => createCache({ verify: { sample: 0.1, grace: 10_000 }, logger }),
+    ],
+    [
       'an option of a backend',
       'defaultTtl',
       (logger: Logger) => new MemoryCacheBackend({ defaultTtl: 50_000, logger }),

@@ -6,7 +6,7 @@ import { dropped, inMode, warmed } from '../support/cache-states.ts'
 import { useScene } from '../support/scene.ts'
 
 const scene = useScene({
-  caches: { prefix: 'p:', coherence: 'bus', timeout: '2s', errors: 'throw' },
+  caches: { prefix: 'p:', coherence: { mode: 'bus' }, timeout: '2s', errors: 'throw' },
   closeAfter: 'all',
   flush: false,
 })

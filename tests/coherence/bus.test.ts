@@ -32,7 +32,7 @@ const WAYS: readonly (readonly [
   server: () => Standalone,
 ])[] = [
   ['a server without RESP3', () => ({ redis: simple.url }), () => simple],
-  ["coherence: 'bus'", () => ({ redis: redis.url, coherence: 'bus' }), () => redis],
+  ["coherence: { mode: 'bus' }", () => ({ redis: redis.url, coherence: { mode: 'bus' } }), () => redis],
   ["a caller's @redis/client", nodeRedis, () => redis],
   ['ioredis 6', (kept) => ioredis(new Redis(redis.url), kept), () => redis],
   ['ioredis 5', (kept) => ioredis(new Redis5(redis.url), kept), () => redis],
@@ -123,7 +123,7 @@ describe('P31 the bus', () => {
 
   test('a local entry is not served past the trust time when the message about its change is lost', async () => {
     const proxy = await scene.proxy({ port: simple.port })
-    const mine = scene.cache({ redis: proxy.url, trust: '300ms' })
+    const mine = scene.cache({ redis: proxy.url, coherence: { trust: '300ms' } })
     const other = scene.cache({ redis: simple.url })
     await Promise.all([inMode(mine, 'bus'), inMode(other, 'bus')])
     await warmed(mine, 'key')
@@ -137,7 +137,7 @@ describe('P31 the bus', () => {
   })
 
   test('a gap in the messages begins a new epoch', async () => {
-    const mine = scene.cache({ redis: simple.url, trust: '600ms' })
+    const mine = scene.cache({ redis: simple.url, coherence: { trust: '600ms' } })
     await inMode(mine, 'bus')
     await warmed(mine, 'key')
     const epochs: string[] = []
@@ -184,7 +184,7 @@ describe('P31 the bus', () => {
   })
 
   test('is trusted again after a gap in the messages', async () => {
-    const cache = scene.cache({ redis: simple.url, trust: '300ms' })
+    const cache = scene.cache({ redis: simple.url, coherence: { trust: '300ms' } })
     await inMode(cache, 'bus')
     const epochs: string[] = []
     cache.on('epoch', ({ reason }) => epochs.push(reason))

@@ -5,7 +5,7 @@ import { dropped, inMode, warmed } from '../support/cache-states.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
 
 const scene = useScene({
-  caches: { ...IMPATIENT, trust: '1s' },
+  caches: { ...IMPATIENT, coherence: { trust: '1s' } },
   cluster: { replicasPerMaster: 0, nodeTimeoutMs: 3_000 },
 })
 const { cluster, redis } = scene
@@ -21,10 +21,10 @@ async function promoted(): Promise<void> {
 }
 
 describe('a server that has become a replica, though it still answers', () => {
-  for (const coherence of ['tracking', 'bus'] as const) {
-    test(`keeps no local copy alive (mode ${coherence})`, async () => {
-      const cache = await scene.open({ coherence })
-      await inMode(cache, coherence)
+  for (const mode of ['tracking', 'bus'] as const) {
+    test(`keeps no local copy alive (mode ${mode})`, async () => {
+      const cache = await scene.open({ coherence: { mode, trust: '1s' } })
+      await inMode(cache, mode)
       await warmed(cache, 'key')
       await demoted()
       await dropped(cache, 'key')

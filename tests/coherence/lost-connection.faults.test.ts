@@ -53,7 +53,11 @@ describe('P31 a lost connection empties the local tier before it serves', () => 
   test('P32 a silent connection is trusted for the trust time and no longer', async () => {
     for (const trustMs of [300, 600]) {
       const proxy = await scene.proxy()
-      const cache = await tracked({ redis: proxy.url, trust: `${trustMs}ms`, timeout: '100ms' })
+      const cache = await tracked({
+        redis: proxy.url,
+        coherence: { trust: `${trustMs}ms` },
+        timeout: '100ms',
+      })
       await warmed(cache, 'key', () => 'old')
       proxy.goSilent()
       await redis.ask('SET', 'p:key', '"new"')
@@ -70,7 +74,7 @@ describe('P31 a lost connection empties the local tier before it serves', () => 
   })
 
   test('an idle healthy connection stays trusted', async () => {
-    const cache = await tracked({ redis: redis.url, trust: '200ms' })
+    const cache = await tracked({ redis: redis.url, coherence: { trust: '200ms' } })
     await warmed(cache, 'key')
     const endMs = performance.now() + 800
     let local = 0

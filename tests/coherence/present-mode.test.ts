@@ -32,7 +32,7 @@ test("coherence is 'none' while the connection is lost, and the epoch events tel
 test("coherence is 'none' once Redis has been silent for trust", async () => {
   const clock = new ManualClock()
   const redis = new SimulatedRedis({ clock })
-  await using cache = createCache({ backend: redis.backend(), clock, trust: '3s' })
+  await using cache = createCache({ backend: redis.backend(), clock, coherence: { trust: '3s' } })
   await cache.initialize()
   redis.faults.hang()
   await clock.advance('2s')
@@ -44,7 +44,7 @@ test("coherence is 'none' once Redis has been silent for trust", async () => {
 })
 
 test("a cache on the bus says 'ttl' until the others know that it listens, and keeps copies for as long", async () => {
-  const cache = await scene.open({ coherence: 'bus', local: { ttl: '1m' } })
+  const cache = await scene.open({ coherence: { mode: 'bus' }, local: { ttl: '1m' } })
   expect(cache.coherence).toBe('ttl')
   await inMode(cache, 'bus')
 })

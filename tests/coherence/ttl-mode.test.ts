@@ -17,8 +17,8 @@ const { redis } = scene
 const urlOf = (user: string) => redis.url.replace('redis://', `redis://${user}:secret@`)
 
 test("P31 with coherence: 'ttl' a local entry expires after the local TTL", async () => {
-  const mine = scene.cache({ coherence: 'ttl', local: { ttl: '200ms' } })
-  const other = scene.cache({ coherence: 'ttl' })
+  const mine = scene.cache({ coherence: { mode: 'ttl' }, local: { ttl: '200ms' } })
+  const other = scene.cache({ coherence: { mode: 'ttl' } })
   await mine.initialize()
   expect(mine.coherence).toBe('ttl')
   const source = new Source('old')
@@ -34,8 +34,8 @@ test("P31 with coherence: 'ttl' a local entry expires after the local TTL", asyn
 })
 
 test("P31 with coherence: 'ttl' an invalidated entry is not served past the local TTL", async () => {
-  const mine = scene.cache({ coherence: 'ttl', local: { ttl: '200ms' } })
-  const other = scene.cache({ coherence: 'ttl' })
+  const mine = scene.cache({ coherence: { mode: 'ttl' }, local: { ttl: '200ms' } })
+  const other = scene.cache({ coherence: { mode: 'ttl' } })
   const source = new Source('old')
   await mine.getOrSet('tagged', source.load, { tags: ['t'] })
   source.value = 'new'

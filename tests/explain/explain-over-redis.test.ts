@@ -157,7 +157,7 @@ describe('explain, over Redis', () => {
   })
 
   it('a local entry that lags behind Redis: the notes say that it differs', async () => {
-    const cache = await scene.open({ coherence: 'ttl', local: { ttl: '1m' } })
+    const cache = await scene.open({ coherence: { mode: 'ttl' }, local: { ttl: '1m' } })
     const writer = await scene.open()
     for (const key of ['changed', 'deleted', 'tagged']) {
       await cache.getOrSet(key, () => 'old', { tags: ['users'] })
@@ -181,7 +181,7 @@ describe('explain, over Redis', () => {
   })
 
   it('P37 while Redis hangs: explain returns within the deadline, and trusted local entries are served', async () => {
-    const cache = await scene.open({ timeout: '200ms', trust: '1s' })
+    const cache = await scene.open({ timeout: '200ms', coherence: { trust: '1s' } })
     await cache.getOrSet('kept', () => 1)
     scene.redis.pause()
     const { next, shared } = await explained(cache, 'kept')

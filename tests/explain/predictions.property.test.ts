@@ -24,7 +24,7 @@ class Stage {
 
   constructor(keepsLocally: boolean) {
     const local = keepsLocally ? {} : (false as const)
-    const options = { ttl: '2s', lease: '4s', local } as const
+    const options = { ttl: '2s', lease: { ttl: '4s' }, local } as const
     this.processes = [
       new SimulatedProcess(0, this.redis, this.time, options),
       new SimulatedProcess(1, this.redis, this.time, options),

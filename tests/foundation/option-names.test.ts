@@ -67,6 +67,9 @@ describe('an unknown option', () => {
     ['SimulatedRedis.backend', (options) => new SimulatedRedis().backend(options as object)],
     ['Faults', (options) => new Faults(options as object)],
     ['local', (local) => create({ local })],
+    ['coherence', (coherence) => create({ coherence })],
+    ['lease', (lease) => create({ lease })],
+    ['shutdown', (shutdown) => create({ shutdown })],
     ['redis', (redis) => create({ redis })],
     ['compression', (compression) => create({ compression })],
     ['encryption', (encryption) => create({ encryption })],
@@ -114,6 +117,39 @@ describe('an unknown option', () => {
     assert.match(
       refusal(() => memoryBackend({ ttl: '5m' })),
       /its name here is 'defaultTtl'/,
+    )
+  })
+})
+
+describe('an option of a group', () => {
+  it.each([
+    ['trust', '3s', "'trust' of createCache: write coherence: { trust }"],
+    ['onRestart', 'bump', "'onRestart' of createCache: write coherence: { onRestart }"],
+    ['longestLoad', '1m', "'longestLoad' of createCache: write lease: { longestLoad }"],
+    ['drain', '5s', "'drain' of createCache: write shutdown: { drain }"],
+    ['maxEntries', 5, "'maxEntries' of createCache: write local: { maxEntries }"],
+    ['coherence', 'bus', "coherence must be an object, not a string: write coherence: { mode: 'bus' }"],
+    ['lease', '5s', "lease must be an object, not a string: write lease: { ttl: '5s' }"],
+    ['lease', 5, 'lease must be an object, not a number: write lease: { ttl: 5 }'],
+    ['lease', 'a text that may be a secret', 'not a string: write lease: { ttl }'],
+    ['shutdown', '5s', "shutdown must be an object, not a string: write shutdown: { drain: '5s' }"],
+  ])('is refused outside of it, with the way to write it: %s: %o', (name, value, hint) => {
+    const message = refusal(() => create({ [name]: value }))
+    assert.ok(message.endsWith(hint), message)
+  })
+
+  it.each([
+    [{ coherence: { trsut: '3s' } }, "Unknown option 'trsut' of coherence; did you mean 'trust'?"],
+    [{ coherence: { ttl: '3s' } }, "Unknown option 'ttl' of coherence. It takes mode, trust, onRestart"],
+    [{ lease: { longestload: '1m' } }, "Unknown option 'longestload' of lease; did you mean 'longestLoad'?"],
+    [{ shutdown: { drian: '1m' } }, "Unknown option 'drian' of shutdown; did you mean 'drain'?"],
+    [{ lease: { ttl: null } }, 'ttl of lease is null: leave it out for its default'],
+    [{ lease: false }, 'The options of lease must be an object, not a boolean'],
+    [{ coherence: null }, 'coherence of createCache is null: leave it out for its default'],
+  ])('is refused by the name of its group: %j', (options, message) => {
+    assert.equal(
+      refusal(() => create(options)),
+      message,
     )
   })
 })
@@ -173,7 +209,10 @@ describe('an unfit option', () => {
       ['local.ttl', { local: { ttl: Number.NaN } }],
       ['local.ttl', { local: { ttl: 0 } }],
       ['ttl', { ttl: 'soon' }],
-      ['drain', { drain: -1 }],
+      ['coherence.trust', { coherence: { trust: '5 minutes' } }],
+      ['lease.ttl', { lease: { ttl: Number.NaN } }],
+      ['lease.longestLoad', { lease: { longestLoad: 0 } }],
+      ['shutdown.drain', { shutdown: { drain: -1 } }],
       ['staleIfError', { staleIfError: Number.NaN }],
       ['verify.grace', { verify: { sample: 1, grace: 0 } }],
     ] as const) {

@@ -105,7 +105,7 @@ describe('P36 every prefix is literal', () => {
 
   test('the bus of one prefix does not reach another prefix', async () => {
     const caches = ['*:', 'a*:', '[a]:', 'a:'].map((prefix) =>
-      scene.cache({ prefix, coherence: 'bus', local: { ttl: '1m' } }),
+      scene.cache({ prefix, coherence: { mode: 'bus' }, local: { ttl: '1m' } }),
     )
     const source = new Source('kept')
     for (const cache of caches) {

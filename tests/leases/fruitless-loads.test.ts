@@ -81,10 +81,10 @@ async function openAll(options: CreateCacheOptions): Promise<Cache[]> {
 }
 
 describe('P48 processes that waited for a load without a result wait for no second one', () => {
-  for (const coherence of ['tracking', 'bus', 'ttl'] as const) {
+  for (const mode of ['tracking', 'bus', 'ttl'] as const) {
     for (const [kind, load] of Object.entries(FRUITLESS)) {
-      test(`${coherence}: loads ${kind}`, async () => {
-        const caches = await openAll({ coherence })
+      test(`${mode}: loads ${kind}`, async () => {
+        const caches = await openAll({ coherence: { mode } })
         expect(new Set(await loadSideBySide(caches, 'key', load)).size).toBe(1)
         // Once all is over, one process loads for all again.
         const next = loadInAll(caches, 'key', () => 'well again')

@@ -178,7 +178,7 @@ test("T8 an evicted placeholder costs only efficiency and emits 'lease-lost'", a
 })
 
 test('T8 an owner whose lease another process took over does not store its value', async () => {
-  const cache = scene.cache({ lease: '300ms', longestLoad: '300ms' })
+  const cache = scene.cache({ lease: { ttl: '300ms', longestLoad: '300ms' } })
   const other = scene.cache()
   let finish = (_value: unknown) => {}
   const slow = cache.getOrSet('key', () => new Promise((resolve) => (finish = resolve)))

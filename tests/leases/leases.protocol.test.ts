@@ -137,8 +137,8 @@ describe('leases', () => {
   })
 
   it('T5 a lease is renewed a few times only, and a woken waiter reads again', async () => {
-    const owner = await scene.open({ lease: '300ms' })
-    const waiter = await scene.open({ lease: '300ms' })
+    const owner = await scene.open({ lease: { ttl: '300ms' } })
+    const waiter = await scene.open({ lease: { ttl: '300ms' } })
     const held = heldLoader('loaded')
     const load = owner.getOrSet('key', held.load)
     await held.begun
@@ -157,7 +157,7 @@ describe('leases', () => {
   })
 
   it('T5 a value loaded under a renewed lease is kept in the local tier', async () => {
-    const cache = await scene.open({ lease: '400ms' })
+    const cache = await scene.open({ lease: { ttl: '400ms' } })
     const renewedAfterMs = [150, 300, 600]
     await Promise.all(
       renewedAfterMs.map(async (ms) => {
@@ -222,7 +222,7 @@ describe('leases', () => {
   })
 
   it('T7 a placeholder with a deadline beyond the longest lease counts as free', async () => {
-    const cache = await scene.open({ lease: '10s' })
+    const cache = await scene.open({ lease: { ttl: '10s' } })
     const placeholder = Buffer.concat([
       Buffer.from([2, 1]),
       Buffer.alloc(10),

@@ -8,7 +8,9 @@ import type { TcpProxy } from '../support/tcp-proxy.ts'
 /** Far longer than a test takes: a caller that waits for a lease to expire fails the test. */
 const LEASE = '50s'
 
-const scene = useScene({ caches: { prefix: 'p:', lease: LEASE, timeout: '1s', connectTimeout: '3s' } })
+const scene = useScene({
+  caches: { prefix: 'p:', lease: { ttl: LEASE }, timeout: '1s', connectTimeout: '3s' },
+})
 const { redis } = scene
 
 const isLeaseGone = async () => (await redis.ask('EXISTS', 'p:key')) === 0

@@ -25,7 +25,7 @@ let owners: ChildParticipant[]
 const options = () => ({
   redis: redis.url,
   source: source.url,
-  cache: { prefix: 'lease:', lease: `${LEASE_MS}ms` as const },
+  cache: { prefix: 'lease:', lease: { ttl: `${LEASE_MS}ms` as const } },
 })
 
 beforeAll(async () => {

@@ -6,7 +6,7 @@ import { useScene } from '../support/scene.ts'
 /** Far longer than a test takes: whoever waits for a lease to expire waits in vain. */
 const LEASE = '50s'
 
-const scene = useScene({ caches: { prefix: 'p:', lease: LEASE, timeout: '10s' } })
+const scene = useScene({ caches: { prefix: 'p:', lease: { ttl: LEASE }, timeout: '10s' } })
 
 test('P48 a cache that is shut down gives its leases back, and another process loads at once', async () => {
   const leaving = await scene.open()
@@ -24,7 +24,7 @@ test('P48 a cache that is shut down gives its leases back, and another process l
 })
 
 test('P48 also the lease of an entry that is being refreshed, and of a load that others have replaced', async () => {
-  const leaving = await scene.open({ drain: '1ms', staleIfError: '1h' })
+  const leaving = await scene.open({ shutdown: { drain: '1ms' }, staleIfError: '1h' })
   const staying = await scene.open({ staleIfError: '1h' })
   await leaving.set('stale', 'old', { ttl: '1ms' })
   await waitUntil(async () => (await leaving.get('stale')) === undefined, { what: 'the entry to be stale' })

@@ -3,7 +3,9 @@ import { expect, test } from 'vitest'
 import { deferred } from '../support/loaders.ts'
 import { useScene } from '../support/scene.ts'
 
-const scene = useScene({ caches: { prefix: 'shop:', ttl: '5m', lease: '200ms', longestLoad: '300ms' } })
+const scene = useScene({
+  caches: { prefix: 'shop:', ttl: '5m', lease: { ttl: '200ms', longestLoad: '300ms' } },
+})
 
 test('a cycle through two processes is found once the lease of one is no longer renewed', async () => {
   const [a, b] = [await scene.open(), await scene.open()]

@@ -6,7 +6,12 @@ const hang = () => new Promise<never>(() => {})
 
 test('a hung refresh blocks the next refresh for at most longestLoad', async () => {
   const clock = new ManualClock()
-  await using cache = createCache({ clock, ttl: '1s', staleWhileRevalidate: '1h', longestLoad: '10s' })
+  await using cache = createCache({
+    clock,
+    ttl: '1s',
+    staleWhileRevalidate: '1h',
+    lease: { longestLoad: '10s' },
+  })
   await cache.getOrSet('k', () => 'old')
   await clock.advance('2s')
   expect(await cache.getOrSet('k', hang)).toBe('old')
@@ -21,7 +26,12 @@ test('a hung refresh blocks the next refresh for at most longestLoad', async () 
 
 test('a hung early refresh blocks the next refresh for at most longestLoad', async () => {
   const clock = new ManualClock()
-  await using cache = createCache({ clock, ttl: '1h', earlyRefresh: { beta: 1e9 }, longestLoad: '10s' })
+  await using cache = createCache({
+    clock,
+    ttl: '1h',
+    earlyRefresh: { beta: 1e9 },
+    lease: { longestLoad: '10s' },
+  })
   const first = cache.getOrSet('k', () => new Promise((resolve) => clock.after(100, () => resolve('old'))))
   await clock.advance('1s')
   expect(await first).toBe('old')
@@ -34,7 +44,7 @@ test('a hung early refresh blocks the next refresh for at most longestLoad', asy
 
 test('a hung loader that callers keep joining is abandoned after longestLoad', async () => {
   const clock = new ManualClock()
-  await using cache = createCache({ clock, hardTimeout: '1s', longestLoad: '10s' })
+  await using cache = createCache({ clock, hardTimeout: '1s', lease: { longestLoad: '10s' } })
   let loads = 0
   const answers: unknown[] = []
   // At every moment some caller is still waiting.
@@ -55,7 +65,7 @@ test('a hung loader that callers keep joining is abandoned after longestLoad', a
 test('a hung loader behind a stale answer holds up idle() for at most longestLoad', async () => {
   const clock = new ManualClock()
   await using cache = createCache({
-    ...{ clock, ttl: '1s', staleIfError: '1h', softTimeout: '100ms', longestLoad: '10s' },
+    ...{ clock, ttl: '1s', staleIfError: '1h', softTimeout: '100ms', lease: { longestLoad: '10s' } },
   })
   await cache.getOrSet('k', () => 'old')
   await clock.advance('2s')

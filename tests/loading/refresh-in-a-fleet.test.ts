@@ -80,7 +80,7 @@ describe('a process that reloads a key serves its own callers the old value', ()
     })
 
     test(`during refresh(), until another process deletes the key, ${where}`, async () => {
-      const [mine, other] = await open(2, { lease: '1m', local })
+      const [mine, other] = await open(2, { lease: { ttl: '1m' }, local })
       await mine?.getOrSet('key', () => 'old')
       const held = heldLoader('refreshed')
       const refreshed = mine?.refresh('key', held.load)
@@ -96,7 +96,7 @@ describe('a process that reloads a key serves its own callers the old value', ()
     })
 
     test(`during refresh(), until a tag is invalidated, ${where}`, async () => {
-      const [mine, other] = await open(2, { lease: '1m', local })
+      const [mine, other] = await open(2, { lease: { ttl: '1m' }, local })
       const tags = ['t']
       await mine?.getOrSet('key', () => 'old', { tags })
       const held = heldLoader('refreshed')
@@ -143,7 +143,7 @@ describe('timeouts', () => {
   })
 
   test('hardTimeout: an abandoned load releases its lease to another process', async () => {
-    const [mine, other] = await open(2, { lease: '1m' })
+    const [mine, other] = await open(2, { lease: { ttl: '1m' } })
     const hung = mine?.getOrSet('key', () => new Promise(() => {}), { hardTimeout: '100ms' })
     await expect(hung).rejects.toMatchObject({ code: 'CACHE_LOADER_TIMEOUT' })
     expect(await other?.getOrSet('key', () => 'theirs')).toBe('theirs')

@@ -103,7 +103,7 @@ describe('background work', () => {
   })
 
   test('shutdown() aborts it once drain has passed', async () => {
-    const { cache, clock, told } = openTimed({ ...policies, drain: '2s' })
+    const { cache, clock, told } = openTimed({ ...policies, shutdown: { drain: '2s' } })
     const source = new TimedSource(clock)
     await cache.getOrSet('key', source.load)
     await clock.advance('2m')
@@ -119,7 +119,7 @@ describe('background work', () => {
   })
 
   test('a hung refresh is abandoned after longestLoad, and the next one begins', async () => {
-    const { cache, clock, told } = openTimed({ ...policies, longestLoad: '10s' })
+    const { cache, clock, told } = openTimed({ ...policies, lease: { longestLoad: '10s' } })
     await cache.getOrSet('key', () => 1)
     await clock.advance('2m')
     expect(await cache.getOrSet('key', () => new Promise<number>(() => {}))).toBe(1)

@@ -24,8 +24,8 @@ test('T4 P25 an entry invalidated by tag is not served stale, even if the tag wa
 
 test('T4 an entry deleted during a lost connection is not served stale in place of a slow load', async () => {
   // On the bus, acquiring a lease publishes no change.
-  const writer = await scene.open({ coherence: 'bus' })
-  const reader = await scene.open({ coherence: 'bus', timeout: '200ms' })
+  const writer = await scene.open({ coherence: { mode: 'bus' } })
+  const reader = await scene.open({ coherence: { mode: 'bus' }, timeout: '200ms' })
   await reader.getOrSet('k', () => 'old', options)
   const isLost = new Promise((resolve) => reader.on('epoch', resolve))
   await scene.redis.ask('CLIENT', 'KILL', 'SKIPME', 'yes')

@@ -36,7 +36,7 @@ test.for(
 
 test('hung verifications make room for others, and idle() resolves', async () => {
   const clock = new ManualClock()
-  await using cache = createCache({ clock, ttl: '1h', longestLoad: '10s', verify: { sample: 1 } })
+  await using cache = createCache({ clock, ttl: '1h', lease: { longestLoad: '10s' }, verify: { sample: 1 } })
   const errors: unknown[] = []
   cache.on('background-error', ({ error }) => errors.push(error))
   await cache.getOrSet('k', () => 1)
@@ -59,7 +59,12 @@ test('hung verifications make room for others, and idle() resolves', async () =>
 
 test('a cache that is closed during a grace leaves no timer', async () => {
   const clock = new ManualClock()
-  const cache = createCache({ clock, ttl: '9h', drain: '5s', verify: { sample: 1, grace: '1h' } })
+  const cache = createCache({
+    clock,
+    ttl: '9h',
+    shutdown: { drain: '5s' },
+    verify: { sample: 1, grace: '1h' },
+  })
   const errors: unknown[] = []
   cache.on('background-error', ({ error }) => errors.push(error))
   await cache.getOrSet('k', () => 1)

@@ -74,7 +74,7 @@ test('P24 the writes of one key take effect in the order of their calls, and are
 
 test('P14 a lease whose grant was not heard of is given back, so nobody waits until it expires', async () => {
   const proxy = await scene.proxy()
-  const cache = createCache({ redis: proxy.url, prefix: 'p:', timeout: TIMEOUT, lease: '20s' })
+  const cache = createCache({ redis: proxy.url, prefix: 'p:', timeout: TIMEOUT, lease: { ttl: '20s' } })
   scene.later(() => cache.shutdown())
   await cache.initialize()
   // After the reply that the key is absent, no reply gets through.

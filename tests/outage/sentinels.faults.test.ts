@@ -13,7 +13,7 @@ async function cacheBehindProxies(trust: '1s') {
   const proxies = await Promise.all(sentinels.map(({ port }) => scene.proxy({ port })))
   const cache = await scene.open({
     redis: { sentinel: { name, nodes: proxies.map(({ url }) => url) } },
-    trust,
+    coherence: { trust },
   })
   const losses: CacheEvents['disconnect'][] = []
   cache.on('disconnect', (loss) => losses.push(loss))

@@ -7,7 +7,7 @@ function open(options: CreateCacheOptions = {}) {
   const clock = new ManualClock()
   const redis = new SimulatedRedis({ clock })
   const cacheOver = () =>
-    createCache({ backend: redis.backend({ prefix: 'p:' }), clock, coherence: 'ttl', ...options })
+    createCache({ backend: redis.backend({ prefix: 'p:' }), clock, coherence: { mode: 'ttl' }, ...options })
   const caches = [cacheOver(), cacheOver()] as const
   onTestFinished(async () => {
     const closing = Promise.all(caches.map((cache) => cache.shutdown()))

@@ -130,7 +130,7 @@ describe('P39 memory is bounded during an outage', () => {
 describe('P39 a server that forgets acknowledged invalidations', () => {
   async function forgetful(onRestart: 'replay' | 'bump'): Promise<readonly [Standalone, Cache]> {
     const redis = await scene.server()
-    const cache = scene.cache({ redis: redis.url, onRestart })
+    const cache = scene.cache({ redis: redis.url, coherence: { onRestart } })
     await filled(redis, cache)
     await redis.ask('SAVE')
     expect(await cache.delete('key')).toBe(true)
@@ -155,7 +155,7 @@ describe('P39 a server that forgets acknowledged invalidations', () => {
 
   test('a connection lost without a restart replays nothing', async () => {
     const redis = await scene.server()
-    const cache = scene.cache({ redis: redis.url, onRestart: 'bump' })
+    const cache = scene.cache({ redis: redis.url, coherence: { onRestart: 'bump' } })
     await filled(redis, cache)
     expect(await cache.delete('key')).toBe(true)
     await redis.ask('SET', 'p:key', '"back"')

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { type Cache, type CreateCacheOptions, createCache } from 'cachewright'
 
-/** How long a local copy may be served after a change was acknowledged: `trust` with messages, `local.ttl` without. */
+/** How long a local copy may be served after a change was acknowledged: `coherence.trust` with messages, `local.ttl` without. */
 const BOUND_MS = 1_000
 /** A local copy in mode `'ttl'` lives one round trip longer; clocks are read a moment later. */
 const SLACK_MS = 300
@@ -43,8 +43,9 @@ export class ChaosFleet {
     this.#mayBeLost = mayBeLost
     this.#caches = options.map((each) =>
       createCache({
-        ...{ prefix: `${name}:`, ttl: '5m', trust: BOUND_MS / 1_000, timeout: '400ms', connectTimeout: '3s' },
-        ...{ local: { ttl: '1s' }, ...each },
+        ...{ prefix: `${name}:`, ttl: '5m', timeout: '400ms', connectTimeout: '3s', local: { ttl: '1s' } },
+        ...each,
+        coherence: { trust: BOUND_MS / 1_000, ...each.coherence },
       }),
     )
   }

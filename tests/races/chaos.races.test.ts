@@ -108,10 +108,10 @@ test(
       closers.push(() => proxy.stop())
       const all = fleets(
         {
-          tracking: () => ({ redis: proxy.url, coherence: 'tracking' }),
+          tracking: () => ({ redis: proxy.url, coherence: { mode: 'tracking' } }),
           'bus-5': () => lent(new Redis5(proxy.url), closers),
           'bus-6': () => lent(new Redis(proxy.url), closers),
-          ttl: () => ({ redis: proxy.url, coherence: 'ttl' }),
+          ttl: () => ({ redis: proxy.url, coherence: { mode: 'ttl' } }),
         },
         () => false,
       )
@@ -154,10 +154,10 @@ test(
       const log: { name: string; beganMs: number; endedMs: number }[] = []
       const all = fleets(
         {
-          tracking: () => ({ redis: { cluster: { nodes } }, coherence: 'tracking' }),
+          tracking: () => ({ redis: { cluster: { nodes } }, coherence: { mode: 'tracking' } }),
           'bus-5': () => lent(new Cluster5(addresses), closers),
           'bus-6': () => lent(new Cluster(addresses), closers),
-          ttl: () => ({ redis: { cluster: { nodes } }, coherence: 'ttl' }),
+          ttl: () => ({ redis: { cluster: { nodes } }, coherence: { mode: 'ttl' } }),
         },
         lostWith(log),
       )
@@ -190,9 +190,9 @@ test(
       const log: { name: string; beganMs: number; endedMs: number }[] = []
       const all = fleets(
         {
-          tracking: () => ({ redis, coherence: 'tracking' }),
-          bus: () => ({ redis, coherence: 'bus' }),
-          ttl: () => ({ redis, coherence: 'ttl' }),
+          tracking: () => ({ redis, coherence: { mode: 'tracking' } }),
+          bus: () => ({ redis, coherence: { mode: 'bus' } }),
+          ttl: () => ({ redis, coherence: { mode: 'ttl' } }),
         },
         lostWith(log),
       )

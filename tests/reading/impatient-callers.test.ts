@@ -52,7 +52,7 @@ describe('callers with a signal or a timeout', () => {
   })
 
   it('are served a stale value when Redis is slower than softTimeout', async () => {
-    const cache = await scene.open({ timeout: '20s', trust: '300ms', staleIfError: '1h' })
+    const cache = await scene.open({ timeout: '20s', coherence: { trust: '300ms' }, staleIfError: '1h' })
     await cache.getOrSet('key', () => 'stale')
     scene.redis.pause()
     try {

@@ -26,7 +26,7 @@ describe('reads that begin without a flight', () => {
   async function withHeld(work: (cache: Cache, proxy: TcpProxy) => Promise<void>): Promise<void> {
     const proxy = await startTcpProxy(scene.redis.port)
     try {
-      await work(await warmed(await scene.open({ redis: proxy.url, trust: '1m' })), proxy)
+      await work(await warmed(await scene.open({ redis: proxy.url, coherence: { trust: '1m' } })), proxy)
     } finally {
       proxy.release()
       await proxy.stop()

@@ -22,7 +22,7 @@ beforeAll(async () => {
 
 beforeEach(async () => {
   // `TIME` is asked for every third of `trust`.
-  const options = { redis: proxy.url, prefix: 'trips:', trust: '1h' } as const
+  const options = { redis: proxy.url, prefix: 'trips:', coherence: { trust: '1h' } } as const
   cache = createCache(options)
   other = createCache(options)
   // The server knows the scripts from then on, and both caches have captured the generation of the namespace.

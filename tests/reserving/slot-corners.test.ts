@@ -93,7 +93,7 @@ describe('the corners of a slot', () => {
   })
 
   it('that is never filled costs a placeholder, which expires', async () => {
-    const cache = await scene.open({ longestLoad: '10s' })
+    const cache = await scene.open({ lease: { longestLoad: '10s' } })
     await cache.reserve('key')
     assert.equal(await ask('STRLEN', 'shop:key'), 42)
     const ttlMs = Number(await ask('PTTL', 'shop:key'))
@@ -105,8 +105,8 @@ describe('the corners of a slot', () => {
 
   it('prolongs the placeholder of an earlier slot', async () => {
     const [first, second] = [
-      await scene.open({ longestLoad: '1s' }),
-      await scene.open({ longestLoad: '30s' }),
+      await scene.open({ lease: { longestLoad: '1s' } }),
+      await scene.open({ lease: { longestLoad: '30s' } }),
     ]
     await first.reserve('key')
     const slot = await second.reserve('key')

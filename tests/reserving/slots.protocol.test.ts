@@ -12,8 +12,8 @@ const TIERS: readonly (readonly [name: string, options: Options])[] = [
   [MEMORY, () => ({ redis: false })],
   ['Redis in tracking mode', () => ({})],
   ['Redis without a local tier', () => ({ local: false })],
-  ['Redis in bus mode', () => ({ coherence: 'bus' })],
-  ["Redis in mode 'ttl'", () => ({ coherence: 'ttl' })],
+  ['Redis in bus mode', () => ({ coherence: { mode: 'bus' } })],
+  ["Redis in mode 'ttl'", () => ({ coherence: { mode: 'ttl' } })],
   ['a cluster', (scene) => ({ redis: { cluster: { nodes: nodesOf(scene) } } })],
 ]
 
@@ -250,7 +250,7 @@ describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
   })
 
   it('stores nothing when it is older than longestLoad', async () => {
-    const cache = await open({ longestLoad: '100ms' })
+    const cache = await open({ lease: { longestLoad: '100ms' } })
     const reasons = refusals(cache)
     const slot = await cache.reserve('key')
     await new Promise((resolve) => setTimeout(resolve, 120))

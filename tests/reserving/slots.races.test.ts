@@ -7,9 +7,9 @@ const OURS = ['delete', 'set', 'invalidateTags', 'invalidatePattern', 'clear', '
 /** Four processes reserve keys, fill their slots and load, while one of them changes the source. */
 describe.each([
   ['one server in tracking mode', { hows: [...OURS, 'foreign DEL'] }],
-  ['one server in bus mode', { cache: { coherence: 'bus' }, hows: OURS }],
+  ['one server in bus mode', { cache: { coherence: { mode: 'bus' } }, hows: OURS }],
   ['a cluster in tracking mode', { cluster: true, hows: OURS }],
-  ['a cluster in bus mode', { cluster: true, cache: { coherence: 'bus' }, hows: OURS }],
+  ['a cluster in bus mode', { cluster: true, cache: { coherence: { mode: 'bus' } }, hows: OURS }],
 ] as const)(
   'P45 a fill is never stored after an invalidation, and says so, on %s',
   (_where, { hows, ...options }) => {

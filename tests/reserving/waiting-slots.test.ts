@@ -15,8 +15,8 @@ const isPending = async (promise: Promise<unknown>) => {
 describe.each<readonly [name: string, options: CreateCacheOptions]>([
   ['memory', { redis: false }],
   ['Redis', {}],
-  ['Redis in bus mode', { coherence: 'bus' }],
-  ["Redis in mode 'ttl'", { coherence: 'ttl' }],
+  ['Redis in bus mode', { coherence: { mode: 'bus' } }],
+  ["Redis in mode 'ttl'", { coherence: { mode: 'ttl' } }],
 ])('a slot that is waited for, in %s', (tier, options) => {
   const scene = useScene()
   const open = (more: CreateCacheOptions = {}) => scene.open({ ...options, ...more })
@@ -105,7 +105,7 @@ describe.each<readonly [name: string, options: CreateCacheOptions]>([
   })
 
   it('is replaced by nobody while its holder works, since the lease is renewed', async () => {
-    const [one, other] = await two({ lease: '200ms' })
+    const [one, other] = await two({ lease: { ttl: '200ms' } })
     const slot = await one.reserve('key', WAIT)
     const waiting = other.reserve('key', WAIT)
     await new Promise((resolve) => setTimeout(resolve, 600))
@@ -115,7 +115,7 @@ describe.each<readonly [name: string, options: CreateCacheOptions]>([
   })
 
   it('is given back when it is older than longestLoad', async () => {
-    const [one, other] = await two({ lease: '200ms', longestLoad: '300ms' })
+    const [one, other] = await two({ lease: { ttl: '200ms', longestLoad: '300ms' } })
     const slot = await one.reserve('key', WAIT)
     const next = await other.reserve<string>('key', WAIT)
     assert.equal(next.isHit, false)

@@ -6,7 +6,7 @@ import { warmed } from '../support/cache-states.ts'
 import { forgedEntry } from '../support/forged-entry.ts'
 import { useScene } from '../support/scene.ts'
 
-const LEASE = { lease: '200ms', longestLoad: '300ms' } as const
+const LEASE = { lease: { ttl: '200ms', longestLoad: '300ms' } } as const
 /** Far more than a lease and a load may take together, far less than a forged lease says. */
 const BOUND_MS = 10 * 500
 const TOKEN = `${'f'.repeat(15)}\0`

@@ -91,11 +91,11 @@ describe('shared record structures', () => {
 })
 
 describe('P42 a read-through cache with no more rights than the documentation gives', () => {
-  for (const coherence of ['tracking', 'bus', 'ttl'] as const) {
+  for (const mode of ['tracking', 'bus', 'ttl'] as const) {
     for (const user of ['shop-cache', 'kills-nobody']) {
-      it(`performs every operation, by ${coherence}, as ${user}`, async () => {
+      it(`performs every operation, by ${mode}, as ${user}`, async () => {
         const url = redis.url.replace('shop:secret', `${user}:secret`)
-        await performsEveryOperation({ redis: url, coherence }, coherence)
+        await performsEveryOperation({ redis: url, coherence: { mode } }, mode)
       })
     }
   }

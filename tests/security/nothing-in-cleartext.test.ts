@@ -321,7 +321,7 @@ describe("a caller's client with TLS", () => {
     await clients[1]?.connect()
     for (const client of clients) {
       const prefix = `${clients.indexOf(client)}:`
-      const cache = createCache({ client, coherence: 'bus', prefix })
+      const cache = createCache({ client, coherence: { mode: 'bus' }, prefix })
       await cache.set('key', 1)
       const channels = async () => String(await server.ask('PUBSUB', 'CHANNELS', `${prefix}*`))
       await waitUntil(async () => (await channels()) !== '', { what: 'a subscription' })

@@ -142,7 +142,7 @@ describe('strangers cannot have local copies dropped over and over', () => {
 })
 
 describe('a process on the bus', () => {
-  const scene = useScene({ caches: { prefix: 'p:', coherence: 'bus', trust: '300ms' } })
+  const scene = useScene({ caches: { prefix: 'p:', coherence: { mode: 'bus', trust: '300ms' } } })
 
   test('serves local copies for their short time while the channel is flooded', async () => {
     const cache = scene.cache({ local: { ttl: '100ms' } })
@@ -163,7 +163,7 @@ describe('a process on the bus', () => {
 
   test('hears of a change although its key of presence is no string', async () => {
     await scene.redis.ask('HSET', 'p:\0bus', 'a', 'b')
-    const writer = await scene.open({ coherence: 'auto' })
+    const writer = await scene.open({ coherence: { mode: 'auto', trust: '300ms' } })
     const reader = scene.cache()
     await inMode(reader, 'bus')
     await warmed(reader, 'key')

@@ -93,7 +93,7 @@ describe('a reply that its command cannot have', () => {
 
   test.each(['EVAL', 'MGET', 'TIME', 'SET'])('to %s fails no load of a cache', async (name) => {
     const codes = new Set<string>()
-    const cache = createCache({ ...OPTIONS, redis: server.url, trust: '300ms' })
+    const cache = createCache({ ...OPTIONS, redis: server.url, coherence: { trust: '300ms' } })
     later(() => cache.shutdown())
     cache.on('error', ({ error }) => codes.add(error.code))
     await cache.initialize()

@@ -162,7 +162,7 @@ export class Fleet {
     const { local, staleMs, ttlMs } = this.setting
     const stale = staleMs === 0 ? (0 as const) : staleMs / 1_000
     return {
-      ...{ ttl: ttlMs / 1_000, staleWhileRevalidate: stale, staleIfError: stale, lease: '2s' },
+      ...{ ttl: ttlMs / 1_000, staleWhileRevalidate: stale, staleIfError: stale, lease: { ttl: '2s' } },
       ...(local ? {} : { local: false as const }),
       // It would slow down every promise of the process.
       detectCycles: false,

@@ -12,7 +12,7 @@ afterEach(() => {
 async function afterInvalidation(): Promise<unknown> {
   const time = new VirtualTime()
   const redis = new SimulatedRedis(time, [], () => {})
-  const options = { ttl: '1h', staleIfError: '1h', lease: '2s', detectCycles: false } as const
+  const options = { ttl: '1h', staleIfError: '1h', lease: { ttl: '2s' }, detectCycles: false } as const
   const { cache, tier } = new SimulatedProcess(1, redis, time, options)
   const turn = () => new Promise((resolve) => setImmediate(resolve))
   const settled = async <Result>(work: Promise<Result>): Promise<Result> => {

@@ -115,7 +115,7 @@ class RaceTrack {
       while (next < settings.rounds) {
         const number = next
         next += ROUNDS_PER_KEY
-        const mayLag = this.#options.cluster === true || this.#options.cache?.coherence === 'bus'
+        const mayLag = this.#options.cluster === true || this.#options.cache?.coherence?.mode === 'bus'
         const race = { ...raceFor(`${track}-${number}`, settings), mayLag }
         let version = 1
         for (let round = number; round < Math.min(number + ROUNDS_PER_KEY, settings.rounds); round++) {

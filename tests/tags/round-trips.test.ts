@@ -21,7 +21,7 @@ async function commandsSent(): Promise<{ readonly reads: number; readonly script
 
 /** A process that has met none of the tags. */
 async function newcomer(): Promise<Cache> {
-  const cache = createCache({ redis: redis.url, prefix: 'trips:', ttl: '5m', trust: '1h' })
+  const cache = createCache({ redis: redis.url, prefix: 'trips:', ttl: '5m', coherence: { trust: '1h' } })
   await cache.initialize()
   return cache
 }

@@ -32,7 +32,7 @@ test('P18 tags bind before the loader runs: tags that the loader adds', async ()
 
 test('P18 a caller does not join a load whose tag was invalidated during its capture, and again later', async () => {
   const line = await startTcpProxy(track.redis.port, { latencyMs: 20 })
-  const options = { prefix: 'late:', errors: 'throw', trust: '1h' } as const
+  const options = { prefix: 'late:', errors: 'throw', coherence: { trust: '1h' } } as const
   const slow = createCache({ redis: line.url, ...options })
   const quick = createCache({ redis: track.redis.url, ...options })
   await Promise.all([slow.initialize(), quick.initialize()])

@@ -32,7 +32,11 @@ describe('faults in front of a backend', () => {
     const clock = new ManualClock()
     const redis = new SimulatedRedis({ clock })
     const faults = new Faults({ clock })
-    const cut = createCache({ backend: injectFaults(redis.backend(), faults), clock, trust: '3s' })
+    const cut = createCache({
+      backend: injectFaults(redis.backend(), faults),
+      clock,
+      coherence: { trust: '3s' },
+    })
     const other = createCache({ backend: redis.backend(), clock })
     await other.getOrSet('key', () => 'old')
     await cut.get('key')

@@ -143,7 +143,7 @@ describe('a cache on a manual clock', () => {
 
   it('keeps the lease of a load alive for as long as the loader takes', async () => {
     const clock = new ManualClock()
-    await using cache = createCache({ clock, lease: '1s' })
+    await using cache = createCache({ clock, lease: { ttl: '1s' } })
     let lost = 0
     cache.on('lease-lost', () => lost++)
     const loading = cache.getOrSet(

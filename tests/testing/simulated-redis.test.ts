@@ -96,7 +96,7 @@ describe('caches that share a simulated Redis', () => {
   })
 
   it('take over the load of a dead process when its lease expires', async () => {
-    const dead = open({ lease: '5s', longestLoad: '1s' })
+    const dead = open({ lease: { ttl: '5s', longestLoad: '1s' } })
     void dead.getOrSet('key', () => new Promise(() => {}))
     await clock.settle()
     const taken = two.getOrSet('key', () => 'loaded by another')
@@ -112,7 +112,7 @@ describe('caches that share a simulated Redis', () => {
   })
 
   it("get no pushes with coherence 'ttl', and keep copies for local.ttl", async () => {
-    const alone = open({ coherence: 'ttl', local: { ttl: '2s' } })
+    const alone = open({ coherence: { mode: 'ttl' }, local: { ttl: '2s' } })
     await alone.getOrSet('key', () => 'old')
     assert.equal(alone.coherence, 'ttl')
     await one.set('key', 'new')

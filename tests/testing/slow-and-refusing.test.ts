@@ -153,7 +153,7 @@ describe('when Redis hangs', () => {
   })
 
   it('local copies are served only while the connection is trusted', async () => {
-    await reopen('one', { trust: '3s' })
+    await reopen('one', { coherence: { trust: '3s' } })
     await warm('key', 'old')
     redis.faults.hang()
     await clock.advance('2999ms')

@@ -1,10 +1,13 @@
 import {
   type Cache,
+  type CoherenceOptions,
   cached,
   createCache,
   type GetOrSetOptions,
+  type LeaseOptions,
   type LoadContext,
   type PresentCoherence,
+  type ShutdownOptions,
   type Slot,
   type StaleValue,
   type Wrapped,
@@ -116,7 +119,18 @@ createCache({
 // @ts-expect-error a key without a name
 createCache({ encryption: { keys: [{ secret: '' }] } })
 // @ts-expect-error a mode that cannot be asked for
-createCache({ coherence: 'process' })
+createCache({ coherence: { mode: 'process' } })
+createCache({
+  coherence: { mode: 'bus', trust: '5s', onRestart: 'bump' } satisfies CoherenceOptions,
+  lease: { ttl: '10s', longestLoad: '5m' } satisfies LeaseOptions,
+  shutdown: { drain: 2 } satisfies ShutdownOptions,
+})
+// @ts-expect-error the mode has its name in the group
+createCache({ coherence: 'bus' })
+// @ts-expect-error the time to live has its name in the group
+createCache({ lease: '5s' })
+// @ts-expect-error of the group coherence
+createCache({ trust: '5s' })
 // @ts-expect-error the arguments of the function are those of its wrapping
 wrapped(1)
 // @ts-expect-error a loader is a function

@@ -28,8 +28,8 @@ const places: readonly (readonly [string, CreateCacheOptions, 'cold' | 'warm'])[
   ['memory, warm', { redis: false }, 'warm'],
   ['Redis, cold', {}, 'cold'],
   ['Redis, warm', {}, 'warm'],
-  ['Redis by the bus, cold', { coherence: 'bus' }, 'cold'],
-  ['Redis by the bus, warm', { coherence: 'bus' }, 'warm'],
+  ['Redis by the bus, cold', { coherence: { mode: 'bus' } }, 'cold'],
+  ['Redis by the bus, warm', { coherence: { mode: 'bus' } }, 'warm'],
 ]
 
 /** Drops what a call answers: only what later calls see matters. */

@@ -20,11 +20,7 @@ export class CallChecks {
   check(options: unknown, known: KnownOptions): void {
     if (!this.#isOn) return
     assertOptionNames(options, known)
-    for (const name in options) {
-      if (known.names[name] === 'duration') {
-        this.checkDuration(name, (options as Readonly<Record<string, unknown>>)[name])
-      }
-    }
+    this.#checkDurations(options, known)
   }
 
   /** Warns once of a number that is probably meant as milliseconds. */
@@ -35,6 +31,18 @@ export class CallChecks {
       `duration ${duration}`,
       `${name}: ${duration} is ${inHours(duration)}, since a number counts seconds. If milliseconds are meant, write '${duration}ms'; if not, '${duration}s' says so`,
     )
+  }
+
+  /** @param path what the messages put before the names of a group: `'lease.'` */
+  #checkDurations(options: object, { names }: KnownOptions, path = ''): void {
+    for (const name in options) {
+      const kind = names[name]
+      const value = (options as Readonly<Record<string, unknown>>)[name]
+      if (kind === 'duration') this.checkDuration(path + name, value)
+      else if (typeof kind === 'object' && typeof value === 'object' && value !== null) {
+        this.#checkDurations(value, kind, `${path}${name}.`)
+      }
+    }
   }
 }
 

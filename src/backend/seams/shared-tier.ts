@@ -14,7 +14,7 @@ export type Coherence = 'tracking' | 'bus' | 'ttl' | 'process'
 
 /**
  * The {@link Coherence} of a cache at a moment. `'none'`: this process may have missed changes, since it is not connected
- * to Redis or has not heard from it for longer than `trust`; nothing local is served until it has.
+ * to Redis or has not heard from it for longer than `coherence.trust`; nothing local is served until it has.
  */
 export type PresentCoherence = Coherence | 'none'
 

@@ -5,7 +5,6 @@ import { shown } from '../../foundation/errors/shown-value.ts'
 import {
   assertOptions,
   invalidOptions,
-  type KnownOptions,
   type OptionNames,
   positiveInteger,
   refusedOption,
@@ -22,19 +21,16 @@ import {
 import type { Isolation } from '../local/isolation.ts'
 import type { LocalBounds } from '../local/local-tier.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'
-
-/** The tier of decoded values in this process. */
-export interface LocalOptions {
-  /** The most entries; the least recently used are evicted. @default 10_000 */
-  readonly maxEntries?: number | undefined
-  /** The most bytes, estimated by the encoded size of values; the least recently used are evicted. @default 64 MiB */
-  readonly maxBytes?: number | undefined
-  /**
-   * How long, in seconds or with a unit, a local copy may be served if neither tracking nor the bus announces changes.
-   * @default '1s'
-   */
-  readonly ttl?: Duration | undefined
-}
+import {
+  COHERENCE_OPTIONS,
+  type CoherenceOptions,
+  LEASE_OPTIONS,
+  type LeaseOptions,
+  LOCAL_OPTIONS,
+  type LocalOptions,
+  SHUTDOWN_OPTIONS,
+  type ShutdownOptions,
+} from './option-groups.ts'
 
 /** Options of a read-through cache, wherever its data is stored. */
 export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, PolicyOptions {
@@ -42,33 +38,10 @@ export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, 
   readonly local?: LocalOptions | false | undefined
   /** @default 'freeze' */
   readonly isolate?: Isolation | undefined
-  /** How local tiers learn of changes; `'auto'` takes the best mode that client and server allow. @default 'auto' */
-  readonly coherence?: Exclude<Coherence, 'process'> | 'auto' | undefined
-  /**
-   * How long, in seconds or with a unit, local copies are served after the connection last proved to be alive. It bounds
-   * how old a served value can be when the network silently drops everything.
-   * @default '3s'
-   */
-  readonly trust?: Duration | undefined
-  /**
-   * How long, in seconds or with a unit, a lease lasts if the process that holds it dies; at most a minute. A lease that
-   * seems to last longer stems from another clock, and every process ignores it. A loader that runs longer renews its
-   * lease.
-   * @default '5s'
-   */
-  readonly lease?: Duration | undefined
-  /**
-   * How long, in seconds or with a unit, a running loader renews its lease; after that other callers load the key too.
-   * No call waits for the lease of another process longer than this and one `lease`.
-   * @default '1m'
-   */
-  readonly longestLoad?: Duration | undefined
-  /**
-   * What to do after a restart or a failover, when the server may have forgotten what was acknowledged: `'replay'`
-   * sends this process's invalidations of the last ten seconds again; `'bump'` also invalidates the whole cache.
-   * @default 'replay'
-   */
-  readonly onRestart?: 'replay' | 'bump' | undefined
+  /** How this cache learns of the changes of others, and how long it trusts what it has heard. */
+  readonly coherence?: CoherenceOptions | undefined
+  /** How long a process may be the only one that loads a key. */
+  readonly lease?: LeaseOptions | undefined
   /**
    * Whether a loader that waits for its own load, directly or through other loaders of this process, rejects with
    * `CACHE_CYCLE`. If not, it waits until a timeout of one of the callers, or for ever.
@@ -78,8 +51,8 @@ export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, 
    * @default true; before Node 24, false if NODE_ENV is `production`
    */
   readonly detectCycles?: boolean | undefined
-  /** How long, in seconds or with a unit, `shutdown()` waits for background work before it aborts it. @default '5s' */
-  readonly drain?: Duration | undefined
+  /** What `shutdown()` waits for. */
+  readonly shutdown?: ShutdownOptions | undefined
 }
 
 const { defaultTtl: _, ...BACKEND_NAMES } = BACKEND_OPTIONS
@@ -88,21 +61,12 @@ const { defaultTtl: _, ...BACKEND_NAMES } = BACKEND_OPTIONS
 export const READ_THROUGH_NAMES: OptionNames<ReadThroughOptions> = {
   ...BACKEND_NAMES,
   ...POLICY_NAMES,
-  local: 'value',
+  local: LOCAL_OPTIONS,
   isolate: 'value',
-  coherence: 'value',
-  trust: 'duration',
-  lease: 'duration',
-  longestLoad: 'duration',
-  onRestart: 'value',
+  coherence: COHERENCE_OPTIONS,
+  lease: LEASE_OPTIONS,
   detectCycles: 'value',
-  drain: 'duration',
-}
-
-const LOCAL_OPTIONS: KnownOptions = {
-  of: 'local',
-  names: { maxEntries: 'value', maxBytes: 'value', ttl: 'duration' } satisfies OptionNames<LocalOptions>,
-  instead: { max: "its name here is 'maxEntries'", maxSize: "its name here is 'maxBytes'" },
+  shutdown: SHUTDOWN_OPTIONS,
 }
 
 /** {@link ReadThroughOptions} resolved once; times in milliseconds. */
@@ -121,7 +85,7 @@ export interface ResolvedReadThrough {
 }
 
 const ISOLATIONS: readonly Isolation[] = ['freeze', 'clone', 'share']
-const COHERENCES: readonly (Coherence | 'auto')[] = ['auto', 'tracking', 'bus', 'ttl']
+const MODES: readonly (Coherence | 'auto')[] = ['auto', 'tracking', 'bus', 'ttl']
 
 /** The first version of Node where an `AsyncLocalStorage` is not built on hooks into every promise. */
 const CHEAP_CONTEXTS_SINCE = 24
@@ -132,13 +96,17 @@ export function resolveReadThrough(
   defaultTtlMs: number,
   { isProduction }: Pick<EnvironmentSettings, 'isProduction'> = {},
 ): ResolvedReadThrough {
-  const { isolate = 'freeze', coherence = 'auto', local = {}, onRestart = 'replay' } = options
+  const { isolate = 'freeze', coherence = {}, lease = {}, local = {}, shutdown = {} } = options
   const { detectCycles = isProduction !== true || nodeVersion() >= CHEAP_CONTEXTS_SINCE } = options
   assertIsolation(isolate)
-  oneOf('coherence', coherence, COHERENCES)
-  oneOf('onRestart', onRestart, ['replay', 'bump'])
   oneOf('detectCycles', detectCycles, [true, false])
   if (local !== false) assertOptions(local, LOCAL_OPTIONS)
+  assertOptions(coherence, COHERENCE_OPTIONS)
+  assertOptions(lease, LEASE_OPTIONS)
+  assertOptions(shutdown, SHUTDOWN_OPTIONS)
+  const { mode = 'auto', onRestart = 'replay' } = coherence
+  oneOf('coherence.mode', mode, MODES)
+  oneOf('coherence.onRestart', onRestart, ['replay', 'bump'])
   return Object.freeze({
     policies: resolvePolicies(options, defaultPolicies(defaultTtlMs)),
     local:
@@ -150,13 +118,13 @@ export function resolveReadThrough(
           },
     localTtlMs: parseDuration((local === false ? undefined : local.ttl) ?? '1s', 'local.ttl'),
     isolation: isolate,
-    coherence,
-    trustMs: timerDuration('trust', options.trust ?? '3s'),
-    leaseMs: leaseDuration(options.lease ?? '5s'),
-    longestLoadMs: timerDuration('longestLoad', options.longestLoad ?? '1m'),
+    coherence: mode,
+    trustMs: timerDuration('coherence.trust', coherence.trust ?? '3s'),
+    leaseMs: leaseDuration(lease.ttl ?? '5s'),
+    longestLoadMs: timerDuration('lease.longestLoad', lease.longestLoad ?? '1m'),
     onRestart,
     detectCycles,
-    drainMs: timerDuration('drain', options.drain ?? '5s'),
+    drainMs: timerDuration('shutdown.drain', shutdown.drain ?? '5s'),
   })
 }
 
@@ -165,11 +133,11 @@ export function assertIsolation(isolate: unknown): asserts isolate is Isolation 
   oneOf('isolate', isolate, ISOLATIONS)
 }
 
-function leaseDuration(lease: Duration): number {
-  const ms = parseDuration(lease, 'lease')
+function leaseDuration(ttl: Duration): number {
+  const ms = parseDuration(ttl, 'lease.ttl')
   if (ms <= LONGEST_LEASE_MS) return ms
   throw invalidOptions(
-    `lease must be a minute at most, not ${shown(lease)}; longestLoad is how long a running loader renews it`,
+    `lease.ttl must be a minute at most, not ${shown(ttl)}; lease.longestLoad is how long a running loader renews it`,
   )
 }
 

@@ -83,6 +83,18 @@ export interface GetOrSetOptions extends EntryOptions, LoadOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+const EARLY_REFRESH_OPTIONS: KnownOptions = {
+  of: 'earlyRefresh',
+  names: { beta: 'value' } satisfies OptionNames<Exclude<LoadOptions['earlyRefresh'], false | undefined>>,
+}
+
+const VERIFY_OPTIONS: KnownOptions = {
+  of: 'verify',
+  names: { sample: 'value', grace: 'duration' } satisfies OptionNames<
+    Exclude<PolicyOptions['verify'], false | undefined>
+  >,
+}
+
 const FRESHNESS_NAMES: OptionNames<FreshnessOptions> = {
   ttl: 'duration',
   jitter: 'value',
@@ -91,7 +103,7 @@ const FRESHNESS_NAMES: OptionNames<FreshnessOptions> = {
 }
 
 const LOAD_NAMES: OptionNames<LoadOptions> = {
-  earlyRefresh: 'value',
+  earlyRefresh: EARLY_REFRESH_OPTIONS,
   softTimeout: 'duration',
   hardTimeout: 'duration',
 }
@@ -100,7 +112,7 @@ const LOAD_NAMES: OptionNames<LoadOptions> = {
 export const POLICY_NAMES: OptionNames<PolicyOptions> = {
   ...FRESHNESS_NAMES,
   ...LOAD_NAMES,
-  verify: 'value',
+  verify: VERIFY_OPTIONS,
 }
 
 /** The names of {@link GetOrSetOptions}. */
@@ -119,18 +131,6 @@ export const CALL_OPTIONS: KnownOptions = { of: 'the call', names: GET_OR_SET_NA
 
 /** What `setOptions` of a loader's context may contain. */
 export const FRESHNESS_OPTIONS: KnownOptions = { of: 'setOptions', names: FRESHNESS_NAMES }
-
-const EARLY_REFRESH_OPTIONS: KnownOptions = {
-  of: 'earlyRefresh',
-  names: { beta: 'value' } satisfies OptionNames<Exclude<LoadOptions['earlyRefresh'], false | undefined>>,
-}
-
-const VERIFY_OPTIONS: KnownOptions = {
-  of: 'verify',
-  names: { sample: 'value', grace: 'duration' } satisfies OptionNames<
-    Exclude<PolicyOptions['verify'], false | undefined>
-  >,
-}
 
 /** {@link PolicyOptions}, resolved; times are in milliseconds, and `Infinity` if there is no bound. */
 export interface Policies {

@@ -84,7 +84,7 @@ export class ShadowVerification {
     const stop = () => controller.abort(stopping.reason)
     stopping.addEventListener('abort', stop, { once: true })
     const cancel = timers.after(options.longestLoadMs, () => {
-      const message = 'The value was not loaded within longestLoad'
+      const message = 'The value was not loaded within lease.longestLoad'
       controller.abort(new CacheError('CACHE_LOADER_TIMEOUT', message, { operation: 'verify', key }))
     })
     try {

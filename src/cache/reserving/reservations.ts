@@ -26,8 +26,8 @@ export interface ReserveOptions {
   readonly tags?: readonly string[] | undefined
   /**
    * `true` makes the slot the only load of its key in all processes: while another caller or process loads the key, this
-   * call waits for that value. The slot holds a lease, which is renewed until it is filled or released, or `longestLoad`
-   * has passed. `hardTimeout` of the namespace bounds the wait.
+   * call waits for that value. The slot holds a lease, which is renewed until it is filled or released, or
+   * `lease.longestLoad` has passed. `hardTimeout` of the namespace bounds the wait.
    *
    * `false` waits for nobody. Several callers may hold a slot of the same key, and the first fill wins.
    * @default false

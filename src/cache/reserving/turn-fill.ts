@@ -18,7 +18,8 @@ export interface HeldLoad {
 
 /**
  * Fills a slot that was reserved with `wait`. Its holder is the loader of a flight: the key is leased, and the lease is
- * renewed, until the slot is filled, released, or older than `longestLoad`. Whoever waits for the flight gets the value.
+ * renewed, until the slot is filled, released, or older than `lease.longestLoad`. Whoever waits for the flight gets the
+ * value.
  */
 export class TurnFill implements SlotFilling {
   readonly #core: CacheCore

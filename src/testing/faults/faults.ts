@@ -37,7 +37,7 @@ export const STATE: unique symbol = Symbol('state')
  *
  * A command is one operation: a `getMany` or `setMany` counts once, an `existsMany` or
  * `getTtlMany` once for each key, and `keys` once for each step of its walk. If no command is answered, no heartbeat is either:
- * local copies are then served for another `trust` (3 s by default), and no longer.
+ * local copies are then served for another `coherence.trust` (3 s by default), and no longer.
  *
  * @example
  * ```ts

@@ -16,7 +16,7 @@ import type { FaultyLine } from './faulty-line.ts'
 
 /**
  * A shared tier whose connection has faults. It notices them as a real one does: a lost connection begins an epoch, and
- * if Redis is silent, local copies are trusted for `trust` at most.
+ * if Redis is silent, local copies are trusted for `coherence.trust` at most.
  */
 export class FaultyTier implements SharedTier, FaultWatch {
   readonly #tier: SharedTier

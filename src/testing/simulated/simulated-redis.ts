@@ -30,8 +30,8 @@ const KNOWN: KnownOptions = {
  * {@link Faults} affect their connections.
  *
  * It simulates the rules of this library, not Redis: it has no cluster and pushes no evictions (it holds 50,000 keys
- * and 256 MiB), and a cache with `coherence: 'bus'` is tracked. Test what depends on Redis itself against a real one;
- * `injectFaults` works there too.
+ * and 256 MiB), and a cache with `coherence: { mode: 'bus' }` is tracked. Test what depends on Redis itself against a
+ * real one; `injectFaults` works there too.
  *
  * @example
  * ```ts

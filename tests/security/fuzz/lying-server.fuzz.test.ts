@@ -40,7 +40,7 @@ const OPTIONS = {
 } as const
 
 /** A server can say that another process holds the lease of a key, and then a caller waits for that long. */
-const CACHE_OPTIONS = { ...OPTIONS, lease: '1s', trust: '300ms' } as const
+const CACHE_OPTIONS = { ...OPTIONS, lease: { ttl: '1s' }, coherence: { trust: '300ms' } } as const
 
 /** Lies after which leases were left behind: the connection was lost, and with it the replies that granted them. */
 const CORPUS: readonly (readonly Lie[])[] = [
