@@ -20,7 +20,7 @@ import {
   SYSTEM_TIMERS,
   type Timers,
 } from '../foundation/time/clock.ts'
-import { type Duration, parseDuration } from '../foundation/time/duration.ts'
+import type { Duration } from '../foundation/time/duration.ts'
 import { MemoryCacheBackend } from '../memory/memory-cache-backend.ts'
 import { INSTEAD_OF_ADDRESS_PARTS } from '../redis/node-redis/options.ts'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from '../redis/redis-cache-backend.ts'
@@ -32,6 +32,7 @@ import {
   type ReadThroughOptions,
   resolveReadThrough,
 } from './core/read-through-options.ts'
+import { parseTtl } from './freshness/policies.ts'
 
 /** The address of Redis, if it is more than a URL. */
 type RedisAddressOptions = Exclude<CreateCacheOptions['redis'], string | false | undefined>
@@ -178,7 +179,7 @@ function hasTimers(clock: Clock & Partial<Timers>): clock is Clock & Timers {
 function createBackend(options: CreateCacheOptions, environment: EnvironmentSettings): CacheBackend {
   const { client, clock, local, redis, ttl } = options
   // The backend would call it by the name that it has there.
-  if (ttl !== undefined) parseDuration(ttl, 'ttl')
+  if (ttl !== undefined) parseTtl(ttl)
   const common = {
     ...Object.fromEntries(OF_THE_BACKEND.map((name) => [name, options[name]])),
     defaultTtl: ttl,

@@ -86,7 +86,7 @@ describe('policies of a call override those of its namespace, and these those of
       softTimeoutMs: Number.POSITIVE_INFINITY,
       hardTimeoutMs: 2_000,
     })
-    expect(resolvePolicies({ staleIfError: 0 }, call).staleIfErrorMs).toBe(0)
+    expect(resolvePolicies({ staleIfError: false }, call).staleIfErrorMs).toBe(0)
   })
 
   test('a call without policies gets the same policy object', () => {
@@ -97,6 +97,9 @@ describe('policies of a call override those of its namespace, and these those of
   test.each([
     [{ ttl: -1 }, 'CACHE_INVALID_DURATION'],
     [{ softTimeout: 0 }, 'CACHE_INVALID_DURATION'],
+    [{ staleIfError: 0 }, 'CACHE_INVALID_DURATION'],
+    [{ jitter: true }, 'CACHE_INVALID_OPTIONS'],
+    [{ hardTimeout: true }, 'CACHE_INVALID_DURATION'],
     [{ hardTimeout: '5x' }, 'CACHE_INVALID_DURATION'],
     [{ staleWhileRevalidate: Number.NaN }, 'CACHE_INVALID_DURATION'],
     [{ jitter: 1 }, 'CACHE_INVALID_OPTIONS'],

@@ -40,7 +40,7 @@ for (const local of [{}, false] as const) {
     test('when the loader fails, the stale value is served in the error window and the error after it', async () => {
       const cache = scene.cache({ prefix: `error-${where}:`, local })
       const source = new Source(1)
-      const options = { ...OPTIONS, staleWhileRevalidate: 0 } as const
+      const options = { ...OPTIONS, staleWhileRevalidate: false } as const
       const ask = () => cache.getOrSet('key', source.load, options)
       await ask()
       const loadedAtMs = performance.now()

@@ -23,7 +23,7 @@ describe('P25 a stale entry is served only inside its window, on a manual clock'
   })
 
   test('when the loader fails, the error window ends to the millisecond', async () => {
-    const { cache, clock, told } = openTimed({ ...policies, staleWhileRevalidate: 0 })
+    const { cache, clock, told } = openTimed({ ...policies, staleWhileRevalidate: false })
     const source = new TimedSource(clock)
     const ask = () => cache.getOrSet('key', source.load)
     await ask()

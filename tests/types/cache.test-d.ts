@@ -201,5 +201,21 @@ cache.getOrSetMany(['a'], (keys) => ({ [keys[0] as string]: 1 }))
 cache.getOrSet('key', () => 1, { earlyRefresh: true })
 // @ts-expect-error verification is of a cache or a namespace
 cache.getOrSet('key', () => 1, { verify: { sample: 0.1 } })
+const off = {
+  jitter: false,
+  staleWhileRevalidate: false,
+  staleIfError: false,
+  earlyRefresh: false,
+  softTimeout: false,
+  hardTimeout: false,
+} as const
+createCache({ ...off, verify: false }).namespace('off', { ...off, verify: false })
+cache.getOrSet('key', () => 1, off)
+cache.wrap(findUser, off)
+cache.getOrSet('key', (context) => context.setOptions({ jitter: false, staleIfError: false }))
+// @ts-expect-error Infinity keeps a value, and context.skip() does not store it
+cache.getOrSet('key', () => 1, { ttl: false })
+// @ts-expect-error false turns it off
+cache.getOrSet('key', () => 1, { staleIfError: true })
 // @ts-expect-error no such policy
 cache.namespace('a', { freshFor: '1m' })

@@ -10,31 +10,32 @@ import {
 import { LONGEST_TIMER_MS } from '../../foundation/time/clock.ts'
 import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
 
-/** The options that say how long a value is served. */
+/** The options that say how long a value is served. `false` turns off what the namespace or the cache sets. */
 export interface FreshnessOptions {
   /**
-   * The time for which a value is fresh: seconds, or with a unit (`'5m'`).
+   * The time for which a value is fresh: seconds, or with a unit (`'5m'`). It cannot be turned off: `Infinity` keeps a
+   * value, and a loader's `context.skip()` does not store it.
    * @default the namespace's, then the cache's `ttl`
    */
   readonly ttl?: Duration | undefined
   /**
    * The fraction of `ttl` by which it is shortened at random, from 0 to (but not including) 1, so that values that were
    * stored together do not expire together. `0.1` spreads `'10m'` over 9 to 10 minutes.
-   * @default the namespace's, then the cache's, then 0
+   * @default the namespace's, then the cache's, then `false`
    */
-  readonly jitter?: number | undefined
+  readonly jitter?: number | false | undefined
   /**
    * The time after its `ttl`, in seconds or with a unit (`'5m'`), for which a value is still served while one process
    * loads a new one (RFC 5861).
-   * @default the namespace's, then the cache's, then 0
+   * @default the namespace's, then the cache's, then `false`
    */
-  readonly staleWhileRevalidate?: Duration | 0 | undefined
+  readonly staleWhileRevalidate?: Duration | false | undefined
   /**
    * The time after its `ttl`, in seconds or with a unit (`'5m'`), for which a value is still served if the loader fails
    * (RFC 5861), or is slower than `softTimeout`.
-   * @default the namespace's, then the cache's, then 0
+   * @default the namespace's, then the cache's, then `false`
    */
-  readonly staleIfError?: Duration | 0 | undefined
+  readonly staleIfError?: Duration | false | undefined
 }
 
 /** The options that say how long a value is served, and which tags invalidate it. */
@@ -43,7 +44,10 @@ export interface EntryOptions extends FreshnessOptions {
   readonly tags?: readonly string[] | undefined
 }
 
-/** The options that say when a value is loaded, and how long a caller waits for the load. */
+/**
+ * The options that say when a value is loaded, and how long a caller waits for the load. `false` turns off what the
+ * namespace or the cache sets.
+ */
 export interface LoadOptions {
   /**
    * Refreshes a fresh value in the background before it expires. The nearer the expiry and the longer the last load
@@ -55,18 +59,18 @@ export interface LoadOptions {
   /**
    * The time, in seconds or with a unit (`'200ms'`), for which a caller waits for a load before it is served a stale
    * value, if there is one within `staleIfError`. The load continues in the background.
-   * @default the namespace's, then the cache's, then no bound
+   * @default the namespace's, then the cache's, then `false`: no bound
    */
-  readonly softTimeout?: Duration | undefined
+  readonly softTimeout?: Duration | false | undefined
   /**
    * The time, in seconds or with a unit (`'2s'`), for which a caller waits for a load before its call rejects with
    * `CACHE_LOADER_TIMEOUT`. If no other caller waits, the loader's signal aborts.
-   * @default the namespace's, then the cache's, then no bound
+   * @default the namespace's, then the cache's, then `false`: no bound
    */
-  readonly hardTimeout?: Duration | undefined
+  readonly hardTimeout?: Duration | false | undefined
 }
 
-/** The default options of the calls of a cache or a namespace. */
+/** The default options of the calls of a cache or a namespace. `false` turns off what the levels around set. */
 export interface PolicyOptions extends FreshnessOptions, LoadOptions {
   /**
    * Shadow verification: the fraction of hits (0 to 1) whose value is loaded once more in the background and compared
@@ -155,6 +159,8 @@ export function isBounded({
   return Math.min(softTimeoutMs, hardTimeoutMs) <= LONGEST_TIMER_MS
 }
 
+const NO_BOUND = Number.POSITIVE_INFINITY
+
 /** The policies of a cache without options. */
 export function defaultPolicies(ttlMs: number): Policies {
   return Object.freeze({
@@ -163,8 +169,8 @@ export function defaultPolicies(ttlMs: number): Policies {
     staleWhileRevalidateMs: 0,
     staleIfErrorMs: 0,
     earlyBeta: 0,
-    softTimeoutMs: Number.POSITIVE_INFINITY,
-    hardTimeoutMs: Number.POSITIVE_INFINITY,
+    softTimeoutMs: NO_BOUND,
+    hardTimeoutMs: NO_BOUND,
     verifySample: 0,
     verifyGraceMs: 1_000,
   })
@@ -182,19 +188,19 @@ export function resolvePolicies(options: PolicyOptions, around: Policies): Polic
   const { earlyRefresh, hardTimeout, jitter, softTimeout, staleIfError, staleWhileRevalidate, ttl, verify } =
     options
   return {
-    ttlMs: ttl === undefined ? around.ttlMs : parseDuration(ttl, 'ttl'),
-    jitter: jitter === undefined ? around.jitter : part('jitter', jitter, jitter < 1),
-    staleWhileRevalidateMs: window(
-      'staleWhileRevalidate',
-      staleWhileRevalidate,
-      around.staleWhileRevalidateMs,
-    ),
-    staleIfErrorMs: window('staleIfError', staleIfError, around.staleIfErrorMs),
+    ttlMs: ttl === undefined ? around.ttlMs : parseTtl(ttl),
+    jitter: jitter === undefined ? around.jitter : jitterOf(jitter),
+    staleWhileRevalidateMs:
+      staleWhileRevalidate === undefined
+        ? around.staleWhileRevalidateMs
+        : durationOr(0, 'staleWhileRevalidate', staleWhileRevalidate),
+    staleIfErrorMs:
+      staleIfError === undefined ? around.staleIfErrorMs : durationOr(0, 'staleIfError', staleIfError),
     earlyBeta: earlyRefresh === undefined ? around.earlyBeta : betaOf(earlyRefresh),
     softTimeoutMs:
-      softTimeout === undefined ? around.softTimeoutMs : parseDuration(softTimeout, 'softTimeout'),
+      softTimeout === undefined ? around.softTimeoutMs : durationOr(NO_BOUND, 'softTimeout', softTimeout),
     hardTimeoutMs:
-      hardTimeout === undefined ? around.hardTimeoutMs : parseDuration(hardTimeout, 'hardTimeout'),
+      hardTimeout === undefined ? around.hardTimeoutMs : durationOr(NO_BOUND, 'hardTimeout', hardTimeout),
     verifySample: verify === undefined ? around.verifySample : sampleOf(verify),
     verifyGraceMs: verify === undefined ? around.verifyGraceMs : graceOf(verify),
   }
@@ -236,9 +242,21 @@ export function invalidTags(tags: unknown): CacheError {
   return new CacheError('CACHE_INVALID_ARGUMENT', `tags must be an array of strings, not ${shown(tags)}`)
 }
 
-function window(name: string, duration: Duration | 0 | undefined, around: number): number {
-  if (duration === undefined) return around
-  return duration === 0 ? 0 : parseDuration(duration, name)
+/**
+ * The milliseconds of a `ttl`, which cannot be turned off.
+ * @throws CacheError `CACHE_INVALID_DURATION`
+ */
+export function parseTtl(ttl: Duration): number {
+  return parseDuration(ttl, 'ttl', "Infinity keeps a value; a loader's context.skip() does not store it")
+}
+
+/** @param off what `false` means */
+function durationOr(off: number, name: string, duration: Duration | false): number {
+  return duration === false ? off : parseDuration(duration, name, 'false turns it off')
+}
+
+function jitterOf(jitter: number | false): number {
+  return jitter === false ? 0 : part('jitter', jitter, jitter < 1)
 }
 
 function betaOf(earlyRefresh: { readonly beta: number } | false): number {

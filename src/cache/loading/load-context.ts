@@ -115,7 +115,8 @@ export class LoadContext {
   }
 
   /**
-   * Sets the time to live, jitter and stale windows of this value. They take precedence over the options of the call.
+   * Sets the time to live, jitter and stale windows of this value. They take precedence over the options of the call;
+   * `false` turns one off.
    * @throws CacheError `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`
    */
   setOptions(options: FreshnessOptions): void {

@@ -16,13 +16,14 @@ const LONGEST_MS = 1_000 * 365.25 * 86_400_000
 /**
  * The milliseconds of a duration, rounded up to a whole number; `Infinity` stays `Infinity`.
  * @param option the name of the option that it is the value of, for the message
+ * @param hint what the message adds about that option
  * @throws CacheError `CACHE_INVALID_DURATION` if it is NaN, not positive, not of the documented form, or longer than a
  * thousand years
  */
-export function parseDuration(duration: Duration, option?: string): number {
+export function parseDuration(duration: Duration, option?: string, hint?: string): number {
   const ms = toMilliseconds(duration)
   if (ms === Number.POSITIVE_INFINITY) return ms
-  if (!(ms > 0 && ms <= LONGEST_MS)) throw invalidDuration(duration, option)
+  if (!(ms > 0 && ms <= LONGEST_MS)) throw invalidDuration(duration, option, hint)
   return Math.ceil(ms)
 }
 
@@ -62,9 +63,9 @@ function roundedToMicroseconds(ms: number): number {
   return ms > 1 && ms < 1e12 ? Math.round(ms * 1_000) / 1_000 : ms
 }
 
-function invalidDuration(duration: unknown, option: string | undefined): CacheError {
+function invalidDuration(duration: unknown, option = '', hint = ''): CacheError {
   return new CacheError(
     'CACHE_INVALID_DURATION',
-    `Invalid duration${option === undefined ? '' : ` ${option}`}: ${shown(duration)}. Give a positive number of seconds, one with a unit ('250ms', '30s', '5m', '2h', '7d'), or Infinity`,
+    `Invalid duration${option && ` ${option}`}: ${shown(duration)}. Give a positive number of seconds, one with a unit ('250ms', '30s', '5m', '2h', '7d'), or Infinity${hint && `. ${hint}`}`,
   )
 }
