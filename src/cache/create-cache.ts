@@ -22,7 +22,9 @@ import {
 } from '../foundation/time/clock.ts'
 import type { Duration } from '../foundation/time/duration.ts'
 import { MemoryCacheBackend } from '../memory/memory-cache-backend.ts'
+import { CLUSTER_OPTIONS } from '../redis/cluster/cluster.ts'
 import { INSTEAD_OF_ADDRESS_PARTS } from '../redis/node-redis/options.ts'
+import { SENTINEL_OPTIONS } from '../redis/node-redis/sentinels.ts'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from '../redis/redis-cache-backend.ts'
 import { assembleCache } from './assemble-cache.ts'
 import type { Cache } from './cache.ts'
@@ -90,8 +92,8 @@ const REDIS_OPTIONS: KnownOptions = {
   of: 'redis',
   names: {
     url: 'value',
-    cluster: 'value',
-    sentinel: 'value',
+    cluster: CLUSTER_OPTIONS,
+    sentinel: SENTINEL_OPTIONS,
     clientOptions: 'value',
   } satisfies OptionNames<RedisAddressOptions>,
   instead: { ...INSTEAD_OF_ADDRESS_PARTS, nodes: 'write redis: { cluster: { nodes } }' },

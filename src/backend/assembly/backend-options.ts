@@ -5,7 +5,11 @@ import {
   isCompressionName,
   type ResolvedCompression,
 } from '../../codec/compression.ts'
-import { type EncryptionOptions, resolveEncryption } from '../../codec/envelope/encryption.ts'
+import {
+  ENCRYPTION_OPTIONS,
+  type EncryptionOptions,
+  resolveEncryption,
+} from '../../codec/envelope/encryption.ts'
 import { assertSerializerAvailable, isSerializerName } from '../../codec/serializers/serializer-registry.ts'
 import type { ValueCodecOptions } from '../../codec/value-codec.ts'
 import { type Logger, SILENT_LOGGER } from '../../contract/logger.ts'
@@ -86,13 +90,18 @@ export interface ResolvedBackendOptions {
   readonly isProduction: boolean
 }
 
+const COMPRESSION_OPTIONS: KnownOptions = {
+  of: 'compression',
+  names: { algorithm: 'value', minBytes: 'value' } satisfies OptionNames<CompressionOptions>,
+}
+
 /** The names of {@link BackendOptions}. */
 export const BACKEND_OPTIONS: OptionNames<BackendOptions> = {
   prefix: 'value',
   serializer: 'value',
   readers: 'value',
-  compression: 'value',
-  encryption: 'value',
+  compression: COMPRESSION_OPTIONS,
+  encryption: ENCRYPTION_OPTIONS,
   defaultTtl: 'duration',
   maxValueBytes: 'value',
   errors: 'value',
@@ -103,11 +112,6 @@ export const BACKEND_OPTIONS: OptionNames<BackendOptions> = {
 export const INSTEAD_OF_BACKEND_OPTIONS: Readonly<Record<string, string>> = {
   ttl: "its name here is 'defaultTtl'",
   keyPrefix: "its name here is 'prefix'",
-}
-
-const COMPRESSION_OPTIONS: KnownOptions = {
-  of: 'compression',
-  names: { algorithm: 'value', minBytes: 'value' } satisfies OptionNames<CompressionOptions>,
 }
 
 const DEFAULT_MAX_VALUE_BYTES = 16 * 1024 * 1024

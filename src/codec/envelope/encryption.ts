@@ -31,7 +31,8 @@ export interface ResolvedEncryption {
   readonly refusesUnencrypted: boolean
 }
 
-const ENCRYPTION_OPTIONS: KnownOptions = {
+/** What `encryption` may contain. */
+export const ENCRYPTION_OPTIONS: KnownOptions = {
   of: 'encryption',
   names: { keys: 'value', unencrypted: 'value' } satisfies OptionNames<EncryptionOptions>,
 }

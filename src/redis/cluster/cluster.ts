@@ -35,7 +35,8 @@ export interface ClusterOptions {
   readonly nodeAddressMap?: NodeAddressMap | undefined
 }
 
-const KNOWN: KnownOptions = {
+/** What `cluster` may contain. */
+export const CLUSTER_OPTIONS: KnownOptions = {
   of: 'cluster',
   names: { nodes: 'value', nodeAddressMap: 'value' } satisfies OptionNames<ClusterOptions>,
 }
@@ -70,7 +71,7 @@ export class NodeRedisCluster implements RedisPort {
     timeouts: ResolvedTimeouts,
     listener: RedisPortListener,
   ) {
-    assertOptions(cluster, KNOWN)
+    assertOptions(cluster, CLUSTER_OPTIONS)
     const { nodeAddressMap } = cluster
     const [first, ...others] = withTls(parseRedisUrls('cluster.nodes', cluster.nodes), options)
     const { password, socket, username } = first

@@ -22,7 +22,8 @@ export interface SentinelOptions {
   readonly nodes: readonly string[]
 }
 
-const KNOWN: KnownOptions = {
+/** What `sentinel` may contain. */
+export const SENTINEL_OPTIONS: KnownOptions = {
   of: 'sentinel',
   names: { name: 'value', nodes: 'value' } satisfies OptionNames<SentinelOptions>,
 }
@@ -67,7 +68,7 @@ export class Sentinels {
    * @throws CacheError `CACHE_INVALID_OPTIONS`
    */
   constructor(options: SentinelOptions, clientOptions: NodeRedisOptions, isUnref: boolean) {
-    assertOptions(options, KNOWN)
+    assertOptions(options, SENTINEL_OPTIONS)
     const { name } = options
     if (typeof name !== 'string' || name === '') {
       throw refusedOption('sentinel.name', 'the name under which the sentinels know the primary', name)
