@@ -119,7 +119,7 @@ describeOnEachBackend<Uint8Array>(
       await storage.setItem('long', 'value', { ttl: 60 })
       await waitUntil(
         async () => !(await storage.hasItem('short')) && !(await storage.hasItem('short raw')),
-        { what: 'the short items end' },
+        { what: 'the short items to end' },
       )
       expect(await storage.getItem('short')).toBeNull()
       expect(await storage.getKeys()).toEqual(['long'])
