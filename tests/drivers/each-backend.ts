@@ -8,8 +8,10 @@ import { useScene } from '../support/scene.ts'
 export interface Place<T> {
   /** The backend that all tests share. */
   readonly backend: () => CacheBackend<T>
-  /** One more. Over Redis it has the same data; in memory it has its own. */
+  /** One more. */
   readonly open: () => CacheBackend<T>
+  /** Whether all of them have the same data, as over Redis. In memory each has its own. */
+  readonly isShared: boolean
 }
 
 /**
@@ -31,6 +33,7 @@ export function describeOnEachBackend<T>(
       const opened: CacheBackend<T>[] = []
       let shared: CacheBackend<T>
       const place: Place<T> = {
+        isShared: name === 'Redis',
         backend: () => shared,
         open() {
           const backend = open()
