@@ -54,7 +54,7 @@ for (const place of ['Redis', 'memory'] as const) {
       const store = await emptied()
       await write(store, key({ path: '/past' }), head({ deleteAt: Date.now() - 1 }), 'past')
       expect(await store.get(key({ path: '/past' }))).toBeUndefined()
-      await write(store, key(), head({ deleteAt: Date.now() + 300 }), 'short')
+      await write(store, key(), head({ deleteAt: Date.now() + 1_000 }), 'short')
       await write(store, key({ method: 'HEAD' }), head())
       expect(await read(store, key())).toBe('short')
       await waitUntil(async () => (await store.get(key())) === undefined, { what: 'the end of the response' })

@@ -62,8 +62,9 @@ export function unstorageDriver(backend: CacheBackend<Uint8Array>, base = ''): D
   }
 }
 
+/** In seconds; 0 is none. */
 function timeToLive(options: TransactionOptions = {}): Duration | undefined {
-  return (options as { readonly ttl?: number }).ttl
+  return (options as { readonly ttl?: number }).ttl || undefined
 }
 
 function textOf(bytes: Uint8Array | undefined): string | null {

@@ -127,7 +127,7 @@ describeOnEachBackend<Uint8Array>(
 
     test('getMeta has what is left of the time to live, if there is one, and what setMeta has stored', async () => {
       await storage.setItem('short', 'value', { ttl: 60 })
-      await storage.setItem('for ever', 'value')
+      await storage.setItem('for ever', 'value', { ttl: 0 })
       expect((await storage.getMeta('short')).ttl).toBeGreaterThan(50)
       expect({ ...(await storage.getMeta('for ever')) }).toEqual({})
       expect({ ...(await storage.getMeta('missing')) }).toEqual({})
