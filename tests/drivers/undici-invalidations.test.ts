@@ -18,6 +18,7 @@ describe('an invalidation', () => {
     expect((await first.fetch('/page', { method: 'POST' })).text).toBe('answer 2')
     await waitUntil(async () => !(await first.has('/page')), { what: 'the deletion' })
     expect((await first.fetch('/page', accept)).text).toBe('answer 3')
+    await first.stored('/page')
     await waitUntil(async () => (await second.fetch('/page', accept)).text === 'answer 3', {
       what: 'the other process to hear of it',
     })
