@@ -88,8 +88,9 @@ export interface ReadThroughEvents extends CacheEvents {
    * A slot of `reserve` did not store its value, for this reason: the key was written, deleted, evicted or filled by
    * another (`'changed'`); a tag or a namespace was invalidated (`'invalidated'`); a tag that only the fill named was not
    * known when the slot was reserved (`'unknown-tag'`: the next slot of the key knows it); the slot is older than
-   * `lease.longestLoad` (`'expired'`); the connection was lost meanwhile (`'disconnected'`); Redis could not be asked when the
-   * slot was reserved, or the key holds what cannot be replaced (`'unreserved'`).
+   * `lease.longestLoad`, or than the value may be served (`'expired'`); the connection was lost meanwhile
+   * (`'disconnected'`); Redis could not be asked when the slot was reserved, or the key holds what cannot be replaced
+   * (`'unreserved'`).
    */
   'fill-refused': InNamespace & { readonly key: string; readonly reason: FillRefusal }
   /** All local copies are out of use, since invalidations may have been missed. `coherence` is what `cache.coherence` is from now on. */

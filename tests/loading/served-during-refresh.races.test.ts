@@ -28,6 +28,21 @@ test('P25 a caller gets the stale value while this process refreshes it', async 
   expect(await cache.getOrSet('k', () => 'unused', { ...options, ttl: LONG })).toBe('new')
 })
 
+// A load whose value lives longer prolongs the generations, which announces them as changed.
+test('P25 a caller gets the stale value while a load prolongs the generations that it is bound to', async () => {
+  const cache = await scene.open({ staleWhileRevalidate: LONG })
+  await cache.set('k', 'old', { ttl: '50ms', staleWhileRevalidate: '10s' })
+  await sleep(60)
+  const refresh = heldLoader('new')
+  const refreshed = cache.refresh('k', refresh.load, { ttl: '1h' })
+  await refresh.begun
+  await sleep(50)
+  expect((await cache.explain('k')).next.step).toBe('serve-stale')
+  expect(await atOnce(cache.getOrSet('k', () => 'unused'))).toBe('old')
+  refresh.release()
+  expect(await refreshed).toBe('new')
+})
+
 test('a caller during an early refresh gets the fresh value', async () => {
   const cache = await scene.open()
   const options = { ttl: LONG, earlyRefresh: { beta: 1e9 } } as const

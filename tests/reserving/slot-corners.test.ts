@@ -79,6 +79,55 @@ describe('the corners of a slot', () => {
     assert.equal(await cache.get('key'), undefined)
   })
 
+  it("tells why nothing was stored with errors: 'throw': a value that is too large, a Redis that is silent", async () => {
+    for (const wait of [true, false]) {
+      const cache = await scene.open({
+        ...IMPATIENT,
+        redis: scene.redis.url,
+        errors: 'throw',
+        maxValueBytes: 100,
+      })
+      const reasons = refusals(cache)
+      const large = await cache.reserve(`large ${wait}`, { wait })
+      await assert.rejects(large.fill('x'.repeat(200)), code('CACHE_VALUE_TOO_LARGE'))
+      const slot = await cache.reserve(`key ${wait}`, { wait })
+      scene.redis.pause()
+      await assert.rejects(slot.fill('late'), code('CACHE_TIMEOUT'))
+      scene.redis.resume()
+      assert.deepEqual(reasons, [])
+    }
+  })
+
+  it('stores nothing that would be out of date at once, since the work took longer than its ttl', async () => {
+    const cache = await scene.open()
+    const reasons = refusals(cache)
+    for (const wait of [true, false]) {
+      const stale = await cache.reserve(`stale ${wait}`, { wait })
+      const slot = await cache.reserve(`key ${wait}`, { wait })
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      assert.equal(await slot.fill('late', '50ms'), false)
+      assert.equal(await stale.fill('stale', { ttl: '50ms', staleWhileRevalidate: '1m' }), true)
+      assert.equal((await cache.reserve(`stale ${wait}`)).stale?.value, 'stale')
+    }
+    assert.deepEqual(reasons, ['expired', 'expired'])
+  })
+
+  it('gives its value to those who wait for it, also after shutdown()', async () => {
+    const cache = await scene.open()
+    const slot = await cache.reserve('key', { wait: true })
+    const waiting = [
+      cache.getOrSet('key', () => assert.fail('There is a loader')),
+      cache.reserve('key', { wait: true }).then(({ value }) => value),
+    ]
+    await waitUntil(async () => (await cache.explain('key')).load.callers === 3, {
+      what: 'the callers to join',
+    })
+    await cache.shutdown()
+    assert.equal(await slot.fill('value'), false)
+    assert.deepEqual(await Promise.all(waiting), ['value', 'value'])
+    assert.equal(await ask('EXISTS', 'shop:key'), 0)
+  })
+
   it("is of no use after shutdown(): a fill answers false, or rejects with errors: 'throw'", async () => {
     for (const wait of [true, false]) {
       const [absorbing, throwing] = [await scene.open(), await scene.open({ errors: 'throw' })]
@@ -153,7 +202,7 @@ describe('the corners of a slot', () => {
       await waitUntil(async () => (await cache.set('other', 1)) === true, { what: 'the next connection' })
       assert.equal(await slot.fill('late'), false)
       assert.equal(await cache.get(`key ${wait}`), undefined)
-      assert.equal(reasons.length, 1)
+      assert.deepEqual(reasons, ['disconnected'])
     }
   })
 

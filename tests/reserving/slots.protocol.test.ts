@@ -174,6 +174,32 @@ describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
     assert.equal(await cache.get('key'), undefined)
   })
 
+  for (const [name, ttl] of [
+    ['a hit', '1m'],
+    ['a stale value', '1ms'],
+  ] as const) {
+    it(`G3 binds tags that only an earlier fill of ${name} has named`, async () => {
+      const cache = await open({ staleWhileRevalidate: '1m' })
+      const reasons = refusals(cache)
+      const reserve = async () => {
+        await cache.set('key', 'old', { ttl })
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        const slot = await cache.reserve('key')
+        assert.equal(slot.isHit, ttl === '1m')
+        return slot
+      }
+      assert.equal(await (await reserve()).fill('unbound', { tags: ['late'] }), false)
+      assert.deepEqual(reasons, ['unknown-tag'])
+      const late = await reserve()
+      await cache.invalidateTags(['late'])
+      assert.equal(await late.fill('late', { tags: ['late'] }), false)
+      assert.equal(await (await reserve()).fill('bound', { ttl: '1m', tags: ['late'] }), true)
+      assert.equal(await cache.get('key'), 'bound')
+      await cache.invalidateTags(['late'])
+      assert.equal(await cache.get('key'), undefined)
+    })
+  }
+
   it('G3 stores nothing if a tag that only the fill names was invalidated meanwhile', async () => {
     const cache = await open()
     await cache.set('other', 1, { tags: ['late'] })
@@ -196,6 +222,40 @@ describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
     assert.equal(await slot.fill('late', { tags: ['late'] }), false)
     assert.deepEqual(reasons, ['unknown-tag'])
     assert.equal(await cache.get('key'), undefined)
+  })
+
+  it('leaves no local copy of an entry that it takes the place of', async () => {
+    const cache = await open()
+    await cache.set('key', 'untagged')
+    await cache.get('key')
+    await cache.reserve('key', { tags: ['tag'] })
+    assert.equal(await cache.get('key'), undefined)
+    const slot = await cache.reserve('key')
+    assert.deepEqual([slot.isHit, await slot.fill('new')], [false, true])
+  })
+
+  it('leaves no local copy of an entry that its fill has not found', async () => {
+    const cache = await open()
+    await cache.set('key', 'first')
+    await cache.get('key')
+    const slot = await cache.reserve('key')
+    // On the bus, nobody hears of it.
+    if (tier === MEMORY) await cache.delete('key')
+    else if (tier === 'a cluster') {
+      await Promise.any(scene.cluster.nodes.map((node) => node.ask('DEL', 'shop:key')))
+    } else await scene.redis.ask('DEL', 'shop:key')
+    assert.equal(await slot.fill('late'), false)
+    assert.equal(await cache.get('key'), undefined)
+  })
+
+  it('keeps the local copy of an entry that has come after the one it was to replace', async () => {
+    const cache = await open()
+    await cache.set('key', 'first')
+    const slot = await cache.reserve('key')
+    await cache.set('key', 'second')
+    await cache.get('key')
+    assert.equal(await slot.fill('late'), false)
+    assert.equal(await cache.get('key'), 'second')
   })
 
   it('offers a stale value, which its fill replaces', async () => {
@@ -266,6 +326,19 @@ describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
     const slot = await cache.reserve('key')
     assert.deepEqual([slot.isHit, slot.value, await slot.fill('late')], [true, 'plain', false])
     assert.deepEqual(reasons, ['unreserved'])
+  })
+
+  it('leaves a plain value alone that lacks the tags of the call, also a counter', async () => {
+    const cache = await open()
+    const reasons = refusals(cache)
+    await cache.raw.set('key', 'plain')
+    const slot = await cache.reserve('key', { tags: ['tag'] })
+    assert.deepEqual([slot.isHit, await slot.fill('late')], [false, false])
+    assert.equal(await cache.raw.get('key'), 'plain')
+    assert.equal(await cache.counters.incr('counter', 5), 5)
+    await (await cache.reserve('counter', { tags: ['tag'] })).fill(1)
+    assert.equal(await cache.counters.incr('counter', 5), 10)
+    assert.deepEqual(reasons, ['unreserved', 'unreserved'])
   })
 
   it('of a key that holds a set stores nothing', async () => {

@@ -3,7 +3,7 @@ import { type Cache, CacheError, type CreateCacheOptions, type Slot } from 'cach
 import { describe, it } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { heldLoader } from '../support/loaders.ts'
-import { useScene } from '../support/scene.ts'
+import { IMPATIENT, useScene } from '../support/scene.ts'
 
 const WAIT = { wait: true } as const
 const code = (expected: string) => (error: unknown) => error instanceof CacheError && error.code === expected
@@ -137,6 +137,35 @@ describe.each<readonly [name: string, options: CreateCacheOptions]>([
     assert.equal(await slot.fill('value'), true)
   })
 
+  it.each([
+    ['a load', (cache: Cache) => cache.getOrSet<unknown>('key', async () => 'loaded')],
+    ['another slot', async (cache: Cache) => (await cache.reserve('key', WAIT)).release()],
+  ] as const)('goes on for %s that has joined the wait of a caller who leaves', async (_name, join) => {
+    const [one, other] = await two()
+    const slot = await one.reserve('key', WAIT)
+    const controller = new AbortController()
+    const waiting = other.reserve('key', { ...WAIT, signal: controller.signal })
+    assert.equal(await isPending(waiting), true)
+    const joined = join(other)
+    assert.equal(await isPending(joined), true)
+    controller.abort(new Error('enough'))
+    await assert.rejects(waiting, /enough/)
+    await slot.release()
+    await joined
+  })
+
+  it('counts the age of a value from the end of the wait, not from its beginning', async () => {
+    const [one, other] = (await two()).map((cache) => cache.namespace('n', { hardTimeout: '1m' }))
+    assert.ok(one !== undefined && other !== undefined)
+    const slot = await one.reserve('key', WAIT)
+    const waiting = other.reserve<string>('key', WAIT)
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    assert.equal(await slot.fill('first'), true)
+    const hit = await waiting
+    assert.deepEqual([hit.isHit, await hit.fill('second', '1500ms')], [true, true])
+    assert.equal(await other.get('key'), 'second')
+  })
+
   it('ends the wait after the hardTimeout of its namespace, which does not bound its holder', async () => {
     const [one, other] = (await two()).map((cache) => cache.namespace('n', { hardTimeout: '700ms' }))
     assert.ok(one !== undefined && other !== undefined)
@@ -201,6 +230,16 @@ describe.each<readonly [name: string, options: CreateCacheOptions]>([
       for (const cache of caches) assert.notEqual(await cache.get('key', { local: false }), 'late')
       await caches[0].delete('key')
     }
+  })
+
+  it('is held by one caller of the process at a time also while Redis is away', async () => {
+    if (tier === 'memory') return
+    const cache = scene.cache({ ...IMPATIENT, ...options, redis: 'redis://127.0.0.1:1' })
+    const slot = await cache.reserve<string>('key', WAIT)
+    const waiting = [cache.reserve('key', WAIT), cache.reserve('key', WAIT)]
+    assert.equal(await isPending(Promise.race(waiting)), true)
+    assert.equal(await slot.fill('value'), false)
+    for (const hit of await Promise.all(waiting)) assert.deepEqual([hit.isHit, hit.value], [true, 'value'])
   })
 
   it('fails its own fill alone if the value cannot be stored', async () => {

@@ -128,7 +128,7 @@ describe('in any order of events', () => {
   it(
     'P22: while nothing is invalidated, one caller holds the slot of a key that others wait for, and fills it',
     async () => {
-      const steps = await proveSchedules({ ...CALM, invalidates: false, slots: 'waiting' }, trials(100, 600))
+      const steps = await proveSchedules({ ...CALM, invalidates: false, slots: 'waiting' }, trials(150, 600))
       expect(steps.get('a slot is filled')).toBeGreaterThan(50)
       expect(steps.get('a fill is refused') ?? 0).toBeLessThan(steps.get('a slot is filled') ?? 0)
     },

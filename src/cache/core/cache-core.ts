@@ -3,7 +3,13 @@ import type { CallChecks } from '../../backend/assembly/call-checks.ts'
 import type { FailurePolicy } from '../../backend/assembly/failure-policy.ts'
 import type { StoreObserver } from '../../backend/assembly/observed-store.ts'
 import type { PresentCoherence, SharedTier, TierListener } from '../../backend/seams/shared-tier.ts'
-import { readEntryFacts, readLease, stampIn, withLease } from '../../codec/envelope/entry-meta.ts'
+import {
+  type BoundGeneration,
+  readEntryFacts,
+  readLease,
+  stampIn,
+  withLease,
+} from '../../codec/envelope/entry-meta.ts'
 import type { ValueCodec } from '../../codec/value-codec.ts'
 import { printable } from '../../foundation/errors/printable.ts'
 import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../../foundation/time/clock.ts'
@@ -192,9 +198,28 @@ export class CacheCore implements TierListener, StoreObserver {
     return this.local.peek(storedKey.slice(this.#rootPrefix.length))
   }
 
+  /** Drops the local copy of the entry with this stamp, which the shared tier no longer holds. */
+  dropCopy(storedKey: string, stamp: string): void {
+    if (this.localEntry(storedKey)?.stamp === stamp) this.local.drop(storedKey)
+  }
+
   /** Whether a local entry is still valid: no change of it was announced, and an announcement would have arrived. */
   isCoherent(entry: LocalEntry, nowMs: number): boolean {
     return entry.epoch === this.local.epoch && this.#isTrusted(nowMs) && entry.generationSet.isValid
+  }
+
+  /**
+   * As {@link isCoherent}, also if its generations were announced as changed, and are the current ones nevertheless.
+   * @param areCurrent what is known of them since
+   */
+  isStillCoherent(
+    entry: LocalEntry,
+    nowMs: number,
+    areCurrent: (bound: readonly BoundGeneration[]) => boolean,
+  ): boolean {
+    if (this.isCoherent(entry, nowMs)) return true
+    if (entry.epoch !== this.local.epoch || !this.#isTrusted(nowMs)) return false
+    return areCurrent(entry.generationSet.bound)
   }
 
   /** Whether an announcement of any change would have arrived by now. Hits at the same time share one check. */

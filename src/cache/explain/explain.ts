@@ -1,4 +1,9 @@
-import { hasLease, leaseDeadlineMs, readLease } from '../../codec/envelope/entry-meta.ts'
+import {
+  type BoundGeneration,
+  hasLease,
+  leaseDeadlineMs,
+  readLease,
+} from '../../codec/envelope/entry-meta.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { abbreviate } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
@@ -80,7 +85,7 @@ export async function explain(
     nowMs: asked.nowMs,
     local: local.serves === 'nothing' ? undefined : entry,
     flight: standing === 'replaced' ? 'closed' : standing,
-    meanwhile: meanwhileOf(core, asked, flight, shared),
+    meanwhile: meanwhileOf(core, asked, flight, shared, look),
     isAdmitting: core.breakers.isAdmitting(core.tier.nodeOf(storedKey)),
     shared: situationOf(shared, isUndelivered),
     leaseLeftMs: isReleased || isUndelivered ? 0 : lease.leftMs,
@@ -176,10 +181,13 @@ function meanwhileOf(
   { nowMs }: Asked,
   flight: Flight | undefined,
   shared: SharedFinding,
+  { generations }: SharedInspection,
 ): LocalEntry | undefined {
   if (flight?.isDeciding) return shared.entry
   const found = flight?.found
-  if (found === undefined || !core.isCoherent(found, nowMs)) return undefined
+  const areCurrent = (bound: readonly BoundGeneration[]) =>
+    bound.every((one) => generations.get(one.storedKey) === one.generation)
+  if (found === undefined || !core.isStillCoherent(found, nowMs, areCurrent)) return undefined
   const how = servable(found, nowMs)
   return how === 'fresh' || how === 'revalidate' ? found : undefined
 }

@@ -1,3 +1,4 @@
+import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { servable } from '../freshness/servable.ts'
@@ -22,6 +23,8 @@ export interface Answer<T> {
   readonly entry: LocalEntry | undefined
   /** The entry that was loaded and stored for this caller. */
   readonly stored: LocalEntry | undefined
+  /** Why the value that was loaded for this caller could not be stored. */
+  readonly failure: unknown
   /** The tags that only the value named. */
   readonly lateTagKeys: readonly LateTagKey[]
 }
@@ -73,9 +76,13 @@ export class SingleFlight {
    * this caller, so no other change has happened to the value.
    */
   async #servedMeanwhile(found: LocalEntry, { accepts }: LoadRequest): Promise<Outcome | undefined> {
-    const nowMs = this.#core.clock.monotonicMs()
+    const { clock, generations } = this.#core
+    const nowMs = clock.monotonicMs()
     const how = servable(found, nowMs)
-    if ((how !== 'fresh' && how !== 'revalidate') || !this.#core.isCoherent(found, nowMs)) return undefined
+    if (how !== 'fresh' && how !== 'revalidate') return undefined
+    // A load that prolongs generations announces them as changed.
+    const areKnown = (bound: readonly BoundGeneration[]) => generations.resolve(bound) !== undefined
+    if (!this.#core.isStillCoherent(found, nowMs, areKnown)) return undefined
     if (accepts !== undefined && !(await accepts(found.value))) return undefined
     return served(found, how === 'fresh' ? 'hit' : 'revalidate')
   }
@@ -174,11 +181,12 @@ export class SingleFlight {
   }
 
   #serve<T>({ key, monitor }: LoadRequest, { missReason }: Flight, outcome: Outcome): Answer<T> {
-    const { entry, isolated, lateTagKeys, origin, stored } = outcome
+    const { entry, failure, isolated, lateTagKeys, origin, stored } = outcome
     if (origin === 'hit') monitor.sharedHit(key, this.#core.clock.monotonicMs())
     else if (origin === 'load' || origin === 'released') monitor.miss(key, missReason)
     else monitor.staleServe(key, origin)
-    return { value: handOut<T>(isolated), entry: origin === 'hit' ? entry : undefined, stored, lateTagKeys }
+    const found = origin === 'hit' ? entry : undefined
+    return { value: handOut<T>(isolated), entry: found, stored, failure, lateTagKeys }
   }
 
   /** The flight of this key if the caller may join it, otherwise a new one. Synchronous if Redis need not be asked. */

@@ -15,6 +15,8 @@ export interface Filled {
   readonly isolated: IsolatedValue
   /** The entry; `undefined` if it was not stored. */
   readonly stored: LocalEntry | undefined
+  /** Why it is not known whether the entry was stored. */
+  readonly failure?: unknown
 }
 
 /** Stores loaded values under the token of a lease. */
@@ -64,7 +66,7 @@ export class LeasedFill {
     } catch (error) {
       void lease.releaseFruitless()
       monitor.tell('getOrSet', key, error)
-      return { isolated: isolate(own, isolation), stored: undefined }
+      return { isolated: isolate(own, isolation), stored: undefined, failure: error }
     } finally {
       local.forget(storedKey, read)
     }

@@ -100,19 +100,19 @@ export class LoadRunner {
       return loaded(await this.#fill.isolated(request, value), lateTagKeys)
     }
     try {
-      const { isolated, stored } = await this.#fill.store(request, lease, value, {
+      const filled = await this.#fill.store(request, lease, value, {
         ...lifetimesOf(context.resolve(request.policies), this.#core.random),
         stamp: newStamp(),
         createdAtMs: serverNowMs,
         loadCostMs: durationMs,
         generations: generationsOf(request, bound, late, kept),
       })
-      return loaded(isolated, lateTagKeys, stored)
+      return loaded(filled.isolated, lateTagKeys, filled)
     } catch (error) {
       void lease.releaseFruitless()
       if (isProgrammingMistake(error)) throw error
       request.monitor.tell('getOrSet', request.key, error)
-      return loaded(await this.#fill.isolated(request, value), lateTagKeys)
+      return loaded(await this.#fill.isolated(request, value), lateTagKeys, { failure: error })
     }
   }
 

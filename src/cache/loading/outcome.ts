@@ -25,6 +25,8 @@ export interface Outcome {
   readonly lateTagKeys: readonly LateTagKey[]
   /** The loaded entry, if Redis has acknowledged it. */
   readonly stored?: LocalEntry | undefined
+  /** Why the loaded value could not be stored: Redis did not answer, or the value is too large. */
+  readonly failure?: unknown
 }
 
 /** The outcome of a flight whose loader was the holder of a slot, which gave it back. */
@@ -43,7 +45,7 @@ export function served(entry: LocalEntry, origin: Origin, error?: unknown): Outc
 export function loaded(
   isolated: IsolatedValue,
   lateTagKeys: readonly LateTagKey[],
-  stored?: LocalEntry,
+  { failure, stored }: Pick<Outcome, 'failure' | 'stored'> = {},
 ): Outcome {
-  return { isolated, origin: 'load', lateTagKeys, stored }
+  return { isolated, origin: 'load', lateTagKeys, stored, failure }
 }

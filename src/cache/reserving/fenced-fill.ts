@@ -38,7 +38,8 @@ export interface Reservation {
  * the generations that were captured with it. So an invalidation since then refuses the fill, or makes the entry invalid.
  *
  * Later reads of Redis in this process wait for a fill. It drops the local copy of the key when it has succeeded, or when
- * its fate is unknown. If it was refused, nothing has changed.
+ * its fate is unknown. If it was refused, nothing has changed, and a local copy of the entry it was to replace is out of
+ * date.
  */
 export class FencedFill implements SlotFilling {
   readonly #core: CacheCore
@@ -66,11 +67,14 @@ export class FencedFill implements SlotFilling {
       if (turn.earlier !== undefined) await turn.earlier
       const isConnected = connection !== undefined && connection === tier.connectionOf(storedKey)
       if (!isConnected) return 'disconnected'
+      const ageMs = Math.max(0, clock.monotonicMs() - reservedAtMs)
+      const lifetimes = lifetimesOf(request.policies, this.#core.random)
+      if (ageMs >= storedTtlMs(lifetimes)) return 'expired'
       const meta: EntryMeta = {
-        ...lifetimesOf(request.policies, this.#core.random),
+        ...lifetimes,
         stamp: newStamp(),
         createdAtMs,
-        loadCostMs: Math.max(0, clock.monotonicMs() - reservedAtMs),
+        loadCostMs: ageMs,
         generations: bound,
       }
       const bytes = this.#core.codec.sealEntry(storedKey, serialized, meta)
@@ -103,6 +107,7 @@ export class FencedFill implements SlotFilling {
       return isStored
     } finally {
       if (isStored !== false) this.#core.invalidated(storedKey)
+      else this.#core.dropCopy(storedKey, fence.mark)
     }
   }
 

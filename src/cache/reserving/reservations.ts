@@ -1,4 +1,4 @@
-import { tokenAfter } from '../../codec/envelope/entry-meta.ts'
+import { isEntryStamp, tokenAfter } from '../../codec/envelope/entry-meta.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
 import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
@@ -9,7 +9,7 @@ import type { SingleFlight } from '../flights/single-flight.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import type { Policies } from '../freshness/policies.ts'
 import { servableAsRead } from '../freshness/servable.ts'
-import type { LoadRequest } from '../loading/load-request.ts'
+import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { staleValueOf } from '../loading/stale-value.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -108,7 +108,7 @@ export class Reservations {
 
   /** @returns `undefined` if the key has changed meanwhile */
   async #attempt<T>(request: LoadRequest, waits: boolean): Promise<Slot<T> | undefined> {
-    const { clock, opened, reader, tier } = this.#core
+    const { clock, opened, reader, stopping, tier } = this.#core
     const { storedKey } = request
     let connection: unknown
     let judgement: Judgement
@@ -117,7 +117,9 @@ export class Reservations {
       connection = tier.connectionOf(storedKey)
       judgement = await reader.read(storedKey, request)
     } catch (error) {
-      return this.#unreserved<T>(request, error)
+      return waits && !stopping.aborted
+        ? this.#awaited<T>(request, connection, undefined, failedRead(this.#core, error))
+        : this.#unreserved<T>(request, error)
     }
     const entry = judgement.state === 'usable' ? judgement.entry : undefined
     const how = entry === undefined ? 'no' : servableAsRead(entry, clock.monotonicMs())
@@ -125,18 +127,25 @@ export class Reservations {
     if (waits) {
       const stale = how === 'revalidate' ? entry : undefined
       const isLeased = stale !== undefined && clock.monotonicMs() < stale.leasedUntilMs
-      return isLeased ? this.#staleHit<T>(request, connection, stale) : this.#awaited<T>(request, stale)
+      return isLeased
+        ? this.#staleHit<T>(request, connection, stale)
+        : this.#awaited<T>(request, connection, stale)
     }
     if (entry !== undefined) {
-      const filling = this.#fencedFill(request, reservedBy(entry), connection)
-      return this.#open<T>(request, filling, 'absent', entry)
+      const reserved = await this.#reservedBy(request, entry)
+      return this.#open<T>(request, this.#fencedFill(request, reserved, connection), 'absent', entry)
     }
+    // What is no entry has no stamp. It must not give way to a placeholder, also if it lacks a tag of this call.
+    if (judgement.state === 'unusable' && !isEntryStamp(judgement.stamp)) return this.#unreserved<T>(request)
     try {
       const reserved = await this.#reserve(request, judgement.stamp)
       const missed = missReasonOf(judgement)
       return reserved && this.#open<T>(request, this.#fencedFill(request, reserved, connection), missed)
     } catch (error) {
       return this.#unreserved<T>(request, error)
+    } finally {
+      // The placeholder has replaced the entry. Without a notification of that, its local copy would outlive it.
+      this.#core.dropCopy(storedKey, judgement.stamp)
     }
   }
 
@@ -155,34 +164,60 @@ export class Reservations {
   }
 
   /** Waits until the key is this caller's to load, or until another has loaded it. */
-  async #awaited<T>(request: LoadRequest, stale: LocalEntry | undefined): Promise<Slot<T>> {
-    const taken = await this.#turns.take(request, stale)
+  async #awaited<T>(
+    request: LoadRequest,
+    connection: unknown,
+    stale: LocalEntry | undefined,
+    first?: FirstRead,
+  ): Promise<Slot<T>> {
+    const taken = await this.#turns.take(request, stale, first)
     if ('load' in taken) {
       const { context } = taken.load
       return this.#slot<T>(request, new TurnFill(this.#core, taken.load), { stale: context.stale<T>() })
     }
     const { entry, stored, value } = taken.answer
     const found = entry ?? stored
-    const connection = this.#core.tier.connectionOf(request.storedKey)
-    const reserved = found === undefined ? UNRESERVED : reservedBy(found)
+    const reserved = found === undefined ? UNRESERVED : await this.#reservedBy(request, found)
     return this.#slot<T>(request, this.#fencedFill(request, reserved, connection), {
       hit: { value: value as T },
     })
   }
 
-  #sharedHit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Slot<T> {
+  #sharedHit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Promise<Slot<T>> {
     request.monitor.sharedHit(request.key, this.#core.clock.monotonicMs())
     return this.#hit<T>(request, connection, entry)
   }
 
+  /**
+   * The fence of a valid entry, its generations, and those of tags that only an earlier fill of the key has named. A plain
+   * value has no fence: nothing tells whether it was replaced by the same bytes.
+   */
+  async #reservedBy(request: LoadRequest, { generationSet, stamp }: LocalEntry): Promise<Reserved> {
+    if (stamp === undefined) return UNRESERVED
+    const { generations, learnedTags } = this.#core
+    const { key, monitor, policies, storedKey } = request
+    const { bound } = generationSet
+    const fence = { kind: 'entry', mark: stamp } as const
+    const isBound = (tagKey: string) => bound.some((one) => one.storedKey === tagKey)
+    const learned = learnedTags.with(storedKey, []).filter((tagKey) => !isBound(tagKey))
+    if (learned.length === 0) return { fence, captured: bound }
+    try {
+      const captured = await generations.capture(learned, storedTtlMs(policies))
+      return { fence, captured: [...bound, ...captured] }
+    } catch (error) {
+      monitor.tell('reserve', key, error)
+      return { fence, captured: bound }
+    }
+  }
+
   /** A stale value that somebody is replacing. */
-  #staleHit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Slot<T> {
+  #staleHit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Promise<Slot<T>> {
     request.monitor.staleServe(request.key, 'revalidate')
     return this.#hit<T>(request, connection, entry)
   }
 
-  #hit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Slot<T> {
-    const filling = this.#fencedFill(request, reservedBy(entry), connection)
+  async #hit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Promise<Slot<T>> {
+    const filling = this.#fencedFill(request, await this.#reservedBy(request, entry), connection)
     return this.#slot<T>(request, filling, { hit: { value: handOut<T>(entry) } })
   }
 
@@ -193,7 +228,7 @@ export class Reservations {
     })
   }
 
-  /** The slot of a key that Redis could not be asked for, or that changes all the time. */
+  /** The slot of a key that Redis could not be asked for, that changes all the time, or that holds no entry. */
   #unreserved<T>(request: LoadRequest, error?: unknown): Slot<T> {
     if (isProgrammingMistake(error)) throw error
     if (error !== undefined) request.monitor.tell('reserve', request.key, error)
@@ -202,26 +237,15 @@ export class Reservations {
   }
 
   #fencedFill(
-    { calledAtMs, generationKeys, key, monitor, space, storedKey }: LoadRequest,
+    { generationKeys, key, monitor, space, storedKey }: LoadRequest,
     { captured, fence }: Reserved,
     connection: unknown,
   ): SlotFilling {
     const { clock, generations } = this.#core
-    const reservedAtMs = calledAtMs ?? clock.monotonicMs()
-    const reservedAt = generations.now
     return new FencedFill(this.#core, this.#writes, {
-      ...{
-        space,
-        monitor,
-        key,
-        storedKey,
-        generationKeys,
-        fence,
-        captured,
-        connection,
-        reservedAt,
-        reservedAtMs,
-      },
+      ...{ space, monitor, key, storedKey, generationKeys, fence, captured, connection },
+      reservedAt: generations.now,
+      reservedAtMs: clock.monotonicMs(),
     })
   }
 
@@ -234,10 +258,10 @@ export class Reservations {
   }
 }
 
-/** The fence and the generations of a valid entry. Nothing tells whether a plain value was replaced by the same bytes. */
-function reservedBy({ generationSet, stamp }: LocalEntry): Reserved {
-  const fence = stamp === undefined ? undefined : ({ kind: 'entry', mark: stamp } as const)
-  return { fence, captured: generationSet.bound }
+/** A read that need not be repeated before it is known that Redis cannot be asked. */
+function failedRead({ generations, local }: CacheCore, failure: unknown): FirstRead {
+  const judged = () => Promise.reject(failure)
+  return { askedAt: generations.now, epoch: local.epoch, failure, isCurrent: false, judged }
 }
 
 /** The holder of a slot loads the value. */

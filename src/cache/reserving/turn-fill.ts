@@ -2,6 +2,7 @@ import { closedError } from '../../backend/assembly/lifecycle.ts'
 import type { FillRefusal } from '../../contract/cache-events.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Answer } from '../flights/single-flight.ts'
+import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import type { LoadContext } from '../loading/load-context.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
 import type { LoaderTurn } from './loader-turn.ts'
@@ -24,12 +25,16 @@ export interface HeldLoad {
 export class TurnFill implements SlotFilling {
   readonly #core: CacheCore
   readonly #load: HeldLoad
+  readonly #takenAtMs: number
+  readonly #connection: unknown
   readonly #cancelExpiry: () => void
   #isExpired = false
 
   constructor(core: CacheCore, load: HeldLoad) {
     this.#core = core
     this.#load = load
+    this.#takenAtMs = core.clock.monotonicMs()
+    this.#connection = core.tier.connectionOf(load.request.storedKey)
     this.#cancelExpiry = core.timers.after(core.options.longestLoadMs, () => {
       this.#isExpired = true
       void this.giveBack()
@@ -37,23 +42,31 @@ export class TurnFill implements SlotFilling {
   }
 
   async store({ options, tags, value }: FillRequest): Promise<FillRefusal | undefined> {
-    const { check, stopping } = this.#core
+    const { check, clock, stopping, tier } = this.#core
     const { answer, context, request, turn } = this.#load
-    if (stopping.aborted) throw closedError()
     if (this.#isExpired) return 'expired'
     this.#cancelExpiry()
+    if (stopping.aborted) {
+      // Nothing is stored any more, but others in this process wait for the value.
+      turn.end(value)
+      throw closedError()
+    }
     const { jitter, staleIfError, staleWhileRevalidate, ttl } = options
     context.setOptions({ jitter, staleIfError, staleWhileRevalidate, ttl })
     context.addTags(tags)
     const { generationKeys, space, storedKey } = request
     const tagKeys = tags.map((tag) => space.tagKey(tag))
     const read = check.readAnew(storedKey, [...new Set([...generationKeys, ...tagKeys])])
+    const ageMs = clock.monotonicMs() - this.#takenAtMs
     turn.end(value)
-    const { lateTagKeys, stored } = await answer
+    const { failure, lateTagKeys, stored } = await answer
+    if (failure !== undefined) throw failure
     if (stored === undefined) {
       if (!lateTagKeys.every(({ isKnown }) => isKnown)) return 'unknown-tag'
-      return context.isLeased ? 'changed' : 'unreserved'
+      if (!context.isLeased) return 'unreserved'
+      return tier.connectionOf(storedKey) === this.#connection ? 'changed' : 'disconnected'
     }
+    if (ageMs >= storedTtlMs(stored)) return 'expired'
     return (await check.currentSet(read, stored.generationSet.bound)) === undefined
       ? 'invalidated'
       : undefined

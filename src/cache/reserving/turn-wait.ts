@@ -2,7 +2,7 @@ import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-
 import { LONGEST_TIMER_MS } from '../../foundation/time/clock.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Answer, SingleFlight } from '../flights/single-flight.ts'
-import type { LoadRequest } from '../loading/load-request.ts'
+import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { LoaderTurn } from './loader-turn.ts'
 import type { HeldLoad } from './turn-fill.ts'
@@ -29,9 +29,10 @@ export class TurnWait {
   /**
    * @param stale the value that others are served while this caller loads a new one. If another process is loading it
    * already, the stale value is the answer
+   * @param first a read of the key that has been sent already
    * @throws the reason of the signal, CacheError `CACHE_LOADER_TIMEOUT` after the `hardTimeout`, or a programming mistake
    */
-  async take(request: LoadRequest, stale: LocalEntry | undefined): Promise<TurnOrAnswer> {
+  async take(request: LoadRequest, stale: LocalEntry | undefined, first?: FirstRead): Promise<TurnOrAnswer> {
     const { hardTimeoutMs } = request.policies
     const leaving = new AbortController()
     const abort = () => leaving.abort(request.signal?.reason)
@@ -42,7 +43,7 @@ export class TurnWait {
         : () => {}
     try {
       if (request.signal?.aborted) abort()
-      return await this.#takeUntil(leaving.signal, request, stale)
+      return await this.#takeUntil(leaving.signal, request, stale, first)
     } finally {
       cancelTimeout()
       request.signal?.removeEventListener('abort', abort)
@@ -53,6 +54,7 @@ export class TurnWait {
     signal: AbortSignal,
     asked: LoadRequest,
     stale: LocalEntry | undefined,
+    first: FirstRead | undefined,
   ): Promise<TurnOrAnswer> {
     for (let waits = 1; ; waits++) {
       const turn = new LoaderTurn()
@@ -64,15 +66,18 @@ export class TurnWait {
         policies: { ...asked.policies, softTimeoutMs: Infinity, hardTimeoutMs: Infinity, earlyBeta: 0 },
         ...(stale && { replaces: { stamp: stale.stamp }, isBackground: true }),
       }
-      const answer = this.#loads.getOrLoad<unknown>(request)
+      const answer = this.#loads.getOrLoad<unknown>(request, waits === 1 ? first : undefined)
       answer.catch(() => {})
       try {
-        const first = await Promise.race([turn.begun, answer])
-        if (!('value' in first)) return { load: { request, turn, context: first, answer } }
+        const ended = await Promise.race([turn.begun, answer])
+        signal.throwIfAborted()
+        if (!('value' in ended)) return { load: { request, turn, context: ended, answer } }
         // The flight may call the loader later, to refresh the value in the background.
         turn.giveBack()
-        if (first.value !== undefined) return { answer: first }
+        if (ended.value !== undefined) return { answer: ended }
       } catch (error) {
+        // The flight may go on for others, and call the loader of a caller that has left.
+        turn.giveBack()
         // The failure of another caller's loader: it is this caller's turn.
         if (signal.aborted || isOwn(error) || waits >= MOST_WAITS) throw error
       }

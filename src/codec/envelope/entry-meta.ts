@@ -134,6 +134,11 @@ export function stampIn(bytes: Buffer): string {
     : createHash('sha1').update(bytes).digest('hex')
 }
 
+/** Whether {@link stampIn} has found the stamp of an entry. */
+export function isEntryStamp(stamp: string): boolean {
+  return stamp.length === STAMP_BYTES
+}
+
 /**
  * Whether the bytes claim to be a cache entry: an envelope of version 1 with the sections 1 and 2. The scripts check
  * the same bytes. The checksum is not verified.
