@@ -54,7 +54,7 @@ export type {
 } from './cache/freshness/policies.ts'
 export type { LoadContext, Loader } from './cache/loading/load-context.ts'
 export type { StaleValue } from './cache/loading/stale-value.ts'
-export type { Isolation } from './cache/local/isolation.ts'
+export type { Frozen, Isolation, Served } from './cache/local/isolation.ts'
 export {
   type CachedDecorator,
   type CacheSource,

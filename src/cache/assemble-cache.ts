@@ -14,6 +14,7 @@ import type { Random } from './freshness/early-refresh.ts'
 import { KeySpace } from './keys/key-space.ts'
 import { NameRegistry } from './keys/name-registry.ts'
 import { HeldLeases } from './loading/held-leases.ts'
+import type { Isolation } from './local/isolation.ts'
 import { ShadowVerification } from './monitoring/shadow-verification.ts'
 import { LazyConnection } from './outage/lazy-connection.ts'
 import { PendingRead } from './reading/pending-read.ts'
@@ -36,7 +37,7 @@ export interface Assembly {
 }
 
 /** Assembles a cache. Sends nothing. */
-export function assembleCache(assembly: Assembly): Cache {
+export function assembleCache<Isolate extends Isolation = 'freeze'>(assembly: Assembly): Cache<Isolate> {
   const { backend, clock, isOwnBackend, options, parts, random = Math.random, tier, timers } = assembly
   const root = new KeySpace(parts.options.prefix)
   const opening = new LazyConnection(backend, tier, isOwnBackend, timers)
@@ -64,7 +65,7 @@ export function assembleCache(assembly: Assembly): Cache {
   }
   const reads = new SingleFlight(core, flights, leases)
   const writes = new WritePath(core)
-  return new Cache({
+  return new Cache<Isolate>({
     ...{ core, flights, reads, writes },
     slowReads: new SlowReads(clock, timers),
     readSpecimen: PendingRead.specimen(core),

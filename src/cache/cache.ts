@@ -3,6 +3,7 @@ import type { ReadThroughEvents } from '../contract/cache-events.ts'
 import type { Unsubscribe } from '../foundation/event-hub.ts'
 import type { CacheParts } from './cache-parts.ts'
 import type { CacheCore } from './core/cache-core.ts'
+import type { Isolation } from './local/isolation.ts'
 import { type CacheStats, statsOf } from './monitoring/stats.ts'
 import { Namespace } from './namespace.ts'
 import type { CircuitState } from './outage/circuit-breaker.ts'
@@ -17,7 +18,7 @@ import type { CircuitState } from './outage/circuit-breaker.ts'
  * (`'throw'`). An invalidation that answered `false` is kept; this process delivers it before it reads anything that
  * the invalidation affects.
  */
-export class Cache extends Namespace {
+export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isolate> {
   readonly #parts: CacheParts
   readonly #core: CacheCore
 

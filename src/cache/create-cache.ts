@@ -35,12 +35,14 @@ import {
   resolveReadThrough,
 } from './core/read-through-options.ts'
 import { parseTtl } from './freshness/policies.ts'
+import type { Isolation } from './local/isolation.ts'
 
 /** The address of Redis, if it is more than a URL. */
 type RedisAddressOptions = Exclude<CreateCacheOptions['redis'], string | false | undefined>
 
 /** Options of {@link createCache}. At most one of `redis`, `client` and `backend` may be given. */
-export interface CreateCacheOptions extends ReadThroughOptions {
+export interface CreateCacheOptions<Isolate extends Isolation = Isolation>
+  extends ReadThroughOptions<Isolate> {
   /**
    * The address of Redis: a URL, or the options of {@link RedisCacheBackend} for a cluster or Sentinel. `false` keeps
    * the data in this process alone.
@@ -141,7 +143,9 @@ export const CREATE_CACHE_OPTIONS: KnownOptions = {
  * await cache.shutdown()
  * ```
  */
-export function createCache(options: CreateCacheOptions = {}): Cache {
+export function createCache<Isolate extends Isolation = 'freeze'>(
+  options: CreateCacheOptions<Isolate> = {},
+): Cache<Isolate> {
   assertOptions(options, CREATE_CACHE_OPTIONS)
   const environment = readEnvironment()
   const { backend: given } = options
@@ -166,7 +170,7 @@ export function createCache(options: CreateCacheOptions = {}): Cache {
     trustMs: resolved.trustMs,
     clock,
   })
-  return assembleCache({
+  return assembleCache<Isolate>({
     ...{ backend, clock, parts, tier },
     options: resolved,
     isOwnBackend: given === undefined,

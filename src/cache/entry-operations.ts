@@ -9,7 +9,7 @@ import type { CacheCore } from './core/cache-core.ts'
 import type { Monitor } from './core/monitor.ts'
 import { type EntryOptions, type GetOrSetOptions, NO_TAGS } from './freshness/policies.ts'
 import type { Loader } from './loading/load-context.ts'
-import { handOut } from './local/isolation.ts'
+import { handOut, type Isolation, type Served } from './local/isolation.ts'
 import { NamespaceReads } from './reading/namespace-reads.ts'
 import { Reservations, type ReserveOptions } from './reserving/reservations.ts'
 import type { Slot } from './reserving/slot.ts'
@@ -17,8 +17,11 @@ import { NamespaceWrites } from './writing/namespace-writes.ts'
 
 const GET_OPTIONS: KnownOptions = { of: 'get', names: { local: 'value' } }
 
-/** The operations of a cache on the entries of one namespace: reads, loads, writes and invalidations. */
-export class EntryOperations {
+/**
+ * The operations of a cache on the entries of one namespace: reads, loads, writes and invalidations.
+ * @typeParam Isolate how values are kept from being changed by a caller, and so whether they are typed as {@link Frozen}
+ */
+export class EntryOperations<Isolate extends Isolation = 'freeze'> {
   readonly #core: CacheCore
   readonly #monitor: Monitor
   readonly #reads: NamespaceReads
@@ -35,7 +38,7 @@ export class EntryOperations {
   }
 
   /** The fresh value in the local tier, or `undefined`. No round trip and no promise. */
-  peek<T = unknown>(key: string): T | undefined {
+  peek<T = unknown>(key: string): Served<T, Isolate> | undefined {
     // A key that has a local entry was checked when that entry was read.
     const entry = typeof key === 'string' ? this.#reads.hits.fresh(key, NO_TAGS) : undefined
     if (entry === undefined) {
@@ -43,7 +46,7 @@ export class EntryOperations {
       return undefined
     }
     this.#reads.hits.count(key)
-    return handOut<T>(entry)
+    return handOut<Served<T, Isolate>>(entry)
   }
 
   /**
@@ -52,18 +55,24 @@ export class EntryOperations {
    * The result is never older than an invalidation that was acknowledged to any process before the call. It costs one
    * more round trip if the entry has tags whose pushes travel on another connection
    */
-  get<T = unknown>(key: string, options?: { readonly local?: boolean | undefined }): Promise<T | undefined> {
+  get<T = unknown>(
+    key: string,
+    options?: { readonly local?: boolean | undefined },
+  ): Promise<Served<T, Isolate> | undefined> {
     if (options !== undefined) return this.#getWith<T>(key, options)
     if (typeof key === 'string') {
       const entry = this.#reads.hits.fresh(key, NO_TAGS)
-      if (entry !== undefined) return this.#reads.hits.serve<T>(key, entry)
+      if (entry !== undefined) return this.#reads.hits.serve<Served<T, Isolate>>(key, entry)
     }
-    return this.#reads.read<T>(key, false)
+    return this.#reads.read<Served<T, Isolate>>(key, false)
   }
 
-  async #getWith<T>(key: string, options: { readonly local?: boolean | undefined }): Promise<T | undefined> {
+  async #getWith<T>(
+    key: string,
+    options: { readonly local?: boolean | undefined },
+  ): Promise<Served<T, Isolate> | undefined> {
     this.#core.calls.check(options, GET_OPTIONS)
-    return options.local === false ? this.#reads.read<T>(key, true) : this.get<T>(key)
+    return options.local === false ? this.#reads.read<Served<T, Isolate>>(key, true) : this.get<T>(key)
   }
 
   /** Whether there is a fresh value. No round trip for a local hit, else one. */
@@ -74,7 +83,7 @@ export class EntryOperations {
   /**
    * The value or `undefined` of each distinct key, in the order of the keys. Keys without a local hit share commands.
    */
-  async getMany<T = unknown>(keys: Iterable<string>): Promise<Map<string, T | undefined>> {
+  async getMany<T = unknown>(keys: Iterable<string>): Promise<Map<string, Served<T, Isolate> | undefined>> {
     return readMany(keys, (key) => this.get<T>(key))
   }
 
@@ -98,8 +107,8 @@ export class EntryOperations {
    * const user = await cache.getOrSet('user:1', () => db.findUser('1'), { ttl: '5m', tags: ['users'] })
    * ```
    */
-  getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T> {
-    return this.#reads.getOrSet<T>(key, loader, options)
+  getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<Served<T, Isolate>> {
+    return this.#reads.getOrSet<Served<T, Isolate>>(key, loader, options)
   }
 
   /**
@@ -129,8 +138,8 @@ export class EntryOperations {
     keys: Iterable<string>,
     loadMany: BatchLoader<T>,
     options: GetOrSetManyOptions = {},
-  ): Promise<Map<string, T | undefined>> {
-    return getOrLoadMany(this.#reads, this.#core.timers, keys, loadMany, options)
+  ): Promise<Map<string, Served<T, Isolate> | undefined>> {
+    return getOrLoadMany<T, Served<T, Isolate>>(this.#reads, this.#core.timers, keys, loadMany, options)
   }
 
   /**
@@ -138,8 +147,8 @@ export class EntryOperations {
    * another process is loading the key, this call waits for that load and then replaces its result.
    * @throws as {@link getOrSet}
    */
-  refresh<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<T> {
-    return this.#reads.refresh<T>(key, loader, options)
+  refresh<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<Served<T, Isolate>> {
+    return this.#reads.refresh<Served<T, Isolate>>(key, loader, options)
   }
 
   /**
@@ -169,8 +178,8 @@ export class EntryOperations {
    * }
    * ```
    */
-  reserve<T = unknown>(key: string, options: ReserveOptions = {}): Promise<Slot<T>> {
-    return this.#reservations.reserve<T>(key, options)
+  reserve<T = unknown>(key: string, options: ReserveOptions = {}): Promise<Slot<T, Served<T, Isolate>>> {
+    return this.#reservations.reserve(key, options) as Promise<Slot<T, Served<T, Isolate>>>
   }
 
   /**

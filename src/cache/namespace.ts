@@ -18,7 +18,7 @@ import { type ExplainOptions, explain } from './explain/explain.ts'
 import type { Explanation } from './explain/explanation.ts'
 import { POLICY_NAMES, type PolicyOptions, resolvePolicies } from './freshness/policies.ts'
 import { NAMES, type NameRegistry } from './keys/name-registry.ts'
-import type { Isolation } from './local/isolation.ts'
+import type { Isolation, Served } from './local/isolation.ts'
 import { memoize, type Wrapped } from './memoize/memoize.ts'
 import type {
   CallArguments,
@@ -29,13 +29,13 @@ import type {
 import { RawOperations } from './raw-operations.ts'
 
 /** Options of a namespace. What they leave out applies as around it. */
-export interface NamespaceOptions extends PolicyOptions {
+export interface NamespaceOptions<Isolate extends Isolation = Isolation> extends PolicyOptions {
   /**
    * How the values of this namespace, and of those within it, are kept from being changed by a caller. It belongs to the
    * name, for the life of the cache: the same namespace cannot have another one.
    * @default that of the namespace around it, then the cache's
    */
-  readonly isolate?: Isolation | undefined
+  readonly isolate?: Isolate | undefined
 }
 
 const NAMESPACE_OPTIONS: KnownOptions = {
@@ -47,7 +47,7 @@ const NAMESPACE_OPTIONS: KnownOptions = {
  * A part of a cache whose keys begin with its name: entries, tags and a `clear()` of its own. It shares the connection,
  * the local tier and the lifecycle of its {@link Cache}.
  */
-export class Namespace extends EntryOperations {
+export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperations<Isolate> {
   readonly #parts: CacheParts
   readonly #names: NameRegistry
   #operations: RawOperations | undefined
@@ -118,7 +118,10 @@ export class Namespace extends EntryOperations {
    * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`; `CACHE_INVALID_ARGUMENT` if
    * it would be nested more than 15 deep
    */
-  namespace(name: string, options: NamespaceOptions = {}): Namespace {
+  namespace<Inner extends Isolation = Isolate>(
+    name: string,
+    options: NamespaceOptions<Inner> = {},
+  ): Namespace<Inner> {
     assertCacheKey(name, 'namespace')
     assertOptions(options, NAMESPACE_OPTIONS)
     const { core, namespaces, policies: around, space } = this.#parts
@@ -127,9 +130,9 @@ export class Namespace extends EntryOperations {
     if (options.isolate !== undefined) this.#isolate(name, options.isolate)
     const id = `${JSON.stringify(policies)} ${space.prefix}${name}`
     const known = namespaces.get(id)
-    if (known !== undefined) return known as Namespace
+    if (known !== undefined) return known as Namespace<Inner>
     const inner = space.within(name)
-    const namespace = new Namespace({
+    const namespace = new Namespace<Inner>({
       ...this.#parts,
       space: inner,
       monitor: new Monitor(core, inner),
@@ -166,13 +169,13 @@ export class Namespace extends EntryOperations {
   wrap<Parameters extends ContextParameters, Result>(
     fn: (...args: Parameters) => Promise<Result> | Result,
     options: ContextWrapOptions<CallArguments<Parameters>>,
-  ): Wrapped<CallArguments<Parameters>, Result>
+  ): Wrapped<CallArguments<Parameters>, Served<Result, Isolate>>
   wrap<Args extends readonly unknown[], Result>(
     fn: (...args: Args) => Promise<Result> | Result,
     options?: WrapOptions<Args>,
-  ): Wrapped<Args, Result>
+  ): Wrapped<Args, Served<Result, Isolate>>
   wrap(fn: (...args: never) => unknown, options?: object): Wrapped<readonly unknown[], unknown> {
-    return memoize<readonly unknown[], unknown>(this, this.#names, fn as () => unknown, options)
+    return memoize(this, this.#names, fn, options)
   }
 
   /**
@@ -201,7 +204,7 @@ export class Namespace extends EntryOperations {
    */
   collection<Schema extends StandardSchema, Id = string>(
     options: CollectionOptions<Schema, Id>,
-  ): Collection<Id, InferInput<Schema>, InferOutput<Schema>> {
-    return createCollection<Schema, Id>(this.#parts, this.#names, options)
+  ): Collection<Id, InferInput<Schema>, Served<InferOutput<Schema>, Isolate>> {
+    return createCollection<Schema, Id, Isolate>(this.#parts, this.#names, options)
   }
 }

@@ -236,7 +236,7 @@ describe('a schema of a collection', () => {
         const ware = await goods.get('tea')
         expect(ware?.price).toBeInstanceOf(Money)
         expect(ware?.price.euros).toBe(2.5)
-        if (ware !== undefined) ware.price.cents = 0
+        if (ware !== undefined) (ware.price as Money).cents = 0
       }
       await cache.shutdown()
     }

@@ -129,13 +129,13 @@ for (const place of ['Redis', 'memory'] as const) {
   })
 }
 
-function createCacheOf(place: 'Redis' | 'memory'): () => Cache {
-  let cache: Cache | undefined
+function createCacheOf(place: 'Redis' | 'memory'): () => Cache<'share'> {
+  let cache: Cache<'share'> | undefined
   afterAll(() => cache?.shutdown())
   return () => {
     cache ??= createCache({
       redis: place === 'Redis' && scene.redis.url,
-      ...{ prefix: 'http:', serializer: 'v8', timeout: '10s' },
+      ...{ prefix: 'http:', serializer: 'v8', isolate: 'share', timeout: '10s' },
     })
     return cache
   }

@@ -34,13 +34,16 @@ export interface UndiciStoreOptions {
  * looked for it: also if that was done by another process, while the body was still on its way.
  */
 export class UndiciStore implements CacheStore {
-  readonly #cache: Cache
+  readonly #cache: Cache<'share'>
   readonly #maxEntrySize: number
   readonly #maxVariants: number
   /** undici calls `get`, and later `createWriteStream`, with the same object. */
   readonly #slots = new WeakMap<CacheKey, Slot<Variants>>()
 
-  constructor(cache: Cache, { maxEntrySize = 5 * 1024 * 1024, maxVariants = 16 }: UndiciStoreOptions = {}) {
+  constructor(
+    cache: Cache<'share'>,
+    { maxEntrySize = 5 * 1024 * 1024, maxVariants = 16 }: UndiciStoreOptions = {},
+  ) {
     this.#cache = cache
     this.#maxEntrySize = maxEntrySize
     this.#maxVariants = maxVariants

@@ -117,8 +117,8 @@ const anyPlace = fc.constantFrom<Place>('here', 'here', 'namespace', 'elsewhere'
 const anyOptions: fc.Arbitrary<ExplainOptions> = fc.record({
   tags: fc.constantFrom([], [], ['a'], ['a', 'b']),
   ttl: fc.constantFrom(1, 1, 3, Number.POSITIVE_INFINITY),
-  staleWhileRevalidate: fc.constantFrom(0 as const, 30),
-  staleIfError: fc.constantFrom(0 as const, 5),
+  staleWhileRevalidate: fc.constantFrom(false as const, 30),
+  staleIfError: fc.constantFrom(false as const, 5),
 })
 
 /** What may happen to a key before it is asked about. */

@@ -1,4 +1,4 @@
-import type { Cache } from 'cachewright'
+import type { Cache, Frozen, Isolation } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import { warmed } from '../support/cache-states.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
@@ -13,7 +13,8 @@ interface Basket {
 const basket = (): Basket => ({ items: [{ name: 'pen', tags: ['blue'] }] })
 
 /** What an inattentive caller does. */
-function meddle(value: Basket): void {
+function meddle(given: Frozen<Basket>): void {
+  const value = given as Basket
   for (const change of [
     () => value.items.push({ name: 'lamp', tags: [] }),
     () => value.items[0]?.tags.push('red'),
@@ -32,11 +33,14 @@ function meddle(value: Basket): void {
 }
 
 /** Every way in which a caller gets a value. */
-const WAYS: readonly (readonly [string, (cache: Cache) => Promise<Basket>])[] = [
+const WAYS: readonly (readonly [string, (cache: Cache<Isolation>) => Promise<Frozen<Basket>>])[] = [
   ['getOrSet, which loads', (cache) => cache.getOrSet('key', basket)],
   ['getOrSet, found locally', (cache) => cache.getOrSet('key', basket)],
-  ['get', (cache) => cache.get('key') as Promise<Basket>],
-  ['get past the local tier', (cache) => cache.get('key', { local: false }) as Promise<Basket>],
+  ['get', (cache) => cache.get<Basket>('key') as Promise<Frozen<Basket>>],
+  [
+    'get past the local tier',
+    (cache) => cache.get<Basket>('key', { local: false }) as Promise<Frozen<Basket>>,
+  ],
   ['peek', async (cache) => cache.peek('key') as Basket],
   ['getMany', async (cache) => (await cache.getMany<Basket>(['key'])).get('key') as Basket],
 ]
@@ -199,7 +203,7 @@ describe('P10 values are kept apart', () => {
     const cache = scene.cache({ maxValueBytes: 100 })
     const load = async () => ({ text: 'x'.repeat(200), list: [1] })
     const [one, two] = await Promise.all([cache.getOrSet('key', load), cache.getOrSet('key', load)])
-    expect(() => one.list.push(2)).toThrow(TypeError)
+    expect(() => (one.list as number[]).push(2)).toThrow(TypeError)
     expect(two.list).toEqual([1])
   })
 })

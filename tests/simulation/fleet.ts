@@ -160,7 +160,7 @@ export class Fleet {
 
   #options(): ReadThroughOptions {
     const { local, staleMs, ttlMs } = this.setting
-    const stale = staleMs === 0 ? (0 as const) : staleMs / 1_000
+    const stale = staleMs === 0 ? (false as const) : staleMs / 1_000
     return {
       ...{ ttl: ttlMs / 1_000, staleWhileRevalidate: stale, staleIfError: stale, lease: { ttl: '2s' } },
       ...(local ? {} : { local: false as const }),

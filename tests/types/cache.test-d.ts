@@ -83,7 +83,9 @@ const conditionalPage = cache.wrap(
     },
   },
 )
-equal<typeof conditionalPage, Wrapped<[id: string, limit: number | undefined], { name: string }>>(true)
+equal<typeof conditionalPage, Wrapped<[id: string, limit: number | undefined], { readonly name: string }>>(
+  true,
+)
 const withDefault = cache.wrap(async (limit = 10, context: LoadContext) => `${context.key} ${limit}`, {
   name: 'withDefault',
   context: true,
@@ -180,7 +182,7 @@ const byMap = cache.getOrSetMany(['a'], async (keys) => new Map(keys.map((key) =
   tags: ['users'],
   each: (key) => ({ ttl: '1m', tags: [key] }),
 })
-equal<typeof byMap, Promise<Map<string, { name: string } | undefined>>>(true)
+equal<typeof byMap, Promise<Map<string, { readonly name: string } | undefined>>>(true)
 const byArray = cache.getOrSetMany<User | null>(['a'], (keys, { signal, of }) =>
   keys.map((key) => (signal.aborted ? new Error(of(key).key) : null)),
 )

@@ -3,6 +3,7 @@ import {
   type Collection,
   createCache,
   type Explanation,
+  type Frozen,
   type LoadContext,
   PartialLoadError,
   SchemaMismatchError,
@@ -27,13 +28,13 @@ const cache = createCache({ ttl: '5m' })
 
 const zodUser = z.object({ name: z.string(), born: z.string().transform((day) => new Date(day)) })
 const ofZod = cache.collection({ name: 'zod', schema: zodUser, load: (id) => findRow(id) })
-equal<typeof ofZod, Collection<string, Row, { name: string; born: Date }>>(true)
+equal<typeof ofZod, Collection<string, Row, Frozen<{ name: string; born: Date }>>>(true)
 const read = ofZod.get('ann')
-equal<typeof read, Promise<{ name: string; born: Date } | undefined>>(true)
+equal<typeof read, Promise<{ readonly name: string; readonly born: Date } | undefined>>(true)
 const many = ofZod.getMany(['ann'])
-equal<typeof many, Promise<Map<string, { name: string; born: Date } | undefined>>>(true)
+equal<typeof many, Promise<Map<string, { readonly name: string; readonly born: Date } | undefined>>>(true)
 const refreshed = ofZod.refresh('ann', { signal: AbortSignal.timeout(1) })
-equal<typeof refreshed, Promise<{ name: string; born: Date } | undefined>>(true)
+equal<typeof refreshed, Promise<{ readonly name: string; readonly born: Date } | undefined>>(true)
 ofZod.set('ann', { name: 'Ann', born: '2000-01-01' })
 const removed = ofZod.delete('ann')
 equal<typeof removed, Promise<boolean>>(true)
@@ -52,11 +53,11 @@ const valibotUser = v.object({
   ),
 })
 const ofValibot = cache.collection({ name: 'valibot', schema: valibotUser, loadMany: (ids) => findRows(ids) })
-equal<typeof ofValibot, Collection<string, Row, { name: string; born: Date }>>(true)
+equal<typeof ofValibot, Collection<string, Row, Frozen<{ name: string; born: Date }>>>(true)
 
 const arkUser = ark({ name: 'string', born: 'string.date.parse' })
 const ofArk = cache.collection({ name: 'ark', schema: arkUser, load: (id: string) => findRow(id) })
-equal<typeof ofArk, Collection<string, Row, { name: string; born: Date }>>(true)
+equal<typeof ofArk, Collection<string, Row, Frozen<{ name: string; born: Date }>>>(true)
 
 const own: StandardSchema<string, number> = {
   '~standard': { version: 1, vendor: 'own', validate: (value) => ({ value: Number(value) }) },
@@ -168,7 +169,7 @@ if (error instanceof SchemaMismatchError) {
 
 // What a namespace has too.
 const peeked = ofZod.peek('ann')
-equal<typeof peeked, { name: string; born: Date } | undefined>(true)
+equal<typeof peeked, { readonly name: string; readonly born: Date } | undefined>(true)
 const isThere = ofZod.has('ann')
 equal<typeof isThere, Promise<boolean>>(true)
 const ttl = byPlace.getTtl({ country: 'fr', city: 'Paris' })

@@ -35,14 +35,15 @@ export async function readMany<T>(
 /**
  * `getOrSet` for many keys. Their reads share commands, and their loads share calls of the loader.
  * @throws PartialLoadError if some could not be loaded; the signal's reason; CacheError for a programming mistake
+ * @typeParam Found the type of a value as the cache hands it out
  */
-export async function getOrLoadMany<T>(
+export async function getOrLoadMany<T, Found>(
   lookup: NamespaceReads,
   timers: Timers,
   keys: Iterable<string>,
   loadMany: BatchLoader<T>,
   { each, signal, ...common }: GetOrSetManyOptions,
-): Promise<Map<string, T | undefined>> {
+): Promise<Map<string, Found | undefined>> {
   if (typeof loadMany !== 'function') {
     throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not ${kindOf(loadMany)}`)
   }
@@ -50,7 +51,7 @@ export async function getOrLoadMany<T>(
     const batch = new LoadBatch(loadMany, timers)
     // All options come before the first read, so that no read has begun if `each` throws.
     const options = chunk.map((key) => optionsOf(key, common, each, going))
-    return (key, index) => lookup.getOrSet<T>(key, batch.load, options[index], { shared: batch })
+    return (key, index) => lookup.getOrSet<Found>(key, batch.load, options[index], { shared: batch })
   })
   if (errors.size > 0) throw new PartialLoadError(values, errors)
   return values

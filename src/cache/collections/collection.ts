@@ -9,6 +9,7 @@ import { explain } from '../explain/explain.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import { resolvePolicies } from '../freshness/policies.ts'
 import type { NameRegistry } from '../keys/name-registry.ts'
+import type { Isolation, Served } from '../local/isolation.ts'
 import {
   COLLECTION_OPTIONS,
   type CollectionOptions,
@@ -25,17 +26,17 @@ import { SchemaValidation } from './schema-validation.ts'
  * @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION`, `CACHE_INVALID_KEY`; `CACHE_INVALID_ARGUMENT` if
  * it would be nested more than 15 deep
  */
-export function createCollection<Schema extends StandardSchema, Id>(
+export function createCollection<Schema extends StandardSchema, Id, Isolate extends Isolation>(
   home: CollectionHome,
   names: NameRegistry,
   options: CollectionOptions<Schema, Id>,
-): Collection<Id, InferInput<Schema>, InferOutput<Schema>> {
+): Collection<Id, InferInput<Schema>, Served<InferOutput<Schema>, Isolate>> {
   const resolved = resolveCollection(options)
   home.core.calls.check(options, COLLECTION_OPTIONS)
   const policies = resolvePolicies(options, home.policies)
   const space = home.space.ofCollection(resolved.name, resolved.version)
   const validation = new SchemaValidation(options.schema, home.core.isolations.of(space.prefix))
-  const collection = new Collection<Id, InferInput<Schema>, InferOutput<Schema>>({
+  const collection = new Collection<Id, InferInput<Schema>, Served<InferOutput<Schema>, Isolate>>({
     ...{ home, policies, resolved, space, validation },
     monitor: new Monitor(home.core, space),
   })

@@ -33,11 +33,13 @@ import {
 } from './option-groups.ts'
 
 /** Options of a read-through cache, wherever its data is stored. */
-export interface ReadThroughOptions extends Omit<BackendOptions, 'defaultTtl'>, PolicyOptions {
+export interface ReadThroughOptions<Isolate extends Isolation = Isolation>
+  extends Omit<BackendOptions, 'defaultTtl'>,
+    PolicyOptions {
   /** `false` keeps nothing in this process. */
   readonly local?: LocalOptions | false | undefined
   /** @default 'freeze' */
-  readonly isolate?: Isolation | undefined
+  readonly isolate?: Isolate | undefined
   /** How this cache learns of the changes of others, and how long it trusts what it has heard. */
   readonly coherence?: CoherenceOptions | undefined
   /** How long a process may be the only one that loads a key. */

@@ -9,6 +9,7 @@ import {
   type Policies,
   resolvePolicies,
 } from '../freshness/policies.ts'
+import type { Frozen } from '../local/isolation.ts'
 import type { LoaderCall } from './loader-call.ts'
 import type { StaleValue } from './stale-value.ts'
 
@@ -60,8 +61,8 @@ export class LoadContext {
    * The value that the load replaces, if there is one and it has not been invalidated. For conditional requests
    * (`If-None-Match`, `WHERE version > …`).
    */
-  stale<T = unknown>(): StaleValue<T> | undefined {
-    return this.#parts.stale?.() as StaleValue<T> | undefined
+  stale<T = unknown>(): StaleValue<Frozen<T>> | undefined {
+    return this.#parts.stale?.() as StaleValue<Frozen<T>> | undefined
   }
 
   /**

@@ -12,6 +12,44 @@ import { causeOf, copyDatum, copyWithoutCause, setCause } from './copy-datum.ts'
  */
 export type Isolation = 'freeze' | 'clone' | 'share'
 
+type AnyFunction = (...args: never) => unknown
+
+/** What is never frozen: a value that contains one of these is cloned for each caller. */
+type Unfreezable =
+  | AnyFunction
+  | Date
+  | RegExp
+  | Error
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+  | ArrayBuffer
+  | ArrayBufferView
+
+/** The names of methods. An object that has one is an instance of a class, and is cloned. */
+type MethodOf<T> = {
+  [Name in keyof T]-?: 0 extends 1 & T[Name]
+    ? never
+    : [NonNullable<T[Name]>] extends [never]
+      ? never
+      : NonNullable<T[Name]> extends AnyFunction
+        ? Name
+        : never
+}[keyof T]
+
+/** A value that is frozen to its depth: the properties of its objects and the items of its arrays are `readonly`. */
+export type Frozen<T> = T extends Unfreezable
+  ? T
+  : T extends readonly unknown[]
+    ? { readonly [Index in keyof T]: Frozen<T[Index]> }
+    : T extends object
+      ? [MethodOf<T>] extends [never]
+        ? { readonly [Name in keyof T]: Frozen<T[Name]> }
+        : T
+      : T
+
+/** A value as a cache with this isolation hands it out. */
+export type Served<T, Isolate extends Isolation> = [Isolate] extends ['clone' | 'share'] ? T : Frozen<T>
+
 /** A value that is ready to be handed out. */
 export interface IsolatedValue {
   readonly value: unknown

@@ -5,23 +5,17 @@ import type { GetOrSetOptions } from '../freshness/policies.ts'
 import { NAMES, NameRegistry } from '../keys/name-registry.ts'
 import type { Loader } from '../loading/load-context.ts'
 import { argumentKey } from './argument-key.ts'
-import {
-  type CallArguments,
-  type ContextParameters,
-  type ContextWrapOptions,
-  resolveWrap,
-  type WrapOptions,
-} from './memoize-options.ts'
+import { type ContextWrapOptions, resolveWrap, type WrapOptions } from './memoize-options.ts'
 
 /** The operation of a cache that `@cached` calls. */
 export interface MemoizingCache {
-  getOrSet<T>(key: string, loader: () => Promise<T> | T, options?: GetOrSetOptions): Promise<T>
+  getOrSet<T>(key: string, loader: () => Promise<T> | T, options?: GetOrSetOptions): Promise<unknown>
 }
 
 /** The operations of a cache that a wrapped function calls. */
 export interface WrappingCache {
-  getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T>
-  refresh<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<T>
+  getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<unknown>
+  refresh<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<unknown>
   delete(key: string): Promise<boolean>
 }
 
@@ -63,18 +57,6 @@ type AnyFunction = (this: unknown, ...args: readonly unknown[]) => unknown
  * await findUser.delete('ann')
  * ```
  */
-export function memoize<Parameters extends ContextParameters, Result>(
-  cache: WrappingCache,
-  names: NameRegistry,
-  fn: (...args: Parameters) => Promise<Result> | Result,
-  options: ContextWrapOptions<CallArguments<Parameters>>,
-): Wrapped<CallArguments<Parameters>, Result>
-export function memoize<Args extends readonly unknown[], Result>(
-  cache: WrappingCache,
-  names: NameRegistry,
-  fn: (...args: Args) => Promise<Result> | Result,
-  options?: WrapOptions<Args>,
-): Wrapped<Args, Result>
 export function memoize(
   cache: WrappingCache,
   names: NameRegistry,

@@ -89,7 +89,7 @@ export class Reservations {
   }
 
   /** @throws CacheError for a programming mistake, or the signal's reason; never because of Redis */
-  async reserve<T>(key: string, options: ReserveOptions): Promise<Slot<T>> {
+  async reserve(key: string, options: ReserveOptions): Promise<Slot<unknown>> {
     this.#reads.checkOptions(options, RESERVE_OPTIONS)
     const { signal, tags, wait } = options
     const request = this.#reads.request(key, noLoader, { tags, signal })
@@ -97,17 +97,17 @@ export class Reservations {
     const local = this.#reads.hits.fresh(key, tags)
     if (local !== undefined) {
       this.#reads.hits.count(key)
-      return this.#hit<T>(request, this.#core.tier.connectionOf(request.storedKey), local)
+      return this.#hit(request, this.#core.tier.connectionOf(request.storedKey), local)
     }
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-      const slot = await this.#attempt<T>(request, wait === true)
+      const slot = await this.#attempt(request, wait === true)
       if (slot !== undefined) return slot
     }
-    return this.#unreserved<T>(request)
+    return this.#unreserved(request)
   }
 
   /** @returns `undefined` if the key has changed meanwhile */
-  async #attempt<T>(request: LoadRequest, waits: boolean): Promise<Slot<T> | undefined> {
+  async #attempt(request: LoadRequest, waits: boolean): Promise<Slot<unknown> | undefined> {
     const { clock, opened, reader, stopping, tier } = this.#core
     const { storedKey } = request
     let connection: unknown
@@ -118,31 +118,29 @@ export class Reservations {
       judgement = await reader.read(storedKey, request)
     } catch (error) {
       return waits && !stopping.aborted
-        ? this.#awaited<T>(request, connection, undefined, failedRead(this.#core, error))
-        : this.#unreserved<T>(request, error)
+        ? this.#awaited(request, connection, undefined, failedRead(this.#core, error))
+        : this.#unreserved(request, error)
     }
     const entry = judgement.state === 'usable' ? judgement.entry : undefined
     const how = entry === undefined ? 'no' : servableAsRead(entry, clock.monotonicMs())
-    if (entry !== undefined && how === 'fresh') return this.#sharedHit<T>(request, connection, entry)
+    if (entry !== undefined && how === 'fresh') return this.#sharedHit(request, connection, entry)
     if (waits) {
       const stale = how === 'revalidate' ? entry : undefined
       const isLeased = stale !== undefined && clock.monotonicMs() < stale.leasedUntilMs
-      return isLeased
-        ? this.#staleHit<T>(request, connection, stale)
-        : this.#awaited<T>(request, connection, stale)
+      return isLeased ? this.#staleHit(request, connection, stale) : this.#awaited(request, connection, stale)
     }
     if (entry !== undefined) {
       const reserved = await this.#reservedBy(request, entry)
-      return this.#open<T>(request, this.#fencedFill(request, reserved, connection), 'absent', entry)
+      return this.#open(request, this.#fencedFill(request, reserved, connection), 'absent', entry)
     }
     // What is no entry has no stamp. It must not give way to a placeholder, also if it lacks a tag of this call.
-    if (judgement.state === 'unusable' && !isEntryStamp(judgement.stamp)) return this.#unreserved<T>(request)
+    if (judgement.state === 'unusable' && !isEntryStamp(judgement.stamp)) return this.#unreserved(request)
     try {
       const reserved = await this.#reserve(request, judgement.stamp)
       const missed = missReasonOf(judgement)
-      return reserved && this.#open<T>(request, this.#fencedFill(request, reserved, connection), missed)
+      return reserved && this.#open(request, this.#fencedFill(request, reserved, connection), missed)
     } catch (error) {
-      return this.#unreserved<T>(request, error)
+      return this.#unreserved(request, error)
     } finally {
       // The placeholder has replaced the entry. Without a notification of that, its local copy would outlive it.
       this.#core.dropCopy(storedKey, judgement.stamp)
@@ -164,28 +162,28 @@ export class Reservations {
   }
 
   /** Waits until the key is this caller's to load, or until another has loaded it. */
-  async #awaited<T>(
+  async #awaited(
     request: LoadRequest,
     connection: unknown,
     stale: LocalEntry | undefined,
     first?: FirstRead,
-  ): Promise<Slot<T>> {
+  ): Promise<Slot<unknown>> {
     const taken = await this.#turns.take(request, stale, first)
     if ('load' in taken) {
       const { context } = taken.load
-      return this.#slot<T>(request, new TurnFill(this.#core, taken.load), { stale: context.stale<T>() })
+      return this.#slot(request, new TurnFill(this.#core, taken.load), { stale: context.stale() })
     }
     const { entry, stored, value } = taken.answer
     const found = entry ?? stored
     const reserved = found === undefined ? UNRESERVED : await this.#reservedBy(request, found)
-    return this.#slot<T>(request, this.#fencedFill(request, reserved, connection), {
-      hit: { value: value as T },
+    return this.#slot(request, this.#fencedFill(request, reserved, connection), {
+      hit: { value },
     })
   }
 
-  #sharedHit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Promise<Slot<T>> {
+  #sharedHit(request: LoadRequest, connection: unknown, entry: LocalEntry): Promise<Slot<unknown>> {
     request.monitor.sharedHit(request.key, this.#core.clock.monotonicMs())
-    return this.#hit<T>(request, connection, entry)
+    return this.#hit(request, connection, entry)
   }
 
   /**
@@ -211,29 +209,29 @@ export class Reservations {
   }
 
   /** A stale value that somebody is replacing. */
-  #staleHit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Promise<Slot<T>> {
+  #staleHit(request: LoadRequest, connection: unknown, entry: LocalEntry): Promise<Slot<unknown>> {
     request.monitor.staleServe(request.key, 'revalidate')
-    return this.#hit<T>(request, connection, entry)
+    return this.#hit(request, connection, entry)
   }
 
-  async #hit<T>(request: LoadRequest, connection: unknown, entry: LocalEntry): Promise<Slot<T>> {
+  async #hit(request: LoadRequest, connection: unknown, entry: LocalEntry): Promise<Slot<unknown>> {
     const filling = this.#fencedFill(request, await this.#reservedBy(request, entry), connection)
-    return this.#slot<T>(request, filling, { hit: { value: handOut<T>(entry) } })
+    return this.#slot(request, filling, { hit: { value: handOut(entry) } })
   }
 
-  #open<T>(request: LoadRequest, filling: SlotFilling, missed: MissReason, stale?: LocalEntry): Slot<T> {
+  #open(request: LoadRequest, filling: SlotFilling, missed: MissReason, stale?: LocalEntry): Slot<unknown> {
     request.monitor.miss(request.key, missed)
-    return this.#slot<T>(request, filling, {
-      stale: stale && staleValueOf<T>(stale, request.space, this.#core.clock.monotonicMs()),
+    return this.#slot(request, filling, {
+      stale: stale && staleValueOf(stale, request.space, this.#core.clock.monotonicMs()),
     })
   }
 
   /** The slot of a key that Redis could not be asked for, that changes all the time, or that holds no entry. */
-  #unreserved<T>(request: LoadRequest, error?: unknown): Slot<T> {
+  #unreserved(request: LoadRequest, error?: unknown): Slot<unknown> {
     if (isProgrammingMistake(error)) throw error
     if (error !== undefined) request.monitor.tell('reserve', request.key, error)
     const missed = error === undefined ? 'absent' : 'unavailable'
-    return this.#open<T>(request, this.#fencedFill(request, UNRESERVED, undefined), missed)
+    return this.#open(request, this.#fencedFill(request, UNRESERVED, undefined), missed)
   }
 
   #fencedFill(
@@ -249,12 +247,19 @@ export class Reservations {
     })
   }
 
-  #slot<T>(
+  #slot(
     { key, monitor }: LoadRequest,
     filling: SlotFilling,
-    found: Pick<SlotParts<T>, 'hit' | 'stale'>,
-  ): Slot<T> {
-    return KeySlot.of<T>({ core: this.#core, monitor, policies: this.#policies, key, filling, ...found })
+    found: Pick<SlotParts<unknown>, 'hit' | 'stale'>,
+  ): Slot<unknown> {
+    return KeySlot.of<unknown, unknown>({
+      core: this.#core,
+      monitor,
+      policies: this.#policies,
+      key,
+      filling,
+      ...found,
+    })
   }
 }
 

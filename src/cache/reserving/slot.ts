@@ -13,13 +13,13 @@ import {
 import type { StaleValue } from '../loading/stale-value.ts'
 
 /** What every slot has, whether it has found a value or not. */
-interface SlotOperations<T> extends AsyncDisposable {
+interface SlotOperations<T, Found> extends AsyncDisposable {
   readonly key: string
   /**
    * A value past its time to live that has not been invalidated. It may be served within its stale windows, or confirmed
    * by a conditional request, and then filled in again.
    */
-  readonly stale: StaleValue<T> | undefined
+  readonly stale: StaleValue<Found> | undefined
   /**
    * Stores a value, unless something has touched the key, its tags or its namespace since the slot was reserved: a
    * delete, a write, an invalidation by tag or pattern, a `clear`, another fill, `redis-cli DEL`, an eviction. A slot is
@@ -42,20 +42,24 @@ interface SlotOperations<T> extends AsyncDisposable {
 }
 
 /** A slot that has found a fresh value. It may be filled nevertheless, which replaces that value. */
-export interface HitSlot<T> extends SlotOperations<T> {
+export interface HitSlot<T, Found = T> extends SlotOperations<T, Found> {
   readonly isHit: true
   /** Must not be changed. It is frozen if the cache freezes its values. */
-  readonly value: T
+  readonly value: Found
 }
 
 /** A slot that has found no fresh value, and waits to be filled. */
-export interface OpenSlot<T> extends SlotOperations<T> {
+export interface OpenSlot<T, Found = T> extends SlotOperations<T, Found> {
   readonly isHit: false
   readonly value: undefined
 }
 
-/** The answer of `reserve`: a value, or a place for one. */
-export type Slot<T> = HitSlot<T> | OpenSlot<T>
+/**
+ * The answer of `reserve`: a value, or a place for one.
+ * @typeParam T the type of the values that are filled in
+ * @typeParam Found the same as it is read: {@link Frozen}, if the cache freezes its values
+ */
+export type Slot<T, Found = T> = HitSlot<T, Found> | OpenSlot<T, Found>
 
 /** A value for a slot. */
 export interface FillRequest {
@@ -74,26 +78,26 @@ export interface SlotFilling {
 }
 
 /** What a {@link KeySlot} is made of. */
-export interface SlotParts<T> {
+export interface SlotParts<Found> {
   readonly core: CacheCore
   readonly monitor: Monitor
   readonly policies: Policies
   readonly key: string
   readonly filling: SlotFilling
-  readonly hit?: { readonly value: T } | undefined
-  readonly stale?: StaleValue<T> | undefined
+  readonly hit?: { readonly value: Found } | undefined
+  readonly stale?: StaleValue<Found> | undefined
 }
 
 /** The slot of one key, for one caller. */
-export class KeySlot<T> implements SlotOperations<T> {
+export class KeySlot<T, Found> implements SlotOperations<T, Found> {
   readonly key: string
   readonly isHit: boolean
-  readonly value: T | undefined
-  readonly stale: StaleValue<T> | undefined
-  readonly #parts: SlotParts<T>
+  readonly value: Found | undefined
+  readonly stale: StaleValue<Found> | undefined
+  readonly #parts: SlotParts<Found>
   #isClosed = false
 
-  private constructor(parts: SlotParts<T>) {
+  private constructor(parts: SlotParts<Found>) {
     this.#parts = parts
     this.key = parts.key
     this.isHit = parts.hit !== undefined
@@ -101,8 +105,8 @@ export class KeySlot<T> implements SlotOperations<T> {
     this.stale = parts.stale
   }
 
-  static of<T>(parts: SlotParts<T>): Slot<T> {
-    return new KeySlot(parts) as Slot<T>
+  static of<T, Found>(parts: SlotParts<Found>): Slot<T, Found> {
+    return new KeySlot<T, Found>(parts) as Slot<T, Found>
   }
 
   fill(value: T, options: EntryOptions | Duration = {}): Promise<boolean> {
