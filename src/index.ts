@@ -11,9 +11,9 @@ export { PartialLoadError } from './cache/batches/partial-load-error.ts'
 export type { Cache } from './cache/cache.ts'
 export type { Collection, CollectionReadOptions } from './cache/collections/collection.ts'
 export type {
-  CollectionBatch,
   CollectionBatchContext,
   CollectionBatchLoader,
+  CollectionBatchResult,
   CollectionCommonOptions,
   CollectionKeyOption,
   CollectionLoader,
@@ -83,7 +83,7 @@ export type {
   Counters,
   ExpiryOptions,
   KeysOptions,
-  RawValues,
+  PlainValues,
   RemovalOptions,
   Sets,
 } from './contract/cache-backend.ts'

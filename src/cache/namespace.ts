@@ -1,4 +1,4 @@
-import type { CacheBackend, Counters, KeysOptions, RawValues, Sets } from '../contract/cache-backend.ts'
+import type { CacheBackend, Counters, KeysOptions, PlainValues, Sets } from '../contract/cache-backend.ts'
 import type { InferInput, InferOutput, StandardSchema } from '../contract/standard-schema.ts'
 import { assertCacheKey } from '../foundation/cache-key.ts'
 import { abbreviate } from '../foundation/errors/cache-error.ts'
@@ -26,7 +26,7 @@ import type {
   ContextWrapOptions,
   WrapOptions,
 } from './memoize/memoize-options.ts'
-import { RawOperations } from './raw-operations.ts'
+import { PlainOperations } from './plain-operations.ts'
 
 /** Options of a namespace. What they leave out applies as around it. */
 export interface NamespaceOptions<Isolate extends Isolation = Isolation> extends PolicyOptions {
@@ -50,7 +50,7 @@ const NAMESPACE_OPTIONS: KnownOptions = {
 export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperations<Isolate> {
   readonly #parts: CacheParts
   readonly #names: NameRegistry
-  #operations: RawOperations | undefined
+  #made: PlainOperations | undefined
 
   /** @internal */
   constructor(parts: CacheParts) {
@@ -70,28 +70,31 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
    * fresh and none of their tags was invalidated. They do not wait for writes of the cache that were not awaited, nor the
    * cache for theirs. {@link delete}, {@link clear} and {@link invalidatePattern} of the cache remove plain values, too.
    */
-  get raw(): RawValues {
-    return this.#raw.raw
+  get plain(): PlainValues {
+    return this.#operations.plain
   }
 
   /** Counters. {@link delete} deletes one. */
   get counters(): Counters {
-    return this.#raw.counters
+    return this.#operations.counters
   }
 
   /** Sets of strings. {@link delete} deletes one. */
   get sets(): Sets {
-    return this.#raw.sets
+    return this.#operations.sets
   }
 
-  /** Lists the keys of entries, plain values, counters and sets, those of namespaces within this one included. As {@link CacheBackend.keys}. */
+  /**
+   * Lists the keys of entries, plain values, counters and sets, as {@link CacheBackend.keys} does. Those of namespaces and
+   * collections within this one are among them.
+   */
   keys(pattern?: string, options?: KeysOptions): AsyncIterable<string> {
-    return this.#raw.keys(pattern, options)
+    return this.#operations.keys(pattern, options)
   }
 
-  get #raw(): RawOperations {
-    this.#operations ??= new RawOperations(this.#parts.backendWithin(this.#parts.space))
-    return this.#operations
+  get #operations(): PlainOperations {
+    this.#made ??= new PlainOperations(this.#parts.backendWithin(this.#parts.space))
+    return this.#made
   }
 
   /**

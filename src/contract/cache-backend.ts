@@ -50,7 +50,7 @@ export interface KeysOptions {
  * Plain values, and what can be asked of a key of any kind: a value, a counter or a set. A plain value has a time to live
  * and no tags.
  */
-export interface RawValues<T = unknown> {
+export interface PlainValues<T = unknown> {
   /**
    * The value, or `undefined` for a miss; `null` is a value. It is never the value of another key. One round trip.
    *
@@ -167,7 +167,7 @@ export interface Sets {
  * **Expiry.** Every write has a time to live: an omitted `ttl` means the backend's `defaultTtl`, and only `Infinity`
  * keeps a key for ever.
  */
-export interface CacheBackend<T = unknown> extends RawValues<T>, Counters, Sets {
+export interface CacheBackend<T = unknown> extends PlainValues<T>, Counters, Sets {
   /**
    * Connects, and waits for a sign of life (`PING`). You need not call it: the first operation connects too, and answers
    * a failure as any other. Idempotent; concurrent calls share one attempt, and a failed attempt may be repeated.

@@ -113,6 +113,6 @@ export interface ReadThroughEvents extends CacheEvents {
     readonly stale: number
     readonly staleRate: number
   }
-  /** The circuit to Redis changed its state; on a cluster that to one node, named by its `host:port`. */
-  circuit: { readonly state: 'closed' | 'open' | 'half-open'; readonly node?: string | undefined }
+  /** The circuit to Redis changed its state; on a cluster that to one node, whose `endpoint` is `host:port`. */
+  circuit: { readonly state: 'closed' | 'open' | 'half-open'; readonly endpoint?: string | undefined }
 }

@@ -17,7 +17,7 @@ describe.each(homes)('a plain read of a cache entry in %s', (_name, home) => {
     await cache.getOrSet('key', () => ({ a: 1 }), { tags: ['one', 'two'] })
     await cache.namespace('inner').set('key', 'within', { tags: ['one'], ...STALE })
     expect(await backend.get('key')).toEqual({ a: 1 })
-    expect(await cache.namespace('inner').raw.get('key')).toBe('within')
+    expect(await cache.namespace('inner').plain.get('key')).toBe('within')
     expect(Object.fromEntries(await backend.getMany(['key', 'none', 'inner:key']))).toEqual({
       key: { a: 1 },
       none: undefined,
@@ -81,7 +81,7 @@ describe('a plain read of a cache entry', () => {
     await loading
     const found: boolean[] = []
     for (let second = 0; second < 8; second++) {
-      const isServed = (await cache.raw.get('key')) === 'slow'
+      const isServed = (await cache.plain.get('key')) === 'slow'
       expect(isServed, `${second} s after the load`).toBe(await cache.has('key'))
       found.push(isServed)
       await clock.advance('1s')
@@ -94,9 +94,9 @@ describe('a plain read of a cache entry', () => {
     await using cache = createCache({ clock })
     await cache.set('key', 1, { ttl: '5m', staleIfError: Number.POSITIVE_INFINITY })
     await clock.advance('299s')
-    expect(await cache.raw.get('key')).toBe(1)
+    expect(await cache.plain.get('key')).toBe(1)
     await clock.advance('1s')
-    expect(await cache.raw.get('key')).toBeUndefined()
+    expect(await cache.plain.get('key')).toBeUndefined()
   })
 
   test('emits a miss event and no error event for an invalidated entry', async () => {
@@ -105,7 +105,7 @@ describe('a plain read of a cache entry', () => {
     await cache.invalidateTags(['one'])
     const events: unknown[] = []
     for (const event of ['hit', 'miss', 'error'] as const) cache.on(event, (one) => events.push(one))
-    await cache.raw.get('key')
+    await cache.plain.get('key')
     expect(events).toEqual([{ namespace: '', key: 'key', reason: 'absent' }])
   })
 
@@ -157,6 +157,6 @@ describe('a plain read of a cache entry', () => {
     expect(await memory.get('key')).toBeUndefined()
     await using none = createCache({ backend: new NullCacheBackend() })
     await none.set('key', 1)
-    expect(await none.raw.get('key')).toBeUndefined()
+    expect(await none.plain.get('key')).toBeUndefined()
   })
 })

@@ -131,14 +131,14 @@ describe('a cache hears what its backend does', () => {
   test('the local copy of a plain value ends at its new time', async () => {
     const clock = new ManualClock()
     await using cache = createCache({ clock })
-    await cache.raw.set('key', 1, '1h')
+    await cache.plain.set('key', 1, '1h')
     const served = async () => {
       const value = await cache.get('key')
       await clock.settle()
       return [value, cache.peek('key')]
     }
     expect(await served()).toEqual([1, 1])
-    await cache.raw.touch('key', '10s')
+    await cache.plain.touch('key', '10s')
     expect(cache.peek('key')).toBeUndefined()
     expect(await served()).toEqual([1, 1])
     await clock.advance('10.1s')
@@ -150,9 +150,9 @@ describe('a cache hears what its backend does', () => {
     const redis = new SimulatedRedis()
     const [one, other] = [0, 1].map(() => createCache({ backend: redis.backend({ prefix: 'p:' }) }))
     for (const change of [
-      (cache: Cache) => cache.raw.touch('key', '1m'),
-      (cache: Cache) => cache.raw.persist('key'),
-      (cache: Cache) => cache.raw.getAndDelete('key'),
+      (cache: Cache) => cache.plain.touch('key', '1m'),
+      (cache: Cache) => cache.plain.persist('key'),
+      (cache: Cache) => cache.plain.getAndDelete('key'),
     ]) {
       await one?.getOrSet('key', () => 1)
       await other?.get('key')

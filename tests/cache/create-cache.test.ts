@@ -14,7 +14,7 @@ describe('createCache', () => {
     assert.throws(() => createCache({ redis: 'http://localhost' }), invalid)
     assert.throws(() => createCache({ isolate: 'deep' as 'freeze' }), invalid)
     assert.throws(() => createCache({ coherence: { mode: 'process' as 'bus' } }), invalid)
-    assert.throws(() => createCache({ coherence: { onRestart: 'nothing' as 'bump' } }), invalid)
+    assert.throws(() => createCache({ coherence: { afterRestart: 'nothing' as 'invalidate' } }), invalid)
     assert.throws(() => createCache({ detectCycles: 'yes' as never }), invalid)
     assert.throws(() => createCache({ local: { maxEntries: 0 } }), invalid)
     assert.throws(() => createCache({ local: { maxBytes: 1.5 } }), invalid)
@@ -51,7 +51,7 @@ describe('createCache', () => {
       assert.equal(await cache.clear(), true)
       assert.equal(await cache.get('key'), undefined)
       assert.equal(await cache.namespace('n').get('key'), undefined)
-      await waitUntil(async () => (await cache.raw.get('counter')) === undefined, { what: 'the reclaim' })
+      await waitUntil(async () => (await cache.plain.get('counter')) === undefined, { what: 'the reclaim' })
     }
   })
 

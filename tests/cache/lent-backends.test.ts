@@ -22,7 +22,7 @@ for (const [kind, make] of [
       await backend.initialize()
       for (let time = 1; time <= 2; time++) {
         const counting = count(backend)
-        const cache = createCache({ backend, coherence: { onRestart: 'bump' } })
+        const cache = createCache({ backend, coherence: { afterRestart: 'invalidate' } })
         assert.throws(() => createCache({ backend }), { code: 'CACHE_INVALID_OPTIONS' })
         const counts = await Promise.all([...counting, ...count(backend)])
         assert.equal(Math.max(...counts), time * 100)

@@ -123,13 +123,13 @@ describe('isolate of a namespace', () => {
   })
 })
 
-describe('the raw operations of a cache', () => {
+describe('the plain operations of a cache', () => {
   test('open it, and cannot close it', async () => {
     const cache = scene.cache()
     expect(await cache.counters.incr('visits')).toBe(1)
     expect(await cache.sets.addToSet('tags', 'a')).toBe(true)
-    expect(await cache.raw.set('plain', 1)).toBe(true)
-    for (const group of [cache.raw, cache.counters, cache.sets] as object[]) {
+    expect(await cache.plain.set('plain', 1)).toBe(true)
+    for (const group of [cache.plain, cache.counters, cache.sets] as object[]) {
       expect(Object.isFrozen(group)).toBe(true)
       for (const name of ['shutdown', 'initialize', 'delete', 'clear', 'on'])
         expect(name in group).toBe(false)

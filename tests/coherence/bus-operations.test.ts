@@ -28,13 +28,13 @@ const CHANGES: readonly (readonly [
   ['invalidatePattern', (cache) => cache.invalidatePattern('k*'), ['p:key']],
   ['clear', (cache) => cache.clear(), ['p:\0namespace', 'p:plain', 'p:count', 'p:set']],
   ['clear of a namespace', (cache) => cache.namespace('n').clear(), ['p:n:\0namespace', 'p:n:plain']],
-  ['raw.set', ({ raw }) => raw.set('plain', 2), ['p:plain']],
-  ['raw.set over an entry', ({ raw }) => raw.set('key', 2), ['p:key']],
-  ['raw.setMany', ({ raw }) => raw.setMany({ plain: 2, key: 2 }), ['p:plain', 'p:key']],
-  ['raw.setIfAbsent', ({ raw }) => raw.setIfAbsent('absent', 2), ['p:absent']],
-  ['raw.touch', ({ raw }) => raw.touch('key', '1h'), ['p:key']],
-  ['raw.persist', ({ raw }) => raw.persist('plain'), ['p:plain']],
-  ['raw.getAndDelete', ({ raw }) => raw.getAndDelete('key'), ['p:key']],
+  ['plain.set', ({ plain }) => plain.set('plain', 2), ['p:plain']],
+  ['plain.set over an entry', ({ plain }) => plain.set('key', 2), ['p:key']],
+  ['plain.setMany', ({ plain }) => plain.setMany({ plain: 2, key: 2 }), ['p:plain', 'p:key']],
+  ['plain.setIfAbsent', ({ plain }) => plain.setIfAbsent('absent', 2), ['p:absent']],
+  ['plain.touch', ({ plain }) => plain.touch('key', '1h'), ['p:key']],
+  ['plain.persist', ({ plain }) => plain.persist('plain'), ['p:plain']],
+  ['plain.getAndDelete', ({ plain }) => plain.getAndDelete('key'), ['p:key']],
   ['counters.incr', ({ counters }) => counters.incr('count'), ['p:count']],
   ['counters.decr', ({ counters }) => counters.decr('count'), ['p:count']],
   ['counters.incrBig', ({ counters }) => counters.incrBig('count'), ['p:count']],
@@ -42,7 +42,7 @@ const CHANGES: readonly (readonly [
   ['sets.addToSet', ({ sets }) => sets.addToSet('set', 'b'), ['p:set']],
   ['sets.addManyToSet', ({ sets }) => sets.addManyToSet('set', ['b', 'c']), ['p:set']],
   ['sets.removeFromSet', ({ sets }) => sets.removeFromSet('set', 'a'), ['p:set']],
-  ['raw.set in a namespace', (cache) => cache.namespace('n').raw.set('plain', 2), ['p:n:plain']],
+  ['plain.set in a namespace', (cache) => cache.namespace('n').plain.set('plain', 2), ['p:n:plain']],
 ]
 
 type Message = readonly [publisher: string, number: number, storedKeys: readonly string[]]
@@ -69,8 +69,8 @@ describe('P31 a cache on the bus', () => {
     await dropped(reader, 'key')
     await warmed(reader, 'key')
     await writer.getOrSet('other', () => 1, { tags: ['a'] })
-    await writer.raw.set('plain', 1)
-    await writer.namespace('n').raw.set('plain', 1)
+    await writer.plain.set('plain', 1)
+    await writer.namespace('n').plain.set('plain', 1)
     await writer.counters.incr('count')
     await writer.sets.addToSet('set', 'a')
     // Messages of one publisher arrive in order on one server. That of the test before must not pass for this one.
@@ -115,7 +115,7 @@ describe('P31 a cache on the bus', () => {
     expect(cut.circuit).toBe('open')
     proxy.release()
     messages.length = 0
-    expect(await cut.raw.set('key', 'changed')).toBe(true)
+    expect(await cut.plain.set('key', 'changed')).toBe(true)
     await waitUntil(() => messages.some(([, , named]) => named.includes('p:key')), { what: 'the message' })
     await waitUntil(() => reader.peek('key') === undefined, { what: 'the copy of another process to go' })
   })

@@ -62,7 +62,7 @@ describe.each(WAYS)('P31 the bus with %s', (_name, optionsOf, server) => {
       () => other.invalidatePattern('k*'),
       () => other.clear(),
       () => other.delete('key'),
-      () => other.raw.set('key', 'changed'),
+      () => other.plain.set('key', 'changed'),
       () => other.invalidateTags(['users']),
     ]
     for (const change of changes) {

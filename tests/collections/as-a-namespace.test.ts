@@ -78,7 +78,7 @@ describe('clear() of a collection', () => {
     const [users, elsewhere, orders] = [counted(cache), counted(other), counted(cache, 'orders')]
     await cache.set('users', 1)
     await cache.set('users@0', 2)
-    await cache.raw.set('users@0:plain', 3)
+    await cache.plain.set('users@0:plain', 3)
     await Promise.all([users.getMany(['a', 'b']), orders.get('a')])
     expect(await elsewhere.get('a')).toBe(await users.get('a'))
     expect(await users.clear()).toBe(true)
@@ -88,7 +88,7 @@ describe('clear() of a collection', () => {
       false,
     ])
     expect(await elsewhere.get('a')).toBe(1)
-    expect(await cache.raw.get('users@0:plain')).toBeUndefined()
+    expect(await cache.plain.get('users@0:plain')).toBeUndefined()
     expect([await orders.get('a'), await cache.get('users'), await cache.get('users@0')]).toEqual([1, 1, 2])
     await cache.idle()
     expect(await scene.redis.ask('EXISTS', 'shop:users@0:b')).toBe(0)
@@ -235,7 +235,7 @@ describe('peek, has and getTtl of a collection', () => {
       throw new Error('broken schema')
     })
     const broken = cache.collection({ name: 'broken', schema: throwing, load: () => 1 })
-    await cache.raw.set(broken.key('a'), 1)
+    await cache.plain.set(broken.key('a'), 1)
     await cache.get(broken.key('a'))
     expect(broken.peek('a')).toBeUndefined()
     await cache.shutdown()

@@ -65,10 +65,10 @@ describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_lib
       expect(person?.born).toBeInstanceOf(Date)
     }
     expect(loads).toBe(1)
-    expect(await cache.raw.get('people@0:ann')).toEqual(ANN)
+    expect(await cache.plain.get('people@0:ann')).toEqual(ANN)
 
     expect(await people.set('bob', { ...ANN, name: 'Bob' })).toBe(true)
-    expect(await cache.raw.get('people@0:bob')).toEqual({ ...ANN, name: 'Bob' })
+    expect(await cache.plain.get('people@0:bob')).toEqual({ ...ANN, name: 'Bob' })
     expect(await elsewhere.get('bob')).toEqual({ ...READ, name: 'Bob' })
     expect(loads).toBe(1)
   })
@@ -113,7 +113,7 @@ describe.each(Object.entries(SCHEMAS))('a collection with a schema of %s', (_lib
       },
     })
     expect(await people.get('ann')).toEqual(READ)
-    expect(await cache.raw.get('people@0:ann')).toEqual(ANN)
+    expect(await cache.plain.get('people@0:ann')).toEqual(ANN)
     expect(await people.get('ann')).toEqual(READ)
     expect(loads).toBe(1)
   })

@@ -31,7 +31,7 @@ describe('explain, over Redis', () => {
     await cache.getOrSet('key', () => ({ name: 'Ada' }), { tags: ['users'] })
     const { local, next, shared } = await explained(cache, 'key', { tags: ['users'] })
     assert.equal(next.step, 'serve-local')
-    assert.deepEqual([local.serves, local.refusals, local.inRedis], ['fresh', [], 'same'])
+    assert.deepEqual([local.serves, local.refusals, local.inShared], ['fresh', [], 'same'])
     assert.deepEqual(shared.tags, [{ name: 'users', verdict: 'valid', isBelieved: true }])
     assert.deepEqual(shared.namespaces, [{ name: 'shop:', verdict: 'valid', isBelieved: true }])
     const { bytes, compression, payloadBytes, serializer, state } = shared
@@ -164,19 +164,19 @@ describe('explain, over Redis', () => {
     }
     await writer.set('changed', 'new', { tags: ['users'] })
     await writer.delete('deleted')
-    for (const [key, inRedis] of [
+    for (const [key, inShared] of [
       ['changed', 'replaced'],
       ['deleted', 'gone'],
     ] as const) {
       const { local, next, notes } = await explained(cache, key)
-      assert.deepEqual([next.step, local.inRedis], ['serve-local', inRedis])
+      assert.deepEqual([next.step, local.inShared], ['serve-local', inShared])
       assert.match(notes.join(), /The copy in this process differs from Redis/)
     }
     await writer.invalidateTags(['users'])
     const { local, notes, shared } = await explained(cache, 'tagged')
-    assert.equal(local.inRedis, 'invalidated')
+    assert.equal(local.inShared, 'invalidated')
     assert.ok(Number(local.servableFor) <= 60, 'a copy lives for its own short time alone')
-    assert.deepEqual(shared.tags, [{ name: 'users', verdict: 'renewed', isBelieved: true }])
+    assert.deepEqual(shared.tags, [{ name: 'users', verdict: 'invalidated', isBelieved: true }])
     assert.match(notes.join(), /changes are not announced in this mode/)
   })
 
@@ -187,7 +187,7 @@ describe('explain, over Redis', () => {
     const { next, shared } = await explained(cache, 'kept')
     assert.deepEqual([next.step, shared.error?.code], ['serve-local', 'CACHE_TIMEOUT'])
     const unknown = await explained(cache, 'key')
-    assert.deepEqual([unknown.next.step, unknown.shared.state], ['load-uncached', 'unreachable'])
+    assert.deepEqual([unknown.next.step, unknown.shared.state], ['load-uncached', 'unavailable'])
     await waitUntil(async () => (await cache.explain('kept')).local.refusals.includes('untrusted'), {
       what: 'nothing local is trusted',
     })

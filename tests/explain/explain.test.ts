@@ -39,7 +39,7 @@ describe('explain, on a manual clock', () => {
       freshFor: 39,
       staleWhileRevalidateFor: 69,
       staleIfErrorFor: 159,
-      loadCost: 1,
+      loadDuration: 1,
     })
     const steps: unknown[] = []
     for (const by of [38, 1, 29, 1, 89, 1]) {
@@ -128,7 +128,7 @@ describe('explain, on a manual clock', () => {
     const cache = open({ encryption: { keys: [KEY_1], unencrypted: 'read' } })
     const tags = [LONG, 'a\nnext     serve-local']
     await cache.getOrSet(LONG, () => ({ secret: VALUE }), { tags })
-    assert.equal(await cache.raw.set('plain', VALUE), true)
+    assert.equal(await cache.plain.set('plain', VALUE), true)
     for (const key of [LONG, 'plain']) {
       const explanation = await cache.explain(key, { tags })
       for (const text of [String(explanation), JSON.stringify(explanation)]) {

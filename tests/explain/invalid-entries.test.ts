@@ -19,7 +19,7 @@ describe('explain, over Redis, for entries that are not served', () => {
       shared.tags.map(({ name, verdict }) => [name, verdict]),
       [
         ['users', 'valid'],
-        ['team:7', 'renewed'],
+        ['team:7', 'invalidated'],
       ],
     )
   })
@@ -34,7 +34,7 @@ describe('explain, over Redis, for entries that are not served', () => {
     assert.match(next.reason, /the namespace 'shop:orders:' was cleared/)
     assert.deepEqual(
       shared.namespaces.map(({ verdict }) => verdict),
-      ['valid', 'renewed'],
+      ['valid', 'invalidated'],
     )
   })
 

@@ -124,7 +124,7 @@ describe('an unknown option', () => {
 describe('an option of a group', () => {
   it.each([
     ['trust', '3s', "'trust' of createCache: write coherence: { trust }"],
-    ['onRestart', 'bump', "'onRestart' of createCache: write coherence: { onRestart }"],
+    ['afterRestart', 'invalidate', "'afterRestart' of createCache: write coherence: { afterRestart }"],
     ['longestLoad', '1m', "'longestLoad' of createCache: write lease: { longestLoad }"],
     ['drain', '5s', "'drain' of createCache: write shutdown: { drain }"],
     ['maxEntries', 5, "'maxEntries' of createCache: write local: { maxEntries }"],
@@ -140,7 +140,7 @@ describe('an option of a group', () => {
 
   it.each([
     [{ coherence: { trsut: '3s' } }, "Unknown option 'trsut' of coherence; did you mean 'trust'?"],
-    [{ coherence: { ttl: '3s' } }, "Unknown option 'ttl' of coherence. It takes mode, trust, onRestart"],
+    [{ coherence: { ttl: '3s' } }, "Unknown option 'ttl' of coherence. It takes mode, trust, afterRestart"],
     [{ lease: { longestload: '1m' } }, "Unknown option 'longestload' of lease; did you mean 'longestLoad'?"],
     [{ shutdown: { drian: '1m' } }, "Unknown option 'drian' of shutdown; did you mean 'drain'?"],
     [{ lease: { ttl: null } }, 'ttl of lease is null: leave it out for its default'],

@@ -24,7 +24,7 @@ const refusals: readonly (readonly [object, string, string])[] = [
   [{ isolate: 'frozen' }, 'isolate', 'not "frozen"'],
   [{ coherence: [] }, 'coherence', 'not an array'],
   [{ coherence: { mode: 'process' } }, 'coherence.mode', 'not "process"'],
-  [{ coherence: { onRestart: 5n } }, 'coherence.onRestart', 'not 5n'],
+  [{ coherence: { afterRestart: 5n } }, 'coherence.afterRestart', 'not 5n'],
   [{ jitter: 2 }, 'jitter', 'not 2'],
   [{ earlyRefresh: { beta: Number.NaN } }, 'earlyRefresh.beta', 'not NaN'],
   [{ verify: { sample: '1' } }, 'verify.sample', 'not "1"'],

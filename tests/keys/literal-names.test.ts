@@ -170,7 +170,7 @@ test('P36 no key, tag, namespace or prefix can look like a name of the library',
   for (const name of ['x\0tag:one', 'x\0namespace', '\0']) {
     await expect(cache.set(name, 1)).rejects.toMatchObject(refused)
     await expect(cache.getOrSet(name, () => 1)).rejects.toMatchObject(refused)
-    await expect(cache.raw.set(name, 1)).rejects.toMatchObject(refused)
+    await expect(cache.plain.set(name, 1)).rejects.toMatchObject(refused)
     await expect(cache.invalidateTags([name])).rejects.toMatchObject(refused)
     expect(() => cache.namespace(name)).toThrow(expect.objectContaining(refused))
   }

@@ -22,9 +22,9 @@ async function loading(key = 'key') {
   return { cache, lost, finish: (what: unknown) => finish(what), value }
 }
 
-const RAW = 'the raw operations of a cache'
+const PLAIN = 'the plain operations of a cache'
 const BACKENDS: readonly (readonly [string, (cache: Cache) => Promise<CacheBackend>])[] = [
-  [RAW, async (cache) => backendOf(cache)],
+  [PLAIN, async (cache) => backendOf(cache)],
   [
     'a bare RedisCacheBackend',
     async () => {
@@ -90,7 +90,7 @@ describe.each(BACKENDS)('T6 a placeholder is absent for %s', (kind, openBackend)
       async (backend: CacheBackend) => expect(await backend.invalidatePattern('k*')).toBe(0),
     ]
     // That of a cache invalidates the placeholder, and leaves it to the reclaim.
-    if (kind !== RAW) removals.push(async (backend) => expect(await backend.clear()).toBe(true))
+    if (kind !== PLAIN) removals.push(async (backend) => expect(await backend.clear()).toBe(true))
     for (const remove of removals) {
       const { cache, finish, lost, value } = await loading()
       await remove(await openBackend(cache))

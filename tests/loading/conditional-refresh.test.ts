@@ -20,7 +20,7 @@ describe('a source that no longer has a value', () => {
     await cache.getOrSet<number | undefined>('key', () => 1)
     expect(await cache.refresh('key', gone)).toBeUndefined()
     expect(await cache.get('key')).toBeUndefined()
-    expect(await cache.raw.get('key')).toBeUndefined()
+    expect(await cache.plain.get('key')).toBeUndefined()
     expect(await cache.getOrSet('key', () => 2)).toBe(2)
   })
 
@@ -54,7 +54,7 @@ describe('a conditional refresh', () => {
       )
     expect(await ask()).toEqual({ etag: 'a' })
     await cache.idle()
-    expect(seen).toEqual([{ value: { etag: 'a' }, age: 90, loadCost: 0, tags: ['t'] }])
+    expect(seen).toEqual([{ value: { etag: 'a' }, age: 90, loadDuration: 0, tags: ['t'] }])
     expect(await cache.get('key')).toEqual({ etag: 'a' })
     expect(await cache.getTtl('key')).toBe(60)
     expect(cache.stats().total).toMatchObject({ loads: 2, loadErrors: 0 })

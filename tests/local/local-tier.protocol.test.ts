@@ -44,7 +44,7 @@ describe('the local tier', () => {
     // A read waits for a write of the cache, and is sent after it.
     const writes = [
       { write: () => cache.set('key', 'new'), kept: 'new' },
-      { write: () => cache.raw.set('key', 'new'), kept: undefined },
+      { write: () => cache.plain.set('key', 'new'), kept: undefined },
     ]
     for (const { kept, write } of writes) {
       await cache.set('key', 'old')

@@ -54,11 +54,11 @@ describe('a cache in memory alone keeps a value once', () => {
   test('get, tags, removals and explain() work on decoded values', async () => {
     const { cache } = open()
     await cache.getOrSet('key', () => ({ when: [1, 2] }), { tags: ['t'] })
-    expect(await cache.raw.get('key')).toEqual({ when: [1, 2] })
+    expect(await cache.plain.get('key')).toEqual({ when: [1, 2] })
     expect(await cache.get('key', { local: false })).toEqual({ when: [1, 2] })
     expect((await cache.explain('key')).shared).toMatchObject({ state: 'entry', isUsable: true })
     await cache.invalidateTags(['t'])
-    expect(await cache.raw.get('key')).toBeUndefined()
+    expect(await cache.plain.get('key')).toBeUndefined()
     expect(await cache.get('key')).toBeUndefined()
     await cache.getOrSet('key', () => 'new')
     expect(await cache.delete('key')).toBe(true)

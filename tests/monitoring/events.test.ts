@@ -232,15 +232,15 @@ describe('the events of a cache over Redis', () => {
   })
 })
 
-describe('the events of raw operations', () => {
+describe('the events of plain operations', () => {
   test('name the namespace, and the shared tier', async () => {
     await using cache = createCache({ ttl: '5m' })
-    const { raw } = cache.namespace('users')
+    const { plain } = cache.namespace('users')
     const told = listenTo(cache)
-    await raw.set('ann', 1)
-    await raw.get('ann')
-    await raw.get('bob')
-    await raw.getAndDelete('bob')
+    await plain.set('ann', 1)
+    await plain.get('ann')
+    await plain.get('bob')
+    await plain.getAndDelete('bob')
     const namespace = 'users'
     expect(told).toEqual([
       ['set', { namespace, key: 'ann', ttlMs: 300_000 }],

@@ -86,7 +86,7 @@ describe.each(CLIENTS)('a dead shard costs its own keys, with %s', (_name, open)
       for (const fault of ['freeze', 'kill'] as const) {
         const cache = await open()
         const troubled = new Set<string | undefined>()
-        cache.on('circuit', ({ node: name }) => troubled.add(name))
+        cache.on('circuit', ({ endpoint }) => troubled.add(endpoint))
         const read = (one: Cache) => (key: string, loader: () => string) => one.getOrSet(key, loader)
         await asked(KEYS, read(cache))
 

@@ -48,7 +48,7 @@ describe('outages', () => {
       what: 'the generation of everything is renewed',
     })
     // A counter is bound to no generation, so it is removed, as by clear().
-    await waitUntil(async () => (await cache.raw.get('counter')) === undefined, { what: 'the removal' })
+    await waitUntil(async () => (await cache.plain.get('counter')) === undefined, { what: 'the removal' })
   })
 
   it('callers share a load without Redis, even if the loader adds a tag', async () => {
@@ -104,7 +104,7 @@ describe('without tracking', () => {
         () => two.invalidateTags(['a']),
         () => two.clear(),
         () => two.invalidatePattern('k*'),
-        () => two.raw.set('key', 'new'),
+        () => two.plain.set('key', 'new'),
       ]
       for (const change of changes) {
         await one.delete('key')

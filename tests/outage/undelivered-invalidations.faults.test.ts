@@ -128,9 +128,9 @@ describe('P39 memory is bounded during an outage', () => {
 })
 
 describe('P39 a server that forgets acknowledged invalidations', () => {
-  async function forgetful(onRestart: 'replay' | 'bump'): Promise<readonly [Standalone, Cache]> {
+  async function forgetful(afterRestart: 'replay' | 'invalidate'): Promise<readonly [Standalone, Cache]> {
     const redis = await scene.server()
-    const cache = scene.cache({ redis: redis.url, coherence: { onRestart } })
+    const cache = scene.cache({ redis: redis.url, coherence: { afterRestart } })
     await filled(redis, cache)
     await redis.ask('SAVE')
     expect(await cache.delete('key')).toBe(true)
@@ -148,14 +148,14 @@ describe('P39 a server that forgets acknowledged invalidations', () => {
     await waitUntil(async () => (await cache.get('kept')) === 'kept', { what: 'what was not touched' })
   })
 
-  test("'bump' invalidates everything", async () => {
-    const [redis, cache] = await forgetful('bump')
+  test("'invalidate' invalidates everything", async () => {
+    const [redis, cache] = await forgetful('invalidate')
     await expectDelivered(redis, cache, ['key', 'tagged', 'space:key', 'kept'])
   })
 
   test('a connection lost without a restart replays nothing', async () => {
     const redis = await scene.server()
-    const cache = scene.cache({ redis: redis.url, coherence: { onRestart: 'bump' } })
+    const cache = scene.cache({ redis: redis.url, coherence: { afterRestart: 'invalidate' } })
     await filled(redis, cache)
     expect(await cache.delete('key')).toBe(true)
     await redis.ask('SET', 'p:key', '"back"')
@@ -233,7 +233,7 @@ describe('a Redis that is full and evicts nothing', () => {
     const full = await scene.server()
     const cache = scene.cache({ redis: full.url })
     await filled(full, cache)
-    await cache.raw.set('plain', 'old')
+    await cache.plain.set('plain', 'old')
     await full.ask('CONFIG', 'SET', 'maxmemory-policy', 'noeviction', 'maxmemory', 1)
     expect(await cache.set('other', 'new')).toBe(false)
     expect(await cache.invalidateTags(['t'])).toBe(true)

@@ -66,7 +66,7 @@ describe('reads that begin without a flight', () => {
   it('L4 a caller after an own change does not join an earlier read', async () => {
     for (const change of [
       (cache: Cache) => cache.delete('key'),
-      (cache: Cache) => cache.raw.getAndDelete('key'),
+      (cache: Cache) => cache.plain.getAndDelete('key'),
     ]) {
       const cache = await warmed(await scene.open())
       const other = await scene.open()

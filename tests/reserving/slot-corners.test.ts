@@ -147,8 +147,8 @@ describe('the corners of a slot', () => {
     assert.equal(await ask('STRLEN', 'shop:key'), 42)
     const ttlMs = Number(await ask('PTTL', 'shop:key'))
     assert.ok(ttlMs > 5_000 && ttlMs <= 10_000, String(ttlMs))
-    assert.equal(await cache.raw.exists('key'), false)
-    assert.equal(await cache.raw.getTtl('key'), undefined)
+    assert.equal(await cache.plain.exists('key'), false)
+    assert.equal(await cache.plain.getTtl('key'), undefined)
     assert.equal(await cache.delete('key'), false)
   })
 

@@ -26,7 +26,7 @@ const TOUCHES: readonly (readonly [name: string, touch: (cache: Cache) => Promis
   ['an invalidation of its tag', (cache) => cache.invalidateTags(['tag'])],
   ['an invalidation by pattern', (cache) => cache.invalidatePattern('k*')],
   ['a clear', (cache) => cache.clear()],
-  ['a raw set', (cache) => cache.raw.set('key', 'plain', '1m')],
+  ['a plain set', (cache) => cache.plain.set('key', 'plain', '1m')],
   ['a counter', async (cache) => [await cache.delete('key'), await cache.counters.incr('key')]],
   ['a load', (cache) => cache.refresh('key', async () => 'loaded', { tags: ['tag'] })],
   [
@@ -119,7 +119,7 @@ describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
     await cache.invalidateTags(['other'])
     await cache.delete('other')
     await cache.invalidatePattern('x*')
-    await Promise.all([cache.get('key'), cache.has('key'), cache.getTtl('key'), cache.raw.exists('key')])
+    await Promise.all([cache.get('key'), cache.has('key'), cache.getTtl('key'), cache.plain.exists('key')])
     assert.equal(await slot.fill('value'), true)
     assert.equal(await cache.get('key'), 'value')
   })
@@ -322,7 +322,7 @@ describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
   it('does not replace a plain value: nothing tells whether it is still the same one', async () => {
     const cache = await open()
     const reasons = refusals(cache)
-    await cache.raw.set('key', 'plain')
+    await cache.plain.set('key', 'plain')
     const slot = await cache.reserve('key')
     assert.deepEqual([slot.isHit, slot.value, await slot.fill('late')], [true, 'plain', false])
     assert.deepEqual(reasons, ['unreserved'])
@@ -331,10 +331,10 @@ describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
   it('leaves a plain value alone that lacks the tags of the call, also a counter', async () => {
     const cache = await open()
     const reasons = refusals(cache)
-    await cache.raw.set('key', 'plain')
+    await cache.plain.set('key', 'plain')
     const slot = await cache.reserve('key', { tags: ['tag'] })
     assert.deepEqual([slot.isHit, await slot.fill('late')], [false, false])
-    assert.equal(await cache.raw.get('key'), 'plain')
+    assert.equal(await cache.plain.get('key'), 'plain')
     assert.equal(await cache.counters.incr('counter', 5), 5)
     await (await cache.reserve('counter', { tags: ['tag'] })).fill(1)
     assert.equal(await cache.counters.incr('counter', 5), 10)

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { useRaceTrack } from '../support/race-track.ts'
 import { trials } from '../support/trials.ts'
 
-const OURS = ['delete', 'set', 'invalidateTags', 'invalidatePattern', 'clear', 'raw.set'] as const
+const OURS = ['delete', 'set', 'invalidateTags', 'invalidatePattern', 'clear', 'plain.set'] as const
 
 /** Four processes reserve keys, fill their slots and load, while one of them changes the source. */
 describe.each([

@@ -114,9 +114,9 @@ describe('encryption at rest', () => {
       const cache = await scene.open({ encryption: ENCRYPTION, serializer, compression: 'gzip' })
       await cache.getOrSet('loaded', () => [SECRET_TEXT], { tags: ['t'] })
       await cache.set('written', { [SECRET_TEXT]: 1 }, { tags: ['t'] })
-      await cache.raw.set('plain', SECRET_TEXT)
-      await cache.raw.setIfAbsent('absent', SECRET_TEXT)
-      await cache.raw.setMany({ one: SECRET_TEXT.repeat(500), two: [SECRET_TEXT] })
+      await cache.plain.set('plain', SECRET_TEXT)
+      await cache.plain.setIfAbsent('absent', SECRET_TEXT)
+      await cache.plain.setMany({ one: SECRET_TEXT.repeat(500), two: [SECRET_TEXT] })
       const keys = await raw.keysBuffer('*')
       assert.ok(keys.length >= 6)
       for (const key of keys) {

@@ -115,7 +115,7 @@ describe('forged times of an entry', () => {
       expect((await cache.explain('key')).toString()).toContain('cannot be decoded')
       expect(await cache.getOrSet('key', () => 'loaded')).toBe('loaded')
       expect(codes).toEqual(['CACHE_UNDECODABLE'])
-      expect(await cache.raw.get('key')).toBe('loaded')
+      expect(await cache.plain.get('key')).toBe('loaded')
     },
   )
 

@@ -10,7 +10,7 @@ test('the longest time to live that Redis has can be asked for', async () => {
   const cache = await open()
   await redis.ask('SET', 'p:key', '1', 'PXAT', LAST_MS)
   expect(await cache.getTtl('key')).toBeGreaterThan(1e15)
-  expect(await cache.raw.getTtl('key')).toBeGreaterThan(1e15)
+  expect(await cache.plain.getTtl('key')).toBeGreaterThan(1e15)
   expect(await cache.get('key')).toBe(1)
 })
 

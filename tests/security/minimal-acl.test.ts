@@ -137,7 +137,7 @@ async function performsEveryOperation(options: CreateCacheOptions, mode: string)
     /no/,
   )
   assert.equal(await cache.clear(), true)
-  await waitUntil(async () => (await cache.raw.get('counter')) === undefined, { what: 'the reclaim' })
+  await waitUntil(async () => (await cache.plain.get('counter')) === undefined, { what: 'the reclaim' })
   assert.deepEqual(failures, [])
 }
 

@@ -3,7 +3,7 @@ import type { Cache, CacheBackend } from 'cachewright'
 /** A cache as a backend: what has no tags and no loader, and the removals of the cache itself. */
 export function backendOf(cache: Cache): CacheBackend {
   return {
-    ...cache.raw,
+    ...cache.plain,
     ...cache.counters,
     ...cache.sets,
     delete: (key) => cache.delete(key),

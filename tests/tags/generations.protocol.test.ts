@@ -140,7 +140,7 @@ describe('tags and generations', () => {
   it('G4 the key of an entry cannot collide with the key of a generation', async () => {
     const cache = await scene.open()
     await assert.rejects(cache.set('\0tag:a', 1), { code: 'CACHE_INVALID_KEY' })
-    await assert.rejects(cache.raw.set('\0tag:a', 1), { code: 'CACHE_INVALID_KEY' })
+    await assert.rejects(cache.plain.set('\0tag:a', 1), { code: 'CACHE_INVALID_KEY' })
     assert.throws(() => cache.namespace('\0'), { code: 'CACHE_INVALID_KEY' })
     await cache.getOrSet('key', () => 1, { tags: ['a'] })
     assert.equal(await cache.invalidatePattern('*'), 1)

@@ -56,9 +56,9 @@ describe('caches that share a simulated Redis', () => {
       'invalidate by tag': (cache) => cache.invalidateTags(['tag']),
       'invalidate by pattern': (cache) => cache.invalidatePattern('k*'),
       clear: (cache) => cache.clear(),
-      'set a plain value': (cache) => cache.raw.set('key', 'changed'),
-      'set plain values': (cache) => cache.raw.setMany({ other: 1, key: 'changed' }),
-      'take it': (cache) => cache.raw.getAndDelete('key'),
+      'set a plain value': (cache) => cache.plain.set('key', 'changed'),
+      'set plain values': (cache) => cache.plain.setMany({ other: 1, key: 'changed' }),
+      'take it': (cache) => cache.plain.getAndDelete('key'),
     }
     for (const [name, change] of Object.entries(changes)) {
       for (const cache of [one, two]) {

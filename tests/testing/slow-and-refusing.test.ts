@@ -133,7 +133,7 @@ describe('when Redis hangs', () => {
       tookMs: TIMEOUT_MS,
     })
     assert.deepEqual(await timed(one.set('key', 1)), { value: false, tookMs: TIMEOUT_MS })
-    assert.deepEqual(await timed(one.raw.get('key')), { value: undefined, tookMs: TIMEOUT_MS })
+    assert.deepEqual(await timed(one.plain.get('key')), { value: undefined, tookMs: TIMEOUT_MS })
     assert.deepEqual(new Set(errors), new Set(['CACHE_TIMEOUT']))
     await assert.rejects(timed(one.counters.incr('counter')), { code: 'CACHE_AMBIGUOUS' })
     await assert.rejects(timed(open().initialize()), { code: 'CACHE_TIMEOUT' })

@@ -123,7 +123,7 @@ createCache({ encryption: { keys: [{ secret: '' }] } })
 // @ts-expect-error a mode that cannot be asked for
 createCache({ coherence: { mode: 'process' } })
 createCache({
-  coherence: { mode: 'bus', trust: '5s', onRestart: 'bump' } satisfies CoherenceOptions,
+  coherence: { mode: 'bus', trust: '5s', afterRestart: 'invalidate' } satisfies CoherenceOptions,
   lease: { ttl: '10s', longestLoad: '5m' } satisfies LeaseOptions,
   shutdown: { drain: 2 } satisfies ShutdownOptions,
 })

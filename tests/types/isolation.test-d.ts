@@ -11,7 +11,7 @@ import {
   type NamespaceOptions,
   type OpenSlot,
   type PartialLoadError,
-  type RawValues,
+  type PlainValues,
   type Served,
   type Sets,
   type Slot,
@@ -172,7 +172,7 @@ equal<Awaited<ReturnType<typeof ownTags.get>>, { tags: string[] } | undefined>(t
 void frozenTags.set('a', { tags: ['b'] })
 
 // Raw operations hand out what was decoded for this call alone.
-equal<typeof freezing.raw, RawValues>(true)
+equal<typeof freezing.plain, PlainValues>(true)
 equal<typeof inner.counters, Counters>(true)
 equal<typeof inner.sets, Sets>(true)
 equal<ReturnType<typeof inner.keys>, AsyncIterable<string>>(true)

@@ -50,7 +50,7 @@ test('P31 the reclaim removes older keys of every kind, and nothing else', async
   const cache = scene.cache()
   await cache.getOrSet('entry', () => 1, { tags: ['t'] })
   await cache.set('written', 2)
-  await cache.raw.set('plain', 3)
+  await cache.plain.set('plain', 3)
   await cache.counters.incr('counter')
   await cache.sets.addToSet('set', 'member')
   await redis.ask('HSET', 'p:hash', 'field', 1)

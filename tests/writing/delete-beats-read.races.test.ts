@@ -19,7 +19,7 @@ test('P16 a delete or a write beats an earlier read in four processes; plain cac
 
 test('P16 a delete or a write by another program beats an earlier read', async () => {
   const rounds = trials(60, 800)
-  const verdict = await track.run({ rounds, hows: ['foreign DEL', 'foreign SET', 'raw.set'] })
+  const verdict = await track.run({ rounds, hows: ['foreign DEL', 'foreign SET', 'plain.set'] })
   expect(verdict.wrong).toEqual([])
   expect(verdict.defeated).toBeGreaterThan(rounds / 10)
 }, 300_000)

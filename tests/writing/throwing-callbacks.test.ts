@@ -20,7 +20,7 @@ test.each([
     expect(await one.invalidatePattern('key*', { onProgress: fail })).toBe(2)
     expect([await one.get('key'), await other.get('key')]).toEqual([undefined, 3])
     expect(cache.stats().undelivered).toBe(0)
-    await one.raw.set('plain', 4)
+    await one.plain.set('plain', 4)
     expect(await one.invalidatePattern('plain', { onProgress: fail })).toBe(1)
     expect(await other.get('key')).toBe(3)
     expect(logged).toContainEqual({ error: 'TypeError' })

@@ -20,16 +20,16 @@ const KINDS = ['counter', 'set', 'plain', 'entry', 'loaded'] as const
 async function writeEveryKind(cache: Namespace, version: string): Promise<void> {
   await cache.counters.incr('counter', 7)
   await cache.sets.addToSet('set', version)
-  await cache.raw.set('plain', version)
+  await cache.plain.set('plain', version)
   await cache.set('entry', version)
   await cache.getOrSet('loaded', () => version)
 }
 
 async function readEveryKind(cache: Namespace): Promise<Record<(typeof KINDS)[number], unknown>> {
   return {
-    counter: await cache.raw.get('counter'),
+    counter: await cache.plain.get('counter'),
     set: await cache.sets.getSetMembers('set'),
-    plain: await cache.raw.get('plain'),
+    plain: await cache.plain.get('plain'),
     entry: await cache.get('entry', { local: false }),
     loaded: await cache.get('loaded', { local: false }),
   }

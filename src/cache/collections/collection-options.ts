@@ -32,10 +32,10 @@ export type CollectionLoader<Id, Input> = (
 export type CollectionBatchLoader<Id, Input> = (
   ids: readonly Id[],
   context: CollectionBatchContext<Id>,
-) => CollectionBatch<Id, Input> | Promise<CollectionBatch<Id, Input>>
+) => CollectionBatchResult<Id, Input> | Promise<CollectionBatchResult<Id, Input>>
 
 /** The result of a {@link CollectionBatchLoader}. */
-export type CollectionBatch<Id, Input> =
+export type CollectionBatchResult<Id, Input> =
   | ReadonlyMap<Id, Input | Error | undefined>
   | readonly (Input | Error | undefined)[]
 

@@ -123,7 +123,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.random = random
     setMaxListeners(0, this.#stopping.signal)
     this.breakers = new CircuitBreakers(clock, (state, node) =>
-      policy.events.emit('circuit', node === '' ? { state } : { state, node: printable(node) }),
+      policy.events.emit('circuit', node === '' ? { state } : { state, endpoint: printable(node) }),
     )
     this.outbox = new InvalidationOutbox({
       clock,
@@ -243,7 +243,7 @@ export class CacheCore implements TierListener, StoreObserver {
 
   restarted(): void {
     this.outbox.repeatRecent()
-    if (this.options.onRestart === 'bump') this.outbox.renewRoot()
+    if (this.options.afterRestart === 'invalidate') this.outbox.renewRoot()
     this.tier.deliver()
   }
 

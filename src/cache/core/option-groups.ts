@@ -32,10 +32,10 @@ export interface CoherenceOptions {
   readonly trust?: Duration | undefined
   /**
    * What to do after a restart or a failover, when the server may have forgotten what was acknowledged: `'replay'`
-   * sends this process's invalidations of the last ten seconds again; `'bump'` also invalidates the whole cache.
-   * @default 'replay', since `'bump'` loads everything anew after each failover
+   * sends this process's invalidations of the last ten seconds again; `'invalidate'` also invalidates the whole cache.
+   * @default 'replay', since `'invalidate'` loads everything anew after each failover
    */
-  readonly onRestart?: 'replay' | 'bump' | undefined
+  readonly afterRestart?: 'replay' | 'invalidate' | undefined
 }
 
 /** The lease under which one process of a fleet loads a key, while the others wait for it. */
@@ -76,7 +76,7 @@ export const LOCAL_OPTIONS: KnownOptions = {
 export const COHERENCE_OPTIONS: KnownOptions = {
   of: 'coherence',
   main: 'mode',
-  names: { mode: 'value', trust: 'duration', onRestart: 'value' } satisfies OptionNames<CoherenceOptions>,
+  names: { mode: 'value', trust: 'duration', afterRestart: 'value' } satisfies OptionNames<CoherenceOptions>,
 }
 
 /** What `lease` may contain. */
@@ -98,7 +98,7 @@ export const INSTEAD_OF_GROUPED: Readonly<Record<string, string>> = {
   maxEntries: 'write local: { maxEntries }',
   maxBytes: 'write local: { maxBytes }',
   trust: 'write coherence: { trust }',
-  onRestart: 'write coherence: { onRestart }',
+  afterRestart: 'write coherence: { afterRestart }',
   longestLoad: 'write lease: { longestLoad }',
   drain: 'write shutdown: { drain }',
 }

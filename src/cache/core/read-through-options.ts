@@ -81,7 +81,7 @@ export interface ResolvedReadThrough {
   readonly trustMs: number
   readonly leaseMs: number
   readonly longestLoadMs: number
-  readonly onRestart: 'replay' | 'bump'
+  readonly afterRestart: 'replay' | 'invalidate'
   readonly detectCycles: boolean
   readonly drainMs: number
 }
@@ -106,9 +106,9 @@ export function resolveReadThrough(
   assertOptions(coherence, COHERENCE_OPTIONS)
   assertOptions(lease, LEASE_OPTIONS)
   assertOptions(shutdown, SHUTDOWN_OPTIONS)
-  const { mode = 'auto', onRestart = 'replay' } = coherence
+  const { mode = 'auto', afterRestart = 'replay' } = coherence
   oneOf('coherence.mode', mode, MODES)
-  oneOf('coherence.onRestart', onRestart, ['replay', 'bump'])
+  oneOf('coherence.afterRestart', afterRestart, ['replay', 'invalidate'])
   return Object.freeze({
     policies: resolvePolicies(options, defaultPolicies(defaultTtlMs)),
     local:
@@ -124,7 +124,7 @@ export function resolveReadThrough(
     trustMs: timerDuration('coherence.trust', coherence.trust ?? '3s'),
     leaseMs: leaseDuration(lease.ttl ?? '5s'),
     longestLoadMs: timerDuration('lease.longestLoad', lease.longestLoad ?? '1m'),
-    onRestart,
+    afterRestart,
     detectCycles,
     drainMs: timerDuration('shutdown.drain', shutdown.drain ?? '5s'),
   })

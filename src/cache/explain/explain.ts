@@ -121,7 +121,7 @@ function situationOf(
   isUndelivered: boolean,
 ): SharedSituation {
   const { error, state } = explained
-  if (state === 'unreachable') return { state: 'unreachable', why: error?.code ?? '' }
+  if (state === 'unavailable') return { state: 'unavailable', why: error?.code ?? '' }
   if (isUndelivered) {
     const isThere = state !== 'absent' && state !== 'placeholder'
     return isThere
@@ -133,7 +133,7 @@ function situationOf(
   }
   if (state === 'foreign-type') return { state: 'foreign' }
   if (why !== undefined) return { state: 'unusable', why }
-  if (isUnsure) return { state: 'unreachable', why: 'a generation that it depends on could not be read' }
+  if (isUnsure) return { state: 'unavailable', why: 'a generation that it depends on could not be read' }
   return entry === undefined ? { state: 'absent' } : { state: 'usable', entry }
 }
 

@@ -36,7 +36,7 @@ function verdictOf(
 ): ExplainedGeneration['verdict'] {
   if (present === undefined) return 'unknown'
   if (present === null) return 'missing'
-  return present === generation ? 'valid' : 'renewed'
+  return present === generation ? 'valid' : 'invalidated'
 }
 
 /** The generations of one kind. */
@@ -58,7 +58,7 @@ const MOST_REASONS = 3
 
 /** As in `EntryReader`, a generation that this process knows takes precedence over the one in Redis. */
 function isRefuted({ explained: { isBelieved, verdict } }: JudgedGeneration): boolean {
-  return verdict === 'lacking' || (!isBelieved && (verdict === 'renewed' || verdict === 'missing'))
+  return verdict === 'lacking' || (!isBelieved && (verdict === 'invalidated' || verdict === 'missing'))
 }
 
 function reasonOf({ explained, kind }: JudgedGeneration): string {

@@ -55,7 +55,7 @@ export function explainLocal(
   const { believed, bound } = entry.generationSet
   const expected = generationKeysFor(entry.isPlain, generationKeys)
   const generations = explainGenerations(bound, expected, look, (one) => believed.includes(one))
-  const inRedis = compare(entry, look)
+  const inShared = compare(entry, look)
   return {
     state: 'kept',
     serves: how === 'fresh' ? 'fresh' : how === 'revalidate' ? 'stale' : 'nothing',
@@ -64,7 +64,7 @@ export function explainLocal(
     ...(!entry.isPlain && { times: timesOf(asked, entry) }),
     tags: generationsOf(generations, 'tag'),
     namespaces: generationsOf(generations, 'namespace'),
-    ...(inRedis && { inRedis }),
+    ...(inShared && { inShared }),
   }
 }
 
@@ -86,7 +86,7 @@ function refusalsOf(
   const isConfirmed = generations.every(
     ({ explained: { verdict } }) => verdict === 'valid' || verdict === 'lacking',
   )
-  if (!entry.generationSet.isUnrefuted && !isConfirmed) refusals.push('generation-renewed')
+  if (!entry.generationSet.isUnrefuted && !isConfirmed) refusals.push('generation-invalidated')
   // A new epoch also makes all generations unconfirmed, which needs no reason of its own.
   else if (!entry.generationSet.isValid && !isOld) refusals.push('generation-unconfirmed')
   if (isLacking('tag')) refusals.push('lacks-tag')
@@ -97,7 +97,7 @@ function refusalsOf(
 function compare(
   { generationSet, isPlain, stamp }: LocalEntry,
   { failure, generations, opened, undecodable }: SharedInspection,
-): ExplainedLocal['inRedis'] {
+): ExplainedLocal['inShared'] {
   if (failure !== undefined) return undefined
   if (opened === undefined) return undecodable === undefined ? 'gone' : 'replaced'
   // Plain values have no stamp to compare.
@@ -130,7 +130,7 @@ export function explainShared(core: CacheCore, asked: Asked, look: SharedInspect
     entry: undefined,
     isUnsure: false,
   })
-  if (failure !== undefined) return found({ ...nothing, state: 'unreachable', error: told(failure) })
+  if (failure !== undefined) return found({ ...nothing, state: 'unavailable', error: told(failure) })
   const expiry = ttlMs === undefined ? {} : { expiresIn: secondsOf(ttlMs) }
   if (bytes === null) {
     return found({ ...nothing, state: ttlMs === undefined ? 'absent' : 'foreign-type', ...expiry })
@@ -200,7 +200,7 @@ function timesOf({ nowMs }: Asked, entry: LocalEntry): ExplainedTimes {
     freshFor: secondsOf(entry.freshUntilMs - nowMs),
     staleWhileRevalidateFor: secondsOf(entry.staleWhileRevalidateUntilMs - nowMs),
     staleIfErrorFor: secondsOf(entry.freshUntilMs + entry.staleIfErrorMs - nowMs),
-    loadCost: secondsOf(entry.loadCostMs) ?? 0,
+    loadDuration: secondsOf(entry.loadCostMs) ?? 0,
   }
 }
 

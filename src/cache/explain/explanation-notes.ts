@@ -20,13 +20,13 @@ export function explanationNotes(
   { asksForTtlMs, isClockKnown, isUndelivered }: Circumstances,
 ): string[] {
   const notes: string[] = []
-  if (local.serves !== 'nothing' && local.inRedis !== undefined && local.inRedis !== 'same') {
+  if (local.serves !== 'nothing' && local.inShared !== undefined && local.inShared !== 'same') {
     notes.push(
-      `The copy in this process differs from Redis: ${DIFFERENCES[local.inRedis]}. It is still served: ${LAGS[cache.coherence]}`,
+      `The copy in this process differs from Redis: ${DIFFERENCES[local.inShared]}. It is still served: ${LAGS[cache.coherence]}`,
     )
   }
   const lagging = [...shared.tags, ...shared.namespaces].filter(
-    ({ isBelieved, verdict }) => isBelieved && (verdict === 'renewed' || verdict === 'missing'),
+    ({ isBelieved, verdict }) => isBelieved && (verdict === 'invalidated' || verdict === 'missing'),
   )
   if (lagging.length > 0 && local.serves === 'nothing') {
     const names = lagging.map(({ name }) => `'${name}'`).join(', ')
@@ -35,7 +35,7 @@ export function explanationNotes(
   if (isUndelivered)
     notes.push('An invalidation of this key, made in this process, has not reached Redis yet')
   else if (cache.undelivered > 0) notes.push('Invalidations of other keys or tags have not reached Redis yet')
-  if (cache.circuit !== 'closed' && shared.state !== 'unreachable' && next.step === 'load-uncached') {
+  if (cache.circuit !== 'closed' && shared.state !== 'unavailable' && next.step === 'load-uncached') {
     notes.push(
       'Redis answers again; the circuit lets one attempt through every second, and closes after the first that succeeds',
     )
@@ -66,7 +66,7 @@ export function explanationNotes(
       'It never expires, and no tag or clear() of a cache invalidates a plain value before it is reclaimed',
     )
   }
-  if (lease.holder === 'unknown' && shared.state !== 'unreachable')
+  if (lease.holder === 'unknown' && shared.state !== 'unavailable')
     notes.push('It is unknown who holds the lease')
   return notes
 }

@@ -38,7 +38,7 @@ function explanationText(facts: Facts): string {
     ['redis', sharedText(facts)],
     times && ['times', timesText(times)],
     // An invalid entry is never served as stale.
-    ...(times && (shared.isUsable || shared.state === 'unreachable') ? windowsText(times) : []).map(
+    ...(times && (shared.isUsable || shared.state === 'unavailable') ? windowsText(times) : []).map(
       (window) => ['', window] as const,
     ),
     generations.tags.length > 0 || times ? ['tags', generationsText(generations.tags)] : undefined,
@@ -73,7 +73,7 @@ const REFUSALS = {
   'copy-expired': 'the short time that a copy may live has passed',
   'older-epoch': 'a connection or channel was lost since it was read, so changes may have been missed',
   untrusted: 'Redis has been silent for so long that pushes may have been lost',
-  'generation-renewed': 'a tag or namespace was invalidated',
+  'generation-invalidated': 'a tag or namespace was invalidated',
   'generation-unconfirmed': 'it is no longer known whether a tag or namespace is unchanged',
   'lacks-tag': 'it lacks a tag that this call asks for',
   'other-namespace': 'it was stored through another namespace',
@@ -87,7 +87,7 @@ const COMPARISONS = {
   invalidated: 'invalidated in Redis',
 } as const
 
-function localText({ inRedis, refusals, servableFor, serves, state }: ExplainedLocal): string {
+function localText({ inShared, refusals, servableFor, serves, state }: ExplainedLocal): string {
   if (state === 'off') return 'nothing is kept in this process'
   if (state === 'absent') return 'not kept'
   const use =
@@ -97,7 +97,7 @@ function localText({ inRedis, refusals, servableFor, serves, state }: ExplainedL
         ? 'served as stale'
         : 'not served'
   const why = refusals.length > 0 ? `: ${refusals.map((refusal) => REFUSALS[refusal]).join('; ')}` : ''
-  return `kept, ${use}${why}${inRedis === undefined ? '' : ` (${COMPARISONS[inRedis]})`}`
+  return `kept, ${use}${why}${inShared === undefined ? '' : ` (${COMPARISONS[inShared]})`}`
 }
 
 function sharedText({ lease, shared }: Pick<Facts, 'lease' | 'shared'>): string {
@@ -115,7 +115,7 @@ function sharedText({ lease, shared }: Pick<Facts, 'lease' | 'shared'>): string 
         : 'nothing yet: its first value is being loaded'
     case 'foreign-type':
       return `a list, a set or another type that is not a string${expiryText(expiresIn)}`
-    case 'unreachable':
+    case 'unavailable':
       return `cannot be asked: ${error?.code} (${error?.message})`
     case 'undecodable':
       return `cannot be read: ${error?.code} (${error?.message}); ${sizeText(shared)}`
@@ -140,7 +140,7 @@ function expiryText(expiresIn: number | null | undefined): string {
   return expiresIn === null ? '; never removed' : `; removed in ${spanText(expiresIn)}`
 }
 
-function timesText({ age, freshFor, freshness, loadCost, ttl }: ExplainedTimes): string {
+function timesText({ age, freshFor, freshness, loadDuration, ttl }: ExplainedTimes): string {
   const isFresh = freshness === 'fresh'
   const parts = [
     `ttl ${ttl === null ? 'unlimited' : spanText(ttl)}`,
@@ -149,7 +149,7 @@ function timesText({ age, freshFor, freshness, loadCost, ttl }: ExplainedTimes):
         ? 'never ends'
         : `ends in ${spanText(freshFor)}`
       : `ended ${spanText(freshFor)} ago`,
-    `took ${spanText(loadCost)} to load`,
+    `took ${spanText(loadDuration)} to load`,
   ]
   if (age !== undefined) parts.unshift(`${spanText(age)} old`)
   return parts.join(', ')
@@ -181,7 +181,7 @@ function generationsText(generations: readonly ExplainedGeneration[]): string {
 
 const VERDICTS = {
   valid: 'valid',
-  renewed: 'INVALIDATED since it was stored',
+  invalidated: 'INVALIDATED since it was stored',
   missing: 'MISSING in Redis, which counts as invalidated',
   lacking: 'LACKING, but this call asks for it',
   unknown: 'could not be read',

@@ -40,7 +40,7 @@ export interface ExplainedNext {
  * - `'copy-expired'`: in mode `'ttl'`, the short life of a copy has passed
  * - `'older-epoch'`: a connection or channel was lost since it was read, so changes may have been missed
  * - `'untrusted'`: Redis has been silent for so long that pushes may have been lost
- * - `'generation-renewed'`: this process knows that one of its tags or namespaces was invalidated
+ * - `'generation-invalidated'`: this process knows that one of its tags or namespaces was invalidated
  * - `'generation-unconfirmed'`: one of its generations is no longer known to be the present one
  * - `'lacks-tag'`: it lacks a tag that this call names
  * - `'other-namespace'`: it was stored through another namespace
@@ -51,7 +51,7 @@ export type LocalRefusal =
   | 'copy-expired'
   | 'older-epoch'
   | 'untrusted'
-  | 'generation-renewed'
+  | 'generation-invalidated'
   | 'generation-unconfirmed'
   | 'lacks-tag'
   | 'other-namespace'
@@ -62,11 +62,11 @@ export interface ExplainedGeneration {
   /** The name of the tag, or the prefix of the namespace; at most 100 characters. */
   readonly name: string
   /**
-   * Its state in Redis. `'valid'`; `'renewed'`: it was invalidated; `'missing'`: it has no generation, which was
+   * Its state in Redis. `'valid'`; `'invalidated'`: it was invalidated; `'missing'`: it has no generation, which was
    * evicted, expired or deleted; `'lacking'`: the call names it, and the entry does not have it; `'unknown'`: it could
    * not be read.
    */
-  readonly verdict: 'valid' | 'renewed' | 'missing' | 'lacking' | 'unknown'
+  readonly verdict: 'valid' | 'invalidated' | 'missing' | 'lacking' | 'unknown'
   /** Whether this process treats it as valid without asking Redis. */
   readonly isBelieved: boolean
 }
@@ -90,7 +90,7 @@ export interface ExplainedTimes {
   /** From now until it is no longer served if its loader fails (`staleIfError`). */
   readonly staleIfErrorFor: number | null
   /** The duration of its loader. */
-  readonly loadCost: number
+  readonly loadDuration: number
 }
 
 /** The local copy. */
@@ -114,7 +114,7 @@ export interface ExplainedLocal {
    * Its comparison with Redis. `'same'`; `'replaced'`: Redis has another value; `'gone'`: Redis has none;
    * `'invalidated'`: Redis has it, and one of its tags or namespaces was invalidated. Absent if it is unknown.
    */
-  readonly inRedis?: 'same' | 'replaced' | 'gone' | 'invalidated'
+  readonly inShared?: 'same' | 'replaced' | 'gone' | 'invalidated'
 }
 
 /** The value in Redis, or in another shared tier. */
@@ -126,7 +126,7 @@ export interface ExplainedShared {
    * - `'plain'`: a value without these, as `cache.backend` or another program writes it
    * - `'foreign-type'`: a list, a set or another type that is not a string
    * - `'undecodable'`: bytes that cannot be decoded, see `error`
-   * - `'unreachable'`: Redis could not be asked, see `error`
+   * - `'unavailable'`: Redis could not be asked, see `error`
    */
   readonly state:
     | 'absent'
@@ -135,7 +135,7 @@ export interface ExplainedShared {
     | 'plain'
     | 'foreign-type'
     | 'undecodable'
-    | 'unreachable'
+    | 'unavailable'
   /** Whether this process treats the value as valid; `times` gives its freshness. */
   readonly isUsable: boolean
   /** The reason why it is undecodable or unreachable; it quotes no value. */

@@ -7,7 +7,7 @@ export type SharedSituation =
   | { readonly state: 'absent' }
   | { readonly state: 'foreign' }
   /** It cannot be read. */
-  | { readonly state: 'unreachable'; readonly why: string }
+  | { readonly state: 'unavailable'; readonly why: string }
   /** A value that must not be served. A load replaces it, even if another process holds its lease. */
   | { readonly state: 'unusable'; readonly why: string }
   | { readonly state: 'usable'; readonly entry: LocalEntry }
@@ -48,7 +48,7 @@ export function predict(situation: Situation): ExplainedNext {
     }
   }
   switch (shared.state) {
-    case 'unreachable':
+    case 'unavailable':
       return { step: 'load-uncached', reason: `Redis cannot be asked: ${shared.why}` }
     case 'foreign':
       return {

@@ -9,7 +9,7 @@ export interface StaleValue<T = unknown> {
   /** Seconds since its load began; `undefined` if it was read before the clock of its server was known. */
   readonly age: number | undefined
   /** Seconds that its load took. */
-  readonly loadCost: number
+  readonly loadDuration: number
   readonly tags: readonly string[]
 }
 
@@ -19,7 +19,7 @@ export function staleValueOf<T>(entry: LocalEntry, space: KeySpace, nowMs: numbe
   return {
     value: handOut<T>(entry),
     age: bornMs === undefined ? undefined : Math.max(0, nowMs - bornMs) / 1_000,
-    loadCost: loadCostMs / 1_000,
+    loadDuration: loadCostMs / 1_000,
     tags: entry.generationSet.tagsOf(space),
   }
 }

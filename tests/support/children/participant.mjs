@@ -87,7 +87,7 @@ export async function createParticipant({ createCache, createClient }, { redis, 
     set: ({ key, options: entry, version }, space) => space.set(key, version, entry),
     'set for long': ({ key, options: entry, version }, space) =>
       space.set(key, version, { ...entry, ttl: LONG }),
-    'raw.set': ({ key, version }, space) => space.raw.set(key, version, LONG),
+    'plain.set': ({ key, version }, space) => space.plain.set(key, version, LONG),
     invalidateTags: ({ changedTags }, space) => space.invalidateTags(changedTags),
     invalidatePattern: ({ pattern }, space) => space.invalidatePattern(pattern),
     clear: (_race, space) => space.clear(),

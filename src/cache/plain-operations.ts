@@ -1,6 +1,6 @@
-import type { CacheBackend, Counters, RawValues, Sets } from '../contract/cache-backend.ts'
+import type { CacheBackend, Counters, PlainValues, Sets } from '../contract/cache-backend.ts'
 
-const RAW_VALUES: Record<keyof RawValues, true> = {
+const PLAIN_VALUES: Record<keyof PlainValues, true> = {
   get: true,
   set: true,
   setIfAbsent: true,
@@ -23,14 +23,14 @@ const SETS: Record<keyof Sets, true> = {
 }
 
 /** What a cache offers of the backend under it: everything but its lifecycle, and what the cache itself does better. */
-export class RawOperations {
-  readonly raw: RawValues
+export class PlainOperations {
+  readonly plain: PlainValues
   readonly counters: Counters
   readonly sets: Sets
   readonly keys: CacheBackend['keys']
 
   constructor(backend: CacheBackend) {
-    this.raw = pick(backend, RAW_VALUES)
+    this.plain = pick(backend, PLAIN_VALUES)
     this.counters = pick(backend, COUNTERS)
     this.sets = pick(backend, SETS)
     this.keys = (pattern, options) => backend.keys(pattern, options)

@@ -6,8 +6,8 @@ import { describe, expect, test } from 'vitest'
 async function afterFailed(invalidate: (cache: Cache) => Promise<unknown>) {
   const redis = new SimulatedRedis()
   const cache = createCache({ backend: redis.backend({ prefix: 'p:' }), ttl: '5m' })
-  await cache.raw.set('plain', 'old')
-  await cache.raw.set('other', 'kept')
+  await cache.plain.set('plain', 'old')
+  await cache.plain.set('other', 'kept')
   await cache.set('entry', 'old', { tags: ['tag'] })
   await cache.counters.incr('count', 5)
   await cache.sets.addToSet('set', 'old')
@@ -22,22 +22,26 @@ const ALL = ['plain', 'entry', 'count', 'set']
 describe('after an invalidation that Redis has not acknowledged', () => {
   const READS: Record<string, (cache: Cache) => Promise<unknown>> = {
     get: async (cache) => [
-      await cache.raw.get('plain'),
-      await cache.raw.get('entry'),
-      await cache.raw.get('count'),
+      await cache.plain.get('plain'),
+      await cache.plain.get('entry'),
+      await cache.plain.get('count'),
     ],
-    getMany: async ({ raw }) => [...(await raw.getMany(['plain', 'entry', 'count'])).values()],
-    getAndDelete: async ({ raw }) => [
-      ...[await raw.getAndDelete('plain'), await raw.getAndDelete('entry'), await raw.getAndDelete('count')],
+    getMany: async ({ plain }) => [...(await plain.getMany(['plain', 'entry', 'count'])).values()],
+    getAndDelete: async ({ plain }) => [
+      ...[
+        await plain.getAndDelete('plain'),
+        await plain.getAndDelete('entry'),
+        await plain.getAndDelete('count'),
+      ],
     ],
-    getTtl: async ({ raw }) => [
-      await raw.getTtl('plain'),
-      await raw.getTtl('entry'),
-      await raw.getTtl('count'),
+    getTtl: async ({ plain }) => [
+      await plain.getTtl('plain'),
+      await plain.getTtl('entry'),
+      await plain.getTtl('count'),
     ],
   }
 
-  test.each(Object.entries(READS))('raw %s finds nothing of what it removed', async (_name, read) => {
+  test.each(Object.entries(READS))('plain %s finds nothing of what it removed', async (_name, read) => {
     for (const invalidate of [
       (cache: Cache) => cache.deleteMany(ALL),
       (cache: Cache) => cache.invalidatePattern('[pecs]*'),
@@ -45,15 +49,15 @@ describe('after an invalidation that Redis has not acknowledged', () => {
       const { cache, redis } = await afterFailed(invalidate)
       redis.faults.heal()
       expect(await read(cache)).toEqual([undefined, undefined, undefined])
-      expect(await cache.raw.get('other')).toBe('kept')
+      expect(await cache.plain.get('other')).toBe('kept')
     }
   })
 
   test('an entry whose tag was invalidated is not read either', async () => {
     const { cache, redis } = await afterFailed((one) => one.invalidateTags(['tag']))
     redis.faults.heal()
-    expect(await cache.raw.get('entry')).toBeUndefined()
-    expect([...(await cache.raw.getMany(['entry', 'plain'])).values()]).toEqual([undefined, 'old'])
+    expect(await cache.plain.get('entry')).toBeUndefined()
+    expect([...(await cache.plain.getMany(['entry', 'plain'])).values()]).toEqual([undefined, 'old'])
   })
 
   test('counters and sets begin anew', async () => {
@@ -62,24 +66,24 @@ describe('after an invalidation that Redis has not acknowledged', () => {
     expect(await cache.counters.incr('count')).toBe(1)
     expect(await cache.sets.addToSet('set', 'new')).toBe(true)
     expect(await cache.sets.getSetMembers('set')).toEqual(['new'])
-    expect(await cache.raw.exists('plain')).toBe(false)
-    expect(await cache.raw.touch('entry')).toBe(false)
+    expect(await cache.plain.exists('plain')).toBe(false)
+    expect(await cache.plain.touch('entry')).toBe(false)
   })
 
   test('what is written then stays', async () => {
     for (const write of [
-      (cache: Cache) => cache.raw.set('plain', 'new'),
-      (cache: Cache) => cache.raw.setIfAbsent('plain', 'new'),
-      (cache: Cache) => cache.raw.setMany({ plain: 'new', fresh: 1 }),
+      (cache: Cache) => cache.plain.set('plain', 'new'),
+      (cache: Cache) => cache.plain.setIfAbsent('plain', 'new'),
+      (cache: Cache) => cache.plain.setMany({ plain: 'new', fresh: 1 }),
     ]) {
       const { cache, redis } = await afterFailed((one) => one.deleteMany(ALL))
       redis.faults.heal()
       expect(await write(cache)).toBe(true)
-      expect(await cache.raw.get('plain')).toBe('new')
+      expect(await cache.plain.get('plain')).toBe('new')
       // The redelivery in the background, which comes half a second later, finds nothing left to do for it.
       await new Promise((resolve) => setTimeout(resolve, 700))
       expect(cache.stats().undelivered).toBe(0)
-      expect(await cache.raw.get('plain')).toBe('new')
+      expect(await cache.plain.get('plain')).toBe('new')
     }
   }, 20_000)
 
@@ -89,8 +93,8 @@ describe('after an invalidation that Redis has not acknowledged', () => {
     cache.on('miss', ({ key, reason }) => reasons.push([key, reason]))
     redis.faults.heal()
     redis.faults.fail({ commands: 'writes' })
-    expect(await cache.raw.get('plain')).toBeUndefined()
-    expect([...(await cache.raw.getMany(['plain', 'other'])).values()]).toEqual([undefined, 'kept'])
+    expect(await cache.plain.get('plain')).toBeUndefined()
+    expect([...(await cache.plain.getMany(['plain', 'other'])).values()]).toEqual([undefined, 'kept'])
     expect(reasons).toEqual([
       ['plain', 'unavailable'],
       ['plain', 'unavailable'],
