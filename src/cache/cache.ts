@@ -15,8 +15,9 @@ import type { CircuitState } from './outage/circuit-breaker.ts'
  *
  * **Failure.** An unreachable Redis never fails a `getOrSet`: its loader is called, at most once per key and process at
  * a time. Other operations answer a miss, `false` or `0` and emit an `error` event (`errors: 'absorb'`), or reject
- * (`'throw'`). An invalidation that answered `false` is kept; this process delivers it before it reads anything that
- * the invalidation affects.
+ * (`'throw'`); counters always reject. A deletion or an invalidation that Redis did not acknowledge is kept, and
+ * `stats().undelivered` counts it; this process delivers it before it reads or writes anything that it affects. A
+ * programming mistake (an invalid key, duration, option or argument, a value that cannot be stored) always rejects.
  */
 export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isolate> {
   readonly #parts: CacheParts
@@ -38,7 +39,10 @@ export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isola
     return this.#core.coherence
   }
 
-  /** The state of the circuit breaker: `'open'` while no commands are sent to Redis, or to some node of a cluster. */
+  /**
+   * The state of the circuit breaker: `'open'` while no commands are sent to Redis, or to some node of a cluster. Five
+   * commands in a row that were not answered open it for a second; calls then go on at once without Redis.
+   */
   get circuit(): CircuitState {
     return this.#core.breakers.state
   }
@@ -53,18 +57,33 @@ export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isola
 
   /**
    * Waits up to `shutdown.drain` for the work in the background, aborts the rest, and closes what the cache opened, for
-   * good: a `getOrSet` still calls its loader afterwards, and other operations fail with `CACHE_CLOSED`. Idempotent;
-   * never rejects.
+   * good. Afterwards every call that loads (`getOrSet`, `refresh`, wrapped functions, collections) still calls its loader,
+   * and other operations fail with `CACHE_CLOSED`: they answer a miss, `false` or `0`, or reject, as the failure mode says.
+   * Idempotent; never rejects.
    */
   shutdown(): Promise<void> {
     return this.#parts.lifecycle.shutdown()
   }
 
+  /** As {@link shutdown}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown()
   }
 
-  /** Subscribes to an event, and returns a function that ends the subscription. */
+  /**
+   * Subscribes to an event of this cache and its namespaces, and returns a function that ends the subscription. Listeners
+   * are called synchronously; what one throws is logged. Nothing throws if an `error` event has no listener.
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * const cache = createCache()
+   * const end = cache.on('error', ({ error, namespace, operation }) => {
+   *   console.warn(error.code, operation, namespace)
+   * })
+   * end()
+   * ```
+   */
   on<Name extends keyof ReadThroughEvents>(
     event: Name,
     listener: (payload: ReadThroughEvents[Name]) => void,

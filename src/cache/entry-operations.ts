@@ -51,9 +51,10 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
 
   /**
    * The value, or `undefined` for a miss; `null` is a value. No round trip for a local hit, else one.
-   * @param options `local: false` skips the local tier, and trusts no generation about which a push may be on its way.
-   * The result is never older than an invalidation that was acknowledged to any process before the call. It costs one
-   * more round trip if the entry has tags whose pushes travel on another connection
+   * A plain value or a counter is served as a value without tags; a key that holds a set is a miss.
+   * @param options `local: false` asks Redis, also for what this process knows of the tags of the entry. The result is
+   * never older than an invalidation that was acknowledged to any process before the call. It costs one more round trip
+   * on a cluster, and on the bus, if the entry has tags. By default, the local tier is asked first
    */
   get<T = unknown>(
     key: string,
@@ -81,7 +82,8 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
   }
 
   /**
-   * The value or `undefined` of each distinct key, in the order of the keys. Keys without a local hit share commands.
+   * The value or `undefined` of each distinct key, in the order of the keys. Keys without a local hit share commands: one
+   * round trip for 256 keys of one server.
    */
   async getMany<T = unknown>(keys: Iterable<string>): Promise<Map<string, Served<T, Isolate> | undefined>> {
     return readMany(keys, (key) => this.get<T>(key))
@@ -94,7 +96,8 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
    * Processes share it too, as long as the loading one renews its lease. If the key or a tag is invalidated during a
    * load, callers that were already waiting get the value, and it is not stored.
    *
-   * `null` is cached like any value; `undefined` is returned and not cached. An error of the loader goes to every
+   * A value that cannot be stored because it is too large, or because Redis does not answer, goes to the callers all the
+   * same. `null` is cached like any value; `undefined` is returned and not cached. An error of the loader goes to every
    * caller that waits, and nothing is stored.
    *
    * @throws the loader's error, the signal's reason, or CacheError for a programming mistake; never because of Redis
@@ -117,7 +120,8 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
    *
    * At most three round trips for up to 256 keys on one server: one `MGET`, one pipeline of leases, and one pipeline of
    * fills. Each key has its own lease, tags and policies, as if it were asked for alone. If another caller or process
-   * is loading a key, this call waits for that load. Keys are processed 2,048 at a time.
+   * is loading a key, this call waits for that load. Keys are processed 2,048 at a time, with a call of the loader for
+   * each such part. A result that is no `Map`, and no array of the right length, fails all keys of its call.
    *
    * @throws PartialLoadError if some keys could not be loaded: it has the values of the others; otherwise as
    * {@link getOrSet}
@@ -187,6 +191,7 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
    * later in this process sees it, awaited or not. One round trip; two if this process meets one of the tags for the
    * first time.
    * @returns whether Redis has acknowledged it; if not, the value that was there before is invalidated
+   * @throws CacheError `CACHE_INVALID_VALUE` for a value that the serializer cannot store, and other programming mistakes
    */
   set(key: string, value: unknown, options: EntryOptions | Duration = {}): Promise<boolean> {
     return this.#acknowledged('set', key, () => this.#writes.set(key, value, options))
@@ -201,27 +206,35 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
     return this.#acknowledged('setMany', undefined, () => this.#writes.setMany(entries, options))
   }
 
-  /** Deletes a key; `true` if it was there. A load that is under way will not be stored. One round trip. */
+  /**
+   * Deletes a key of any type. A load that is under way will not be stored. One round trip.
+   * @returns `true` if it was there. `false` also answers a failure: an `error` event tells of it, and the deletion is
+   * delivered later
+   */
   delete(key: string): Promise<boolean> {
     return this.#absorb('delete', key, false, async () => (await this.#writes.remove([key])) > 0)
   }
 
-  /** Deletes keys, and returns how many of them were there. */
+  /** As {@link delete}, for several keys; returns how many of them were there, and `0` after a failure. */
   deleteMany(keys: Iterable<string>): Promise<number> {
     return this.#absorb('deleteMany', undefined, 0, () => this.#writes.remove(keys))
   }
 
   /**
-   * Invalidates every entry that has one of these tags. One command per tag, regardless of the number of entries.
-   * @returns whether Redis has acknowledged it
+   * Invalidates every entry of this namespace that has one of these tags, at most 64: each tag gets another generation, a
+   * random number that its entries are bound to. One command per tag, all on one round trip, regardless of the number of
+   * entries.
+   * @returns whether Redis has acknowledged it; if not, it is delivered before this process reads what it affects
    */
   invalidateTags(tags: readonly string[]): Promise<boolean> {
     return this.#acknowledged('invalidateTags', undefined, () => this.#writes.invalidateTags(tags))
   }
 
   /**
-   * Removes the keys that match a glob, and returns how many. It walks the whole key space (`SCAN`): prefer tags.
-   * Quote input that you do not control with `escapeGlob` or the `glob` tag.
+   * Removes the keys that match a glob, those of inner namespaces included, and returns how many. It walks the whole key
+   * space (`SCAN`): prefer tags. A load of such a key that is under way will not be stored. After a failure it answers `0`
+   * and is repeated later, unless its signal has aborted. Quote input that you do not control with `escapeGlob` or the
+   * `glob` tag.
    * @throws CacheError `CACHE_INVALID_ARGUMENT` for a pattern of more than 1,024 bytes
    */
   invalidatePattern(pattern: string, options: RemovalOptions = {}): Promise<number> {

@@ -74,7 +74,18 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
     return this.#operations.plain
   }
 
-  /** Counters. {@link delete} deletes one. */
+  /**
+   * Counters. `plain.get` reads one, and {@link delete} deletes it.
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * const cache = createCache({ prefix: 'shop:' })
+   * const visits = await cache.counters.incr('visits', 1, { ttl: '1d' })
+   * await cache.sets.addToSet('online', 'ann', { ttl: '5m', slide: true })
+   * const online = await cache.sets.getSetMembers('online')
+   * ```
+   */
   get counters(): Counters {
     return this.#operations.counters
   }
@@ -115,9 +126,11 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
    * and the local tier; clearing this cache clears it too. The same name and options give the same object.
    *
    * A key of this cache that begins with `name:` is a key of the namespace. So a key that a user chooses belongs into a
-   * namespace of its own, which no key leads out of; at the root it reaches into all of them. A name that contains input
-   * must not contain a `:` from there, nor end in `@` and digits, which is the mark of a collection and is refused.
-   * @param options the defaults of its calls; what they leave out applies as in this cache
+   * namespace of its own, which no key leads out of; at the root it reaches into all of them. Where a name is made of
+   * input, encode the input: a `:` in it would lead into another namespace. A name that ends in `@` and digits is the mark
+   * of a collection, and is refused.
+   * @param options the defaults of its calls; what they leave out applies as in this cache. The same name with other
+   * options is another object over the same keys
    * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`; `CACHE_INVALID_ARGUMENT` if
    * it would be nested more than 15 deep
    */

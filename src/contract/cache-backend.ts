@@ -12,7 +12,7 @@ export type CacheEntries<T> =
 
 /** The expiry of a key that an operation creates. */
 export interface ExpiryOptions {
-  /** The time to live: seconds, or with a unit (`'5m'`). @default the backend's `defaultTtl` */
+  /** The time to live: seconds, or with a unit (`'5m'`). @default the backend's `defaultTtl`; in a cache, the cache's `ttl` */
   readonly ttl?: Duration | undefined
   /**
    * `true` renews the time to live on every call; `false` keeps the expiry that was set at creation.
@@ -30,7 +30,7 @@ export interface CounterOptions extends ExpiryOptions {
   readonly default?: number | bigint | undefined
 }
 
-/** Options of the two operations that walk the whole key space. */
+/** Options of `invalidatePattern`, and of the `clear` of a backend. */
 export interface RemovalOptions {
   /** Ends the walk between two batches; the operation then fails with `CACHE_ABORTED`. */
   readonly signal?: AbortSignal | undefined
@@ -48,7 +48,8 @@ export interface KeysOptions {
 
 /**
  * Plain values, and what can be asked of a key of any kind: a value, a counter or a set. A plain value has a time to live
- * and no tags.
+ * and no tags. What leaves its `ttl` out gets the backend's `defaultTtl`; in a cache, also in its namespaces, the cache's
+ * `ttl`.
  */
 export interface PlainValues<T = unknown> {
   /**
@@ -87,8 +88,8 @@ export interface PlainValues<T = unknown> {
    */
   getMany(keys: Iterable<string>): Promise<Map<string, T | undefined>>
   /**
-   * Stores each entry and its time to live with one command. `true` if all were stored; the `failures` of the error
-   * (event or rejection) tell which were not. Not atomic across entries.
+   * Stores each entry, together with its time to live, by a command of its own; 1,000 of them share a round trip. `true`
+   * if all were stored; the `failures` of the error (event or rejection) tell which were not. Not atomic across entries.
    * @param ttl of the entries that have none of their own
    */
   setMany(entries: CacheEntries<T>, ttl?: Duration): Promise<boolean>
@@ -127,32 +128,44 @@ export interface PlainValues<T = unknown> {
   persist(key: string): Promise<boolean>
 }
 
-/** Counters. A counter is a whole number that Redis counts; `get` reads it, and `delete` deletes it. */
+/**
+ * Counters: whole numbers that Redis counts. `get` of the backend, or `cache.plain.get`, reads one; `delete` deletes it.
+ * Each call takes one round trip, and those of one tick share it. They reject in either failure mode, since no number
+ * would be honest.
+ */
 export interface Counters {
   /**
    * Adds `amount`, and returns the new count. A missing counter starts at `options.default`. The change and the first
    * time to live are one atomic step.
-   * @throws CacheError `CACHE_NOT_A_COUNTER`, `CACHE_WRONG_TYPE`; `CACHE_COUNTER_OVERFLOW` if the count would pass 2^53
-   * (the counter is then unchanged); `CACHE_AMBIGUOUS` if the reply was lost; or the reason why Redis is unavailable
+   * @param amount a safe integer; 1 if it is left out
+   * @throws CacheError `CACHE_NOT_A_COUNTER`, `CACHE_WRONG_TYPE`; `CACHE_COUNTER_OVERFLOW` if the count would pass
+   * ±(2^53 - 1) (the counter is then unchanged); `CACHE_AMBIGUOUS` if the reply was lost; or the reason why Redis is
+   * unavailable
    */
   incr(key: string, amount?: number, options?: CounterOptions): Promise<number>
   /** As {@link incr}, subtracting. */
   decr(key: string, amount?: number, options?: CounterOptions): Promise<number>
-  /** As {@link incr}, over the whole signed 64-bit range. */
+  /** As {@link incr}, over the whole signed 64-bit range; beyond it, it rejects with `CACHE_COUNTER_OVERFLOW`. */
   incrBig(key: string, amount?: bigint, options?: CounterOptions): Promise<bigint>
   /** As {@link decr}, over the whole signed 64-bit range. */
   decrBig(key: string, amount?: bigint, options?: CounterOptions): Promise<bigint>
 }
 
-/** Sets of strings. */
+/**
+ * Sets of strings. `delete` of the backend or the cache deletes one. A key of another type fails with `CACHE_WRONG_TYPE`;
+ * a failure answers `false`, `0` or `[]`, or rejects, as the failure mode says.
+ */
 export interface Sets {
-  /** Adds a member to a set; `true` if it was new. */
+  /** Adds a member to a set; `true` if it was new. One round trip. */
   addToSet(key: string, member: string, options?: ExpiryOptions): Promise<boolean>
-  /** Adds members to a set, and returns how many of them were new. */
+  /** Adds members to a set, and returns how many of them were new. One round trip for 1,000 members. */
   addManyToSet(key: string, members: Iterable<string>, options?: ExpiryOptions): Promise<number>
-  /** The members of a set, in no particular order; empty if there is no such set. */
+  /**
+   * The members of a set, in no particular order; empty if there is no such set. Large sets are read in parts (`SSCAN`),
+   * which are no snapshot.
+   */
   getSetMembers(key: string): Promise<string[]>
-  /** Removes a member from a set; `true` if it was there. */
+  /** Removes a member from a set; `true` if it was there. One round trip. */
   removeFromSet(key: string, member: string): Promise<boolean>
 }
 
@@ -177,14 +190,15 @@ export interface CacheBackend<T = unknown> extends PlainValues<T>, Counters, Set
    */
   initialize(): Promise<void>
   /**
-   * Waits up to a bound for operations in flight, then closes what this backend opened, for good. Idempotent; never
-   * rejects.
+   * Waits for operations in flight, each of which ends by its deadline, then closes what this backend opened, for good.
+   * Later operations fail with `CACHE_CLOSED`, as the failure mode says. Idempotent; never rejects.
    */
   shutdown(): Promise<void>
+  /** As {@link shutdown}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void>
   /** Deletes a key of any type; `true` if it was there. One round trip. */
   delete(key: string): Promise<boolean>
-  /** Deletes keys of any type, and returns how many of them were there. */
+  /** Deletes keys of any type, and returns how many of them were there. 2,048 keys of one server share a round trip. */
   deleteMany(keys: Iterable<string>): Promise<number>
   /**
    * Lists the keys of values, counters and sets under the prefix, each once, in no particular order. No value is moved.
@@ -203,14 +217,22 @@ export interface CacheBackend<T = unknown> extends PlainValues<T>, Counters, Set
    * @throws CacheError at the first step: `CACHE_INVALID_ARGUMENT` for a bad pattern or limit
    */
   keys(pattern?: string, options?: KeysOptions): AsyncIterable<string>
-  /** Removes every key under this backend's prefix, and no other. It walks the key space (`SCAN`). */
+  /**
+   * Removes every key under this backend's prefix, and no other; `true` if all were removed. It walks the key space
+   * (`SCAN`). After a failure some keys may be left.
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` if the prefix is empty
+   */
   clear(options?: RemovalOptions): Promise<boolean>
   /**
    * Removes the keys under the prefix that match a glob (`* ? [abc] [^a] [a-z] \x`), and returns how many. It walks the
-   * key space (`SCAN`). Quote input that you do not control with `escapeGlob` or the `glob` tag.
+   * key space (`SCAN`). After a failure it answers `0`, or rejects, and some of the keys may be gone. Quote input that you
+   * do not control with `escapeGlob` or the `glob` tag.
    * @throws CacheError `CACHE_INVALID_ARGUMENT` for a pattern of more than 1,024 bytes
    */
   invalidatePattern(pattern: string, options?: RemovalOptions): Promise<number>
-  /** Subscribes to an event, and returns a function that ends the subscription. */
+  /**
+   * Subscribes to an event, and returns a function that ends the subscription. Listeners are called synchronously; what
+   * one throws is logged.
+   */
   on<Name extends keyof CacheEvents>(event: Name, listener: (payload: CacheEvents[Name]) => void): Unsubscribe
 }

@@ -29,9 +29,9 @@ export type HitTier = 'local' | 'shared'
  * the name of the namespace. With both, `prefix + namespace + ':' + key`, they are the keys in Redis.
  */
 export interface CacheEvents {
-  /** A read found a fresh value: `get`, `getMany` or `getAndDelete`, and every read of a cache. */
+  /** A read found a fresh value: `get`, `getMany` or `getAndDelete`; of a cache also `peek`, loads and slots. One for each key. */
   hit: InNamespace & { readonly key: string; readonly tier: HitTier }
-  /** A read found none. A `getOrSet` then waits for a load. */
+  /** A read found none. A `getOrSet` then waits for a load. A stale value that is served is neither a hit nor a miss. */
   miss: InNamespace & { readonly key: string; readonly reason: MissReason }
   /**
    * A value was stored: by `set`, `setIfAbsent` or `setMany`, after a load, or by the fill of a slot. `ttlMs` is
@@ -44,8 +44,9 @@ export interface CacheEvents {
    */
   delete: InNamespace & { readonly keys: readonly string[]; readonly removed: number }
   /**
-   * An `invalidateTags` was acknowledged (`tags` is set; nobody counts the entries), or an `invalidatePattern` has ended
-   * (`pattern` is set), or a `clear` (neither is set) and the reclaim of its memory have.
+   * Emitted when Redis has acknowledged an `invalidateTags` (`tags` is set; nobody counts the entries), when an
+   * `invalidatePattern` has ended (`pattern` is set), and when a `clear` and the reclaim of its memory have ended (neither
+   * is set).
    */
   invalidate: InNamespace & {
     readonly tags: readonly string[] | undefined
@@ -93,7 +94,11 @@ export interface ReadThroughEvents extends CacheEvents {
    * (`'unreserved'`).
    */
   'fill-refused': InNamespace & { readonly key: string; readonly reason: FillRefusal }
-  /** All local copies are out of use, since invalidations may have been missed. `coherence` is what `cache.coherence` is from now on. */
+  /**
+   * All local copies are out of use, since this process may have missed an invalidation: a connection was made or lost, or
+   * the mode has changed. An epoch is the time between two such moments. `coherence` is what `cache.coherence` is from now
+   * on.
+   */
   epoch: { readonly reason: string; readonly coherence: string }
   /** Work in the background has failed: a refresh, a verification, or the reclaim after a `clear()`. */
   'background-error': InNamespace & {

@@ -49,7 +49,8 @@ const KNOWN: KnownOptions = {
 
 /**
  * A backend in the memory of this process, on `lru-cache`. Values are kept as the serializer encodes them: later
- * changes by the caller do not reach them, and a program that moves to Redis finds the same behaviour.
+ * changes by the caller do not reach them, and a program that moves to Redis finds the same behaviour. Nothing takes a
+ * round trip. Counters and sets are evicted as values are. `createCache` without Redis makes one with the bounds of `local`.
  */
 export class MemoryCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */

@@ -78,6 +78,7 @@ const KNOWN: KnownOptions = {
 
 /**
  * A backend that keeps nothing, for a cache that is switched off. It validates arguments as every other backend does.
+ * Reads miss, writes answer `true`, removals `false` or `0`, and every counter starts again at its default.
  */
 export class NullCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */

@@ -19,7 +19,7 @@ export interface LocalOptions {
 export interface CoherenceOptions {
   /**
    * How local tiers learn of changes; `'auto'` takes the best mode that client and server allow. `'bus'` and `'ttl'`
-   * rule out the better ones.
+   * rule out the better ones. Where the mode is not possible, the next one is taken; `cache.coherence` tells which.
    * @default 'auto'
    */
   readonly mode?: Exclude<Coherence, 'process'> | 'auto' | undefined

@@ -38,7 +38,10 @@ export interface ReadThroughOptions<Isolate extends Isolation = Isolation>
     PolicyOptions {
   /** `false` keeps nothing in this process. */
   readonly local?: LocalOptions | false | undefined
-  /** @default 'freeze' */
+  /**
+   * How a caller is kept from changing the value of another one, since all of them share the local tier.
+   * @default 'freeze'
+   */
   readonly isolate?: Isolate | undefined
   /** How this cache learns of the changes of others, and how long it trusts what it has heard. */
   readonly coherence?: CoherenceOptions | undefined
@@ -48,7 +51,7 @@ export interface ReadThroughOptions<Isolate extends Isolation = Isolation>
    * Whether a loader that waits for its own load, directly or through other loaders of this process, rejects with
    * `CACHE_CYCLE`. If not, it waits until a timeout of one of the callers, or for ever.
    *
-   * Loaders run in an `AsyncLocalStorage` then. From Node 24 on, that costs next to nothing. On Node 20 and 22 it slows
+   * With `true`, loaders run in an `AsyncLocalStorage`. From Node 24 on, that costs next to nothing. On Node 20 and 22 it slows
    * down every promise of the process: a local hit takes two to three times as long, a load up to a third longer.
    * @default true; before Node 24, false if NODE_ENV is `production`
    */

@@ -123,7 +123,7 @@ export interface ExplainedShared {
    * - `'absent'`: there is none
    * - `'placeholder'`: there is none yet; its first value is being loaded, see `lease`, or somebody has reserved the key
    * - `'entry'`: a value that a cache stored, with freshness and tags
-   * - `'plain'`: a value without these, as `cache.backend` or another program writes it
+   * - `'plain'`: a value without these, as `cache.plain` or another program writes it
    * - `'foreign-type'`: a list, a set or another type that is not a string
    * - `'undecodable'`: bytes that cannot be decoded, see `error`
    * - `'unavailable'`: Redis could not be asked, see `error`

@@ -15,7 +15,7 @@ export interface FreshnessOptions {
   /**
    * The time for which a value is fresh: seconds, or with a unit (`'5m'`). It cannot be turned off: `Infinity` keeps a
    * value, and a loader's `context.skip()` does not store it.
-   * @default the namespace's, then the cache's `ttl`
+   * @default the namespace's, then the cache's, then CACHEWRIGHT_DEFAULT_TTL, then `'1h'`
    */
   readonly ttl?: Duration | undefined
   /**
@@ -64,7 +64,8 @@ export interface LoadOptions {
   readonly softTimeout?: Duration | false | undefined
   /**
    * The time, in seconds or with a unit (`'2s'`), for which a caller waits for a load before its call rejects with
-   * `CACHE_LOADER_TIMEOUT`. If no other caller waits, the loader's signal aborts.
+   * `CACHE_LOADER_TIMEOUT`, also if there is a stale value: `softTimeout` is what serves it. If no other caller waits, the
+   * loader's signal aborts.
    * @default the namespace's, then the cache's, then `false`: no bound
    */
   readonly hardTimeout?: Duration | false | undefined

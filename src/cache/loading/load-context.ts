@@ -38,6 +38,7 @@ export interface LoadContextParts {
 
 /** Tells a loader about its load, and takes settings for the value that the loader is about to return. */
 export class LoadContext {
+  /** The key, as the caller passed it. */
   readonly key: string
   readonly #parts: LoadContextParts
   #isSkipped = false
@@ -52,7 +53,10 @@ export class LoadContext {
     this.#parts = parts
   }
 
-  /** Aborts when every caller has left. Pass it on to the requests that the loader makes. */
+  /**
+   * Aborts when every caller has left, and in the background after `lease.longestLoad` or at shutdown. Pass it on to the
+   * requests that the loader makes.
+   */
   get signal(): AbortSignal {
     return this.#parts.signal()
   }

@@ -16,8 +16,8 @@ import type { StaleValue } from '../loading/stale-value.ts'
 interface SlotOperations<T, Found> extends AsyncDisposable {
   readonly key: string
   /**
-   * A value past its time to live that has not been invalidated. It may be served within its stale windows, or confirmed
-   * by a conditional request, and then filled in again.
+   * A value past its time to live that has not been invalidated; `undefined` on a hit. It may be served within its stale
+   * windows, or confirmed by a conditional request, and then filled in again.
    */
   readonly stale: StaleValue<Found> | undefined
   /**
@@ -41,7 +41,9 @@ interface SlotOperations<T, Found> extends AsyncDisposable {
   release(): Promise<void>
 }
 
-/** A slot that has found a fresh value. It may be filled nevertheless, which replaces that value. */
+/**
+ * A slot that has found a fresh value. It may be filled nevertheless, which replaces that value if the key still holds it.
+ */
 export interface HitSlot<T, Found = T> extends SlotOperations<T, Found> {
   readonly isHit: true
   /** Must not be changed. It is frozen if the cache freezes its values. */
