@@ -38,4 +38,4 @@ it('every example in the documentation compiles', () => {
     JSON.stringify({ extends: '../../tsconfig.json', compilerOptions: { paths: {} }, include: ['*.ts'] }),
   )
   execFileSync('npx', ['tsc', '-p', folder], { cwd: root, stdio: 'pipe', encoding: 'utf8' })
-})
+}, 90_000)

@@ -102,5 +102,5 @@ describe('the package', () => {
 
   it('has types that every way to resolve modules finds', () => {
     run('npx', ['attw', '--profile', 'strict', project.tarball], ROOT)
-  })
+  }, 90_000)
 })
