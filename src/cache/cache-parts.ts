@@ -27,7 +27,7 @@ export interface CacheParts {
   readonly readSpecimen: object
   readonly writes: WritePath
   readonly verification: ShadowVerification
-  /** The namespaces that somebody holds, by their policies and name. Typed as objects, since they are made of these parts. */
+  /** The namespaces that somebody holds, by their policies and name. Typed as objects: a type import would be a cycle. */
   readonly namespaces: WeakValues<object>
   /** The names of functions and collections, of the cache and of all its namespaces. */
   readonly names: NameRegistry

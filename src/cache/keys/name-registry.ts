@@ -5,8 +5,8 @@ export const NAMES: unique symbol = Symbol('names')
  * The names that functions and collections have taken in one cache, namespaces included.
  *
  * Two functions of the same name and key space would return each other's results, since their keys begin with the name.
- * `cache.namespace('a')` creates a new object at each call, so a name belongs to the key space and not to that object:
- * all views that {@link under} returns share one table, which contains each name with its prefix. A name is never
+ * A namespace with other options is another object over the same keys, so a name belongs to the key space and not to that
+ * object: all views that {@link under} returns share one table, which contains each name with its prefix. A name is never
  * released, so the table grows with the code of the program and not with its data.
  */
 export class NameRegistry {
