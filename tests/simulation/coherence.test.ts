@@ -20,7 +20,7 @@ describe('in any order of events', () => {
   it(
     'P16 P17 P18 P20 P35: nothing older than an acknowledged invalidation is served or stored',
     async () => {
-      const steps = await proveSchedules(CALM, trials(200, 9_000))
+      const steps = await proveSchedules(CALM, trials(200, 4_500, 9_000))
       for (const step of [
         'set',
         'delete',
@@ -38,7 +38,7 @@ describe('in any order of events', () => {
   it(
     'P16 P19 P23 P31 P32 P33 P37: the same holds while connections break, keys are evicted, servers restart and processes crash',
     async () => {
-      const steps = await proveSchedules(FAULTS, trials(320, 9_000))
+      const steps = await proveSchedules(FAULTS, trials(320, 4_500, 9_000))
       for (const step of [
         'cut',
         'give up',
@@ -58,7 +58,7 @@ describe('in any order of events', () => {
   it(
     'P13 P25: the same holds if entries expire and stale ones may be served',
     async () => {
-      await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(150, 6_000))
+      await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(150, 3_000, 6_000))
     },
     LONGEST_MS,
   )
@@ -92,7 +92,7 @@ describe('in any order of events', () => {
   it(
     'P16 P31: the same holds if the generations of namespaces have copies, as on a cluster',
     async () => {
-      await proveSchedules({ ...FAULTS, copies: true }, trials(150, 4_000))
+      await proveSchedules({ ...FAULTS, copies: true }, trials(150, 2_000, 4_000))
     },
     LONGEST_MS,
   )
@@ -100,7 +100,7 @@ describe('in any order of events', () => {
   it(
     'P16 P18: the same holds without a local tier',
     async () => {
-      await proveSchedules({ ...FAULTS, local: false, processes: 2 }, trials(100, 3_000))
+      await proveSchedules({ ...FAULTS, local: false, processes: 2 }, trials(100, 1_500, 3_000))
     },
     LONGEST_MS,
   )
@@ -138,7 +138,7 @@ describe('in any order of events', () => {
   it(
     'P21 P22: while nothing is invalidated, one loader runs for a key in the whole fleet',
     async () => {
-      await proveSchedules({ ...CALM, invalidates: false }, trials(200, 3_000))
+      await proveSchedules({ ...CALM, invalidates: false }, trials(200, 1_500, 3_000))
     },
     LONGEST_MS,
   )
