@@ -75,6 +75,7 @@ export function assembleCache<Isolate extends Isolation = 'freeze'>(assembly: As
     space: root,
     monitor: new Monitor(core, root),
     policies: options.policies,
+    policiesId: JSON.stringify(options.policies),
     lifecycle: {
       initialize: () => (closing === undefined ? opening.initialize() : Promise.reject(closedError())),
       shutdown: () => {

@@ -35,6 +35,8 @@ export interface CacheParts {
   readonly monitor: Monitor
   /** The defaults for the options of calls. */
   readonly policies: Policies
+  /** The policies as text: what tells namespaces of one name apart. */
+  readonly policiesId: string
   readonly lifecycle: CacheLifecycle
   /** The backend under the prefix of a namespace. */
   readonly backendWithin: (space: KeySpace) => CacheBackend

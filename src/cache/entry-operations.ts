@@ -78,7 +78,12 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
 
   /** Whether there is a fresh value. No round trip for a local hit, else one. */
   has(key: string): Promise<boolean> {
-    return this.#absorb('has', key, false, async () => (await this.#reads.freshEntry(key)) !== undefined)
+    return this.#monitor.absorb(
+      'has',
+      key,
+      false,
+      async () => (await this.#reads.freshEntry(key)) !== undefined,
+    )
   }
 
   /**
@@ -212,12 +217,12 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
    * delivered later
    */
   delete(key: string): Promise<boolean> {
-    return this.#absorb('delete', key, false, async () => (await this.#writes.remove([key])) > 0)
+    return this.#monitor.absorb('delete', key, false, async () => (await this.#writes.remove([key])) > 0)
   }
 
   /** As {@link delete}, for several keys; returns how many of them were there, and `0` after a failure. */
   deleteMany(keys: Iterable<string>): Promise<number> {
-    return this.#absorb('deleteMany', undefined, 0, () => this.#writes.remove(keys))
+    return this.#monitor.absorb('deleteMany', undefined, 0, () => this.#writes.remove(keys))
   }
 
   /**
@@ -238,7 +243,7 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
    * @throws CacheError `CACHE_INVALID_ARGUMENT` for a pattern of more than 1,024 bytes
    */
   invalidatePattern(pattern: string, options: RemovalOptions = {}): Promise<number> {
-    return this.#absorb('invalidatePattern', undefined, 0, () =>
+    return this.#monitor.absorb('invalidatePattern', undefined, 0, () =>
       this.#writes.removeMatching(pattern, options),
     )
   }
@@ -259,19 +264,12 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
 
   /** Seconds that the value stays fresh; `Infinity` if it does not expire, `undefined` for a miss. */
   getTtl(key: string): Promise<number | undefined> {
-    return this.#absorb('getTtl', key, undefined, () => this.#reads.ttl(key, this.#reads.freshEntry(key)))
+    return this.#monitor.absorb('getTtl', key, undefined, () =>
+      this.#reads.ttl(key, this.#reads.freshEntry(key)),
+    )
   }
 
   #acknowledged(operation: string, key: string | undefined, work: () => Promise<void>): Promise<boolean> {
-    return this.#absorb(operation, key, false, () => work().then(() => true))
-  }
-
-  #absorb<Result>(
-    operation: string,
-    key: string | undefined,
-    fallback: Result,
-    work: () => Promise<Result>,
-  ): Promise<Result> {
-    return this.#monitor.absorb(operation, key, fallback, work)
+    return this.#monitor.absorb(operation, key, false, () => work().then(() => true))
   }
 }

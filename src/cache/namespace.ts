@@ -140,11 +140,12 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
   ): Namespace<Inner> {
     assertCacheKey(name, 'namespace')
     assertOptions(options, NAMESPACE_OPTIONS)
-    const { core, namespaces, policies: around, space } = this.#parts
+    const { core, namespaces, policies: around, policiesId: idAround, space } = this.#parts
     core.calls.check(options, NAMESPACE_OPTIONS)
     const policies = resolvePolicies(options, around)
     if (options.isolate !== undefined) this.#isolate(name, options.isolate)
-    const id = `${JSON.stringify(policies)} ${space.prefix}${name}`
+    const policiesId = policies === around ? idAround : JSON.stringify(policies)
+    const id = `${policiesId} ${space.prefix}${name}`
     const known = namespaces.get(id)
     if (known !== undefined) return known as Namespace<Inner>
     const inner = space.within(name)
@@ -153,6 +154,7 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
       space: inner,
       monitor: new Monitor(core, inner),
       policies,
+      policiesId,
     })
     namespaces.set(id, namespace)
     return namespace

@@ -7,6 +7,8 @@ import type { SharedTier } from '../seams/shared-tier.ts'
 
 /** Observes the writes to a store, before each is sent and after it has settled. */
 export interface StoreObserver {
+  /** Whether any invalidation is pending. */
+  readonly hasUndelivered: boolean
   /**
    * Sends what is pending for these keys: invalidations that Redis has not acknowledged yet. `undefined` if there are
    * none; otherwise it rejects if one cannot be delivered.
@@ -183,6 +185,7 @@ export class ObservedStore implements CacheStore {
 
   /** The deliveries that commands on these keys wait for; `undefined` if there are none, which is the usual case. */
   #deliveries(storedKeys: readonly string[]): Deliveries | undefined {
+    if (!this.#observer.hasUndelivered) return undefined
     const deliveries = storedKeys.map((storedKey) => this.#observer.delivered([storedKey]))
     return deliveries.every((delivery) => delivery === undefined) ? undefined : deliveries
   }

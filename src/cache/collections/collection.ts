@@ -135,13 +135,13 @@ export class Collection<Id, Input, Output> {
   /** Whether there is a fresh value that fits the schema. No round trip for a local hit, else one. */
   async has(id: Id): Promise<boolean> {
     const key = this.#keyOf(id)
-    return this.#absorb('has', key, false, () => this.#reads.has(id, key))
+    return this.#parts.monitor.absorb('has', key, false, () => this.#reads.has(id, key))
   }
 
   /** Seconds that the value stays fresh; `Infinity` if it does not expire, `undefined` where {@link has} is `false`. */
   async getTtl(id: Id): Promise<number | undefined> {
     const key = this.#keyOf(id)
-    return this.#absorb('getTtl', key, undefined, () => this.#reads.ttl(id, key))
+    return this.#parts.monitor.absorb('getTtl', key, undefined, () => this.#reads.ttl(id, key))
   }
 
   /** The reason why a value is served, served stale, or loaded, as `cache.explain` tells it. */
@@ -204,15 +204,6 @@ export class Collection<Id, Input, Output> {
 
   #checkOptions(options: CollectionReadOptions): void {
     this.#parts.home.core.calls.check(options, READ_OPTIONS)
-  }
-
-  #absorb<Result>(
-    operation: string,
-    key: string,
-    fallback: Result,
-    work: () => Promise<Result>,
-  ): Promise<Result> {
-    return this.#parts.monitor.absorb(operation, key, fallback, work)
   }
 }
 

@@ -217,9 +217,9 @@ export class CacheCore implements TierListener, StoreObserver {
     nowMs: number,
     areCurrent: (bound: readonly BoundGeneration[]) => boolean,
   ): boolean {
-    if (this.isCoherent(entry, nowMs)) return true
-    if (entry.epoch !== this.local.epoch || !this.#isTrusted(nowMs)) return false
-    return areCurrent(entry.generationSet.bound)
+    const { epoch, generationSet } = entry
+    if (epoch !== this.local.epoch || !this.#isTrusted(nowMs)) return false
+    return generationSet.isValid || areCurrent(generationSet.bound)
   }
 
   /** Whether an announcement of any change would have arrived by now. Hits at the same time share one check. */
@@ -245,6 +245,10 @@ export class CacheCore implements TierListener, StoreObserver {
     this.outbox.repeatRecent()
     if (this.options.afterRestart === 'invalidate') this.outbox.renewRoot()
     this.tier.deliver()
+  }
+
+  get hasUndelivered(): boolean {
+    return !this.outbox.isEmpty
   }
 
   delivered(storedKeys: readonly string[]): Promise<void> | undefined {

@@ -51,8 +51,8 @@ export interface ReadThroughOptions<Isolate extends Isolation = Isolation>
    * Whether a loader that waits for its own load, directly or through other loaders of this process, rejects with
    * `CACHE_CYCLE`. If not, it waits until a timeout of one of the callers, or for ever.
    *
-   * With `true`, loaders run in an `AsyncLocalStorage`. From Node 24 on, that costs next to nothing. On Node 20 and 22 it slows
-   * down every promise of the process: a local hit takes two to three times as long, a load up to a third longer.
+   * With `true`, loaders run in an `AsyncLocalStorage`. From Node 24 on, that costs next to nothing. On Node 20 and 22 it
+   * slows down every promise of the process: a local hit takes two to three times as long, a load up to a third longer.
    * @default true; before Node 24, false if NODE_ENV is `production`
    */
   readonly detectCycles?: boolean | undefined

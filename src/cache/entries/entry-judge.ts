@@ -4,7 +4,7 @@ import { type EntryFacts, leaseDeadlineMs, readEntryFacts, stampIn } from '../..
 import type { PlainEntry } from '../../codec/envelope/envelope.ts'
 import type { OpenedValue } from '../../codec/opened-value.ts'
 import type { ValueCodec } from '../../codec/value-codec.ts'
-import { type IsolatedValue, isolate } from '../local/isolation.ts'
+import { type IsolatedValue, isolate, NO_VALUE } from '../local/isolation.ts'
 import type { IsolationRules } from '../local/isolation-rules.ts'
 import { LocalEntry } from '../local/local-entry.ts'
 import type { LocalTier } from '../local/local-tier.ts'
@@ -24,8 +24,6 @@ export interface JudgeParts {
   /** Called for bytes that cannot be decoded. */
   readonly onUndecodable: (storedKey: string, error: unknown) => void
 }
-
-const NO_VALUE: IsolatedValue = { value: undefined, isCloned: false }
 
 /** Verified bytes, whose value has not been decoded yet. */
 interface Opened extends ReadMoment {

@@ -4,7 +4,7 @@ import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { servable, servableAsRead } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
-import type { IsolatedValue } from '../local/isolation.ts'
+import { NO_VALUE } from '../local/isolation.ts'
 import { LocalEntry } from '../local/local-entry.ts'
 import { GenerationSet, NO_GENERATIONS } from '../tags/generation-set.ts'
 import {
@@ -16,8 +16,6 @@ import {
 } from './explained-generations.ts'
 import type { ExplainedLocal, ExplainedShared, ExplainedTimes, LocalRefusal } from './explanation.ts'
 import type { SharedInspection } from './inspect-shared.ts'
-
-const NO_VALUE: IsolatedValue = { value: undefined, isCloned: false }
 
 /** The question that is explained: a key of a namespace, and the tags that its entry must have. */
 export interface Asked {

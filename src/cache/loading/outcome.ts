@@ -1,4 +1,4 @@
-import type { IsolatedValue } from '../local/isolation.ts'
+import { type IsolatedValue, NO_VALUE } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 
 /**
@@ -31,7 +31,7 @@ export interface Outcome {
 
 /** The outcome of a flight whose loader was the holder of a slot, which gave it back. */
 export const RELEASED: Outcome = Object.freeze({
-  isolated: { value: undefined, isCloned: false },
+  isolated: NO_VALUE,
   origin: 'released',
   lateTagKeys: [],
 })

@@ -57,6 +57,9 @@ export interface IsolatedValue {
   readonly isCloned: boolean
 }
 
+/** What stands for a value where there is none. */
+export const NO_VALUE: IsolatedValue = Object.freeze({ value: undefined, isCloned: false })
+
 /** Prepares a value for being shared. No other code may hold a reference to it, since it may be frozen. */
 export function isolate(value: unknown, isolation: Isolation): IsolatedValue {
   if (isolation === 'share' || !isReference(value)) return { value, isCloned: false }
