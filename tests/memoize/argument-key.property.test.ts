@@ -54,7 +54,7 @@ describe('the key of arguments', () => {
         equal += Number(isEqual)
         assert.equal(argumentKey(a) === argumentKey(b), isEqual)
       }),
-      { numRuns: trials(5_000, 50_000) },
+      { numRuns: trials(5_000, 20_000, 50_000) },
     )
     assert.ok(equal > 10, `only ${equal} pairs were equal`)
   })
@@ -64,7 +64,7 @@ describe('the key of arguments', () => {
       fc.property(leaf, leaf, (a, b) => {
         assert.equal(argumentKey([a]) === argumentKey([b]), areEqual(a, b))
       }),
-      { numRuns: trials(10_000, 100_000) },
+      { numRuns: trials(10_000, 40_000, 100_000) },
     )
   })
 
@@ -73,7 +73,7 @@ describe('the key of arguments', () => {
       fc.property(list, (args) => {
         assert.equal(argumentKey(reversedCopy(args) as unknown[]), argumentKey(args))
       }),
-      { numRuns: trials(5_000, 50_000) },
+      { numRuns: trials(5_000, 20_000, 50_000) },
     )
   })
 
@@ -86,7 +86,7 @@ describe('the key of arguments', () => {
         const wrapped = args.with(index, { a: args[index] })
         assert.notEqual(argumentKey(wrapped), argumentKey(args))
       }),
-      { numRuns: trials(3_000, 30_000) },
+      { numRuns: trials(3_000, 12_000, 30_000) },
     )
   })
 
@@ -98,7 +98,7 @@ describe('the key of arguments', () => {
         assert.doesNotMatch(key, /[\p{Cc}\u2028\u2029]/u)
         assert.ok(key.length <= 200)
       }),
-      { numRuns: trials(5_000, 50_000) },
+      { numRuns: trials(5_000, 20_000, 50_000) },
     )
   })
 })

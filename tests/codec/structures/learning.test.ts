@@ -63,17 +63,17 @@ describe('learning', () => {
     }
   })
 
-  it('a million shapes that do not recur are not learned', async () => {
+  it('thousands of shapes that do not recur are not learned', async () => {
     const place = new SharedPlace()
     const one = await Process.start(place)
     await one.learn(USER)
     const learned = place.stored
-    const count = trials(20_000, 1_000_000)
+    const count = trials(20_000, 100_000, 1_000_000)
     for (let id = 0; id < count; id++) one.encode(KEY, { [`user${id}`]: 1, [`other${id}`]: 2 })
     await one.clock.advance('1s')
     assert.equal(place.stored, learned)
     assert.deepEqual(one.codec.decode(KEY, one.encode(KEY, USER)), USER)
-  })
+  }, 120_000)
 
   it('a full dictionary stays unchanged, and further shapes stay in their entries', async () => {
     const place = new SharedPlace()
