@@ -14,7 +14,7 @@ export const backendOnBus: Contender = {
   kind: 'ours',
   imports: ['cachewright', 'cachewright/redis'],
   openShared: async ({ prefix, ttlMs, url }) => {
-    const backend = new RedisCacheBackend({ url, prefix, errors: 'throw', defaultTtl: `${ttlMs}ms` })
+    const backend = new RedisCacheBackend({ url, prefix, errors: 'throw', ttl: `${ttlMs}ms` })
     const cache = createCache({ backend, coherence: { mode: 'bus' } })
     await cache.initialize()
     return {
@@ -50,7 +50,7 @@ function backendOf(name: string, serializer: SerializerOption): Contender {
     learns: serializer === 'msgpack',
     openShared: async ({ prefix, ttlMs, url }) => {
       const ttl = `${ttlMs}ms` as const
-      const backend = new RedisCacheBackend({ url, prefix, serializer, errors: 'throw', defaultTtl: ttl })
+      const backend = new RedisCacheBackend({ url, prefix, serializer, errors: 'throw', ttl: ttl })
       await backend.initialize()
       return {
         get: (key) => backend.get(key),

@@ -18,7 +18,7 @@ export const keySpace: Scenario = {
   async measure({ progress, redis }) {
     progress('operations over a million keys')
     await redis.ask('FLUSHALL')
-    await using backend = new RedisCacheBackend({ url: redis.url, prefix: 'memory:', timeout: '60s' })
+    await using backend = new RedisCacheBackend({ url: redis.url, prefix: 'memory:', commandTimeout: '60s' })
     await backend.initialize()
     // On the server's side, so that this process begins with little in memory.
     const fill = async () => {

@@ -1,5 +1,6 @@
 import { advise } from '../backend/assembly/advice.ts'
 import { internalsOf } from '../backend/assembly/backend-internals.ts'
+import { INSTEAD_OF_BACKEND_OPTIONS } from '../backend/assembly/backend-options.ts'
 import { CallChecks } from '../backend/assembly/call-checks.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
 import { SILENT_LOGGER } from '../contract/logger.ts'
@@ -64,8 +65,8 @@ export interface CreateCacheOptions<Isolate extends Isolation = Isolation>
    * serializer, encryption, timeouts, `unref`, failure mode and logger.
    */
   readonly backend?: CacheBackend | undefined
-  /** The deadline of a command, in seconds or with a unit (`'250ms'`). @default CACHEWRIGHT_TIMEOUT, then `'1s'` */
-  readonly timeout?: Duration | undefined
+  /** The deadline of a command, in seconds or with a unit (`'250ms'`). @default CACHEWRIGHT_COMMAND_TIMEOUT, then `'1s'` */
+  readonly commandTimeout?: Duration | undefined
   /** The deadline of an attempt to connect, in seconds or with a unit. @default '5s' */
   readonly connectTimeout?: Duration | undefined
   /**
@@ -84,10 +85,10 @@ export interface CreateCacheOptions<Isolate extends Isolation = Isolation>
   readonly clock?: (Clock & Partial<Timers>) | undefined
 }
 
-/** The options that go to the backend. `ttl` becomes its `defaultTtl`. */
+/** The options that go to the backend, beside `ttl`. */
 const OF_THE_BACKEND = [
   ...['prefix', 'serializer', 'readers', 'compression', 'encryption', 'maxValueBytes', 'errors', 'logger'],
-  ...['timeout', 'connectTimeout', 'unref'],
+  ...['commandTimeout', 'connectTimeout', 'unref'],
 ] as const
 
 const REDIS_OPTIONS: KnownOptions = {
@@ -109,7 +110,7 @@ export const CREATE_CACHE_OPTIONS: KnownOptions = {
     client: 'value',
     backend: 'value',
     ...READ_THROUGH_NAMES,
-    timeout: 'duration',
+    commandTimeout: 'duration',
     connectTimeout: 'duration',
     unref: 'value',
     clock: 'value',
@@ -120,7 +121,8 @@ export const CREATE_CACHE_OPTIONS: KnownOptions = {
     cluster: 'write redis: { cluster }',
     sentinel: 'write redis: { sentinel }',
     clientOptions: 'write redis: { url, clientOptions }',
-    defaultTtl: "its name here is 'ttl'",
+    ...INSTEAD_OF_BACKEND_OPTIONS,
+    timeout: 'write commandTimeout for the commands of Redis, softTimeout or hardTimeout for loaders',
     ...INSTEAD_OF_GROUPED,
   },
 }
@@ -184,12 +186,12 @@ function hasTimers(clock: Clock & Partial<Timers>): clock is Clock & Timers {
 
 function createBackend(options: CreateCacheOptions, environment: EnvironmentSettings): CacheBackend {
   const { client, clock, local, redis, ttl } = options
-  // The backend would call it by the name that it has there.
+  // Its message tells of loaders too, of which a backend knows nothing.
   if (ttl !== undefined) parseTtl(ttl)
   const common = {
     ...Object.fromEntries(OF_THE_BACKEND.map((name) => [name, options[name]])),
-    defaultTtl: ttl,
-  } as Pick<CreateCacheOptions, (typeof OF_THE_BACKEND)[number]> & { readonly defaultTtl: typeof ttl }
+    ttl,
+  } as Pick<CreateCacheOptions, (typeof OF_THE_BACKEND)[number] | 'ttl'>
   if (client !== undefined) return new RedisCacheBackend({ ...common, client })
   // The text is empty if it comes from an environment variable that is set but empty.
   const address = redis === undefined || redis === '' ? environment.url : redis
@@ -203,7 +205,7 @@ function createBackend(options: CreateCacheOptions, environment: EnvironmentSett
       'No Redis is configured, neither by the option redis nor by REDIS_URL: every process keeps a cache of its own. If that is meant, say redis: false',
     )
   }
-  const { timeout: _, connectTimeout: __, unref: ___, ...kept } = common
+  const { commandTimeout: _, connectTimeout: __, unref: ___, ...kept } = common
   const { maxBytes, maxEntries } = local === false ? {} : (local ?? {})
   return new MemoryCacheBackend({ ...kept, maxBytes, maxEntries, clock })
 }

@@ -12,7 +12,7 @@ export type CacheEntries<T> =
 
 /** The expiry of a key that an operation creates. */
 export interface ExpiryOptions {
-  /** The time to live: seconds, or with a unit (`'5m'`). @default the backend's `defaultTtl`; in a cache, the cache's `ttl` */
+  /** The time to live: seconds, or with a unit (`'5m'`). @default the `ttl` of the backend or the cache */
   readonly ttl?: Duration | undefined
   /**
    * `true` renews the time to live on every call; `false` keeps the expiry that was set at creation.
@@ -48,8 +48,7 @@ export interface KeysOptions {
 
 /**
  * Plain values, and what can be asked of a key of any kind: a value, a counter or a set. A plain value has a time to live
- * and no tags. What leaves its `ttl` out gets the backend's `defaultTtl`; in a cache, also in its namespaces, the cache's
- * `ttl`.
+ * and no tags. What leaves its `ttl` out gets the one of the backend or the cache, also in a namespace with another.
  */
 export interface PlainValues<T = unknown> {
   /**
@@ -177,7 +176,7 @@ export interface Sets {
  * Counters always reject, since no number would be honest. A programming mistake (an invalid key, duration or amount,
  * or `undefined` as a value) always rejects, before anything is sent.
  *
- * **Expiry.** Every write has a time to live: an omitted `ttl` means the backend's `defaultTtl`, and only `Infinity`
+ * **Expiry.** Every write has a time to live: an omitted `ttl` means the backend's `ttl`, and only `Infinity`
  * keeps a key for ever.
  */
 export interface CacheBackend<T = unknown> extends PlainValues<T>, Counters, Sets {

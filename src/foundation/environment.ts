@@ -15,10 +15,10 @@ export interface EnvironmentSettings {
   readonly serializer?: 'json' | 'v8' | 'msgpack' | 'pickle' | 'text' | 'bytes'
   /** `CACHEWRIGHT_COMPRESSION` */
   readonly compression?: 'none' | 'gzip' | 'brotli' | 'zstd' | 'lz4' | 'snappy'
-  /** `CACHEWRIGHT_DEFAULT_TTL` */
-  readonly defaultTtl?: Duration
-  /** `CACHEWRIGHT_TIMEOUT` */
-  readonly timeout?: Duration
+  /** `CACHEWRIGHT_TTL` */
+  readonly ttl?: Duration
+  /** `CACHEWRIGHT_COMMAND_TIMEOUT` */
+  readonly commandTimeout?: Duration
   /** `CACHEWRIGHT_ERRORS` */
   readonly errors?: 'absorb' | 'throw'
   /** `CACHEWRIGHT_MAX_VALUE_BYTES` */
@@ -36,8 +36,8 @@ export function readEnvironment(env: NodeJS.ProcessEnv = process.env): Environme
     prefix: text(env, 'CACHEWRIGHT_PREFIX'),
     serializer: oneOf(env, 'CACHEWRIGHT_SERIALIZER', ['json', 'v8', 'msgpack', 'pickle', 'text', 'bytes']),
     compression: oneOf(env, 'CACHEWRIGHT_COMPRESSION', ['none', 'gzip', 'brotli', 'zstd', 'lz4', 'snappy']),
-    defaultTtl: duration(env, 'CACHEWRIGHT_DEFAULT_TTL'),
-    timeout: duration(env, 'CACHEWRIGHT_TIMEOUT'),
+    ttl: duration(env, 'CACHEWRIGHT_TTL'),
+    commandTimeout: duration(env, 'CACHEWRIGHT_COMMAND_TIMEOUT'),
     errors: oneOf(env, 'CACHEWRIGHT_ERRORS', ['absorb', 'throw']),
     maxValueBytes: wholeNumber(env, 'CACHEWRIGHT_MAX_VALUE_BYTES'),
     isProduction: env.NODE_ENV === 'production' ? (true as const) : undefined,

@@ -29,9 +29,9 @@ export interface IoredisCacheBackendOptions extends BackendOptions {
    * The deadline of a command, in seconds or with a unit (`'250ms'`). The call settles by then, whatever Redis does. A
    * command that is sent again, and commands that are sent together, share one deadline. A call that sends commands one
    * after another ends with the first that is not answered: see "Deadlines" in docs/operations.md.
-   * @default CACHEWRIGHT_TIMEOUT, then `'1s'`
+   * @default CACHEWRIGHT_COMMAND_TIMEOUT, then `'1s'`
    */
-  readonly timeout?: Duration | undefined
+  readonly commandTimeout?: Duration | undefined
   /**
    * The deadline of `initialize()`, in seconds or with a unit.
    * @default '5s'
@@ -44,10 +44,14 @@ const KNOWN: KnownOptions = {
   names: {
     ...BACKEND_OPTIONS,
     client: 'value',
-    timeout: 'duration',
+    commandTimeout: 'duration',
     connectTimeout: 'duration',
   } satisfies OptionNames<IoredisCacheBackendOptions>,
-  instead: { ...INSTEAD_OF_BACKEND_OPTIONS, redis: "its name here is 'client'" },
+  instead: {
+    ...INSTEAD_OF_BACKEND_OPTIONS,
+    redis: "its name here is 'client'",
+    timeout: "its name here is 'commandTimeout'",
+  },
 }
 
 /**
@@ -76,8 +80,12 @@ export class IoredisCacheBackend<T = unknown> extends StoreBackend<T> {
     if (typeof options.client !== 'object' || !isIoredis(options.client)) {
       throw invalidOptions(`client must be a Redis or Cluster of ioredis, not ${kindOf(options.client)}`)
     }
-    const { connectTimeoutMs, timeoutMs } = resolveTimeouts(options, environment)
-    const port = new DeadlinePort(new IoredisPort(options.client, timeoutMs), timeoutMs, connectTimeoutMs)
+    const { commandTimeoutMs, connectTimeoutMs } = resolveTimeouts(options, environment)
+    const port = new DeadlinePort(
+      new IoredisPort(options.client, commandTimeoutMs),
+      commandTimeoutMs,
+      connectTimeoutMs,
+    )
     super(resolved, () => new RedisStore(port))
   }
 }

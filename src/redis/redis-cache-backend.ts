@@ -66,9 +66,9 @@ export interface RedisCacheBackendOptions extends BackendOptions {
    * The deadline of a command, in seconds or with a unit (`'250ms'`). The call settles by then, whatever Redis does. A
    * command that is sent again, and commands that are sent together, share one deadline. A call that sends commands one
    * after another ends with the first that is not answered: see "Deadlines" in docs/operations.md.
-   * @default CACHEWRIGHT_TIMEOUT, then `'1s'`
+   * @default CACHEWRIGHT_COMMAND_TIMEOUT, then `'1s'`
    */
-  readonly timeout?: Duration | undefined
+  readonly commandTimeout?: Duration | undefined
   /**
    * The deadline of an attempt to connect, in seconds or with a unit, for which `initialize()` and the first operations
    * wait.
@@ -93,7 +93,7 @@ const KNOWN: KnownOptions = {
     sentinel: 'value',
     client: 'value',
     clientOptions: 'value',
-    timeout: 'duration',
+    commandTimeout: 'duration',
     connectTimeout: 'duration',
     unref: 'value',
   } satisfies OptionNames<RedisCacheBackendOptions>,
@@ -101,6 +101,7 @@ const KNOWN: KnownOptions = {
     ...INSTEAD_OF_BACKEND_OPTIONS,
     ...INSTEAD_OF_ADDRESS_PARTS,
     redis: "its name here is 'url'",
+    timeout: "its name here is 'commandTimeout'",
     nodes: 'write cluster: { nodes } or sentinel: { name, nodes }',
   },
 }
@@ -128,13 +129,13 @@ export class RedisCacheBackend<T = unknown> extends StoreBackend<T> {
     const environment = readEnvironment()
     const resolved = resolveBackendOptions(options, KNOWN, environment)
     const timeouts = resolveTimeouts(options, environment)
-    const { connectTimeoutMs, isUnref = false, timeoutMs } = timeouts
+    const { commandTimeoutMs, connectTimeoutMs, isUnref = false } = timeouts
     const openPort = portOpener(options, environment.url, timeouts)
     super(
       { ...resolved, isUnref },
       (policy: FailurePolicy) =>
         new RedisStore(
-          new DeadlinePort(openPort(portListener(policy)), timeoutMs, connectTimeoutMs, isUnref),
+          new DeadlinePort(openPort(portListener(policy)), commandTimeoutMs, connectTimeoutMs, isUnref),
         ),
     )
   }
@@ -156,7 +157,7 @@ function portOpener(
   if (client !== undefined) {
     refuseGiven(options, ['unref'], 'is up to the owner of client: call its own unref()')
     refuseGiven(options, ['clientOptions'], 'is of no use to a client that is made already')
-    const port = borrowedPort(client, timeouts.timeoutMs)
+    const port = borrowedPort(client, timeouts.commandTimeoutMs)
     return () => port
   }
   if (cluster !== undefined) {
@@ -172,9 +173,9 @@ function portOpener(
   return (listener) => new NodeRedisConnection({ ...common, locate: async () => address }, listener)
 }
 
-function borrowedPort(client: RedisClient, timeoutMs: number): RedisPort {
+function borrowedPort(client: RedisClient, commandTimeoutMs: number): RedisPort {
   if (typeof client === 'object' && client !== null) {
-    if (isIoredis(client)) return new IoredisPort(client, timeoutMs)
+    if (isIoredis(client)) return new IoredisPort(client, commandTimeoutMs)
     if ('sendCommand' in client && 'isOpen' in client) return new BorrowedNodeRedisClient(client)
   }
   throw invalidOptions(

@@ -12,7 +12,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   await redis.ask('FLUSHALL')
-  backend = new RedisCacheBackend({ url: redis.url, timeout: '500ms' })
+  backend = new RedisCacheBackend({ url: redis.url, commandTimeout: '500ms' })
   await backend.initialize()
 })
 afterEach(() => backend.shutdown())

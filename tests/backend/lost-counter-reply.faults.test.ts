@@ -65,7 +65,7 @@ async function expectNoDouble(
   })
 }
 
-const options = { prefix: PREFIX, timeout: '2s' } as const
+const options = { prefix: PREFIX, commandTimeout: '2s' } as const
 
 describe('P26 an ambiguous INCR rejects and never doubles', () => {
   const ask = (...command: string[]) => redis.ask(...command)

@@ -39,7 +39,7 @@ describe('a Redis backend without initialize()', () => {
 describe('a backend that Redis does not answer', () => {
   it('makes one operation at a time wait for an attempt, once the first has failed', async () => {
     const clock = new ManualClock()
-    const redis = new SimulatedRedis({ clock, timeout: '1s' })
+    const redis = new SimulatedRedis({ clock, commandTimeout: '1s' })
     await using backend = redis.backend({ errors: 'throw' })
     redis.faults.hang()
     const first = Promise.allSettled([backend.get('a'), backend.get('b')])

@@ -184,7 +184,7 @@ describe('faults', () => {
 
   test('a lost reply answers as a failure, and what was sent has happened', async () => {
     const clock = new ManualClock()
-    const redis = new SimulatedRedis({ clock, timeout: '1s' })
+    const redis = new SimulatedRedis({ clock, commandTimeout: '1s' })
     const backend = redis.backend({ prefix: 'p:' })
     await backend.initialize()
     await backend.setMany({ taken: 1, touched: 1 }, '1m')

@@ -24,7 +24,7 @@ interface Deployment {
   }[]
 }
 
-const common = { timeout: TIMEOUT, connectTimeout: '1s' }
+const common = { commandTimeout: TIMEOUT, connectTimeout: '1s' }
 const DEPLOYMENTS: readonly Deployment[] = [
   { kind: 'single server', options: () => ({ url: standalone.url }), servers: () => [standalone] },
   {

@@ -21,7 +21,7 @@ describe('createCache', () => {
     assert.throws(() => createCache({ lease: { ttl: Number.POSITIVE_INFINITY } }), invalid)
     assert.throws(() => createCache({ backend: {} as never }), invalid)
     assert.throws(() => createCache({ redis: 'redis://localhost', client: {} as never }), invalid)
-    for (const option of ['ttl', 'staleIfError', 'timeout'] as const) {
+    for (const option of ['ttl', 'staleIfError', 'commandTimeout'] as const) {
       for (const duration of ['5 minutes', Number.NaN] as const) {
         assert.throws(
           () => createCache({ redis: 'redis://localhost', [option]: duration }),
@@ -70,7 +70,7 @@ describe('createCache', () => {
   it('uses a given backend, opens it if necessary and does not close it', async () => {
     const redis = await startStandalone()
     try {
-      const backend = new RedisCacheBackend({ url: redis.url, prefix: 'given:', defaultTtl: '1h' })
+      const backend = new RedisCacheBackend({ url: redis.url, prefix: 'given:', ttl: '1h' })
       const cache = createCache({ backend })
       assert.throws(() => createCache({ backend }), invalid, 'two caches would not hear of one another')
       assert.equal(await cache.getOrSet('key', () => 1), 1)

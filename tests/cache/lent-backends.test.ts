@@ -6,7 +6,7 @@ import { waitUntil } from '../../testbed/wait-until.ts'
 import { useScene } from '../support/scene.ts'
 
 const scene = useScene({ cluster: { replicasPerMaster: 0 } })
-const common = { prefix: 'lent:', timeout: '10s' } as const
+const common = { prefix: 'lent:', commandTimeout: '10s' } as const
 const nodes = () => scene.cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
 
 for (const [kind, make] of [

@@ -17,7 +17,7 @@ describe('a cache', () => {
 
   it('that tries again in the background is left in peace by shutdown(), also after initialize()', async () => {
     const clock = new ManualClock()
-    const redis = new SimulatedRedis({ clock, timeout: '1s' })
+    const redis = new SimulatedRedis({ clock, commandTimeout: '1s' })
     const backend = redis.backend({ errors: 'throw' })
     const cache = createCache({ backend, clock })
     redis.faults.hang()

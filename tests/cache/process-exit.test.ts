@@ -15,7 +15,7 @@ interface Told {
 }
 
 function startChild({ client, options = {}, when }: Told) {
-  const common = { timeout: '300ms', connectTimeout: '1s', prefix: 'p:' }
+  const common = { commandTimeout: '300ms', connectTimeout: '1s', prefix: 'p:' }
   return start({ options: { ...common, ...options }, client, when })
 }
 

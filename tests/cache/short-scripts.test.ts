@@ -46,7 +46,7 @@ describe('what a script with unref: true awaits keeps it alive', () => {
     const server = await scene.server()
     const running = run(`
       import { RedisCacheBackend } from 'cachewright/redis'
-      const backend = new RedisCacheBackend({ url: '${server.url}', timeout: '1s', unref: true })
+      const backend = new RedisCacheBackend({ url: '${server.url}', commandTimeout: '1s', unref: true })
       await backend.set('key', 1)
       process.kill(${server.process.pid}, 'SIGSTOP')
       console.log(await backend.get('key'), await backend.delete('key'))

@@ -6,7 +6,7 @@ import { dropped, inMode, warmed } from '../support/cache-states.ts'
 import { useScene } from '../support/scene.ts'
 
 const scene = useScene({
-  caches: { prefix: 'p:', coherence: { mode: 'bus' }, timeout: '2s', errors: 'throw' },
+  caches: { prefix: 'p:', coherence: { mode: 'bus' }, commandTimeout: '2s', errors: 'throw' },
   closeAfter: 'all',
   flush: false,
 })
@@ -105,7 +105,7 @@ describe('P31 a cache on the bus', () => {
   test('announces a write of its backend while its circuit is open', async () => {
     await prepare()
     const proxy = await scene.proxy()
-    const cut = scene.cache({ redis: proxy.url, timeout: '200ms' })
+    const cut = scene.cache({ redis: proxy.url, commandTimeout: '200ms' })
     await inMode(cut, 'bus')
     await cut.get('other')
     proxy.holdReplies()

@@ -37,7 +37,7 @@ describe('P31 a lost connection empties the local tier before it serves', () => 
 
   test('a value read before the loss is not kept when its reply arrives after it', async () => {
     const proxy = await scene.proxy()
-    const cache = await tracked({ redis: proxy.url, timeout: '2s' })
+    const cache = await tracked({ redis: proxy.url, commandTimeout: '2s' })
     await warmed(cache, 'other')
     await redis.ask('SET', 'p:key', '"old"')
     proxy.holdReplies()
@@ -56,7 +56,7 @@ describe('P31 a lost connection empties the local tier before it serves', () => 
       const cache = await tracked({
         redis: proxy.url,
         coherence: { trust: `${trustMs}ms` },
-        timeout: '100ms',
+        commandTimeout: '100ms',
       })
       await warmed(cache, 'key', () => 'old')
       proxy.goSilent()
@@ -103,7 +103,7 @@ describe('P33 a change to a key during its read is honoured', () => {
     test(`a key that is ${what} is not kept when reply and push arrive in one chunk`, async () => {
       const writer = scene.cache()
       const proxy = await scene.proxy()
-      const cache = await tracked({ redis: proxy.url, timeout: '2s' })
+      const cache = await tracked({ redis: proxy.url, commandTimeout: '2s' })
       await warmed(cache, 'other')
       for (const isTagKnown of [false, true]) {
         await writer.set('key', 'old', { tags: ['t'] })
@@ -127,7 +127,7 @@ describe('P33 a change to a key during its read is honoured', () => {
 
   test('a loaded value that is deleted before the reply to its fill arrives is not kept', async () => {
     const proxy = await scene.proxy()
-    const cache = await tracked({ redis: proxy.url, timeout: '2s' })
+    const cache = await tracked({ redis: proxy.url, commandTimeout: '2s' })
     await warmed(cache, 'other')
     const loading = cache.getOrSet('key', () => {
       proxy.holdReplies()
@@ -192,7 +192,7 @@ describe('P34 a slot move drops local entries and misses', () => {
 describe('T1 a command sent on a lost connection is never executed late', () => {
   test('a delayed write is not executed after a newer write', async () => {
     const proxy = await scene.proxy()
-    const cache = await tracked({ redis: proxy.url, timeout: '300ms' })
+    const cache = await tracked({ redis: proxy.url, commandTimeout: '300ms' })
     await cache.set('key', 'before')
     proxy.holdRequests()
     const delayed = cache.set('key', 'delayed')

@@ -124,7 +124,7 @@ describe('clear() of a collection', () => {
     await users.get('a')
     expect(await users.clear()).toBe(true)
     expect(await users.get('a')).toBe(2)
-    const away = createCache({ redis: 'redis://127.0.0.1:1', timeout: '100ms' })
+    const away = createCache({ redis: 'redis://127.0.0.1:1', commandTimeout: '100ms' })
     expect(await counted(away).clear()).toBe(false)
     await Promise.all([memory.shutdown(), away.shutdown()])
   })

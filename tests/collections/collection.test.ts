@@ -162,7 +162,7 @@ describe('a collection', () => {
   })
 
   test('loads when Redis is unreachable', async () => {
-    const cache = createCache({ redis: 'redis://127.0.0.1:1', timeout: '100ms' })
+    const cache = createCache({ redis: 'redis://127.0.0.1:1', commandTimeout: '100ms' })
     const dates = cache.collection({ name: 'dates', schema: z.coerce.date(), load: () => '2000-01-02' })
     expect(await dates.get('a')).toEqual(new Date('2000-01-02'))
     expect(await dates.set('a', '2001-01-02')).toBe(false)

@@ -4,7 +4,7 @@ import { type CacheBackend, glob } from 'cachewright'
 
 /**
  * A driver of bentocache for its second layer, over a backend with the serializer `'text'`: bentocache hands over its
- * own JSON. A key without a time to live does not expire, which is the backend's `defaultTtl: Infinity`.
+ * own JSON. A key without a time to live does not expire, which is the backend's `ttl: Infinity`.
  */
 export class BentocacheDriver extends BaseDriver implements L2CacheDriver {
   readonly type = 'l2'

@@ -9,7 +9,7 @@ import { describeOnEachBackend } from './each-backend.ts'
 import { japa } from './japa-face.ts'
 
 describeOnEachBackend<string>(
-  { prefix: 'bentocache-suite:', serializer: 'text', defaultTtl: Number.POSITIVE_INFINITY },
+  { prefix: 'bentocache-suite:', serializer: 'text', ttl: Number.POSITIVE_INFINITY },
   ({ backend, open }) => {
     registerCacheDriverTestSuite({
       ...(japa as never as Pick<Parameters<typeof registerCacheDriverTestSuite>[0], 'test' | 'group'>),

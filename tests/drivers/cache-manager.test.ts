@@ -10,7 +10,7 @@ import { KeyvStore } from './keyv-store.ts'
 const MINUTE = 60_000
 
 describeOnEachBackend<string>(
-  { prefix: 'cache-manager-suite:', serializer: 'text', defaultTtl: Number.POSITIVE_INFINITY },
+  { prefix: 'cache-manager-suite:', serializer: 'text', ttl: Number.POSITIVE_INFINITY },
   ({ backend, open }) => {
     const keyv = () => new Keyv({ store: new KeyvStore(backend()), throwOnErrors: true })
     const create = (options: CreateCacheOptions = {}) => createCache({ stores: [keyv()], ...options })

@@ -25,7 +25,7 @@ export function describeOnEachBackend<T>(
   const options: BackendOptions = { errors: 'throw', ...driverOptions }
   const scene = useScene({ flush: false })
   const create = {
-    Redis: () => new RedisCacheBackend<T>({ ...options, url: scene.redis.url, timeout: '10s' }),
+    Redis: () => new RedisCacheBackend<T>({ ...options, url: scene.redis.url, commandTimeout: '10s' }),
     memory: () => new MemoryCacheBackend<T>(options),
   }
   for (const [name, open] of Object.entries(create)) {

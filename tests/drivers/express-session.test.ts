@@ -29,7 +29,7 @@ function serveSessions({
   const { work = async () => {}, ...options } = more
   return servers.map((server) => {
     const backend = new RedisCacheBackend<SessionData>({
-      ...{ url, prefix: 'sessions:', defaultTtl: '1d', errors: 'throw', timeout: '5s' },
+      ...{ url, prefix: 'sessions:', ttl: '1d', errors: 'throw', commandTimeout: '5s' },
     })
     onTestFinished(() => backend.shutdown())
     const middleware = session({

@@ -7,7 +7,7 @@ import { describeOnEachBackend } from './each-backend.ts'
 import { BackendKeyValueCache } from './key-value-cache.ts'
 
 describeOnEachBackend<string>(
-  { prefix: 'apollo-suite:', serializer: 'text', defaultTtl: '5m' },
+  { prefix: 'apollo-suite:', serializer: 'text', ttl: '5m' },
   ({ backend, open }) => {
     let cache: BackendKeyValueCache
     beforeEach(async () => {

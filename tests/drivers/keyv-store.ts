@@ -4,7 +4,7 @@ import type { KeyvEntry, KeyvStoreAdapter } from 'keyv'
 
 /**
  * A storage adapter of Keyv 5 over a backend with the serializer `'text'`: Keyv hands over its own JSON. A key without
- * a time to live does not expire, which is the backend's `defaultTtl: Infinity`.
+ * a time to live does not expire, which is the backend's `ttl: Infinity`.
  */
 export class KeyvStore extends EventEmitter implements KeyvStoreAdapter {
   /** Keyv iterates over the dialects that it knows, and over no other. */

@@ -9,7 +9,7 @@ import { describeOnEachBackend } from './each-backend.ts'
 import { KeyvStore } from './keyv-store.ts'
 
 describeOnEachBackend<string>(
-  { prefix: 'keyv-suite:', serializer: 'text', defaultTtl: Number.POSITIVE_INFINITY },
+  { prefix: 'keyv-suite:', serializer: 'text', ttl: Number.POSITIVE_INFINITY },
   ({ backend }) => {
     const store = () => new KeyvStore(backend())
     keyvTestSuite(vitest, Keyv, store)

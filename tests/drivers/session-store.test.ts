@@ -32,7 +32,7 @@ function callsOf(backend: CacheBackend<SessionData>) {
 }
 
 describeOnEachBackend<SessionData>(
-  { prefix: 'session-suite:', serializer: 'json', defaultTtl: '1d' },
+  { prefix: 'session-suite:', serializer: 'json', ttl: '1d' },
   ({ backend, isShared, open }) => {
     let store: ReturnType<typeof callsOf>
     beforeEach(async () => {

@@ -5,7 +5,7 @@ type Callback<T> = (error: unknown, result?: T) => void
 
 /**
  * A session store of express-session over a backend with the serializer `'json'` and `errors: 'throw'`. A session lives
- * as long as its cookie; that of a cookie without an end lives for the backend's `defaultTtl`.
+ * as long as its cookie; that of a cookie without an end lives for the backend's `ttl`.
  */
 export class SessionStore extends Store {
   readonly #backend: CacheBackend<SessionData>

@@ -44,7 +44,7 @@ export function useHttpProcesses(): HttpScene {
     scene,
     origin,
     open(options = {}, bounds) {
-      const common = { prefix: 'http:', serializer: 'v8', isolate: 'share', timeout: '10s' } as const
+      const common = { prefix: 'http:', serializer: 'v8', isolate: 'share', commandTimeout: '10s' } as const
       const cache = createCache({ redis: scene.redis.url, ...common, ...options })
       const store = new UndiciStore(cache, bounds)
       const agent = new Agent()

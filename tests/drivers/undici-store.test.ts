@@ -135,7 +135,7 @@ function createCacheOf(place: 'Redis' | 'memory'): () => Cache<'share'> {
   return () => {
     cache ??= createCache({
       redis: place === 'Redis' && scene.redis.url,
-      ...{ prefix: 'http:', serializer: 'v8', isolate: 'share', timeout: '10s' },
+      ...{ prefix: 'http:', serializer: 'v8', isolate: 'share', commandTimeout: '10s' },
     })
     return cache
   }

@@ -4,7 +4,7 @@ import type { Driver, TransactionOptions } from 'unstorage'
 /**
  * A driver of unstorage over a backend with the serializer `'bytes'`. Items are text to unstorage, and raw items are
  * bytes; either may be read as the other. An item without a `ttl` (in seconds) does not expire, which is the backend's
- * `defaultTtl: Infinity`.
+ * `ttl: Infinity`.
  * @param base is put before the key of each item, so that several drivers can share a backend
  */
 export function unstorageDriver(backend: CacheBackend<Uint8Array>, base = ''): Driver {

@@ -10,7 +10,7 @@ import { unstorageDriver } from './unstorage-driver.ts'
 const BYTES = Buffer.from(Array.from({ length: 256 }, (_, byte) => 255 - byte))
 
 describeOnEachBackend<Uint8Array>(
-  { prefix: 'unstorage-suite:', serializer: 'bytes', defaultTtl: Number.POSITIVE_INFINITY },
+  { prefix: 'unstorage-suite:', serializer: 'bytes', ttl: Number.POSITIVE_INFINITY },
   ({ backend, open }) => {
     let storage: Storage
     beforeEach(async () => {

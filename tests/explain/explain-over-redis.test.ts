@@ -181,7 +181,7 @@ describe('explain, over Redis', () => {
   })
 
   it('P37 while Redis hangs: explain returns within the deadline, and trusted local entries are served', async () => {
-    const cache = await scene.open({ timeout: '200ms', coherence: { trust: '1s' } })
+    const cache = await scene.open({ commandTimeout: '200ms', coherence: { trust: '1s' } })
     await cache.getOrSet('kept', () => 1)
     scene.redis.pause()
     const { next, shared } = await explained(cache, 'kept')
@@ -194,7 +194,7 @@ describe('explain, over Redis', () => {
   })
 
   it('while the circuit is open: it is loaded and not cached', async () => {
-    const cache = await scene.open({ timeout: '100ms' })
+    const cache = await scene.open({ commandTimeout: '100ms' })
     scene.redis.pause()
     await waitUntil(async () => (await cache.get('key')) === undefined && cache.circuit === 'open', {
       what: 'the circuit is open',
@@ -205,7 +205,7 @@ describe('explain, over Redis', () => {
   })
 
   it('an undelivered invalidation: it is delivered before the load', async () => {
-    const cache = await scene.open({ timeout: '200ms' })
+    const cache = await scene.open({ commandTimeout: '200ms' })
     await cache.set('key', 1)
     scene.redis.pause()
     assert.equal(await cache.delete('key'), false)

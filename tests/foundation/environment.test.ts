@@ -6,7 +6,7 @@ import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 describe('the environment', () => {
   it('sets no options if it is empty', () => {
     assert.deepEqual(readEnvironment({}), {})
-    assert.deepEqual(readEnvironment({ REDIS_URL: '', CACHEWRIGHT_TIMEOUT: '' }), {})
+    assert.deepEqual(readEnvironment({ REDIS_URL: '', CACHEWRIGHT_COMMAND_TIMEOUT: '' }), {})
   })
 
   it('sets every option that it documents', () => {
@@ -16,8 +16,8 @@ describe('the environment', () => {
         CACHEWRIGHT_PREFIX: 'shop:',
         CACHEWRIGHT_SERIALIZER: 'msgpack',
         CACHEWRIGHT_COMPRESSION: 'lz4',
-        CACHEWRIGHT_DEFAULT_TTL: '5m',
-        CACHEWRIGHT_TIMEOUT: '0.5',
+        CACHEWRIGHT_TTL: '5m',
+        CACHEWRIGHT_COMMAND_TIMEOUT: '0.5',
         CACHEWRIGHT_ERRORS: 'throw',
         CACHEWRIGHT_MAX_VALUE_BYTES: '1000',
       }),
@@ -26,14 +26,14 @@ describe('the environment', () => {
         prefix: 'shop:',
         serializer: 'msgpack',
         compression: 'lz4',
-        defaultTtl: '5m',
-        timeout: 0.5,
+        ttl: '5m',
+        commandTimeout: 0.5,
         errors: 'throw',
         maxValueBytes: 1_000,
       },
     )
-    assert.deepEqual(readEnvironment({ CACHEWRIGHT_DEFAULT_TTL: 'Infinity' }), {
-      defaultTtl: Number.POSITIVE_INFINITY,
+    assert.deepEqual(readEnvironment({ CACHEWRIGHT_TTL: 'Infinity' }), {
+      ttl: Number.POSITIVE_INFINITY,
     })
     for (const serializer of ['json', 'v8', 'msgpack', 'pickle', 'text', 'bytes']) {
       assert.deepEqual(readEnvironment({ CACHEWRIGHT_SERIALIZER: serializer }), { serializer })
@@ -43,8 +43,8 @@ describe('the environment', () => {
   it.each([
     ['CACHEWRIGHT_SERIALIZER', 'JSON'],
     ['CACHEWRIGHT_COMPRESSION', 'zip'],
-    ['CACHEWRIGHT_DEFAULT_TTL', 'soon'],
-    ['CACHEWRIGHT_TIMEOUT', '0'],
+    ['CACHEWRIGHT_TTL', 'soon'],
+    ['CACHEWRIGHT_COMMAND_TIMEOUT', '0'],
     ['CACHEWRIGHT_ERRORS', 'ignore'],
     ['CACHEWRIGHT_MAX_VALUE_BYTES', '1e6'],
     ['CACHEWRIGHT_MAX_VALUE_BYTES', '-1'],

@@ -45,7 +45,7 @@ describe('while a test fakes all timers', () => {
 })
 
 test('a call over Redis settles while a test fakes setImmediate, and calls succeed again after that', async () => {
-  await using backend = new RedisCacheBackend({ url: scene.redis.url, timeout: '250ms' })
+  await using backend = new RedisCacheBackend({ url: scene.redis.url, commandTimeout: '250ms' })
   await backend.set('key', 1)
   vi.useFakeTimers({ toFake: ['setImmediate'] })
   expect(await backend.get('key')).toBeUndefined()

@@ -115,8 +115,16 @@ describe('an unknown option', () => {
       /its name here is 'ttl'/,
     )
     assert.match(
-      refusal(() => memoryBackend({ ttl: '5m' })),
-      /its name here is 'defaultTtl'/,
+      refusal(() => memoryBackend({ defaultTtl: '5m' })),
+      /its name here is 'ttl'/,
+    )
+    assert.match(
+      refusal(() => redisBackend({ timeout: '1s' })),
+      /its name here is 'commandTimeout'/,
+    )
+    assert.match(
+      refusal(() => create({ timeout: '1s' })),
+      /write commandTimeout for the commands of Redis, softTimeout or hardTimeout for loaders/,
     )
   })
 })
@@ -156,7 +164,13 @@ describe('an option of a group', () => {
 
 describe('an option of no use', () => {
   it('beside a backend is refused, since the backend decides it', () => {
-    const given = { redis: URL_TEXT, prefix: 'shop:', serializer: 'v8', errors: 'throw', timeout: '1s' }
+    const given = {
+      redis: URL_TEXT,
+      prefix: 'shop:',
+      serializer: 'v8',
+      errors: 'throw',
+      commandTimeout: '1s',
+    }
     for (const [name, value] of Object.entries(given)) {
       const message = refusal(() => create({ backend: new MemoryCacheBackend(), [name]: value }))
       assert.match(message, new RegExp(`\\b${name}\\b`))

@@ -38,7 +38,7 @@ describe('leases', () => {
   it('T1 a new connection first kills the previous one, whose commands may still be pending', async () => {
     const proxy = await startTcpProxy(scene.redis.port)
     try {
-      const cache = await scene.open({ redis: proxy.url, timeout: '100ms' })
+      const cache = await scene.open({ redis: proxy.url, commandTimeout: '100ms' })
       await cache.get('key')
       const ids = async (): Promise<readonly string[]> =>
         String(await ask('CLIENT', 'LIST')).match(/\bid=\d+(?=.* cmd=(?!client))/g) ?? []

@@ -9,7 +9,7 @@ import type { TcpProxy } from '../support/tcp-proxy.ts'
 const LEASE = '50s'
 
 const scene = useScene({
-  caches: { prefix: 'p:', lease: { ttl: LEASE }, timeout: '1s', connectTimeout: '3s' },
+  caches: { prefix: 'p:', lease: { ttl: LEASE }, commandTimeout: '1s', connectTimeout: '3s' },
 })
 const { redis } = scene
 

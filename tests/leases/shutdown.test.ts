@@ -6,7 +6,7 @@ import { useScene } from '../support/scene.ts'
 /** Far longer than a test takes: whoever waits for a lease to expire waits in vain. */
 const LEASE = '50s'
 
-const scene = useScene({ caches: { prefix: 'p:', lease: { ttl: LEASE }, timeout: '10s' } })
+const scene = useScene({ caches: { prefix: 'p:', lease: { ttl: LEASE }, commandTimeout: '10s' } })
 
 test('P48 a cache that is shut down gives its leases back, and another process loads at once', async () => {
   const leaving = await scene.open()

@@ -7,7 +7,7 @@ const TRUST_MS = 3_000
 
 test('T4 P25 an entry invalidated by tag is not served stale, even if the tag was read several times', async () => {
   const writer = await scene.open()
-  const reader = await scene.open({ timeout: '200ms' })
+  const reader = await scene.open({ commandTimeout: '200ms' })
   await writer.getOrSet('k', () => 'old', options)
   expect(await reader.getOrSet('k', () => 'unused', options)).toBe('old')
   // The load captures the tag that the read has met already, which has it read a second time.
@@ -25,7 +25,7 @@ test('T4 P25 an entry invalidated by tag is not served stale, even if the tag wa
 test('T4 an entry deleted during a lost connection is not served stale in place of a slow load', async () => {
   // On the bus, acquiring a lease publishes no change.
   const writer = await scene.open({ coherence: { mode: 'bus' } })
-  const reader = await scene.open({ coherence: { mode: 'bus' }, timeout: '200ms' })
+  const reader = await scene.open({ coherence: { mode: 'bus' }, commandTimeout: '200ms' })
   await reader.getOrSet('k', () => 'old', options)
   const isLost = new Promise((resolve) => reader.on('epoch', resolve))
   await scene.redis.ask('CLIENT', 'KILL', 'SKIPME', 'yes')

@@ -114,7 +114,7 @@ describe('the local tier', () => {
   })
 
   it('L5 a lost connection begins an epoch: kept entries are served only in place of an error', async () => {
-    const cache = await scene.open({ staleIfError: '1m', timeout: '200ms' })
+    const cache = await scene.open({ staleIfError: '1m', commandTimeout: '200ms' })
     const failing = () => Promise.reject(new Error('the source is away'))
     await cache.getOrSet('key', () => 'kept', { tags: ['a'] })
     await cache.getOrSet('refuted', () => 'kept', { tags: ['b'] })
@@ -137,7 +137,7 @@ describe('the local tier', () => {
   })
 
   it('L5 L6 during an outage nothing is stored, not even by a load that ends after it', async () => {
-    const cache = await scene.open({ timeout: '200ms' })
+    const cache = await scene.open({ commandTimeout: '200ms' })
     await cache.getOrSet('warm', () => 1)
     scene.redis.pause()
     const held = heldLoader('loaded in the outage')

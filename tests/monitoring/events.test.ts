@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { IMPATIENT, useScene } from '../support/scene.ts'
 
-const scene = useScene({ caches: { ...IMPATIENT, timeout: '10s' } })
+const scene = useScene({ caches: { ...IMPATIENT, commandTimeout: '10s' } })
 
 type Told = {
   readonly [Name in keyof ReadThroughEvents]: [Name, ReadThroughEvents[Name]]
@@ -202,7 +202,7 @@ describe.each(Object.entries(KINDS))('the events of a cache %s', (_name, open) =
 
 describe('the events of a cache over Redis', () => {
   test('tell that a miss came from an outage, and name the namespace in the error', async () => {
-    const cache = await scene.open({ timeout: '200ms' })
+    const cache = await scene.open({ commandTimeout: '200ms' })
     const told = listenTo(cache)
     scene.redis.pause()
     expect(await cache.namespace('users').getOrSet('ann', () => 1)).toBe(1)

@@ -9,7 +9,7 @@ const TIMEOUT = '400ms'
 /** One deadline, and what a busy machine takes: less than three deadlines. */
 const ONE_DEADLINE_MS = 1_100
 
-const scene = useScene({ caches: { prefix: 'p:', timeout: TIMEOUT } })
+const scene = useScene({ caches: { prefix: 'p:', commandTimeout: TIMEOUT } })
 const { redis } = scene
 
 async function elapsedMs(work: () => Promise<unknown>): Promise<number> {
@@ -28,7 +28,7 @@ describe('P37 a Redis that does not answer costs a call one deadline', () => {
   })
 
   test('of a setMany and a getMany of many thousand keys: what would follow is not sent', async () => {
-    const backend = new RedisCacheBackend({ url: redis.url, prefix: 'p:', timeout: TIMEOUT })
+    const backend = new RedisCacheBackend({ url: redis.url, prefix: 'p:', commandTimeout: TIMEOUT })
     scene.later(() => backend.shutdown())
     await backend.initialize()
     const keys = Array.from({ length: 10_000 }, (_, index) => `key:${index}`)
@@ -74,7 +74,12 @@ test('P24 the writes of one key take effect in the order of their calls, and are
 
 test('P14 a lease whose grant was not heard of is given back, so nobody waits until it expires', async () => {
   const proxy = await scene.proxy()
-  const cache = createCache({ redis: proxy.url, prefix: 'p:', timeout: TIMEOUT, lease: { ttl: '20s' } })
+  const cache = createCache({
+    redis: proxy.url,
+    prefix: 'p:',
+    commandTimeout: TIMEOUT,
+    lease: { ttl: '20s' },
+  })
   scene.later(() => cache.shutdown())
   await cache.initialize()
   // After the reply that the key is absent, no reply gets through.

@@ -17,7 +17,7 @@ const scene = useScene({
   redis: false,
   // Without replicas nothing takes the place of a master, and the others go on serving their slots.
   cluster: { replicasPerMaster: 0, nodeTimeoutMs: 1_000, args: ['--cluster-require-full-coverage', 'no'] },
-  caches: { prefix: 'p:', ttl: '10m', timeout: TIMEOUT_MS / 1_000 },
+  caches: { prefix: 'p:', ttl: '10m', commandTimeout: TIMEOUT_MS / 1_000 },
 })
 
 const CLIENTS: readonly (readonly [name: string, open: () => Promise<Cache>])[] = [
@@ -34,7 +34,7 @@ const CLIENTS: readonly (readonly [name: string, open: () => Promise<Cache>])[] 
       const client = new Cluster(scene.cluster.nodes.map(({ host, port }) => ({ host, port })))
       client.on('error', () => {})
       scene.later(() => client.disconnect())
-      const backend = new IoredisCacheBackend({ client, prefix: 'p:', timeout: TIMEOUT_MS / 1_000 })
+      const backend = new IoredisCacheBackend({ client, prefix: 'p:', commandTimeout: TIMEOUT_MS / 1_000 })
       const cache = createCache({ backend, ttl: '10m' })
       scene.later(() => cache.shutdown())
       await cache.initialize()

@@ -12,7 +12,7 @@ describe('outages', () => {
 
   it('O1 undelivered invalidations are delivered before Redis serves a read: keys, tags, clear and patterns', async () => {
     const writer = await scene.open({ local: false })
-    const cache = await scene.open({ timeout: '150ms' })
+    const cache = await scene.open({ commandTimeout: '150ms' })
     const undelivered: readonly [string, () => Promise<unknown>][] = [
       ['delete', () => cache.delete('key')],
       ['set', () => cache.set('key', 'not acknowledged')],
@@ -36,7 +36,7 @@ describe('outages', () => {
   })
 
   it('O1 beyond a bound the cache invalidates everything instead, and never repeats backend operations', async () => {
-    const cache = await scene.open({ timeout: '100ms' })
+    const cache = await scene.open({ commandTimeout: '100ms' })
     await cache.set('untouched', 'old')
     await cache.counters.incr('counter')
     scene.redis.pause()

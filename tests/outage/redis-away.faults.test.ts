@@ -202,7 +202,7 @@ describe('P38 Redis is not there at the start', () => {
 
 describe('P37 the circuit', () => {
   test('opens in an outage and emits an event, and then no call waits for the timeout', async () => {
-    const cache = scene.cache({ redis: redis.url, timeout: '200ms' })
+    const cache = scene.cache({ redis: redis.url, commandTimeout: '200ms' })
     const states: string[] = []
     cache.on('circuit', ({ state }) => states.push(state))
     await warmed(cache, 'any')

@@ -76,7 +76,7 @@ describe.each(INVALIDATIONS)(
 
     test('after Redis was paused and resumed', async () => {
       const redis = await scene.server()
-      const cache = scene.cache({ redis: redis.url, timeout: '100ms' })
+      const cache = scene.cache({ redis: redis.url, commandTimeout: '100ms' })
       await filled(redis, cache)
       redis.pause()
       expect([false, 0]).toContain(await run(cache))

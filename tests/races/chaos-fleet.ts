@@ -43,7 +43,13 @@ export class ChaosFleet {
     this.#mayBeLost = mayBeLost
     this.#caches = options.map((each) =>
       createCache({
-        ...{ prefix: `${name}:`, ttl: '5m', timeout: '400ms', connectTimeout: '3s', local: { ttl: '1s' } },
+        ...{
+          prefix: `${name}:`,
+          ttl: '5m',
+          commandTimeout: '400ms',
+          connectTimeout: '3s',
+          local: { ttl: '1s' },
+        },
         ...each,
         coherence: { trust: BOUND_MS / 1_000, ...each.coherence },
       }),

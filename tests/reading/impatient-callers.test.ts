@@ -28,7 +28,7 @@ describe('callers with a signal or a timeout', () => {
   })
 
   it('leave an unanswered read when their timeout passes or their signal aborts', async () => {
-    const cache = await scene.open({ timeout: '20s' })
+    const cache = await scene.open({ commandTimeout: '20s' })
     await cache.getOrSet('warm', () => 1)
     scene.redis.pause()
     try {
@@ -52,7 +52,11 @@ describe('callers with a signal or a timeout', () => {
   })
 
   it('are served a stale value when Redis is slower than softTimeout', async () => {
-    const cache = await scene.open({ timeout: '20s', coherence: { trust: '300ms' }, staleIfError: '1h' })
+    const cache = await scene.open({
+      commandTimeout: '20s',
+      coherence: { trust: '300ms' },
+      staleIfError: '1h',
+    })
     await cache.getOrSet('key', () => 'stale')
     scene.redis.pause()
     try {

@@ -142,7 +142,7 @@ describe('reads that begin without a flight', () => {
   })
 
   it('P37 P38 callers that share an unanswered read wait for one timeout, and then load', async () => {
-    const cache = await warmed(await scene.open({ timeout: '300ms' }))
+    const cache = await warmed(await scene.open({ commandTimeout: '300ms' }))
     const failures: string[] = []
     cache.on('error', ({ error }) => failures.push(error.code))
     let loads = 0

@@ -10,7 +10,7 @@ const { redis } = scene
 
 describe('plain values', () => {
   test('P38 are found even if many are read at once', async () => {
-    const cache = scene.cache({ timeout: '5s' })
+    const cache = scene.cache({ commandTimeout: '5s' })
     await cache.initialize()
     const text = JSON.stringify(Array.from({ length: 2_000 }, (_, n) => ({ n })))
     const keys = Array.from({ length: 100 }, (_, number) => `plain:${number}`)
@@ -20,7 +20,7 @@ describe('plain values', () => {
   })
 
   test('P38 are found even if they are large, and are not overwritten by a load', async () => {
-    const cache = scene.cache({ timeout: '5s' })
+    const cache = scene.cache({ commandTimeout: '5s' })
     await cache.initialize()
     await redis.ask('SET', 'p:large', JSON.stringify(Array.from({ length: 200_000 }, (_, n) => ({ n }))))
     expect(await cache.get('large', { local: false })).toBeDefined()
@@ -29,7 +29,7 @@ describe('plain values', () => {
     expect(source.loads).toBe(0)
   })
   test('P28 a counter beyond 2^53 comes back exactly, from Redis and from memory', async () => {
-    const cache = scene.cache({ timeout: '5s' })
+    const cache = scene.cache({ commandTimeout: '5s' })
     await using memory = createCache({ prefix: 'memory:' })
     for (const counted of [cache, memory]) {
       await counted.initialize()

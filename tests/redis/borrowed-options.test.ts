@@ -23,7 +23,7 @@ const places = () => cluster.nodes.map(({ host, port }) => ({ host, port }))
 /** Uses a client for a cache and for a bare backend, from the first operation on, without waiting for the client. */
 async function expectToWork(client: object, database = 0): Promise<void> {
   const prefix = `use ${++uses}:`
-  const cache = createCache({ client: client as Redis, prefix, timeout: '10s', local: false })
+  const cache = createCache({ client: client as Redis, prefix, commandTimeout: '10s', local: false })
   scene.later(() => cache.shutdown())
   const backend = backendOf(cache)
   const loaded = Promise.all(['a', 'b', 'c'].map((key) => cache.getOrSet(key, async () => `${key}!`)))

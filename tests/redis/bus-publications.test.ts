@@ -30,12 +30,14 @@ afterEach(async () => {
 /** A store whose tier is on the bus. */
 async function openOnBus(): Promise<{ readonly store: RedisStore; readonly tier: SharedTier }> {
   const address = parseRedisUrl(redis.url)
-  const timeouts = { timeoutMs: 1_000, connectTimeoutMs: 5_000 }
+  const timeouts = { commandTimeoutMs: 1_000, connectTimeoutMs: 5_000 }
   const connection = new NodeRedisConnection(
     { locate: async () => address, options: {}, ...timeouts },
     { connected() {}, disconnected() {} },
   )
-  const store = new RedisStore(new DeadlinePort(connection, timeouts.timeoutMs, timeouts.connectTimeoutMs))
+  const store = new RedisStore(
+    new DeadlinePort(connection, timeouts.commandTimeoutMs, timeouts.connectTimeoutMs),
+  )
   const limits = { localTtlMs: 1_000, trustMs: 30_000 }
   const tier = store.share({ coherence: 'bus', prefix: 'p:', clock: SYSTEM_CLOCK, ...limits })
   tier.watch({ invalidated() {}, epochBegan() {}, restarted() {} })

@@ -69,7 +69,7 @@ async function countDisordered(backend: Backend): Promise<Record<string, number>
 const IN_ORDER = Object.fromEntries(PAIRS.map(([title]) => [title, 0]))
 
 describe('two writes of one key take effect in the order of the calls', () => {
-  const options = { errors: 'throw', timeout: '30s' } as const
+  const options = { errors: 'throw', commandTimeout: '30s' } as const
   const places = () => cluster.nodes.map(({ host, port }) => ({ host, port }))
   const { cluster } = scene
 

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => redis.stop())
 
 beforeEach(async () => {
-  backend = new RedisCacheBackend({ url: redis.url, timeout: '10s' })
+  backend = new RedisCacheBackend({ url: redis.url, commandTimeout: '10s' })
   await backend.initialize()
   await redis.ask('CONFIG', 'RESETSTAT')
 })

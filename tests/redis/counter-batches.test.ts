@@ -163,7 +163,7 @@ describe('the counters of one tick', () => {
 
   test('are all told that a reply was lost', async () => {
     await backend.shutdown()
-    backend = new RedisCacheBackend({ url: redis.url, prefix: 'p:', timeout: '100ms' })
+    backend = new RedisCacheBackend({ url: redis.url, prefix: 'p:', commandTimeout: '100ms' })
     await backend.initialize()
     await backend.incr('a')
     await redis.ask('CLIENT', 'PAUSE', '400', 'WRITE')

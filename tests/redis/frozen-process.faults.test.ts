@@ -20,7 +20,7 @@ describe.each(['@redis/client', 'ioredis'] as const)('a process that was frozen,
     const client = library === 'ioredis' ? new Redis(url) : undefined
     client?.on('error', () => {})
     scene.later(() => client?.disconnect())
-    const options = { timeout: `${TIMEOUT_MS}ms`, errors: 'throw' } as const
+    const options = { commandTimeout: `${TIMEOUT_MS}ms`, errors: 'throw' } as const
     const backend = new RedisCacheBackend({ ...options, ...(client ? { client } : { url }) })
     scene.later(() => backend.shutdown())
     await backend.initialize()

@@ -21,7 +21,7 @@ const describedBy = (key: string): Described => ({
 const scene = useScene({ cluster: { replicasPerMaster: 0 }, flush: false })
 const { redis, cluster } = scene
 
-const common = { timeout: '250ms', prefix: 'p:' } as const
+const common = { commandTimeout: '250ms', prefix: 'p:' } as const
 
 async function behindProxy(serializer: 'json' | 'v8'): Promise<[RedisCacheBackend<Described>, TcpProxy[]]> {
   const proxy = await scene.proxy()

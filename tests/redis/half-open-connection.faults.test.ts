@@ -22,7 +22,7 @@ async function opened(backend: RedisCacheBackend): Promise<RedisCacheBackend> {
 describe('P37 every call settles by its deadline on a half-open connection, and a silent connection is dropped', () => {
   test('a single server', async () => {
     const proxy = await scene.proxy()
-    const backend = await opened(new RedisCacheBackend({ url: proxy.url, timeout: TIMEOUT }))
+    const backend = await opened(new RedisCacheBackend({ url: proxy.url, commandTimeout: TIMEOUT }))
     const lost: string[] = []
     backend.on('disconnect', ({ reason }) => lost.push(reason))
     await backend.set('value', 'before')
@@ -38,7 +38,7 @@ describe('P37 every call settles by its deadline on a half-open connection, and 
 
   test('a single server to which only whole-prefix removals are sent', async () => {
     const proxy = await scene.proxy()
-    const backend = await opened(new RedisCacheBackend({ url: proxy.url, timeout: TIMEOUT }))
+    const backend = await opened(new RedisCacheBackend({ url: proxy.url, commandTimeout: TIMEOUT }))
     proxy.goSilent()
     expect(await backend.clear()).toBe(false)
     proxy.healForNewConnections()
@@ -63,7 +63,7 @@ describe('P37 every call settles by its deadline on a half-open connection, and 
           ),
         },
         prefix: '',
-        timeout: TIMEOUT,
+        commandTimeout: TIMEOUT,
       }),
     )
     const keys = Array.from({ length: 30 }, (_, number) => `key:${number}`)
@@ -83,7 +83,11 @@ describe('P37 every call settles by its deadline on a half-open connection, and 
   test('initialize() rejects on a server that accepts and never replies, and may be retried', async () => {
     const proxy = await scene.proxy()
     proxy.goSilent()
-    const backend = new RedisCacheBackend({ url: proxy.url, connectTimeout: '300ms', timeout: TIMEOUT })
+    const backend = new RedisCacheBackend({
+      url: proxy.url,
+      connectTimeout: '300ms',
+      commandTimeout: TIMEOUT,
+    })
     scene.later(() => backend.shutdown())
     const startMs = performance.now()
     await expect(backend.initialize()).rejects.toMatchObject({

@@ -57,7 +57,7 @@ describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP
   test('a single server', async () => {
     await expectToOutlive(
       standalone.process,
-      new RedisCacheBackend({ url: standalone.url, prefix: 'own:', timeout: TIMEOUT }),
+      new RedisCacheBackend({ url: standalone.url, prefix: 'own:', commandTimeout: TIMEOUT }),
     )
   })
 
@@ -68,7 +68,7 @@ describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP
     scene.later(() => client.destroy())
     await expectToOutlive(
       standalone.process,
-      new RedisCacheBackend({ client, prefix: 'lent:', timeout: TIMEOUT }),
+      new RedisCacheBackend({ client, prefix: 'lent:', commandTimeout: TIMEOUT }),
     )
   })
 
@@ -81,7 +81,7 @@ describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP
       scene.later(() => client.disconnect())
       await expectToOutlive(
         standalone.process,
-        new IoredisCacheBackend({ client, prefix: `${name}:`, timeout: TIMEOUT }),
+        new IoredisCacheBackend({ client, prefix: `${name}:`, commandTimeout: TIMEOUT }),
       )
     })
   }
@@ -89,20 +89,23 @@ describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP
   test('one node of a cluster', async () => {
     const [node, prefix] = await oneNode()
     const nodes = cluster.nodes.map(({ host, port }) => `redis://${host}:${port}`)
-    await expectToOutlive(node, new RedisCacheBackend({ cluster: { nodes }, prefix, timeout: TIMEOUT }))
+    await expectToOutlive(
+      node,
+      new RedisCacheBackend({ cluster: { nodes }, prefix, commandTimeout: TIMEOUT }),
+    )
   })
 
   test('one node of a cluster, with ioredis', async () => {
     const [node, prefix] = await oneNode()
     const client = new Cluster(cluster.nodes.map(({ host, port }) => ({ host, port })))
     scene.later(() => client.disconnect())
-    await expectToOutlive(node, new IoredisCacheBackend({ client, prefix, timeout: TIMEOUT }))
+    await expectToOutlive(node, new IoredisCacheBackend({ client, prefix, commandTimeout: TIMEOUT }))
   })
 
   test('a cluster serves the keys of the nodes that are running', async () => {
     const [node, prefix] = await oneNode()
     const nodes = cluster.nodes.map(({ host, port }) => `redis://${host}:${port}`)
-    const backend = new RedisCacheBackend({ cluster: { nodes }, prefix: '', timeout: TIMEOUT })
+    const backend = new RedisCacheBackend({ cluster: { nodes }, prefix: '', commandTimeout: TIMEOUT })
     scene.later(() => backend.shutdown())
     await backend.initialize()
     const awake = await keyElsewhere(node)
@@ -119,7 +122,7 @@ describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP
         name: sentinel.name,
         nodes: sentinel.sentinels.map(({ host, port }) => `redis://${host}:${port}`),
       },
-      timeout: TIMEOUT,
+      commandTimeout: TIMEOUT,
     })
     await expectToOutlive(sentinel.primary, backend)
   })

@@ -5,7 +5,7 @@ import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import type { RecordedWatch } from './recorded-watch.ts'
 
-export const TIMEOUTS = { timeoutMs: 1_000, connectTimeoutMs: 5_000 }
+export const TIMEOUTS = { commandTimeoutMs: 1_000, connectTimeoutMs: 5_000 }
 /** Enough to be owned by every master. */
 export const KEYS = Array.from({ length: 60 }, (_, number) => `key:${number}`)
 
@@ -36,7 +36,7 @@ export function useRoutedCluster(): RoutedCluster {
       const listener = { connected() {}, disconnected() {} }
       const nodes = cluster.nodes.map(({ host, port }) => `redis://${host}:${port}`)
       const router = new NodeRedisCluster({ nodes }, {}, TIMEOUTS, listener)
-      const port = new DeadlinePort(router, TIMEOUTS.timeoutMs, TIMEOUTS.connectTimeoutMs)
+      const port = new DeadlinePort(router, TIMEOUTS.commandTimeoutMs, TIMEOUTS.connectTimeoutMs)
       closers.push(() => port.close())
       if (watch !== undefined) port.watch(watch)
       await port.connect()

@@ -25,7 +25,7 @@ afterEach(async () => {
 afterAll(() => redis.stop())
 
 function ownBackend(url = redis.url): RedisCacheBackend {
-  return closedLater(new RedisCacheBackend({ url, timeout: TIMEOUT }))
+  return closedLater(new RedisCacheBackend({ url, commandTimeout: TIMEOUT }))
 }
 
 function ioredisBackend(url = redis.url): IoredisCacheBackend {
@@ -33,7 +33,7 @@ function ioredisBackend(url = redis.url): IoredisCacheBackend {
   const client = new Redis(url, { lazyConnect: true, retryStrategy: null })
   client.on('error', () => {})
   closers.push(() => client.disconnect())
-  return closedLater(new IoredisCacheBackend({ client, timeout: TIMEOUT }))
+  return closedLater(new IoredisCacheBackend({ client, commandTimeout: TIMEOUT }))
 }
 
 function closedLater<B extends { shutdown(): Promise<void> }>(backend: B): B {
@@ -141,7 +141,9 @@ describe('P37 every call settles by its deadline, at a server that refuses conne
   test('initialize() over a cluster or Sentinel rejects in time with a typed error', async () => {
     const nodes = ['redis://127.0.0.1:1', 'redis://127.0.0.1:2']
     for (const where of [{ cluster: { nodes } }, { sentinel: { name: 'nobody', nodes } }]) {
-      const backend = closedLater(new RedisCacheBackend({ ...where, connectTimeout: '1s', timeout: TIMEOUT }))
+      const backend = closedLater(
+        new RedisCacheBackend({ ...where, connectTimeout: '1s', commandTimeout: TIMEOUT }),
+      )
       const startMs = performance.now()
       const error = (await backend.initialize().catch((reason: unknown) => reason)) as CacheError
       expect(['CACHE_UNAVAILABLE', 'CACHE_TIMEOUT']).toContain(error.code)
@@ -164,7 +166,7 @@ describe('P37 every call settles by its deadline, through a failover by Sentinel
           name: sentinel.name,
           nodes: sentinel.sentinels.map(({ host, port }) => `redis://${host}:${port}`),
         },
-        timeout: TIMEOUT,
+        commandTimeout: TIMEOUT,
       }),
     )
   }

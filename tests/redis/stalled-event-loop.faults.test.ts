@@ -36,7 +36,7 @@ async function written(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve))
 }
 
-const options = { timeout: `${TIMEOUT_MS}ms`, errors: 'throw' } as const
+const options = { commandTimeout: `${TIMEOUT_MS}ms`, errors: 'throw' } as const
 
 function ioredisBackend(): IoredisCacheBackend {
   const client = new Redis(redis.url)
@@ -81,7 +81,7 @@ describe('P37 every call settles by its deadline, and a stalled event loop reads
     // Time enough to read it on a busy machine, once the loop goes on.
     const timeoutMs = 10 * TIMEOUT_MS
     const backend = await opened(
-      new RedisCacheBackend({ ...options, timeout: timeoutMs / 1_000, url: redis.url }),
+      new RedisCacheBackend({ ...options, commandTimeout: timeoutMs / 1_000, url: redis.url }),
     )
     const large = 'x'.repeat(8 << 20)
     await backend.set('large', large)

@@ -11,7 +11,11 @@ test.each(['HELLO', 'CLIENT'])(
   async (name) => {
     const server = await startLyingServer(redis.port)
     later(() => server.stop())
-    const backend = new RedisCacheBackend({ url: server.url, timeout: '200ms', connectTimeout: '300ms' })
+    const backend = new RedisCacheBackend({
+      url: server.url,
+      commandTimeout: '200ms',
+      connectTimeout: '300ms',
+    })
     later(() => backend.shutdown())
     expect(await backend.set('key', 1)).toBe(true)
     let isOwed = true

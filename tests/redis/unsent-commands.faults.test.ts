@@ -24,7 +24,7 @@ describe.each(Object.entries(CLIENTS))('while Redis is away, over %s', (_library
     const proxy = await scene.proxy()
     const { client, close } = await open(proxy.url)
     scene.later(close)
-    const backend = new RedisCacheBackend({ client, timeout: '5s' })
+    const backend = new RedisCacheBackend({ client, commandTimeout: '5s' })
     scene.later(() => backend.shutdown())
     await backend.initialize()
     expect(await backend.incr('count', 0)).toBe(0)

@@ -207,7 +207,11 @@ describe('encryption at rest', () => {
   })
 
   it('loads continue, with isolated values, while Redis is away', async () => {
-    const cache = createCache({ encryption: ENCRYPTION, redis: 'redis://127.0.0.1:1', timeout: '100ms' })
+    const cache = createCache({
+      encryption: ENCRYPTION,
+      redis: 'redis://127.0.0.1:1',
+      commandTimeout: '100ms',
+    })
     assert.deepEqual(await cache.getOrSet('key', () => ({ a: 1 })), { a: 1 })
     await cache.shutdown()
   })

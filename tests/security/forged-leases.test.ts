@@ -11,7 +11,7 @@ const LEASE = { lease: { ttl: '200ms', longestLoad: '300ms' } } as const
 const BOUND_MS = 10 * 500
 const TOKEN = `${'f'.repeat(15)}\0`
 
-const { later, open, redis } = useScene({ caches: { prefix: 'p:', ttl: '1m', timeout: '2s' } })
+const { later, open, redis } = useScene({ caches: { prefix: 'p:', ttl: '1m', commandTimeout: '2s' } })
 
 /** Writes the bytes over and over, as long as the test runs. */
 function keepWriting(storedKey: string, bytes: () => Buffer | string): void {

@@ -90,7 +90,7 @@ describe('P40 nothing is sent before the handshake succeeds', () => {
 
   for (const [what, url, error, mend] of REFUSED) {
     test(`${what}: operations around initialize() send nothing, and it may be retried`, async () => {
-      const backend = closedLater(new RedisCacheBackend({ url: url(), timeout: TIMEOUT }))
+      const backend = closedLater(new RedisCacheBackend({ url: url(), commandTimeout: TIMEOUT }))
       const before = everything(backend)
       const initialized = backend.initialize()
       const meanwhile = everything(backend)
@@ -108,7 +108,7 @@ describe('P40 nothing is sent before the handshake succeeds', () => {
 
   test('an unknown database number', async () => {
     const backend = closedLater(
-      new RedisCacheBackend({ url: `redis://:right@${address()}/9`, timeout: TIMEOUT }),
+      new RedisCacheBackend({ url: `redis://:right@${address()}/9`, commandTimeout: TIMEOUT }),
     )
     const initialized = backend.initialize()
     const meanwhile = everything(backend)
@@ -119,7 +119,7 @@ describe('P40 nothing is sent before the handshake succeeds', () => {
   })
 
   test('a password that is changed on a running server, and the connection killed', async () => {
-    const backend = closedLater(new RedisCacheBackend({ url: redis.url, timeout: TIMEOUT }))
+    const backend = closedLater(new RedisCacheBackend({ url: redis.url, commandTimeout: TIMEOUT }))
     await backend.initialize()
     await backend.set('value', 1)
     const told: string[] = []
@@ -130,7 +130,7 @@ describe('P40 nothing is sent before the handshake succeeds', () => {
     await redis.ask('ACL', 'SETUSER', 'operator', 'on', '>secret', '~*', '+@all')
     await inFlight
     const operator = closedLater(
-      new RedisCacheBackend({ url: `redis://operator:secret@${address()}`, timeout: TIMEOUT }),
+      new RedisCacheBackend({ url: `redis://operator:secret@${address()}`, commandTimeout: TIMEOUT }),
     )
     await operator.initialize()
     const lost = new Promise((resolve) => backend.on('disconnect', resolve))
@@ -157,7 +157,7 @@ describe('P40 nothing is sent before the handshake succeeds', () => {
     client.on('error', () => {})
     closers.push(() => client.disconnect())
     const backend = closedLater(
-      new IoredisCacheBackend({ client, timeout: TIMEOUT, connectTimeout: '1s' } as never),
+      new IoredisCacheBackend({ client, commandTimeout: TIMEOUT, connectTimeout: '1s' } as never),
     )
     await expect(backend.initialize()).rejects.toMatchObject({ name: 'CacheError' })
     await everything(backend)
@@ -167,7 +167,7 @@ describe('P40 nothing is sent before the handshake succeeds', () => {
   test('a cluster with a wrong password', async () => {
     for (const { port } of cluster.nodes) await cluster.ask(port, 'CONFIG', 'RESETSTAT')
     const nodes = cluster.nodes.map(({ port }) => `redis://someone:wrong@127.0.0.1:${port}`)
-    const backend = closedLater(new RedisCacheBackend({ cluster: { nodes }, timeout: TIMEOUT }))
+    const backend = closedLater(new RedisCacheBackend({ cluster: { nodes }, commandTimeout: TIMEOUT }))
     const initialized = backend.initialize()
     const meanwhile = everything(backend)
     await expect(initialized).rejects.toMatchObject({ code: 'CACHE_AUTH', replyCode: 'WRONGPASS' })
@@ -180,7 +180,7 @@ describe('P40 nothing is sent before the handshake succeeds', () => {
       await cluster.ask(port, 'ACL', 'SETUSER', 'app', 'on', '>word', '~*', '+@all')
     }
     const nodes = cluster.nodes.map(({ port }) => `redis://app:word@127.0.0.1:${port}`)
-    const backend = closedLater(new RedisCacheBackend({ cluster: { nodes }, timeout: TIMEOUT }))
+    const backend = closedLater(new RedisCacheBackend({ cluster: { nodes }, commandTimeout: TIMEOUT }))
     await backend.initialize()
     await everything(backend)
     for (const { port } of cluster.nodes) {

@@ -88,7 +88,7 @@ async function attempt(options: RedisCacheBackendOptions): Promise<boolean> {
     backend = new RedisCacheBackend({
       ...options,
       connectTimeout: '300ms',
-      timeout: '100ms',
+      commandTimeout: '100ms',
     })
   } catch (error) {
     expect(error).toMatchObject({ code: 'CACHE_INVALID_OPTIONS' })

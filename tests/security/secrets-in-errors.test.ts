@@ -61,7 +61,7 @@ async function opened<B extends Backend>(backend: B): Promise<B> {
 const own = (options: RedisCacheBackendOptions = {}) =>
   opened(
     new RedisCacheBackend({
-      timeout: '300ms',
+      commandTimeout: '300ms',
       errors: 'throw',
       logger: failures.logger,
       url: redis.url,
@@ -239,7 +239,12 @@ describe('P41 no secret and no value in errors or logs', () => {
         client.on('error', () => {})
         closers.push(() => client.disconnect())
         const backend = await opened(
-          new IoredisCacheBackend({ client, timeout: '300ms', errors: 'throw', logger: failures.logger }),
+          new IoredisCacheBackend({
+            client,
+            commandTimeout: '300ms',
+            errors: 'throw',
+            logger: failures.logger,
+          }),
         )
         await redis.ask('FLUSHALL')
         await redis.ask('HSET', `cache:${LONG_KEY}`, VALUE, VALUE)
@@ -262,7 +267,7 @@ describe('P41 no secret and no value in errors or logs', () => {
     client.on('error', () => {})
     closers.push(() => client.disconnect())
     const backend = await opened(
-      new IoredisCacheBackend({ client, timeout: '300ms', errors: 'throw', logger: failures.logger }),
+      new IoredisCacheBackend({ client, commandTimeout: '300ms', errors: 'throw', logger: failures.logger }),
     )
     for (const { port } of cluster.nodes) await cluster.ask(port, 'CONFIG', 'SET', 'maxmemory', 1)
     await provokeEverything(backend)

@@ -7,7 +7,7 @@ import { type LyingServer, startLyingServer } from '../support/lying-server.ts'
 import { useScene } from '../support/scene.ts'
 
 const { later, redis } = useScene({ closeAfter: 'all', flush: false })
-const OPTIONS = { prefix: 'p:', timeout: '500ms' } as const
+const OPTIONS = { prefix: 'p:', commandTimeout: '500ms' } as const
 
 /** Replies of every form, as a server may send them to any command. */
 const REPLIES = [

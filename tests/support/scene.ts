@@ -6,9 +6,9 @@ import { type Standalone, type StandaloneOptions, startStandalone } from '../../
 import { startTcpProxy, type TcpProxy, type TcpProxyOptions } from './tcp-proxy.ts'
 
 /** Options of caches that give Redis up soon, so that an outage costs a test little. */
-export const IMPATIENT: CreateCacheOptions = { prefix: 'p:', timeout: '250ms', connectTimeout: '3s' }
+export const IMPATIENT: CreateCacheOptions = { prefix: 'p:', commandTimeout: '250ms', connectTimeout: '3s' }
 
-const PATIENT: CreateCacheOptions = { prefix: 'shop:', ttl: '5m', timeout: '10s' }
+const PATIENT: CreateCacheOptions = { prefix: 'shop:', ttl: '5m', commandTimeout: '10s' }
 
 /** The servers that a test file needs. */
 export interface SceneOptions {

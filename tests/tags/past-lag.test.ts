@@ -101,11 +101,16 @@ describe('P46 a read with local: false on a tracked cluster is never older than 
       },
       prefix: 'shop:',
       ttl: '5m',
-      timeout: '10s',
+      commandTimeout: '10s',
     })
     scene.later(() => mine.shutdown())
     await mine.initialize()
-    const other = createCache({ redis: { cluster: { nodes } }, prefix: 'shop:', ttl: '5m', timeout: '10s' })
+    const other = createCache({
+      redis: { cluster: { nodes } },
+      prefix: 'shop:',
+      ttl: '5m',
+      commandTimeout: '10s',
+    })
     scene.later(() => other.shutdown())
     await other.initialize()
     for (let trial = 0; trial < trials(4, 20); trial++) {

@@ -156,7 +156,7 @@ describe('P19 generations', () => {
   })
 
   test('are read once by many concurrent writes', async () => {
-    const cache = scene.cache({ timeout: '5s' })
+    const cache = scene.cache({ commandTimeout: '5s' })
     await cache.initialize()
     await redis.ask('CONFIG', 'RESETSTAT')
     await cache.setMany(Array.from({ length: 500 }, (_, number) => [`key:${number}`, number] as const))

@@ -67,7 +67,7 @@ describe('faults in front of a real Redis', () => {
   afterAll(() => redis.stop())
 
   it('slow, refuse, hang and lose, and heal', async () => {
-    const faults = new Faults({ timeout: '100ms' })
+    const faults = new Faults({ commandTimeout: '100ms' })
     await using backend = injectFaults(new RedisCacheBackend<number>({ url: redis.url }), faults)
     faults.fail()
     await assert.rejects(backend.initialize(), { code: 'CACHE_UNAVAILABLE' })

@@ -56,7 +56,7 @@ export async function timed<T>(call: Promise<T>): Promise<{ readonly value: T; r
 export function useTwoCaches(): void {
   beforeEach(() => {
     clock = new ManualClock()
-    redis = new SimulatedRedis({ clock, timeout: `${TIMEOUT_MS}ms` })
+    redis = new SimulatedRedis({ clock, commandTimeout: `${TIMEOUT_MS}ms` })
     errors = []
     one = open()
     two = open()

@@ -29,7 +29,7 @@ const options: CreateCacheOptions = { clock: { monotonicMs: () => 0 } }
 createCache(options)
 createCache({ clock: asParts })
 
-const redis = new SimulatedRedis({ clock, timeout: '250ms' })
+const redis = new SimulatedRedis({ clock, commandTimeout: '250ms' })
 const user = redis.backend<User>({ prefix: 'shop:' }).get('user:1')
 equal<typeof user, Promise<User | undefined>>(true)
 redis.faults.slow('200ms', { commands: 'reads' })

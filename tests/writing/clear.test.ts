@@ -30,7 +30,7 @@ const keysIn = async (server: { ask: Standalone['ask'] }) =>
   ((await server.ask('KEYS', '*')) as string[]).sort()
 
 test('P31 clear() invalidates any number of entries, and removes them in the background', async () => {
-  const cache = scene.cache({ timeout: '5s' })
+  const cache = scene.cache({ commandTimeout: '5s' })
   await fill(cache, 'key', 3_000)
   const other = scene.cache()
   expect(await other.get('key:1')).toBe(1)
@@ -63,7 +63,7 @@ test('P31 the reclaim removes older keys of every kind, and nothing else', async
 })
 
 test('P31 an entry written after clear() stays while the reclaim runs', async () => {
-  const cache = scene.cache({ timeout: '5s' })
+  const cache = scene.cache({ commandTimeout: '5s' })
   await fill(cache, 'old', 5_000)
   const keys = Array.from({ length: 300 }, (_, number) => `new:${number}`)
   const source = new Source('new')
@@ -108,7 +108,7 @@ test('P31 a namespace is cleared by its own clear() and by that of its parents',
 })
 
 test('P31 shutdown() stops a reclaim', async () => {
-  const cache = scene.cache({ timeout: '5s' })
+  const cache = scene.cache({ commandTimeout: '5s' })
   await fill(cache, 'old', 5_000)
   const errors: unknown[] = []
   cache.on('error', (error) => errors.push(error))
@@ -119,7 +119,7 @@ test('P31 shutdown() stops a reclaim', async () => {
 
 test('P31 clear() on a cluster reaches every node', async () => {
   const nodes = cluster.nodes.map(({ host, port }) => `redis://${host}:${port}`)
-  const cache = scene.cache({ redis: { cluster: { nodes } }, timeout: '5s' })
+  const cache = scene.cache({ redis: { cluster: { nodes } }, commandTimeout: '5s' })
   await fill(cache, 'key', 300)
   await cache.counters.incr('counter')
   expect(await cleared(cache)).toBe(301)

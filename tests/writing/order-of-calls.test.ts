@@ -4,7 +4,7 @@ import { RedisCacheBackend } from 'cachewright/redis'
 import { describe, expect, test } from 'vitest'
 import { useScene } from '../support/scene.ts'
 
-const scene = useScene({ caches: { prefix: 'p:', timeout: '5s' } })
+const scene = useScene({ caches: { prefix: 'p:', commandTimeout: '5s' } })
 
 const neverLoaded = () => {
   throw new Error('The loader must not be called')
@@ -151,7 +151,7 @@ describe.each(places)('calls take effect in their order, awaited or not: %s', (_
 
 describe('over Redis', () => {
   test('a read does not wait for writes of other keys, nor for later ones', async () => {
-    const cache = scene.cache({ timeout: '5s' })
+    const cache = scene.cache({ commandTimeout: '5s' })
     await cache.set('other', 1)
     await cache.set('key', 1)
     await scene.redis.ask('CONFIG', 'RESETSTAT')
@@ -164,7 +164,7 @@ describe('over Redis', () => {
 
   test('a set that Redis does not acknowledge is not read as the old value either', async () => {
     const proxy = await scene.proxy()
-    const cache = scene.cache({ redis: proxy.url, timeout: '300ms' })
+    const cache = scene.cache({ redis: proxy.url, commandTimeout: '300ms' })
     await cache.set('key', 'old')
     expect(await cache.get('key')).toBe('old')
     proxy.cut()

@@ -22,7 +22,7 @@ beforeAll(async () => {
   ;[redis, source] = await Promise.all([startStandalone(), startStandalone()])
   const options = { redis: redis.url, source: source.url, cache: { prefix: 'own:' } }
   noisy = await startChildren(NOISY_PROCESSES, options)
-  cache = createCache({ redis: redis.url, prefix: 'own:', errors: 'throw', timeout: '20s' })
+  cache = createCache({ redis: redis.url, prefix: 'own:', errors: 'throw', commandTimeout: '20s' })
 })
 
 afterAll(async () => {

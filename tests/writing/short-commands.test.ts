@@ -8,7 +8,7 @@ const { redis } = scene
 
 describe('P31 clear()', () => {
   test('holds Redis for no longer than ten milliseconds at a time', async () => {
-    const cache = scene.cache({ timeout: '5s' })
+    const cache = scene.cache({ commandTimeout: '5s' })
     await expectNotToHold(async () => {
       await cache.set('key:0', 0)
       await cache.setMany(Array.from({ length: 1_000 }, (_, number) => [`key:${number}`, number] as const))
@@ -22,7 +22,7 @@ describe('P31 clear()', () => {
 })
 
 test('P37 deleteMany() holds Redis for no longer than ten milliseconds at a time', async () => {
-  const cache = scene.cache({ timeout: '5s' })
+  const cache = scene.cache({ commandTimeout: '5s' })
   const keys = Array.from({ length: 1_000 }, (_, number) => `key:${number}`)
   await expectNotToHold(async () => {
     await cache.set('key:0', 0)

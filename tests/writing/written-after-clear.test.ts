@@ -6,7 +6,7 @@ import { waitUntil } from '../../testbed/wait-until.ts'
 import { NAMESPACE_KEY } from '../support/cache-states.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
 
-const scene = useScene({ cluster: { replicasPerMaster: 0 }, caches: { ...IMPATIENT, timeout: '10s' } })
+const scene = useScene({ cluster: { replicasPerMaster: 0 }, caches: { ...IMPATIENT, commandTimeout: '10s' } })
 const { redis, cluster } = scene
 
 /** Keys of another program, which a walk through the database takes some time to pass. */
@@ -144,7 +144,7 @@ describe('P47 clear()', () => {
 
   test('answers false while Redis does not, and has invalidated the entries once it does', async () => {
     const proxy = await scene.proxy()
-    const cache = await scene.open({ redis: proxy.url, timeout: '300ms' })
+    const cache = await scene.open({ redis: proxy.url, commandTimeout: '300ms' })
     await writeEveryKind(cache, 'old')
     proxy.goSilent()
     expect(await cache.clear()).toBe(false)

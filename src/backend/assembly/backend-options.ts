@@ -63,9 +63,9 @@ export interface BackendOptions {
   /**
    * The time to live, in seconds or with a unit (`'5m'`), of values, counters and sets that are written without one.
    * `Infinity` keeps them for ever.
-   * @default CACHEWRIGHT_DEFAULT_TTL, then `'1h'`
+   * @default CACHEWRIGHT_TTL, then `'1h'`
    */
-  readonly defaultTtl?: Duration | undefined
+  readonly ttl?: Duration | undefined
   /**
    * The largest size of a serialized value, in bytes; a compressed one may not grow beyond it either.
    * @default CACHEWRIGHT_MAX_VALUE_BYTES, then 16 MiB
@@ -102,7 +102,7 @@ export const BACKEND_OPTIONS: OptionNames<BackendOptions> = {
   readers: 'value',
   compression: COMPRESSION_OPTIONS,
   encryption: ENCRYPTION_OPTIONS,
-  defaultTtl: 'duration',
+  ttl: 'duration',
   maxValueBytes: 'value',
   errors: 'value',
   logger: 'value',
@@ -110,7 +110,7 @@ export const BACKEND_OPTIONS: OptionNames<BackendOptions> = {
 
 /** What to write in place of options that users of a backend know from elsewhere. */
 export const INSTEAD_OF_BACKEND_OPTIONS: Readonly<Record<string, string>> = {
-  ttl: "its name here is 'defaultTtl'",
+  defaultTtl: "its name here is 'ttl'",
   keyPrefix: "its name here is 'prefix'",
 }
 
@@ -152,7 +152,7 @@ export function resolveBackendOptions(
       ),
       encryption: resolveEncryption(options.encryption),
     }),
-    defaultTtlMs: parseDuration(options.defaultTtl ?? environment.defaultTtl ?? '1h', 'defaultTtl'),
+    defaultTtlMs: parseDuration(options.ttl ?? environment.ttl ?? '1h', 'ttl'),
     errors: resolveErrors(options.errors ?? environment.errors ?? 'absorb'),
     logger,
     isProduction,

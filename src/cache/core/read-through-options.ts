@@ -34,7 +34,7 @@ import {
 
 /** Options of a read-through cache, wherever its data is stored. */
 export interface ReadThroughOptions<Isolate extends Isolation = Isolation>
-  extends Omit<BackendOptions, 'defaultTtl'>,
+  extends Omit<BackendOptions, 'ttl'>,
     PolicyOptions {
   /** `false` keeps nothing in this process. */
   readonly local?: LocalOptions | false | undefined
@@ -60,11 +60,9 @@ export interface ReadThroughOptions<Isolate extends Isolation = Isolation>
   readonly shutdown?: ShutdownOptions | undefined
 }
 
-const { defaultTtl: _, ...BACKEND_NAMES } = BACKEND_OPTIONS
-
 /** The names of {@link ReadThroughOptions}. */
 export const READ_THROUGH_NAMES: OptionNames<ReadThroughOptions> = {
-  ...BACKEND_NAMES,
+  ...BACKEND_OPTIONS,
   ...POLICY_NAMES,
   local: LOCAL_OPTIONS,
   isolate: 'value',

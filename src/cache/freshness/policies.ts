@@ -15,7 +15,7 @@ export interface FreshnessOptions {
   /**
    * The time for which a value is fresh: seconds, or with a unit (`'5m'`). It cannot be turned off: `Infinity` keeps a
    * value, and a loader's `context.skip()` does not store it.
-   * @default the namespace's, then the cache's, then CACHEWRIGHT_DEFAULT_TTL, then `'1h'`
+   * @default the namespace's, then the cache's, then CACHEWRIGHT_TTL, then `'1h'`
    */
   readonly ttl?: Duration | undefined
   /**

@@ -68,9 +68,9 @@ export class ClusterNode {
   /** Waits for outstanding replies, at most for the deadline of a command, and closes. Never rejects. */
   async close(): Promise<void> {
     this.#isConnected = false
-    await within(this.connection.close(), this.#timeouts.timeoutMs, () => this.connection.drop()).catch(
-      () => {},
-    )
+    await within(this.connection.close(), this.#timeouts.commandTimeoutMs, () =>
+      this.connection.drop(),
+    ).catch(() => {})
   }
 
   drop(): void {

@@ -195,13 +195,13 @@ export class NodeRedisCluster implements RedisPort {
 
   #redirecting(storedKey: string, sinceMs: number): RedirectingClient<ClusterNode> {
     return {
-      dueMs: sinceMs + this.#settings.timeouts.timeoutMs,
+      dueMs: sinceMs + this.#settings.timeouts.commandTimeoutMs,
       redirectIn: (error, { host }) =>
         isErrorReply(error) && this.#session !== undefined ? parseRedirect(error.message, host) : undefined,
       nodeFor: async ({ address, isPermanent }, from) => {
         const target = this.#members.redirectTarget(address)
         if (isPermanent) this.#learnOwner(keySlot(storedKey), target, from)
-        await within(target.open(), this.#settings.timeouts.timeoutMs)
+        await within(target.open(), this.#settings.timeouts.commandTimeoutMs)
         return target
       },
       send: ({ connection }, words, replyForm) => connection.send(storedKey, words, replyForm),

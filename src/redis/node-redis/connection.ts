@@ -31,7 +31,7 @@ export interface ConnectionSettings extends Omit<DialerSettings, 'mustBePrimary'
   /** Called when the server turns out to be a replica, if there are no sentinels. */
   readonly onDemoted?: () => void
   /** The deadline of a command, in milliseconds. */
-  readonly timeoutMs: number
+  readonly commandTimeoutMs: number
 }
 
 /** The client pings by a timer that keeps the process alive; a connection that does not has pings of its own. */
@@ -83,7 +83,7 @@ export class NodeRedisConnection implements RedisPort {
     this.#dialer = new Dialer({ ...settings, mustBePrimary: sentinels !== undefined }, (client, reason) =>
       this.#lost(client, reason),
     )
-    this.#probe = new LivenessProbe(settings.timeoutMs)
+    this.#probe = new LivenessProbe(settings.commandTimeoutMs)
     this.#listener = listener
   }
 

@@ -8,7 +8,7 @@ import type { RedisPortListener } from './redis-port.ts'
 /** The two limits on waiting for Redis, in milliseconds, and whether the process waits for idle connections. */
 export interface ResolvedTimeouts {
   /** For one command. */
-  readonly timeoutMs: number
+  readonly commandTimeoutMs: number
   /** For connecting, handshake included. */
   readonly connectTimeoutMs: number
   /** Whether a connection without a command in flight lets the process end. @default false */
@@ -16,23 +16,26 @@ export interface ResolvedTimeouts {
 }
 
 /**
- * Parses the two timeouts: the option, else the environment (`timeout` only), else one second and five seconds.
+ * Parses the two timeouts: the option, else the environment (`commandTimeout` only), else one second and five seconds.
  * @throws CacheError `CACHE_INVALID_DURATION`
  */
 export function resolveTimeouts(
   {
     connectTimeout,
-    timeout,
+    commandTimeout,
     unref = false,
   }: {
     readonly connectTimeout?: Duration | undefined
-    readonly timeout?: Duration | undefined
+    readonly commandTimeout?: Duration | undefined
     readonly unref?: boolean | undefined
   },
   environment: EnvironmentSettings,
 ): ResolvedTimeouts {
   return {
-    timeoutMs: Math.min(parseDuration(timeout ?? environment.timeout ?? '1s', 'timeout'), LONGEST_TIMER_MS),
+    commandTimeoutMs: Math.min(
+      parseDuration(commandTimeout ?? environment.commandTimeout ?? '1s', 'commandTimeout'),
+      LONGEST_TIMER_MS,
+    ),
     connectTimeoutMs: Math.min(parseDuration(connectTimeout ?? '5s', 'connectTimeout'), LONGEST_TIMER_MS),
     isUnref: unref,
   }

@@ -11,7 +11,7 @@ export interface FaultsOptions {
   /** The clock of delays and deadlines, which should be that of the caches under test. @default the system's */
   readonly clock?: (Clock & Timers) | undefined
   /** The deadline, in seconds or with a unit, of a command that is held up; it then fails with `CACHE_TIMEOUT`. @default '1s' */
-  readonly timeout?: Duration | undefined
+  readonly commandTimeout?: Duration | undefined
 }
 
 /** Options of {@link Faults.fail}. */
@@ -22,7 +22,7 @@ export interface FailOptions extends FaultScope {
 
 const KNOWN: KnownOptions = {
   of: 'Faults',
-  names: { clock: 'value', timeout: 'duration' } satisfies OptionNames<FaultsOptions>,
+  names: { clock: 'value', commandTimeout: 'duration' } satisfies OptionNames<FaultsOptions>,
 }
 
 const SYSTEM: Clock & Timers = Object.freeze({ ...SYSTEM_CLOCK, ...SYSTEM_TIMERS })
@@ -46,7 +46,7 @@ export const STATE: unique symbol = Symbol('state')
  * import { Faults, injectFaults, ManualClock } from 'cachewright/testing'
  *
  * const clock = new ManualClock()
- * const faults = new Faults({ clock, timeout: '500ms' })
+ * const faults = new Faults({ clock, commandTimeout: '500ms' })
  * const cache = createCache({ backend: injectFaults(new MemoryCacheBackend({ clock }), faults), clock })
  * faults.fail({ commands: 'writes', times: 1 })
  * await cache.delete('user:1') // false: it was refused, and is delivered later
@@ -60,8 +60,8 @@ export class Faults {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */
   constructor(options: FaultsOptions = {}) {
     assertOptions(options, KNOWN)
-    const { clock = SYSTEM, timeout = '1s' } = options
-    this[STATE] = new FaultState(clock, parseFiniteDuration(timeout))
+    const { clock = SYSTEM, commandTimeout = '1s' } = options
+    this[STATE] = new FaultState(clock, parseFiniteDuration(commandTimeout))
   }
 
   /**

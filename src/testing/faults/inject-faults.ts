@@ -15,7 +15,7 @@ import { FaultyStore } from './faulty-store.ts'
  * import { RedisCacheBackend } from 'cachewright/redis'
  * import { Faults, injectFaults } from 'cachewright/testing'
  *
- * const faults = new Faults({ timeout: '200ms' })
+ * const faults = new Faults({ commandTimeout: '200ms' })
  * const backend = injectFaults(new RedisCacheBackend({ url: 'redis://localhost:6379' }), faults)
  * await backend.set('user:1', 'Ada')
  * faults.hang()

@@ -35,7 +35,7 @@ const ENCRYPTION: EncryptionOptions = {
 const OPTIONS = {
   encryption: ENCRYPTION,
   prefix: 'f:',
-  timeout: `${TIMEOUT_MS}ms`,
+  commandTimeout: `${TIMEOUT_MS}ms`,
   connectTimeout: '500ms',
 } as const
 

@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 
 const LONG = '10m'
 /** So that a busy machine is not taken for an outage. */
-const PATIENCE = { timeout: '20s', connectTimeout: '30s' }
+const PATIENCE = { commandTimeout: '20s', connectTimeout: '30s' }
 
 /** @param library `createCache` of the library, and `createClient` of `@redis/client` */
 export async function createParticipant({ createCache, createClient }, { redis, source, cache: options }) {
