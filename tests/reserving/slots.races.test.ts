@@ -40,6 +40,6 @@ describe.each([
         slots: 'any',
       })
       expect(verdict.wrong).toEqual([])
-    }, 300_000)
+    }, 1_800_000)
   },
 )

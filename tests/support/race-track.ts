@@ -9,6 +9,8 @@ import { type Change, type Participant, type Race, startChildren, startHere } fr
 const ROUNDS_PER_KEY = 4
 /** Keys that are raced for at the same time. */
 const LANES = 24
+/** Then Redis is emptied: a removal by pattern walks through all keys, those of earlier rounds as well. */
+const ROUNDS_PER_HEAT = 480
 const PROCESSES = 4
 const LOADS_PER_PROCESS = 2
 /** A loader takes, and the change is made after, up to this long; callers come in the first half of it. */
@@ -109,25 +111,11 @@ class RaceTrack {
     const wrong: string[] = []
     const before = await this.#counts()
     let plainStale = 0
-    let next = 0
-    const keys: { race: Race; version: number }[] = []
-    const lane = async () => {
-      while (next < settings.rounds) {
-        const number = next
-        next += ROUNDS_PER_KEY
-        const mayLag = this.#options.cluster === true || this.#options.cache?.coherence?.mode === 'bus'
-        const race = { ...raceFor(`${track}-${number}`, settings), mayLag }
-        let version = 1
-        for (let round = number; round < Math.min(number + ROUNDS_PER_KEY, settings.rounds); round++) {
-          const how = settings.hows[round % settings.hows.length] as string
-          const isStale = await this.#round(race, ++version, how, settings, wrong)
-          if (isStale) plainStale++
-        }
-        keys.push({ race, version })
-      }
+    for (let first = 0; first < settings.rounds; first += ROUNDS_PER_HEAT) {
+      if (first > 0) await this.#emptyRedis()
+      const end = Math.min(first + ROUNDS_PER_HEAT, settings.rounds)
+      plainStale += await this.#heat(track, { ...settings, first, end }, wrong)
     }
-    await Promise.all(Array.from({ length: LANES }, lane))
-    await this.#askNewcomer(keys, wrong)
     const after = await this.#counts()
     return {
       wrong,
@@ -136,6 +124,41 @@ class RaceTrack {
       filled: after.filled - before.filled,
       loads: after.loads - before.loads,
     }
+  }
+
+  /** The rounds from `first` to before `end`. Returns in how many the plain cache-aside was left with an older value. */
+  async #heat(
+    track: number,
+    settings: Interleavings & { readonly first: number; readonly end: number },
+    wrong: string[],
+  ): Promise<number> {
+    const { end, hows } = settings
+    let plainStale = 0
+    let next = settings.first
+    const keys: { race: Race; version: number }[] = []
+    const lane = async () => {
+      while (next < end) {
+        const number = next
+        next += ROUNDS_PER_KEY
+        const mayLag = this.#options.cluster === true || this.#options.cache?.coherence?.mode === 'bus'
+        const race = { ...raceFor(`${track}-${number}`, settings), mayLag }
+        let version = 1
+        for (let round = number; round < Math.min(number + ROUNDS_PER_KEY, end); round++) {
+          const how = hows[round % hows.length] as string
+          const isStale = await this.#round(race, ++version, how, settings, wrong)
+          if (isStale) plainStale++
+        }
+        keys.push({ race, version })
+      }
+    }
+    await Promise.all(Array.from({ length: LANES }, lane))
+    await this.#askNewcomer(keys, wrong)
+    return plainStale
+  }
+
+  async #emptyRedis(): Promise<void> {
+    await this.#redis?.ask('FLUSHALL')
+    for (const port of (await this.#cluster?.masters()) ?? []) await this.#cluster?.ask(port, 'FLUSHALL')
   }
 
   /** Returns whether the plain cache-aside is left with an older value. */
