@@ -1,3 +1,30 @@
+/**
+ * A read-through cache over Redis or Valkey. {@link createCache} makes a {@link Cache}, and its `getOrSet(key, loader)` is
+ * most of what a program needs. The other modules are the backends that it can stand on, which are caches without loaders
+ * by themselves, and tools for tests.
+ *
+ * | to … | use |
+ * | --- | --- |
+ * | read, and load what is missing | `getOrSet`, `getOrSetMany`, {@link Cache.wrap}, {@link cached}, {@link Cache.collection} |
+ * | read now and write later, outside of a loader | `reserve`, and `fill` of its {@link Slot} |
+ * | read only | `get`, `getMany`, `peek`, `has`, `getTtl` |
+ * | write | `set`, `setMany` |
+ * | invalidate | `delete`, `deleteMany`, `invalidateTags`, `invalidatePattern`, `clear` |
+ * | set a part of the cache apart | {@link Cache.namespace} |
+ * | keep plain values, counters and sets | {@link Cache.plain}, {@link Cache.counters}, {@link Cache.sets} |
+ * | find out what happens | {@link Cache.explain}, {@link Cache.stats}, {@link Cache.on} |
+ *
+ * **Terms.** An *entry* is a value with its tags and the time at which it was loaded. It is *fresh* until its `ttl` has
+ * passed, then *stale*: served only within `staleWhileRevalidate` and `staleIfError`. The *local tier* holds decoded
+ * entries in this process, the *shared* one holds encoded ones in Redis. Each tag and each namespace has a *generation*, a
+ * random number under a key of its own in Redis. An entry notes the generations that it was loaded under, and is valid as
+ * long as they are the present ones; to invalidate a tag is to replace its generation. A process *knows* a tag if it has
+ * its generation in memory, as it has after it read or wrote an entry with that tag. Redis tells each process of changes
+ * by a *push* on its connection (`CLIENT TRACKING`), or the processes tell each other over the *bus* (`PUBLISH`). A
+ * *lease* is the right of one process to load a key while the others wait for it. The *envelope* is the header in front
+ * of a stored value: format, serializer, compression, times and generations.
+ * @module
+ */
 export type { BackendOptions, FailureMode } from './backend/assembly/backend-options.ts'
 export type { Coherence, PresentCoherence } from './backend/seams/shared-tier.ts'
 export type { GetOrSetManyOptions } from './cache/batches/batch-reads.ts'

@@ -91,7 +91,18 @@ export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isola
     return this.#core.policy.events.on(event, listener)
   }
 
-  /** Counts of what happened in this cache and its namespaces, and their present state. No round trip. */
+  /**
+   * Counts of what happened in this cache and its namespaces, and their present state. No round trip.
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * const cache = createCache()
+   * const { lastMinute, local, undelivered } = cache.stats()
+   * console.log(`${lastMinute.localHits} hits here, ${lastMinute.sharedHits} in Redis, ${lastMinute.misses} misses`)
+   * console.log(`${local.bytes} bytes here, ${undelivered} invalidations that Redis has not acknowledged`)
+   * ```
+   */
   stats(): CacheStats {
     return statsOf(this.#core, this.#parts.flights, this.#parts.verification)
   }

@@ -62,7 +62,8 @@ export interface CreateCacheOptions<Isolate extends Isolation = Isolation>
   /**
    * A backend of this library, which may be in use. It serves one cache at a time: it is opened if necessary and never
    * closed, and `shutdown()` gives it back. What a backend decides is given to it, and refused here: prefix,
-   * serializer, encryption, timeouts, `unref`, failure mode and logger.
+   * serializer, encryption, timeouts, `unref`, failure mode and logger. A backend of your own making is refused: it has
+   * no leases and no generations.
    */
   readonly backend?: CacheBackend | undefined
   /** The deadline of a command, in seconds or with a unit (`'250ms'`). @default CACHEWRIGHT_COMMAND_TIMEOUT, then `'1s'` */

@@ -69,6 +69,14 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
    * local copies of its keys. `get`, `getMany` and `getAndDelete` also take the entries of this cache, as long as they are
    * fresh and none of their tags was invalidated. They do not wait for writes of the cache that were not awaited, nor the
    * cache for theirs. {@link delete}, {@link clear} and {@link invalidatePattern} of the cache remove plain values, too.
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * const cache = createCache({ prefix: 'shop:' })
+   * const isFirst = await cache.plain.setIfAbsent('order:17', 'sent', '1d')
+   * const state = await cache.plain.getAndDelete('order:17')
+   * ```
    */
   get plain(): PlainValues {
     return this.#operations.plain
@@ -114,7 +122,15 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
    *
    * It always asks Redis, and changes nothing: no lease, no eviction, no event, no count. At most two round trips,
    * three if the key changes meanwhile. If Redis cannot be asked, or the circuit is open, the answer says so.
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
    *
+   * const cache = createCache()
+   * const explanation = await cache.explain('user:1', { ttl: '5m', tags: ['users'] })
+   * console.log(String(explanation))
+   * if (explanation.next.step === 'load') console.log('a getOrSet would load it')
+   * ```
    * @throws CacheError for a bad key, tag or option; never because of Redis
    */
   async explain(key: string, options: ExplainOptions = {}): Promise<Explanation> {
@@ -133,6 +149,16 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
    * options is another object over the same keys
    * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`; `CACHE_INVALID_ARGUMENT` if
    * it would be nested more than 15 deep
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * declare const db: { findUser(id: string): Promise<{ name: string }> }
+   * const cache = createCache({ prefix: 'shop:' })
+   * const users = cache.namespace('users', { ttl: '5m', staleIfError: '1h' })
+   * await users.getOrSet('ann', () => db.findUser('ann')) // stored under shop:users:ann
+   * await users.clear()
+   * ```
    */
   namespace<Inner extends Isolation = Isolate>(
     name: string,

@@ -1,3 +1,7 @@
+/**
+ * The memory of this process as a backend: {@link MemoryCacheBackend}, for tests and for a program without Redis.
+ * @module
+ */
 import {
   BACKEND_OPTIONS,
   type BackendOptions,
@@ -51,6 +55,14 @@ const KNOWN: KnownOptions = {
  * A backend in the memory of this process, on `lru-cache`. Values are kept as the serializer encodes them: later
  * changes by the caller do not reach them, and a program that moves to Redis finds the same behaviour. Nothing takes a
  * round trip. Counters and sets are evicted as values are. `createCache` without Redis makes one with the bounds of `local`.
+ * @example
+ * ```ts
+ * import { MemoryCacheBackend } from 'cachewright/memory'
+ *
+ * const backend = new MemoryCacheBackend<{ name: string }>({ maxEntries: 1_000, ttl: '5m' })
+ * await backend.set('user:1', { name: 'Ada' })
+ * const user = await backend.get('user:1')
+ * ```
  */
 export class MemoryCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */

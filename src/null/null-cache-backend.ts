@@ -1,3 +1,7 @@
+/**
+ * A backend that stores nothing: {@link NullCacheBackend}, to turn a cache off without changing the code that uses it.
+ * @module
+ */
 import {
   BACKEND_OPTIONS,
   type BackendOptions,

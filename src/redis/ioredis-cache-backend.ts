@@ -1,3 +1,8 @@
+/**
+ * Redis and Valkey as a backend over a client of `ioredis`: {@link IoredisCacheBackend}. It is what `cachewright/redis`
+ * makes of such a client, without loading `@redis/client`.
+ * @module
+ */
 import {
   BACKEND_OPTIONS,
   type BackendOptions,

@@ -205,12 +205,17 @@ describe('the options of a collection', () => {
   const load = () => 'a'
   const good = { name: 'good', schema, load }
 
+  test('version 0 is the one of a collection without a version', () => {
+    const collection = createCache().collection({ ...good, version: 0 })
+    expect(collection.key('ann')).toBe(createCache().collection(good).key('ann'))
+  })
+
   test.each([
     ['no name', { name: undefined }, 'CACHE_INVALID_KEY'],
     ['an empty name', { name: '' }, 'CACHE_INVALID_KEY'],
     ['a name with a colon', { name: 'a:b' }, 'CACHE_INVALID_OPTIONS'],
     ['a name with an at sign', { name: 'a@2' }, 'CACHE_INVALID_OPTIONS'],
-    ['version 0', { version: 0 }, 'CACHE_INVALID_OPTIONS'],
+    ['a negative version', { version: -1 }, 'CACHE_INVALID_OPTIONS'],
     ['version 1.5', { version: 1.5 }, 'CACHE_INVALID_OPTIONS'],
     ['a version in text', { version: '1' }, 'CACHE_INVALID_OPTIONS'],
     ['no schema', { schema: undefined }, 'CACHE_INVALID_OPTIONS'],

@@ -66,8 +66,7 @@ export interface CollectionCommonOptions<Schema extends StandardSchema, Id> exte
    */
   readonly schema: Schema
   /**
-   * A positive integer. Raise it by one when stored values change in a way that the previous deployment cannot read.
-   * Entries of different versions have different keys. A `set`, `delete` or `clear` in one version also removes what the
+   * A whole number. Raise it by one when stored values change in a way that the previous deployment cannot read. Entries of different versions have different keys. A `set`, `delete` or `clear` in one version also removes what the
    * previous and the next version have of it, so that two deployments see each other's changes while one replaces the
    * other.
    * @default 0
@@ -96,6 +95,26 @@ export type CollectionSource<Id, Input> =
 /**
  * Options of a collection: the type of its values (`schema`), their keys (`name`, `version`, `key`), their source
  * (`load` or `loadMany`), and how long they are served.
+ * @example
+ * ```ts
+ * import { createCache } from 'cachewright'
+ * import { z } from 'zod'
+ *
+ * declare const db: { findUsers(ids: readonly number[]): Promise<{ id: number; name: string }[]> }
+ * const cache = createCache({ prefix: 'shop:' })
+ * const users = cache.collection({
+ *   name: 'users',
+ *   version: 2,
+ *   schema: z.object({ id: z.number(), name: z.string() }),
+ *   loadMany: async (ids: readonly number[]) => {
+ *     const rows = await db.findUsers(ids)
+ *     return new Map(rows.map((row) => [row.id, row]))
+ *   },
+ *   tags: (id) => [`user:${id}`],
+ * })
+ * const [ann, bob] = await Promise.all([users.get(1), users.get(2)]) // one call of loadMany
+ * await users.delete(1)
+ * ```
  */
 export type CollectionOptions<Schema extends StandardSchema, Id = string> = CollectionCommonOptions<
   Schema,
@@ -149,8 +168,8 @@ export function resolveCollection<Schema extends StandardSchema, Id>(
   const { key, load, loadMany, name, tags, version } = options
   assertCacheKey(name, 'name of a collection')
   if (/[:@]/.test(name)) throw refusedOption('name of a collection', 'without ":" and "@"', name)
-  if (version !== undefined && !(Number.isSafeInteger(version) && version > 0)) {
-    throw refusedOption('version of a collection', 'a positive integer', version)
+  if (version !== undefined && !(Number.isSafeInteger(version) && version >= 0)) {
+    throw refusedOption('version of a collection', 'a whole number', version)
   }
   if (key !== undefined && typeof key !== 'function')
     throw refusedOption('key of a collection', 'a function', key)

@@ -190,7 +190,9 @@ export class Collection<Id, Input, Output> {
 
   /**
    * Removes all entries of the collection that were there at the call, in this version and in the neighbouring ones. It
-   * works as `clear` of a namespace does, at the same cost. Nothing else in the namespace of the collection is touched.
+   * works as `clear` of a namespace does: one command invalidates the entries, and then a walk through the whole key space
+   * (`SCAN`) looks for plain values, counters and sets under these keys. Nothing else in the namespace of the collection is
+   * touched.
    * @returns whether Redis has acknowledged it; if not, the entries are invalidated as soon as Redis can be reached
    */
   clear(): Promise<boolean> {

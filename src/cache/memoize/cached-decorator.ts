@@ -30,6 +30,9 @@ export interface CachedDecorator<Instance, KeyArgs extends readonly unknown[]> {
  * inherits the method has entries of its own; one that overrides it and calls `super` must give one of the two a
  * `name`.
  *
+ * To delete a result, give it a tag, such as `product:1`, by a function of the arguments, and invalidate that. With `key`,
+ * the key is known, too: `Shop.findProduct(acme/1)` for the example below.
+ *
  * A call rejects as the method and the cache's `getOrSet` do, and with `CACHE_INVALID_OPTIONS` if the class has no name
  * or if another method is cached under the same one. The key is made at once and the method may run later, so do not
  * change the arguments before the call has settled.

@@ -40,7 +40,9 @@ export interface WrapOptions<Args extends readonly unknown[]> extends MemoizeOpt
   readonly name?: string | undefined
   /**
    * Returns the part of the key that distinguishes one call from another. Calls with the same text share an entry.
-   * @default the arguments themselves, distinguished by type and content
+   * @default the arguments themselves, distinguished by type and content: primitives, plain objects, arrays, `Map`, `Set`,
+   * `Date`, `URL`, `RegExp`, buffers and typed arrays. Any other argument, such as an instance of a class or a function,
+   * rejects the call with `CACHE_INVALID_ARGUMENT`
    */
   readonly key?: ((this: void, ...args: Args) => string) | undefined
   /** See {@link ContextWrapOptions}. @default false */
@@ -79,7 +81,7 @@ export interface CachedOptions<Instance, Args extends readonly unknown[]>
   /**
    * Returns the part of the key that distinguishes one call from another. Its `this` is the instance, and it may take
    * fewer arguments than the method does.
-   * @default the arguments themselves, distinguished by type and content; the instance is ignored
+   * @default the arguments themselves, as for {@link WrapOptions}; the instance is ignored
    */
   readonly key?: ((this: Instance, ...args: Args) => string) | undefined
 }

@@ -31,6 +31,21 @@ export interface ReserveOptions {
    *
    * `false` waits for nobody. Several callers may hold a slot of the same key, and the first fill wins.
    * @default false
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * declare function render(path: string): Promise<string>
+   * const cache = createCache({ prefix: 'shop:' })
+   *
+   * async function page(path: string): Promise<string> {
+   *   await using slot = await cache.reserve<string>(`page:${path}`, { wait: true }) // released if render throws
+   *   if (slot.isHit) return slot.value
+   *   const html = await render(path)
+   *   await slot.fill(html, '5m')
+   *   return html
+   * }
+   * ```
    */
   readonly wait?: boolean | undefined
   /** Ends the wait: the promise rejects with the signal's reason. It has no effect on a slot. */

@@ -45,6 +45,7 @@ interface SlotOperations<T, Found> extends AsyncDisposable {
  * A slot that has found a fresh value. It may be filled nevertheless, which replaces that value if the key still holds it.
  */
 export interface HitSlot<T, Found = T> extends SlotOperations<T, Found> {
+  /** A fresh value was found, here or in Redis. It tells the type of the slot: with it, `value` is there. */
   readonly isHit: true
   /** Must not be changed. It is frozen if the cache freezes its values. */
   readonly value: Found
@@ -52,6 +53,7 @@ export interface HitSlot<T, Found = T> extends SlotOperations<T, Found> {
 
 /** A slot that has found no fresh value, and waits to be filled. */
 export interface OpenSlot<T, Found = T> extends SlotOperations<T, Found> {
+  /** No fresh value was found. There may be a {@link stale} one. */
   readonly isHit: false
   readonly value: undefined
 }

@@ -13,7 +13,26 @@ export interface EncryptionKey {
   readonly secret: Uint8Array | string
 }
 
-/** Options of encryption: AES-256-GCM, which binds each value to its key and header. */
+/**
+ * Options of encryption: AES-256-GCM, which binds each value to its key and header.
+ *
+ * To change the secret, put the new key first and leave the old one behind it until everything written with it has
+ * expired.
+ * @example
+ * ```ts
+ * import { createCache } from 'cachewright'
+ *
+ * const cache = createCache({
+ *   redis: process.env.REDIS_URL,
+ *   encryption: {
+ *     keys: [
+ *       { id: '2026-11', secret: process.env.CACHE_SECRET ?? '' }, // 32 random bytes in base64: openssl rand -base64 32
+ *       { id: '2026-05', secret: process.env.OLD_CACHE_SECRET ?? '' },
+ *     ],
+ *   },
+ * })
+ * ```
+ */
 export interface EncryptionOptions {
   /** The first key encrypts; all keys decrypt. */
   readonly keys: readonly EncryptionKey[]

@@ -3,7 +3,9 @@ import { shown } from '../errors/shown-value.ts'
 
 /**
  * A span of time: a number of **seconds** (fractions allowed), or a number with a unit (`'250ms'`, `'30s'`, `'5m'`,
- * `'2h'`, `'7d'`). `Infinity` means "does not expire".
+ * `'2h'`, `'7d'`), up to a thousand years. Fractions of a millisecond are rounded up. `Infinity` means "does not expire",
+ * and is refused where something has to end. Zero, negative numbers, `NaN` and any other text are refused with
+ * `CACHE_INVALID_DURATION`.
  */
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
