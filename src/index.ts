@@ -14,16 +14,20 @@
  * | keep plain values, counters and sets | {@link Cache.plain}, {@link Cache.counters}, {@link Cache.sets} |
  * | find out what happens | {@link Cache.explain}, {@link Cache.stats}, {@link Cache.on} |
  *
- * **Terms.** An *entry* is a value with its tags and the time at which it was loaded. It is *fresh* until its `ttl` has
- * passed, then *stale*: served only within `staleWhileRevalidate` and `staleIfError`. The *local tier* holds decoded
- * entries in this process, the *shared* one holds encoded ones in Redis. Each tag and each namespace has a *generation*, a
- * random number under a key of its own in Redis. An entry notes the generations that it was loaded under, and is valid as
- * long as they are the present ones; to invalidate a tag is to replace its generation. A process *knows* a tag if it has
- * its generation in memory, as it has after it read or wrote an entry with that tag. Redis tells each process of changes
- * by a *push* on its connection (`CLIENT TRACKING`), or the processes tell each other over the *bus* (`PUBLISH`). A
- * *lease* is the right of one process to load a key while the others wait for it. The *envelope* is the header in front
- * of a stored value: format, serializer, compression, times and generations.
- * @module
+ * **Terms**
+ * - *entry*: a value with its tags and the time at which it was loaded. It is *fresh* until its `ttl` has passed, then
+ *   *stale*: served only within `staleWhileRevalidate` and `staleIfError`
+ * - *local tier*: decoded entries in this process. *Shared tier*: encoded entries in Redis, for all processes
+ * - *generation*: a random number under a key of its own in Redis, one for each tag and each namespace. An entry notes the
+ *   generations that it was loaded under, and is valid as long as they are the present ones. To invalidate a tag is to
+ *   replace its generation. A process *knows* a tag if it has the generation in memory, as after it has read or written an
+ *   entry with that tag
+ * - *push*: Redis tells a process of a change on its connection (`CLIENT TRACKING`). *Bus*: processes tell each other of
+ *   changes (`PUBLISH`), where there are no pushes
+ * - *lease*: the right of one process to load a key while the others wait for it
+ * - *slot*: a place that `reserve` keeps for a value which comes later
+ * - *envelope*: the header before a stored value, with its format, times and generations
+ * @module cachewright
  */
 export type { BackendOptions, FailureMode } from './backend/assembly/backend-options.ts'
 export type { Coherence, PresentCoherence } from './backend/seams/shared-tier.ts'

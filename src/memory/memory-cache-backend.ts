@@ -1,6 +1,6 @@
 /**
  * The memory of this process as a backend: {@link MemoryCacheBackend}, for tests and for a program without Redis.
- * @module
+ * @module cachewright/memory
  */
 import {
   BACKEND_OPTIONS,

@@ -1,6 +1,6 @@
 /**
  * A backend that stores nothing: {@link NullCacheBackend}, to turn a cache off without changing the code that uses it.
- * @module
+ * @module cachewright/null
  */
 import {
   BACKEND_OPTIONS,

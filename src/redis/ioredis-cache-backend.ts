@@ -1,7 +1,7 @@
 /**
  * Redis and Valkey as a backend over a client of `ioredis`: {@link IoredisCacheBackend}. It is what `cachewright/redis`
  * makes of such a client, without loading `@redis/client`.
- * @module
+ * @module cachewright/ioredis
  */
 import {
   BACKEND_OPTIONS,

@@ -2,7 +2,7 @@
  * Redis and Valkey as a backend: {@link RedisCacheBackend}, over connections of its own or a client of yours. By itself
  * it is a typed key-value store with counters and sets. For loaders, a local tier and coherence give it to `createCache`,
  * or let that make one.
- * @module
+ * @module cachewright/redis
  */
 import {
   BACKEND_OPTIONS,
