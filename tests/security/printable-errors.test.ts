@@ -153,7 +153,7 @@ describe('a name with control characters', () => {
   })
 
   it('is escaped in the events of a connection to an endpoint that a server names', () => {
-    const policy = new FailurePolicy('throw', SILENT_LOGGER)
+    const policy = FailurePolicy.of('throw', SILENT_LOGGER)
     const told: string[] = []
     policy.events.on('connect', ({ endpoint }) => told.push(endpoint))
     policy.events.on('disconnect', ({ endpoint, reason }) => told.push(endpoint, reason))

@@ -36,7 +36,7 @@ export class BackendAssembly {
       encryption: codec.encryption,
     })
     this.codec = new ValueCodec(codec, this.structures)
-    this.policy = new FailurePolicy(errors, logger)
+    this.policy = FailurePolicy.of(errors, logger)
     this.calls = new CallChecks(!isProduction, logger)
     this.#store = createStore(this.policy)
     this.lifecycle = new Lifecycle(

@@ -1,13 +1,10 @@
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import type { ReadThroughEvents } from '../../contract/cache-events.ts'
 import type { Logger } from '../../contract/logger.ts'
-import { abbreviate, CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
+import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { EventHub } from '../../foundation/event-hub.ts'
-import { systemMs } from '../../foundation/time/timers.ts'
 import type { FailureMode } from './backend-options.ts'
-
-/** At most one log line per error code in this time; the next one reports how many were suppressed. */
-const LOG_INTERVAL_MS = 1_000
+import { FailureLog, nameOf } from './failure-log.ts'
 
 /**
  * Handles failed operations. Every failure except a programming mistake becomes an `error` event and a log line; the
@@ -18,26 +15,33 @@ export class FailurePolicy {
   readonly namespace: string
   readonly events: EventHub<ReadThroughEvents>
   readonly #mode: FailureMode
-  readonly #logger: Logger
-  /** The last log line of each error code, in all namespaces. */
-  readonly #logged: Map<string, { atMs: number; suppressed: number }>
+  readonly #log: FailureLog
 
-  /** @param origin the policy of the cache, if this is that of a namespace */
-  constructor(mode: FailureMode, logger: Logger, namespace = '', origin?: FailurePolicy) {
-    this.namespace = namespace
+  private constructor(
+    mode: FailureMode,
+    log: FailureLog,
+    events: EventHub<ReadThroughEvents>,
+    namespace: string,
+  ) {
     this.#mode = mode
-    this.#logger = origin === undefined ? guarded(logger) : logger
-    this.#logged = origin === undefined ? new Map() : origin.#logged
-    this.events =
-      origin?.events ??
-      new EventHub((error, event) => {
-        this.#logger.error({ event, error: nameOf(error) }, 'a cache event listener threw')
-      })
+    this.#log = log
+    this.events = events
+    this.namespace = namespace
   }
 
-  /** The policy of a namespace: its events name it, and go to the same listeners. */
+  /** The policy of a cache or a backend. */
+  static of(mode: FailureMode, logger: Logger): FailurePolicy {
+    const log = new FailureLog(logger)
+    const events = new EventHub<ReadThroughEvents>((error, event) => {
+      log.threw(error, 'a cache event listener threw', { event })
+    })
+    return new FailurePolicy(mode, log, events, '')
+  }
+
+  /** The policy of a namespace: its events name it, and go to the same listeners and the same log. */
   within(namespace: string): FailurePolicy {
-    return namespace === this.namespace ? this : new FailurePolicy(this.#mode, this.#logger, namespace, this)
+    if (namespace === this.namespace) return this
+    return new FailurePolicy(this.#mode, this.#log, this.events, namespace)
   }
 
   /** Runs an operation that may answer `fallback` if it fails. */
@@ -91,7 +95,7 @@ export class FailurePolicy {
   /** Logs a failure and emits its event, whatever its kind. */
   publish(operation: string, key: string | undefined, error: unknown): CacheError {
     const failure = toCacheError(error).within(operation, key)
-    this.#log(operation, key, failure)
+    this.#log.failed(this.namespace, operation, key, failure)
     this.events.emit('error', { namespace: this.namespace, error: failure, operation, key })
     return failure
   }
@@ -105,32 +109,10 @@ export class FailurePolicy {
         try {
           onProgress(removed)
         } catch (error) {
-          this.#logger.error({ error: nameOf(error) }, 'an onProgress callback threw')
+          this.#log.threw(error, 'an onProgress callback threw')
         }
       },
     }
-  }
-
-  /** An outage fails thousands of operations a second, which need one log line. */
-  #log(operation: string, key: string | undefined, failure: CacheError): void {
-    const nowMs = systemMs()
-    const last = this.#logged.get(failure.code)
-    if (last !== undefined && nowMs - last.atMs < LOG_INTERVAL_MS) {
-      last.suppressed++
-      return
-    }
-    this.#logged.set(failure.code, { atMs: nowMs, suppressed: 0 })
-    this.#logger.warn(
-      {
-        code: failure.code,
-        operation,
-        ...(this.namespace === '' ? {} : { namespace: abbreviate(this.namespace) }),
-        ...(key === undefined ? {} : { key: abbreviate(key) }),
-        ...(failure.replyCode === undefined ? {} : { replyCode: failure.replyCode }),
-        ...(last !== undefined && last.suppressed > 0 ? { suppressed: last.suppressed } : {}),
-      },
-      failure.message,
-    )
   }
 }
 
@@ -140,22 +122,6 @@ function framesOf(stack: string): string {
     .split('\n')
     .filter((line) => /^ {4}at /.test(line))
     .join('\n')
-}
-
-/** A logger whose own errors do not disturb the operation that it is called from. */
-function guarded(logger: Logger): Logger {
-  const attempt = (write: () => void) => {
-    try {
-      write()
-    } catch {
-      // There is no other logger to report to.
-    }
-  }
-  return {
-    debug: (context, message) => attempt(() => logger.debug(context, message)),
-    warn: (context, message) => attempt(() => logger.warn(context, message)),
-    error: (context, message) => attempt(() => logger.error(context, message)),
-  }
 }
 
 /**
@@ -171,9 +137,4 @@ function toCacheError(error: unknown): CacheError {
     wrapped.stack = `${wrapped.name}: ${wrapped.message}\n${framesOf(error.stack)}`
   }
   return wrapped
-}
-
-/** What may be told of an error whose message may quote data. */
-function nameOf(error: unknown): string {
-  return error instanceof Error ? abbreviate(error.name) : typeof error
 }
