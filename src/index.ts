@@ -6,6 +6,7 @@
  * | to … | use |
  * | --- | --- |
  * | read, and load what is missing | `getOrSet`, `getOrSetMany`, {@link Cache.wrap}, {@link cached}, {@link Cache.collection} |
+ * | load now | `refresh` |
  * | read now and write later, outside of a loader | `reserve`, and `fill` of its {@link Slot} |
  * | read only | `get`, `getMany`, `peek`, `has`, `getTtl` |
  * | write | `set`, `setMany` |

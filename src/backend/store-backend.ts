@@ -87,7 +87,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     return this.#policy.events.on(event, listener)
   }
 
-  /** Not an async function: the caller gets the promise that the store makes, and no other is allocated. */
+  // Not an async function: the caller gets the promise that the store makes, and no other is allocated.
   get(key: string): Promise<T | undefined> {
     if (!isCacheKey(key))
       return this.#policy.absorb('get', key, undefined, async () => void assertCacheKey(key))

@@ -13,11 +13,22 @@ import type { CircuitState } from './outage/circuit-breaker.ts'
  * that all processes share. {@link createCache} makes it. The cache and its namespaces share one connection and one
  * local tier.
  *
+ * **Coherence.** A write or an invalidation is *acknowledged* when Redis has executed it. From then on no process reads
+ * an older value from Redis, and none stores one that was loaded before. Local copies in other processes are given up when
+ * the news arrives: within a round trip in the modes `'tracking'` and `'bus'`, within `local.ttl` in mode `'ttl'`, and in
+ * any mode within `coherence.trust` if the network drops everything. In its own process a write counts from its call on.
+ * `get(key, { local: false })` waits for no news. {@link coherence} is the mode in force.
+ *
  * **Failure.** An unreachable Redis never fails a `getOrSet`: its loader is called, at most once per key and process at
- * a time. Other operations answer a miss, `false` or `0` and emit an `error` event (`errors: 'absorb'`), or reject
- * (`'throw'`); counters always reject. A deletion or an invalidation that Redis did not acknowledge is kept, and
- * `stats().undelivered` counts it; this process delivers it before it reads or writes anything that it affects. A
- * programming mistake (an invalid key, duration, option or argument, a value that cannot be stored) always rejects.
+ * a time, and nothing is stored. Other operations emit an `error` event, and then answer a miss, `false` or `0`
+ * (`errors: 'absorb'`), or reject (`'throw'`); counters always reject. A value larger than `maxValueBytes` is such a failure
+ * of a write, and so is a walk that its signal has ended (`CACHE_ABORTED`). A deletion or an invalidation that Redis did not
+ * acknowledge is kept, and `stats().undelivered` counts it; this process delivers it before it reads or writes anything
+ * that it affects. A programming mistake (an invalid key, duration, option or argument, a value that the serializer cannot
+ * represent) always rejects, before anything is sent.
+ *
+ * **Tags** are texts of up to 64 KiB, as keys are, and belong to one namespace: a tag of the cache is none of its
+ * namespaces', and the other way round. The tags of a collection are those of the namespace that it was made in.
  */
 export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isolate> {
   readonly #parts: CacheParts
@@ -48,8 +59,10 @@ export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isola
   }
 
   /**
-   * Connects. You need not call it: the first operation connects too, and continues without Redis if that fails.
-   * @throws CacheError if Redis cannot be reached, with the reason; `CACHE_CLOSED` after `shutdown()`
+   * Connects. You need not call it: the first operation connects too, and continues without Redis if that fails or takes
+   * longer than `connectTimeout`; later operations do not wait then.
+   * @throws CacheError if Redis cannot be reached, with the codes of {@link CacheBackend.initialize}; `CACHE_CLOSED` after
+   * `shutdown()`
    */
   initialize(): Promise<void> {
     return this.#parts.lifecycle.initialize()
@@ -57,7 +70,7 @@ export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isola
 
   /**
    * Waits up to `shutdown.drain` for the work in the background, aborts the rest, and closes what the cache opened, for
-   * good. Afterwards every call that loads (`getOrSet`, `refresh`, wrapped functions, collections) still calls its loader,
+   * good. Invalidations that Redis has not acknowledged by then are lost. Afterwards every call that loads (`getOrSet`, `refresh`, wrapped functions, collections) still calls its loader,
    * and other operations fail with `CACHE_CLOSED`: they answer a miss, `false` or `0`, or reject, as the failure mode says.
    * Idempotent; never rejects.
    */
@@ -108,7 +121,8 @@ export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isola
   }
 
   /**
-   * Resolves when the work in the background has ended: refreshes, verifications, and the reclaim after a `clear()`.
+   * Resolves when the work in the background has ended: refreshes, verifications, and the reclaim after a `clear()`. It
+   * does not wait for calls that were not awaited, or for undelivered invalidations. Nothing bounds it; never rejects.
    */
   idle(): Promise<void> {
     return this.#core.background.idle()

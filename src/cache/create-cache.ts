@@ -14,13 +14,7 @@ import {
   type OptionNames,
   refuseGiven,
 } from '../foundation/option-checks.ts'
-import {
-  type Clock,
-  HOLDING_TIMERS,
-  SYSTEM_CLOCK,
-  SYSTEM_TIMERS,
-  type Timers,
-} from '../foundation/time/clock.ts'
+import { type Clock, SYSTEM_CLOCK, SYSTEM_TIMERS, type Timers } from '../foundation/time/clock.ts'
 import type { Duration } from '../foundation/time/duration.ts'
 import { MemoryCacheBackend } from '../memory/memory-cache-backend.ts'
 import { CLUSTER_OPTIONS } from '../redis/cluster/cluster.ts'
@@ -61,8 +55,9 @@ export interface CreateCacheOptions<Isolate extends Isolation = Isolation>
   readonly client?: RedisCacheBackendOptions['client']
   /**
    * A backend of this library, which may be in use. It serves one cache at a time: it is opened if necessary and never
-   * closed, and `shutdown()` gives it back. What a backend decides is given to it, and refused here: prefix,
-   * serializer, encryption, timeouts, `unref`, failure mode and logger. A backend of your own making is refused: it has
+   * closed, and `shutdown()` gives it back. What a backend decides is given to it, and refused here: `prefix`,
+   * `serializer`, `readers`, `compression`, `encryption`, `maxValueBytes`, `errors`, `logger`, `commandTimeout`,
+   * `connectTimeout` and `unref`. Its `ttl` is the default of the cache's. A backend of your own making is refused: it has
    * no leases and no generations.
    */
   readonly backend?: CacheBackend | undefined
@@ -177,7 +172,7 @@ export function createCache<Isolate extends Isolation = 'freeze'>(
     ...{ backend, clock, parts, tier },
     options: resolved,
     isOwnBackend: given === undefined,
-    timers: hasTimers(clock) ? clock : parts.options.isUnref ? HOLDING_TIMERS : SYSTEM_TIMERS,
+    timers: hasTimers(clock) ? clock : SYSTEM_TIMERS,
   })
 }
 

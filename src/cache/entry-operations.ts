@@ -50,8 +50,9 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
   }
 
   /**
-   * The value, or `undefined` for a miss; `null` is a value. No round trip for a local hit, else one.
-   * A plain value or a counter is served as a value without tags; a key that holds a set is a miss.
+   * The fresh value, or `undefined` for a miss, which a stale value is too; `null` is a value. No round trip for a local
+   * hit, else one, and another one if this process does not know all generations of the entry. A plain value or a counter
+   * is served as a value without tags; a key that holds a set is a miss.
    * @param options `local: false` asks Redis, also for what this process knows of the tags of the entry. The result is
    * never older than an invalidation that was acknowledged to any process before the call. It costs one more round trip
    * on a cluster, and on the bus, if the entry has tags. By default, the local tier is asked first
@@ -87,25 +88,27 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
   }
 
   /**
-   * The value or `undefined` of each distinct key, in the order of the keys. Keys without a local hit share commands: one
-   * round trip for 256 keys of one server.
+   * What {@link get} answers for each distinct key, in the order of the keys. Keys without a local hit share commands: one
+   * round trip for 256 keys of one server. If a node of a cluster fails, its keys alone are misses.
    */
   async getMany<T = unknown>(keys: Iterable<string>): Promise<Map<string, Served<T, Isolate> | undefined>> {
     return readMany(keys, (key) => this.get<T>(key))
   }
 
   /**
-   * The value, loaded on a miss.
+   * The value, loaded on a miss. A stale value is served instead where `staleWhileRevalidate` or `staleIfError` says so.
    *
    * A local hit costs no round trip, a hit in Redis one, and a load at most three. Callers in one process share a load.
-   * Processes share it too, as long as the loading one renews its lease. If the key or a tag is invalidated during a
-   * load, callers that were already waiting get the value, and it is not stored.
+   * Processes share it too, as long as the loading one renews its lease. The loader and the options of the caller that
+   * began the load count for all who join it. If the key or a tag is invalidated during a load, callers that were already
+   * waiting get the value, it is not stored, and later callers begin another load.
    *
    * A value that cannot be stored because it is too large, or because Redis does not answer, goes to the callers all the
    * same. `null` is cached like any value; `undefined` is returned and not cached. An error of the loader goes to every
-   * caller that waits, and nothing is stored.
+   * caller that waits, unless there is a stale value within `staleIfError`, and nothing is stored.
    *
-   * @throws the loader's error, the signal's reason, or CacheError for a programming mistake; never because of Redis
+   * @throws the loader's error; the signal's reason; CacheError `CACHE_LOADER_TIMEOUT` after `hardTimeout`, `CACHE_CYCLE` if
+   * a loader waits for itself, or a programming mistake; never because of Redis
    * @example
    * ```ts
    * import { createCache } from 'cachewright'
@@ -126,10 +129,11 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
    * At most three round trips for up to 256 keys on one server: one `MGET`, one pipeline of leases, and one pipeline of
    * fills. Each key has its own lease, tags and policies, as if it were asked for alone. If another caller or process
    * is loading a key, this call waits for that load. Keys are processed 2,048 at a time, with a call of the loader for
-   * each such part. A result that is no `Map`, and no array of the right length, fails all keys of its call.
+   * each such part.
    *
-   * @throws PartialLoadError if some keys could not be loaded: it has the values of the others; otherwise as
-   * {@link getOrSet}
+   * @throws PartialLoadError if one or more keys could not be loaded, also if the loader itself has thrown: it has the values
+   * of the others; CacheError `CACHE_INVALID_ARGUMENT` if the loader's result is no `Map`, and no array of the right length;
+   * otherwise as {@link getOrSet}
    * @example
    * ```ts
    * import { createCache } from 'cachewright'
@@ -152,8 +156,10 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
   }
 
   /**
-   * Loads the value again, even if the cached one is fresh; other callers are served the cached one meanwhile. If
-   * another process is loading the key, this call waits for that load and then replaces its result.
+   * Loads the value again, even if the cached one is fresh or there is none; other callers are served the cached one
+   * meanwhile. If a load of the key is under way, in this process or another, this call waits for it and then replaces its
+   * result. If the loader fails, the stale value within `staleIfError` is the answer, as in {@link getOrSet}. Three round
+   * trips.
    * @throws as {@link getOrSet}
    */
   refresh<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<Served<T, Isolate>> {
@@ -195,24 +201,29 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
    * Stores a value in place of any other. A load that is under way will not overwrite it, and a read that is called
    * later in this process sees it, awaited or not. One round trip; two if this process meets one of the tags for the
    * first time.
-   * @returns whether Redis has acknowledged it; if not, the value that was there before is invalidated
-   * @throws CacheError `CACHE_INVALID_VALUE` for a value that the serializer cannot store, and other programming mistakes
+   * @param options a duration alone is the `ttl`
+   * @returns whether Redis has acknowledged it. After `false` the key is a miss in this process, and is deleted in Redis
+   * as soon as that can be reached. A value that is too large (`CACHE_VALUE_TOO_LARGE`) changes nothing
+   * @throws CacheError `CACHE_INVALID_VALUE` for a value that the serializer cannot represent, and other programming
+   * mistakes; with `errors: 'throw'` also the reason of a `false`
    */
   set(key: string, value: unknown, options: EntryOptions | Duration = {}): Promise<boolean> {
     return this.#acknowledged('set', key, () => this.#writes.set(key, value, options))
   }
 
   /**
-   * As {@link set}, for each entry. Not atomic across entries. An entry with a `ttl` of its own (`[key, value, ttl]`) has
-   * that one in place of the common one.
-   * @returns whether all were acknowledged; the error (event or rejection) tells which were not, and why
+   * As {@link set}, for each entry; all of them share the round trips of one. Not atomic across entries. An entry with a
+   * `ttl` of its own (`[key, value, ttl]`) has that one in place of the common one.
+   * @returns whether all were acknowledged; if not, the error (event or rejection) is `CACHE_PARTIAL_WRITE`, and its
+   * `failures` have the error of each key that was not
    */
   setMany<T>(entries: CacheEntries<T>, options: EntryOptions | Duration = {}): Promise<boolean> {
     return this.#acknowledged('setMany', undefined, () => this.#writes.setMany(entries, options))
   }
 
   /**
-   * Deletes a key of any type. A load that is under way will not be stored. One round trip.
+   * Deletes a key of any type, in Redis and in all local tiers. A load that is under way will not be stored. One round
+   * trip.
    * @returns `true` if it was there. `false` also answers a failure: an `error` event tells of it, and the deletion is
    * delivered later
    */
@@ -220,25 +231,30 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
     return this.#monitor.absorb('delete', key, false, async () => (await this.#writes.remove([key])) > 0)
   }
 
-  /** As {@link delete}, for several keys; returns how many of them were there, and `0` after a failure. */
+  /**
+   * As {@link delete}, for several keys; returns how many of them were there, and `0` after a failure, also if it concerns
+   * some of them only. 2,048 keys of one server share a round trip.
+   */
   deleteMany(keys: Iterable<string>): Promise<number> {
     return this.#monitor.absorb('deleteMany', undefined, 0, () => this.#writes.remove(keys))
   }
 
   /**
-   * Invalidates every entry of this namespace that has one of these tags, at most 64: each tag gets another generation, a
+   * Invalidates every entry of this namespace, but none of those within it, that has one of these tags, at most 64: each tag gets another generation, a
    * random number that its entries are bound to. One command per tag, all on one round trip, regardless of the number of
    * entries.
    * @returns whether Redis has acknowledged it; if not, it is delivered before this process reads what it affects
+   * @throws CacheError `CACHE_INVALID_KEY` for a tag that no key could be, `CACHE_INVALID_ARGUMENT` for more than 64
    */
   invalidateTags(tags: readonly string[]): Promise<boolean> {
     return this.#acknowledged('invalidateTags', undefined, () => this.#writes.invalidateTags(tags))
   }
 
   /**
-   * Removes the keys that match a glob, those of inner namespaces included, and returns how many. It walks the whole key
-   * space (`SCAN`): prefer tags. A load of such a key that is under way will not be stored. After a failure it answers `0`
-   * and is repeated later, unless its signal has aborted. Quote input that you do not control with `escapeGlob` or the
+   * Removes the keys that match a glob (`* ? [abc] [^a] [a-z] \x`) after the name of this namespace, those of inner
+   * namespaces included, and returns how many. It walks the whole key space (`SCAN`): prefer tags. A load of such a key that
+   * is under way will not be stored. After a failure it answers `0`, or rejects, and is repeated later, unless its signal has
+   * aborted; reads of matching keys wait for that. Quote input that you do not control with `escapeGlob` or the
    * `glob` tag.
    * @throws CacheError `CACHE_INVALID_ARGUMENT` for a pattern of more than 1,024 bytes
    */
@@ -257,12 +273,16 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
    * over the whole database, in batches) and removed. To invalidate entries by one command alone, give them a tag.
    * @returns whether Redis has acknowledged all of it. After `false`, the entries are invalidated as soon as Redis can be
    * reached, but counters, sets and plain values may be left
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` for a cache with an empty prefix: it would remove the whole database
    */
   clear(): Promise<boolean> {
     return this.#acknowledged('clear', undefined, () => this.#writes.clear())
   }
 
-  /** Seconds that the value stays fresh; `Infinity` if it does not expire, `undefined` for a miss. */
+  /**
+   * Seconds (with fractions) that the value stays fresh; `Infinity` if it does not expire, `undefined` for a miss. No round
+   * trip for a local hit, else as {@link get}; one more for a plain value.
+   */
   getTtl(key: string): Promise<number | undefined> {
     return this.#monitor.absorb('getTtl', key, undefined, () =>
       this.#reads.ttl(key, this.#reads.freshEntry(key)),

@@ -28,11 +28,12 @@ import type {
 } from './memoize/memoize-options.ts'
 import { PlainOperations } from './plain-operations.ts'
 
-/** Options of a namespace. What they leave out applies as around it. */
+/** Options of a namespace. What they leave out is as in the cache or the namespace that it is made in. */
 export interface NamespaceOptions<Isolate extends Isolation = Isolation> extends PolicyOptions {
   /**
    * How the values of this namespace, and of those within it, are kept from being changed by a caller. It belongs to the
-   * name, for the life of the cache: the same namespace cannot have another one.
+   * name, for the life of the cache: another one for the same name is refused with `CACHE_INVALID_OPTIONS`, and a call that
+   * names none has the one that was given first.
    * @default that of the namespace around it, then the cache's
    */
   readonly isolate?: Isolate | undefined
@@ -65,10 +66,10 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
   }
 
   /**
-   * Plain values, without tags, a stale window or a loader, and what can be asked of a key of any kind. A write drops the
-   * local copies of its keys. `get`, `getMany` and `getAndDelete` also take the entries of this cache, as long as they are
-   * fresh and none of their tags was invalidated. They do not wait for writes of the cache that were not awaited, nor the
-   * cache for theirs. {@link delete}, {@link clear} and {@link invalidatePattern} of the cache remove plain values, too.
+   * Plain values, without tags, a stale window or a loader, and what can be asked of a key of any kind. A write ends the
+   * local copies of its keys in all processes, as a write of the cache does; so do counters. `get`, `getMany` and
+   * `getAndDelete` also take the entries of this cache, as long as they are fresh and none of their tags was invalidated.
+   * Await a call of the cache before you rely on it here, and the other way round: neither waits for the other. {@link delete}, {@link clear} and {@link invalidatePattern} of the cache remove plain values, too.
    * @example
    * ```ts
    * import { createCache } from 'cachewright'
@@ -104,8 +105,9 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
   }
 
   /**
-   * Lists the keys of entries, plain values, counters and sets, as {@link CacheBackend.keys} does. Those of namespaces and
-   * collections within this one are among them.
+   * Lists the keys of entries, plain values, counters and sets, as {@link CacheBackend.keys} does: without the prefix and
+   * the name of this namespace. Those of namespaces and collections within this one are among them, and so are entries that
+   * are stale or were invalidated and not yet removed.
    */
   keys(pattern?: string, options?: KeysOptions): AsyncIterable<string> {
     return this.#operations.keys(pattern, options)
@@ -141,9 +143,11 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
    * A part of this cache whose keys begin with `name:`, with tags and a `clear()` of its own. It shares the connection
    * and the local tier; clearing this cache clears it too. The same name and options give the same object.
    *
-   * A key of this cache that begins with `name:` is a key of the namespace. So a key that a user chooses belongs into a
-   * namespace of its own, which no key leads out of; at the root it reaches into all of them. Where a name is made of
-   * input, encode the input: a `:` in it would lead into another namespace. A name that ends in `@` and digits is the mark
+   * A key of this cache that begins with `name:` is a key of the namespace: `cache.get('users:ann')` reads what
+   * `cache.namespace('users')` has stored under `ann`, and `cache.delete('users:ann')` deletes it. (What the cache itself
+   * stores under such a key is a miss in the namespace.) So keys that users choose belong into a namespace of their own: there
+   * they reach nothing else, and at the root they would reach into every namespace. Where a name is made of input, encode
+   * the input: a `:` in it would lead into another namespace. A name that ends in `@` and digits is the mark
    * of a collection, and is refused.
    * @param options the defaults of its calls; what they leave out applies as in this cache. The same name with other
    * options is another object over the same keys
@@ -194,7 +198,9 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
   }
 
   /**
-   * A function that answers from this cache. The key of a call is the function's name and the arguments.
+   * A function that answers from this cache: a call is a {@link getOrSet} whose loader is the function, with its cost and its
+   * failures. The key of a call is the function's name and the arguments, `findUser("ann",42)`, in this namespace. A call
+   * whose arguments make no key rejects with `CACHE_INVALID_ARGUMENT`.
    *
    * With `context: true`, the function gets the {@link LoadContext} of its load as its last argument, which callers do
    * not pass: `cache.wrap(async (id: string, context: LoadContext) => …, { name: 'find', context: true })`.

@@ -32,7 +32,7 @@ export interface CounterOptions extends ExpiryOptions {
 
 /** Options of `invalidatePattern`, and of the `clear` of a backend. */
 export interface RemovalOptions {
-  /** Ends the walk between two batches; the operation then fails with `CACHE_ABORTED`. */
+  /** Ends the walk between two batches. That is a failure with `CACHE_ABORTED`: `false` or `0`, or a rejection. */
   readonly signal?: AbortSignal | undefined
   /** Called after each batch with the number of keys removed so far. What it throws is logged; the removal goes on. */
   readonly onProgress?: ((removed: number) => void) | undefined
@@ -42,17 +42,22 @@ export interface RemovalOptions {
 export interface KeysOptions {
   /** The most keys to list, a positive whole number. @default all */
   readonly limit?: number | undefined
-  /** Ends the walk before the next key; the iteration then fails with `CACHE_ABORTED`. */
+  /** Ends the walk before the next key. That is a failure with `CACHE_ABORTED`: the loop ends, or rejects. */
   readonly signal?: AbortSignal | undefined
 }
 
 /**
  * Plain values, and what can be asked of a key of any kind: a value, a counter or a set. A plain value has a time to live
- * and no tags. What leaves its `ttl` out gets the one of the backend or the cache, also in a namespace with another.
+ * and no tags. Where a `ttl` is left out, it is that of the backend, or of the cache (not of its namespaces) for
+ * `cache.plain`.
+ *
+ * **Failure.** A failed read answers a miss, and a failed write `false` or `0`, or the call rejects: see
+ * {@link CacheBackend}. A value that is larger than `maxValueBytes` is such a failure (`CACHE_VALUE_TOO_LARGE`); one that the
+ * serializer cannot represent always rejects (`CACHE_INVALID_VALUE`).
  */
 export interface PlainValues<T = unknown> {
   /**
-   * The value, or `undefined` for a miss; `null` is a value. It is never the value of another key. One round trip.
+   * The value, or `undefined` for a miss; `null` is a value. One round trip.
    *
    * A counter is a value, too: a number within ±(2^53 - 1), and a bigint beyond.
    *
@@ -88,7 +93,8 @@ export interface PlainValues<T = unknown> {
   getMany(keys: Iterable<string>): Promise<Map<string, T | undefined>>
   /**
    * Stores each entry, together with its time to live, by a command of its own; 1,000 of them share a round trip. `true`
-   * if all were stored; the `failures` of the error (event or rejection) tell which were not. Not atomic across entries.
+   * if all were stored; else the error (event or rejection) is `CACHE_PARTIAL_WRITE`, and its `failures` have the error of
+   * each key that was not. Not atomic across entries.
    * @param ttl of the entries that have none of their own
    */
   setMany(entries: CacheEntries<T>, ttl?: Duration): Promise<boolean>
@@ -138,15 +144,18 @@ export interface Counters {
    * time to live are one atomic step.
    * @param amount a safe integer; 1 if it is left out
    * @throws CacheError `CACHE_NOT_A_COUNTER`, `CACHE_WRONG_TYPE`; `CACHE_COUNTER_OVERFLOW` if the count would pass
-   * ±(2^53 - 1) (the counter is then unchanged); `CACHE_AMBIGUOUS` if the reply was lost; or the reason why Redis is
-   * unavailable
+   * ±(2^53 - 1) (the counter is then unchanged); `CACHE_AMBIGUOUS` if the reply was lost; `CACHE_UNAVAILABLE`, `CACHE_AUTH`
+   * or `CACHE_REPLY` if nothing was counted; `CACHE_INVALID_ARGUMENT` for a bad amount or default
    */
   incr(key: string, amount?: number, options?: CounterOptions): Promise<number>
-  /** As {@link incr}, subtracting. */
+  /** As {@link incr}, subtracting `amount`, which is 1 if it is left out. */
   decr(key: string, amount?: number, options?: CounterOptions): Promise<number>
-  /** As {@link incr}, over the whole signed 64-bit range; beyond it, it rejects with `CACHE_COUNTER_OVERFLOW`. */
+  /**
+   * As {@link incr}, over the whole signed 64-bit range; beyond it, it rejects with `CACHE_COUNTER_OVERFLOW`.
+   * @param amount 1n if it is left out
+   */
   incrBig(key: string, amount?: bigint, options?: CounterOptions): Promise<bigint>
-  /** As {@link decr}, over the whole signed 64-bit range. */
+  /** As {@link incrBig}, subtracting `amount`. */
   decrBig(key: string, amount?: bigint, options?: CounterOptions): Promise<bigint>
 }
 
@@ -160,8 +169,8 @@ export interface Sets {
   /** Adds members to a set, and returns how many of them were new. One round trip for 1,000 members. */
   addManyToSet(key: string, members: Iterable<string>, options?: ExpiryOptions): Promise<number>
   /**
-   * The members of a set, in no particular order; empty if there is no such set. Large sets are read in parts (`SSCAN`),
-   * which are no snapshot.
+   * The members of a set, in no particular order; empty if there is no such set. One round trip for some 1,000 members:
+   * larger sets are read in parts (`SSCAN`), which are no snapshot.
    */
   getSetMembers(key: string): Promise<string[]>
   /** Removes a member from a set; `true` if it was there. One round trip. */
@@ -171,8 +180,9 @@ export interface Sets {
 /**
  * The contract of every backend. The suite in `cachewright/testing` checks it.
  *
- * **Failure.** With `errors: 'absorb'` (the default) a failed read answers a miss and a failed write answers `false` or
- * `0`, each with an `error` event and a log line. With `errors: 'throw'` the call rejects with a {@link CacheError}.
+ * **Failure.** Every failure is an `error` event and a log line. With `errors: 'absorb'` (the default) a failed read then
+ * answers a miss and a failed write `false` or `0`; a failed batch of reads misses the keys of which Redis did not tell.
+ * With `errors: 'throw'` the call rejects with a {@link CacheError}.
  * Counters always reject, since no number would be honest. A programming mistake (an invalid key, duration or amount,
  * or `undefined` as a value) always rejects, before anything is sent.
  *

@@ -53,7 +53,7 @@ export interface CacheEvents {
     readonly pattern: string | undefined
     readonly removed: number | undefined
   }
-  /** An operation failed; with `errors: 'absorb'` it answered a miss, `false` or `0`. */
+  /** An operation failed; it then answered a miss, `false` or `0` (`errors: 'absorb'`), or rejected (`'throw'`). */
   error: InNamespace & {
     readonly error: CacheError
     readonly operation: string

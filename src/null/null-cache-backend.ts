@@ -82,7 +82,9 @@ const KNOWN: KnownOptions = {
 
 /**
  * A backend that keeps nothing, for a cache that is switched off. It validates arguments as every other backend does.
- * Reads miss, writes answer `true`, removals `false` or `0`, and every counter starts again at its default.
+ * Nothing takes a round trip. Reads miss, and a set has no members. `set`, `setIfAbsent`, `setMany`, `addToSet` and `clear`
+ * answer `true`; `delete`, `touch`, `persist` and `removeFromSet` answer `false`; `addManyToSet` answers the number of
+ * members; every counter starts again at its default. A cache over it calls its loaders every time.
  */
 export class NullCacheBackend<T = unknown> extends StoreBackend<T> {
   /** @throws CacheError `CACHE_INVALID_OPTIONS`, `CACHE_INVALID_DURATION` */

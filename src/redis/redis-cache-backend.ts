@@ -84,7 +84,8 @@ export interface RedisCacheBackendOptions extends BackendOptions {
   /**
    * `true` lets a process end while it is connected, as a short script needs that does not call `shutdown()`. What is
    * awaited keeps the process alive: connecting, and every command until its reply or its deadline. Work in the
-   * background does not. Only for connections that this backend opens; a `client` is up to its owner.
+   * background does not. It is refused beside a `client`, whose owner decides: the connections that the library makes over
+   * `ioredis` end with that client.
    * @default false
    */
   readonly unref?: boolean | undefined
@@ -138,7 +139,7 @@ export class RedisCacheBackend<T = unknown> extends StoreBackend<T> {
     const { commandTimeoutMs, connectTimeoutMs, isUnref = false } = timeouts
     const openPort = portOpener(options, environment.url, timeouts)
     super(
-      { ...resolved, isUnref },
+      resolved,
       (policy: FailurePolicy) =>
         new RedisStore(
           new DeadlinePort(openPort(portListener(policy)), commandTimeoutMs, connectTimeoutMs, isUnref),

@@ -71,6 +71,17 @@ describe('what a script with unref: true awaits keeps it alive', () => {
   })
 })
 
+test('what a script in memory awaits keeps it alive, although it has no connection', async () => {
+  const printed = await run(`
+    import { createCache } from 'cachewright'
+    const cache = createCache({ redis: false })
+    const loads = cache.getOrSet('key', () => new Promise((resolve) => setTimeout(resolve, 300, 'loaded')))
+    await cache.peek('key')
+    console.log(await Promise.all([loads, cache.refresh('key', () => 'again')]))
+  `)
+  expect(printed).toBe("[ 'loaded', 'again' ]")
+})
+
 test('unref is refused where it is up to somebody else', () => {
   const refused = expect.objectContaining({ code: 'CACHE_INVALID_OPTIONS' })
   const client = { sendCommand() {}, isOpen: true } as never

@@ -5,6 +5,7 @@ import { ValueCodec } from '../../src/codec/value-codec.ts'
 import type { Serializer, SerializerName } from '../../src/contract/serializer.ts'
 import { CacheError, type CacheErrorCode } from '../../src/foundation/errors/cache-error.ts'
 import { trials } from '../support/trials.ts'
+import { asMsgpackCarries, jsonValue, normal, plain, richValue } from './serialized-values.ts'
 
 const KEY = 'cache:key'
 const RUNS = trials(300, 3_000)
@@ -25,38 +26,6 @@ function roundTrip(values: ValueCodec, value: unknown): unknown {
 function failsWith(code: CacheErrorCode): (error: unknown) => boolean {
   return (error) => error instanceof CacheError && error.code === code
 }
-
-/** Values of JSON; -0 is left out, as JSON text has no such number. */
-const jsonValue = fc
-  .jsonValue({ depthSize: 'medium', stringUnit: 'binary' })
-  .map((value) => withoutNegativeZero(value))
-
-function withoutNegativeZero(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value))
-}
-
-/** What structured clone carries, beyond JSON. */
-const richValue = fc.letrec((tie) => ({
-  value: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    fc.constant(null),
-    fc.boolean(),
-    fc.integer(),
-    fc.double(),
-    fc.bigInt(),
-    fc.string({ unit: 'binary' }),
-    fc.date({ noInvalidDate: true }),
-    fc.uint8Array(),
-    fc.array(tie('value'), { maxLength: 5 }),
-    fc.array(tie('value'), { maxLength: 5 }).map((items) => new Set(items)),
-    fc.array(fc.tuple(fc.string(), tie('value')), { maxLength: 5 }).map((pairs) => new Map(pairs)),
-    fc.dictionary(
-      fc.string().filter((name) => name !== '__proto__'),
-      tie('value'),
-      { maxKeys: 5, noNullPrototype: true },
-    ),
-  ),
-})).value
 
 describe('P6 round trips are lossless', () => {
   it.each(['json', 'v8', 'msgpack', 'pickle'] as const)('%s, for every JSON value', async (name) => {
@@ -271,36 +240,3 @@ describe('a reader decodes values of the configurations that it lists', () => {
     )
   })
 })
-
-/** Prototypes aside, which some serializers cannot know. */
-function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value))
-}
-
-/** Buffers as plain typed arrays: the bytes are what counts. */
-function normal(value: unknown): unknown {
-  if (value instanceof Uint8Array) return new Uint8Array(value)
-  if (Array.isArray(value)) return value.map(normal)
-  if (value instanceof Set) return new Set([...value].map(normal))
-  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, normal(item)]))
-  if (typeof value === 'object' && value !== null && !(value instanceof Date)) {
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, normal(item)]))
-  }
-  return value
-}
-
-/** `value` with every -0 as 0 and every property `__proto__` as `__proto_`, which is how msgpackr brings them back. */
-function asMsgpackCarries(value: unknown): unknown {
-  if (value === 0) return 0
-  if (Array.isArray(value)) return value.map(asMsgpackCarries)
-  if (value instanceof Set) return new Set([...value].map(asMsgpackCarries))
-  if (value instanceof Map) return new Map([...value].map(([key, item]) => [key, asMsgpackCarries(item)]))
-  if (typeof value !== 'object' || value === null || value instanceof Date || value instanceof Uint8Array)
-    return value
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [
-      key === '__proto__' ? '__proto_' : key,
-      asMsgpackCarries(item),
-    ]),
-  )
-}

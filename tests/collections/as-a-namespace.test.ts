@@ -1,10 +1,11 @@
-import { createCache, type Namespace, PartialLoadError, type StandardSchema } from 'cachewright'
+import { createCache, type Namespace, type StandardSchema } from 'cachewright'
 import { ManualClock } from 'cachewright/testing'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { commandCalls } from '../support/command-calls.ts'
 import { deferred } from '../support/loaders.ts'
 import { useScene } from '../support/scene.ts'
+import { storeUnfit } from './unfit-values.ts'
 
 const scene = useScene()
 const invalidKey = expect.objectContaining({ code: 'CACHE_INVALID_KEY' })
@@ -13,12 +14,6 @@ const invalidKey = expect.objectContaining({ code: 'CACHE_INVALID_KEY' })
 function counted(cache: Namespace, name = 'users', version?: number) {
   let loads = 0
   return cache.collection({ name, version, schema: z.number(), load: () => ++loads })
-}
-
-/** Stores values that fit no schema of a number, as a deployment does whose schema allows more. */
-async function storeUnfit(name: string, ids: readonly string[]): Promise<void> {
-  const old = await scene.open()
-  await old.collection({ name, schema: z.any(), load: () => 'text' }).getMany(ids)
 }
 
 describe('a collection and a namespace of one name', () => {
@@ -167,7 +162,7 @@ describe('peek, has and getTtl of a collection', () => {
   })
 
   test('miss a value that does not fit the schema, in Redis and in this process', async () => {
-    await storeUnfit('users', ['ann'])
+    await storeUnfit(scene, 'users', ['ann'])
     const cache = await scene.open()
     const users = counted(cache)
     for (let look = 0; look < 2; look++) {
@@ -288,64 +283,4 @@ describe('deleteMany of a collection', () => {
     expect(deleted).toEqual([{ namespace: 'users@0', keys: ['a', 'b'], removed: 2 }])
     await cache.shutdown()
   })
-})
-
-describe('explain of a collection', () => {
-  test('tells what a get would do, with the tags of the id', async () => {
-    const cache = await scene.open()
-    const users = cache.collection({
-      name: 'users',
-      schema: z.number(),
-      load: () => 1,
-      tags: (id) => [`id:${id}`],
-    })
-    expect((await users.explain('ann')).next.step).toBe('load')
-    await users.get('ann')
-    const { key, local, next, shared } = await users.explain('ann')
-    expect([key, next.step, local.refusals]).toEqual(['ann', 'serve-local', []])
-    expect(shared.tags).toMatchObject([{ name: 'id:ann', verdict: 'valid' }])
-    expect(shared.namespaces.map(({ name }) => name)).toEqual(['shop:', 'shop:users@0:'])
-    await users.clear()
-    expect((await users.explain('ann')).next.step).toBe('load')
-  })
-
-  test.each([
-    ['a', z.number()],
-    ['an asynchronous', z.number().refine(async () => true)],
-  ])('tells of a value that does not fit %s schema', async (_kind, schema) => {
-    await storeUnfit('users', ['ann'])
-    const cache = await scene.open()
-    const users = cache.collection({ name: 'users', schema, load: () => 1 })
-    const first = await users.explain('ann')
-    expect(first.next).toEqual({ step: 'load', reason: 'its value does not fit the schema' })
-    expect(first.shared.isUsable).toBe(false)
-    await cache.get(users.key('ann'))
-    const second = await users.explain('ann')
-    expect([second.next.step, second.local.serves, second.local.refusals]).toEqual([
-      'load',
-      'nothing',
-      ['unfit'],
-    ])
-    expect(String(second)).toContain('it does not fit the schema of the collection')
-    expect(await users.get('ann')).toBe(1)
-    expect((await users.explain('ann')).next.step).toBe('serve-local')
-  })
-})
-
-test('getMany rejects with values and errors by id, of any type', async () => {
-  const cache = createCache()
-  const places = cache.collection({
-    name: 'places',
-    schema: z.string(),
-    key: ({ city }: { city: string }) => city,
-    load: ({ city }) => (city === 'none' ? Promise.reject(new Error('no city')) : city),
-  })
-  const [paris, none] = [{ city: 'paris' }, { city: 'none' }]
-  const failure = await places.getMany([paris, none]).catch((error: unknown) => error)
-  expect(failure).toBeInstanceOf(PartialLoadError)
-  const { errors, values } = failure as PartialLoadError<string, { city: string }>
-  expect(values.get(paris)).toBe('paris')
-  expect(errors.get(none)).toMatchObject({ message: 'no city' })
-  expect([values.size, errors.size]).toEqual([1, 1])
-  await cache.shutdown()
 })

@@ -1,4 +1,4 @@
-import { CacheError, createCache } from 'cachewright'
+import { CacheError, createCache, PartialLoadError } from 'cachewright'
 import { ManualClock } from 'cachewright/testing'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
@@ -250,4 +250,22 @@ describe('the options of a collection', () => {
     cache.wrap(load, { name: 'good' })
     createCache().collection(good)
   })
+})
+
+test('getMany rejects with values and errors by id, of any type', async () => {
+  const cache = createCache()
+  const places = cache.collection({
+    name: 'places',
+    schema: z.string(),
+    key: ({ city }: { city: string }) => city,
+    load: ({ city }) => (city === 'none' ? Promise.reject(new Error('no city')) : city),
+  })
+  const [paris, none] = [{ city: 'paris' }, { city: 'none' }]
+  const failure = await places.getMany([paris, none]).catch((error: unknown) => error)
+  expect(failure).toBeInstanceOf(PartialLoadError)
+  const { errors, values } = failure as PartialLoadError<string, { city: string }>
+  expect(values.get(paris)).toBe('paris')
+  expect(errors.get(none)).toMatchObject({ message: 'no city' })
+  expect([values.size, errors.size]).toEqual([1, 1])
+  await cache.shutdown()
 })

@@ -1,48 +1,12 @@
 import assert from 'node:assert/strict'
-import type { Cache, CreateCacheOptions, FillRefusal } from 'cachewright'
+import type { CreateCacheOptions } from 'cachewright'
 import { describe, it } from 'vitest'
-import { type Scene, useScene } from '../support/scene.ts'
-
-type Options = (scene: Scene) => CreateCacheOptions
-
-const nodesOf = ({ cluster }: Scene) => cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
-const MEMORY = 'memory'
-/** The tiers that keys are reserved in. */
-const TIERS: readonly (readonly [name: string, options: Options])[] = [
-  [MEMORY, () => ({ redis: false })],
-  ['Redis in tracking mode', () => ({})],
-  ['Redis without a local tier', () => ({ local: false })],
-  ['Redis in bus mode', () => ({ coherence: { mode: 'bus' } })],
-  ["Redis in mode 'ttl'", () => ({ coherence: { mode: 'ttl' } })],
-  ['a cluster', (scene) => ({ redis: { cluster: { nodes: nodesOf(scene) } } })],
-]
-
-/** What touches a key, its tag or its namespace. */
-const TOUCHES: readonly (readonly [name: string, touch: (cache: Cache) => Promise<unknown>])[] = [
-  ['a delete', (cache) => cache.delete('key')],
-  ['a deleteMany', (cache) => cache.deleteMany(['other', 'key'])],
-  ['a set', (cache) => cache.set('key', 'set')],
-  ['a setMany', (cache) => cache.setMany({ key: 'set' })],
-  ['an invalidation of its tag', (cache) => cache.invalidateTags(['tag'])],
-  ['an invalidation by pattern', (cache) => cache.invalidatePattern('k*')],
-  ['a clear', (cache) => cache.clear()],
-  ['a plain set', (cache) => cache.plain.set('key', 'plain', '1m')],
-  ['a counter', async (cache) => [await cache.delete('key'), await cache.counters.incr('key')]],
-  ['a load', (cache) => cache.refresh('key', async () => 'loaded', { tags: ['tag'] })],
-  [
-    'the fill of another slot',
-    async (cache) => (await cache.reserve('key', { tags: ['tag'] })).fill('another', { tags: ['tag'] }),
-  ],
-]
+import { useScene } from '../support/scene.ts'
+import { MEMORY, refusals, TIERS, TOUCHES } from './slot-tiers.ts'
 
 describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
   const scene = useScene({ cluster: { replicasPerMaster: 0 } })
   const open = (more: CreateCacheOptions = {}) => scene.open({ ...optionsOf(scene), ...more })
-  const refusals = (cache: Cache) => {
-    const reasons: FillRefusal[] = []
-    cache.on('fill-refused', ({ reason }) => reasons.push(reason))
-    return reasons
-  }
 
   it('has the value, or stores one', async () => {
     const cache = await open()
@@ -317,35 +281,5 @@ describe.each(TIERS)('a slot in %s', (tier, optionsOf) => {
     assert.equal(await slot.fill('late'), false)
     assert.deepEqual(reasons, ['expired'])
     assert.equal(await cache.get('key'), undefined)
-  })
-
-  it('does not replace a plain value: nothing tells whether it is still the same one', async () => {
-    const cache = await open()
-    const reasons = refusals(cache)
-    await cache.plain.set('key', 'plain')
-    const slot = await cache.reserve('key')
-    assert.deepEqual([slot.isHit, slot.value, await slot.fill('late')], [true, 'plain', false])
-    assert.deepEqual(reasons, ['unreserved'])
-  })
-
-  it('leaves a plain value alone that lacks the tags of the call, also a counter', async () => {
-    const cache = await open()
-    const reasons = refusals(cache)
-    await cache.plain.set('key', 'plain')
-    const slot = await cache.reserve('key', { tags: ['tag'] })
-    assert.deepEqual([slot.isHit, await slot.fill('late')], [false, false])
-    assert.equal(await cache.plain.get('key'), 'plain')
-    assert.equal(await cache.counters.incr('counter', 5), 5)
-    await (await cache.reserve('counter', { tags: ['tag'] })).fill(1)
-    assert.equal(await cache.counters.incr('counter', 5), 10)
-    assert.deepEqual(reasons, ['unreserved', 'unreserved'])
-  })
-
-  it('of a key that holds a set stores nothing', async () => {
-    const cache = await open()
-    await cache.sets.addToSet('key', 'member')
-    const slot = await cache.reserve('key')
-    assert.deepEqual([slot.isHit, await slot.fill('value')], [false, false])
-    assert.deepEqual(await cache.sets.getSetMembers('key'), ['member'])
   })
 })

@@ -1,6 +1,7 @@
 import { globMatcher } from '../../src/foundation/glob-matcher.ts'
 import { CLOCK_ERROR_MS, type Fleet } from './fleet.ts'
-import { type KnownValue, printable } from './oracle.ts'
+import type { KnownValue } from './history.ts'
+import { printable } from './oracle.ts'
 import { type Place, ROOT, TAGS } from './setting.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 

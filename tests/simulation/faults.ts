@@ -1,6 +1,6 @@
 import type { Fleet } from './fleet.ts'
+import type { Invalidation } from './history.ts'
 import type { Loads } from './loads.ts'
-import type { Invalidation } from './oracle.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 
 /** An acknowledged invalidation that a restart has undone. */

@@ -1,4 +1,5 @@
 import { CacheError } from '../../src/foundation/errors/cache-error.ts'
+import type { Clock, Timers } from '../../src/foundation/time/clock.ts'
 
 /** A command on its way. */
 export interface Request {
@@ -13,6 +14,13 @@ export type KeyWaiter =
   | { readonly kind: 'reply'; readonly request: Request; readonly reply: unknown }
   | { readonly kind: 'push'; readonly storedKey: string }
   | { readonly kind: 'flush' }
+
+/** How long a reply is waited for. */
+interface Patience {
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly timeoutMs: number
+}
 
 /** One TCP connection: what was sent and not yet executed, what was answered and has not yet arrived. */
 export class Link {
@@ -32,7 +40,31 @@ export class Link {
     this.name = name
   }
 
-  send(request: Request): void {
+  /** Sends a command, and waits for its reply until it is due. */
+  ask<Reply>(label: string, run: (link: Link) => Reply, patience: Patience): Promise<Reply> {
+    const { clock, timeoutMs, timers } = patience
+    return new Promise((resolve, reject) => {
+      const sentMs = clock.monotonicMs()
+      const expire = () => reject(new CacheError('CACHE_TIMEOUT', `No reply to ${label}`))
+      const cancel = timers.after(timeoutMs, expire)
+      this.#send({
+        label,
+        run,
+        resolve: (reply) => {
+          cancel()
+          // Timers go before what the network brings: a reply that is late is never seen.
+          if (clock.monotonicMs() - sentMs > timeoutMs) expire()
+          resolve(reply as Reply)
+        },
+        reject: (error) => {
+          cancel()
+          reject(error)
+        },
+      })
+    })
+  }
+
+  #send(request: Request): void {
     this.#unanswered.add(request)
     this.requests.push(request)
   }

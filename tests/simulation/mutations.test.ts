@@ -7,9 +7,9 @@ import { LocalTier } from '../../src/cache/local/local-tier.ts'
 import { InvalidationOutbox } from '../../src/cache/outage/invalidation-outbox.ts'
 import { FencedFill } from '../../src/cache/reserving/fenced-fill.ts'
 import { GenerationTable } from '../../src/cache/tags/generation-table.ts'
+import type { Defect } from './defect.ts'
 import { searchSchedules } from './run-schedules.ts'
 import type { Setting } from './setting.ts'
-import type { Defect } from './simulated-redis.ts'
 
 vi.mock('lru-cache', async (original) => (await import('./small-lru.ts')).smallLru(await original()))
 

@@ -1,6 +1,6 @@
 import { KeySpace } from '../../src/cache/keys/key-space.ts'
+import type { Defect } from './defect.ts'
 import { PREFIX } from './simulated-process.ts'
-import type { Defect } from './simulated-redis.ts'
 
 /** What may happen in a schedule. */
 export interface Setting {

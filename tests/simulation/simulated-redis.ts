@@ -22,18 +22,9 @@ import {
   renewLease,
   reserveKey,
 } from '../../src/memory/lease-rules.ts'
+import type { Defect } from './defect.ts'
 import type { Link } from './link.ts'
-
-/** Ways in which the simulated server can be wrong: each must be caught, or the simulation proves nothing. */
-export type Defect =
-  | 'fill ignores the token'
-  | 'a slot ignores its fence'
-  | 'pushes are lost'
-  | 'generations are captured at the fill'
-  | 'removals by pattern spare placeholders'
-  | 'old commands run after a reconnect'
-  | 'bump changes nothing'
-  | 'epochs are not told'
+import { TrackingTable } from './tracking-table.ts'
 
 interface Stored {
   readonly bytes: Buffer
@@ -56,7 +47,7 @@ export class SimulatedRedis {
   readonly #onChanged: (storedKey: string, isWritten: boolean) => void
   #strings = new Map<string, Stored>()
   #saved: ReadonlyMap<string, Stored> = new Map()
-  readonly #tracked = new Map<string, Set<Link>>()
+  readonly #tracked = new TrackingTable()
   #current: Link | undefined
   #afterReply: string[] = []
   isAway = false
@@ -122,13 +113,13 @@ export class SimulatedRedis {
 
   /** The connection is gone: nothing is tracked for it. */
   forget(link: Link): void {
-    for (const links of this.#tracked.values()) links.delete(link)
+    this.#tracked.forget(link)
   }
 
   read(link: Link, storedKeys: readonly string[]): (Buffer | null)[] {
     return storedKeys.map((storedKey) => {
       const bytes = this.peek(storedKey) ?? null
-      this.#track(link, storedKey)
+      this.#tracked.add(link, storedKey)
       return bytes
     })
   }
@@ -152,7 +143,7 @@ export class SimulatedRedis {
     )
     if (!isFenced) this.#put(storedKey, entry, ttlMs)
     else if (!fillEntry(this.#keyspace, storedKey, fence, entry, ttlMs, this.nowMs)) return false
-    this.#track(link, storedKey)
+    this.#tracked.add(link, storedKey)
     return true
   }
 
@@ -213,9 +204,9 @@ export class SimulatedRedis {
 
   /** PTTL is tracked where it runs, the last GET always. */
   capture(link: Link, storedKey: string, ttlMs: number): string {
-    if (this.peek(storedKey)?.length === GENERATION_BYTES) this.#track(link, storedKey)
+    if (this.peek(storedKey)?.length === GENERATION_BYTES) this.#tracked.add(link, storedKey)
     const generation = captureGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
-    this.#track(link, storedKey)
+    this.#tracked.add(link, storedKey)
     return generation
   }
 
@@ -280,19 +271,11 @@ export class SimulatedRedis {
 
   #readTracked(link: Link, storedKey: string): void {
     this.peek(storedKey)
-    this.#track(link, storedKey)
-  }
-
-  #track(link: Link, storedKey: string): void {
-    const links = this.#tracked.get(storedKey) ?? new Set()
-    links.add(link)
-    this.#tracked.set(storedKey, links)
+    this.#tracked.add(link, storedKey)
   }
 
   #modified(storedKey: string): void {
-    const links = this.#tracked.get(storedKey)
-    if (links === undefined) return
-    this.#tracked.delete(storedKey)
+    const links = this.#tracked.take(storedKey)
     if (this.hasDefect('pushes are lost')) return
     for (const link of links) {
       if (link !== this.#current) link.arrive({ kind: 'push', storedKey })

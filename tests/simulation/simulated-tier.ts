@@ -11,13 +11,12 @@ import type {
 } from '../../src/backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../src/contract/cache-backend.ts'
 import { CacheError } from '../../src/foundation/errors/cache-error.ts'
-import { escapeGlob } from '../../src/foundation/glob.ts'
 import type { Clock, Timers } from '../../src/foundation/time/clock.ts'
 import { ServerClock } from '../../src/redis/coherence/server-clock.ts'
-import { ReplacedGenerations } from '../../src/redis/store/namespace-removal.ts'
 import { type KeyWaiter, Link } from './link.ts'
 import { ReadsOfATick } from './reads-of-a-tick.ts'
 import type { SimulatedRedis } from './simulated-redis.ts'
+import { Walks } from './walks.ts'
 
 const TIMEOUT_MS = 1_000
 export const TRUST_MS = 3_000
@@ -30,6 +29,7 @@ export class SimulatedTier implements SharedTier {
   readonly #redis: SimulatedRedis
   readonly #clock: Clock
   readonly #timers: Timers
+  readonly #walks: Walks
   readonly #lives = new Map<number, number>()
   /** A connection that we gave up, whose commands the server may still run until it is killed. */
   orphan: Link | undefined
@@ -54,6 +54,7 @@ export class SimulatedTier implements SharedTier {
     this.#redis = redis
     this.#clock = clock
     this.#timers = timers
+    this.#walks = new Walks(this, redis, (label, run) => this.#send(label, run))
   }
 
   get link(): Link | undefined {
@@ -217,8 +218,8 @@ export class SimulatedTier implements SharedTier {
     return this.#send(`remove ${storedKeys}`, (link) => this.#redis.remove(link, storedKeys))
   }
 
-  async removeMatching(pattern: string, _options: RemovalOptions): Promise<number> {
-    return this.#walk(pattern, (storedKeys) => this.remove(storedKeys))
+  removeMatching(pattern: string, _options: RemovalOptions): Promise<number> {
+    return this.#walks.removeMatching(pattern)
   }
 
   ttlMs(storedKey: string): Promise<number | undefined> {
@@ -234,63 +235,18 @@ export class SimulatedTier implements SharedTier {
   }
 
   removeUnbound(prefix: string, generationKey: string): Promise<number> {
-    return this.#walk(`${escapeGlob(prefix)}*`, async (storedKeys) => {
-      const label = `remove what is unbound of ${storedKeys}`
-      return (await this.#send(label, () => this.#redis.reclaim(storedKeys, generationKey, true))).removed
-    })
+    return this.#walks.removeUnbound(prefix, generationKey)
   }
 
   reclaim(prefix: string, generationKey: string, signal: AbortSignal): Promise<number> {
-    const generations = new ReplacedGenerations(async () => {
-      const copies = this.generationCopies.map((copy) => this.read(generationKey + copy))
-      return new Set((await Promise.all(copies)).map((bytes) => bytes?.toString('latin1')))
-    })
-    return this.#walk(`${escapeGlob(prefix)}*`, (storedKeys) => {
-      signal.throwIfAborted()
-      const label = `reclaim ${storedKeys}`
-      return generations.removeBy((replaced) =>
-        this.#send(label, () => this.#redis.reclaim(storedKeys, generationKey, false, replaced)),
-      )
-    })
-  }
-
-  async #walk(pattern: string, remove: (storedKeys: readonly string[]) => Promise<number>): Promise<number> {
-    let removed = 0
-    let cursor = 0
-    do {
-      const page = cursor
-      const { next, storedKeys } = await this.#send(`scan ${page} ${pattern}`, () =>
-        this.#redis.scan(page, pattern),
-      )
-      if (storedKeys.length > 0) removed += await remove(storedKeys)
-      cursor = next
-    } while (cursor !== 0)
-    return removed
+    return this.#walks.reclaim(prefix, generationKey, signal)
   }
 
   #send<Reply>(label: string, run: (link: Link) => Reply): Promise<Reply> {
     const link = this.#link
     if (link === undefined)
       return Promise.reject(new CacheError('CACHE_UNAVAILABLE', 'There is no connection'))
-    return new Promise((resolve, reject) => {
-      const sentMs = this.#clock.monotonicMs()
-      const expire = () => reject(new CacheError('CACHE_TIMEOUT', `No reply to ${label}`))
-      const cancel = this.#timers.after(TIMEOUT_MS, expire)
-      link.send({
-        label,
-        run,
-        resolve: (reply) => {
-          cancel()
-          // Timers go before what the network brings: a reply that is late is never seen.
-          if (this.#clock.monotonicMs() - sentMs > TIMEOUT_MS) expire()
-          resolve(reply as Reply)
-        },
-        reject: (error) => {
-          cancel()
-          reject(error)
-        },
-      })
-    })
+    return link.ask(label, run, { clock: this.#clock, timers: this.#timers, timeoutMs: TIMEOUT_MS })
   }
 
   #arrived(link: Link, arrival: KeyWaiter): void {

@@ -84,8 +84,6 @@ export interface ResolvedBackendOptions {
   readonly defaultTtlMs: number
   readonly errors: FailureMode
   readonly logger: Logger
-  /** Whether idle connections of the backend let the process end. @default false */
-  readonly isUnref?: boolean
   /** Whether `NODE_ENV` is `production`: calls are not checked as closely then. */
   readonly isProduction: boolean
 }

@@ -27,7 +27,7 @@ export interface BatchLoadContext {
   of(key: string): BatchEntryContext
   /**
    * Declares that the stale value of this key is still right; what is returned for the key is ignored.
-   * @throws CacheError `CACHE_INVALID_ARGUMENT` if there is no stale value
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` if there is no stale value, or the call does not load the key
    */
   notModified(key: string): void
 }
@@ -42,7 +42,7 @@ export type BatchLoader<T> = (
 ) => BatchResult<T> | Promise<BatchResult<T>>
 
 /** The result of a {@link BatchLoader}. */
-export type BatchResult<T> = ReadonlyMap<string, T | Error> | readonly (T | Error)[]
+export type BatchResult<T> = ReadonlyMap<string, T | Error | undefined> | readonly (T | Error | undefined)[]
 
 /** A key whose flight has come to its loader. */
 interface Gathered {

@@ -108,7 +108,7 @@ export class Collection<Id, Input, Output> {
   /**
    * The values of several ids, by id and in the order of the ids; `undefined` for an id that has none. One read and one
    * call of `loadMany` for up to 2,048 ids.
-   * @throws PartialLoadError if some could not be loaded: it has the values of the others and the errors, by id;
+   * @throws PartialLoadError if one or more could not be loaded, also if `loadMany` itself has thrown: it has the values of the others and the errors, by id;
    * otherwise as {@link get}
    */
   async getMany(
@@ -138,7 +138,10 @@ export class Collection<Id, Input, Output> {
     return this.#parts.monitor.absorb('has', key, false, () => this.#reads.has(id, key))
   }
 
-  /** Seconds that the value stays fresh; `Infinity` if it does not expire, `undefined` where {@link has} is `false`. */
+  /**
+   * Seconds (with fractions) that the value stays fresh; `Infinity` if it does not expire, `undefined` where {@link has} is
+   * `false`. No round trip for a local hit, else one.
+   */
   async getTtl(id: Id): Promise<number | undefined> {
     const key = this.#keyOf(id)
     return this.#parts.monitor.absorb('getTtl', key, undefined, () => this.#reads.ttl(id, key))
@@ -152,7 +155,8 @@ export class Collection<Id, Input, Output> {
   }
 
   /**
-   * Loads the value again, even if the cached one is fresh; other callers are served that one meanwhile.
+   * Loads the value again, even if the cached one is fresh; other callers are served that one meanwhile. It works and
+   * costs as `refresh` of the cache does.
    * @throws as {@link get}
    */
   async refresh(id: Id, options: CollectionReadOptions = {}): Promise<Output | undefined> {
@@ -180,7 +184,7 @@ export class Collection<Id, Input, Output> {
   }
 
   /**
-   * As {@link delete}, for several ids.
+   * As {@link delete}, for several ids, 2,048 of which share a round trip.
    * @returns how many of them were there in this version
    */
   async deleteMany(ids: Iterable<Id>): Promise<number> {
@@ -191,8 +195,7 @@ export class Collection<Id, Input, Output> {
   /**
    * Removes all entries of the collection that were there at the call, in this version and in the neighbouring ones. It
    * works as `clear` of a namespace does: one command invalidates the entries, and then a walk through the whole key space
-   * (`SCAN`) looks for plain values, counters and sets under these keys. Nothing else in the namespace of the collection is
-   * touched.
+   * (`SCAN`) removes plain values, counters and sets under its keys. The namespace around the collection is not touched.
    * @returns whether Redis has acknowledged it; if not, the entries are invalidated as soon as Redis can be reached
    */
   clear(): Promise<boolean> {

@@ -41,8 +41,8 @@ export interface CoherenceOptions {
 /** The lease under which one process of a fleet loads a key, while the others wait for it. */
 export interface LeaseOptions {
   /**
-   * How long, in seconds or with a unit, a lease lasts if the process that holds it dies; at most a minute. A lease that
-   * seems to last longer stems from another clock, and every process ignores it. A loader that runs longer renews its
+   * How long, in seconds or with a unit, a lease lasts if the process that holds it dies; at most a minute, since every
+   * process ignores a lease that claims to last longer. A loader that runs longer renews its
    * lease, for the first time after half of it.
    * @default '5s': a busy process loses no lease, and a dead one holds up the others no longer than that
    */

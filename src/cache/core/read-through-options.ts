@@ -36,7 +36,7 @@ import {
 export interface ReadThroughOptions<Isolate extends Isolation = Isolation>
   extends Omit<BackendOptions, 'ttl'>,
     PolicyOptions {
-  /** `false` keeps nothing in this process. */
+  /** The tier of decoded values in this process; `false` keeps nothing here. @default 10,000 entries and 64 MiB */
   readonly local?: LocalOptions | false | undefined
   /**
    * How a caller is kept from changing the value of another one, since all of them share the local tier.

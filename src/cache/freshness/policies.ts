@@ -13,8 +13,8 @@ import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
 /** The options that say how long a value is served. `false` turns off what the namespace or the cache sets. */
 export interface FreshnessOptions {
   /**
-   * The time for which a value is fresh: seconds, or with a unit (`'5m'`). It cannot be turned off: `Infinity` keeps a
-   * value, and a loader's `context.skip()` does not store it.
+   * The time for which a value is fresh: seconds, or with a unit (`'5m'`). `Infinity` keeps it for ever; `false` is refused.
+   * A loader that wants nothing stored calls `context.skip()`.
    * @default the namespace's, then the cache's, then CACHEWRIGHT_TTL, then `'1h'`
    */
   readonly ttl?: Duration | undefined
@@ -40,7 +40,7 @@ export interface FreshnessOptions {
 
 /** The options that say how long a value is served, and which tags invalidate it. */
 export interface EntryOptions extends FreshnessOptions {
-  /** Tags by which the value can be invalidated, at most 64. An entry that lacks one of them is loaded again. */
+  /** Tags by which the value can be invalidated, at most 64. An entry that lacks one is loaded again. @default none */
   readonly tags?: readonly string[] | undefined
 }
 
@@ -64,18 +64,21 @@ export interface LoadOptions {
   readonly softTimeout?: Duration | false | undefined
   /**
    * The time, in seconds or with a unit (`'2s'`), for which a caller waits for a load before its call rejects with
-   * `CACHE_LOADER_TIMEOUT`, also if there is a stale value: `softTimeout` is what serves it. If no other caller waits, the
-   * loader's signal aborts.
+   * `CACHE_LOADER_TIMEOUT`, even if there is a stale value (a shorter `softTimeout` serves that). If no other caller waits,
+   * the loader's signal aborts.
    * @default the namespace's, then the cache's, then `false`: no bound
    */
   readonly hardTimeout?: Duration | false | undefined
 }
 
-/** The default options of the calls of a cache or a namespace. `false` turns off what the levels around set. */
+/**
+ * The default options of the calls of a cache or a namespace. `false` in a namespace turns off what the cache, or the
+ * namespace around it, has set.
+ */
 export interface PolicyOptions extends FreshnessOptions, LoadOptions {
   /**
    * Shadow verification: the fraction of hits (0 to 1) whose value is loaded once more in the background and compared
-   * with the served one. The `verify` event has the result. A difference counts as stale if the entry is still served
+   * with the served one, as the serializer writes the two. The `verify` event has the result. A difference counts as stale if the entry is still served
    * after the `grace`, which leaves time for the invalidation of a change that is just being made.
    * @default the namespace's, then the cache's, then `false`; `grace`, in seconds or with a unit, is `'1s'`
    */

@@ -131,7 +131,7 @@ export class LoadContext {
   }
 
   /**
-   * Adds tags that only the loaded value reveals. If this process did not know a tag before the loader began, it cannot
+   * Adds tags that only the loaded value reveals; with those of the call they may be 64. If this process did not know a tag before the loader began, it cannot
    * bind the value to that tag safely. The value is then not cached this time; the next load knows the tag.
    * @throws CacheError `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT`
    */

@@ -9,6 +9,8 @@ import { causeOf, copyDatum, copyWithoutCause, setCause } from './copy-datum.ts'
  *   class instance) is cloned for each caller instead
  * - `'clone'`: each caller gets a structured clone of its own
  * - `'share'`: all callers get the same value, and must not change it
+ *
+ * With the first two, neither what is passed to `set` nor what a loader returns is touched: the cache keeps a copy.
  */
 export type Isolation = 'freeze' | 'clone' | 'share'
 
@@ -36,7 +38,11 @@ type MethodOf<T> = {
         : never
 }[keyof T]
 
-/** A value that is frozen to its depth: the properties of its objects and the items of its arrays are `readonly`. */
+/**
+ * A value that is frozen to its depth: the properties of its objects and the items of its arrays are `readonly`. Functions,
+ * `Date`, `RegExp`, `Error`, `Map`, `Set`, buffers, typed arrays and objects with methods have their own type: they are
+ * cloned for each caller.
+ */
 export type Frozen<T> = T extends Unfreezable
   ? T
   : T extends readonly unknown[]

@@ -5,7 +5,10 @@ import { type CachedOptions, resolveCached } from './memoize-options.ts'
 /** The cache that holds the results of a method: a cache, or a function that finds it by the instance. */
 export type CacheSource<Instance> = MemoizingCache | ((instance: Instance) => MemoizingCache)
 
-/** Decorates a method that returns a promise. Its arguments begin with those that the functions among the options take. */
+/**
+ * Decorates a method that returns a promise. Its arguments begin with those that the functions among the options take. The
+ * type of the method stays as it is: where the cache freezes its values, the results are frozen nevertheless.
+ */
 export interface CachedDecorator<Instance, KeyArgs extends readonly unknown[]> {
   /** As a standard decorator. */
   <This extends Instance, Args extends readonly [...KeyArgs, ...unknown[]], Result>(

@@ -13,13 +13,13 @@ export interface MemoizeOptions<This, Args extends readonly unknown[]>
   extends Omit<GetOrSetOptions, 'ttl' | 'tags' | 'signal'> {
   /**
    * The time for which a result is fresh: seconds, or with a unit (`'5m'`). It may be a function of the arguments of
-   * the call; what that throws rejects the call.
+   * the call, and may return `undefined` for the default; what it throws rejects the call.
    * @default the namespace's, then the cache's `ttl`
    */
   readonly ttl?: Duration | ((this: This, ...args: Args) => Duration | undefined) | undefined
   /**
-   * Tags by which a result can be invalidated, at most 64. They may be a function of the arguments of the call; what
-   * that throws rejects the call.
+   * Tags by which a result can be invalidated, at most 64. They may be a function of the arguments of the call, which may
+   * return `undefined` for none; what it throws rejects the call.
    * @default none
    */
   readonly tags?:
@@ -55,6 +55,7 @@ export interface WrapOptions<Args extends readonly unknown[]> extends MemoizeOpt
  */
 export interface ContextWrapOptions<Args extends readonly unknown[]>
   extends Omit<WrapOptions<Args>, 'context'> {
+  /** The function gets the context of its load as its last argument. */
   readonly context: true
 }
 

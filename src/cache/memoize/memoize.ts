@@ -9,6 +9,7 @@ import { type ContextWrapOptions, resolveWrap, type WrapOptions } from './memoiz
 
 /** The operation of a cache that `@cached` calls. */
 export interface MemoizingCache {
+  /** As `getOrSet` of a cache. */
   getOrSet<T>(key: string, loader: () => Promise<T> | T, options?: GetOrSetOptions): Promise<unknown>
 }
 

@@ -22,11 +22,11 @@ import { TurnWait } from './turn-wait.ts'
 
 /** Options of `reserve`. */
 export interface ReserveOptions {
-  /** Tags by which the value can be invalidated. An entry that lacks one of them is no hit. */
+  /** Tags by which the value can be invalidated, at most 64. An entry that lacks one of them is no hit. @default none */
   readonly tags?: readonly string[] | undefined
   /**
    * `true` makes the slot the only load of its key in all processes: while another caller or process loads the key, this
-   * call waits for that value. The slot holds a lease, which is renewed until it is filled or released, or
+   * call waits for that value, and if that load fails, for its own turn. An open slot holds a lease, which is renewed until it is filled or released, or
    * `lease.longestLoad` has passed. `hardTimeout` of the namespace bounds the wait.
    *
    * `false` waits for nobody. Several callers may hold a slot of the same key, and the first fill wins.

@@ -14,6 +14,7 @@ import type { StaleValue } from '../loading/stale-value.ts'
 
 /** What every slot has, whether it has found a value or not. */
 interface SlotOperations<T, Found> extends AsyncDisposable {
+  /** The key, as the caller passed it to `reserve`. */
   readonly key: string
   /**
    * A value past its time to live that has not been invalidated; `undefined` on a hit. It may be served within its stale
@@ -28,10 +29,11 @@ interface SlotOperations<T, Found> extends AsyncDisposable {
    * @param options how long it is fresh, and its tags beside those that were reserved. A tag that is named only here
    * must have been known to this process when the slot was reserved. If it was not, the value is not stored, and the
    * next slot of this key knows the tag
-   * @returns whether it was stored; if not, the event `fill-refused` tells why
+   * @returns whether it was stored; if something forbade it, the event `fill-refused` tells what
    * @throws CacheError `CACHE_SLOT_CLOSED` if the slot was filled or released before; `CACHE_INVALID_VALUE`,
-   * `CACHE_INVALID_DURATION`, `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT`, `CACHE_INVALID_OPTIONS`,
-   * `CACHE_VALUE_TOO_LARGE`. With `errors: 'throw'` also the reason why Redis did not answer
+   * `CACHE_INVALID_DURATION`, `CACHE_INVALID_KEY`, `CACHE_INVALID_ARGUMENT`, `CACHE_INVALID_OPTIONS`. If the value is too
+   * large (`CACHE_VALUE_TOO_LARGE`) or Redis does not answer, an `error` event tells, and the fill answers `false` or
+   * rejects, as the failure mode says
    */
   fill(value: T, options?: EntryOptions | Duration): Promise<boolean>
   /**

@@ -66,23 +66,18 @@ export const LONGEST_TIMER_MS: number = 2 ** 31 - 1
 /** A source of timers. A test may pass its own. */
 export interface Timers {
   /**
-   * Calls back once after `delayMs`, and returns a function that cancels it. A timer does not keep the process alive.
-   * @param isAwaited whether a caller waits for it
+   * Calls back once after `delayMs`, and returns a function that cancels it.
+   * @param isAwaited whether a caller waits for it: only such a timer keeps the process alive. Timers of a test that
+   * advances them may ignore it
    */
   after(delayMs: number, callback: () => void, isAwaited?: boolean): () => void
 }
 
-export const SYSTEM_TIMERS: Timers = systemTimers(false)
-
-/** The system's timers, of which those that a caller waits for keep the process alive: its sockets do not. */
-export const HOLDING_TIMERS: Timers = systemTimers(true)
-
-function systemTimers(holdsForCallers: boolean): Timers {
-  return Object.freeze({
-    after(delayMs: number, callback: () => void, isAwaited = false) {
-      const timer = setTimeout(callback, delayMs)
-      if (!holdsForCallers || !isAwaited) timer.unref()
-      return () => clearTimeout(timer)
-    },
-  })
-}
+/** The system's timers. Those that a caller waits for keep the process alive, the others do not. */
+export const SYSTEM_TIMERS: Timers = Object.freeze({
+  after(delayMs: number, callback: () => void, isAwaited = false) {
+    const timer = setTimeout(callback, delayMs)
+    if (!isAwaited) timer.unref()
+    return () => clearTimeout(timer)
+  },
+})

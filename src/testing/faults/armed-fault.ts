@@ -6,8 +6,8 @@ export type CommandKind = 'reads' | 'writes' | 'connecting'
 /** The commands that a fault affects. */
 export interface FaultScope {
   /**
-   * `'writes'` are commands that change something, which includes leases, captured generations and invalidations.
-   * `'all'` includes connecting and heartbeats.
+   * `'writes'` are commands that change something, which includes leases, new generations and invalidations. `'all'`
+   * includes connecting, and the question to Redis by which a cache finds out every second that its connection is alive.
    * @default 'all'
    */
   readonly commands?: 'all' | 'reads' | 'writes' | undefined

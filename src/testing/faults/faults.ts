@@ -36,7 +36,7 @@ export const STATE: unique symbol = Symbol('state')
  * of different kinds add up; one of the same kind replaces the previous one.
  *
  * A command is one operation: a `getMany` or `setMany` counts once, an `existsMany` or
- * `getTtlMany` once for each key, and `keys` once for each step of its walk. If no command is answered, no heartbeat is either:
+ * `getTtlMany` once for each key, and `keys` once for each step of its walk. If no command is answered, the question whether the connection is alive is not either:
  * local copies are then served for another `coherence.trust` (3 s by default), and no longer.
  *
  * @example

@@ -1,0 +1,10 @@
+/** Ways in which the simulated server can be wrong: each must be caught, or the simulation proves nothing. */
+export type Defect =
+  | 'fill ignores the token'
+  | 'a slot ignores its fence'
+  | 'pushes are lost'
+  | 'generations are captured at the fill'
+  | 'removals by pattern spare placeholders'
+  | 'old commands run after a reconnect'
+  | 'bump changes nothing'
+  | 'epochs are not told'
