@@ -78,7 +78,7 @@ export interface LoadOptions {
 export interface PolicyOptions extends FreshnessOptions, LoadOptions {
   /**
    * Shadow verification: the fraction of hits (0 to 1) whose value is loaded once more in the background and compared
-   * with the served one, as the serializer writes the two. The `verify` event has the result. A difference counts as stale if the entry is still served
+   * with the served one by content, after both went through the serializer. The `verify` event has the result. A difference counts as stale if the entry is still served
    * after the `grace`, which leaves time for the invalidation of a change that is just being made.
    * @default the namespace's, then the cache's, then `false`; `grace`, in seconds or with a unit, is `'1s'`
    */
