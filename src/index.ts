@@ -104,6 +104,7 @@ export type {
 export type { CacheStats } from './cache/monitoring/stats.ts'
 export type { Namespace, NamespaceOptions } from './cache/namespace.ts'
 export type { CircuitState } from './cache/outage/circuit-breaker.ts'
+export type { GetOptions } from './cache/reading/get-options.ts'
 export type { ReserveOptions } from './cache/reserving/reservations.ts'
 export type { HitSlot, OpenSlot, Slot } from './cache/reserving/slot.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'

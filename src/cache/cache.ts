@@ -13,22 +13,24 @@ import type { CircuitState } from './outage/circuit-breaker.ts'
  * that all processes share. {@link createCache} makes it. The cache and its namespaces share one connection and one
  * local tier.
  *
- * **Coherence.** A write or an invalidation is *acknowledged* when Redis has executed it. From then on no process reads
- * an older value from Redis, and none stores one that was loaded before. Local copies in other processes are given up when
- * the news arrives: within a round trip in the modes `'tracking'` and `'bus'`, within `local.ttl` in mode `'ttl'`, and in
- * any mode within `coherence.trust` if the network drops everything. In its own process a write counts from its call on.
- * `get(key, { local: false })` waits for no news. {@link coherence} is the mode in force.
+ * **Coherence.** A write or an invalidation is *acknowledged* when Redis has executed it. From then on nothing that was
+ * loaded before is stored any more. What other processes hold (local copies, the generations of tags) is given up when the
+ * news arrives: within a round trip in the modes `'tracking'` and `'bus'`, within `local.ttl` in mode `'ttl'`, and in any mode
+ * within `coherence.trust` if the network drops everything. `get(key, { local: false })` does not depend on news: it is never
+ * older than what was acknowledged before its call. In its own process a write counts from its call on. {@link coherence} is
+ * the mode in force.
  *
  * **Failure.** An unreachable Redis never fails a `getOrSet`: its loader is called, at most once per key and process at
- * a time, and nothing is stored. Other operations emit an `error` event, and then answer a miss, `false` or `0`
- * (`errors: 'absorb'`), or reject (`'throw'`); counters always reject. A value larger than `maxValueBytes` is such a failure
+ * a time, and nothing is stored. The same holds for `refresh`, `getOrSetMany`, wrapped functions and collections; `reserve`
+ * answers a slot that stores nothing, and `explain` says what it could not find out. Other operations emit an `error` event,
+ * and then answer a miss, `false` or `0` (`errors: 'absorb'`), or reject (`'throw'`); counters always reject. A value larger than `maxValueBytes` is such a failure
  * of a write, and so is a walk that its signal has ended (`CACHE_ABORTED`). A deletion or an invalidation that Redis did not
  * acknowledge is kept, and `stats().undelivered` counts it; this process delivers it before it reads or writes anything
- * that it affects. A programming mistake (an invalid key, duration, option or argument, a value that the serializer cannot
- * represent) always rejects, before anything is sent.
+ * that it affects; until then it is a miss here. A *programming mistake* always rejects (`peek` throws): an invalid key, tag,
+ * duration, option or argument, or a value that the serializer cannot represent, also one that a loader returns.
  *
  * **Tags** are texts of up to 64 KiB, as keys are, and belong to one namespace: a tag of the cache is none of its
- * namespaces', and the other way round. The tags of a collection are those of the namespace that it was made in.
+ * namespaces', and the other way round. The entries of a collection have the tags of the namespace that it was made in.
  */
 export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isolate> {
   readonly #parts: CacheParts
@@ -70,9 +72,9 @@ export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isola
 
   /**
    * Waits up to `shutdown.drain` for the work in the background, aborts the rest, and closes what the cache opened, for
-   * good. Invalidations that Redis has not acknowledged by then are lost. Afterwards every call that loads (`getOrSet`, `refresh`, wrapped functions, collections) still calls its loader,
-   * and other operations fail with `CACHE_CLOSED`: they answer a miss, `false` or `0`, or reject, as the failure mode says.
-   * Idempotent; never rejects.
+   * good; a `backend` or `client` that was passed stays open. Invalidations that Redis has not acknowledged by then are lost. Afterwards every call that loads (`getOrSet`, `refresh`, wrapped functions, collections) still calls its loader,
+   * and other operations fail with `CACHE_CLOSED`: they answer a miss, `false` or `0`, or reject, as the failure mode says;
+   * counters reject. Idempotent; never rejects.
    */
   shutdown(): Promise<void> {
     return this.#parts.lifecycle.shutdown()

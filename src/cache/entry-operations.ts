@@ -1,6 +1,5 @@
 import type { CacheEntries, RemovalOptions } from '../contract/cache-backend.ts'
 import { assertCacheKey } from '../foundation/cache-key.ts'
-import type { KnownOptions } from '../foundation/option-checks.ts'
 import type { Duration } from '../foundation/time/duration.ts'
 import { type GetOrSetManyOptions, getOrLoadMany, readMany } from './batches/batch-reads.ts'
 import type { BatchLoader } from './batches/load-batch.ts'
@@ -10,15 +9,18 @@ import type { Monitor } from './core/monitor.ts'
 import { type EntryOptions, type GetOrSetOptions, NO_TAGS } from './freshness/policies.ts'
 import type { Loader } from './loading/load-context.ts'
 import { handOut, type Isolation, type Served } from './local/isolation.ts'
+import { GET_OPTIONS, type GetOptions } from './reading/get-options.ts'
 import { NamespaceReads } from './reading/namespace-reads.ts'
 import { Reservations, type ReserveOptions } from './reserving/reservations.ts'
 import type { Slot } from './reserving/slot.ts'
 import { NamespaceWrites } from './writing/namespace-writes.ts'
 
-const GET_OPTIONS: KnownOptions = { of: 'get', names: { local: 'value' } }
-
 /**
- * The operations of a cache on the entries of one namespace: reads, loads, writes and invalidations.
+ * The operations of a cache on the entries of one namespace: reads, loads, writes and invalidations. {@link Cache} says how
+ * coherent they are, and how they fail.
+ *
+ * A read that finds an entry in Redis takes one more round trip if this process does not know all of its generations, as
+ * when it meets a tag for the first time. The costs below leave that out.
  * @typeParam Isolate how values are kept from being changed by a caller, and so whether they are typed as {@link Frozen}
  */
 export class EntryOperations<Isolate extends Isolation = 'freeze'> {
@@ -37,7 +39,10 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
     this.#reservations = new Reservations(parts, this.#reads)
   }
 
-  /** The fresh value in the local tier, or `undefined`. No round trip and no promise. */
+  /**
+   * The fresh value in the local tier, or `undefined`. No round trip and no promise.
+   * @throws CacheError `CACHE_INVALID_KEY`
+   */
   peek<T = unknown>(key: string): Served<T, Isolate> | undefined {
     // A key that has a local entry was checked when that entry was read.
     const entry = typeof key === 'string' ? this.#reads.hits.fresh(key, NO_TAGS) : undefined
@@ -51,16 +56,9 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
 
   /**
    * The fresh value, or `undefined` for a miss, which a stale value is too; `null` is a value. No round trip for a local
-   * hit, else one, and another one if this process does not know all generations of the entry. A plain value or a counter
-   * is served as a value without tags; a key that holds a set is a miss.
-   * @param options `local: false` asks Redis, also for what this process knows of the tags of the entry. The result is
-   * never older than an invalidation that was acknowledged to any process before the call. It costs one more round trip
-   * on a cluster, and on the bus, if the entry has tags. By default, the local tier is asked first
+   * hit, else one. A plain value or a counter is served as a value without tags; a key that holds a set is a miss.
    */
-  get<T = unknown>(
-    key: string,
-    options?: { readonly local?: boolean | undefined },
-  ): Promise<Served<T, Isolate> | undefined> {
+  get<T = unknown>(key: string, options?: GetOptions): Promise<Served<T, Isolate> | undefined> {
     if (options !== undefined) return this.#getWith<T>(key, options)
     if (typeof key === 'string') {
       const entry = this.#reads.hits.fresh(key, NO_TAGS)
@@ -69,10 +67,7 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
     return this.#reads.read<Served<T, Isolate>>(key, false)
   }
 
-  async #getWith<T>(
-    key: string,
-    options: { readonly local?: boolean | undefined },
-  ): Promise<Served<T, Isolate> | undefined> {
+  async #getWith<T>(key: string, options: GetOptions): Promise<Served<T, Isolate> | undefined> {
     this.#core.calls.check(options, GET_OPTIONS)
     return options.local === false ? this.#reads.read<Served<T, Isolate>>(key, true) : this.get<T>(key)
   }
@@ -98,14 +93,17 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
   /**
    * The value, loaded on a miss. A stale value is served instead where `staleWhileRevalidate` or `staleIfError` says so.
    *
-   * A local hit costs no round trip, a hit in Redis one, and a load at most three. Callers in one process share a load.
+   * A local hit costs no round trip, a hit in Redis one, and a load at most three; the first call of a cache also waits for
+   * its connection, `connectTimeout` at most. While Redis does not answer, a loader is called after `commandTimeout`, and at
+   * once when that has happened to five commands in a row. Callers in one process share a load.
    * Processes share it too, as long as the loading one renews its lease. The loader and the options of the caller that
    * began the load count for all who join it. If the key or a tag is invalidated during a load, callers that were already
    * waiting get the value, it is not stored, and later callers begin another load.
    *
    * A value that cannot be stored because it is too large, or because Redis does not answer, goes to the callers all the
    * same. `null` is cached like any value; `undefined` is returned and not cached. An error of the loader goes to every
-   * caller that waits, unless there is a stale value within `staleIfError`, and nothing is stored.
+   * caller of this process that waits, unless there is a stale value within `staleIfError`, and nothing is stored; processes
+   * that waited for it load the value themselves.
    *
    * @throws the loader's error; the signal's reason; CacheError `CACHE_LOADER_TIMEOUT` after `hardTimeout`, `CACHE_CYCLE` if
    * a loader waits for itself, or a programming mistake; never because of Redis
@@ -126,14 +124,13 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
    * As {@link getOrSet}, for many keys: one read, and one call of the loader for all keys that need it. The result has
    * each distinct key, in the order of the keys.
    *
-   * At most three round trips for up to 256 keys on one server: one `MGET`, one pipeline of leases, and one pipeline of
-   * fills. Each key has its own lease, tags and policies, as if it were asked for alone. If another caller or process
-   * is loading a key, this call waits for that load. Keys are processed 2,048 at a time, with a call of the loader for
-   * each such part.
+   * At most three round trips for up to 256 keys on one server: reads, leases, and fills. Each key has its own lease, tags
+   * and policies, as if it were asked for alone. If another caller or process is loading a key, this call waits for that
+   * load. 2,048 keys are processed at a time, with a call of the loader each.
    *
-   * @throws PartialLoadError if one or more keys could not be loaded, also if the loader itself has thrown: it has the values
-   * of the others; CacheError `CACHE_INVALID_ARGUMENT` if the loader's result is no `Map`, and no array of the right length;
-   * otherwise as {@link getOrSet}
+   * @throws PartialLoadError if one or more keys could not be loaded, also if the loader itself has thrown or took longer
+   * than `hardTimeout`: it has the values of the others; CacheError `CACHE_INVALID_ARGUMENT` if the loader's result is no
+   * `Map`, and no array of the right length; otherwise as {@link getOrSet}
    * @example
    * ```ts
    * import { createCache } from 'cachewright'
@@ -158,8 +155,8 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
   /**
    * Loads the value again, even if the cached one is fresh or there is none; other callers are served the cached one
    * meanwhile. If a load of the key is under way, in this process or another, this call waits for it and then replaces its
-   * result. If the loader fails, the stale value within `staleIfError` is the answer, as in {@link getOrSet}. Three round
-   * trips.
+   * result. If the loader fails, the cached value is the answer where `staleIfError` allows it, and stays in any case. If
+   * it returns `undefined`, the cached value is removed; if it calls `skip()`, that stays. Three round trips.
    * @throws as {@link getOrSet}
    */
   refresh<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<Served<T, Isolate>> {
@@ -198,8 +195,8 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
   }
 
   /**
-   * Stores a value in place of any other. A load that is under way will not overwrite it, and a read that is called
-   * later in this process sees it, awaited or not. One round trip; two if this process meets one of the tags for the
+   * Stores a value in place of whatever the key holds, also a counter or a set. A load that is under way will not overwrite
+   * it, and a read that is called later in this process sees it, awaited or not. One round trip; two if this process meets one of the tags for the
    * first time.
    * @param options a duration alone is the `ttl`
    * @returns whether Redis has acknowledged it. After `false` the key is a miss in this process, and is deleted in Redis
@@ -212,7 +209,7 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
   }
 
   /**
-   * As {@link set}, for each entry; all of them share the round trips of one. Not atomic across entries. An entry with a
+   * As {@link set}, for each entry; they travel together. Not atomic across entries. An entry with a
    * `ttl` of its own (`[key, value, ttl]`) has that one in place of the common one.
    * @returns whether all were acknowledged; if not, the error (event or rejection) is `CACHE_PARTIAL_WRITE`, and its
    * `failures` have the error of each key that was not
@@ -240,7 +237,7 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
   }
 
   /**
-   * Invalidates every entry of this namespace, but none of those within it, that has one of these tags, at most 64: each tag gets another generation, a
+   * Invalidates every entry of this namespace, but none of those within it, that has one of these tags, at most 64; the entries of its collections are among them: each tag gets another generation, a
    * random number that its entries are bound to. One command per tag, all on one round trip, regardless of the number of
    * entries.
    * @returns whether Redis has acknowledged it; if not, it is delivered before this process reads what it affects
@@ -254,7 +251,7 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
    * Removes the keys that match a glob (`* ? [abc] [^a] [a-z] \x`) after the name of this namespace, those of inner
    * namespaces included, and returns how many. It walks the whole key space (`SCAN`): prefer tags. A load of such a key that
    * is under way will not be stored. After a failure it answers `0`, or rejects, and is repeated later, unless its signal has
-   * aborted; reads of matching keys wait for that. Quote input that you do not control with `escapeGlob` or the
+   * aborted; until then matching keys are misses in this process. Quote input that you do not control with `escapeGlob` or the
    * `glob` tag.
    * @throws CacheError `CACHE_INVALID_ARGUMENT` for a pattern of more than 1,024 bytes
    */
@@ -273,7 +270,8 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> {
    * over the whole database, in batches) and removed. To invalidate entries by one command alone, give them a tag.
    * @returns whether Redis has acknowledged all of it. After `false`, the entries are invalidated as soon as Redis can be
    * reached, but counters, sets and plain values may be left
-   * @throws CacheError `CACHE_INVALID_ARGUMENT` for a cache with an empty prefix: it would remove the whole database
+   * @throws CacheError `CACHE_INVALID_ARGUMENT` for a cache with an empty prefix, which would remove the whole database (its
+   * namespaces can be cleared)
    */
   clear(): Promise<boolean> {
     return this.#acknowledged('clear', undefined, () => this.#writes.clear())

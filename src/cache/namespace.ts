@@ -145,8 +145,8 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
    *
    * A key of this cache that begins with `name:` is a key of the namespace: `cache.get('users:ann')` reads what
    * `cache.namespace('users')` has stored under `ann`, and `cache.delete('users:ann')` deletes it. (What the cache itself
-   * stores under such a key is a miss in the namespace.) So keys that users choose belong into a namespace of their own: there
-   * they reach nothing else, and at the root they would reach into every namespace. Where a name is made of input, encode
+   * stores under such a key is a miss in the namespace.) So keys that users choose belong into a namespace of their own, without
+   * namespaces or collections in it: there they reach nothing else, and at the root they would reach into every namespace. Where a name is made of input, encode
    * the input: a `:` in it would lead into another namespace. A name that ends in `@` and digits is the mark
    * of a collection, and is refused.
    * @param options the defaults of its calls; what they leave out applies as in this cache. The same name with other
@@ -199,8 +199,8 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
 
   /**
    * A function that answers from this cache: a call is a {@link getOrSet} whose loader is the function, with its cost and its
-   * failures. The key of a call is the function's name and the arguments, `findUser("ann",42)`, in this namespace. A call
-   * whose arguments make no key rejects with `CACHE_INVALID_ARGUMENT`.
+   * failures. Options that depend on the arguments are functions of them. The key of a call is the function's name and the arguments, `findUser("ann",42)`, in this namespace. A call
+   * whose arguments make no key rejects with `CACHE_INVALID_ARGUMENT`, or `CACHE_INVALID_KEY` if `key` returns no text.
    *
    * With `context: true`, the function gets the {@link LoadContext} of its load as its last argument, which callers do
    * not pass: `cache.wrap(async (id: string, context: LoadContext) => …, { name: 'find', context: true })`.
@@ -231,7 +231,8 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
   /**
    * Values of one kind, by id. A schema (Zod, Valibot, ArkType, …) gives their types, and validates them before they
    * are stored and when they are read. The collection is a namespace of its own: its keys are
-   * `name@version:id`, its tags are those of this cache, and clearing this cache clears it too.
+   * `name@version:id`, and clearing this cache clears it too. Its tags are those of this cache or namespace: `invalidateTags`
+   * here invalidates its entries.
    * @throws CacheError `CACHE_INVALID_OPTIONS`, also if this namespace has a collection of that name and version
    * already; `CACHE_INVALID_DURATION`, `CACHE_INVALID_KEY`; `CACHE_INVALID_ARGUMENT` if it would be nested more than 15
    * deep

@@ -66,7 +66,10 @@ export interface PlainValues<T = unknown> {
    * the clock of the server (`TIME`).
    */
   get(key: string): Promise<T | undefined>
-  /** Stores a value; `true` if the store has acknowledged it together with its time to live. One round trip. */
+  /**
+   * Stores a value in place of whatever the key holds, also a counter or a set; `true` if the store has acknowledged it
+   * together with its time to live. One round trip.
+   */
   set(key: string, value: T, ttl?: Duration): Promise<boolean>
   /**
    * Stores a value only if there is no such key, of whatever type; `true` if it was stored. It is one atomic step,
@@ -83,7 +86,7 @@ export interface PlainValues<T = unknown> {
    *
    * The value is judged as by {@link get}, after it was removed. So what cannot be decoded is a miss and is gone, and so
    * is an entry of a read-through cache that is stale or was invalidated; such entries cost one more round trip. A key
-   * that holds a set, or another Redis type, is a miss and stays; so is one whose first value a cache is loading.
+   * that holds a set, or another Redis type, is a miss and stays. A key whose first value a cache is loading is a miss, too.
    */
   getAndDelete(key: string): Promise<T | undefined>
   /**
@@ -145,7 +148,8 @@ export interface Counters {
    * @param amount a safe integer; 1 if it is left out
    * @throws CacheError `CACHE_NOT_A_COUNTER`, `CACHE_WRONG_TYPE`; `CACHE_COUNTER_OVERFLOW` if the count would pass
    * ±(2^53 - 1) (the counter is then unchanged); `CACHE_AMBIGUOUS` if the reply was lost; `CACHE_UNAVAILABLE`, `CACHE_AUTH`
-   * or `CACHE_REPLY` if nothing was counted; `CACHE_INVALID_ARGUMENT` for a bad amount or default
+   * `CACHE_REPLY` or `CACHE_CLOSED` if nothing was counted; `CACHE_INVALID_KEY`, `CACHE_INVALID_DURATION`, and
+   * `CACHE_INVALID_ARGUMENT` for a bad amount or default
    */
   incr(key: string, amount?: number, options?: CounterOptions): Promise<number>
   /** As {@link incr}, subtracting `amount`, which is 1 if it is left out. */
@@ -155,7 +159,7 @@ export interface Counters {
    * @param amount 1n if it is left out
    */
   incrBig(key: string, amount?: bigint, options?: CounterOptions): Promise<bigint>
-  /** As {@link incrBig}, subtracting `amount`. */
+  /** As {@link incrBig}, subtracting `amount`, which is 1n if it is left out. */
   decrBig(key: string, amount?: bigint, options?: CounterOptions): Promise<bigint>
 }
 
@@ -166,7 +170,10 @@ export interface Counters {
 export interface Sets {
   /** Adds a member to a set; `true` if it was new. One round trip. */
   addToSet(key: string, member: string, options?: ExpiryOptions): Promise<boolean>
-  /** Adds members to a set, and returns how many of them were new. One round trip for 1,000 members. */
+  /**
+   * Adds members to a set, and returns how many of them were new, or `0` after a failure, even if some were added. One round
+   * trip for 1,000 members.
+   */
   addManyToSet(key: string, members: Iterable<string>, options?: ExpiryOptions): Promise<number>
   /**
    * The members of a set, in no particular order; empty if there is no such set. One round trip for some 1,000 members:
@@ -182,7 +189,8 @@ export interface Sets {
  *
  * **Failure.** Every failure is an `error` event and a log line. With `errors: 'absorb'` (the default) a failed read then
  * answers a miss and a failed write `false` or `0`; a failed batch of reads misses the keys of which Redis did not tell.
- * With `errors: 'throw'` the call rejects with a {@link CacheError}.
+ * With `errors: 'throw'` the call rejects with a {@link CacheError}. What is there and cannot be decoded is a miss in either
+ * mode, with an `error` event (`CACHE_UNDECODABLE`); reads of values take a key of another Redis type for a miss.
  * Counters always reject, since no number would be honest. A programming mistake (an invalid key, duration or amount,
  * or `undefined` as a value) always rejects, before anything is sent.
  *
@@ -207,7 +215,10 @@ export interface CacheBackend<T = unknown> extends PlainValues<T>, Counters, Set
   [Symbol.asyncDispose](): Promise<void>
   /** Deletes a key of any type; `true` if it was there. One round trip. */
   delete(key: string): Promise<boolean>
-  /** Deletes keys of any type, and returns how many of them were there. 2,048 keys of one server share a round trip. */
+  /**
+   * Deletes keys of any type, and returns how many of them were there, or `0` after a failure, even if it concerns some of
+   * them only. 2,048 keys of one server share a round trip.
+   */
   deleteMany(keys: Iterable<string>): Promise<number>
   /**
    * Lists the keys of values, counters and sets under the prefix, each once, in no particular order. No value is moved.

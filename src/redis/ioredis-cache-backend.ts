@@ -31,14 +31,14 @@ export interface IoredisCacheBackendOptions extends BackendOptions {
    */
   readonly client: IoredisClient | IoredisCluster
   /**
-   * The deadline of a command, in seconds or with a unit (`'250ms'`). The call settles by then, whatever Redis does. A
-   * command that is sent again, and commands that are sent together, share one deadline. A call that sends commands one
+   * The deadline of a command, in seconds or with a unit (`'250ms'`). A call settles by then, whatever Redis does; the first
+   * ones wait for the connection before. A command that is sent again, and commands that are sent together, share one deadline. A call that sends commands one
    * after another ends with the first that is not answered: see "Deadlines" in docs/operations.md.
    * @default CACHEWRIGHT_COMMAND_TIMEOUT, then `'1s'`
    */
   readonly commandTimeout?: Duration | undefined
   /**
-   * The deadline of `initialize()`, in seconds or with a unit.
+   * The deadline of `initialize()`, in seconds or with a unit, for which the first operations wait, too.
    * @default '5s'
    */
   readonly connectTimeout?: Duration | undefined

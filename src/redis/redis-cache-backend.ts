@@ -69,8 +69,8 @@ export interface RedisCacheBackendOptions extends BackendOptions {
   /** Passed on to `@redis/client` for every connection that this backend opens (`socket: { ca }`, `username`, …). */
   readonly clientOptions?: NodeRedisOptions | undefined
   /**
-   * The deadline of a command, in seconds or with a unit (`'250ms'`). The call settles by then, whatever Redis does. A
-   * command that is sent again, and commands that are sent together, share one deadline. A call that sends commands one
+   * The deadline of a command, in seconds or with a unit (`'250ms'`). A call settles by then, whatever Redis does; the first
+   * ones wait for the connection before. A command that is sent again, and commands that are sent together, share one deadline. A call that sends commands one
    * after another ends with the first that is not answered: see "Deadlines" in docs/operations.md.
    * @default CACHEWRIGHT_COMMAND_TIMEOUT, then `'1s'`
    */

@@ -23,7 +23,7 @@ export class PartialLoadError<T = unknown, Key = string> extends CacheError {
     return this.#values
   }
 
-  /** The errors that the loader threw, or returned in place of a value, by key or id. */
+  /** What the loader threw, or returned in place of a value, by key or id; or `CACHE_LOADER_TIMEOUT`. */
   get errors(): ReadonlyMap<Key, unknown> {
     return this.#errors
   }

@@ -107,7 +107,7 @@ export class Collection<Id, Input, Output> {
 
   /**
    * The values of several ids, by id and in the order of the ids; `undefined` for an id that has none. One read and one
-   * call of `loadMany` for up to 2,048 ids.
+   * call of `loadMany` for up to 2,048 ids; with `load`, one call for each id that is missing, all at the same time.
    * @throws PartialLoadError if one or more could not be loaded, also if `loadMany` itself has thrown: it has the values of the others and the errors, by id;
    * otherwise as {@link get}
    */
@@ -132,7 +132,7 @@ export class Collection<Id, Input, Output> {
     return this.#reads.peek(id, this.#keyOf(id))
   }
 
-  /** Whether there is a fresh value that fits the schema. No round trip for a local hit, else one. */
+  /** Whether there is a fresh value that fits the schema. It costs what {@link get} of a hit does. */
   async has(id: Id): Promise<boolean> {
     const key = this.#keyOf(id)
     return this.#parts.monitor.absorb('has', key, false, () => this.#reads.has(id, key))
@@ -140,7 +140,7 @@ export class Collection<Id, Input, Output> {
 
   /**
    * Seconds (with fractions) that the value stays fresh; `Infinity` if it does not expire, `undefined` where {@link has} is
-   * `false`. No round trip for a local hit, else one.
+   * `false`. It costs what {@link get} of a hit does.
    */
   async getTtl(id: Id): Promise<number | undefined> {
     const key = this.#keyOf(id)
@@ -166,8 +166,8 @@ export class Collection<Id, Input, Output> {
   }
 
   /**
-   * Stores a value in place of any other. A load that is under way will not overwrite it. The entries of neighbouring
-   * versions are removed on the same trip.
+   * Stores a value in place of any other, as `set` of the cache does. A load that is under way will not overwrite it. The
+   * entries of neighbouring versions are removed on the same trip.
    * @returns whether Redis has acknowledged both; what it has not acknowledged is invalidated later
    * @throws SchemaMismatchError if the value does not fit; nothing is changed then
    */

@@ -1,4 +1,4 @@
-/** Counts of what has happened in a cache and its namespaces. */
+/** Counts of what has happened in a cache and its namespaces. A call over many keys counts once for each key. */
 export interface CacheTotals {
   /** Calls answered with a fresh value of this process, without a round trip. */
   readonly localHits: number

@@ -26,13 +26,13 @@ export interface FreshnessOptions {
   readonly jitter?: number | false | undefined
   /**
    * The time after its `ttl`, in seconds or with a unit (`'5m'`), for which a value is still served while one process
-   * loads a new one (RFC 5861).
+   * loads a new one (RFC 5861). It is stored with the value: a later call with another window does not change it.
    * @default the namespace's, then the cache's, then `false`
    */
   readonly staleWhileRevalidate?: Duration | false | undefined
   /**
    * The time after its `ttl`, in seconds or with a unit (`'5m'`), for which a value is still served if the loader fails
-   * (RFC 5861), or is slower than `softTimeout`.
+   * (RFC 5861), or is slower than `softTimeout`. It is stored with the value.
    * @default the namespace's, then the cache's, then `false`
    */
   readonly staleIfError?: Duration | false | undefined

@@ -36,7 +36,7 @@ export interface CachedDecorator<Instance, KeyArgs extends readonly unknown[]> {
  * To delete a result, give it a tag, such as `product:1`, by a function of the arguments, and invalidate that. With `key`,
  * the key is known, too: `Shop.findProduct(acme/1)` for the example below.
  *
- * A call rejects as the method and the cache's `getOrSet` do, and with `CACHE_INVALID_OPTIONS` if the class has no name
+ * A call costs what `getOrSet` of the cache does. It rejects as the method and that do, and with `CACHE_INVALID_OPTIONS` if the class has no name
  * or if another method is cached under the same one. The key is made at once and the method may run later, so do not
  * change the arguments before the call has settled.
  *

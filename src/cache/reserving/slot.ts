@@ -17,14 +17,15 @@ interface SlotOperations<T, Found> extends AsyncDisposable {
   /** The key, as the caller passed it to `reserve`. */
   readonly key: string
   /**
-   * A value past its time to live that has not been invalidated; `undefined` on a hit. It may be served within its stale
-   * windows, or confirmed by a conditional request, and then filled in again.
+   * A value past its time to live that has not been invalidated; `undefined` on a hit. It is there as long as its stale
+   * windows allow. It may be served, or confirmed by a conditional request and then filled in again.
    */
   readonly stale: StaleValue<Found> | undefined
   /**
    * Stores a value, unless something has touched the key, its tags or its namespace since the slot was reserved: a
    * delete, a write, an invalidation by tag or pattern, a `clear`, another fill, `redis-cli DEL`, an eviction. A slot is
-   * filled or released once. One round trip; one more if a generation has to be asked for.
+   * filled or released once: whatever a fill answers, the slot is closed; only bad options and `undefined` leave it
+   * open. One round trip; one more if a generation has to be asked for.
    *
    * @param options how long it is fresh, and its tags beside those that were reserved. A tag that is named only here
    * must have been known to this process when the slot was reserved. If it was not, the value is not stored, and the

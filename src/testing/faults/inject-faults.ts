@@ -6,10 +6,10 @@ import { FaultyStore } from './faulty-store.ts'
 
 /**
  * Applies faults to a backend of this library, also over a real Redis, and returns the same backend. Several backends
- * may share one object of faults; a backend with faults of its own is affected alone.
+ * may share one object of faults, which then affects all of them.
  *
  * @param backend a backend that has not been passed to a cache yet
- * @throws CacheError `CACHE_INVALID_OPTIONS` if it has, or if it is not a backend of this library
+ * @throws CacheError `CACHE_INVALID_OPTIONS` if a cache uses it already, or if it is not a backend of this library
  * @example
  * ```ts
  * import { RedisCacheBackend } from 'cachewright/redis'

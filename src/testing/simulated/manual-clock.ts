@@ -58,7 +58,7 @@ export class ManualClock implements Clock, Timers {
   }
 
   /**
-   * Calls back once when `delayMs` milliseconds have passed, at least one.
+   * Calls back once when `delayMs` milliseconds have passed, at least 1 ms.
    * @returns a function that cancels the timer; it may be called at any time, any number of times
    */
   after(delayMs: number, callback: () => void): () => void {

@@ -1,0 +1,18 @@
+import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
+
+/** Options of `get`. */
+export interface GetOptions {
+  /**
+   * `false` asks Redis, also for what this process knows of the tags of the entry. The result is never older than an
+   * invalidation that was acknowledged to any process before the call. It costs one more round trip on a cluster, and on
+   * the bus, if the entry has tags.
+   * @default true: the local tier is asked first
+   */
+  readonly local?: boolean | undefined
+}
+
+/** What the options of `get` may contain. */
+export const GET_OPTIONS: KnownOptions = {
+  of: 'get',
+  names: { local: 'value' } satisfies OptionNames<GetOptions>,
+}
