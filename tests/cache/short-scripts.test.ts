@@ -82,6 +82,23 @@ test('what a script in memory awaits keeps it alive, although it has no connecti
   expect(printed).toBe("[ 'loaded', 'again' ]")
 })
 
+test.each([
+  ['a refresh in the background', {}],
+  ['a load behind a soft timeout', { softTimeout: '50ms', hardTimeout: '50s' }],
+])('%s that hangs does not keep a script in memory alive', async (_what, timeouts) => {
+  const printed = await run(`
+    import { createCache } from 'cachewright'
+    const stale = ${JSON.stringify(timeouts)}.softTimeout ? { staleIfError: '1h' } : { staleWhileRevalidate: '1h' }
+    const cache = createCache({ redis: false, ttl: '50ms', ...stale, ...${JSON.stringify(timeouts)} })
+    await cache.set('key', 'stale')
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    const startMs = performance.now()
+    process.once('exit', () => console.log(performance.now() - startMs < 20_000))
+    console.log(await cache.getOrSet('key', () => new Promise(() => {})))
+  `)
+  expect(printed).toBe('stale\ntrue')
+})
+
 test('unref is refused where it is up to somebody else', () => {
   const refused = expect.objectContaining({ code: 'CACHE_INVALID_OPTIONS' })
   const client = { sendCommand() {}, isOpen: true } as never

@@ -10,6 +10,8 @@ export interface CallerParts {
   readonly key: string
   readonly policies: Pick<Policies, 'softTimeoutMs' | 'hardTimeoutMs'>
   readonly signal: AbortSignal | undefined
+  /** Whether it stands for work in the background, for which the process does not stay alive. @default false */
+  readonly isBackground?: boolean
   /** When the caller called, in milliseconds of the monotonic clock. @default now */
   readonly calledAtMs?: number | undefined
   /** The longest time that it stays with a flight after it was served a stale value. */
@@ -79,33 +81,36 @@ export class Caller {
       }
       signal?.addEventListener('abort', abort, { once: true })
       endings.push(() => signal?.removeEventListener('abort', abort))
-      this.#at(this.#softDueMs, endings, () => {
+      const isBackground = this.#parts.isBackground === true
+      const served = () => {
         const outcome = fallback()
         if (outcome === undefined) return
         resolve(outcome)
-        // The signal of a caller that has its answer must not end the load.
-        signal?.removeEventListener('abort', abort)
+        // Neither may the signal of a caller that has its answer end the load, nor its timer keep the process alive.
+        end()
         const stop = () => leave(stopping.reason)
         stopping.addEventListener('abort', stop, { once: true })
         endings.push(() => stopping.removeEventListener('abort', stop))
         // Without this bound, a loader that hangs would accumulate all callers that were served meanwhile.
-        this.#at(clock.monotonicMs() + longestStayMs, endings, () => leave(this.#timeout()))
+        const leaveMs = Math.min(this.#hardDueMs, clock.monotonicMs() + longestStayMs)
+        this.#at(leaveMs, endings, () => leave(this.#timeout()), true)
         stays(
           new Promise((end, fail) => {
             endings.push(() => end(undefined))
             flight.result.then(end, fail)
           }),
         )
-      })
-      this.#at(this.#hardDueMs, endings, () => leave(this.#timeout()))
+      }
+      this.#at(this.#softDueMs, endings, served, isBackground)
+      this.#at(this.#hardDueMs, endings, () => leave(this.#timeout()), isBackground)
       flight.result.then(resolve, reject).finally(end)
     })
   }
 
-  #at(dueMs: number, endings: (() => void)[], callback: () => void): void {
+  #at(dueMs: number, endings: (() => void)[], callback: () => void, isBackground: boolean): void {
     const delayMs = dueMs - this.#parts.clock.monotonicMs()
     if (delayMs <= LONGEST_TIMER_MS) {
-      endings.push(this.#parts.timers.after(Math.max(0, delayMs), callback, true))
+      endings.push(this.#parts.timers.after(Math.max(0, delayMs), callback, !isBackground))
     }
   }
 

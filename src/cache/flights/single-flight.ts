@@ -120,7 +120,7 @@ export class SingleFlight {
     flight.claim()
     const longestStayMs = options.longestLoadMs
     const caller = new Caller({
-      ...{ key, signal: stopping, stopping, clock, timers, longestStayMs },
+      ...{ key, isBackground: true, signal: stopping, stopping, clock, timers, longestStayMs },
       policies: {
         softTimeoutMs: Number.POSITIVE_INFINITY,
         hardTimeoutMs: Math.min(policies.hardTimeoutMs, longestStayMs),
