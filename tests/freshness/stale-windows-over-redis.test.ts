@@ -7,7 +7,7 @@ import { IMPATIENT, useScene } from '../support/scene.ts'
 // These tests wait for real time, so they run concurrently, each with its own prefix.
 const scene = useScene({ caches: IMPATIENT, flush: false, closeAfter: 'all' })
 
-const OPTIONS = { ttl: '300ms', staleWhileRevalidate: '500ms', staleIfError: '900ms' } as const
+const OPTIONS = { ttl: '900ms', staleWhileRevalidate: '1500ms', staleIfError: '2700ms' } as const
 
 for (const local of [{}, false] as const) {
   const where = local === false ? 'from Redis' : 'from the local tier'
@@ -24,7 +24,7 @@ for (const local of [{}, false] as const) {
       expect(await ask()).toBe(1)
       expect(source.loads).toBe(1)
       expect(stale).toEqual([])
-      await elapsed(loadedAtMs + 350 - performance.now())
+      await elapsed(loadedAtMs + 1_050 - performance.now())
       expect(await cache.get('key')).toBeUndefined()
       const answers = await Promise.all([ask(), ask(), ask()])
       expect(answers).toEqual([1, 1, 1])
@@ -32,7 +32,7 @@ for (const local of [{}, false] as const) {
       await waitUntil(async () => (await cache.get('key')) === 2, { what: 'the load in the background' })
       expect(source.loads).toBe(2)
       source.value = 3
-      await elapsed(1_250)
+      await elapsed(3_750)
       expect(await ask()).toBe(3)
       expect(source.loads).toBe(3)
     })
@@ -47,7 +47,7 @@ for (const local of [{}, false] as const) {
       source.error = new Error('source away')
       expect(await ask()).toBe(1)
       expect(source.loads).toBe(1)
-      await elapsed(loadedAtMs + 400 - performance.now())
+      await elapsed(loadedAtMs + 1_200 - performance.now())
       expect(await ask()).toBe(1)
       expect(source.loads).toBe(2)
       source.error = undefined
@@ -55,7 +55,7 @@ for (const local of [{}, false] as const) {
       expect(await ask()).toBe(2)
       const againAtMs = performance.now()
       source.error = new Error('source away')
-      await elapsed(againAtMs + 1_250 - performance.now())
+      await elapsed(againAtMs + 3_750 - performance.now())
       await expect(ask()).rejects.toThrow('source away')
     })
 
