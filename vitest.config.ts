@@ -32,7 +32,8 @@ export default defineConfig({
   },
   test: {
     include: ['tests/**/*.test.ts'],
-    testTimeout: 30_000,
+    // For what hangs. A test that takes longer than a few seconds on an idle machine has a longer bound of its own.
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     maxWorkers: Math.max(fewestWorkers, Math.floor(availableParallelism() / 2)),
     sequence: { sequencer: LongestFirst },
