@@ -9,7 +9,7 @@ const PATIENCE = { commandTimeout: '20s', connectTimeout: '30s' }
 /** @param library `createCache` of the library, and `createClient` of `@redis/client` */
 export async function createParticipant({ createCache, createClient }, { redis, source, cache: options }) {
   const cache = createCache({ redis, errors: 'throw', ...PATIENCE, ttl: LONG, ...options })
-  // What Redis itself holds, whatever this process remembers.
+  // It keeps no values, but knows generations.
   const bare = createCache({ redis, errors: 'throw', ...PATIENCE, ttl: LONG, ...options, local: false })
   const origin = await connected(createClient, source)
   const isForeign = source !== undefined && typeof redis === 'string'
@@ -134,7 +134,11 @@ export async function createParticipant({ createCache, createClient }, { redis, 
     },
 
     /** What a process is served that has never held the key. */
-    askRedis: (race) => getOrSet(race, bare),
+    async askRedis(race) {
+      const value = await getOrSet(race, bare)
+      // It knows generations, and the news that one was replaced may come later than this question.
+      return race.mayLag ? spaceOf(race, bare).get(race.key, { local: false }) : value
+    },
 
     async plainValue({ key }) {
       const value = await foreign.get(`plain:${key}`)
