@@ -20,7 +20,8 @@ interface Told {
 }
 
 async function opened(options: ConstructorParameters<typeof RedisCacheBackend>[0] = {}): Promise<Told> {
-  const backend = new RedisCacheBackend({ url: redis.url, ...options })
+  // Thousands of buffers at once take a busy machine longer than a second.
+  const backend = new RedisCacheBackend({ url: redis.url, commandTimeout: '20s', ...options })
   scene.later(() => backend.shutdown())
   const told: Told = { backend, errors: [], misses: [] }
   backend.on('error', ({ error, key }) => told.errors.push([error.code, key]))
