@@ -6,13 +6,13 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 /** Short trials mostly wait, for servers and for time to pass: three at a time keep two cores busy. Long ones compute. */
 const fewestWorkers = process.env.CACHEWRIGHT_TRIALS === 'full' ? 2 : 3
 
-/** At full length, this file takes the longest by far. If it started last, it would run alone. */
-const LONGEST = 'tests/simulation/coherence.test.ts'
+/** These files take the longest by far. If they started last, they would run alone. */
+const LONGEST = ['tests/simulation/coherence.test.ts', 'tests/simulation/mutations.test.ts']
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const sorted = await super.sort(files)
-    const longest = sorted.filter(({ moduleId }) => moduleId.endsWith(LONGEST))
+    const longest = sorted.filter(({ moduleId }) => LONGEST.some((path) => moduleId.endsWith(path)))
     return [...longest, ...sorted.filter((file) => !longest.includes(file))]
   }
 }

@@ -91,7 +91,7 @@ describe('the simulation finds the defect', () => {
       UNDISTURBED,
       () => vi.spyOn(Flight.prototype, 'isAbandoned', 'get').mockReturnValue(false),
     ],
-    ['a fill does not tell that a tag was invalidated', SLOTS, () => breakAnswer()],
+    ['a fill does not tell that a tag was invalidated', SLOTS, () => breakAnswer(), 22],
     ['a batch gives the value of one key to another', POLICIES, () => breakBatch()],
     ['refresh() is content with what others load', POLICIES, () => breakReload()],
   ]
