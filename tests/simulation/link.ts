@@ -75,6 +75,11 @@ export class Link {
     this.inbound.push(arrival)
   }
 
+  /** A key that it has read was changed. */
+  invalidated(storedKey: string): void {
+    this.arrive({ kind: 'push', storedKey })
+  }
+
   answered(request: Request): void {
     this.#unanswered.delete(request)
   }

@@ -22,9 +22,9 @@ import {
   renewLease,
   reserveKey,
 } from '../../src/memory/lease-rules.ts'
+import { TrackingTable } from '../../src/testing/simulated/tracking-table.ts'
 import type { Defect } from './defect.ts'
 import type { Link } from './link.ts'
-import { TrackingTable } from './tracking-table.ts'
 
 interface Stored {
   readonly bytes: Buffer
@@ -47,7 +47,7 @@ export class SimulatedRedis {
   readonly #onChanged: (storedKey: string, isWritten: boolean) => void
   #strings = new Map<string, Stored>()
   #saved: ReadonlyMap<string, Stored> = new Map()
-  readonly #tracked = new TrackingTable()
+  #tracked = new TrackingTable<Link>()
   #current: Link | undefined
   #afterReply: string[] = []
   isAway = false
@@ -107,7 +107,7 @@ export class SimulatedRedis {
     const reply = request.run(link)
     this.#current = undefined
     link.arrive({ kind: 'reply', request, reply })
-    for (const storedKey of this.#afterReply) link.arrive({ kind: 'push', storedKey })
+    for (const storedKey of this.#afterReply) link.invalidated(storedKey)
     this.#afterReply = []
   }
 
@@ -119,7 +119,7 @@ export class SimulatedRedis {
   read(link: Link, storedKeys: readonly string[]): (Buffer | null)[] {
     return storedKeys.map((storedKey) => {
       const bytes = this.peek(storedKey) ?? null
-      this.#tracked.add(link, storedKey)
+      this.#tracked.read(storedKey, link)
       return bytes
     })
   }
@@ -143,7 +143,7 @@ export class SimulatedRedis {
     )
     if (!isFenced) this.#put(storedKey, entry, ttlMs)
     else if (!fillEntry(this.#keyspace, storedKey, fence, entry, ttlMs, this.nowMs)) return false
-    this.#tracked.add(link, storedKey)
+    this.#tracked.read(storedKey, link)
     return true
   }
 
@@ -204,9 +204,9 @@ export class SimulatedRedis {
 
   /** PTTL is tracked where it runs, the last GET always. */
   capture(link: Link, storedKey: string, ttlMs: number): string {
-    if (this.peek(storedKey)?.length === GENERATION_BYTES) this.#tracked.add(link, storedKey)
+    if (this.peek(storedKey)?.length === GENERATION_BYTES) this.#tracked.read(storedKey, link)
     const generation = captureGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
-    this.#tracked.add(link, storedKey)
+    this.#tracked.read(storedKey, link)
     return generation
   }
 
@@ -223,7 +223,7 @@ export class SimulatedRedis {
 
   flush(links: readonly Link[]): void {
     this.#strings.clear()
-    this.#tracked.clear()
+    this.#tracked = new TrackingTable()
     for (const link of links) link.arrive({ kind: 'flush' })
   }
 
@@ -239,7 +239,7 @@ export class SimulatedRedis {
   /** Another life with what was saved, or with nothing. */
   restart(isEmpty: boolean): void {
     this.life++
-    this.#tracked.clear()
+    this.#tracked = new TrackingTable()
     this.#strings = new Map(isEmpty ? [] : this.#saved)
   }
 
@@ -271,14 +271,14 @@ export class SimulatedRedis {
 
   #readTracked(link: Link, storedKey: string): void {
     this.peek(storedKey)
-    this.#tracked.add(link, storedKey)
+    this.#tracked.read(storedKey, link)
   }
 
   #modified(storedKey: string): void {
     const links = this.#tracked.take(storedKey)
     if (this.hasDefect('pushes are lost')) return
     for (const link of links) {
-      if (link !== this.#current) link.arrive({ kind: 'push', storedKey })
+      if (link !== this.#current) link.invalidated(storedKey)
       else this.#afterReply.push(storedKey)
     }
   }
