@@ -83,7 +83,7 @@ export type {
   GetOrSetOptions,
   LoadOptions,
   PolicyOptions,
-} from './cache/freshness/policies.ts'
+} from './cache/freshness/policy-options.ts'
 export type { LoadContext, Loader } from './cache/loading/load-context.ts'
 export type { StaleValue } from './cache/loading/stale-value.ts'
 export type { Frozen, Isolation, Served } from './cache/local/isolation.ts'

@@ -1,4 +1,4 @@
-import type { GetOrSetOptions } from '../../src/cache/freshness/policies.ts'
+import type { GetOrSetOptions } from '../../src/cache/freshness/policy-options.ts'
 import { NameRegistry } from '../../src/cache/keys/name-registry.ts'
 import type { LoadContext, Loader } from '../../src/cache/loading/load-context.ts'
 import type { WrappingCache } from '../../src/cache/memoize/memoize.ts'

@@ -1,6 +1,6 @@
 import type { BatchLoadContext } from '../../src/cache/batches/load-batch.ts'
 import { PartialLoadError } from '../../src/cache/batches/partial-load-error.ts'
-import type { GetOrSetOptions } from '../../src/cache/freshness/policies.ts'
+import type { GetOrSetOptions } from '../../src/cache/freshness/policy-options.ts'
 import type { LoadContext } from '../../src/cache/loading/load-context.ts'
 import { CLOCK_ERROR_MS, type Fleet, LoaderFailure } from './fleet.ts'
 import type { Question } from './history.ts'

@@ -9,7 +9,8 @@ import {
   refusedOption,
 } from '../../foundation/option-checks.ts'
 import type { BatchEntryContext, BatchLoadContext } from '../batches/load-batch.ts'
-import { checkedTags, POLICY_NAMES, type PolicyOptions } from '../freshness/policies.ts'
+import { checkedTags } from '../freshness/policies.ts'
+import { POLICY_NAMES, type PolicyOptions } from '../freshness/policy-options.ts'
 import { collectionPrefix } from '../keys/key-space.ts'
 import type { LoadContext } from '../loading/load-context.ts'
 

@@ -1,5 +1,5 @@
 import { assertCacheKey } from '../../foundation/cache-key.ts'
-import type { GetOrSetOptions } from '../freshness/policies.ts'
+import type { GetOrSetOptions } from '../freshness/policy-options.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { Loader } from '../loading/load-context.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
@@ -82,7 +82,7 @@ export class CollectionReads<Id, Output> {
 
   /** The seconds for which the value stays fresh; `undefined` if there is none that fits. @throws CacheError */
   ttl(id: Id, key: string): Promise<number | undefined> {
-    return this.#reads.ttl(key, this.#freshEntry(id, key))
+    return this.#reads.gets.ttl(key, this.#freshEntry(id, key))
   }
 
   /** The fresh entry of an id that fits, from the local tier or from Redis. @throws CacheError */

@@ -11,13 +11,8 @@ import {
   timerDuration,
 } from '../../foundation/option-checks.ts'
 import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
-import {
-  defaultPolicies,
-  POLICY_NAMES,
-  type Policies,
-  type PolicyOptions,
-  resolvePolicies,
-} from '../freshness/policies.ts'
+import { defaultPolicies, type Policies, resolvePolicies } from '../freshness/policies.ts'
+import { POLICY_NAMES, type PolicyOptions } from '../freshness/policy-options.ts'
 import type { Isolation } from '../local/isolation.ts'
 import type { LocalBounds } from '../local/local-tier.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'

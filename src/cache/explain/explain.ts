@@ -11,13 +11,8 @@ import { type Accepts, isAccepted } from '../entries/acceptance.ts'
 import { admission } from '../flights/admission.ts'
 import type { Flight } from '../flights/flight.ts'
 import type { Flights } from '../flights/flights.ts'
-import {
-  CALL_OPTIONS,
-  checkedTags,
-  type GetOrSetOptions,
-  type Policies,
-  resolvePolicies,
-} from '../freshness/policies.ts'
+import { checkedTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
+import { CALL_OPTIONS, type GetOrSetOptions } from '../freshness/policy-options.ts'
 import { servable } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { LocalEntry } from '../local/local-entry.ts'

@@ -1,14 +1,8 @@
 import type { CallChecks } from '../../backend/assembly/call-checks.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
-import {
-  checkedTags,
-  defaultPolicies,
-  FRESHNESS_OPTIONS,
-  type FreshnessOptions,
-  type Policies,
-  resolvePolicies,
-} from '../freshness/policies.ts'
+import { checkedTags, defaultPolicies, type Policies, resolvePolicies } from '../freshness/policies.ts'
+import { FRESHNESS_OPTIONS, type FreshnessOptions } from '../freshness/policy-options.ts'
 import type { Frozen } from '../local/isolation.ts'
 import type { LoaderCall } from './loader-call.ts'
 import type { StaleValue } from './stale-value.ts'

@@ -5,7 +5,7 @@ import {
   refusedOption,
 } from '../../foundation/option-checks.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
-import { GET_OR_SET_NAMES, type GetOrSetOptions } from '../freshness/policies.ts'
+import { GET_OR_SET_NAMES, type GetOrSetOptions } from '../freshness/policy-options.ts'
 import type { LoadContext } from '../loading/load-context.ts'
 
 /** The options that wrapped functions and cached methods have in common. */

@@ -1,7 +1,7 @@
 import { abbreviate, CacheError } from '../../foundation/errors/cache-error.ts'
 import { kindOf, shown } from '../../foundation/errors/shown-value.ts'
 import { refusedOption } from '../../foundation/option-checks.ts'
-import type { GetOrSetOptions } from '../freshness/policies.ts'
+import type { GetOrSetOptions } from '../freshness/policy-options.ts'
 import { NAMES, NameRegistry } from '../keys/name-registry.ts'
 import type { Loader } from '../loading/load-context.ts'
 import { argumentKey } from './argument-key.ts'

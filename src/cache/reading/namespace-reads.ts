@@ -1,34 +1,25 @@
-import { assertCacheKey, isCacheKey } from '../../foundation/cache-key.ts'
+import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { kindOf } from '../../foundation/errors/shown-value.ts'
 import type { KnownOptions } from '../../foundation/option-checks.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { isAccepted } from '../entries/acceptance.ts'
-import { type Judgement, judgementFor, missReasonOf } from '../entries/judgement.ts'
 import type { Flights } from '../flights/flights.ts'
 import type { SingleFlight } from '../flights/single-flight.ts'
-import {
-  CALL_OPTIONS,
-  checkedTags,
-  type GetOrSetOptions,
-  isBounded,
-  NO_TAGS,
-  type Policies,
-  resolvePolicies,
-} from '../freshness/policies.ts'
-import { servableAsRead } from '../freshness/servable.ts'
+import { checkedTags, isBounded, type Policies, resolvePolicies } from '../freshness/policies.ts'
+import { CALL_OPTIONS, type GetOrSetOptions } from '../freshness/policy-options.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { Loader } from '../loading/load-context.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
-import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ShadowVerification } from '../monitoring/shadow-verification.ts'
 import { type FollowUp, HitFollowUps } from './hit-follow-ups.ts'
 import { LocalHits } from './local-hits.ts'
+import { NamespaceGets } from './namespace-gets.ts'
 import { PendingRead } from './pending-read.ts'
 import type { SlowReads } from './slow-reads.ts'
-import type { Answers, Question } from './waiting-caller.ts'
+import type { Answers } from './waiting-caller.ts'
 
 /** The parts of {@link NamespaceReads}. */
 export interface NamespaceReadsParts {
@@ -48,6 +39,7 @@ export type ReadExtras = Pick<LoadRequest, 'accepts' | 'shared' | 'replaces'>
 /** Reads the entries of one namespace: from the local tier, from Redis, or by loading them. */
 export class NamespaceReads {
   readonly hits: LocalHits
+  readonly gets: NamespaceGets
   readonly followUps: HitFollowUps
   readonly #core: CacheCore
   readonly #flights: Flights
@@ -67,6 +59,7 @@ export class NamespaceReads {
     this.#space = space
     this.#policies = policies
     this.hits = new LocalHits(core, space, monitor)
+    this.gets = new NamespaceGets(parts, this.hits)
     this.followUps = new HitFollowUps(parts)
   }
 
@@ -141,7 +134,7 @@ export class NamespaceReads {
       if (followUp !== undefined) {
         caller.runInAsyncScope(() => this.followUps.startFor(entry, followUp, request))
       }
-      return this.#sharedHit(request.key, entry, nowMs)
+      return this.gets.sharedHit(request.key, entry, nowMs)
     },
     other: (request, read) => {
       const { shared, signal, storedKey } = request
@@ -161,11 +154,6 @@ export class NamespaceReads {
     answered: ({ calledAtMs }, caller) => {
       if (calledAtMs !== undefined) this.#slowReads.answered(caller)
     },
-  }
-
-  #sharedHit<T>(key: string, entry: LocalEntry, nowMs: number): T {
-    this.#monitor.sharedHit(key, nowMs)
-    return handOut<T>(entry)
   }
 
   /** Loads the value anew, whatever the cache holds. */
@@ -214,84 +202,5 @@ export class NamespaceReads {
       calledAtMs: isPatient ? undefined : this.#core.clock.monotonicMs(),
       replaces: extras?.replaces,
     }
-  }
-
-  /**
-   * The value in Redis. A failure is reported, and absorbed if the failure mode says so.
-   * @param isPastLag whether the result must reflect every invalidation, by any process, that Redis acknowledged before
-   * this call
-   */
-  read<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
-    if (isCacheKey(key)) {
-      const storedKey = this.#space.storedKey(key)
-      const question = { key, storedKey, generationKeys: this.#core.generationKeys(this.#space, storedKey) }
-      if (this.#core.tier.isClearFor(question.storedKey)) {
-        const reading = isPastLag
-          ? PendingRead.pastLag(this.#core, question, this.#getAnswers)
-          : PendingRead.of(this.#core, question, this.#getAnswers)
-        return reading as Promise<T | undefined>
-      }
-    }
-    return this.#getAfterGate<T>(key, isPastLag)
-  }
-
-  /** As {@link read}, for an invalid key, or if the tier is not clear for the key (`isClearFor`). */
-  #getAfterGate<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
-    return this.#monitor.absorb('get', key, undefined, async () => {
-      assertCacheKey(key)
-      return this.#counted<T>(key, this.#judgedInRedis(key, isPastLag))
-    })
-  }
-
-  /** How a pending read answers a `get`. */
-  readonly #getAnswers: Answers<Question, unknown> = {
-    fresh: ({ key }, entry, nowMs) => this.#sharedHit(key, entry, nowMs),
-    other: (question, read) =>
-      this.#monitor.absorb('get', question.key, undefined, () => this.#getJudged<unknown>(question, read)),
-  }
-
-  /** @throws CacheError */
-  #getJudged<T>(question: Question, read: FirstRead): Promise<T | undefined> {
-    const judging = async () => judgementFor(await read.judged(), question)
-    return this.#counted<T>(question.key, judging())
-  }
-
-  async #counted<T>(key: string, judging: Promise<Judgement>): Promise<T | undefined> {
-    const judgement = await judging.catch((error) => {
-      this.#monitor.miss(key, 'unavailable')
-      throw error
-    })
-    const entry = this.#freshIn(judgement)
-    if (entry !== undefined) return this.#sharedHit<T>(key, entry, this.#core.clock.monotonicMs())
-    this.#monitor.miss(key, missReasonOf(judgement))
-    return undefined
-  }
-
-  /** The seconds for which the entry that is found stays fresh; `undefined` for none. @throws CacheError */
-  async ttl(key: string, finding: Promise<LocalEntry | undefined>): Promise<number | undefined> {
-    const { clock, tier } = this.#core
-    const entry = await finding
-    if (entry === undefined) return undefined
-    if (!entry.isPlain) return (entry.freshUntilMs - clock.monotonicMs()) / 1_000
-    const ttlMs = await tier.ttlMs(this.#space.storedKey(key))
-    return ttlMs === undefined ? undefined : ttlMs / 1_000
-  }
-
-  /** The fresh entry, from the local tier or from Redis. @throws CacheError */
-  async freshEntry(key: string): Promise<LocalEntry | undefined> {
-    assertCacheKey(key)
-    return this.hits.fresh(key, NO_TAGS) ?? this.#freshIn(await this.#judgedInRedis(key, false))
-  }
-
-  #judgedInRedis(key: string, isPastLag: boolean): Promise<Judgement> {
-    const storedKey = this.#space.storedKey(key)
-    const wants = { generationKeys: this.#core.generationKeys(this.#space, storedKey) }
-    return this.#core.reader.read(storedKey, wants, isPastLag)
-  }
-
-  #freshIn(judgement: Judgement): LocalEntry | undefined {
-    if (judgement.state !== 'usable') return undefined
-    const { entry } = judgement
-    return servableAsRead(entry, this.#core.clock.monotonicMs()) === 'fresh' ? entry : undefined
   }
 }

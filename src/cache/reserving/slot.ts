@@ -3,13 +3,8 @@ import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
-import {
-  CALL_OPTIONS,
-  checkedTags,
-  type EntryOptions,
-  type Policies,
-  resolvePolicies,
-} from '../freshness/policies.ts'
+import { checkedTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
+import { CALL_OPTIONS, type EntryOptions } from '../freshness/policy-options.ts'
 import type { StaleValue } from '../loading/stale-value.ts'
 
 /** What every slot has, whether it has found a value or not. */

@@ -11,14 +11,8 @@ import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-
 import type { Duration } from '../../foundation/time/duration.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
-import {
-  CALL_OPTIONS,
-  checkedTags,
-  type EntryOptions,
-  invalidTags,
-  type Policies,
-  resolvePolicies,
-} from '../freshness/policies.ts'
+import { checkedTags, invalidTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
+import { CALL_OPTIONS, type EntryOptions } from '../freshness/policy-options.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { WritePath } from './write-path.ts'
 

@@ -1,0 +1,121 @@
+import { assertCacheKey, isCacheKey } from '../../foundation/cache-key.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import type { Monitor } from '../core/monitor.ts'
+import { type Judgement, judgementFor, missReasonOf } from '../entries/judgement.ts'
+import { NO_TAGS } from '../freshness/policies.ts'
+import { servableAsRead } from '../freshness/servable.ts'
+import type { KeySpace } from '../keys/key-space.ts'
+import type { FirstRead } from '../loading/load-request.ts'
+import { handOut } from '../local/isolation.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
+import type { LocalHits } from './local-hits.ts'
+import { PendingRead } from './pending-read.ts'
+import type { Answers, Question } from './waiting-caller.ts'
+
+/** The parts of {@link NamespaceGets}. */
+export interface NamespaceGetsParts {
+  readonly core: CacheCore
+  readonly monitor: Monitor
+  readonly space: KeySpace
+}
+
+/** Reads the entries of one namespace for callers that have no loader. */
+export class NamespaceGets {
+  readonly #core: CacheCore
+  readonly #monitor: Monitor
+  readonly #space: KeySpace
+  readonly #hits: LocalHits
+
+  /** @param hits the local hits of the same namespace */
+  constructor({ core, monitor, space }: NamespaceGetsParts, hits: LocalHits) {
+    this.#core = core
+    this.#monitor = monitor
+    this.#space = space
+    this.#hits = hits
+  }
+
+  /**
+   * The value in Redis. A failure is reported, and absorbed if the failure mode says so.
+   * @param isPastLag whether the result must reflect every invalidation, by any process, that Redis acknowledged before
+   * this call
+   */
+  read<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
+    if (isCacheKey(key)) {
+      const storedKey = this.#space.storedKey(key)
+      const question = { key, storedKey, generationKeys: this.#core.generationKeys(this.#space, storedKey) }
+      if (this.#core.tier.isClearFor(question.storedKey)) {
+        const reading = isPastLag
+          ? PendingRead.pastLag(this.#core, question, this.#getAnswers)
+          : PendingRead.of(this.#core, question, this.#getAnswers)
+        return reading as Promise<T | undefined>
+      }
+    }
+    return this.#getAfterGate<T>(key, isPastLag)
+  }
+
+  /** As {@link read}, for an invalid key, or if the tier is not clear for the key (`isClearFor`). */
+  #getAfterGate<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
+    return this.#monitor.absorb('get', key, undefined, async () => {
+      assertCacheKey(key)
+      return this.#counted<T>(key, this.#judgedInRedis(key, isPastLag))
+    })
+  }
+
+  /** How a pending read answers a `get`. */
+  readonly #getAnswers: Answers<Question, unknown> = {
+    fresh: ({ key }, entry, nowMs) => this.sharedHit(key, entry, nowMs),
+    other: (question, read) =>
+      this.#monitor.absorb('get', question.key, undefined, () => this.#getJudged<unknown>(question, read)),
+  }
+
+  /** @throws CacheError */
+  #getJudged<T>(question: Question, read: FirstRead): Promise<T | undefined> {
+    const judging = async () => judgementFor(await read.judged(), question)
+    return this.#counted<T>(question.key, judging())
+  }
+
+  async #counted<T>(key: string, judging: Promise<Judgement>): Promise<T | undefined> {
+    const judgement = await judging.catch((error) => {
+      this.#monitor.miss(key, 'unavailable')
+      throw error
+    })
+    const entry = this.#freshIn(judgement)
+    if (entry !== undefined) return this.sharedHit<T>(key, entry, this.#core.clock.monotonicMs())
+    this.#monitor.miss(key, missReasonOf(judgement))
+    return undefined
+  }
+
+  /** Counts and hands out an entry that was read from Redis. */
+  sharedHit<T>(key: string, entry: LocalEntry, nowMs: number): T {
+    this.#monitor.sharedHit(key, nowMs)
+    return handOut<T>(entry)
+  }
+
+  /** The seconds for which the entry that is found stays fresh; `undefined` for none. @throws CacheError */
+  async ttl(key: string, finding: Promise<LocalEntry | undefined>): Promise<number | undefined> {
+    const { clock, tier } = this.#core
+    const entry = await finding
+    if (entry === undefined) return undefined
+    if (!entry.isPlain) return (entry.freshUntilMs - clock.monotonicMs()) / 1_000
+    const ttlMs = await tier.ttlMs(this.#space.storedKey(key))
+    return ttlMs === undefined ? undefined : ttlMs / 1_000
+  }
+
+  /** The fresh entry, from the local tier or from Redis. @throws CacheError */
+  async freshEntry(key: string): Promise<LocalEntry | undefined> {
+    assertCacheKey(key)
+    return this.#hits.fresh(key, NO_TAGS) ?? this.#freshIn(await this.#judgedInRedis(key, false))
+  }
+
+  #judgedInRedis(key: string, isPastLag: boolean): Promise<Judgement> {
+    const storedKey = this.#space.storedKey(key)
+    const wants = { generationKeys: this.#core.generationKeys(this.#space, storedKey) }
+    return this.#core.reader.read(storedKey, wants, isPastLag)
+  }
+
+  #freshIn(judgement: Judgement): LocalEntry | undefined {
+    if (judgement.state !== 'usable') return undefined
+    const { entry } = judgement
+    return servableAsRead(entry, this.#core.clock.monotonicMs()) === 'fresh' ? entry : undefined
+  }
+}
