@@ -107,6 +107,7 @@ export type { CircuitState } from './cache/outage/circuit-breaker.ts'
 export type { GetOptions } from './cache/reading/get-options.ts'
 export type { ReserveOptions } from './cache/reserving/reservations.ts'
 export type { HitSlot, OpenSlot, Slot } from './cache/reserving/slot.ts'
+export type { ChangeOptions } from './cache/writing/namespace-changes.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'
 export type { EncryptionKey, EncryptionOptions } from './codec/envelope/encryption.ts'
 export type {

@@ -5,6 +5,7 @@ import type { Monitor } from './core/monitor.ts'
 import { EntryReads } from './entry-reads.ts'
 import type { EntryOptions } from './freshness/policy-options.ts'
 import type { Isolation } from './local/isolation.ts'
+import { type ChangeOptions, NamespaceChanges } from './writing/namespace-changes.ts'
 import { NamespaceWrites } from './writing/namespace-writes.ts'
 
 /**
@@ -18,12 +19,14 @@ import { NamespaceWrites } from './writing/namespace-writes.ts'
 export class EntryOperations<Isolate extends Isolation = 'freeze'> extends EntryReads<Isolate> {
   readonly #monitor: Monitor
   readonly #writes: NamespaceWrites
+  readonly #changes: NamespaceChanges
 
   /** @internal */
   constructor(parts: CacheParts) {
     super(parts)
     this.#monitor = parts.monitor
     this.#writes = new NamespaceWrites(parts)
+    this.#changes = new NamespaceChanges(parts, this.#writes)
   }
 
   /**
@@ -107,6 +110,37 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> extends Entry
    */
   clear(): Promise<boolean> {
     return this.#acknowledged('clear', undefined, () => this.#writes.clear())
+  }
+
+  /**
+   * Runs work that changes the source, such as a transaction, and invalidates what it changes when it has succeeded.
+   *
+   * Within the work, also in code that it calls, the cache is out of the way: loaders are called for every read, so that the
+   * work sees its own uncommitted rows, and nothing they load is stored; `get` misses. Every `set`, `delete` and
+   * invalidation of this cache, its namespaces and collections is collected. It is sent when the work has succeeded, and
+   * dropped if it throws.
+   *
+   * A load of another caller that begins before the commit and ends after it would store the old value. With `hold`, it
+   * does not: the keys and tags are held from before the work until after it, in all processes. If this process dies, the
+   * hold ends by itself, and counts as an invalidation.
+   *
+   * One round trip before the work with `hold`, one after it. A change within a change ends with the outer one.
+   * @returns what the work returns, when Redis has acknowledged what was sent, or has failed to: an `error` event tells of
+   * that, and the invalidation is delivered later
+   * @throws what the work throws; CacheError for a programming mistake; never because of Redis
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * declare const db: { transaction<T>(work: (tx: { rename(id: string, name: string): Promise<void> }) => Promise<T>): Promise<T> }
+   * const cache = createCache({ redis: process.env.REDIS_URL, prefix: 'shop:' })
+   * await cache.change({ keys: ['user:1'], tags: ['users'], hold: '10s' }, () =>
+   *   db.transaction((tx) => tx.rename('1', 'Ada')),
+   * )
+   * ```
+   */
+  change<Result>(options: ChangeOptions, work: () => Result | Promise<Result>): Promise<Result> {
+    return this.#changes.change(options, work)
   }
 
   #acknowledged(operation: string, key: string | undefined, work: () => Promise<void>): Promise<boolean> {

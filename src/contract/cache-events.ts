@@ -73,6 +73,7 @@ export type FillRefusal =
   | 'expired'
   | 'disconnected'
   | 'unreserved'
+  | 'changing'
 
 /** The events of a read-through cache, in addition to {@link CacheEvents}. */
 export interface ReadThroughEvents extends CacheEvents {
@@ -91,9 +92,24 @@ export interface ReadThroughEvents extends CacheEvents {
    * known when the slot was reserved (`'unknown-tag'`: the next slot of the key knows it); the slot is older than
    * `lease.longestLoad`, or than the value may be served (`'expired'`); the connection was lost meanwhile
    * (`'disconnected'`); Redis could not be asked when the slot was reserved, or the key holds what cannot be replaced
-   * (`'unreserved'`).
+   * (`'unreserved'`); a `change` held the key or a tag, or the slot was used within one (`'changing'`).
    */
   'fill-refused': InNamespace & { readonly key: string; readonly reason: FillRefusal }
+  /**
+   * The work of a `change` has ended: by an error (`hasFailed`), so that its `writes` were dropped, or not, so that they were
+   * sent. `keys` and `tags` are those of the change itself. `hasOutlivedHold` says that the work took longer than its `hold`,
+   * so that others may have stored old values meanwhile; they were invalidated at its end.
+   */
+  change: InNamespace & {
+    readonly keys: readonly string[]
+    readonly tags: readonly string[]
+    readonly writes: number
+    readonly durationMs: number
+    readonly hasFailed: boolean
+    readonly hasOutlivedHold: boolean
+  }
+  /** A loaded value went to its callers and was not stored, since a `change` held its key or one of its tags. */
+  'held-back': InNamespace & { readonly key: string }
   /**
    * All local copies are out of use, since this process may have missed an invalidation: a connection was made or lost, or
    * the mode has changed. An epoch is the time between two such moments. `coherence` is what `cache.coherence` is from now

@@ -21,6 +21,8 @@ import {
   tokenOfFruitless,
   withLease,
 } from '../codec/envelope/entry-meta.ts'
+import { HELD_GENERATION } from '../codec/envelope/hold-mark.ts'
+import { isHeld, toldHold } from './hold-rules.ts'
 
 /** The strings of a store by key, and their expiry. */
 export interface Keyspace {
@@ -54,6 +56,7 @@ export function acquireLease(
     fruitlessLoads,
   })
   if (bytes === 'other') return reply('foreign')
+  if (isHeld(bytes)) return reply('changing')
   const leftMs = Math.ceil(lease.deadlineMs - nowMs)
   const remainingMs = leftMs > longestLeaseMs ? 0 : leftMs
   const granted = tokenAfter(token, fruitlessLoads)
@@ -102,6 +105,7 @@ export function reserveKey(
 ): ReserveReply {
   const bytes = keyspace.get(storedKey)
   if (bytes === 'other') return { status: 'foreign', token: '' }
+  if (isHeld(bytes)) return { status: 'changing', token: '' }
   let granted = token
   if (bytes !== undefined && isPlaceholder(bytes)) {
     const held = readLease(bytes).token
@@ -168,6 +172,7 @@ export function captureGeneration(
   ttlMs: number,
 ): string {
   const bytes = keyspace.get(storedKey)
+  if (isHeld(bytes)) return HELD_GENERATION
   if (bytes === undefined || bytes === 'other' || bytes.length !== GENERATION_BYTES) {
     keyspace.put(storedKey, Buffer.from(fresh, 'latin1'), ttlMs)
     return fresh
@@ -178,6 +183,7 @@ export function captureGeneration(
 
 /** Does what `bump-generation.lua` does. */
 export function bumpGeneration(keyspace: Keyspace, storedKey: string, fresh: string, ttlMs: number): void {
+  if (toldHold(keyspace, storedKey)) return
   keyspace.put(storedKey, Buffer.from(fresh, 'latin1'), Math.max(ttlMs, keyspace.remainingMs(storedKey)))
 }
 

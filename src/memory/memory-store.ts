@@ -13,6 +13,7 @@ import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { CacheError } from '../foundation/errors/cache-error.ts'
 import { isReserved } from '../foundation/reserved-keys.ts'
 import type { Clock } from '../foundation/time/clock.ts'
+import { isHeld } from './hold-rules.ts'
 import type { Keyspace } from './lease-rules.ts'
 import { matchingKeys } from './matching-keys.ts'
 import { type MemoryEntry, sizeOf } from './memory-entry.ts'
@@ -265,6 +266,8 @@ export class MemoryStore implements CacheStore {
 
   /** Whether the key was there and had not expired. */
   #remove(storedKey: string): boolean {
+    const entry = this.#entries.peek(storedKey)
+    if (entry?.kind === 'string' && isHeld(entry.bytes)) return false
     const wasThere = this.#isThere(storedKey)
     this.#entries.delete(storedKey)
     return wasThere

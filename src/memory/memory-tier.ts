@@ -14,6 +14,7 @@ import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { randomText } from '../foundation/random-text.ts'
 import { isReserved } from '../foundation/reserved-keys.ts'
 import type { Clock } from '../foundation/time/clock.ts'
+import { endHold, holdKey } from './hold-rules.ts'
 import {
   acquireLease,
   bumpGeneration,
@@ -138,6 +139,14 @@ export class MemoryTier implements SharedTier {
 
   async bump(storedKey: string, ttlMs: number): Promise<void> {
     bumpGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
+  }
+
+  async hold(storedKey: string, durationMs: number): Promise<string> {
+    return holdKey(this.#keyspace, storedKey, durationMs, this.#clock.monotonicMs())
+  }
+
+  async endHold(storedKey: string, hold: string): Promise<boolean> {
+    return endHold(this.#keyspace, storedKey, hold, this.#clock.monotonicMs())
   }
 
   async removeUnbound(prefix: string, generationKey: string): Promise<number> {

@@ -44,6 +44,8 @@ const NULL_TIER: SharedTier = Object.freeze({
   ttlMs: async () => undefined,
   capture: async () => NO_GENERATION,
   bump: async () => {},
+  hold: async () => '',
+  endHold: async () => true,
   removeUnbound: async () => 0,
   reclaim: async () => 0,
 } satisfies SharedTier)

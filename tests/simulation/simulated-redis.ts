@@ -11,6 +11,7 @@ import { openEnvelope, sealEnvelope } from '../../src/codec/envelope/envelope.ts
 import { globMatcher } from '../../src/foundation/glob-matcher.ts'
 import { isReserved } from '../../src/foundation/reserved-keys.ts'
 import type { Clock } from '../../src/foundation/time/clock.ts'
+import { endHold, holdKey, toldHold } from '../../src/memory/hold-rules.ts'
 import {
   acquireLease,
   bumpGeneration,
@@ -167,6 +168,7 @@ export class SimulatedRedis {
       this.#readTracked(link, storedKey)
       const bytes = this.peek(storedKey)
       const isValue = bytes !== undefined && !isPlaceholder(bytes)
+      if (toldHold(this.#keyspace, storedKey)) continue
       this.#remove(storedKey)
       if (isValue) removed++
     }
@@ -214,6 +216,16 @@ export class SimulatedRedis {
     this.#readTracked(link, storedKey)
     if (!this.hasDefect('bump changes nothing'))
       bumpGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
+  }
+
+  /** GETEX is not tracked. */
+  hold(storedKey: string, durationMs: number): string {
+    return holdKey(this.#keyspace, storedKey, durationMs, this.nowMs)
+  }
+
+  /** GETEX is not tracked. */
+  endHold(storedKey: string, hold: string): boolean {
+    return endHold(this.#keyspace, storedKey, hold, this.nowMs)
   }
 
   /** What happens without any of our connections asking for it: eviction, and DEL and SET from `redis-cli`. */

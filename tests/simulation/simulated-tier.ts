@@ -234,6 +234,14 @@ export class SimulatedTier implements SharedTier {
     return this.#send(`bump ${storedKey}`, (link) => this.#redis.bump(link, storedKey, ttlMs))
   }
 
+  hold(storedKey: string, durationMs: number): Promise<string> {
+    return this.#send(`hold ${storedKey}`, () => this.#redis.hold(storedKey, durationMs))
+  }
+
+  endHold(storedKey: string, hold: string): Promise<boolean> {
+    return this.#send(`end hold ${storedKey}`, () => this.#redis.endHold(storedKey, hold))
+  }
+
   removeUnbound(prefix: string, generationKey: string): Promise<number> {
     return this.#walks.removeUnbound(prefix, generationKey)
   }

@@ -53,10 +53,10 @@ export const FRUITLESS_MS = 1_000
 /** The answer to an {@link AcquireRequest}. */
 export interface AcquireReply {
   /**
-   * `'acquired'`; `'held'` by another token; `'changed'`: the entry that was judged is no longer there; `'foreign'`:
-   * the key holds another Redis type, and cannot be cached.
+   * `'acquired'`; `'held'` by another token; `'changed'`: the entry that was judged is no longer there; `'changing'`: a
+   * change holds the key, so nothing may be stored; `'foreign'`: the key holds another Redis type, and cannot be cached.
    */
-  readonly status: 'acquired' | 'held' | 'changed' | 'foreign'
+  readonly status: 'acquired' | 'held' | 'changed' | 'changing' | 'foreign'
   /** The time of the server, in milliseconds. */
   readonly serverNowMs: number
   /** Milliseconds until the holder's lease ends, if it is `'held'`. */
@@ -81,10 +81,10 @@ export interface ReserveRequest {
 /** The answer to a {@link ReserveRequest}. */
 export interface ReserveReply {
   /**
-   * `'reserved'`; `'changed'`: the key holds another entry than the one that was judged; `'foreign'`: it holds another
-   * Redis type, and cannot be cached.
+   * `'reserved'`; `'changed'`: the key holds another entry than the one that was judged; `'changing'`: a change holds the
+   * key, so nothing may be stored; `'foreign'`: it holds another Redis type, and cannot be cached.
    */
-  readonly status: 'reserved' | 'changed' | 'foreign'
+  readonly status: 'reserved' | 'changed' | 'changing' | 'foreign'
   /** The token that the key holds, which others may hold too; `''` if it is not reserved. */
   readonly token: string
 }
@@ -178,7 +178,7 @@ export interface SharedTier {
 
   /**
    * The generation under a key, which is created if there is none, and gets this time to live if less than half of it is
-   * left. Sixteen bytes as `latin1` text.
+   * left. Sixteen bytes as `latin1` text; `HELD_GENERATION` while a change holds it.
    */
   capture(storedKey: string, ttlMs: number): Promise<string>
   /**
@@ -186,6 +186,19 @@ export interface SharedTier {
    * left of the old one if that is more.
    */
   bump(storedKey: string, ttlMs: number): Promise<void>
+  /**
+   * Marks a key or a generation as being changed. What it holds is removed, and nothing is stored under the key, or bound
+   * to the generation, until all who hold it have ended their hold, or their time is over.
+   * @param durationMs at most `HOLD_WINDOW_MS`
+   * @returns what {@link endHold} needs
+   */
+  hold(storedKey: string, durationMs: number): Promise<string>
+  /**
+   * Ends a hold, and invalidates what lies under the key. `false` if the hold had ended before, so that others may have
+   * stored something.
+   * @param hold what {@link hold} has returned
+   */
+  endHold(storedKey: string, hold: string): Promise<boolean>
   /**
    * Removes what lies under a prefix and is bound to no generation under this key or a copy of it, neither the present
    * one nor an older one: counters, sets, plain values, entries of other namespaces. Placeholders and generations stay.

@@ -90,6 +90,7 @@ export class CollectionReads<Id, Output> {
     assertCacheKey(key)
     const { home, resolved, space } = this.#parts
     const { core } = home
+    if (core.changes.current !== undefined) return undefined
     const { accepts } = this.#validation
     const tags = tagsFor(resolved, id)
     const local = this.#reads.hits.fresh(key, tags)
@@ -131,7 +132,8 @@ export class CollectionReads<Id, Output> {
   }
 
   #sourceOf(key: string, id: Id): { readonly loader: Loader<unknown>; readonly extras: ReadExtras } {
-    const { loader, shared } = this.#batches?.loadOf(key, id) ?? this.#loadOf(id)
+    const { loader, shared } =
+      this.#batches?.loadOf(key, id, this.#parts.home.core.changes.current) ?? this.#loadOf(id)
     return { loader, extras: { accepts: this.#validation.accepts, shared } }
   }
 

@@ -4,6 +4,7 @@ import type { Monitor } from '../core/monitor.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { NamespaceReadsParts } from '../reading/namespace-reads.ts'
+import { sendOrCollect } from '../writing/send-or-collect.ts'
 import type { WritePath } from '../writing/write-path.ts'
 import { type ResolvedCollection, tagsFor } from './collection-options.ts'
 import { schemaMismatch } from './schema-mismatch-error.ts'
@@ -58,6 +59,16 @@ export class CollectionWrites<Id, Input> {
     const storedKey = space.storedKey(key)
     const generationKeys = core.generationKeys(space, storedKey, tagsFor(resolved, id))
     const neighbours = this.#besides(key)
+    if (core.changes.current !== undefined) {
+      await admitted
+      const serialized = writes.serializedNow(value)
+      return this.#send('set', key, true, async () => {
+        const request = { storedKey, value, serialized, generationKeys, policies }
+        const [bytes] = await both(writes.write(request), writes.remove(neighbours))
+        monitor.stored(key, policies.ttlMs, bytes)
+        return true
+      })
+    }
     // Before the validation has ended, so that later reads of the id wait for it.
     const sent = both(
       writes.write({ storedKey, value, generationKeys, policies, admitted: admitted ?? undefined }),
@@ -76,12 +87,13 @@ export class CollectionWrites<Id, Input> {
   /** Deletes the entry of an id in this version and in the neighbouring ones; `true` if any was there. */
   async delete(key: string): Promise<boolean> {
     const { home, monitor, space } = this.#parts
-    const { writes } = home
     return monitor.absorb('delete', key, false, async () => {
       assertCacheKey(key)
-      const removed = await writes.remove([space.storedKey(key), ...this.#besides(key)])
-      monitor.deleted([key], removed)
-      return removed > 0
+      return this.#send('delete', key, true, async () => {
+        const removed = await home.writes.remove([space.storedKey(key), ...this.#besides(key)])
+        monitor.deleted([key], removed)
+        return removed > 0
+      })
     })
   }
 
@@ -91,13 +103,15 @@ export class CollectionWrites<Id, Input> {
     const { writes } = home
     return monitor.absorb('deleteMany', undefined, 0, async () => {
       for (const key of keys) assertCacheKey(key)
-      // By commands of their own, which alone tell how many were there in this version.
-      const [removed, removedBeside] = await both(
-        writes.remove(keys.map((key) => space.storedKey(key))),
-        writes.remove(keys.flatMap((key) => this.#besides(key))),
-      )
-      monitor.deleted(keys, removed + removedBeside)
-      return removed
+      return this.#send('deleteMany', undefined, keys.length, async () => {
+        // By commands of their own, which alone tell how many were there in this version.
+        const [removed, removedBeside] = await both(
+          writes.remove(keys.map((key) => space.storedKey(key))),
+          writes.remove(keys.flatMap((key) => this.#besides(key))),
+        )
+        monitor.deleted(keys, removed + removedBeside)
+        return removed
+      })
     })
   }
 
@@ -105,12 +119,25 @@ export class CollectionWrites<Id, Input> {
   async clear(): Promise<boolean> {
     const { home, monitor, space } = this.#parts
     const { core, writes } = home
-    return monitor.absorb('clear', undefined, false, async () => {
-      const copies = core.tier.generationCopies
-      const neighbours = this.#neighbours.flatMap((neighbour) => neighbour.ownGenerationKeys(copies))
-      await both(writes.clear(space, monitor), writes.renew(neighbours))
-      return true
-    })
+    return monitor.absorb('clear', undefined, false, () =>
+      this.#send('clear', undefined, true, async () => {
+        const copies = core.tier.generationCopies
+        const neighbours = this.#neighbours.flatMap((neighbour) => neighbour.ownGenerationKeys(copies))
+        await both(writes.clear(space, monitor), writes.renew(neighbours))
+        return true
+      }),
+    )
+  }
+
+  /** Sends a write; within a change, that is done at its end. */
+  #send<Result>(
+    operation: string,
+    key: string | undefined,
+    meanwhile: Result,
+    send: () => Promise<Result>,
+  ): Promise<Result> {
+    const { home, monitor } = this.#parts
+    return sendOrCollect(home.core.changes, monitor, { operation, key, meanwhile, send })
   }
 
   /** The stored keys of an entry in the neighbouring versions. */

@@ -50,7 +50,8 @@ class IdBatch<Id> implements IdLoad {
  */
 export class TickBatches<Id> {
   readonly #begin: () => IdBatch<Id>
-  #open: IdBatch<Id> | undefined
+  /** The batch of each change, since its loader may see what that has not committed; `undefined` for all other calls. */
+  readonly #open = new Map<object | undefined, IdBatch<Id>>()
 
   /** @param checked wraps a loader in one that validates its result */
   constructor(
@@ -61,17 +62,20 @@ export class TickBatches<Id> {
     this.#begin = () => new IdBatch(loadMany, timers, checked)
   }
 
-  loadOf(key: string, id: Id): IdLoad {
+  /** @param change the change that the call is part of */
+  loadOf(key: string, id: Id, change?: object): IdLoad {
     // Called from a promise callback, `nextTick` runs when no more promise callbacks are left.
-    if (this.#open === undefined) queueMicrotask(() => nextTick(this.#close))
-    if (this.#open === undefined || this.#open.isFull) this.#open = this.#begin()
-    this.#open.add(key, id)
-    return this.#open
+    if (this.#open.size === 0) queueMicrotask(() => nextTick(this.#close))
+    let batch = this.#open.get(change)
+    if (batch === undefined || batch.isFull) {
+      batch = this.#begin()
+      this.#open.set(change, batch)
+    }
+    batch.add(key, id)
+    return batch
   }
 
-  readonly #close = (): void => {
-    this.#open = undefined
-  }
+  readonly #close = (): void => this.#open.clear()
 }
 
 class IdContext<Id> implements CollectionBatchContext<Id> {

@@ -13,6 +13,7 @@ import {
 import type { ValueCodec } from '../../codec/value-codec.ts'
 import { printable } from '../../foundation/errors/printable.ts'
 import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../../foundation/time/clock.ts'
+import { OpenChanges } from '../changes/open-changes.ts'
 import { EntryJudge } from '../entries/entry-judge.ts'
 import { EntryReader } from '../entries/entry-reader.ts'
 import { GenerationCheck } from '../entries/generation-check.ts'
@@ -80,6 +81,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly ownWrites: OwnWrites = new OwnWrites()
   readonly isolations: IsolationRules
   readonly learnedTags: LearnedTags = new LearnedTags()
+  readonly changes: OpenChanges = new OpenChanges()
   readonly background: Background = new Background()
   readonly metrics: Metrics = new Metrics()
   readonly random: Random

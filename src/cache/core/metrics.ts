@@ -15,6 +15,10 @@ export interface CacheTotals {
   readonly loadSeconds: number
   /** Values that were loaded anew before they expired (XFetch). */
   readonly earlyRefreshes: number
+  /** Changes (`change`) whose work has ended, also by an error. */
+  readonly changes: number
+  /** Loads whose value was not stored, since a change held its key or one of its tags. */
+  readonly heldBack: number
   /** Entries that the local tier evicted for lack of room. */
   readonly evictions: number
   /** Bytes that were stored in Redis. */
@@ -89,6 +93,8 @@ function zero(): { -readonly [name in Name]: number } {
     loadErrors: 0,
     loadSeconds: 0,
     earlyRefreshes: 0,
+    changes: 0,
+    heldBack: 0,
     evictions: 0,
     bytesWritten: 0,
   }

@@ -99,6 +99,19 @@ export class Monitor {
     this.#events.emit('invalidate', { namespace, tags, pattern, removed })
   }
 
+  /** A change has ended. */
+  changed(change: Omit<ReadThroughEvents['change'], 'namespace'>): void {
+    this.#metrics.add('changes', 1, this.#clock.monotonicMs())
+    const { namespace } = this.#policy
+    this.#events.emit('change', { namespace, ...change })
+  }
+
+  /** A loaded value was not stored, since a change held its key or one of its tags. */
+  heldBack(key: string): void {
+    this.#metrics.add('heldBack', 1, this.#clock.monotonicMs())
+    if (this.#events.has('held-back')) this.#events.emit('held-back', this.#of(key))
+  }
+
   /** A lease was lost during its load. */
   leaseLost(key: string): void {
     this.#events.emit('lease-lost', this.#of(key))
@@ -138,6 +151,11 @@ export class Monitor {
   /** As {@link FailurePolicy.tell}. */
   tell(operation: string, key: string | undefined, error: unknown): CacheError {
     return this.#policy.tell(operation, key, error)
+  }
+
+  /** As {@link FailurePolicy.publish}. */
+  publish(operation: string, key: string | undefined, error: unknown): CacheError {
+    return this.#policy.publish(operation, key, error)
   }
 
   #of(key: string): { readonly namespace: string; readonly key: string } {

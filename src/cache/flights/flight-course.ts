@@ -1,5 +1,6 @@
 import type { AcquireReply } from '../../backend/seams/shared-tier.ts'
 import { tokenAfter } from '../../codec/envelope/entry-meta.ts'
+import { isAnyHeld } from '../../codec/envelope/hold-mark.ts'
 import { isLostReply, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
@@ -93,6 +94,11 @@ export class FlightCourse {
     return this.#runner.uncached(flight, request)
   }
 
+  /** Runs a flight that neither reads nor stores anything. */
+  runPast(flight: Flight, request: LoadRequest): Promise<Outcome> {
+    return this.#runner.uncached(flight, request)
+  }
+
   async #attempt(
     flight: Flight,
     request: LoadRequest,
@@ -126,6 +132,10 @@ export class FlightCourse {
       switch (acquired.status) {
         case 'foreign':
           return await this.#runner.uncached(flight, request, entry)
+        case 'changing':
+          // What was found before the change began is as good as invalidated.
+          request.monitor.heldBack(request.key)
+          return await this.#runner.uncached(flight, request)
         case 'held':
           if (request.isBackground && entry !== undefined && (how === 'fresh' || how === 'revalidate')) {
             return served(entry, 'revalidate')
@@ -235,6 +245,11 @@ export class FlightCourse {
       monitor.tell('getOrSet', key, captured.reason)
       void lease.release()
       return undefined
+    }
+    if (isAnyHeld(captured.value)) {
+      flight.leased(lease, [])
+      void lease.release()
+      return { ...acquired.value, status: 'changing' }
     }
     flight.leased(lease, captured.value)
     return { lease, bound: captured.value, serverNowMs: acquired.value.serverNowMs }

@@ -96,6 +96,19 @@ export class SingleFlight {
     return this.#serve(request, flight, await this.#outcomeFor(caller, flight, request))
   }
 
+  /** Loads a value past the cache, by a flight that nobody joins. */
+  async loadPast<T>(request: LoadRequest): Promise<Answer<T>> {
+    const { generations, local } = this.#core
+    const { shared, storedKey } = request
+    const caller = this.#callerOf(request)
+    caller.assertWaiting()
+    const flight = new Flight(request, generations.now, local.epoch)
+    shared?.expect(storedKey)
+    flight.run(() => this.#course.runPast(flight, request).finally(() => shared?.decided(storedKey)))
+    flight.claim()
+    return this.#serve(request, flight, await this.#outcomeFor(caller, flight, request))
+  }
+
   /** A reload of the same key that this caller may join: its loader has not been called yet. */
   #reloadNotBegun({ generationKeys, storedKey }: LoadRequest): Flight | undefined {
     const flight = this.#flights.get(storedKey)

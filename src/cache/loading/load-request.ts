@@ -33,6 +33,8 @@ export interface LoadRequest extends Wants {
   readonly calledAtMs?: number | undefined
   /** Set if no caller waits. The load ends if another process is loading the key and the old value is servable. */
   readonly isBackground?: boolean
+  /** Whether it goes past the cache: nothing that is cached is served, and nothing is stored. */
+  readonly isPast?: boolean | undefined
   /** Replaces an entry even if it is fresh: the one with this stamp, or any. */
   readonly replaces?: { readonly stamp: string | undefined } | 'any' | undefined
 }

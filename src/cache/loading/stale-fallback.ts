@@ -34,7 +34,8 @@ export class StaleFallback {
   }
 
   /** The local entry with the generations and the value that the request needs. It may be of an older epoch. */
-  #unrefuted({ accepts, generationKeys, storedKey }: LoadRequest): LocalEntry | undefined {
+  #unrefuted({ accepts, generationKeys, isPast, storedKey }: LoadRequest): LocalEntry | undefined {
+    if (isPast) return undefined
     const entry = this.#core.localEntry(storedKey)
     if (!entry?.generationSet.includes(generationKeys)) return undefined
     return isAccepted(entry.value, accepts) ? entry : undefined

@@ -11,6 +11,7 @@ import type {
 } from '../../backend/seams/shared-tier.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { globMatcher } from '../../foundation/glob-matcher.ts'
+import { isReserved } from '../../foundation/reserved-keys.ts'
 import { Gate, type GateParts } from './gate.ts'
 import type { InvalidationOutbox } from './invalidation-outbox.ts'
 import type { Removal } from './pending-removals.ts'
@@ -179,6 +180,16 @@ export class ResilientTier implements SharedTier {
 
   bump(storedKey: string, ttlMs: number): Promise<void> {
     return this.#change('generation', [storedKey], () => this.#tier.bump(storedKey, ttlMs))
+  }
+
+  /** A hold is not repeated. If it may not have been placed, only its end tells. */
+  hold(storedKey: string, durationMs: number): Promise<string> {
+    return this.#sendFor(storedKey, () => this.#tier.hold(storedKey, durationMs))
+  }
+
+  endHold(storedKey: string, hold: string): Promise<boolean> {
+    const kind = isReserved(storedKey) ? 'generation' : 'key'
+    return this.#change(kind, [storedKey], () => this.#tier.endHold(storedKey, hold))
   }
 
   removeMatching(pattern: string, options: RemovalOptions): Promise<number> {

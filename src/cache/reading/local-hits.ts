@@ -27,10 +27,11 @@ export class LocalHits {
     return this.#hitAtMs
   }
 
-  /** The local entry, if it may be served now. */
+  /** The local entry, if it may be served now. Within a change there is none. */
   fresh(key: string, tags: readonly string[] | undefined): LocalEntry | undefined {
     const name = this.#nameOf(key)
-    const { local } = this.#core
+    const { changes, local } = this.#core
+    if (changes.current !== undefined) return undefined
     const entry = local.peek(name)
     if (entry === undefined) return undefined
     const nowMs = this.#core.hitClock.monotonicMs()

@@ -41,6 +41,7 @@ export class NamespaceGets {
    */
   read<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
     if (isCacheKey(key)) {
+      if (this.#core.changes.current !== undefined) return Promise.resolve(undefined)
       const storedKey = this.#space.storedKey(key)
       const question = { key, storedKey, generationKeys: this.#core.generationKeys(this.#space, storedKey) }
       if (this.#core.tier.isClearFor(question.storedKey)) {
@@ -104,6 +105,7 @@ export class NamespaceGets {
   /** The fresh entry, from the local tier or from Redis. @throws CacheError */
   async freshEntry(key: string): Promise<LocalEntry | undefined> {
     assertCacheKey(key)
+    if (this.#core.changes.current !== undefined) return undefined
     return this.#hits.fresh(key, NO_TAGS) ?? this.#freshIn(await this.#judgedInRedis(key, false))
   }
 

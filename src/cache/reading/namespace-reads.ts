@@ -97,6 +97,7 @@ export class NamespaceReads {
     try {
       const request = this.request(key, loader, options, extras)
       request.signal?.throwIfAborted()
+      if (this.#core.changes.current !== undefined) return this.#loadPast<T>(request)
       const stale = extras?.replaces === undefined ? this.#staleFor(request, options.tags) : undefined
       if (stale !== undefined) return stale.handOut<T>()
       const { storedKey } = request
@@ -117,6 +118,11 @@ export class NamespaceReads {
     if (this.#core.clock.monotonicMs() >= stale.leasedUntilMs) this.#loads.refresh(request)
     this.#monitor.staleServe(request.key, 'revalidate')
     return stale
+  }
+
+  /** Loads a value for a caller within a change: its loader may see what the change has not committed. */
+  async #loadPast<T>(request: LoadRequest): Promise<T> {
+    return (await this.#loads.loadPast<T>({ ...request, isPast: true })).value
   }
 
   async #load<T>(request: LoadRequest, first?: FirstRead): Promise<T> {
@@ -164,6 +170,7 @@ export class NamespaceReads {
     extras?: ReadExtras,
   ): Promise<T> {
     const request = this.request(key, loader, options, { ...extras, replaces: 'any' })
+    if (this.#core.changes.current !== undefined) return this.#loadPast<T>(request)
     return (await this.#loads.reload<T>(request)).value
   }
 

@@ -1,6 +1,7 @@
 import { closedError } from '../../backend/assembly/lifecycle.ts'
 import type { Fence } from '../../backend/seams/shared-tier.ts'
 import type { BoundGeneration, EntryMeta } from '../../codec/envelope/entry-meta.ts'
+import { isAnyHeld } from '../../codec/envelope/hold-mark.ts'
 import type { FillRefusal } from '../../contract/cache-events.ts'
 import { isSameGeneration, isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
@@ -23,6 +24,8 @@ export interface Reservation {
   readonly generationKeys: readonly string[]
   /** What the key must still hold; `undefined` if nothing can tell whether it was touched. */
   readonly fence: Fence | undefined
+  /** Whether it has no fence since a change held the key or a tag. */
+  readonly isHeld?: boolean | undefined
   /** Generations that were current, those of {@link generationKeys} among them. */
   readonly captured: readonly BoundGeneration[]
   /** The connection of the key before it was reserved. After a reconnect, changes may have been missed (T2). */
@@ -54,13 +57,14 @@ export class FencedFill implements SlotFilling {
 
   async store(request: FillRequest): Promise<FillRefusal | undefined> {
     const { clock, generations, learnedTags, options, stopping, tier } = this.#core
-    const { captured, connection, fence, reservedAt, reservedAtMs, storedKey } = this.#reservation
+    const { captured, connection, fence, isHeld, reservedAt, reservedAtMs, storedKey } = this.#reservation
     if (stopping.aborted) throw closedError()
-    if (fence === undefined) return 'unreserved'
+    if (fence === undefined) return isHeld ? 'changing' : 'unreserved'
     if (clock.monotonicMs() - reservedAtMs >= options.longestLoadMs) return 'expired'
     const late = bindLateTags(generations, this.#reservation, request.tags, captured, reservedAt)
     if (learnedTags.learn(storedKey, late)) return 'unknown-tag'
     const bound = this.#bound(late)
+    if (isAnyHeld(bound)) return 'changing'
     const serialized = this.#core.codec.serialize(request.value)
     return this.#writes.inTurn([storedKey], async (turn) => {
       const createdAtMs = await this.#createdAtMs()

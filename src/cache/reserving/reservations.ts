@@ -1,4 +1,5 @@
 import { isEntryStamp, tokenAfter } from '../../codec/envelope/entry-meta.ts'
+import { isAnyHeld } from '../../codec/envelope/hold-mark.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
 import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
@@ -69,10 +70,12 @@ export interface ReservationsParts {
 }
 
 /** What is known of a key when its slot is reserved. */
-type Reserved = Pick<Reservation, 'fence' | 'captured'>
+type Reserved = Pick<Reservation, 'fence' | 'captured' | 'isHeld'>
 
 /** A slot without a fence stores nothing. */
 const UNRESERVED: Reserved = { fence: undefined, captured: [] }
+/** Neither does one whose key or tag a change holds. */
+const HELD: Reserved = { ...UNRESERVED, isHeld: true }
 
 /**
  * Reserves keys of one namespace: reads the value, or returns a slot for it.
@@ -109,6 +112,8 @@ export class Reservations {
     const { signal, tags, wait } = options
     const request = this.#reads.request(key, noLoader, { tags, signal })
     signal?.throwIfAborted()
+    if (this.#core.changes.current !== undefined)
+      return this.#slot(request, this.#fencedFill(request, HELD, undefined), {})
     const local = this.#reads.hits.fresh(key, tags)
     if (local !== undefined) {
       this.#reads.hits.count(key)
@@ -173,6 +178,7 @@ export class Reservations {
     ])
     if (reply.status === 'changed') return undefined
     if (reply.status === 'foreign') return UNRESERVED
+    if (reply.status === 'changing' || isAnyHeld(captured)) return HELD
     return { fence: { kind: 'reservation', mark: reply.token }, captured }
   }
 
@@ -251,12 +257,12 @@ export class Reservations {
 
   #fencedFill(
     { generationKeys, key, monitor, space, storedKey }: LoadRequest,
-    { captured, fence }: Reserved,
+    { captured, fence, isHeld }: Reserved,
     connection: unknown,
   ): SlotFilling {
     const { clock, generations } = this.#core
     return new FencedFill(this.#core, this.#writes, {
-      ...{ space, monitor, key, storedKey, generationKeys, fence, captured, connection },
+      ...{ space, monitor, key, storedKey, generationKeys, fence, captured, isHeld, connection },
       reservedAt: generations.now,
       reservedAtMs: clock.monotonicMs(),
     })

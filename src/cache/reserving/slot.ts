@@ -112,12 +112,14 @@ export class KeySlot<T, Found> implements SlotOperations<T, Found> {
   }
 
   fill(value: T, options: EntryOptions | Duration = {}): Promise<boolean> {
-    const { filling, monitor } = this.#parts
+    const { core, filling, monitor } = this.#parts
     return monitor.absorb('fill', this.key, false, async () => {
       const request = this.#requestFor(value, options)
       if (this.#isClosed) throw closedSlot()
       this.#isClosed = true
-      const refusal = await filling.store(request)
+      const isWithinChange = core.changes.current !== undefined
+      if (isWithinChange) await filling.giveBack()
+      const refusal = isWithinChange ? 'changing' : await filling.store(request)
       if (refusal !== undefined) monitor.fillRefused(this.key, refusal)
       return refusal === undefined
     })

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import { type BoundGeneration, GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
+import { HELD_GENERATION } from '../../codec/envelope/hold-mark.ts'
 import { isReserved } from '../../foundation/reserved-keys.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
 import type { ChangeListener } from '../keys/change-listener.ts'
@@ -147,7 +148,7 @@ export class GenerationTable implements ChangeListener {
 
   /**
    * The generations that an entry will be bound to. Redis is asked, in one round trip, for those that this process does
-   * not know, and creates those that do not exist.
+   * not know, and creates those that do not exist. A generation that a change holds is `HELD_GENERATION`.
    * @param entryTtlMs the time for which the entry may be stored
    * @throws CacheError
    */
@@ -184,6 +185,10 @@ export class GenerationTable implements ChangeListener {
       this.#renewals.set(storedKey, renewal)
       try {
         const generation = await this.#tier.capture(storedKey, ttlMs)
+        if (generation === HELD_GENERATION) {
+          this.#renewals.delete(storedKey)
+          return generation
+        }
         renewal.generation = generation
         this.#learn(storedKey, pending, generation)
         return generation

@@ -14,7 +14,8 @@ import type { Monitor } from '../core/monitor.ts'
 import { checkedTags, invalidTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type EntryOptions } from '../freshness/policy-options.ts'
 import type { KeySpace } from '../keys/key-space.ts'
-import type { WritePath } from './write-path.ts'
+import { sendOrCollect } from './send-or-collect.ts'
+import { assertClearable, type WritePath } from './write-path.ts'
 
 /** The parts of {@link NamespaceWrites}. */
 export interface NamespaceWritesParts {
@@ -49,8 +50,12 @@ export class NamespaceWrites {
     const storedKey = this.#space.storedKey(key)
     const generationKeys = this.#core.generationKeys(this.#space, storedKey, checkedTags(asked.tags))
     const policies = resolvePolicies(asked, this.#policies)
-    const bytes = await this.#writes.write({ storedKey, value, generationKeys, policies })
-    this.#monitor.stored(key, policies.ttlMs, bytes)
+    // What is sent later is what the value is now.
+    const serialized = this.#core.changes.current && this.#writes.serializedNow(value)
+    await this.#send('set', key, undefined, async () => {
+      const bytes = await this.#writes.write({ storedKey, value, serialized, generationKeys, policies })
+      this.#monitor.stored(key, policies.ttlMs, bytes)
+    })
   }
 
   /** @throws CacheError `CACHE_PARTIAL_WRITE` if Redis does not acknowledge some of the writes */
@@ -70,33 +75,49 @@ export class NamespaceWrites {
     if (failures.size > 0) throw partialWrite(failures)
   }
 
-  /** Returns how many of the keys existed. @throws CacheError */
+  /** Returns how many of the keys existed; within a change, how many keys there are. @throws CacheError */
   async remove(keys: Iterable<string>): Promise<number> {
     const asked = [...new Set(checkedKeys(keys))]
-    const removed = await this.#writes.remove(asked.map((key) => this.#space.storedKey(key)))
-    this.#monitor.deleted(asked, removed)
-    return removed
+    return this.#send('delete', undefined, asked.length, async () => {
+      const removed = await this.#writes.remove(asked.map((key) => this.#space.storedKey(key)))
+      this.#monitor.deleted(asked, removed)
+      return removed
+    })
   }
 
   /** @throws CacheError */
   async invalidateTags(tags: readonly string[]): Promise<void> {
     if (tags === undefined) throw invalidTags(tags)
     const asked = checkedTags(tags)
-    await this.#writes.renew(asked.map((tag) => this.#space.tagKey(tag)))
-    this.#monitor.invalidated({ tags: asked })
+    await this.#send('invalidateTags', undefined, undefined, async () => {
+      await this.#writes.renew(asked.map((tag) => this.#space.tagKey(tag)))
+      this.#monitor.invalidated({ tags: asked })
+    })
   }
 
-  /** Returns how many keys were removed. @throws CacheError */
+  /** Returns how many keys were removed; within a change, 0. @throws CacheError */
   async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
     assertPattern(pattern)
     this.#core.calls.check(options, REMOVAL_OPTIONS)
-    const removed = await this.#writes.removeMatching(this.#space, pattern, options)
-    this.#monitor.invalidated({ pattern, removed })
-    return removed
+    return this.#send('invalidatePattern', undefined, 0, async () => {
+      const removed = await this.#writes.removeMatching(this.#space, pattern, options)
+      this.#monitor.invalidated({ pattern, removed })
+      return removed
+    })
   }
 
   /** @throws CacheError */
-  clear(): Promise<void> {
-    return this.#writes.clear(this.#space, this.#monitor)
+  async clear(): Promise<void> {
+    assertClearable(this.#space)
+    await this.#send('clear', undefined, undefined, () => this.#writes.clear(this.#space, this.#monitor))
+  }
+
+  #send<Result>(
+    operation: string,
+    key: string | undefined,
+    meanwhile: Result,
+    send: () => Promise<Result>,
+  ): Promise<Result> {
+    return sendOrCollect(this.#core.changes, this.#monitor, { operation, key, meanwhile, send })
   }
 }

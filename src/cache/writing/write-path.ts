@@ -1,4 +1,6 @@
 import type { EntryMeta } from '../../codec/envelope/entry-meta.ts'
+import { isAnyHeld } from '../../codec/envelope/hold-mark.ts'
+import type { SerializedValue } from '../../codec/payload-codec.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { chunks } from '../../foundation/chunks.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
@@ -24,6 +26,8 @@ export interface WriteRequest {
   /** Stored keys of the generations that the entry is bound to. */
   readonly generationKeys: readonly string[]
   readonly policies: Policies
+  /** The value's payload, if it was serialized before. */
+  readonly serialized?: SerializedValue | undefined
   /** Resolves when the value may be written. If it rejects, nothing is. @default at once */
   readonly admitted?: Promise<void> | undefined
 }
@@ -49,22 +53,27 @@ export class WritePath {
    * @throws CacheError if Redis does not acknowledge the write; the key is then invalidated
    */
   async write(request: WriteRequest): Promise<number> {
-    const { codec, opened } = this.#core
     const { admitted, storedKey, value } = request
-    const opening = opened()
+    const opening = this.#core.opened()
     // Opening the cache loads the serializer. Once it is loaded, a value that cannot be stored throws here, even if
     // Redis is unavailable, and the local copy of the value before it stays.
-    const early = opening === undefined && admitted === undefined ? codec.serialize(value) : undefined
-    return this.#inTurn([storedKey], async (turn) => {
+    const early = request.serialized ?? (admitted === undefined ? this.serializedNow(value) : undefined)
+    return this.dropping([storedKey], async (turn) => {
       if (opening !== undefined) await opening.catch(() => {})
       if (admitted !== undefined) await admitted
       return this.#send(request, early, turn)
     })
   }
 
+  /** The payload of a value, if the cache is open. @throws CacheError if it cannot be stored */
+  serializedNow(value: unknown): SerializedValue | undefined {
+    const { codec, opened } = this.#core
+    return opened() === undefined ? codec.serialize(value) : undefined
+  }
+
   /** Returns how many of the keys existed. @throws CacheError */
   remove(storedKeys: readonly string[]): Promise<number> {
-    return this.#inTurn(storedKeys, async (turn) => {
+    return this.dropping(storedKeys, async (turn) => {
       // To await `undefined` would let a later call of the same tick overtake this removal.
       if (turn.earlier !== undefined) await turn.earlier
       const parts = [...chunks(storedKeys, KEYS_PER_REMOVAL)]
@@ -114,12 +123,6 @@ export class WritePath {
    * @throws CacheError
    */
   async clear(space: KeySpace, monitor: Monitor): Promise<void> {
-    if (space.prefix === '') {
-      throw new CacheError(
-        'CACHE_INVALID_ARGUMENT',
-        'clear() needs a prefix: with none it would remove every key of the database',
-      )
-    }
     const matches = (storedKey: string) => storedKey.startsWith(space.prefix)
     this.#core.removing(matches)
     try {
@@ -155,7 +158,7 @@ export class WritePath {
 
   async #send(
     { generationKeys, policies, storedKey, value }: WriteRequest,
-    early: ReturnType<CacheCore['codec']['serialize']> | undefined,
+    early: SerializedValue | undefined,
     turn: Turn,
   ): Promise<number> {
     const { codec, generations, outbox, random, tier } = this.#core
@@ -182,10 +185,12 @@ export class WritePath {
         await writing
         // If a generation was replaced while the write was in flight, the entry is invalid, and is written again, unless
         // a later write or removal has come after it.
+        // Under a generation that a change holds, it stays invalid: the end of the change would invalidate it anyway.
         const isCurrent = bound.every(
           (one) => generations.known(one.storedKey)?.generation === one.generation,
         )
-        const isOver = isCurrent || turn.isReplaced(storedKey) || rewrites === MOST_REWRITES
+        const isOver =
+          isCurrent || isAnyHeld(bound) || turn.isReplaced(storedKey) || rewrites === MOST_REWRITES
         if (isOver || tier.coherence !== 'tracking') return bytes.length
         turn.repeat()
       }
@@ -219,7 +224,7 @@ export class WritePath {
   }
 
   /** As {@link inTurn}. It drops the local copies of the keys before and after (L3). */
-  #inTurn<Result>(storedKeys: readonly string[], work: (turn: Turn) => Promise<Result>): Promise<Result> {
+  dropping<Result>(storedKeys: readonly string[], work: (turn: Turn) => Promise<Result>): Promise<Result> {
     return this.#dropping(storedKeys, () => this.#withTurn(storedKeys, work))
   }
 
@@ -236,4 +241,13 @@ export class WritePath {
       this.#core.writeSettled(storedKeys)
     }
   }
+}
+
+/** @throws CacheError `CACHE_INVALID_ARGUMENT` for the whole database */
+export function assertClearable({ prefix }: KeySpace): void {
+  if (prefix !== '') return
+  throw new CacheError(
+    'CACHE_INVALID_ARGUMENT',
+    'clear() needs a prefix: with none it would remove every key of the database',
+  )
 }

@@ -16,6 +16,9 @@ local first = string.byte(head, 1)
 local isPlaceholder = first == 2 and #head == 42
 local isEntry = first == 1 and #head == 50 and string.byte(head, 2) == 1 and math.floor(string.byte(head, 8) / 2) % 4 == 3
 local remaining, fruitless = 0, 0
+if isPlaceholder and string.sub(head, 13, 16) == '\\255\\255\\255\\255' then
+return { 'changing', clock, '0', '0' }
+end
 if isPlaceholder or isEntry then
 fruitless = string.byte(head, 28)
 remaining = (tonumber(string.sub(head, 29, 42)) or 0) - now
@@ -77,7 +80,14 @@ local longest = 34560000000
 local time = redis.call('TIME')
 local generation = struct.pack('>I4I4', time[1], time[2]) .. ARGV[1]
 local ttl = math.min(math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[1])), longest)
-local reply = redis.pcall('SET', KEYS[1], generation, 'PX', string.format('%.0f', ttl))
+local current = redis.pcall('GETEX', KEYS[1])
+local reply
+if type(current) == 'string' and #current == 42 and string.sub(current, 13, 16) == '\\255\\255\\255\\255' then
+generation = string.rep('\\0', 16)
+reply = { ok = redis.call('SETRANGE', KEYS[1], 27, '\\0') }
+else
+reply = redis.pcall('SET', KEYS[1], generation, 'PX', string.format('%.0f', ttl))
+end
 if reply.err and string.find(reply.err, 'OOM', 1, true) then
 redis.call('UNLINK', KEYS[1])
 elseif reply.err then
@@ -94,6 +104,10 @@ redis.replicate_commands()
 end
 local key = KEYS[1]
 local current = redis.pcall('GETEX', key)
+if type(current) == 'string' and #current == 42 and string.sub(current, 13, 16) == '\\255\\255\\255\\255' then
+redis.call('GET', key)
+return string.rep('\\0', 16)
+end
 if type(current) ~= 'string' or #current ~= 16 then
 local time = redis.call('TIME')
 redis.call('SET', key, struct.pack('>I4I4', time[1], time[2]) .. ARGV[1], 'PX', ARGV[2])
@@ -121,6 +135,40 @@ end
 end
 redis.call('SET', key, value, 'PX', ttl)
 return ''`
+
+/** lua/end-hold.lua */
+export const END_HOLD: string = `if redis.replicate_commands then
+redis.replicate_commands()
+end
+local key = KEYS[1]
+local current = redis.pcall('GETEX', key)
+local isHold = type(current) == 'string' and #current == 42 and string.sub(current, 13, 16) == '\\255\\255\\255\\255'
+local isOurs = isHold and string.sub(current, 25, 27) == string.sub(ARGV[1], 5, 7)
+if isOurs then
+local joined = struct.unpack('>I4', ARGV[1])
+local last, inWindow, before = struct.unpack('>I4I2I2', current, 17)
+if joined == last then
+inWindow = math.max(inWindow - 1, 0)
+elseif joined == last - 1 then
+before = math.max(before - 1, 0)
+end
+local time = redis.call('TIME')
+local window = math.floor((time[1] * 1000 + math.floor(time[2] / 1000)) / tonumber(ARGV[2]))
+if window > last then
+before = 0
+end
+if inWindow + before == 0 then
+redis.call('UNLINK', key)
+else
+redis.call('SETRANGE', key, 20, struct.pack('>I2I2', inWindow, before))
+end
+elseif not isHold then
+redis.call('UNLINK', key)
+end
+if ARGV[3] ~= '' then
+redis.pcall('PUBLISH', ARGV[3], ARGV[4])
+end
+return isOurs and 1 or 0`
 
 /** lua/expire-key.lua */
 export const EXPIRE_KEY: string = `local key, ttl = KEYS[1], ARGV[1]
@@ -177,6 +225,35 @@ redis.pcall('PUBLISH', ARGV[5], ARGV[6])
 end
 redis.call('STRLEN', key)
 return 1`
+
+/** lua/hold-key.lua */
+export const HOLD_KEY: string = `if redis.replicate_commands then
+redis.replicate_commands()
+end
+local key = KEYS[1]
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local window = math.floor(now / tonumber(ARGV[3]))
+local id, inWindow, before, remaining = ARGV[1], 0, 0, tonumber(ARGV[2])
+local current = redis.pcall('GETEX', key)
+if type(current) == 'string' and #current == 42 and string.sub(current, 13, 16) == '\\255\\255\\255\\255' then
+local last, joined, earlier = struct.unpack('>I4I2I2', current, 17)
+if last >= window then
+window, inWindow, before = last, joined, earlier
+elseif last == window - 1 then
+before = joined
+end
+id = string.sub(current, 25, 27)
+remaining = math.max(remaining, redis.call('PTTL', key))
+end
+local counts = struct.pack('>I4I2I2', window, math.min(inWindow + 1, 65535), before)
+local token = '\\255\\255\\255\\255' .. counts .. id .. '\\0'
+local hold = '\\2\\1' .. string.rep('\\0', 10) .. token .. string.format('%014.0f', now + remaining)
+redis.call('SET', key, hold, 'PX', string.format('%.0f', remaining))
+if ARGV[4] ~= '' then
+redis.pcall('PUBLISH', ARGV[4], ARGV[5])
+end
+return struct.pack('>I4', window) .. id`
 
 /** lua/increment-counters.lua */
 export const INCREMENT_COUNTERS: string = `local pcall = redis.pcall
@@ -350,9 +427,10 @@ return removed`
 export const REMOVE_KEYS: string = `local removed = 0
 for _, key in ipairs(KEYS) do
 local isPlaceholder = redis.pcall('SETRANGE', key, 0, '') == 42 and string.byte(redis.call('GETRANGE', key, 0, 0)) == 2
-local wasThere = redis.call('UNLINK', key)
-if not isPlaceholder then
-removed = removed + wasThere
+if isPlaceholder and redis.call('GETRANGE', key, 12, 15) == '\\255\\255\\255\\255' then
+redis.call('SETRANGE', key, 27, '\\0')
+elseif redis.call('UNLINK', key) == 1 and not isPlaceholder then
+removed = removed + 1
 end
 end
 if ARGV[1] ~= '' then
@@ -389,6 +467,9 @@ local token = ARGV[1]
 if current then
 if #current == 42 and string.byte(current, 1) == 2 then
 token = string.sub(current, 13, 28)
+if string.sub(token, 1, 4) == '\\255\\255\\255\\255' then
+return { 'changing', '' }
+end
 if string.sub(token, 1, 15) ~= string.rep('\\0', 15) then
 if redis.call('PTTL', key) < lifetime then
 redis.call('PEXPIRE', key, lifetime)

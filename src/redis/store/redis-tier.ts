@@ -12,6 +12,7 @@ import {
   type SharedTier,
   type TierListener,
 } from '../../backend/seams/shared-tier.ts'
+import { HOLD_WINDOW_MS } from '../../codec/envelope/hold-mark.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { TierCoherence } from '../coherence/tier-coherence.ts'
 import type { RedisPort, RedisReply } from '../port/redis-port.ts'
@@ -20,7 +21,9 @@ import {
   ACQUIRE_LEASE,
   BUMP_GENERATION,
   CAPTURE_GENERATION,
+  END_HOLD,
   FILL_ENTRY,
+  HOLD_KEY,
   RELEASE_LEASE,
   RENEW_LEASE,
   RESERVE_KEY,
@@ -40,11 +43,15 @@ const fillEntry = new RedisScript(FILL_ENTRY, isFlag)
 const releaseLease = new RedisScript(RELEASE_LEASE, isFlag)
 const captureGeneration = new RedisScript(CAPTURE_GENERATION, isGeneration)
 const bumpGeneration = new RedisScript(BUMP_GENERATION, isGeneration)
+const holdKey = new RedisScript(HOLD_KEY, isHold)
+const endHold = new RedisScript(END_HOLD, isFlag)
 
 const ONE_COPY = [''] as const
-const STATUSES: readonly unknown[] = ['acquired', 'held', 'changed', 'foreign']
+const STATUSES: readonly unknown[] = ['acquired', 'held', 'changed', 'changing', 'foreign']
 const TOKEN_BYTES = 16
 const GENERATION_BYTES = 16
+/** The window and the identity of a hold. */
+const HOLD_BYTES = 7
 
 /** The operations of the store that the tier uses. */
 export interface TierStore {
@@ -205,13 +212,27 @@ export class RedisTier implements SharedTier {
 
   async capture(storedKey: string, ttlMs: number): Promise<string> {
     const args = [randomBytes(8), String(ttlMs)]
-    return generationIn(await captureGeneration.run(this.#port, storedKey, args, 'bytes'))
+    return textIn(await captureGeneration.run(this.#port, storedKey, args, 'bytes'))
   }
 
   bump(storedKey: string, ttlMs: number): Promise<void> {
     return this.#publications.publishing([storedKey], async (publication) => {
       const args = [randomBytes(8), String(ttlMs), ...publication]
       await bumpGeneration.run(this.#port, storedKey, args, 'bytes')
+    })
+  }
+
+  hold(storedKey: string, durationMs: number): Promise<string> {
+    return this.#publications.publishing([storedKey], async (publication) => {
+      const args = [randomBytes(3), String(durationMs), String(HOLD_WINDOW_MS), ...publication]
+      return textIn(await holdKey.run(this.#port, storedKey, args, 'bytes'))
+    })
+  }
+
+  endHold(storedKey: string, hold: string): Promise<boolean> {
+    return this.#publications.publishing([storedKey], async (publication) => {
+      const args = [latin1(hold), String(HOLD_WINDOW_MS), ...publication]
+      return (await endHold.run(this.#port, storedKey, args, 'text')) === 1
     })
   }
 
@@ -241,13 +262,17 @@ function isReserveReply(reply: RedisReply): boolean {
   if (!Array.isArray(reply) || reply.length !== 2 || !reply.every(Buffer.isBuffer)) return false
   const [status, token] = reply as Buffer[]
   if (status?.toString() === 'reserved') return token?.length === TOKEN_BYTES
-  return ['changed', 'foreign'].includes(String(status)) && token?.length === 0
+  return ['changed', 'changing', 'foreign'].includes(String(status)) && token?.length === 0
 }
 
 function isGeneration(reply: RedisReply): boolean {
   return Buffer.isBuffer(reply) && reply.length === GENERATION_BYTES
 }
 
-function generationIn(reply: RedisReply): string {
+function isHold(reply: RedisReply): boolean {
+  return Buffer.isBuffer(reply) && reply.length === HOLD_BYTES
+}
+
+function textIn(reply: RedisReply): string {
   return (reply as Buffer).toString('latin1')
 }

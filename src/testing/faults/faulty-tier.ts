@@ -172,6 +172,14 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('writes', () => this.#tier.bump(storedKey, ttlMs))
   }
 
+  hold(storedKey: string, durationMs: number): Promise<string> {
+    return this.#line.send('writes', () => this.#tier.hold(storedKey, durationMs))
+  }
+
+  endHold(storedKey: string, hold: string): Promise<boolean> {
+    return this.#line.send('writes', () => this.#tier.endHold(storedKey, hold))
+  }
+
   removeUnbound(prefix: string, generationKey: string): Promise<number> {
     return this.#line.send('writes', () => this.#tier.removeUnbound(prefix, generationKey))
   }

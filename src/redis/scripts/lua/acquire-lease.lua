@@ -6,7 +6,7 @@
 --          0 = take the lease over from whoever holds it
 -- ARGV[4]  stamp of the entry that the caller judged, '' = there was none; the lease is refused if it has changed
 -- ARGV[5]  'replace' = that entry is unusable, make it a placeholder; 'refresh' = lease it and keep it readable
--- Returns  status (acquired, held, changed, foreign), server time in ms, remaining ms of another holder's lease,
+-- Returns  status (acquired, held, changed, changing, foreign), server time in ms, remaining ms of another holder's lease,
 --          number of loads in a row that have brought no value: the last byte of the token that the key now holds
 if redis.replicate_commands then
   redis.replicate_commands()
@@ -23,6 +23,9 @@ local first = string.byte(head, 1)
 local isPlaceholder = first == 2 and #head == 42
 local isEntry = first == 1 and #head == 50 and string.byte(head, 2) == 1 and math.floor(string.byte(head, 8) / 2) % 4 == 3
 local remaining, fruitless = 0, 0
+if isPlaceholder and string.sub(head, 13, 16) == '\255\255\255\255' then
+  return { 'changing', clock, '0', '0' }
+end
 if isPlaceholder or isEntry then
   fruitless = string.byte(head, 28)
   remaining = (tonumber(string.sub(head, 29, 42)) or 0) - now

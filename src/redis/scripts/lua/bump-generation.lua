@@ -6,7 +6,8 @@
 --          will be used for entries that live as long
 -- ARGV[3]  channel to publish the change on, '' = publish nothing
 -- ARGV[4]  message to publish
--- Returns  the new generation, in the form that capture-generation.lua describes, stored or not
+-- Returns  the new generation, in the form that capture-generation.lua describes, stored or not; sixteen zeros if it is
+--          held (hold-key.lua): no entry is valid then, and the hold stays
 if redis.replicate_commands then
   redis.replicate_commands()
 end
@@ -15,7 +16,15 @@ local longest = 34560000000
 local time = redis.call('TIME')
 local generation = struct.pack('>I4I4', time[1], time[2]) .. ARGV[1]
 local ttl = math.min(math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[1])), longest)
-local reply = redis.pcall('SET', KEYS[1], generation, 'PX', string.format('%.0f', ttl))
+local current = redis.pcall('GETEX', KEYS[1])
+local reply
+if type(current) == 'string' and #current == 42 and string.sub(current, 13, 16) == '\255\255\255\255' then
+  generation = string.rep('\0', 16)
+  -- Changes nothing, but tells all who watch the key.
+  reply = { ok = redis.call('SETRANGE', KEYS[1], 27, '\0') }
+else
+  reply = redis.pcall('SET', KEYS[1], generation, 'PX', string.format('%.0f', ttl))
+end
 if reply.err and string.find(reply.err, 'OOM', 1, true) then
   redis.call('UNLINK', KEYS[1])
 elseif reply.err then

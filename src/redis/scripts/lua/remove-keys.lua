@@ -1,4 +1,4 @@
--- Removes keys and counts those that existed. A placeholder counts as absent.
+-- Removes keys and counts those that existed. A placeholder counts as absent, and a hold (hold-key.lua) stays.
 -- KEYS     at most 1,000 keys, of one slot
 -- ARGV[1]  channel to publish the change on, '' = publish nothing
 -- ARGV[2]  message to publish
@@ -8,9 +8,11 @@
 local removed = 0
 for _, key in ipairs(KEYS) do
   local isPlaceholder = redis.pcall('SETRANGE', key, 0, '') == 42 and string.byte(redis.call('GETRANGE', key, 0, 0)) == 2
-  local wasThere = redis.call('UNLINK', key)
-  if not isPlaceholder then
-    removed = removed + wasThere
+  if isPlaceholder and redis.call('GETRANGE', key, 12, 15) == '\255\255\255\255' then
+    -- Changes nothing, but tells all who watch the key.
+    redis.call('SETRANGE', key, 27, '\0')
+  elseif redis.call('UNLINK', key) == 1 and not isPlaceholder then
+    removed = removed + 1
   end
 end
 if ARGV[1] ~= '' then

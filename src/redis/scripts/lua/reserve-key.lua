@@ -4,7 +4,7 @@
 -- ARGV[1]  token: 15 random bytes and a zero, in place of which the script stores the count of fruitless loads
 -- ARGV[2]  how long the reservation lasts, in milliseconds
 -- ARGV[3]  stamp of the unusable entry that the caller judged, '' = there was none; the placeholder takes its place
--- Returns  status (reserved, changed, foreign), the token that the key now holds
+-- Returns  status (reserved, changed, changing, foreign), the token that the key now holds
 -- GETEX reads without tracking the key, so this connection gets no invalidation for its own SET.
 local key, lifetime, stamp = KEYS[1], tonumber(ARGV[2]), ARGV[3]
 local current = redis.pcall('GETEX', key)
@@ -15,6 +15,9 @@ local token = ARGV[1]
 if current then
   if #current == 42 and string.byte(current, 1) == 2 then
     token = string.sub(current, 13, 28)
+    if string.sub(token, 1, 4) == '\255\255\255\255' then
+      return { 'changing', '' }
+    end
     if string.sub(token, 1, 15) ~= string.rep('\0', 15) then
       if redis.call('PTTL', key) < lifetime then
         redis.call('PEXPIRE', key, lifetime)

@@ -1,0 +1,58 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+
+/** A write that is sent when the change that it was called in has succeeded. Neither function's promise rejects. */
+export interface CollectedWrite {
+  send(): Promise<unknown>
+  /** Called in place of `send` if the change has failed. */
+  drop?(): Promise<unknown>
+}
+
+/** The writes that were called within one `change`, in the order of their calls. */
+export class CollectedWrites {
+  readonly #writes: CollectedWrite[] = []
+  #isOpen = true
+
+  /** Whether the work of the change is under way. What that work has left behind when it ended writes at once. */
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  add(write: CollectedWrite): void {
+    this.#writes.push(write)
+  }
+
+  /** Ends the collection, and returns it. */
+  close(): readonly CollectedWrite[] {
+    this.#isOpen = false
+    return this.#writes
+  }
+}
+
+/**
+ * Tells which calls are made within a `change` of this cache, also by code that its work calls.
+ *
+ * Node slows down every promise while an `AsyncLocalStorage` is in use (before version 24). So it is in use only while a
+ * change is open, and every other call pays for one comparison.
+ */
+export class OpenChanges {
+  readonly #running = new AsyncLocalStorage<CollectedWrites>()
+  #open = 0
+
+  /** The change that the running code is part of; `undefined` if there is none, or its work has ended. */
+  get current(): CollectedWrites | undefined {
+    if (this.#open === 0) return undefined
+    const writes = this.#running.getStore()
+    return writes?.isOpen ? writes : undefined
+  }
+
+  /** Runs the work of a change. The writes are open until it settles. */
+  async run<Result>(writes: CollectedWrites, work: () => Result | Promise<Result>): Promise<Result> {
+    this.#open++
+    try {
+      return await this.#running.run(writes, work)
+    } finally {
+      writes.close()
+      if (--this.#open === 0) this.#running.disable()
+    }
+  }
+}
