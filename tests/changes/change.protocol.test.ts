@@ -23,7 +23,8 @@ describe.each(TIERS)('a change in %s', (tier, optionsOf) => {
   it('sends what was called within it when it has succeeded', async () => {
     const cache = await open()
     const other = await beside(cache)
-    for (const key of ['deleted', 'many', 'tagged', 'matching', 'key']) await cache.set(key, 'old', { tags: [key] })
+    for (const key of ['deleted', 'many', 'tagged', 'matching', 'key'])
+      await cache.set(key, 'old', { tags: [key] })
     const answers = await cache.change({ keys: ['key'] }, async () => {
       const called = [
         await cache.delete('deleted'),
@@ -70,7 +71,13 @@ describe.each(TIERS)('a change in %s', (tier, optionsOf) => {
       assert.equal(await cache.get('key'), undefined)
       assert.equal(await cache.has('key'), false)
       assert.equal(await cache.getTtl('key'), undefined)
-      assert.deepEqual([...(await cache.getMany(['key', 'none']))], [['key', undefined], ['none', undefined]])
+      assert.deepEqual(
+        [...(await cache.getMany(['key', 'none']))],
+        [
+          ['key', undefined],
+          ['none', undefined],
+        ],
+      )
       assert.equal(await cache.getOrSet('key', source.load), 'uncommitted')
       assert.equal(await cache.getOrSet('key', source.load), 'uncommitted')
       assert.equal(await cache.refresh('key', source.load), 'uncommitted')
@@ -111,7 +118,7 @@ describe.each(TIERS)('a change in %s', (tier, optionsOf) => {
     it(`stores nothing that is loaded while it holds ${what}`, async () => {
       const cache = await open()
       const other = await beside(cache)
-      await other.set('key', 'cached', TAGGED)
+      await cache.set('key', 'cached', TAGGED)
       const within = deferred()
       const mayEnd = deferred()
       const changing = cache.change(options, async () => {
@@ -176,7 +183,8 @@ describe.each(TIERS)('a change in %s', (tier, optionsOf) => {
     })
 
     it(`holds ${what} until the last of overlapping changes has ended`, async () => {
-      const caches = [await open(), await beside(await open())] as const
+      const first = await open()
+      const caches = [first, await beside(first)] as const
       const ends = [deferred(), deferred(), deferred()] as const
       const began = [deferred(), deferred(), deferred()] as const
       const changing = ends.map((end, index) =>
@@ -200,7 +208,10 @@ describe.each(TIERS)('a change in %s', (tier, optionsOf) => {
       const cache = await open()
       const other = await beside(cache)
       await cache.set('key', 'old', TAGGED)
-      await assert.rejects(cache.change(options, () => Promise.reject(new Error('who knows'))), /who knows/)
+      await assert.rejects(
+        cache.change(options, () => Promise.reject(new Error('who knows'))),
+        /who knows/,
+      )
       for (const one of [cache, other]) assert.equal(await one.get('key', { local: false }), undefined)
       assert.equal(await cache.getOrSet('key', async () => 'new', TAGGED), 'new')
       assert.equal(await other.get('key', { local: false }), 'new')

@@ -40,6 +40,8 @@ export interface Race {
 
 /** A change of the source, and how the cache is told of it. */
 export interface Change extends Race {
+  /** How long a transaction takes on each side of its commit, at most; without it, the source changes at once. */
+  readonly commitMs?: number | undefined
   readonly how: string
   readonly version: number
   /** Whether the process asks as soon as that is acknowledged. */
@@ -74,6 +76,8 @@ interface Metrics {
   readonly defeated: number
   /** Slots that were filled. */
   readonly filled: number
+  /** How often an older value was stored when a transaction had just been committed. */
+  readonly storedOld: number
   readonly failures: readonly string[]
 }
 

@@ -27,6 +27,8 @@ interface Interleavings {
   readonly isNamespaced?: boolean
   /** Each round begins with a value in Redis, stored with the same options. */
   readonly isPrimed?: boolean
+  /** The source changes in a transaction of that length, and in as many at the same time. */
+  readonly transactions?: { readonly commitMs: number; readonly count: number }
   /** A plain cache-aside does the same at the same time. */
   readonly withPlain?: boolean
   /** As in {@link Race}. */
@@ -51,6 +53,8 @@ interface Verdict {
   readonly defeated: number
   /** How many slots were filled. */
   readonly filled: number
+  /** How often an older value was stored when a transaction had just been committed, and not yet ended. */
+  readonly storedOld: number
   readonly loads: number
 }
 
@@ -122,6 +126,7 @@ class RaceTrack {
       plainStale,
       defeated: after.defeated - before.defeated,
       filled: after.filled - before.filled,
+      storedOld: after.storedOld - before.storedOld,
       loads: after.loads - before.loads,
     }
   }
@@ -166,7 +171,7 @@ class RaceTrack {
     race: Race,
     version: number,
     how: string,
-    { isPrimed }: Interleavings,
+    { isPrimed, transactions }: Interleavings,
     wrong: string[],
   ): Promise<boolean> {
     const accuse = (who: string, values: readonly (number | undefined)[]) => {
@@ -186,8 +191,10 @@ class RaceTrack {
         one.load({ ...race, afterMs: random(SPREAD_MS / 2), loaderMs: random(SPREAD_MS) }),
       ),
     )
-    const ownValue = await changer.change({ ...change, afterMs: random(SPREAD_MS) })
-    accuse('the changing process', [ownValue])
+    const { commitMs, count = 1 } = transactions ?? {}
+    const changers = [changer, ...Array.from({ length: count - 1 }, () => this.#anybody())]
+    const ownValues = changers.map((one) => one.change({ ...change, commitMs, afterMs: random(SPREAD_MS) }))
+    accuse('the changing process', await Promise.all(ownValues))
     const looks = Math.random() < 0.5 ? this.#participants : []
     await Promise.all(looks.map(async (one) => accuse('who looks at once', await one.look(race))))
 
@@ -227,7 +234,7 @@ class RaceTrack {
   }
 
   /** @throws Error if anything failed on the way */
-  async #counts(): Promise<{ loads: number; defeated: number; filled: number }> {
+  async #counts(): Promise<Omit<Verdict, 'wrong' | 'plainStale'>> {
     const counts = await Promise.all(this.#participants.map((one) => one.counts()))
     const failures = counts.flatMap((one) => one.failures)
     if (failures.length > 0) throw new Error(`${failures.length} operations failed: ${failures[0]}`)
@@ -235,6 +242,7 @@ class RaceTrack {
       loads: counts.reduce((sum, one) => sum + one.loads, 0),
       defeated: counts.reduce((sum, one) => sum + one.defeated, 0),
       filled: counts.reduce((sum, one) => sum + one.filled, 0),
+      storedOld: counts.reduce((sum, one) => sum + one.storedOld, 0),
     }
   }
 

@@ -14,7 +14,7 @@ export async function createParticipant({ createCache, createClient }, { redis, 
   const origin = await connected(createClient, source)
   const isForeign = source !== undefined && typeof redis === 'string'
   const foreign = await connected(createClient, isForeign ? redis : undefined)
-  const counts = { loads: 0, defeated: 0, filled: 0, failures: [] }
+  const counts = { loads: 0, defeated: 0, filled: 0, storedOld: 0, failures: [] }
   const loading = new Map()
   let isDisturbing = false
   cache.on('lease-lost', () => counts.defeated++)
@@ -90,10 +90,22 @@ export async function createParticipant({ createCache, createClient }, { redis, 
     'plain.set': ({ key, version }, space) => space.plain.set(key, version, LONG),
     invalidateTags: ({ changedTags }, space) => space.invalidateTags(changedTags),
     invalidatePattern: ({ pattern }, space) => space.invalidatePattern(pattern),
+    'hold nothing': (race, space) => space.change({ keys: [race.key] }, transaction(race)),
+    'hold its key': (race, space) => space.change({ keys: [race.key], hold: '20s' }, transaction(race)),
+    'hold its tag': (race, space) => space.change({ tags: race.changedTags, hold: '20s' }, transaction(race)),
     clear: (_race, space) => space.clear(),
     'clear of the whole cache': () => cache.clear(),
     'foreign DEL': ({ storedKey }) => foreign.del(storedKey),
     'foreign SET': ({ storedKey, version }) => foreign.set(storedKey, JSON.stringify(version)),
+  }
+
+  /** A transaction that takes its time on both sides of its commit. From then on, nothing older should be stored. */
+  const transaction = (race) => async () => {
+    await dawdle(Math.random() * race.commitMs)
+    await origin.set(`source:${race.key}`, race.version)
+    await dawdle(Math.random() * race.commitMs)
+    const stored = await spaceOf(race, bare).get(race.key, { local: false })
+    if (stored < race.version) counts.storedOld++
   }
 
   return {
@@ -109,7 +121,7 @@ export async function createParticipant({ createCache, createClient }, { redis, 
     /** The source changes, then the cache is told; once that is acknowledged, this process asks. */
     async change(race) {
       await dawdle(race.afterMs)
-      await origin.set(`source:${race.key}`, race.version)
+      if (race.commitMs === undefined) await origin.set(`source:${race.key}`, race.version)
       await Promise.all([
         changes[race.how](race, spaceOf(race)),
         race.withPlain ? foreign.del(`plain:${race.key}`) : undefined,
