@@ -26,6 +26,32 @@ describe('explain, over Redis', () => {
     )
   })
 
+  it('a key or a tag that a change holds: what is loaded is not stored', async () => {
+    const [cache, other] = [await scene.open(), await scene.open()]
+    const options = { tags: ['users'] }
+    await cache.set('key', 1, options)
+    await other.change({ keys: ['key'], hold: '30s' }, async () => {
+      const { lease, next, shared } = await explained(cache, 'key', options)
+      assert.deepEqual([next.step, shared.state, lease.holder], ['load-uncached', 'changing', 'nobody'])
+      assert.ok(Number(shared.expiresIn) > 20 && Number(shared.expiresIn) <= 30)
+      assert.match(
+        String(await cache.explain('key')),
+        /^redis +nothing: a change holds the key, for 30 s at most$/m,
+      )
+    })
+    await cache.set('key', 1, options)
+    await other.change({ tags: ['users'], hold: '30s' }, async () => {
+      const explanation = await explained(cache, 'key', options)
+      assert.equal(explanation.next.step, 'load-uncached')
+      assert.match(explanation.next.reason, /a change holds the tag 'users'/)
+      assert.equal(explanation.shared.tags[0]?.verdict, 'changing')
+      assert.match(String(explanation), /^tags +'users' CHANGING: a change holds it$/m)
+      const absent = await explained(cache, 'absent', options)
+      assert.equal(absent.next.step, 'load-uncached')
+    })
+    assert.equal((await explained(cache, 'key', options)).next.step, 'load')
+  })
+
   it('fresh in both tiers: it is served without a round trip', async () => {
     const cache = await scene.open()
     await cache.getOrSet('key', () => ({ name: 'Ada' }), { tags: ['users'] })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Cache, ExplainedStep, ExplainOptions, Namespace } from 'cachewright'
+import type { Cache, Duration, ExplainedStep, ExplainOptions, Namespace } from 'cachewright'
 import fc from 'fast-check'
 import { it } from 'vitest'
 import { PREFIX, SimulatedProcess } from '../simulation/simulated-process.ts'
@@ -51,6 +51,14 @@ class Stage {
   refresh(place: Place, options: ExplainOptions): void {
     this.at(place)
       .refresh(keyAt(place), () => this.#held(), options)
+      .catch(() => {})
+  }
+
+  /** A change that holds the key, or the tags. */
+  change(place: Place, { tags = [] }: ExplainOptions, hold: Duration): void {
+    const keys = tags.length === 0 ? [keyAt(place)] : []
+    this.at(place)
+      .change({ keys, tags, hold }, () => this.#held())
       .catch(() => {})
   }
 
@@ -143,6 +151,8 @@ const anyAct: fc.Arbitrary<Act> = fc.oneof(
     arbitrary: fc.integer({ min: 1, max: 25 }).map((n): Act => [`pass ${n}`, (s) => s.pass(n * 200 - 37)]),
   },
   placed('refresh', (s, place, options) => s.refresh(place, options)),
+  { weight: 2, arbitrary: placed('change for long', (s, place, options) => s.change(place, options, '40s')) },
+  placed('change briefly', (s, place, options) => s.change(place, options, '1s')),
   always('release', (s) => s.release()),
   placed('set', (s, place, options) => s.at(place).set(keyAt(place), 'set', options)),
   placed('grow stale', async (s, place, { tags }) => {

@@ -4,6 +4,7 @@ import {
   leaseDeadlineMs,
   readLease,
 } from '../../codec/envelope/entry-meta.ts'
+import { HELD_GENERATION, readHold } from '../../codec/envelope/hold-mark.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { abbreviate } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
@@ -85,6 +86,7 @@ export async function explain(
     shared: situationOf(shared, isUndelivered),
     leaseLeftMs: isReleased || isUndelivered ? 0 : lease.leftMs,
     isOwnLease: lease.isOwn,
+    heldTag: heldTagOf(asked, look),
     earlyBeta: policies.earlyBeta,
   })
   const facts = {
@@ -110,6 +112,12 @@ export async function explain(
   })
 }
 
+/** The first tag of the call that a change holds. */
+function heldTagOf({ space, tags }: Asked, { generations }: SharedInspection): string | undefined {
+  const held = tags.find((tag) => generations.get(space.tagKey(tag)) === HELD_GENERATION)
+  return held && abbreviate(held)
+}
+
 /** What a `getOrSet` would find in Redis. It delivers a pending invalidation of this process before it reads. */
 function situationOf(
   { entry, explained, isUnsure, why }: SharedFinding,
@@ -118,7 +126,7 @@ function situationOf(
   const { error, state } = explained
   if (state === 'unavailable') return { state: 'unavailable', why: error?.code ?? '' }
   if (isUndelivered) {
-    const isThere = state !== 'absent' && state !== 'placeholder'
+    const isThere = state !== 'absent' && state !== 'placeholder' && state !== 'changing'
     return isThere
       ? {
           state: 'unusable',
@@ -127,6 +135,7 @@ function situationOf(
       : { state: 'absent' }
   }
   if (state === 'foreign-type') return { state: 'foreign' }
+  if (state === 'changing') return { state: 'changing' }
   if (why !== undefined) return { state: 'unusable', why }
   if (isUnsure) return { state: 'unavailable', why: 'a generation that it depends on could not be read' }
   return entry === undefined ? { state: 'absent' } : { state: 'usable', entry }
@@ -203,7 +212,7 @@ function leaseOf(
   if (failure !== undefined || (bytes !== null && hasLease(bytes) && serverNowMs === undefined)) {
     return { explained: { holder: 'unknown' }, leftMs: 0, isOwn: false }
   }
-  const isLeasable = bytes !== null && hasLease(bytes)
+  const isLeasable = bytes !== null && hasLease(bytes) && readHold(bytes) === undefined
   const leftMs = isLeasable ? leaseDeadlineMs(bytes) - (serverNowMs ?? 0) : 0
   // A deadline further off than any lease was written by another clock (T7).
   if (!isLeasable || leftMs <= 0 || leftMs > LONGEST_LEASE_MS) {

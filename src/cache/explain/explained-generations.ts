@@ -1,4 +1,5 @@
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import { HELD_GENERATION } from '../../codec/envelope/hold-mark.ts'
 import { abbreviate } from '../../foundation/errors/cache-error.ts'
 import { generationName, isSameGeneration } from '../../foundation/reserved-keys.ts'
 import type { ExplainedGeneration } from './explanation.ts'
@@ -36,6 +37,7 @@ function verdictOf(
 ): ExplainedGeneration['verdict'] {
   if (present === undefined) return 'unknown'
   if (present === null) return 'missing'
+  if (present === HELD_GENERATION) return 'changing'
   return present === generation ? 'valid' : 'invalidated'
 }
 
@@ -58,8 +60,10 @@ const MOST_REASONS = 3
 
 /** As in `EntryReader`, a generation that this process knows takes precedence over the one in Redis. */
 function isRefuted({ explained: { isBelieved, verdict } }: JudgedGeneration): boolean {
-  return verdict === 'lacking' || (!isBelieved && (verdict === 'invalidated' || verdict === 'missing'))
+  return verdict === 'lacking' || (!isBelieved && REFUTED.includes(verdict))
 }
+
+const REFUTED: readonly ExplainedGeneration['verdict'][] = ['invalidated', 'missing', 'changing']
 
 function reasonOf({ explained, kind }: JudgedGeneration): string {
   const name = `the ${kind} '${explained.name}'`
@@ -69,6 +73,8 @@ function reasonOf({ explained, kind }: JudgedGeneration): string {
       return isTag
         ? `it lacks ${name}, which this call asks for`
         : `it was stored without ${name}, through another namespace`
+    case 'changing':
+      return `a change holds ${name}, which invalidates what was stored before`
     case 'missing':
       return `${name} has no generation in Redis any more (evicted, expired or deleted), so it counts as invalidated`
     default:

@@ -1,4 +1,10 @@
-import { type BoundGeneration, type EntryMeta, leaseDeadlineMs } from '../../codec/envelope/entry-meta.ts'
+import {
+  type BoundGeneration,
+  type EntryMeta,
+  leaseDeadlineMs,
+  readLease,
+} from '../../codec/envelope/entry-meta.ts'
+import { readHold } from '../../codec/envelope/hold-mark.ts'
 import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
@@ -133,7 +139,15 @@ export function explainShared(core: CacheCore, asked: Asked, look: SharedInspect
   if (bytes === null) {
     return found({ ...nothing, state: ttlMs === undefined ? 'absent' : 'foreign-type', ...expiry })
   }
-  if (opened === undefined && undecodable === undefined) return found({ ...nothing, state: 'placeholder' })
+  if (opened === undefined && undecodable === undefined) {
+    if (readHold(bytes) === undefined) return found({ ...nothing, state: 'placeholder' })
+    const serverNowMs = core.tier.serverNowMs(asked.storedKey)
+    const leftMs = serverNowMs === undefined ? undefined : readLease(bytes).deadlineMs - serverNowMs
+    return found({
+      ...{ ...nothing, state: 'changing' },
+      ...(leftMs !== undefined && { expiresIn: secondsOf(Math.max(leftMs, 0)) }),
+    })
+  }
   const meta = opened?.entry
   const bound = meta?.generations ?? []
   const believed = (one: BoundGeneration) =>

@@ -113,6 +113,8 @@ function sharedText({ lease, shared }: Pick<Facts, 'lease' | 'shared'>): string 
       return lease.holder === 'nobody'
         ? 'nothing yet: somebody has reserved the key, or its last load brought no value'
         : 'nothing yet: its first value is being loaded'
+    case 'changing':
+      return `nothing: a change holds the key${expiresIn === undefined ? '' : `, for ${spanText(expiresIn)} at most`}`
     case 'foreign-type':
       return `a list, a set or another type that is not a string${expiryText(expiresIn)}`
     case 'unavailable':
@@ -183,6 +185,7 @@ const VERDICTS = {
   valid: 'valid',
   invalidated: 'INVALIDATED since it was stored',
   missing: 'MISSING in Redis, which counts as invalidated',
+  changing: 'CHANGING: a change holds it',
   lacking: 'LACKING, but this call asks for it',
   unknown: 'could not be read',
 } as const

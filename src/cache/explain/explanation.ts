@@ -63,10 +63,10 @@ export interface ExplainedGeneration {
   readonly name: string
   /**
    * Its state in Redis. `'valid'`; `'invalidated'`: it was invalidated; `'missing'`: it has no generation, which was
-   * evicted, expired or deleted; `'lacking'`: the call names it, and the entry does not have it; `'unknown'`: it could
-   * not be read.
+   * evicted, expired or deleted; `'changing'`: a `change` holds it, so it has none until that has ended; `'lacking'`: the
+   * call names it, and the entry does not have it; `'unknown'`: it could not be read.
    */
-  readonly verdict: 'valid' | 'invalidated' | 'missing' | 'lacking' | 'unknown'
+  readonly verdict: 'valid' | 'invalidated' | 'missing' | 'changing' | 'lacking' | 'unknown'
   /** Whether this process treats it as valid without asking Redis. */
   readonly isBelieved: boolean
 }
@@ -122,6 +122,7 @@ export interface ExplainedShared {
   /**
    * - `'absent'`: there is none
    * - `'placeholder'`: there is none yet; its first value is being loaded, see `lease`, or somebody has reserved the key
+   * - `'changing'`: there is none, and none is stored, since a `change` holds the key; `expiresIn` is how long at most
    * - `'entry'`: a value that a cache stored, with freshness and tags
    * - `'plain'`: a value without these, as `cache.plain` or another program writes it
    * - `'foreign-type'`: a list, a set or another type that is not a string
@@ -131,6 +132,7 @@ export interface ExplainedShared {
   readonly state:
     | 'absent'
     | 'placeholder'
+    | 'changing'
     | 'entry'
     | 'plain'
     | 'foreign-type'

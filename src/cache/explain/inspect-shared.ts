@@ -1,4 +1,5 @@
 import { GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
+import { HELD_GENERATION, readHold } from '../../codec/envelope/hold-mark.ts'
 import type { OpenedValue } from '../../codec/opened-value.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
@@ -18,7 +19,10 @@ export interface SharedInspection {
   readonly fits: boolean
   /** `Infinity` if the key does not expire; `undefined` if there is none, or Redis could not be asked. */
   readonly ttlMs: number | undefined
-  /** Current generations by stored key; `null` if there is none. Those that could not be read are left out. */
+  /**
+   * Current generations by stored key; `null` if there is none, and `HELD_GENERATION` if a change holds it. Those that could
+   * not be read are left out.
+   */
   readonly generations: ReadonlyMap<string, string | null>
 }
 
@@ -76,12 +80,17 @@ async function readAll(
     unread.map(async (key) => {
       try {
         const bytes = await bare.read(key)
-        found.set(key, bytes?.length === GENERATION_BYTES ? bytes.toString('latin1') : null)
+        found.set(key, bytes === null ? null : generationIn(bytes))
       } catch {
         // It may be on another server than the key. It is left out, and so counts as unknown.
       }
     }),
   )
+}
+
+function generationIn(bytes: Buffer): string | null {
+  if (bytes.length === GENERATION_BYTES) return bytes.toString('latin1')
+  return readHold(bytes) === undefined ? null : HELD_GENERATION
 }
 
 /** Decodes the value too, only to find out whether it can be decoded and served. */

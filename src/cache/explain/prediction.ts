@@ -6,6 +6,8 @@ import type { ExplainedNext } from './explanation.ts'
 export type SharedSituation =
   | { readonly state: 'absent' }
   | { readonly state: 'foreign' }
+  /** A change holds the key. */
+  | { readonly state: 'changing' }
   /** It cannot be read. */
   | { readonly state: 'unavailable'; readonly why: string }
   /** A value that must not be served. A load replaces it, even if another process holds its lease. */
@@ -28,6 +30,8 @@ export interface Situation {
   readonly leaseLeftMs: number
   /** Whether this process holds it. */
   readonly isOwnLease: boolean
+  /** The tag of the call that a change holds. */
+  readonly heldTag: string | undefined
   /** As `earlyRefresh`; 0 = off. */
   readonly earlyBeta: number
 }
@@ -55,8 +59,10 @@ export function predict(situation: Situation): ExplainedNext {
         step: 'load-uncached',
         reason: 'another program stores a value under this key that is not a string',
       }
+    case 'changing':
+      return { step: 'load-uncached', reason: 'a change holds the key, so what is loaded is not stored' }
     case 'unusable':
-      return { step: 'load', reason: shared.why }
+      return load(situation, shared.why)
     case 'absent':
       return waitOr(situation, 'neither this process nor Redis has it')
     case 'usable':
@@ -128,8 +134,17 @@ function stale(entry: LocalEntry, { flight, isOwnLease, nowMs }: Situation): Exp
   }
 }
 
-function waitOr({ isOwnLease, leaseLeftMs }: Situation, why: string): ExplainedNext {
-  if (leaseLeftMs <= 0) return { step: 'load', reason: why }
+function load({ heldTag }: Situation, reason: string): ExplainedNext {
+  if (heldTag === undefined) return { step: 'load', reason }
+  return {
+    step: 'load-uncached',
+    reason: `${reason}; a change holds the tag '${heldTag}', so what is loaded is not stored`,
+  }
+}
+
+function waitOr(situation: Situation, why: string): ExplainedNext {
+  const { isOwnLease, leaseLeftMs } = situation
+  if (leaseLeftMs <= 0) return load(situation, why)
   const who = isOwnLease ? 'an earlier load of this process' : 'another process'
   return { step: 'wait', reason: `${why}; ${who} is loading it, and holds the lease` }
 }
