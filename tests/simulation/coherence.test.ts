@@ -105,6 +105,32 @@ describe('in any order of events', () => {
     LONGEST_MS,
   )
 
+  const committed = ['commit', 'commit under a hold', 'transaction ends']
+  it(
+    'P49: nothing older than a commit is stored after it if it was held, or served after its change has ended',
+    async () => {
+      const steps = await proveSchedules(
+        { ...CALM, policies: true, transactions: true },
+        trials(200, 2_000, 6_000),
+      )
+      for (const step of committed) expect(steps.get(step), step).toBeGreaterThan(trials(50, 200))
+    },
+    LONGEST_MS,
+  )
+
+  it(
+    'P49: the same holds with faults and slots, if entries expire, stale ones are served, and generations have copies',
+    async () => {
+      const setting: Setting = { ...FAULTS, policies: true, copies: true, slots: 'any', transactions: true }
+      const steps = await proveSchedules(
+        { ...setting, ttlMs: 4_000, staleMs: 20_000 },
+        trials(100, 1_000, 6_000),
+      )
+      for (const step of committed) expect(steps.get(step), step).toBeGreaterThan(trials(10, 50))
+    },
+    LONGEST_MS,
+  )
+
   const slotted = ['reserve', 'a slot is filled', 'a fill is refused', 'release']
   it(
     'P45: nothing older is stored through slots, and every fill says so',

@@ -8,3 +8,6 @@ export type Defect =
   | 'old commands run after a reconnect'
   | 'bump changes nothing'
   | 'epochs are not told'
+  | 'loads are stored under a hold'
+  | 'a delete ends a hold'
+  | 'the first change ends the hold of all'

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { Cache } from '../../src/cache/cache.ts'
+import { OpenChanges } from '../../src/cache/changes/open-changes.ts'
 import { CacheCore } from '../../src/cache/core/cache-core.ts'
 import { Flight } from '../../src/cache/flights/flight.ts'
 import { SingleFlight } from '../../src/cache/flights/single-flight.ts'
@@ -7,6 +8,7 @@ import { LocalTier } from '../../src/cache/local/local-tier.ts'
 import { InvalidationOutbox } from '../../src/cache/outage/invalidation-outbox.ts'
 import { FencedFill } from '../../src/cache/reserving/fenced-fill.ts'
 import { GenerationTable } from '../../src/cache/tags/generation-table.ts'
+import { Holds } from '../../src/cache/writing/holds.ts'
 import type { Defect } from './defect.ts'
 import { searchSchedules } from './run-schedules.ts'
 import type { Setting } from './setting.ts'
@@ -20,6 +22,7 @@ const CALM: Setting = {
 const FAULTS: Setting = { ...CALM, faults: true }
 const POLICIES: Setting = { ...CALM, policies: true }
 const SLOTS: Setting = { ...CALM, slots: 'any' }
+const TRANSACTIONS: Setting = { ...CALM, transactions: true }
 /** A second loader for a key is a defect here: nothing makes it necessary. */
 const UNDISTURBED: Setting = { ...POLICIES, processes: 1, invalidates: false }
 /** Each of them is to be caught within so many schedules. */
@@ -42,6 +45,9 @@ describe('the simulation finds the defect', () => {
     ['bump changes nothing', CALM],
     ['old commands run after a reconnect', FAULTS],
     ['epochs are not told', FAULTS],
+    ['loads are stored under a hold', TRANSACTIONS],
+    ['a delete ends a hold', TRANSACTIONS],
+    ['the first change ends the hold of all', TRANSACTIONS],
   ]
   it.each(defects.map(([defect, setting, seed = SEED]) => [defect, setting, seed] as const))(
     'a server where %s',
@@ -94,6 +100,12 @@ describe('the simulation finds the defect', () => {
     ['a fill does not tell that a tag was invalidated', SLOTS, () => breakAnswer(), 22],
     ['a batch gives the value of one key to another', POLICIES, () => breakBatch()],
     ['refresh() is content with what others load', POLICIES, () => breakReload()],
+    [
+      'C1 what is called within a change is sent at once',
+      TRANSACTIONS,
+      () => vi.spyOn(OpenChanges.prototype, 'current', 'get').mockReturnValue(undefined),
+    ],
+    ['C3 the work of a change begins before its holds are placed', TRANSACTIONS, () => breakHolds()],
   ]
   it.each(rules.map(([rule, setting, mutate, seed = SEED]) => [rule, setting, mutate, seed] as const))(
     'a cache where %s',
@@ -158,6 +170,14 @@ function breakAnswer(): void {
   vi.spyOn(FencedFill.prototype, 'store').mockImplementation(async function (this: FencedFill, request) {
     const refusal = await store.call(this, request)
     return refusal === 'invalidated' ? undefined : refusal
+  })
+}
+
+function breakHolds(): void {
+  const { place } = Holds.prototype
+  vi.spyOn(Holds.prototype, 'place').mockImplementation(async function (this: Holds, ...request) {
+    void place.apply(this, request)
+    return { holds: [], failures: [] }
   })
 }
 

@@ -216,14 +216,17 @@ export class Oracle {
     )
   }
 
-  /** Nothing older than an acknowledged invalidation is readable as valid. @throws Violation */
+  /** Nothing older than an acknowledged invalidation, or a commit under a hold, is readable as valid. @throws Violation */
   checkStored(storedKey: string): void {
     const entry = entryIn(storedKey, this.#redis().peek(storedKey))
     if (entry === undefined || !this.#isValid(entry.generations)) return
     const value = this.#values.get(entry.text)
     if (value === undefined) return
     const killer = this.#invalidations.find(
-      (one) => one.acknowledgedAt <= this.#moment && one.concerns(value) && value.lastNewAt < one.beganAt,
+      (one) =>
+        (one.isHeld || one.acknowledgedAt <= this.#moment) &&
+        one.concerns(value) &&
+        value.lastNewAt < one.beganAt,
     )
     if (killer === undefined) return
     throw new Violation(

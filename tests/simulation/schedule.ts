@@ -9,6 +9,7 @@ import { Reads } from './reads.ts'
 import { PLACES, type Place, type Setting } from './setting.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import { Slots } from './slots.ts'
+import { Transactions } from './transactions.ts'
 
 /** Kinds of change, one of which a schedule may make more often than the others. */
 const FAVOURITES = ['set', 'delete', 'invalidateTags', 'invalidatePattern', 'clear'] as const
@@ -23,6 +24,7 @@ export class Schedule {
   readonly #loads: Loads
   readonly #reads: Reads
   readonly #slots: Slots
+  readonly #transactions: Transactions
   readonly #changes: NamespaceWrites
   readonly #places: readonly Place[]
   readonly #loaderWeight: number
@@ -41,6 +43,7 @@ export class Schedule {
     this.#faults = new Faults(this.#fleet, this.#loads)
     this.#reads = new Reads(this.#fleet, this.#loads, this.#places)
     this.#slots = new Slots(this.#fleet, this.#loads, this.#reads)
+    this.#transactions = new Transactions(this.#fleet)
     this.#changes = new NamespaceWrites(this.#fleet, this.#places)
     const processes = Math.min(choices.of([2, 2, 3, 1]), setting.processes)
     for (let id = 1; id <= processes; id++) this.#fleet.addProcess()
@@ -89,6 +92,7 @@ export class Schedule {
       if (link.isCut) steps.push([1, () => this.#fleet.do('notice', link.name, () => tier.lose())])
     }
     for (const load of this.#loads.all) steps.push([this.#loaderWeight, () => this.#loads.goOn(load)])
+    for (const one of this.#transactions.all) steps.push([1, () => this.#transactions.goOn(one)])
     if (this.#fleet.time.isDue)
       steps.push([3, () => this.#fleet.do('timer', '', () => this.#fleet.time.fireNext())])
     else if (this.#fleet.setting.invalidates && this.#fleet.time.hasTimer)
@@ -135,6 +139,7 @@ export class Schedule {
       [1, () => this.#reads.get(process, at, false)],
       ...(this.#fleet.setting.policies ? this.#policies(process, at) : []),
       ...(this.#fleet.setting.slots ? this.#reservations(process, at) : []),
+      [this.#fleet.setting.transactions ? 8 : 0, () => this.#transactions.begin(process, at)],
     ]
     const favoured = this.#favoured
     const changes = Object.entries({
@@ -220,6 +225,10 @@ export class Schedule {
     }
     for (const load of this.#loads.all) {
       this.#loads.goOn(load)
+      hasMoved = true
+    }
+    for (const one of this.#transactions.all) {
+      this.#transactions.goOn(one)
       hasMoved = true
     }
     return hasMoved

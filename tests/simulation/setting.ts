@@ -26,6 +26,8 @@ export interface Setting {
   readonly sickSource?: boolean
   /** Whether keys are reserved as well: by slots of any kind, or only by those that wait. @default by none */
   readonly slots?: 'any' | 'waiting'
+  /** Whether the source also changes in transactions, which hold what they change or not. @default false */
+  readonly transactions?: boolean
   readonly defects?: readonly Defect[]
 }
 

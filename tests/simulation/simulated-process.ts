@@ -33,6 +33,8 @@ export class SimulatedProcess {
   isAlive = true
   /** Keys for which a stale value stood in for a load that failed or was slow. */
   readonly servedInstead = new Set<string>()
+  /** How often the end of a change was not acknowledged. */
+  changeFailures = 0
   /** Why the last fill of a key was refused. */
   readonly refusals = new Map<string, FillRefusal>()
 
@@ -56,6 +58,9 @@ export class SimulatedProcess {
       options: resolveReadThrough(options, 3_600_000),
     })
     this.cache.on('fill-refused', ({ key, reason }) => this.refusals.set(key, reason))
+    this.cache.on('error', ({ operation }) => {
+      if (['change', 'delete', 'invalidateTags'].includes(operation)) this.changeFailures++
+    })
     this.cache.on('stale', ({ key, reason }) => {
       if (reason !== 'revalidate') this.servedInstead.add(key)
     })

@@ -7,7 +7,7 @@ import type {
   ReserveRequest,
 } from '../../src/backend/seams/shared-tier.ts'
 import { GENERATION_BYTES, isPlaceholder } from '../../src/codec/envelope/entry-meta.ts'
-import { openEnvelope, sealEnvelope } from '../../src/codec/envelope/envelope.ts'
+import { readHold } from '../../src/codec/envelope/hold-mark.ts'
 import { globMatcher } from '../../src/foundation/glob-matcher.ts'
 import { isReserved } from '../../src/foundation/reserved-keys.ts'
 import type { Clock } from '../../src/foundation/time/clock.ts'
@@ -26,13 +26,14 @@ import {
 import { TrackingTable } from '../../src/testing/simulated/tracking-table.ts'
 import type { Defect } from './defect.ts'
 import type { Link } from './link.ts'
+import { PAGES, pageOf } from './pages.ts'
+import { reboundEntry } from './rebound-entry.ts'
 
 interface Stored {
   readonly bytes: Buffer
   readonly expiresAtMs: number
 }
 
-const PAGES = 2
 /** The server's clock less the virtual one. */
 const SERVER_EPOCH_MS = 1_700_000_000_000
 
@@ -127,6 +128,7 @@ export class SimulatedRedis {
 
   acquire(link: Link, storedKey: string, request: AcquireRequest): AcquireReply {
     this.#readTracked(link, storedKey)
+    if (this.hasDefect('loads are stored under a hold')) this.#endHold(storedKey)
     return acquireLease(this.#keyspace, storedKey, request, this.nowMs)
   }
 
@@ -138,7 +140,7 @@ export class SimulatedRedis {
   /** GETEX is not tracked; STRLEN after the SET is. */
   fill(link: Link, storedKey: string, fence: Fence, bytesToStore: Buffer, ttlMs: number): boolean {
     const isLate = this.hasDefect('generations are captured at the fill')
-    const entry = isLate ? this.#boundNow(storedKey, bytesToStore) : bytesToStore
+    const entry = isLate ? reboundEntry(storedKey, bytesToStore, (key) => this.peek(key)) : bytesToStore
     const isFenced = !this.hasDefect(
       fence.kind === 'lease' ? 'fill ignores the token' : 'a slot ignores its fence',
     )
@@ -168,7 +170,7 @@ export class SimulatedRedis {
       this.#readTracked(link, storedKey)
       const bytes = this.peek(storedKey)
       const isValue = bytes !== undefined && !isPlaceholder(bytes)
-      if (toldHold(this.#keyspace, storedKey)) continue
+      if (!this.hasDefect('a delete ends a hold') && toldHold(this.#keyspace, storedKey)) continue
       this.#remove(storedKey)
       if (isValue) removed++
     }
@@ -206,6 +208,7 @@ export class SimulatedRedis {
 
   /** PTTL is tracked where it runs, the last GET always. */
   capture(link: Link, storedKey: string, ttlMs: number): string {
+    if (this.hasDefect('loads are stored under a hold')) this.#endHold(storedKey)
     if (this.peek(storedKey)?.length === GENERATION_BYTES) this.#tracked.read(storedKey, link)
     const generation = captureGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
     this.#tracked.read(storedKey, link)
@@ -225,7 +228,14 @@ export class SimulatedRedis {
 
   /** GETEX is not tracked. */
   endHold(storedKey: string, hold: string): boolean {
-    return endHold(this.#keyspace, storedKey, hold, this.nowMs)
+    const isLeft = endHold(this.#keyspace, storedKey, hold, this.nowMs)
+    if (this.hasDefect('the first change ends the hold of all')) this.#endHold(storedKey)
+    return isLeft
+  }
+
+  #endHold(storedKey: string): void {
+    const bytes = this.peek(storedKey)
+    if (bytes !== undefined && readHold(bytes) !== undefined) this.#remove(storedKey)
   }
 
   /** What happens without any of our connections asking for it: eviction, and DEL and SET from `redis-cli`. */
@@ -253,17 +263,6 @@ export class SimulatedRedis {
     this.life++
     this.#tracked = new TrackingTable()
     this.#strings = new Map(isEmpty ? [] : this.#saved)
-  }
-
-  /** The entry as if its generations had been read only now. */
-  #boundNow(storedKey: string, bytes: Buffer): Buffer {
-    const { entry, payload, ...header } = openEnvelope(storedKey, bytes)
-    if (entry === undefined) return bytes
-    const generations = entry.generations.map((one) => ({
-      storedKey: one.storedKey,
-      generation: this.peek(one.storedKey)?.toString('latin1') ?? one.generation,
-    }))
-    return sealEnvelope(storedKey, { ...header, entry: { ...entry, generations } }, payload)
   }
 
   #put(storedKey: string, bytes: Buffer, ttlMs: number, isWritten = false): void {
@@ -294,12 +293,6 @@ export class SimulatedRedis {
       else this.#afterReply.push(storedKey)
     }
   }
-}
-
-function pageOf(storedKey: string): number {
-  let sum = 0
-  for (let at = 0; at < storedKey.length; at++) sum += storedKey.charCodeAt(at)
-  return sum % PAGES
 }
 
 function newGeneration(): string {

@@ -1,3 +1,4 @@
+import { isReserved } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { WritePath } from './write-path.ts'
 
@@ -52,16 +53,28 @@ export class Holds {
     return outcomes.every((outcome) => outcome.status === 'fulfilled' && outcome.value)
   }
 
-  /** Sends a command for each key, in their turn among the writes of these keys. */
-  #sendEach<Result>(
+  /**
+   * Sends a command for each. Those of keys take their turn among the writes of these keys, which are sent after their
+   * generations were captured. So those of generations wait for nobody.
+   */
+  async #sendEach<Result>(
     storedKeys: readonly string[],
     send: (storedKey: string) => Promise<Result>,
   ): Promise<readonly PromiseSettledResult<Result>[]> {
-    return this.#writes.dropping(storedKeys, async (turn) => {
-      if (turn.earlier !== undefined) await turn.earlier
-      const sending = storedKeys.map(send)
-      turn.pass()
-      return Promise.allSettled(sending)
-    })
+    const [keys, generationKeys] = [storedKeys.filter(isOrdinary), storedKeys.filter(isReserved)]
+    const all = await Promise.all([
+      this.#writes.inTurnDropping(keys, async (turn) => {
+        if (turn.earlier !== undefined) await turn.earlier
+        const sending = keys.map(send)
+        turn.pass()
+        return Promise.allSettled(sending)
+      }),
+      this.#writes.dropping(generationKeys, () => Promise.allSettled(generationKeys.map(send))),
+    ])
+    return all.flat()
   }
+}
+
+function isOrdinary(storedKey: string): boolean {
+  return !isReserved(storedKey)
 }

@@ -58,7 +58,7 @@ export class WritePath {
     // Opening the cache loads the serializer. Once it is loaded, a value that cannot be stored throws here, even if
     // Redis is unavailable, and the local copy of the value before it stays.
     const early = request.serialized ?? (admitted === undefined ? this.serializedNow(value) : undefined)
-    return this.dropping([storedKey], async (turn) => {
+    return this.inTurnDropping([storedKey], async (turn) => {
       if (opening !== undefined) await opening.catch(() => {})
       if (admitted !== undefined) await admitted
       return this.#send(request, early, turn)
@@ -73,7 +73,7 @@ export class WritePath {
 
   /** Returns how many of the keys existed. @throws CacheError */
   remove(storedKeys: readonly string[]): Promise<number> {
-    return this.dropping(storedKeys, async (turn) => {
+    return this.inTurnDropping(storedKeys, async (turn) => {
       // To await `undefined` would let a later call of the same tick overtake this removal.
       if (turn.earlier !== undefined) await turn.earlier
       const parts = [...chunks(storedKeys, KEYS_PER_REMOVAL)]
@@ -97,7 +97,7 @@ export class WritePath {
   /** Replaces generations, by one command each, however many entries are bound to them. @throws CacheError */
   async renew(generationKeys: readonly string[]): Promise<void> {
     const { generations, tier } = this.#core
-    await this.#dropping(generationKeys, async () => {
+    await this.dropping(generationKeys, async () => {
       const renewals = await Promise.allSettled(
         generationKeys.map((key) => tier.bump(key, generations.shortestTtlMs)),
       )
@@ -224,12 +224,15 @@ export class WritePath {
   }
 
   /** As {@link inTurn}. It drops the local copies of the keys before and after (L3). */
-  dropping<Result>(storedKeys: readonly string[], work: (turn: Turn) => Promise<Result>): Promise<Result> {
-    return this.#dropping(storedKeys, () => this.#withTurn(storedKeys, work))
+  inTurnDropping<Result>(
+    storedKeys: readonly string[],
+    work: (turn: Turn) => Promise<Result>,
+  ): Promise<Result> {
+    return this.dropping(storedKeys, () => this.#withTurn(storedKeys, work))
   }
 
-  /** Registers a write, which is called at once. */
-  #dropping<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
+  /** Registers a write, which is called at once. It drops the local copies of the keys before and after (L3). */
+  dropping<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
     return this.#core.ownWrites.add(storedKeys, this.#droppedAround(storedKeys, work))
   }
 
