@@ -23,3 +23,13 @@ test('changes that hold nothing leave nothing older behind, but old values are s
   expect(verdict.wrong).toEqual([])
   expect(verdict.storedOld).toBeGreaterThan(rounds / 20)
 }, 300_000)
+
+test('changes that outlive their holds leave nothing older behind', async () => {
+  const rounds = trials(100, 500)
+  const brief = { ...transactions, hold: '4ms' } as const
+  const verdict = await track.run({
+    ...{ rounds, optionsOf, transactions: brief },
+    hows: ['hold its key', 'hold its tag'],
+  })
+  expect(verdict.wrong).toEqual([])
+}, 300_000)

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '@redis/client'
-import { type CreateCacheOptions, createCache, type EntryOptions } from 'cachewright'
+import { type CreateCacheOptions, createCache, type Duration, type EntryOptions } from 'cachewright'
 
 /** What a participant works with. */
 export interface ParticipantOptions {
@@ -40,6 +40,8 @@ export interface Race {
 
 /** A change of the source, and how the cache is told of it. */
 export interface Change extends Race {
+  /** How long it holds the key or the tag. @default far longer than any round takes */
+  readonly hold?: Duration | undefined
   /** How long a transaction takes on each side of its commit, at most; without it, the source changes at once. */
   readonly commitMs?: number | undefined
   readonly how: string

@@ -1,4 +1,4 @@
-import { type CreateCacheOptions, createCache, type EntryOptions } from 'cachewright'
+import { type CreateCacheOptions, createCache, type Duration, type EntryOptions } from 'cachewright'
 import { afterAll, beforeAll } from 'vitest'
 import { type RedisCluster, startCluster } from '../../testbed/redis-cluster.ts'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
@@ -28,7 +28,11 @@ interface Interleavings {
   /** Each round begins with a value in Redis, stored with the same options. */
   readonly isPrimed?: boolean
   /** The source changes in a transaction of that length, and in as many at the same time. */
-  readonly transactions?: { readonly commitMs: number; readonly count: number }
+  readonly transactions?: {
+    readonly commitMs: number
+    readonly count: number
+    readonly hold?: Duration
+  }
   /** A plain cache-aside does the same at the same time. */
   readonly withPlain?: boolean
   /** As in {@link Race}. */
@@ -191,9 +195,11 @@ class RaceTrack {
         one.load({ ...race, afterMs: random(SPREAD_MS / 2), loaderMs: random(SPREAD_MS) }),
       ),
     )
-    const { commitMs, count = 1 } = transactions ?? {}
+    const { commitMs, count = 1, hold } = transactions ?? {}
     const changers = [changer, ...Array.from({ length: count - 1 }, () => this.#anybody())]
-    const ownValues = changers.map((one) => one.change({ ...change, commitMs, afterMs: random(SPREAD_MS) }))
+    const ownValues = changers.map((one) =>
+      one.change({ ...change, commitMs, hold, afterMs: random(SPREAD_MS) }),
+    )
     accuse('the changing process', await Promise.all(ownValues))
     const looks = Math.random() < 0.5 ? this.#participants : []
     await Promise.all(looks.map(async (one) => accuse('who looks at once', await one.look(race))))

@@ -91,8 +91,15 @@ export async function createParticipant({ createCache, createClient }, { redis, 
     invalidateTags: ({ changedTags }, space) => space.invalidateTags(changedTags),
     invalidatePattern: ({ pattern }, space) => space.invalidatePattern(pattern),
     'hold nothing': (race, space) => space.change({ keys: [race.key] }, transaction(race)),
-    'hold its key': (race, space) => space.change({ keys: [race.key], hold: '20s' }, transaction(race)),
-    'hold its tag': (race, space) => space.change({ tags: race.changedTags, hold: '20s' }, transaction(race)),
+    'hold its key': ({ hold = '20s', ...race }, space) =>
+      space.change({ keys: [race.key], hold }, transaction(race)),
+    'hold its tag': ({ hold = '20s', ...race }, space) =>
+      space.change({ tags: race.changedTags, hold }, transaction(race)),
+    'hold and never end': ({ changedTags: tags, hold, key, version }, space) =>
+      space.change({ keys: [key], tags, hold }, async () => {
+        await origin.set(`source:${key}`, version)
+        await new Promise(() => {})
+      }),
     clear: (_race, space) => space.clear(),
     'clear of the whole cache': () => cache.clear(),
     'foreign DEL': ({ storedKey }) => foreign.del(storedKey),
