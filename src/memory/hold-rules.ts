@@ -1,6 +1,7 @@
-import { HOLD_WINDOW_MS, holdPlaceholder, readHold } from '../codec/envelope/hold-mark.ts'
+import { HOLD_WINDOW_MS } from '../backend/seams/shared-tier.ts'
+import { holdPlaceholder, readHold } from '../codec/envelope/hold-mark.ts'
 import { randomText } from '../foundation/random-text.ts'
-import type { Keyspace } from './lease-rules.ts'
+import type { Keyspace } from './keyspace.ts'
 
 type Bytes = ReturnType<Keyspace['get']>
 

@@ -15,12 +15,12 @@ import { randomText } from '../foundation/random-text.ts'
 import { isReserved } from '../foundation/reserved-keys.ts'
 import type { Clock } from '../foundation/time/clock.ts'
 import { endHold, holdKey } from './hold-rules.ts'
+import type { Keyspace } from './keyspace.ts'
 import {
   acquireLease,
   bumpGeneration,
   captureGeneration,
   fillEntry,
-  type Keyspace,
   reclaimKeys,
   releaseLease,
   renewLease,

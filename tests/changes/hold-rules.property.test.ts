@@ -1,15 +1,11 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
+import { HOLD_WINDOW_MS } from '../../src/backend/seams/shared-tier.ts'
 import { placeholder } from '../../src/codec/envelope/entry-meta.ts'
-import {
-  HOLD_WINDOW_MS,
-  type HoldMark,
-  holdPlaceholder,
-  readHold,
-} from '../../src/codec/envelope/hold-mark.ts'
+import { type HoldMark, holdPlaceholder, readHold } from '../../src/codec/envelope/hold-mark.ts'
 import { endHold, holdKey } from '../../src/memory/hold-rules.ts'
-import type { Keyspace } from '../../src/memory/lease-rules.ts'
+import type { Keyspace } from '../../src/memory/keyspace.ts'
 import { END_HOLD, HOLD_KEY } from '../../src/redis/scripts/embedded-scripts.ts'
 import { useScene } from '../support/scene.ts'
 import { trials } from '../support/trials.ts'

@@ -12,12 +12,12 @@ import { globMatcher } from '../../src/foundation/glob-matcher.ts'
 import { isReserved } from '../../src/foundation/reserved-keys.ts'
 import type { Clock } from '../../src/foundation/time/clock.ts'
 import { endHold, holdKey, toldHold } from '../../src/memory/hold-rules.ts'
+import type { Keyspace } from '../../src/memory/keyspace.ts'
 import {
   acquireLease,
   bumpGeneration,
   captureGeneration,
   fillEntry,
-  type Keyspace,
   reclaimKeys,
   releaseLease,
   renewLease,

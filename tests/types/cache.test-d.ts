@@ -221,3 +221,15 @@ cache.getOrSet('key', () => 1, { ttl: false })
 cache.getOrSet('key', () => 1, { staleIfError: true })
 // @ts-expect-error no such policy
 cache.namespace('a', { freshFor: '1m' })
+
+const changed = cache.change({ keys: new Set(['a']), tags: ['t'], hold: '10s' }, async () => 1)
+equal<typeof changed, Promise<number>>(true)
+const changedAtOnce = cache.namespace('n').change({ hold: false }, () => 'done')
+equal<typeof changedAtOnce, Promise<string>>(true)
+cache.on('change', ({ keys }) => equal<typeof keys, readonly string[]>(true))
+cache.on('held-back', ({ key, namespace }) => equal<typeof key, typeof namespace>(true))
+equal<typeof lastMinute.heldBack, number>(true)
+// @ts-expect-error there is no such option
+cache.change({ key: ['a'] }, () => {})
+// @ts-expect-error the work is a function
+cache.change({}, Promise.resolve())

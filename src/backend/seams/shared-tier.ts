@@ -50,6 +50,9 @@ export interface AcquireRequest {
 /** How long an absent key remembers that a load brought no value, in milliseconds. */
 export const FRUITLESS_MS = 1_000
 
+/** The longest time for which a change may hold a key, in milliseconds; also the window in which holds are counted. */
+export const HOLD_WINDOW_MS = 60_000
+
 /** The answer to an {@link AcquireRequest}. */
 export interface AcquireReply {
   /**

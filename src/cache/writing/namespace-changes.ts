@@ -1,5 +1,5 @@
 import { checkedKeys, invalidArgument } from '../../backend/operations/operation-arguments.ts'
-import { HOLD_WINDOW_MS } from '../../codec/envelope/hold-mark.ts'
+import { HOLD_WINDOW_MS } from '../../backend/seams/shared-tier.ts'
 import { kindOf, shown } from '../../foundation/errors/shown-value.ts'
 import { invalidOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
 import { type Duration, parseDuration } from '../../foundation/time/duration.ts'

@@ -30,9 +30,6 @@ export interface HoldMark {
   readonly id: string
 }
 
-/** The length of a window, and the longest time for which a change may hold. */
-export const HOLD_WINDOW_MS = 60_000
-
 /** What a capture answers if the generation is held: no entry that is bound to it is ever valid. */
 export const HELD_GENERATION: string = '\u0000'.repeat(GENERATION_BYTES)
 

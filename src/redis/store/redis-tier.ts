@@ -7,12 +7,12 @@ import {
   type Coherence,
   type Fence,
   FRUITLESS_MS,
+  HOLD_WINDOW_MS,
   type ReserveReply,
   type ReserveRequest,
   type SharedTier,
   type TierListener,
 } from '../../backend/seams/shared-tier.ts'
-import { HOLD_WINDOW_MS } from '../../codec/envelope/hold-mark.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { TierCoherence } from '../coherence/tier-coherence.ts'
 import type { RedisPort, RedisReply } from '../port/redis-port.ts'

@@ -7,7 +7,7 @@ import type {
   Fence,
   TierListener,
 } from '../../backend/seams/shared-tier.ts'
-import type { Keyspace } from '../../memory/lease-rules.ts'
+import type { Keyspace } from '../../memory/keyspace.ts'
 import { MemoryTier, type MemoryTierStore } from '../../memory/memory-tier.ts'
 import type { TrackedConnection, TrackingTable } from './tracking-table.ts'
 
