@@ -38,6 +38,8 @@ equal<typeof loadedAtOnce, Promise<number>>(true)
 const maybe = cache.getOrSet('maybe', (context: LoadContext) => {
   context.addTags(['a'])
   context.setTtl('5m')
+  context.setExpiresAt(new Date())
+  context.setOptions({ expiresAt: 2e12, staleIfError: '1h' })
   context.skip()
   return undefined
 })
@@ -221,3 +223,14 @@ cache.getOrSet('key', () => 1, { ttl: false })
 cache.getOrSet('key', () => 1, { staleIfError: true })
 // @ts-expect-error no such policy
 cache.namespace('a', { freshFor: '1m' })
+
+// A moment in place of a time to live.
+void cache.set('key', 1, { expiresAt: new Date() })
+void cache.setMany({ key: 1 }, { expiresAt: 2e12 })
+void cache.getOrSet('key', () => 1, { expiresAt: new Date(), tags: ['a'] })
+// @ts-expect-error no text
+void cache.set('key', 1, { expiresAt: '2030-01-01' })
+// @ts-expect-error no default of a namespace
+cache.namespace('inner', { expiresAt: 2e12 })
+// @ts-expect-error one moment would hold for every call
+cache.wrap(findUser, { expiresAt: 2e12 })

@@ -5,6 +5,7 @@ import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-
 import { kindOf } from '../../foundation/errors/shown-value.ts'
 import type { Timers } from '../../foundation/time/clock.ts'
 import type { EntryOptions, GetOrSetOptions, LoadOptions } from '../freshness/policy-options.ts'
+import { overridden } from '../freshness/value-expiry.ts'
 import type { NamespaceReads } from '../reading/namespace-reads.ts'
 import { type BatchLoader, LoadBatch } from './load-batch.ts'
 import { PartialLoadError } from './partial-load-error.ts'
@@ -100,7 +101,7 @@ function optionsOf(
 ): GetOrSetOptions {
   if (each === undefined) return signal === undefined ? common : { ...common, signal }
   const own = each(key)
-  return { ...common, ...own, tags: [...(common.tags ?? []), ...(own?.tags ?? [])], signal }
+  return { ...overridden(common, own), tags: [...(common.tags ?? []), ...(own?.tags ?? [])], signal }
 }
 
 /** A copy of the caller's signal for any number of listeners; the caller's own signal gets one. */

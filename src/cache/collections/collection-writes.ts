@@ -67,8 +67,8 @@ export class CollectionWrites<Id, Input> {
     sent.catch(() => {})
     await admitted
     return monitor.absorb('set', key, false, async () => {
-      const [bytes] = await sent
-      monitor.stored(key, policies.ttlMs, bytes)
+      const [written] = await sent
+      if (written !== undefined) monitor.stored(key, written.ttlMs, written.bytes)
       return true
     })
   }

@@ -7,6 +7,7 @@ import {
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { abbreviate } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import { leftUntilExpiry } from '../core/new-lifetimes.ts'
 import { type Accepts, isAccepted } from '../entries/acceptance.ts'
 import { admission } from '../flights/admission.ts'
 import type { Flight } from '../flights/flight.ts'
@@ -103,10 +104,12 @@ export async function explain(
     },
   }
   const asksForTtlMs = options.ttl === undefined ? undefined : policies.ttlMs
-  const isClockKnown = core.tier.serverNowMs(storedKey) !== undefined
+  const serverNowMs = core.tier.serverNowMs(storedKey)
+  const isClockKnown = serverNowMs !== undefined
+  const expiresInMs = isClockKnown ? leftUntilExpiry(core.tier, policies, serverNowMs) : undefined
   return explanationOf({
     ...facts,
-    notes: explanationNotes(facts, { asksForTtlMs, isClockKnown, isUndelivered }),
+    notes: explanationNotes(facts, { asksForTtlMs, expiresInMs, isClockKnown, isUndelivered }),
   })
 }
 

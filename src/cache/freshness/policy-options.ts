@@ -29,8 +29,20 @@ export interface FreshnessOptions {
   readonly staleIfError?: Duration | false | undefined
 }
 
+/** The options that say how long one value is served. */
+export interface ValueOptions extends FreshnessOptions {
+  /**
+   * The moment at which the value ceases to be fresh, in place of `ttl`: a `Date`, or milliseconds since 1970. It is a
+   * time of the Redis server's clock, and `jitter` does not change it. Stale windows begin then. A value whose moment has
+   * come is not kept: `set` removes the key, a loader's value goes to its callers, and a `fill` is refused. Numbers below
+   * 1e11, which count seconds as a rule, are refused.
+   * @default none: `ttl` applies
+   */
+  readonly expiresAt?: Date | number | undefined
+}
+
 /** The options that say how long a value is served, and which tags invalidate it. */
-export interface EntryOptions extends FreshnessOptions {
+export interface EntryOptions extends ValueOptions {
   /** Tags by which the value can be invalidated, at most 64. An entry that lacks one is loaded again. @default none */
   readonly tags?: readonly string[] | undefined
 }
@@ -101,6 +113,8 @@ const FRESHNESS_NAMES: OptionNames<FreshnessOptions> = {
   staleIfError: 'duration',
 }
 
+const VALUE_NAMES: OptionNames<ValueOptions> = { ...FRESHNESS_NAMES, expiresAt: 'value' }
+
 const LOAD_NAMES: OptionNames<LoadOptions> = {
   earlyRefresh: EARLY_REFRESH_OPTIONS,
   softTimeout: 'duration',
@@ -116,7 +130,7 @@ export const POLICY_NAMES: OptionNames<PolicyOptions> = {
 
 /** The names of {@link GetOrSetOptions}. */
 export const GET_OR_SET_NAMES: OptionNames<GetOrSetOptions> = {
-  ...FRESHNESS_NAMES,
+  ...VALUE_NAMES,
   tags: 'value',
   ...LOAD_NAMES,
   signal: 'value',
@@ -129,4 +143,4 @@ export const GET_OR_SET_NAMES: OptionNames<GetOrSetOptions> = {
 export const CALL_OPTIONS: KnownOptions = { of: 'the call', names: GET_OR_SET_NAMES }
 
 /** What `setOptions` of a loader's context may contain. */
-export const FRESHNESS_OPTIONS: KnownOptions = { of: 'setOptions', names: FRESHNESS_NAMES }
+export const SET_OPTIONS: KnownOptions = { of: 'setOptions', names: VALUE_NAMES }

@@ -10,7 +10,7 @@ import type { LoadContext } from '../loading/load-context.ts'
 
 /** The options that wrapped functions and cached methods have in common. */
 export interface MemoizeOptions<This, Args extends readonly unknown[]>
-  extends Omit<GetOrSetOptions, 'ttl' | 'tags' | 'signal'> {
+  extends Omit<GetOrSetOptions, 'ttl' | 'expiresAt' | 'tags' | 'signal'> {
   /**
    * The time for which a result is fresh: seconds, or with a unit (`'5m'`). It may be a function of the arguments of
    * the call, and may return `undefined` for the default; what it throws rejects the call.
@@ -87,16 +87,18 @@ export interface CachedOptions<Instance, Args extends readonly unknown[]>
   readonly key?: ((this: Instance, ...args: Args) => string) | undefined
 }
 
-const { signal: _signal, ...ENTRY_NAMES } = GET_OR_SET_NAMES
+const { expiresAt: _expiresAt, signal: _signal, ...ENTRY_NAMES } = GET_OR_SET_NAMES
 const NO_SIGNAL =
   'one signal would hold for every call. For a call with a signal of its own, use getOrSet(key, loader, { signal })'
+
+const NO_MOMENT = 'one moment would hold for every call'
 
 const WRAP_OPTIONS: KnownOptions = {
   of: 'a cached function',
   names: { ...ENTRY_NAMES, name: 'value', key: 'value', context: 'value' } satisfies OptionNames<
     Omit<WrapOptions<readonly never[]>, 'signal'>
   >,
-  instead: { signal: NO_SIGNAL },
+  instead: { signal: NO_SIGNAL, expiresAt: NO_MOMENT },
 }
 
 const CACHED_OPTIONS: KnownOptions = {
@@ -106,6 +108,7 @@ const CACHED_OPTIONS: KnownOptions = {
   >,
   instead: {
     signal: NO_SIGNAL,
+    expiresAt: NO_MOMENT,
     context: 'a decorator cannot take a parameter out of the type of a method. Use cache.wrap, or getOrSet',
   },
 }

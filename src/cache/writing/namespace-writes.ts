@@ -13,6 +13,7 @@ import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { checkedTags, invalidTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type EntryOptions } from '../freshness/policy-options.ts'
+import { overridden } from '../freshness/value-expiry.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { WritePath } from './write-path.ts'
 
@@ -49,8 +50,8 @@ export class NamespaceWrites {
     const storedKey = this.#space.storedKey(key)
     const generationKeys = this.#core.generationKeys(this.#space, storedKey, checkedTags(asked.tags))
     const policies = resolvePolicies(asked, this.#policies)
-    const bytes = await this.#writes.write({ storedKey, value, generationKeys, policies })
-    this.#monitor.stored(key, policies.ttlMs, bytes)
+    const written = await this.#writes.write({ storedKey, value, generationKeys, policies })
+    if (written !== undefined) this.#monitor.stored(key, written.ttlMs, written.bytes)
   }
 
   /** @throws CacheError `CACHE_PARTIAL_WRITE` if Redis does not acknowledge some of the writes */
@@ -60,7 +61,7 @@ export class NamespaceWrites {
     await Promise.all(
       Array.from(distinctEntries(entries), async ([key, { ttl, value }]) => {
         try {
-          await this.set(key, value, ttl === undefined ? options : { ...common, ttl })
+          await this.set(key, value, ttl === undefined ? options : overridden(common, { ttl }))
         } catch (error) {
           if (!(error instanceof CacheError) || isProgrammingMistake(error)) throw error
           failures.set(key, error.within('setMany', key))

@@ -6,6 +6,7 @@ import { escapeGlob } from '../../foundation/glob.ts'
 import { globMatcher } from '../../foundation/glob-matcher.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
+import { lifetimesAt } from '../core/new-lifetimes.ts'
 import { newStamp } from '../core/stamp.ts'
 import { lifetimesOf, storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import type { Policies } from '../freshness/policies.ts'
@@ -28,6 +29,13 @@ export interface WriteRequest {
   readonly admitted?: Promise<void> | undefined
 }
 
+/** What was written. */
+export interface Written {
+  readonly ttlMs: number
+  /** The size of the entry. */
+  readonly bytes: number
+}
+
 /**
  * Writes and invalidations. Each drops the local copies of its keys when it is called, and again when it has settled
  * (L3). If Redis does not acknowledge it, the outbox keeps an invalidation and delivers it later (O1).
@@ -45,10 +53,10 @@ export class WritePath {
   }
 
   /**
-   * @returns the size of the entry in bytes
+   * @returns what was written; `undefined` if its `expiresAt` has come, and the key was removed
    * @throws CacheError if Redis does not acknowledge the write; the key is then invalidated
    */
-  async write(request: WriteRequest): Promise<number> {
+  async write(request: WriteRequest): Promise<Written | undefined> {
     const { codec, opened } = this.#core
     const { admitted, storedKey, value } = request
     const opening = opened()
@@ -157,11 +165,19 @@ export class WritePath {
     { generationKeys, policies, storedKey, value }: WriteRequest,
     early: ReturnType<CacheCore['codec']['serialize']> | undefined,
     turn: Turn,
-  ): Promise<number> {
+  ): Promise<Written | undefined> {
     const { codec, generations, outbox, random, tier } = this.#core
     try {
       const serialized = early ?? codec.serialize(value)
-      const times = lifetimesOf(policies, random)
+      // To await what is no promise would change the order of the calls of one tick.
+      const times =
+        policies.expiresAtMs === undefined
+          ? lifetimesOf(policies, random)
+          : await this.#lifetimesUntil(storedKey, policies)
+      if (times === undefined) {
+        await this.#removeExpired(storedKey, turn)
+        return undefined
+      }
       for (let rewrites = 0; ; rewrites++) {
         const isTimeKnown = tier.serverNowMs(storedKey) !== undefined
         const [bound, askedMs] = await Promise.all([
@@ -186,7 +202,7 @@ export class WritePath {
           (one) => generations.known(one.storedKey)?.generation === one.generation,
         )
         const isOver = isCurrent || turn.isReplaced(storedKey) || rewrites === MOST_REWRITES
-        if (isOver || tier.coherence !== 'tracking') return bytes.length
+        if (isOver || tier.coherence !== 'tracking') return { bytes: bytes.length, ttlMs: times.ttlMs }
         turn.repeat()
       }
     } catch (error) {
@@ -196,6 +212,21 @@ export class WritePath {
       }
       throw error
     }
+  }
+
+  /** The lifetimes of a value with an `expiresAt`; `undefined` if that has come. @throws CacheError */
+  async #lifetimesUntil(storedKey: string, policies: Policies): Promise<ReturnType<typeof lifetimesAt>> {
+    const { tier } = this.#core
+    const serverNowMs = tier.serverNowMs(storedKey) ?? (await tier.serverTimeMs(storedKey))
+    return lifetimesAt(this.#core, policies, { createdAtMs: serverNowMs, serverNowMs })
+  }
+
+  /** The key of a value that is not kept is a miss afterwards. @throws CacheError */
+  async #removeExpired(storedKey: string, turn: Turn): Promise<void> {
+    if (turn.earlier !== undefined) await turn.earlier
+    const removing = this.#core.tier.remove([storedKey])
+    turn.pass()
+    await removing
   }
 
   /**
