@@ -41,7 +41,7 @@ export type {
 } from './cache/batches/load-batch.ts'
 export { PartialLoadError } from './cache/batches/partial-load-error.ts'
 export type { Cache } from './cache/cache.ts'
-export type { Collection, CollectionReadOptions } from './cache/collections/collection.ts'
+export type { Collection } from './cache/collections/collection.ts'
 export type {
   CollectionBatchContext,
   CollectionBatchLoader,
@@ -50,6 +50,7 @@ export type {
   CollectionKeyOption,
   CollectionLoader,
   CollectionOptions,
+  CollectionReadOptions,
   CollectionSource,
   PlainId,
 } from './cache/collections/collection-options.ts'
@@ -78,6 +79,7 @@ export type {
   LocalRefusal,
 } from './cache/explain/explanation.ts'
 export type {
+  AgeOptions,
   EntryOptions,
   FreshnessOptions,
   GetOrSetOptions,

@@ -4,6 +4,7 @@ import type { BatchLoader } from './batches/load-batch.ts'
 import type { CacheParts } from './cache-parts.ts'
 import type { CacheCore } from './core/cache-core.ts'
 import type { Monitor } from './core/monitor.ts'
+import { isTooOld, maxAgeOf } from './freshness/max-age.ts'
 import { NO_TAGS } from './freshness/policies.ts'
 import type { GetOrSetOptions } from './freshness/policy-options.ts'
 import type { Loader } from './loading/load-context.ts'
@@ -50,7 +51,7 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
   }
 
   /**
-   * The fresh value, or `undefined` for a miss, which a stale value is too; `null` is a value. No round trip for a local
+   * The fresh value, or `undefined` for a miss, which a stale value and one beyond `maxAge` are too; `null` is a value. No round trip for a local
    * hit, else one. A plain value or a counter is served as a value without tags; a key that holds a set is a miss.
    */
   get<T = unknown>(key: string, options?: GetOptions): Promise<Served<T, Isolate> | undefined> {
@@ -64,7 +65,14 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
 
   async #getWith<T>(key: string, options: GetOptions): Promise<Served<T, Isolate> | undefined> {
     this.#core.calls.check(options, GET_OPTIONS)
-    return options.local === false ? this.#reads.gets.read<Served<T, Isolate>>(key, true) : this.get<T>(key)
+    const maxAgeMs = maxAgeOf(options.maxAge)
+    const { gets, hits } = this.#reads
+    if (options.local !== false && typeof key === 'string') {
+      const entry = hits.fresh(key, NO_TAGS)
+      const isServed = entry !== undefined && !isTooOld(entry, hits.hitAtMs, maxAgeMs)
+      if (isServed) return hits.serve<Served<T, Isolate>>(key, entry)
+    }
+    return gets.read<Served<T, Isolate>>(key, options.local === false, maxAgeMs)
   }
 
   /** Whether there is a fresh value. No round trip for a local hit, else one. */

@@ -234,3 +234,14 @@ void cache.set('key', 1, { expiresAt: '2030-01-01' })
 cache.namespace('inner', { expiresAt: 2e12 })
 // @ts-expect-error one moment would hold for every call
 cache.wrap(findUser, { expiresAt: 2e12 })
+
+// How old a value may be for one caller.
+void cache.getOrSet('key', () => 1, { maxAge: '5s' })
+void cache.get('key', { maxAge: 5, local: false })
+void cache.reserve('key', { maxAge: '5s', wait: true })
+void cache.getOrSetMany(['key'], () => [1], { each: () => ({ maxAge: '5s' }) })
+void cache.wrap(findUser, { maxAge: '5s' })
+// @ts-expect-error no such unit
+void cache.get('key', { maxAge: '2w' })
+// @ts-expect-error no default of a namespace
+cache.namespace('inner', { maxAge: '5s' })

@@ -10,7 +10,7 @@ import {
 } from '../../foundation/option-checks.ts'
 import type { BatchEntryContext, BatchLoadContext } from '../batches/load-batch.ts'
 import { checkedTags } from '../freshness/policies.ts'
-import { POLICY_NAMES, type PolicyOptions } from '../freshness/policy-options.ts'
+import { type AgeOptions, POLICY_NAMES, type PolicyOptions } from '../freshness/policy-options.ts'
 import { collectionPrefix } from '../keys/key-space.ts'
 import type { LoadContext } from '../loading/load-context.ts'
 
@@ -123,6 +123,18 @@ export type CollectionOptions<Schema extends StandardSchema, Id = string> = Coll
 > &
   CollectionKeyOption<Id> &
   CollectionSource<Id, InferInput<Schema>>
+
+/** Options of a read of a collection. */
+export interface CollectionReadOptions extends AgeOptions {
+  /** Detaches this caller: its promise rejects with the signal's reason. The load continues for other callers. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What the options of a read may contain. */
+export const READ_OPTIONS: KnownOptions = {
+  of: 'the call',
+  names: { maxAge: 'duration', signal: 'value' } satisfies OptionNames<CollectionReadOptions>,
+}
 
 /** What the options of a collection may contain. */
 export const COLLECTION_OPTIONS: KnownOptions = {

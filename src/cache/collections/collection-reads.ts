@@ -1,11 +1,12 @@
 import { assertCacheKey } from '../../foundation/cache-key.ts'
+import { isTooOldFor } from '../freshness/max-age.ts'
 import type { GetOrSetOptions } from '../freshness/policy-options.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { Loader } from '../loading/load-context.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { NamespaceReads, type ReadExtras } from '../reading/namespace-reads.ts'
-import { type ResolvedCollection, tagsFor } from './collection-options.ts'
+import { type CollectionReadOptions, type ResolvedCollection, tagsFor } from './collection-options.ts'
 import type { CollectionParts } from './collection-writes.ts'
 import { schemaMismatch } from './schema-mismatch-error.ts'
 import type { SchemaValidation } from './schema-validation.ts'
@@ -32,11 +33,12 @@ export class CollectionReads<Id, Output> {
   }
 
   /** @throws what the tags of the id throw */
-  get(id: Id, key: string, signal: AbortSignal | undefined): Promise<Output | undefined> {
-    const options = this.#optionsOf(id, signal)
-    const entry = signal?.aborted ? undefined : this.#reads.hits.fresh(key, options.tags)
-    if (entry === undefined) return this.#load(key, id, options)
+  get(id: Id, key: string, asked: CollectionReadOptions | undefined): Promise<Output | undefined> {
+    const options = this.#optionsOf(id, asked)
     const { followUps, hits } = this.#reads
+    const entry = asked?.signal?.aborted ? undefined : hits.fresh(key, options.tags)
+    const isServed = entry !== undefined && !isTooOldFor(entry, hits.hitAtMs, asked?.maxAge)
+    if (!isServed) return this.#load(key, id, options)
     const followUp = followUps.of(entry, undefined, hits.hitAtMs)
     if (followUp !== undefined) this.#followUp(entry, followUp, key, id, options)
     const answer = this.#validation.known(entry)
@@ -55,9 +57,9 @@ export class CollectionReads<Id, Output> {
   }
 
   /** Loads the value anew, whatever the cache holds. */
-  async refresh(id: Id, key: string, signal: AbortSignal | undefined): Promise<Output | undefined> {
+  async refresh(id: Id, key: string, asked: CollectionReadOptions): Promise<Output | undefined> {
     const { extras, loader } = this.#sourceOf(key, id)
-    const value = await this.#reads.refresh<unknown>(key, loader, this.#optionsOf(id, signal), extras)
+    const value = await this.#reads.refresh<unknown>(key, loader, this.#optionsOf(id, asked), extras)
     return this.#outputOf(value, key, 'refresh')
   }
 
@@ -157,8 +159,8 @@ export class CollectionReads<Id, Output> {
     }
   }
 
-  #optionsOf(id: Id, signal: AbortSignal | undefined): GetOrSetOptions {
-    if (this.#common !== undefined) return signal === undefined ? this.#common : { ...this.#common, signal }
-    return { tags: tagsFor(this.#parts.resolved, id), signal }
+  #optionsOf(id: Id, asked: CollectionReadOptions | undefined): GetOrSetOptions {
+    if (this.#common !== undefined) return asked === undefined ? this.#common : { ...asked, ...this.#common }
+    return { ...asked, tags: tagsFor(this.#parts.resolved, id) }
   }
 }

@@ -2,7 +2,8 @@ import { type BoundGeneration, type EntryMeta, leaseDeadlineMs } from '../../cod
 import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import { servable, servableAsRead } from '../freshness/servable.ts'
+import { isTooOld, servableTo } from '../freshness/max-age.ts'
+import { servableAsRead } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import { NO_VALUE } from '../local/isolation.ts'
 import { LocalEntry } from '../local/local-entry.ts'
@@ -25,6 +26,8 @@ export interface Asked {
   /** Stored keys of the generations that the entry must depend on. */
   readonly generationKeys: readonly string[]
   readonly nowMs: number
+  /** The age beyond which a value is stale for the call. */
+  readonly maxAgeMs: number | undefined
 }
 
 /** Milliseconds as seconds; `null` if there is no end. */
@@ -43,13 +46,13 @@ export function explainLocal(
   fits: boolean,
   look: SharedInspection,
 ): ExplainedLocal {
-  const { generationKeys, nowMs, space, tags } = asked
+  const { generationKeys, maxAgeMs, nowMs, space, tags } = asked
   if (entry === undefined) {
     const state = core.options.local === undefined ? 'off' : 'absent'
     return { state, serves: 'nothing', refusals: [], tags: [], namespaces: [] }
   }
   const isGood = fits && core.isCoherent(entry, nowMs) && entry.covers(space, tags)
-  const how = isGood ? servable(entry, nowMs) : 'no'
+  const how = isGood ? servableTo(maxAgeMs, entry, nowMs) : 'no'
   const { believed, bound } = entry.generationSet
   const expected = generationKeysFor(entry.isPlain, generationKeys)
   const generations = explainGenerations(bound, expected, look, (one) => believed.includes(one))
@@ -57,7 +60,11 @@ export function explainLocal(
   return {
     state: 'kept',
     serves: how === 'fresh' ? 'fresh' : how === 'revalidate' ? 'stale' : 'nothing',
-    refusals: [...refusalsOf(core, entry, generations, nowMs), ...(fits ? [] : (['unfit'] as const))],
+    refusals: [
+      ...refusalsOf(core, entry, generations, nowMs),
+      ...(isTooOld(entry, nowMs, maxAgeMs) ? (['too-old'] as const) : []),
+      ...(fits ? [] : (['unfit'] as const)),
+    ],
     servableFor: secondsOf(entry.servableUntilMs - nowMs),
     ...(!entry.isPlain && { times: timesOf(asked, entry) }),
     tags: generationsOf(generations, 'tag'),

@@ -1,7 +1,7 @@
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import { servable } from '../freshness/servable.ts'
+import { servableAsReadTo, servableTo } from '../freshness/max-age.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { LoadRunner } from '../loading/load-runner.ts'
@@ -65,6 +65,7 @@ export class SingleFlight {
       const outcome = await this.#outcomeFor(caller, flight, request)
       if (outcome.origin === 'released' && hasJoined) continue
       if (outcome.origin === 'timeout') return this.#serve(request, flight, outcome)
+      if (hasJoined && !this.#isYoungEnough(flight, request, outcome)) continue
       const mayBeServed = isLate ? this.#mayServeLate(flight, outcome) : !hasJoined || isUndoubted(outcome)
       if (mayBeServed) return this.#serve(request, flight, outcome)
     }
@@ -75,16 +76,27 @@ export class SingleFlight {
    * for the refresh. The local tier has dropped it, since the lease was written into it. But the flight has admitted
    * this caller, so no other change has happened to the value.
    */
-  async #servedMeanwhile(found: LocalEntry, { accepts }: LoadRequest): Promise<Outcome | undefined> {
+  async #servedMeanwhile(
+    found: LocalEntry,
+    { accepts, maxAgeMs }: LoadRequest,
+  ): Promise<Outcome | undefined> {
     const { clock, generations } = this.#core
     const nowMs = clock.monotonicMs()
-    const how = servable(found, nowMs)
+    const how = servableTo(maxAgeMs, found, nowMs)
     if (how !== 'fresh' && how !== 'revalidate') return undefined
     // A load that prolongs generations announces them as changed.
     const areKnown = (bound: readonly BoundGeneration[]) => generations.resolve(bound) !== undefined
     if (!this.#core.isStillCoherent(found, nowMs, areKnown)) return undefined
     if (accepts !== undefined && !(await accepts(found.value))) return undefined
     return served(found, how === 'fresh' ? 'hit' : 'revalidate')
+  }
+
+  /** Whether a caller may get the entry that a flight of another one ended with: by its age, or since it was awaited. */
+  #isYoungEnough(flight: Flight, { maxAgeMs }: LoadRequest, { entry, origin }: Outcome): boolean {
+    if (entry === undefined || maxAgeMs === undefined || flight.hasAwaited(entry)) return true
+    const nowMs = this.#core.clock.monotonicMs()
+    const how = servableAsReadTo(maxAgeMs, entry, nowMs)
+    return origin === 'error' ? how !== 'no' : how === 'fresh' || how === 'revalidate'
   }
 
   /** Loads the key by a loader that is called from now on, whatever the cache holds and whoever is loading it. */
@@ -159,7 +171,10 @@ export class SingleFlight {
     this.#assertNoCycle(request)
     const endWait = this.#waits.wait(request.storedKey)
     try {
-      return await this.#wait(caller, flight, request)
+      const outcome = await this.#wait(caller, flight, request)
+      const { error, origin } = outcome
+      if (origin === 'error' && !this.#isYoungEnough(flight, request, outcome)) throw error
+      return outcome
     } catch (error) {
       request.monitor.miss(request.key, flight.missReason)
       throw error
@@ -193,7 +208,7 @@ export class SingleFlight {
   #flightFor(request: LoadRequest, first?: FirstRead): Flight | Promise<Flight> {
     const flight = this.#flights.get(request.storedKey)
     if (flight === undefined) return this.#start(request, first)
-    const admitted = admission(flight, request.generationKeys, this.#core.clock.monotonicMs(), this.#core)
+    const admitted = admission(flight, request, this.#core.clock.monotonicMs(), this.#core)
     switch (admitted.step) {
       case 'join':
         return flight

@@ -88,8 +88,20 @@ export interface PolicyOptions extends FreshnessOptions, LoadOptions {
   readonly verify?: { readonly sample: number; readonly grace?: Duration | undefined } | false | undefined
 }
 
+/** How old a value may be for one caller. */
+export interface AgeOptions {
+  /**
+   * The age, in seconds or with a unit (`'30s'`), beyond which this call treats a value as stale: it is served within its
+   * stale windows, counted from that age on, else loaded; the new value replaces it for everybody. An age counts from the
+   * beginning of the load. A value whose age is not known (a plain value) is too old. Longer than its `ttl`, it changes
+   * nothing.
+   * @default none: a value is fresh for its `ttl`
+   */
+  readonly maxAge?: Duration | undefined
+}
+
 /** Options of `getOrSet`. */
-export interface GetOrSetOptions extends EntryOptions, LoadOptions {
+export interface GetOrSetOptions extends EntryOptions, LoadOptions, AgeOptions {
   /** Detaches this caller: its promise rejects with the signal's reason. The load continues for other callers. */
   readonly signal?: AbortSignal | undefined
 }
@@ -133,6 +145,7 @@ export const GET_OR_SET_NAMES: OptionNames<GetOrSetOptions> = {
   ...VALUE_NAMES,
   tags: 'value',
   ...LOAD_NAMES,
+  maxAge: 'duration',
   signal: 'value',
 }
 

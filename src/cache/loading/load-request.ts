@@ -23,6 +23,8 @@ export interface LoadRequest extends Wants {
   /** Stored keys of the generations that the entry must be bound to: those of its namespaces and of its tags. */
   readonly generationKeys: readonly string[]
   readonly policies: Policies
+  /** The age beyond which a found value is stale for this caller. */
+  readonly maxAgeMs?: number | undefined
   readonly loader: Loader<unknown>
   /** Whether a found value may be served; if not, the key is loaded. @default every value may be served */
   readonly accepts?: Accepts | undefined

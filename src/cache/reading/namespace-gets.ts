@@ -2,6 +2,7 @@ import { assertCacheKey, isCacheKey } from '../../foundation/cache-key.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { type Judgement, judgementFor, missReasonOf } from '../entries/judgement.ts'
+import { isTooOld } from '../freshness/max-age.ts'
 import { NO_TAGS } from '../freshness/policies.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
@@ -38,11 +39,13 @@ export class NamespaceGets {
    * The value in Redis. A failure is reported, and absorbed if the failure mode says so.
    * @param isPastLag whether the result must reflect every invalidation, by any process, that Redis acknowledged before
    * this call
+   * @param maxAgeMs the age beyond which the value is a miss
    */
-  read<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
+  read<T>(key: string, isPastLag: boolean, maxAgeMs?: number): Promise<T | undefined> {
     if (isCacheKey(key)) {
       const storedKey = this.#space.storedKey(key)
-      const question = { key, storedKey, generationKeys: this.#core.generationKeys(this.#space, storedKey) }
+      const generationKeys = this.#core.generationKeys(this.#space, storedKey)
+      const question: Question = { key, storedKey, generationKeys, maxAgeMs }
       if (this.#core.tier.isClearFor(question.storedKey)) {
         const reading = isPastLag
           ? PendingRead.pastLag(this.#core, question, this.#getAnswers)
@@ -50,14 +53,14 @@ export class NamespaceGets {
         return reading as Promise<T | undefined>
       }
     }
-    return this.#getAfterGate<T>(key, isPastLag)
+    return this.#getAfterGate<T>(key, isPastLag, maxAgeMs)
   }
 
   /** As {@link read}, for an invalid key, or if the tier is not clear for the key (`isClearFor`). */
-  #getAfterGate<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
+  #getAfterGate<T>(key: string, isPastLag: boolean, maxAgeMs: number | undefined): Promise<T | undefined> {
     return this.#monitor.absorb('get', key, undefined, async () => {
       assertCacheKey(key)
-      return this.#counted<T>(key, this.#judgedInRedis(key, isPastLag))
+      return this.#counted<T>({ key, maxAgeMs }, this.#judgedInRedis(key, isPastLag))
     })
   }
 
@@ -71,15 +74,18 @@ export class NamespaceGets {
   /** @throws CacheError */
   #getJudged<T>(question: Question, read: FirstRead): Promise<T | undefined> {
     const judging = async () => judgementFor(await read.judged(), question)
-    return this.#counted<T>(question.key, judging())
+    return this.#counted<T>(question, judging())
   }
 
-  async #counted<T>(key: string, judging: Promise<Judgement>): Promise<T | undefined> {
+  async #counted<T>(
+    { key, maxAgeMs }: Pick<Question, 'key' | 'maxAgeMs'>,
+    judging: Promise<Judgement>,
+  ): Promise<T | undefined> {
     const judgement = await judging.catch((error) => {
       this.#monitor.miss(key, 'unavailable')
       throw error
     })
-    const entry = this.#freshIn(judgement)
+    const entry = this.#freshIn(judgement, maxAgeMs)
     if (entry !== undefined) return this.sharedHit<T>(key, entry, this.#core.clock.monotonicMs())
     this.#monitor.miss(key, missReasonOf(judgement))
     return undefined
@@ -113,9 +119,11 @@ export class NamespaceGets {
     return this.#core.reader.read(storedKey, wants, isPastLag)
   }
 
-  #freshIn(judgement: Judgement): LocalEntry | undefined {
+  #freshIn(judgement: Judgement, maxAgeMs?: number): LocalEntry | undefined {
     if (judgement.state !== 'usable') return undefined
     const { entry } = judgement
-    return servableAsRead(entry, this.#core.clock.monotonicMs()) === 'fresh' ? entry : undefined
+    const nowMs = this.#core.clock.monotonicMs()
+    const isFresh = servableAsRead(entry, nowMs) === 'fresh' && !isTooOld(entry, nowMs, maxAgeMs)
+    return isFresh ? entry : undefined
   }
 }

@@ -7,6 +7,7 @@ import type { Monitor } from '../core/monitor.ts'
 import { isAccepted } from '../entries/acceptance.ts'
 import type { Flights } from '../flights/flights.ts'
 import type { SingleFlight } from '../flights/single-flight.ts'
+import { isTooOldFor, maxAgeOf } from '../freshness/max-age.ts'
 import { checkedTags, isBounded, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type GetOrSetOptions } from '../freshness/policy-options.ts'
 import type { KeySpace } from '../keys/key-space.ts'
@@ -73,7 +74,11 @@ export class NamespaceReads {
     // A key that has an entry was validated before.
     if (typeof key === 'string') {
       const entry = this.hits.fresh(key, options?.tags)
-      if (entry !== undefined && !options?.signal?.aborted) {
+      const isServed =
+        entry !== undefined &&
+        !options?.signal?.aborted &&
+        !isTooOldFor(entry, this.hits.hitAtMs, options?.maxAge)
+      if (isServed) {
         const followUp = this.followUps.of(entry, options?.earlyRefresh, this.hits.hitAtMs)
         if (followUp !== undefined) this.#followUp(entry, followUp, key, loader, options, extras)
         return this.hits.serve<T>(key, entry)
@@ -112,7 +117,7 @@ export class NamespaceReads {
 
   /** The expired local entry, if it may be served meanwhile. Starts the load of a new value, if no lease is held. */
   #staleFor(request: LoadRequest, tags: readonly string[] | undefined): LocalEntry | undefined {
-    const stale = this.hits.stale(request.key, tags)
+    const stale = this.hits.stale(request.key, tags, request.maxAgeMs)
     if (stale === undefined || !isAccepted(stale.value, request.accepts)) return undefined
     if (this.#core.clock.monotonicMs() >= stale.leasedUntilMs) this.#loads.refresh(request)
     this.#monitor.staleServe(request.key, 'revalidate')
@@ -195,6 +200,7 @@ export class NamespaceReads {
       storedKey,
       generationKeys: this.#core.generationKeys(this.#space, storedKey, checkedTags(options.tags)),
       policies,
+      maxAgeMs: maxAgeOf(options.maxAge),
       loader,
       accepts: extras?.accepts,
       shared: extras?.shared,
