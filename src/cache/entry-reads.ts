@@ -9,7 +9,13 @@ import { NO_TAGS } from './freshness/policies.ts'
 import type { GetOrSetOptions } from './freshness/policy-options.ts'
 import type { Loader } from './loading/load-context.ts'
 import { handOut, type Isolation, type Served } from './local/isolation.ts'
-import { GET_OPTIONS, type GetOptions } from './reading/get-options.ts'
+import type { CachedEntry } from './reading/cached-entry.ts'
+import {
+  GET_ENTRY_OPTIONS,
+  GET_OPTIONS,
+  type GetEntryOptions,
+  type GetOptions,
+} from './reading/get-options.ts'
 import { NamespaceReads } from './reading/namespace-reads.ts'
 import { Reservations, type ReserveOptions } from './reserving/reservations.ts'
 import type { Slot } from './reserving/slot.ts'
@@ -75,6 +81,28 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
     return gets.read<Served<T, Isolate>>(key, options.local === false, maxAgeMs)
   }
 
+  /**
+   * As {@link get}, with what is known of the value: its age, its tags, a stamp of this one write. `undefined` for a miss,
+   * which a stale value is too, unless `stale: true` asks for one.
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * const cache = createCache({ prefix: 'shop:' })
+   * const entry = await cache.getEntry<string>('page:/', { stale: true })
+   * if (entry !== undefined) console.log(entry.status, entry.age, entry.ttl, entry.stamp)
+   * ```
+   */
+  getEntry<T = unknown>(
+    key: string,
+    options: GetEntryOptions = {},
+  ): Promise<CachedEntry<Served<T, Isolate>> | undefined> {
+    return this.#monitor.absorb('getEntry', key, undefined, async () => {
+      this.#core.calls.check(options, GET_ENTRY_OPTIONS)
+      return this.#reads.gets.entry<Served<T, Isolate>>(key, options)
+    })
+  }
+
   /** Whether there is a fresh value. No round trip for a local hit, else one. */
   has(key: string): Promise<boolean> {
     return this.#monitor.absorb(
@@ -121,6 +149,27 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
    */
   getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<Served<T, Isolate>> {
     return this.#reads.getOrSet<Served<T, Isolate>>(key, loader, options)
+  }
+
+  /**
+   * As {@link getOrSet}, with what is known of the value: how it was had, its age, its tags, a stamp of this one write. All
+   * callers that wait for a load get the same. It costs what `getOrSet` does.
+   * @throws as {@link getOrSet}
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * declare function render(path: string): Promise<string>
+   * const cache = createCache({ redis: process.env.REDIS_URL, prefix: 'shop:' })
+   * const { age, stamp, status, value } = await cache.getOrSetEntry('page:/', () => render('/'), { ttl: '5m' })
+   * ```
+   */
+  getOrSetEntry<T>(
+    key: string,
+    loader: Loader<T>,
+    options?: GetOrSetOptions,
+  ): Promise<CachedEntry<Served<T, Isolate>>> {
+    return this.#reads.getOrSetEntry<Served<T, Isolate>>(key, loader, options)
   }
 
   /**

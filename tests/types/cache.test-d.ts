@@ -1,5 +1,6 @@
 import {
   type Cache,
+  type CachedEntry,
   type CoherenceOptions,
   cached,
   createCache,
@@ -245,3 +246,12 @@ void cache.wrap(findUser, { maxAge: '5s' })
 void cache.get('key', { maxAge: '2w' })
 // @ts-expect-error no default of a namespace
 cache.namespace('inner', { maxAge: '5s' })
+
+// Entries are typed as values are.
+const entry = cache.getOrSetEntry('user:1', () => findUser('1'), { maxAge: '5s' })
+equal<typeof entry, Promise<CachedEntry<User | null>>>(true)
+const readEntry = cache.getEntry<User>('user:1', { stale: true, local: false, maxAge: '5s' })
+equal<typeof readEntry, Promise<CachedEntry<User> | undefined>>(true)
+equal<CachedEntry['status'], 'hit' | 'stale' | 'miss' | 'skipped'>(true)
+// @ts-expect-error no such option
+void cache.getEntry('user:1', { signal: new AbortController().signal })

@@ -5,6 +5,7 @@ import { servableAsRead } from '../freshness/servable.ts'
 import type { Loader } from '../loading/load-context.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
+import type { CachedEntry } from '../reading/cached-entry.ts'
 import { NamespaceReads, type ReadExtras } from '../reading/namespace-reads.ts'
 import { type CollectionReadOptions, type ResolvedCollection, tagsFor } from './collection-options.ts'
 import type { CollectionParts } from './collection-writes.ts'
@@ -45,6 +46,24 @@ export class CollectionReads<Id, Output> {
     if (answer === undefined) return this.#serve(key, id, entry, options)
     hits.count(key)
     return answer as Promise<Output>
+  }
+
+  /** As {@link get}, with what is known of the value. @throws what the tags of the id throw */
+  async entry(
+    id: Id,
+    key: string,
+    asked: CollectionReadOptions | undefined,
+  ): Promise<CachedEntry<Output | undefined>> {
+    const options = this.#optionsOf(id, asked)
+    const local = this.#reads.localHit(key, options)
+    const finding = local && (await this.#validation.ofEntry(local).catch(() => undefined))
+    options.signal?.throwIfAborted()
+    const { extras, loader } = this.#sourceOf(key, id)
+    if (local !== undefined && finding?.fits) {
+      return this.#reads.serveEntry(local, finding.output as Output, [key, loader, options, extras])
+    }
+    const found = await this.#reads.getOrLoadEntry<unknown>(key, loader, options, extras)
+    return { ...found, value: await this.#outputOf(found.value, key, 'getEntry') }
   }
 
   /** A closure in {@link get} itself would cost every hit an allocation. */

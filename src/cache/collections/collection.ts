@@ -9,6 +9,7 @@ import type { Explanation } from '../explain/explanation.ts'
 import { resolvePolicies } from '../freshness/policies.ts'
 import type { NameRegistry } from '../keys/name-registry.ts'
 import type { Isolation, Served } from '../local/isolation.ts'
+import type { CachedEntry } from '../reading/cached-entry.ts'
 import {
   COLLECTION_OPTIONS,
   type CollectionOptions,
@@ -93,6 +94,17 @@ export class Collection<Id, Input, Output> {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /**
+   * As {@link get}, with what is known of the value: how it was had, its age, its tags, a stamp of this one write. If the
+   * loader has none, `value` is `undefined`, and `status` is `'skipped'`.
+   * @throws as {@link get}
+   */
+  async getEntry(id: Id, options?: CollectionReadOptions): Promise<CachedEntry<Output | undefined>> {
+    const key = this.#keyOf(id)
+    if (options !== undefined) this.#checkOptions(options)
+    return this.#reads.entry(id, key, options)
   }
 
   /**

@@ -5,29 +5,17 @@ import { servableAsReadTo, servableTo } from '../freshness/max-age.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { LoadRunner } from '../loading/load-runner.ts'
-import { type LateTagKey, type Outcome, served } from '../loading/outcome.ts'
+import { type Outcome, served } from '../loading/outcome.ts'
 import { StaleFallback } from '../loading/stale-fallback.ts'
 import { WaitForGraph } from '../loading/wait-for-graph.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { admission } from './admission.ts'
+import type { Answer } from './answer.ts'
 import { Caller } from './caller.ts'
 import { Flight } from './flight.ts'
 import { FlightCourse } from './flight-course.ts'
 import type { Flights } from './flights.ts'
-
-/** The result for one caller. */
-export interface Answer<T> {
-  readonly value: T
-  /** The fresh entry that the value came from, if it was a hit. */
-  readonly entry: LocalEntry | undefined
-  /** The entry that was loaded and stored for this caller. */
-  readonly stored: LocalEntry | undefined
-  /** Why the value that was loaded for this caller could not be stored. */
-  readonly failure: unknown
-  /** The tags that only the value named. */
-  readonly lateTagKeys: readonly LateTagKey[]
-}
 
 /**
  * Reads or loads values for all callers in the process. Each key has one current flight, which callers join, wait for
@@ -195,13 +183,14 @@ export class SingleFlight {
     })
   }
 
-  #serve<T>({ key, monitor }: LoadRequest, { missReason }: Flight, outcome: Outcome): Answer<T> {
+  #serve<T>({ key, monitor }: LoadRequest, flight: Flight, outcome: Outcome): Answer<T> {
     const { entry, failure, isolated, lateTagKeys, origin, stored } = outcome
     if (origin === 'hit') monitor.sharedHit(key, this.#core.clock.monotonicMs())
-    else if (origin === 'load' || origin === 'released') monitor.miss(key, missReason)
+    else if (origin === 'load' || origin === 'released') monitor.miss(key, flight.missReason)
     else monitor.staleServe(key, origin)
     const found = origin === 'hit' ? entry : undefined
-    return { value: handOut<T>(isolated), entry: found, stored, failure, lateTagKeys }
+    const tier = entry === undefined || entry === flight.found ? 'shared' : 'local'
+    return { value: handOut<T>(isolated), entry: found, served: entry, tier, stored, failure, lateTagKeys }
   }
 
   /** The flight of this key if the caller may join it, otherwise a new one. Synchronous if Redis need not be asked. */

@@ -17,3 +17,19 @@ export const GET_OPTIONS: KnownOptions = {
   of: 'get',
   names: { local: 'value', maxAge: 'duration' } satisfies OptionNames<GetOptions>,
 }
+
+/** Options of `getEntry`. */
+export interface GetEntryOptions extends GetOptions {
+  /**
+   * `true` answers a stale entry too, as long as it is within `staleWhileRevalidate` or `staleIfError` and was not
+   * invalidated; its `status` is `'stale'`.
+   * @default false: it is a miss
+   */
+  readonly stale?: boolean | undefined
+}
+
+/** What the options of `getEntry` may contain. */
+export const GET_ENTRY_OPTIONS: KnownOptions = {
+  of: 'getEntry',
+  names: { local: 'value', maxAge: 'duration', stale: 'value' } satisfies OptionNames<GetEntryOptions>,
+}

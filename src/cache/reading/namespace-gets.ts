@@ -1,14 +1,17 @@
+import type { HitTier } from '../../contract/cache-events.ts'
 import { assertCacheKey, isCacheKey } from '../../foundation/cache-key.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { type Judgement, judgementFor, missReasonOf } from '../entries/judgement.ts'
-import { isTooOld } from '../freshness/max-age.ts'
+import { isTooOld, maxAgeOf, servableAsReadTo } from '../freshness/max-age.ts'
 import { NO_TAGS } from '../freshness/policies.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { FirstRead } from '../loading/load-request.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
+import { type CachedEntry, cachedEntry } from './cached-entry.ts'
+import type { GetEntryOptions } from './get-options.ts'
 import type { LocalHits } from './local-hits.ts'
 import { PendingRead } from './pending-read.ts'
 import type { Answers, Question } from './waiting-caller.ts'
@@ -95,6 +98,40 @@ export class NamespaceGets {
   sharedHit<T>(key: string, entry: LocalEntry, nowMs: number): T {
     this.#monitor.sharedHit(key, nowMs)
     return handOut<T>(entry)
+  }
+
+  /** The fresh entry, or a stale one if that is wanted; `undefined` for a miss. @throws CacheError */
+  async entry<T>(key: string, options: GetEntryOptions): Promise<CachedEntry<T> | undefined> {
+    assertCacheKey(key)
+    const isPastLag = options.local === false
+    const maxAgeMs = maxAgeOf(options.maxAge)
+    const local = isPastLag ? undefined : this.#hits.fresh(key, NO_TAGS)
+    if (local !== undefined && !isTooOld(local, this.#hits.hitAtMs, maxAgeMs)) {
+      this.#hits.count(key)
+      return this.#described<T>(local, 'hit', 'local')
+    }
+    const judgement = await this.#judgedInRedis(key, isPastLag).catch((error) => {
+      this.#monitor.miss(key, 'unavailable')
+      throw error
+    })
+    const entry = judgement.state === 'usable' ? judgement.entry : undefined
+    const nowMs = this.#core.clock.monotonicMs()
+    const how = entry === undefined ? 'no' : servableAsReadTo(maxAgeMs, entry, nowMs)
+    if (entry !== undefined && how === 'fresh') {
+      this.#monitor.sharedHit(key, nowMs)
+      return this.#described<T>(entry, 'hit', 'shared')
+    }
+    if (entry !== undefined && how !== 'no' && options.stale === true) {
+      this.#monitor.staleServe(key, how === 'error' ? 'error' : 'revalidate')
+      return this.#described<T>(entry, 'stale', 'shared')
+    }
+    this.#monitor.miss(key, missReasonOf(judgement))
+    return undefined
+  }
+
+  #described<T>(entry: LocalEntry, status: 'hit' | 'stale', tier: HitTier): CachedEntry<T> {
+    const nowMs = this.#core.clock.monotonicMs()
+    return cachedEntry(entry, handOut<T>(entry), { status, tier, space: this.#space, nowMs })
   }
 
   /** The seconds for which the entry that is found stays fresh; `undefined` for none. @throws CacheError */

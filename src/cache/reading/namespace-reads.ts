@@ -15,6 +15,7 @@ import type { Loader } from '../loading/load-context.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ShadowVerification } from '../monitoring/shadow-verification.ts'
+import { answeredEntry, type CachedEntry, cachedEntry } from './cached-entry.ts'
 import { type FollowUp, HitFollowUps } from './hit-follow-ups.ts'
 import { LocalHits } from './local-hits.ts'
 import { NamespaceGets } from './namespace-gets.ts'
@@ -36,6 +37,13 @@ export interface NamespaceReadsParts {
 
 /** Settings of a read beyond the options of `getOrSet`. */
 export type ReadExtras = Pick<LoadRequest, 'accepts' | 'shared' | 'replaces'>
+
+/** What a read answers with: values alone, or entries. */
+interface Form {
+  readonly stale: (entry: LocalEntry) => Promise<unknown>
+  readonly load: (request: LoadRequest, first?: FirstRead) => Promise<unknown>
+  readonly answers: Answers<LoadRequest, unknown>
+}
 
 /** Reads the entries of one namespace: from the local tier, from Redis, or by loading them. */
 export class NamespaceReads {
@@ -96,20 +104,66 @@ export class NamespaceReads {
   getOrLoad<T>(
     key: string,
     loader: Loader<unknown>,
-    options: GetOrSetOptions = {},
+    options?: GetOrSetOptions,
     extras?: ReadExtras,
   ): Promise<T> {
+    return this.#begin(this.#values, key, loader, options, extras) as Promise<T>
+  }
+
+  /** As {@link getOrSet}, with what is known of the value. */
+  async getOrSetEntry<T>(
+    key: string,
+    loader: Loader<unknown>,
+    options: GetOrSetOptions = {},
+    extras?: ReadExtras,
+  ): Promise<CachedEntry<T>> {
+    const entry = this.localHit(key, options)
+    if (entry === undefined || !isAccepted(entry.value, extras?.accepts)) {
+      return this.getOrLoadEntry<T>(key, loader, options, extras)
+    }
+    return this.serveEntry<T>(entry, await entry.handOut<T>(), [key, loader, options, extras])
+  }
+
+  /** The local entry, if a call with these options is served it as fresh. */
+  localHit(key: string, options: GetOrSetOptions): LocalEntry | undefined {
+    const entry = typeof key === 'string' ? this.hits.fresh(key, options.tags) : undefined
+    if (entry === undefined || options.signal?.aborted) return undefined
+    return isTooOldFor(entry, this.hits.hitAtMs, options.maxAge) ? undefined : entry
+  }
+
+  /** Counts a local hit, does what follows it, and describes it. @param call the call that it answers */
+  serveEntry<T>(entry: LocalEntry, value: T, call: Parameters<NamespaceReads['request']>): CachedEntry<T> {
+    const [key, , options] = call
+    const nowMs = this.#core.clock.monotonicMs()
+    const followUp = this.followUps.of(entry, options?.earlyRefresh, nowMs)
+    if (followUp !== undefined) this.#followUp(entry, followUp, ...call)
+    this.#monitor.localHit(key, nowMs)
+    return cachedEntry(entry, value, { status: 'hit', tier: 'local', space: this.#space, nowMs })
+  }
+
+  /** As {@link getOrSetEntry}, for a key without a fresh entry in the local tier. */
+  getOrLoadEntry<T>(...call: Parameters<NamespaceReads['request']>): Promise<CachedEntry<T>> {
+    return this.#begin(this.#entries, ...call) as Promise<CachedEntry<T>>
+  }
+
+  #begin(
+    form: Form,
+    key: string,
+    loader: Loader<unknown>,
+    options: GetOrSetOptions = {},
+    extras?: ReadExtras,
+  ): Promise<unknown> {
     try {
       const request = this.request(key, loader, options, extras)
       request.signal?.throwIfAborted()
       const stale = extras?.replaces === undefined ? this.#staleFor(request, options.tags) : undefined
-      if (stale !== undefined) return stale.handOut<T>()
+      if (stale !== undefined) return form.stale(stale)
       const { storedKey } = request
       if (this.#flights.has(storedKey) || !this.#core.tier.isClearFor(storedKey)) {
-        return this.#load<T>(request)
+        return form.load(request)
       }
       request.shared?.expect(storedKey)
-      return PendingRead.of(this.#core, request, this.#getOrSetAnswers) as Promise<T>
+      return PendingRead.of(this.#core, request, form.answers)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -130,6 +184,12 @@ export class NamespaceReads {
     return value
   }
 
+  async #loadEntry(request: LoadRequest, first?: FirstRead): Promise<CachedEntry> {
+    const answer = await this.#loads.getOrLoad<unknown>(request, first)
+    if (answer.entry !== undefined) this.followUps.afterFlight(answer.entry, request)
+    return answeredEntry(answer, this.#space, this.#core.clock.monotonicMs())
+  }
+
   /** How a pending read answers a `getOrSet`. */
   readonly #getOrSetAnswers: Answers<LoadRequest, unknown> = {
     fresh: (request, entry, nowMs, caller) => {
@@ -141,16 +201,7 @@ export class NamespaceReads {
       }
       return this.gets.sharedHit(request.key, entry, nowMs)
     },
-    other: (request, read) => {
-      const { shared, signal, storedKey } = request
-      // A caller whose signal has aborted starts no flight, so no flight reports a decision to its batch.
-      if (signal?.aborted) shared?.decided(storedKey)
-      const flight = this.#flights.get(storedKey)
-      const loading = this.#load(request, read)
-      // This caller joined a flight that another caller started, and which does not report to this batch.
-      if (flight !== undefined && this.#flights.get(storedKey) === flight) shared?.decided(storedKey)
-      return loading
-    },
+    other: (request, read) => this.#loadAfter(request, read, this.#values),
     // If the read is slow, a caller with a signal or a timeout goes on to a flight, which honours them.
     waits: ({ calledAtMs, policies }, caller) => {
       if (calledAtMs === undefined) return
@@ -158,6 +209,40 @@ export class NamespaceReads {
     },
     answered: ({ calledAtMs }, caller) => {
       if (calledAtMs !== undefined) this.#slowReads.answered(caller)
+    },
+  }
+
+  #loadAfter(request: LoadRequest, read: FirstRead, form: Form): Promise<unknown> {
+    const { shared, signal, storedKey } = request
+    // A caller whose signal has aborted starts no flight, so no flight reports a decision to its batch.
+    if (signal?.aborted) shared?.decided(storedKey)
+    const flight = this.#flights.get(storedKey)
+    const loading = form.load(request, read)
+    // This caller joined a flight that another caller started, and which does not report to this batch.
+    if (flight !== undefined && this.#flights.get(storedKey) === flight) shared?.decided(storedKey)
+    return loading
+  }
+
+  readonly #values: Form = {
+    stale: (entry) => entry.handOut(),
+    load: (request, first) => this.#load(request, first),
+    answers: this.#getOrSetAnswers,
+  }
+
+  readonly #entries: Form = {
+    stale: async (entry) => {
+      const nowMs = this.#core.clock.monotonicMs()
+      const value = await entry.handOut()
+      return cachedEntry(entry, value, { status: 'stale', tier: 'local', space: this.#space, nowMs })
+    },
+    load: (request, first) => this.#loadEntry(request, first),
+    answers: {
+      ...this.#getOrSetAnswers,
+      fresh: (request, entry, nowMs, caller) => {
+        const value = this.#getOrSetAnswers.fresh(request, entry, nowMs, caller)
+        return cachedEntry(entry, value, { status: 'hit', tier: 'shared', space: this.#space, nowMs })
+      },
+      other: (request, read) => this.#loadAfter(request, read, this.#entries),
     },
   }
 
