@@ -88,6 +88,7 @@ export type {
   ValueOptions,
 } from './cache/freshness/policy-options.ts'
 export type { LoadContext, Loader } from './cache/loading/load-context.ts'
+export type { ResultOptions } from './cache/loading/result-options.ts'
 export type { StaleValue } from './cache/loading/stale-value.ts'
 export type { Frozen, Isolation, Served } from './cache/local/isolation.ts'
 export {

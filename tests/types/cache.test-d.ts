@@ -255,3 +255,44 @@ equal<typeof readEntry, Promise<CachedEntry<User> | undefined>>(true)
 equal<CachedEntry['status'], 'hit' | 'stale' | 'miss' | 'skipped'>(true)
 // @ts-expect-error no such option
 void cache.getEntry('user:1', { signal: new AbortController().signal })
+
+// A function of the result is typed by the function that is wrapped, without what is not cached.
+const withResult = cache.wrap(
+  async (id: string, _page: number): Promise<User | undefined> => ({ name: id }),
+  {
+    name: 'withResult',
+    tags: (id) => [id],
+    result: (user, id, page) => {
+      equal<typeof user, User>(true)
+      equal<typeof id, string>(true)
+      equal<typeof page, number>(true)
+      return { ttl: '5s', tags: [user.name], skip: page > 1, expiresAt: undefined }
+    },
+  },
+)
+equal<Awaited<ReturnType<typeof withResult>>, User | undefined>(true)
+cache.wrap((id: string, _context: LoadContext) => findUser(id), {
+  name: 'withContext',
+  context: true,
+  result: (user, id) => {
+    equal<typeof user, User | null>(true)
+    equal<typeof id, string>(true)
+    return undefined
+  },
+})
+// @ts-expect-error no such option
+cache.wrap(findUser, { result: () => ({ tttl: '5s' }) })
+// @ts-expect-error it is synchronous
+cache.wrap(findUser, { result: async () => ({ ttl: '5s' }) })
+class WithResult {
+  @cached(cache, { result: (user: User, id: string) => ({ tags: [user.name, id] }) })
+  async find(id: string): Promise<User | undefined> {
+    return { name: id }
+  }
+  // @ts-expect-error the results of the method are others
+  @cached(cache, { result: (user: User) => ({ tags: [user.name] }) })
+  async count(): Promise<number> {
+    return 1
+  }
+}
+void WithResult

@@ -189,3 +189,15 @@ if (error instanceof PartialLoadError) {
   const { errors }: PartialLoadError<number, Place> = error
   equal<typeof errors, ReadonlyMap<Place, unknown>>(true)
 }
+
+// A function of the value gets the schema's input.
+cache.collection({
+  name: 'with-result',
+  schema: zodUser,
+  load: (id: number) => findRow(String(id)),
+  result: (row, id) => {
+    equal<typeof row, Row>(true)
+    equal<typeof id, number>(true)
+    return { tags: [row.name], ttl: '5m', skip: id < 0 }
+  },
+})

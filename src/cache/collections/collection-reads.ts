@@ -4,6 +4,7 @@ import type { GetOrSetOptions } from '../freshness/policy-options.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { Loader } from '../loading/load-context.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
+import { decidedBy } from '../loading/result-options.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { CachedEntry } from '../reading/cached-entry.ts'
 import { NamespaceReads, type ReadExtras } from '../reading/namespace-reads.ts'
@@ -152,7 +153,9 @@ export class CollectionReads<Id, Output> {
   }
 
   #sourceOf(key: string, id: Id): { readonly loader: Loader<unknown>; readonly extras: ReadExtras } {
-    const { loader, shared } = this.#batches?.loadOf(key, id) ?? this.#loadOf(id)
+    const { loader: load, shared } = this.#batches?.loadOf(key, id) ?? this.#loadOf(id)
+    const { result } = this.#parts.resolved
+    const loader = decidedBy(load, result && ((value) => result(value, id)))
     return { loader, extras: { accepts: this.#validation.accepts, shared } }
   }
 

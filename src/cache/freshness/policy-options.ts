@@ -125,7 +125,8 @@ const FRESHNESS_NAMES: OptionNames<FreshnessOptions> = {
   staleIfError: 'duration',
 }
 
-const VALUE_NAMES: OptionNames<ValueOptions> = { ...FRESHNESS_NAMES, expiresAt: 'value' }
+/** The names of {@link ValueOptions}. */
+export const VALUE_NAMES: OptionNames<ValueOptions> = { ...FRESHNESS_NAMES, expiresAt: 'value' }
 
 const LOAD_NAMES: OptionNames<LoadOptions> = {
   earlyRefresh: EARLY_REFRESH_OPTIONS,

@@ -29,12 +29,15 @@ export function expiryOf(
   )
 }
 
-/** The options of `common` and those of `own`, which go over them: a lifetime of either kind replaces the other. */
+/**
+ * The options of `common` and those of `own`, which go over them unless they are `undefined`. A lifetime of either kind
+ * replaces the other.
+ */
 export function overridden<Common extends ValueOptions, Own extends ValueOptions>(
   common: Common,
   own: Own,
 ): Common & Own {
-  const { expiresAt, ttl, ...rest } = common
-  const isReplaced = own?.ttl !== undefined || own?.expiresAt !== undefined
-  return { ...rest, ...(isReplaced ? {} : { ttl, expiresAt }), ...own } as Common & Own
+  const given = Object.fromEntries(Object.entries(own ?? {}).filter(([, value]) => value !== undefined))
+  const isReplaced = given.ttl !== undefined || given.expiresAt !== undefined
+  return { ...common, ...(isReplaced && { ttl: undefined, expiresAt: undefined }), ...given } as Common & Own
 }

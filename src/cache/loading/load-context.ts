@@ -1,5 +1,6 @@
 import type { CallChecks } from '../../backend/assembly/call-checks.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
+import type { KnownOptions } from '../../foundation/option-checks.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 import { checkedTags, defaultPolicies, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { SET_OPTIONS, type ValueOptions } from '../freshness/policy-options.ts'
@@ -141,6 +142,11 @@ export class LoadContext {
    */
   addTags(tags: readonly string[]): void {
     this.#tags = checkedTags([...this.#tags, ...checkedTags(tags)])
+  }
+
+  /** As {@link CallChecks.check}. @internal */
+  check(options: unknown, known: KnownOptions): void {
+    this.#parts.calls.check(options, known)
   }
 
   /** @internal */

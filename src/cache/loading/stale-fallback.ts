@@ -1,3 +1,4 @@
+import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { isAccepted } from '../entries/acceptance.ts'
 import { servableAsReadTo } from '../freshness/max-age.ts'
@@ -28,7 +29,8 @@ export class StaleFallback {
 
   /** The value to serve if a load under a lease failed. @throws the load's error if there is none */
   forFailed(stale: LocalEntry | undefined, error: unknown): Outcome {
-    if (stale === undefined || !this.#mayBeServed(stale)) throw error
+    // A stale value would hide a mistake of the program for as long as its window lasts.
+    if (isProgrammingMistake(error) || stale === undefined || !this.#mayBeServed(stale)) throw error
     return served(stale, 'error', error)
   }
 
