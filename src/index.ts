@@ -41,7 +41,7 @@ export type {
 } from './cache/batches/load-batch.ts'
 export { PartialLoadError } from './cache/batches/partial-load-error.ts'
 export type { Cache } from './cache/cache.ts'
-export type { Collection, CollectionReadOptions } from './cache/collections/collection.ts'
+export type { Collection } from './cache/collections/collection.ts'
 export type {
   CollectionBatchContext,
   CollectionBatchLoader,
@@ -50,6 +50,7 @@ export type {
   CollectionKeyOption,
   CollectionLoader,
   CollectionOptions,
+  CollectionReadOptions,
   CollectionSource,
   PlainId,
 } from './cache/collections/collection-options.ts'
@@ -78,13 +79,16 @@ export type {
   LocalRefusal,
 } from './cache/explain/explanation.ts'
 export type {
+  AgeOptions,
   EntryOptions,
   FreshnessOptions,
   GetOrSetOptions,
   LoadOptions,
   PolicyOptions,
+  ValueOptions,
 } from './cache/freshness/policy-options.ts'
 export type { LoadContext, Loader } from './cache/loading/load-context.ts'
+export type { ResultOptions } from './cache/loading/result-options.ts'
 export type { StaleValue } from './cache/loading/stale-value.ts'
 export type { Frozen, Isolation, Served } from './cache/local/isolation.ts'
 export {
@@ -104,7 +108,8 @@ export type {
 export type { CacheStats } from './cache/monitoring/stats.ts'
 export type { Namespace, NamespaceOptions } from './cache/namespace.ts'
 export type { CircuitState } from './cache/outage/circuit-breaker.ts'
-export type { GetOptions } from './cache/reading/get-options.ts'
+export type { CachedEntry } from './cache/reading/cached-entry.ts'
+export type { GetEntryOptions, GetOptions } from './cache/reading/get-options.ts'
 export type { ReserveOptions } from './cache/reserving/reservations.ts'
 export type { HitSlot, OpenSlot, Slot } from './cache/reserving/slot.ts'
 export type { ChangeOptions } from './cache/writing/namespace-changes.ts'

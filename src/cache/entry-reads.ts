@@ -4,11 +4,18 @@ import type { BatchLoader } from './batches/load-batch.ts'
 import type { CacheParts } from './cache-parts.ts'
 import type { CacheCore } from './core/cache-core.ts'
 import type { Monitor } from './core/monitor.ts'
+import { isTooOld, maxAgeOf } from './freshness/max-age.ts'
 import { NO_TAGS } from './freshness/policies.ts'
 import type { GetOrSetOptions } from './freshness/policy-options.ts'
 import type { Loader } from './loading/load-context.ts'
 import { handOut, type Isolation, type Served } from './local/isolation.ts'
-import { GET_OPTIONS, type GetOptions } from './reading/get-options.ts'
+import type { CachedEntry } from './reading/cached-entry.ts'
+import {
+  GET_ENTRY_OPTIONS,
+  GET_OPTIONS,
+  type GetEntryOptions,
+  type GetOptions,
+} from './reading/get-options.ts'
 import { NamespaceReads } from './reading/namespace-reads.ts'
 import { Reservations, type ReserveOptions } from './reserving/reservations.ts'
 import type { Slot } from './reserving/slot.ts'
@@ -50,7 +57,7 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
   }
 
   /**
-   * The fresh value, or `undefined` for a miss, which a stale value is too; `null` is a value. No round trip for a local
+   * The fresh value, or `undefined` for a miss, which a stale value and one beyond `maxAge` are too; `null` is a value. No round trip for a local
    * hit, else one. A plain value or a counter is served as a value without tags; a key that holds a set is a miss.
    */
   get<T = unknown>(key: string, options?: GetOptions): Promise<Served<T, Isolate> | undefined> {
@@ -64,7 +71,36 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
 
   async #getWith<T>(key: string, options: GetOptions): Promise<Served<T, Isolate> | undefined> {
     this.#core.calls.check(options, GET_OPTIONS)
-    return options.local === false ? this.#reads.gets.read<Served<T, Isolate>>(key, true) : this.get<T>(key)
+    const maxAgeMs = maxAgeOf(options.maxAge)
+    const { gets, hits } = this.#reads
+    if (options.local !== false && typeof key === 'string') {
+      const entry = hits.fresh(key, NO_TAGS)
+      const isServed = entry !== undefined && !isTooOld(entry, hits.hitAtMs, maxAgeMs)
+      if (isServed) return hits.serve<Served<T, Isolate>>(key, entry)
+    }
+    return gets.read<Served<T, Isolate>>(key, options.local === false, maxAgeMs)
+  }
+
+  /**
+   * As {@link get}, with what is known of the value: its age, its tags, a stamp of this one write. `undefined` for a miss,
+   * which a stale value is too, unless `stale: true` asks for one.
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * const cache = createCache({ prefix: 'shop:' })
+   * const entry = await cache.getEntry<string>('page:/', { stale: true })
+   * if (entry !== undefined) console.log(entry.status, entry.age, entry.ttl, entry.stamp)
+   * ```
+   */
+  getEntry<T = unknown>(
+    key: string,
+    options: GetEntryOptions = {},
+  ): Promise<CachedEntry<Served<T, Isolate>> | undefined> {
+    return this.#monitor.absorb('getEntry', key, undefined, async () => {
+      this.#core.calls.check(options, GET_ENTRY_OPTIONS)
+      return this.#reads.gets.entry<Served<T, Isolate>>(key, options)
+    })
   }
 
   /** Whether there is a fresh value. No round trip for a local hit, else one. */
@@ -113,6 +149,27 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
    */
   getOrSet<T>(key: string, loader: Loader<T>, options?: GetOrSetOptions): Promise<Served<T, Isolate>> {
     return this.#reads.getOrSet<Served<T, Isolate>>(key, loader, options)
+  }
+
+  /**
+   * As {@link getOrSet}, with what is known of the value: how it was had, its age, its tags, a stamp of this one write. All
+   * callers that wait for a load get the same. It costs what `getOrSet` does.
+   * @throws as {@link getOrSet}
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * declare function render(path: string): Promise<string>
+   * const cache = createCache({ redis: process.env.REDIS_URL, prefix: 'shop:' })
+   * const { age, stamp, status, value } = await cache.getOrSetEntry('page:/', () => render('/'), { ttl: '5m' })
+   * ```
+   */
+  getOrSetEntry<T>(
+    key: string,
+    loader: Loader<T>,
+    options?: GetOrSetOptions,
+  ): Promise<CachedEntry<Served<T, Isolate>>> {
+    return this.#reads.getOrSetEntry<Served<T, Isolate>>(key, loader, options)
   }
 
   /**

@@ -200,7 +200,7 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
 
   /**
    * A function that answers from this cache: a call is a {@link getOrSet} whose loader is the function, with its cost and its
-   * failures. Options that depend on the arguments are functions of them. The key of a call is the function's name and the arguments, `findUser("ann",42)`, in this namespace. A call
+   * failures. Options that depend on the arguments are functions of them; what depends on the result says the function `result`. The key of a call is the function's name and the arguments, `findUser("ann",42)`, in this namespace. A call
    * whose arguments make no key rejects with `CACHE_INVALID_ARGUMENT`, or `CACHE_INVALID_KEY` if `key` returns no text.
    *
    * With `context: true`, the function gets the {@link LoadContext} of its load as its last argument, which callers do
@@ -219,11 +219,11 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
    */
   wrap<Parameters extends ContextParameters, Result>(
     fn: (...args: Parameters) => Promise<Result> | Result,
-    options: ContextWrapOptions<CallArguments<Parameters>>,
+    options: ContextWrapOptions<CallArguments<Parameters>, Exclude<Result, undefined>>,
   ): Wrapped<CallArguments<Parameters>, Served<Result, Isolate>>
   wrap<Args extends readonly unknown[], Result>(
     fn: (...args: Args) => Promise<Result> | Result,
-    options?: WrapOptions<Args>,
+    options?: WrapOptions<Args, Exclude<Result, undefined>>,
   ): Wrapped<Args, Served<Result, Isolate>>
   wrap(fn: (...args: never) => unknown, options?: object): Wrapped<readonly unknown[], unknown> {
     return memoize(this, this.#names, fn, options)

@@ -14,6 +14,7 @@ import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { randomText } from '../foundation/random-text.ts'
 import { isReserved } from '../foundation/reserved-keys.ts'
 import type { Clock } from '../foundation/time/clock.ts'
+import { wallMs } from '../foundation/time/timers.ts'
 import { endHold, holdKey } from './hold-rules.ts'
 import type { Keyspace } from './keyspace.ts'
 import {
@@ -82,6 +83,11 @@ export class MemoryTier implements SharedTier {
 
   async serverTimeMs(): Promise<number> {
     return this.#clock.monotonicMs()
+  }
+
+  /** A clock of a test may stand still or run ahead, so the offset is not a constant. */
+  epochOffsetMs(): number {
+    return wallMs() - this.#clock.monotonicMs()
   }
 
   /** Avoids keeping a value twice: it is either encoded in this store, or decoded in the local tier. */

@@ -31,6 +31,7 @@ const NULL_TIER: SharedTier = Object.freeze({
   copyNear: () => '',
   serverNowMs: () => 0,
   serverTimeMs: async () => 0,
+  epochOffsetMs: () => 0,
   read: async () => null,
   readInto: (storedKey, outcome) => outcome.found(storedKey, storedKey, null),
   acquire: async () => ({ status: 'foreign', serverNowMs: 0, remainingMs: 0, fruitlessLoads: 0 }),

@@ -170,6 +170,10 @@ export class SimulatedTier implements SharedTier {
     return this.#link === undefined ? undefined : this.#serverClock?.nowMs()
   }
 
+  epochOffsetMs(): number {
+    return 0
+  }
+
   serverTimeMs(): Promise<number> {
     return this.#send('TIME', () => this.#redis.nowMs)
   }

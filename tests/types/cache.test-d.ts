@@ -1,5 +1,6 @@
 import {
   type Cache,
+  type CachedEntry,
   type CoherenceOptions,
   cached,
   createCache,
@@ -38,6 +39,8 @@ equal<typeof loadedAtOnce, Promise<number>>(true)
 const maybe = cache.getOrSet('maybe', (context: LoadContext) => {
   context.addTags(['a'])
   context.setTtl('5m')
+  context.setExpiresAt(new Date())
+  context.setOptions({ expiresAt: 2e12, staleIfError: '1h' })
   context.skip()
   return undefined
 })
@@ -233,3 +236,75 @@ equal<typeof lastMinute.heldBack, number>(true)
 cache.change({ key: ['a'] }, () => {})
 // @ts-expect-error the work is a function
 cache.change({}, Promise.resolve())
+
+// A moment in place of a time to live.
+void cache.set('key', 1, { expiresAt: new Date() })
+void cache.setMany({ key: 1 }, { expiresAt: 2e12 })
+void cache.getOrSet('key', () => 1, { expiresAt: new Date(), tags: ['a'] })
+// @ts-expect-error no text
+void cache.set('key', 1, { expiresAt: '2030-01-01' })
+// @ts-expect-error no default of a namespace
+cache.namespace('inner', { expiresAt: 2e12 })
+// @ts-expect-error one moment would hold for every call
+cache.wrap(findUser, { expiresAt: 2e12 })
+
+// How old a value may be for one caller.
+void cache.getOrSet('key', () => 1, { maxAge: '5s' })
+void cache.get('key', { maxAge: 5, local: false })
+void cache.reserve('key', { maxAge: '5s', wait: true })
+void cache.getOrSetMany(['key'], () => [1], { each: () => ({ maxAge: '5s' }) })
+void cache.wrap(findUser, { maxAge: '5s' })
+// @ts-expect-error no such unit
+void cache.get('key', { maxAge: '2w' })
+// @ts-expect-error no default of a namespace
+cache.namespace('inner', { maxAge: '5s' })
+
+// Entries are typed as values are.
+const entry = cache.getOrSetEntry('user:1', () => findUser('1'), { maxAge: '5s' })
+equal<typeof entry, Promise<CachedEntry<User | null>>>(true)
+const readEntry = cache.getEntry<User>('user:1', { stale: true, local: false, maxAge: '5s' })
+equal<typeof readEntry, Promise<CachedEntry<User> | undefined>>(true)
+equal<CachedEntry['status'], 'hit' | 'stale' | 'miss' | 'skipped'>(true)
+// @ts-expect-error no such option
+void cache.getEntry('user:1', { signal: new AbortController().signal })
+
+// A function of the result is typed by the function that is wrapped, without what is not cached.
+const withResult = cache.wrap(
+  async (id: string, _page: number): Promise<User | undefined> => ({ name: id }),
+  {
+    name: 'withResult',
+    tags: (id) => [id],
+    result: (user, id, page) => {
+      equal<typeof user, User>(true)
+      equal<typeof id, string>(true)
+      equal<typeof page, number>(true)
+      return { ttl: '5s', tags: [user.name], skip: page > 1, expiresAt: undefined }
+    },
+  },
+)
+equal<Awaited<ReturnType<typeof withResult>>, User | undefined>(true)
+cache.wrap((id: string, _context: LoadContext) => findUser(id), {
+  name: 'withContext',
+  context: true,
+  result: (user, id) => {
+    equal<typeof user, User | null>(true)
+    equal<typeof id, string>(true)
+    return undefined
+  },
+})
+// @ts-expect-error no such option
+cache.wrap(findUser, { result: () => ({ tttl: '5s' }) })
+// @ts-expect-error it is synchronous
+cache.wrap(findUser, { result: async () => ({ ttl: '5s' }) })
+class WithResult {
+  @cached(cache, { result: (user: User, id: string) => ({ tags: [user.name, id] }) })
+  async find(id: string): Promise<User | undefined> {
+    return { name: id }
+  }
+  // @ts-expect-error the results of the method are others
+  @cached(cache, { result: (user: User) => ({ tags: [user.name] }) })
+  async count(): Promise<number> {
+    return 1
+  }
+}
+void WithResult

@@ -1,5 +1,6 @@
 import { type as ark } from 'arktype'
 import {
+  type CachedEntry,
   type Collection,
   createCache,
   type Explanation,
@@ -33,6 +34,8 @@ const read = ofZod.get('ann')
 equal<typeof read, Promise<{ readonly name: string; readonly born: Date } | undefined>>(true)
 const many = ofZod.getMany(['ann'])
 equal<typeof many, Promise<Map<string, { readonly name: string; readonly born: Date } | undefined>>>(true)
+const entry = ofZod.getEntry('ann', { maxAge: '5s' })
+equal<typeof entry, Promise<CachedEntry<{ readonly name: string; readonly born: Date } | undefined>>>(true)
 const refreshed = ofZod.refresh('ann', { signal: AbortSignal.timeout(1) })
 equal<typeof refreshed, Promise<{ readonly name: string; readonly born: Date } | undefined>>(true)
 ofZod.set('ann', { name: 'Ann', born: '2000-01-01' })
@@ -186,3 +189,15 @@ if (error instanceof PartialLoadError) {
   const { errors }: PartialLoadError<number, Place> = error
   equal<typeof errors, ReadonlyMap<Place, unknown>>(true)
 }
+
+// A function of the value gets the schema's input.
+cache.collection({
+  name: 'with-result',
+  schema: zodUser,
+  load: (id: number) => findRow(String(id)),
+  result: (row, id) => {
+    equal<typeof row, Row>(true)
+    equal<typeof id, number>(true)
+    return { tags: [row.name], ttl: '5m', skip: id < 0 }
+  },
+})

@@ -151,6 +151,8 @@ export interface SharedTier {
   serverNowMs(storedKey: string, nowMs?: number): number | undefined
   /** The time of the server that owns the key, in milliseconds, asked of the server. */
   serverTimeMs(storedKey: string): Promise<number>
+  /** What has to be added to a time of the server for milliseconds since 1970; 0 if the server counts from then. */
+  epochOffsetMs(): number
 
   /** Reads the bytes under a key; `null` if it holds no string. The reads of one tick share a command. */
   read(storedKey: string): Promise<Buffer | null>

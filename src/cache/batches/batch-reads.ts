@@ -4,7 +4,8 @@ import { chunks } from '../../foundation/chunks.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { kindOf } from '../../foundation/errors/shown-value.ts'
 import type { Timers } from '../../foundation/time/clock.ts'
-import type { EntryOptions, GetOrSetOptions, LoadOptions } from '../freshness/policy-options.ts'
+import type { AgeOptions, EntryOptions, GetOrSetOptions, LoadOptions } from '../freshness/policy-options.ts'
+import { overridden } from '../freshness/value-expiry.ts'
 import type { NamespaceReads } from '../reading/namespace-reads.ts'
 import { type BatchLoader, LoadBatch } from './load-batch.ts'
 import { PartialLoadError } from './partial-load-error.ts'
@@ -15,7 +16,7 @@ const KEYS_PER_BATCH = 2_048
 /** Options of `getOrSetMany`. */
 export interface GetOrSetManyOptions extends GetOrSetOptions {
   /** Options of one key, which take precedence over the others; its tags are added to theirs. */
-  readonly each?: ((key: string) => EntryOptions & LoadOptions) | undefined
+  readonly each?: ((key: string) => EntryOptions & LoadOptions & AgeOptions) | undefined
 }
 
 /** The result of `read` for each distinct key, in the order of the keys. */
@@ -100,7 +101,7 @@ function optionsOf(
 ): GetOrSetOptions {
   if (each === undefined) return signal === undefined ? common : { ...common, signal }
   const own = each(key)
-  return { ...common, ...own, tags: [...(common.tags ?? []), ...(own?.tags ?? [])], signal }
+  return { ...overridden(common, own), tags: [...(common.tags ?? []), ...(own?.tags ?? [])], signal }
 }
 
 /** A copy of the caller's signal for any number of listeners; the caller's own signal gets one. */

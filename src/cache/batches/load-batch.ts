@@ -13,7 +13,7 @@ const LONGEST_GATHERING_MS = 100
 /** The context of one key of a batch. */
 export type BatchEntryContext = Pick<
   LoadContext,
-  'key' | 'stale' | 'skip' | 'setTtl' | 'setOptions' | 'addTags'
+  'key' | 'stale' | 'skip' | 'setTtl' | 'setExpiresAt' | 'setOptions' | 'addTags'
 >
 
 /** The context of one call of a {@link BatchLoader}. */

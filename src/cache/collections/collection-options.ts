@@ -10,9 +10,10 @@ import {
 } from '../../foundation/option-checks.ts'
 import type { BatchEntryContext, BatchLoadContext } from '../batches/load-batch.ts'
 import { checkedTags } from '../freshness/policies.ts'
-import { POLICY_NAMES, type PolicyOptions } from '../freshness/policy-options.ts'
+import { type AgeOptions, POLICY_NAMES, type PolicyOptions } from '../freshness/policy-options.ts'
 import { collectionPrefix } from '../keys/key-space.ts'
 import type { LoadContext } from '../loading/load-context.ts'
+import type { ResultOptions } from '../loading/result-options.ts'
 
 /** Ids whose text is the part of the key. */
 export type PlainId = string | number | bigint
@@ -75,6 +76,18 @@ export interface CollectionCommonOptions<Schema extends StandardSchema, Id> exte
   readonly version?: number | undefined
   /** Tags by which entries can be invalidated, at most 64: the same for all, or by id. @default none */
   readonly tags?: readonly string[] | ((id: Id) => readonly string[]) | undefined
+  /**
+   * Says, of a loaded value (the schema's input) and its id, how that value is kept: `ttl` or `expiresAt`, `jitter`, the
+   * stale windows, `tags` beside those above, or `skip: true` not to cache it. It goes over the options above and over what
+   * the loader told its context; `undefined` leaves all as it is. It is called for loads, not for `set` and hits. It is
+   * synchronous. If it throws, the call rejects with `CACHE_INVALID_OPTIONS`, whose `cause` is what it threw, also where a
+   * stale value could be served. A tag that this process does not know yet has the value not cached once, as with
+   * `context.addTags`.
+   * @default none
+   */
+  readonly result?:
+    | ((value: Exclude<InferInput<Schema>, undefined>, id: Id) => ResultOptions | undefined)
+    | undefined
 }
 
 /** The option that turns an id into its part of the key; required if the id is not plain text or a number. */
@@ -124,6 +137,18 @@ export type CollectionOptions<Schema extends StandardSchema, Id = string> = Coll
   CollectionKeyOption<Id> &
   CollectionSource<Id, InferInput<Schema>>
 
+/** Options of a read of a collection. */
+export interface CollectionReadOptions extends AgeOptions {
+  /** Detaches this caller: its promise rejects with the signal's reason. The load continues for other callers. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What the options of a read may contain. */
+export const READ_OPTIONS: KnownOptions = {
+  of: 'the call',
+  names: { maxAge: 'duration', signal: 'value' } satisfies OptionNames<CollectionReadOptions>,
+}
+
 /** What the options of a collection may contain. */
 export const COLLECTION_OPTIONS: KnownOptions = {
   of: 'collection',
@@ -133,6 +158,7 @@ export const COLLECTION_OPTIONS: KnownOptions = {
     schema: 'value',
     version: 'value',
     tags: 'value',
+    result: 'value',
     key: 'value',
     load: 'value',
     loadMany: 'value',
@@ -153,6 +179,8 @@ export interface ResolvedCollection<Id> {
   /** The part of the key after the prefix, for an id. @throws CacheError `CACHE_INVALID_KEY` */
   readonly partOf: (id: Id) => string
   readonly tagsOf: readonly string[] | ((id: Id) => readonly string[])
+  /** Says how a loaded value is kept. */
+  readonly result: ((value: unknown, id: Id) => unknown) | undefined
   readonly load: CollectionLoader<Id, unknown> | undefined
   readonly loadMany: CollectionBatchLoader<Id, unknown> | undefined
 }
@@ -166,7 +194,7 @@ export function resolveCollection<Schema extends StandardSchema, Id>(
   options: CollectionOptions<Schema, Id>,
 ): ResolvedCollection<Id> {
   assertOptions(options, COLLECTION_OPTIONS)
-  const { key, load, loadMany, name, tags, version } = options
+  const { key, load, loadMany, name, result, tags, version } = options
   assertCacheKey(name, 'name of a collection')
   if (/[:@]/.test(name)) throw refusedOption('name of a collection', 'without ":" and "@"', name)
   if (version !== undefined && !(Number.isSafeInteger(version) && version >= 0)) {
@@ -174,6 +202,8 @@ export function resolveCollection<Schema extends StandardSchema, Id>(
   }
   if (key !== undefined && typeof key !== 'function')
     throw refusedOption('key of a collection', 'a function', key)
+  if (result !== undefined && typeof result !== 'function')
+    throw refusedOption('result of a collection', 'a function', result)
   const loader = load ?? loadMany
   if ((load === undefined) === (loadMany === undefined) || typeof loader !== 'function') {
     throw invalid('either load or loadMany must be given, a function')
@@ -186,6 +216,7 @@ export function resolveCollection<Schema extends StandardSchema, Id>(
     neighbours: [present - 1, present + 1].filter((one) => one >= 0),
     partOf: key === undefined ? plainPart : (id) => givenPart(key(id)),
     tagsOf: typeof tags === 'function' ? tags : checkedTags(tags),
+    result: result as ResolvedCollection<Id>['result'],
     load: load as CollectionLoader<Id, unknown> | undefined,
     loadMany: loadMany as CollectionBatchLoader<Id, unknown> | undefined,
   }

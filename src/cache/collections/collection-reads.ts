@@ -1,11 +1,14 @@
 import { assertCacheKey } from '../../foundation/cache-key.ts'
+import { isTooOldFor } from '../freshness/max-age.ts'
 import type { GetOrSetOptions } from '../freshness/policy-options.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { Loader } from '../loading/load-context.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
+import { decidedBy } from '../loading/result-options.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
+import type { CachedEntry } from '../reading/cached-entry.ts'
 import { NamespaceReads, type ReadExtras } from '../reading/namespace-reads.ts'
-import { type ResolvedCollection, tagsFor } from './collection-options.ts'
+import { type CollectionReadOptions, type ResolvedCollection, tagsFor } from './collection-options.ts'
 import type { CollectionParts } from './collection-writes.ts'
 import { schemaMismatch } from './schema-mismatch-error.ts'
 import type { SchemaValidation } from './schema-validation.ts'
@@ -32,17 +35,36 @@ export class CollectionReads<Id, Output> {
   }
 
   /** @throws what the tags of the id throw */
-  get(id: Id, key: string, signal: AbortSignal | undefined): Promise<Output | undefined> {
-    const options = this.#optionsOf(id, signal)
-    const entry = signal?.aborted ? undefined : this.#reads.hits.fresh(key, options.tags)
-    if (entry === undefined) return this.#load(key, id, options)
+  get(id: Id, key: string, asked: CollectionReadOptions | undefined): Promise<Output | undefined> {
+    const options = this.#optionsOf(id, asked)
     const { followUps, hits } = this.#reads
+    const entry = asked?.signal?.aborted ? undefined : hits.fresh(key, options.tags)
+    const isServed = entry !== undefined && !isTooOldFor(entry, hits.hitAtMs, asked?.maxAge)
+    if (!isServed) return this.#load(key, id, options)
     const followUp = followUps.of(entry, undefined, hits.hitAtMs)
     if (followUp !== undefined) this.#followUp(entry, followUp, key, id, options)
     const answer = this.#validation.known(entry)
     if (answer === undefined) return this.#serve(key, id, entry, options)
     hits.count(key)
     return answer as Promise<Output>
+  }
+
+  /** As {@link get}, with what is known of the value. @throws what the tags of the id throw */
+  async entry(
+    id: Id,
+    key: string,
+    asked: CollectionReadOptions | undefined,
+  ): Promise<CachedEntry<Output | undefined>> {
+    const options = this.#optionsOf(id, asked)
+    const local = this.#reads.localHit(key, options)
+    const finding = local && (await this.#validation.ofEntry(local).catch(() => undefined))
+    options.signal?.throwIfAborted()
+    const { extras, loader } = this.#sourceOf(key, id)
+    if (local !== undefined && finding?.fits) {
+      return this.#reads.serveEntry(local, finding.output as Output, [key, loader, options, extras])
+    }
+    const found = await this.#reads.getOrLoadEntry<unknown>(key, loader, options, extras)
+    return { ...found, value: await this.#outputOf(found.value, key, 'getEntry') }
   }
 
   /** A closure in {@link get} itself would cost every hit an allocation. */
@@ -55,9 +77,9 @@ export class CollectionReads<Id, Output> {
   }
 
   /** Loads the value anew, whatever the cache holds. */
-  async refresh(id: Id, key: string, signal: AbortSignal | undefined): Promise<Output | undefined> {
+  async refresh(id: Id, key: string, asked: CollectionReadOptions): Promise<Output | undefined> {
     const { extras, loader } = this.#sourceOf(key, id)
-    const value = await this.#reads.refresh<unknown>(key, loader, this.#optionsOf(id, signal), extras)
+    const value = await this.#reads.refresh<unknown>(key, loader, this.#optionsOf(id, asked), extras)
     return this.#outputOf(value, key, 'refresh')
   }
 
@@ -132,8 +154,11 @@ export class CollectionReads<Id, Output> {
   }
 
   #sourceOf(key: string, id: Id): { readonly loader: Loader<unknown>; readonly extras: ReadExtras } {
-    const { loader, shared } =
-      this.#batches?.loadOf(key, id, this.#parts.home.core.changes.current) ?? this.#loadOf(id)
+    const { home, resolved } = this.#parts
+    const { loader: load, shared } =
+      this.#batches?.loadOf(key, id, home.core.changes.current) ?? this.#loadOf(id)
+    const { result } = resolved
+    const loader = decidedBy(load, result && ((value) => result(value, id)))
     return { loader, extras: { accepts: this.#validation.accepts, shared } }
   }
 
@@ -159,8 +184,8 @@ export class CollectionReads<Id, Output> {
     }
   }
 
-  #optionsOf(id: Id, signal: AbortSignal | undefined): GetOrSetOptions {
-    if (this.#common !== undefined) return signal === undefined ? this.#common : { ...this.#common, signal }
-    return { tags: tagsFor(this.#parts.resolved, id), signal }
+  #optionsOf(id: Id, asked: CollectionReadOptions | undefined): GetOrSetOptions {
+    if (this.#common !== undefined) return asked === undefined ? this.#common : { ...asked, ...this.#common }
+    return { ...asked, tags: tagsFor(this.#parts.resolved, id) }
   }
 }

@@ -64,8 +64,8 @@ export class CollectionWrites<Id, Input> {
       const serialized = writes.serializedNow(value)
       return this.#send('set', key, true, async () => {
         const request = { storedKey, value, serialized, generationKeys, policies }
-        const [bytes] = await both(writes.write(request), writes.remove(neighbours))
-        monitor.stored(key, policies.ttlMs, bytes)
+        const [written] = await both(writes.write(request), writes.remove(neighbours))
+        if (written !== undefined) monitor.stored(key, written.ttlMs, written.bytes)
         return true
       })
     }
@@ -78,8 +78,8 @@ export class CollectionWrites<Id, Input> {
     sent.catch(() => {})
     await admitted
     return monitor.absorb('set', key, false, async () => {
-      const [bytes] = await sent
-      monitor.stored(key, policies.ttlMs, bytes)
+      const [written] = await sent
+      if (written !== undefined) monitor.stored(key, written.ttlMs, written.bytes)
       return true
     })
   }

@@ -1,7 +1,6 @@
 import type { InferInput, InferOutput, StandardSchema } from '../../contract/standard-schema.ts'
 import { abbreviate, CacheError } from '../../foundation/errors/cache-error.ts'
 import { shown } from '../../foundation/errors/shown-value.ts'
-import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
 import { settleEach } from '../batches/batch-reads.ts'
 import { PartialLoadError } from '../batches/partial-load-error.ts'
 import { Monitor } from '../core/monitor.ts'
@@ -10,9 +9,12 @@ import type { Explanation } from '../explain/explanation.ts'
 import { resolvePolicies } from '../freshness/policies.ts'
 import type { NameRegistry } from '../keys/name-registry.ts'
 import type { Isolation, Served } from '../local/isolation.ts'
+import type { CachedEntry } from '../reading/cached-entry.ts'
 import {
   COLLECTION_OPTIONS,
   type CollectionOptions,
+  type CollectionReadOptions,
+  READ_OPTIONS,
   resolveCollection,
   tagsFor,
 } from './collection-options.ts'
@@ -45,17 +47,6 @@ export function createCollection<Schema extends StandardSchema, Id, Isolate exte
     'CACHE_INVALID_OPTIONS',
     `There is a collection ${abbreviate(resolved.name)} of this version already: make it once, and share it`,
   )
-}
-
-/** Options of a read of a {@link Collection}. */
-export interface CollectionReadOptions {
-  /** Detaches this caller: its promise rejects with the signal's reason. The load continues for other callers. */
-  readonly signal?: AbortSignal | undefined
-}
-
-const READ_OPTIONS: KnownOptions = {
-  of: 'the call',
-  names: { signal: 'value' } satisfies OptionNames<CollectionReadOptions>,
 }
 
 /**
@@ -99,10 +90,21 @@ export class Collection<Id, Input, Output> {
     try {
       const key = this.#keyOf(id)
       if (options !== undefined) this.#checkOptions(options)
-      return this.#reads.get(id, key, options?.signal)
+      return this.#reads.get(id, key, options)
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /**
+   * As {@link get}, with what is known of the value: how it was had, its age, its tags, a stamp of this one write. If the
+   * loader has none, `value` is `undefined`, and `status` is `'skipped'`.
+   * @throws as {@link get}
+   */
+  async getEntry(id: Id, options?: CollectionReadOptions): Promise<CachedEntry<Output | undefined>> {
+    const key = this.#keyOf(id)
+    if (options !== undefined) this.#checkOptions(options)
+    return this.#reads.entry(id, key, options)
   }
 
   /**
@@ -118,7 +120,7 @@ export class Collection<Id, Input, Output> {
     const distinct = distinctIds(ids)
     this.#checkOptions(options)
     const { errors, values } = await settleEach(distinct, options.signal, (_ids, signal) => (id) => {
-      return this.get(id, { signal })
+      return this.get(id, { maxAge: options.maxAge, signal })
     })
     if (errors.size > 0) throw new PartialLoadError(values, errors)
     return values
@@ -162,7 +164,7 @@ export class Collection<Id, Input, Output> {
   async refresh(id: Id, options: CollectionReadOptions = {}): Promise<Output | undefined> {
     const key = this.#keyOf(id)
     this.#checkOptions(options)
-    return this.#reads.refresh(id, key, options.signal)
+    return this.#reads.refresh(id, key, options)
   }
 
   /**

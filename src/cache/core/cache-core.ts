@@ -87,6 +87,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly random: Random
   /** Resolves when the tier is open; `undefined` if it is. */
   readonly opened: () => Promise<void> | undefined
+  readonly isOpen: () => boolean
   readonly #stopping = new AbortController()
   readonly #rootPrefix: string
   /**
@@ -114,6 +115,7 @@ export class CacheCore implements TierListener, StoreObserver {
   }: CoreParts) {
     this.#rootPrefix = root.prefix
     this.opened = opened
+    this.isOpen = isOpen
     this.codec = codec
     this.policy = policy
     this.calls = calls

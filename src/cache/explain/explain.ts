@@ -8,13 +8,14 @@ import { HELD_GENERATION, readHold } from '../../codec/envelope/hold-mark.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { abbreviate } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import { leftUntilExpiry } from '../core/new-lifetimes.ts'
 import { type Accepts, isAccepted } from '../entries/acceptance.ts'
 import { admission } from '../flights/admission.ts'
 import type { Flight } from '../flights/flight.ts'
 import type { Flights } from '../flights/flights.ts'
+import { maxAgeOf, servableTo } from '../freshness/max-age.ts'
 import { checkedTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type GetOrSetOptions } from '../freshness/policy-options.ts'
-import { servable } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'
@@ -48,6 +49,7 @@ export async function explain(
   core.calls.check(options, CALL_OPTIONS)
   const tags = checkedTags(options.tags)
   const policies = resolvePolicies(options, around)
+  const maxAgeMs = maxAgeOf(options.maxAge)
   const storedKey = space.storedKey(key)
   const generationKeys = core.generationKeys(space, storedKey, tags)
   const kept = () => core.local.peek(space.namePrefix + key)
@@ -64,7 +66,8 @@ export async function explain(
     accepts,
   )
   // Nothing is awaited from here on, so all findings below belong to the same moment.
-  const asked: Asked = { space, storedKey, tags, generationKeys, nowMs: core.clock.monotonicMs() }
+  const nowMs = core.clock.monotonicMs()
+  const asked: Asked = { space, storedKey, tags, generationKeys, nowMs, maxAgeMs }
   const entry = kept()
   const fits = entry === before ? wasAccepted : isAccepted(entry?.value, accepts)
   const flight = flights.get(storedKey)
@@ -78,7 +81,8 @@ export async function explain(
   const lease = leaseOf(core, storedKey, flight, look)
   const isReleased = standing === 'replaced' && lease.isOwn && flight?.lease?.isHeld === true
   const next = predict({
-    nowMs: asked.nowMs,
+    nowMs,
+    maxAgeMs,
     local: local.serves === 'nothing' ? undefined : entry,
     flight: standing === 'replaced' ? 'closed' : standing,
     meanwhile: meanwhileOf(core, asked, flight, shared, look),
@@ -105,10 +109,12 @@ export async function explain(
     },
   }
   const asksForTtlMs = options.ttl === undefined ? undefined : policies.ttlMs
-  const isClockKnown = core.tier.serverNowMs(storedKey) !== undefined
+  const serverNowMs = core.tier.serverNowMs(storedKey)
+  const isClockKnown = serverNowMs !== undefined
+  const expiresInMs = isClockKnown ? leftUntilExpiry(core.tier, policies, serverNowMs) : undefined
   return explanationOf({
     ...facts,
-    notes: explanationNotes(facts, { asksForTtlMs, isClockKnown, isUndelivered }),
+    notes: explanationNotes(facts, { asksForTtlMs, expiresInMs, isClockKnown, isUndelivered }),
   })
 }
 
@@ -144,14 +150,15 @@ function situationOf(
 /** Whether a `getOrSet` would join the flight. The replies of Redis settle the doubts. */
 function standingOf(
   core: CacheCore,
-  { generationKeys, nowMs }: Asked,
+  asked: Asked,
   flight: Flight | undefined,
   { bytes, generations }: SharedInspection,
 ): 'none' | 'open' | 'closed' | 'replaced' {
   // No caller joins an abandoned or overdue flight, and it keeps no caller from loading.
   if (flight === undefined || flight.isAbandoned) return 'none'
+  const { nowMs } = asked
   if (flight.isOverdue(nowMs, core.options.longestLoadMs) && flight.epoch === core.local.epoch) return 'none'
-  const admitted = admission(flight, generationKeys, nowMs, core)
+  const admitted = admission(flight, asked, nowMs, core)
   const isHeld = () =>
     bytes !== null &&
     hasLease(bytes) &&
@@ -182,7 +189,7 @@ function standingOf(
 /** The value that others may be served while the flight replaces it: the one it has found, or is about to find. */
 function meanwhileOf(
   core: CacheCore,
-  { nowMs }: Asked,
+  { maxAgeMs, nowMs }: Asked,
   flight: Flight | undefined,
   shared: SharedFinding,
   { generations }: SharedInspection,
@@ -192,7 +199,7 @@ function meanwhileOf(
   const areCurrent = (bound: readonly BoundGeneration[]) =>
     bound.every((one) => generations.get(one.storedKey) === one.generation)
   if (found === undefined || !core.isStillCoherent(found, nowMs, areCurrent)) return undefined
-  const how = servable(found, nowMs)
+  const how = servableTo(maxAgeMs, found, nowMs)
   return how === 'fresh' || how === 'revalidate' ? found : undefined
 }
 

@@ -8,7 +8,8 @@ import { readHold } from '../../codec/envelope/hold-mark.ts'
 import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import { servable, servableAsRead } from '../freshness/servable.ts'
+import { isTooOld, servableTo } from '../freshness/max-age.ts'
+import { servableAsRead } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import { NO_VALUE } from '../local/isolation.ts'
 import { LocalEntry } from '../local/local-entry.ts'
@@ -31,6 +32,8 @@ export interface Asked {
   /** Stored keys of the generations that the entry must depend on. */
   readonly generationKeys: readonly string[]
   readonly nowMs: number
+  /** The age beyond which a value is stale for the call. */
+  readonly maxAgeMs: number | undefined
 }
 
 /** Milliseconds as seconds; `null` if there is no end. */
@@ -49,13 +52,13 @@ export function explainLocal(
   fits: boolean,
   look: SharedInspection,
 ): ExplainedLocal {
-  const { generationKeys, nowMs, space, tags } = asked
+  const { generationKeys, maxAgeMs, nowMs, space, tags } = asked
   if (entry === undefined) {
     const state = core.options.local === undefined ? 'off' : 'absent'
     return { state, serves: 'nothing', refusals: [], tags: [], namespaces: [] }
   }
   const isGood = fits && core.isCoherent(entry, nowMs) && entry.covers(space, tags)
-  const how = isGood ? servable(entry, nowMs) : 'no'
+  const how = isGood ? servableTo(maxAgeMs, entry, nowMs) : 'no'
   const { believed, bound } = entry.generationSet
   const expected = generationKeysFor(entry.isPlain, generationKeys)
   const generations = explainGenerations(bound, expected, look, (one) => believed.includes(one))
@@ -63,7 +66,11 @@ export function explainLocal(
   return {
     state: 'kept',
     serves: how === 'fresh' ? 'fresh' : how === 'revalidate' ? 'stale' : 'nothing',
-    refusals: [...refusalsOf(core, entry, generations, nowMs), ...(fits ? [] : (['unfit'] as const))],
+    refusals: [
+      ...refusalsOf(core, entry, generations, nowMs),
+      ...(isTooOld(entry, nowMs, maxAgeMs) ? (['too-old'] as const) : []),
+      ...(fits ? [] : (['unfit'] as const)),
+    ],
     servableFor: secondsOf(entry.servableUntilMs - nowMs),
     ...(!entry.isPlain && { times: timesOf(asked, entry) }),
     tags: generationsOf(generations, 'tag'),

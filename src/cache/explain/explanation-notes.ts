@@ -5,6 +5,8 @@ import { spanText } from './explanation-text.ts'
 export interface Circumstances {
   /** The `ttl` of the call. */
   readonly asksForTtlMs: number | undefined
+  /** The milliseconds until the `expiresAt` of the call. */
+  readonly expiresInMs: number | undefined
   /** Whether the time of the server is known. */
   readonly isClockKnown: boolean
   /** Whether the outbox holds an undelivered invalidation of the key. */
@@ -17,7 +19,7 @@ const TOLERANCE = 1
 /** The notes of an explanation: mostly differences between this process and Redis. */
 export function explanationNotes(
   { cache, lease, local, next, shared }: Omit<Explanation, 'notes' | 'toString'>,
-  { asksForTtlMs, isClockKnown, isUndelivered }: Circumstances,
+  { asksForTtlMs, expiresInMs, isClockKnown, isUndelivered }: Circumstances,
 ): string[] {
   const notes: string[] = []
   if (local.serves !== 'nothing' && local.inShared !== undefined && local.inShared !== 'same') {
@@ -53,6 +55,16 @@ export function explanationNotes(
     if (asked !== times.ttl) {
       notes.push(
         `It was stored with a ttl of ${spanText(times.ttl)}; the ttl of this call, ${spanText(asked)}, applies from the next load on`,
+      )
+    }
+  }
+  if (expiresInMs !== undefined && expiresInMs <= 0) {
+    notes.push('The expiresAt of this call has come: what it loads is not stored')
+  } else if (expiresInMs !== undefined && times !== undefined) {
+    const isOther = times.freshFor === null || Math.abs(times.freshFor - expiresInMs / 1_000) > TOLERANCE
+    if (isOther) {
+      notes.push(
+        `The expiresAt of this call, ${spanText(expiresInMs / 1_000)} from now, applies from the next load on`,
       )
     }
   }

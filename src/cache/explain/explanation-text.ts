@@ -77,6 +77,7 @@ const REFUSALS = {
   'generation-unconfirmed': 'it is no longer known whether a tag or namespace is unchanged',
   'lacks-tag': 'it lacks a tag that this call asks for',
   'other-namespace': 'it was stored through another namespace',
+  'too-old': 'it is older than the maxAge of this call',
   unfit: 'it does not fit the schema of the collection',
 } as const
 

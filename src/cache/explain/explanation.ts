@@ -44,6 +44,7 @@ export interface ExplainedNext {
  * - `'generation-unconfirmed'`: one of its generations is no longer known to be the present one
  * - `'lacks-tag'`: it lacks a tag that this call names
  * - `'other-namespace'`: it was stored through another namespace
+ * - `'too-old'`: it is older than the `maxAge` of the call
  * - `'unfit'`: it does not fit the schema of the collection
  */
 export type LocalRefusal =
@@ -55,6 +56,7 @@ export type LocalRefusal =
   | 'generation-unconfirmed'
   | 'lacks-tag'
   | 'other-namespace'
+  | 'too-old'
   | 'unfit'
 
 /** A tag or a namespace that an entry depends on, or that the call names. */

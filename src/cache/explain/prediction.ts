@@ -1,4 +1,5 @@
-import { servable, servableAsRead } from '../freshness/servable.ts'
+import { isTooOld, servableAsReadTo, servableTo } from '../freshness/max-age.ts'
+import { servableAsRead } from '../freshness/servable.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ExplainedNext } from './explanation.ts'
 
@@ -32,14 +33,16 @@ export interface Situation {
   readonly isOwnLease: boolean
   /** The tag of the call that a change holds. */
   readonly heldTag: string | undefined
+  /** The age beyond which a value is stale for the call. */
+  readonly maxAgeMs: number | undefined
   /** As `earlyRefresh`; 0 = off. */
   readonly earlyBeta: number
 }
 
 /** What a `getOrSet` would do, by the same decisions as `NamespaceReads.getOrSet` and `SingleFlight`. */
 export function predict(situation: Situation): ExplainedNext {
-  const { flight, isAdmitting, local, nowMs, shared } = situation
-  const how = local === undefined ? 'no' : servable(local, nowMs)
+  const { flight, isAdmitting, local, maxAgeMs, nowMs, shared } = situation
+  const how = local === undefined ? 'no' : servableTo(maxAgeMs, local, nowMs)
   if (local !== undefined && how === 'fresh') {
     return served('serve-local', 'this process has a fresh copy', local, situation)
   }
@@ -71,8 +74,8 @@ export function predict(situation: Situation): ExplainedNext {
 }
 
 function predictNewcomer(situation: Situation): ExplainedNext {
-  const { earlyBeta, meanwhile, nowMs } = situation
-  const how = meanwhile === undefined ? 'no' : servable(meanwhile, nowMs)
+  const { earlyBeta, maxAgeMs, meanwhile, nowMs } = situation
+  const how = meanwhile === undefined ? 'no' : servableTo(maxAgeMs, meanwhile, nowMs)
   if (meanwhile === undefined || (how !== 'fresh' && how !== 'revalidate')) {
     return { step: 'join', reason: 'this process is already loading it' }
   }
@@ -85,15 +88,26 @@ function predictNewcomer(situation: Situation): ExplainedNext {
 }
 
 function predictUsable(entry: LocalEntry, situation: Situation): ExplainedNext {
-  const { nowMs } = situation
-  const how = servableAsRead(entry, nowMs)
+  const { maxAgeMs, nowMs } = situation
+  const how = servableAsReadTo(maxAgeMs, entry, nowMs)
   if (how === 'fresh') return served('serve-shared', 'Redis has a fresh value', entry, situation)
   if (how === 'revalidate') return stale(entry, situation)
   const isWanted = entry.staleWhileRevalidateMs > 0
+  if (isTooOldAlone(entry, situation)) {
+    return waitOr(
+      situation,
+      `it is older than maxAge${isWanted ? ', and staleWhileRevalidate has passed since' : ''}`,
+    )
+  }
   return waitOr(
     situation,
     isWanted ? 'its time to live and staleWhileRevalidate have passed' : 'its time to live has passed',
   )
+}
+
+/** Whether an entry would be fresh for a call without this `maxAge`. */
+function isTooOldAlone(entry: LocalEntry, { maxAgeMs, nowMs }: Situation): boolean {
+  return servableAsRead(entry, nowMs) === 'fresh' && isTooOld(entry, nowMs, maxAgeMs)
 }
 
 function served(
@@ -111,8 +125,10 @@ function served(
   }
 }
 
-function stale(entry: LocalEntry, { flight, isOwnLease, nowMs }: Situation): ExplainedNext {
-  const past = 'it is past its time to live, within staleWhileRevalidate;'
+function stale(entry: LocalEntry, situation: Situation): ExplainedNext {
+  const { flight, isOwnLease, nowMs } = situation
+  const why = isTooOldAlone(entry, situation) ? 'older than maxAge' : 'past its time to live'
+  const past = `it is ${why}, within staleWhileRevalidate;`
   if (nowMs < entry.leasedUntilMs && !isOwnLease) {
     return {
       step: 'serve-stale',

@@ -1,4 +1,5 @@
 import type { CacheCore } from '../core/cache-core.ts'
+import type { LoadRequest } from '../loading/load-request.ts'
 import type { Flight } from './flight.ts'
 
 /**
@@ -23,11 +24,11 @@ const CHECK_LEASE: Admission = { step: 'check-lease' }
 
 /**
  * Decides whether a newcomer may join a flight (L4), by what this process knows. Both loads and `explain` use it.
- * @param generationKeys stored keys of the generations that the newcomer's entry must be bound to
+ * @param newcomer the generations that its entry must be bound to, and its `maxAge`
  */
 export function admission(
   flight: Flight,
-  generationKeys: readonly string[],
+  { generationKeys, maxAgeMs }: Pick<LoadRequest, 'generationKeys' | 'maxAgeMs'>,
   nowMs: number,
   { generations, local, options }: Pick<CacheCore, 'generations' | 'local' | 'options'>,
 ): Admission {
@@ -35,7 +36,7 @@ export function admission(
   if (flight.epoch !== local.epoch) return REPLACE
   if (flight.isOverdue(nowMs, options.longestLoadMs)) return START
   if (flight.isDeciding) return AWAIT_DECISION
-  if (flight.isPassedBy(nowMs)) return START
+  if (flight.isPassedBy(nowMs, maxAgeMs)) return START
   // The flight's value would not be bound to all tags of the newcomer.
   if (!generationKeys.every((key) => flight.generationKeys.includes(key))) return START
   // A push about a generation may be the echo of its creation by this very load.

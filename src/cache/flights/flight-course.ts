@@ -6,7 +6,8 @@ import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { type Judgement, judgementFor, missReasonOf } from '../entries/judgement.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
-import { servableAsRead } from '../freshness/servable.ts'
+import { servableAsReadTo } from '../freshness/max-age.ts'
+import type { Servable } from '../freshness/servable.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'
 import { Lease } from '../loading/lease.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
@@ -119,7 +120,7 @@ export class FlightCourse {
     const entry = judgement.state === 'usable' ? judgement.entry : undefined
     flight.missReason = missReasonOf(judgement)
     flight.found = entry
-    const how = entry === undefined ? 'no' : servableAsRead(entry, clock.monotonicMs())
+    const how = entry === undefined ? 'no' : servableIn(flight, request, entry, clock.monotonicMs())
     if (entry !== undefined && !isToBeReplaced(entry, request)) {
       if (how === 'fresh') return this.#hit(flight, request, entry)
       if (how === 'revalidate' && !request.isBackground) return this.#stale(flight, request, entry)
@@ -267,6 +268,11 @@ export class FlightCourse {
       this.#core.timers.after(delayMs, resolve, true)
     })
   }
+}
+
+/** How an entry that was just read may be served to the caller that began the flight. */
+function servableIn(flight: Flight, { maxAgeMs }: LoadRequest, entry: LocalEntry, nowMs: number): Servable {
+  return servableAsReadTo(flight.hasAwaited(entry) ? undefined : maxAgeMs, entry, nowMs)
 }
 
 /** Whether the request replaces this entry even if it is fresh. */

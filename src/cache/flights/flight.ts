@@ -1,7 +1,7 @@
 import type { AcquireReply } from '../../backend/seams/shared-tier.ts'
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
-import { servable } from '../freshness/servable.ts'
+import { servableTo } from '../freshness/max-age.ts'
 import type { Lease } from '../loading/lease.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
 import type { Outcome } from '../loading/outcome.ts'
@@ -38,7 +38,7 @@ export class Flight {
   readonly generationKeys: readonly string[]
   /** When it began, as a moment of the generation table. */
   readonly startedAt: number
-  /** Whether it replaces an existing value, which other callers may be served meanwhile. */
+  /** Whether it may replace an existing value, which other callers may be served meanwhile. */
   readonly isRenewal: boolean
   /** Whether it loads the key even if the cache has a fresh value. */
   readonly isReload: boolean
@@ -54,14 +54,20 @@ export class Flight {
   #result: Promise<Outcome> | undefined
   /** The count of fruitless loads in the lease that it last waited for. */
   #awaited: number | undefined
+  /** The stamp of the entry that it found before it waited, empty if there was none; `undefined` if it has not waited. */
+  #stampBefore: string | undefined
   #isDecided = false
   readonly #onDecision: (() => void)[] = []
   readonly #callers = new FlightCallers()
   readonly #doubts = new FlightDoubts()
 
-  constructor({ generationKeys, isBackground, replaces }: LoadRequest, startedAt: number, epoch: number) {
+  constructor(
+    { generationKeys, isBackground, maxAgeMs, replaces }: LoadRequest,
+    startedAt: number,
+    epoch: number,
+  ) {
     this.generationKeys = generationKeys
-    this.isRenewal = isBackground === true || replaces !== undefined
+    this.isRenewal = isBackground === true || replaces !== undefined || maxAgeMs !== undefined
     this.isReload = replaces === 'any'
     this.startedAt = startedAt
     this.#attempt = { askedAt: startedAt, epoch, found: undefined, bound: [] }
@@ -101,7 +107,13 @@ export class Flight {
   /** Called before it waits for the holder of the lease. */
   beginWaiting({ fruitlessLoads }: AcquireReply): void {
     this.#awaited = fruitlessLoads
+    this.#stampBefore ??= this.found?.stamp ?? ''
     this.#enter('waiting')
+  }
+
+  /** Whether this entry came of a load that the flight has waited for: no age is too old for a load under way. */
+  hasAwaited({ stamp }: LocalEntry): boolean {
+    return this.#stampBefore !== undefined && stamp !== this.#stampBefore
   }
 
   /** Whether the load that it waited for was fruitless, and another process holds the lease already. */
@@ -162,10 +174,14 @@ export class Flight {
     return nowMs - this.#loadingSinceMs >= longestLoadMs
   }
 
-  /** Whether it waits for another process while its value may be served. It then ignores pushes, so nobody joins it. */
-  isPassedBy(nowMs: number): boolean {
-    if (this.#phase !== 'waiting' || this.found === undefined) return false
-    const how = servable(this.found, nowMs)
+  /**
+   * Whether it waits for another process while its value may be served to a newcomer with this `maxAge`. It then ignores
+   * pushes, so such a newcomer does not join it.
+   */
+  isPassedBy(nowMs: number, maxAgeMs: number | undefined): boolean {
+    const { found } = this
+    if (this.#phase !== 'waiting' || found === undefined) return false
+    const how = servableTo(maxAgeMs, found, nowMs)
     return how === 'fresh' || how === 'revalidate'
   }
 

@@ -1,33 +1,21 @@
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import { servable } from '../freshness/servable.ts'
+import { servableAsReadTo, servableTo } from '../freshness/max-age.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { LoadRunner } from '../loading/load-runner.ts'
-import { type LateTagKey, type Outcome, served } from '../loading/outcome.ts'
+import { type Outcome, served } from '../loading/outcome.ts'
 import { StaleFallback } from '../loading/stale-fallback.ts'
 import { WaitForGraph } from '../loading/wait-for-graph.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { admission } from './admission.ts'
+import type { Answer } from './answer.ts'
 import { Caller } from './caller.ts'
 import { Flight } from './flight.ts'
 import { FlightCourse } from './flight-course.ts'
 import type { Flights } from './flights.ts'
-
-/** The result for one caller. */
-export interface Answer<T> {
-  readonly value: T
-  /** The fresh entry that the value came from, if it was a hit. */
-  readonly entry: LocalEntry | undefined
-  /** The entry that was loaded and stored for this caller. */
-  readonly stored: LocalEntry | undefined
-  /** Why the value that was loaded for this caller could not be stored. */
-  readonly failure: unknown
-  /** The tags that only the value named. */
-  readonly lateTagKeys: readonly LateTagKey[]
-}
 
 /**
  * Reads or loads values for all callers in the process. Each key has one current flight, which callers join, wait for
@@ -50,6 +38,7 @@ export class SingleFlight {
 
   /** @param first a read of the key that has already been sent */
   async getOrLoad<T>(request: LoadRequest, first?: FirstRead): Promise<Answer<T>> {
+    if (request.isPast) return this.#loadPast(request)
     const caller = this.#callerOf(request)
     for (let read = first; ; read = undefined) {
       caller.assertWaiting()
@@ -65,6 +54,7 @@ export class SingleFlight {
       const outcome = await this.#outcomeFor(caller, flight, request)
       if (outcome.origin === 'released' && hasJoined) continue
       if (outcome.origin === 'timeout') return this.#serve(request, flight, outcome)
+      if (hasJoined && !this.#isYoungEnough(flight, request, outcome)) continue
       const mayBeServed = isLate ? this.#mayServeLate(flight, outcome) : !hasJoined || isUndoubted(outcome)
       if (mayBeServed) return this.#serve(request, flight, outcome)
     }
@@ -75,10 +65,13 @@ export class SingleFlight {
    * for the refresh. The local tier has dropped it, since the lease was written into it. But the flight has admitted
    * this caller, so no other change has happened to the value.
    */
-  async #servedMeanwhile(found: LocalEntry, { accepts }: LoadRequest): Promise<Outcome | undefined> {
+  async #servedMeanwhile(
+    found: LocalEntry,
+    { accepts, maxAgeMs }: LoadRequest,
+  ): Promise<Outcome | undefined> {
     const { clock, generations } = this.#core
     const nowMs = clock.monotonicMs()
-    const how = servable(found, nowMs)
+    const how = servableTo(maxAgeMs, found, nowMs)
     if (how !== 'fresh' && how !== 'revalidate') return undefined
     // A load that prolongs generations announces them as changed.
     const areKnown = (bound: readonly BoundGeneration[]) => generations.resolve(bound) !== undefined
@@ -87,8 +80,17 @@ export class SingleFlight {
     return served(found, how === 'fresh' ? 'hit' : 'revalidate')
   }
 
+  /** Whether a caller may get the entry that a flight of another one ended with: by its age, or since it was awaited. */
+  #isYoungEnough(flight: Flight, { maxAgeMs }: LoadRequest, { entry, origin }: Outcome): boolean {
+    if (entry === undefined || maxAgeMs === undefined || flight.hasAwaited(entry)) return true
+    const nowMs = this.#core.clock.monotonicMs()
+    const how = servableAsReadTo(maxAgeMs, entry, nowMs)
+    return origin === 'error' ? how !== 'no' : how === 'fresh' || how === 'revalidate'
+  }
+
   /** Loads the key by a loader that is called from now on, whatever the cache holds and whoever is loading it. */
   async reload<T>(request: LoadRequest): Promise<Answer<T>> {
+    if (request.isPast) return this.#loadPast(request)
     const caller = this.#callerOf(request)
     caller.assertWaiting()
     const flight = this.#reloadNotBegun(request) ?? this.#start(request)
@@ -97,7 +99,7 @@ export class SingleFlight {
   }
 
   /** Loads a value past the cache, by a flight that nobody joins. */
-  async loadPast<T>(request: LoadRequest): Promise<Answer<T>> {
+  async #loadPast<T>(request: LoadRequest): Promise<Answer<T>> {
     const { generations, local } = this.#core
     const { shared, storedKey } = request
     const caller = this.#callerOf(request)
@@ -172,7 +174,10 @@ export class SingleFlight {
     this.#assertNoCycle(request)
     const endWait = this.#waits.wait(request.storedKey)
     try {
-      return await this.#wait(caller, flight, request)
+      const outcome = await this.#wait(caller, flight, request)
+      const { error, origin } = outcome
+      if (origin === 'error' && !this.#isYoungEnough(flight, request, outcome)) throw error
+      return outcome
     } catch (error) {
       request.monitor.miss(request.key, flight.missReason)
       throw error
@@ -193,20 +198,21 @@ export class SingleFlight {
     })
   }
 
-  #serve<T>({ key, monitor }: LoadRequest, { missReason }: Flight, outcome: Outcome): Answer<T> {
+  #serve<T>({ key, monitor }: LoadRequest, flight: Flight, outcome: Outcome): Answer<T> {
     const { entry, failure, isolated, lateTagKeys, origin, stored } = outcome
     if (origin === 'hit') monitor.sharedHit(key, this.#core.clock.monotonicMs())
-    else if (origin === 'load' || origin === 'released') monitor.miss(key, missReason)
+    else if (origin === 'load' || origin === 'released') monitor.miss(key, flight.missReason)
     else monitor.staleServe(key, origin)
     const found = origin === 'hit' ? entry : undefined
-    return { value: handOut<T>(isolated), entry: found, stored, failure, lateTagKeys }
+    const tier = entry === undefined || entry === flight.found ? 'shared' : 'local'
+    return { value: handOut<T>(isolated), entry: found, served: entry, tier, stored, failure, lateTagKeys }
   }
 
   /** The flight of this key if the caller may join it, otherwise a new one. Synchronous if Redis need not be asked. */
   #flightFor(request: LoadRequest, first?: FirstRead): Flight | Promise<Flight> {
     const flight = this.#flights.get(request.storedKey)
     if (flight === undefined) return this.#start(request, first)
-    const admitted = admission(flight, request.generationKeys, this.#core.clock.monotonicMs(), this.#core)
+    const admitted = admission(flight, request, this.#core.clock.monotonicMs(), this.#core)
     switch (admitted.step) {
       case 'join':
         return flight

@@ -4,11 +4,19 @@ import { shown } from '../../foundation/errors/shown-value.ts'
 import { assertOptions, refusedOption } from '../../foundation/option-checks.ts'
 import { LONGEST_TIMER_MS } from '../../foundation/time/clock.ts'
 import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
-import { EARLY_REFRESH_OPTIONS, type PolicyOptions, VERIFY_OPTIONS } from './policy-options.ts'
+import {
+  EARLY_REFRESH_OPTIONS,
+  type PolicyOptions,
+  type ValueOptions,
+  VERIFY_OPTIONS,
+} from './policy-options.ts'
+import { expiryOf } from './value-expiry.ts'
 
 /** {@link PolicyOptions}, resolved; times are in milliseconds, and `Infinity` if there is no bound. */
 export interface Policies {
   readonly ttlMs: number
+  /** When the value ceases to be fresh, in milliseconds since 1970; `undefined` if `ttlMs` applies. */
+  readonly expiresAtMs: number | undefined
   readonly jitter: number
   readonly staleWhileRevalidateMs: number
   readonly staleIfErrorMs: number
@@ -35,6 +43,7 @@ const NO_BOUND = Number.POSITIVE_INFINITY
 export function defaultPolicies(ttlMs: number): Policies {
   return Object.freeze({
     ttlMs,
+    expiresAtMs: undefined,
     jitter: 0,
     staleWhileRevalidateMs: 0,
     staleIfErrorMs: 0,
@@ -53,12 +62,13 @@ export const NO_TAGS: readonly string[] = []
  * The policies of a call, a namespace or a cache: its own options, and for the rest the policies around it.
  * @throws CacheError `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`
  */
-export function resolvePolicies(options: PolicyOptions, around: Policies): Policies {
+export function resolvePolicies(options: PolicyOptions & ValueOptions, around: Policies): Policies {
   if (saysNothing(options)) return around
   const { earlyRefresh, hardTimeout, jitter, softTimeout, staleIfError, staleWhileRevalidate, ttl, verify } =
     options
   return {
     ttlMs: ttl === undefined ? around.ttlMs : parseTtl(ttl),
+    expiresAtMs: expiryOf(options, around),
     jitter: jitter === undefined ? around.jitter : jitterOf(jitter),
     staleWhileRevalidateMs:
       staleWhileRevalidate === undefined
@@ -77,9 +87,10 @@ export function resolvePolicies(options: PolicyOptions, around: Policies): Polic
 }
 
 /** Most calls have no policy options, and should cost nothing. */
-function saysNothing(options: PolicyOptions): boolean {
+function saysNothing(options: PolicyOptions & ValueOptions): boolean {
   return (
     options.ttl === undefined &&
+    options.expiresAt === undefined &&
     options.jitter === undefined &&
     options.staleWhileRevalidate === undefined &&
     options.staleIfError === undefined &&

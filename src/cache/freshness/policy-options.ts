@@ -29,8 +29,20 @@ export interface FreshnessOptions {
   readonly staleIfError?: Duration | false | undefined
 }
 
+/** The options that say how long one value is served. */
+export interface ValueOptions extends FreshnessOptions {
+  /**
+   * The moment at which the value ceases to be fresh, in place of `ttl`: a `Date`, or milliseconds since 1970. It is a
+   * time of the Redis server's clock, and `jitter` does not change it. Stale windows begin then. A value whose moment has
+   * come is not kept: `set` removes the key, a loader's value goes to its callers, and a `fill` is refused. Numbers below
+   * 1e11, which count seconds as a rule, are refused.
+   * @default none: `ttl` applies
+   */
+  readonly expiresAt?: Date | number | undefined
+}
+
 /** The options that say how long a value is served, and which tags invalidate it. */
-export interface EntryOptions extends FreshnessOptions {
+export interface EntryOptions extends ValueOptions {
   /** Tags by which the value can be invalidated, at most 64. An entry that lacks one is loaded again. @default none */
   readonly tags?: readonly string[] | undefined
 }
@@ -76,8 +88,20 @@ export interface PolicyOptions extends FreshnessOptions, LoadOptions {
   readonly verify?: { readonly sample: number; readonly grace?: Duration | undefined } | false | undefined
 }
 
+/** How old a value may be for one caller. */
+export interface AgeOptions {
+  /**
+   * The age, in seconds or with a unit (`'30s'`), beyond which this call treats a value as stale: it is served within its
+   * stale windows, counted from that age on, else loaded; the new value replaces it for everybody. An age counts from the
+   * beginning of the load. A value whose age is not known (a plain value) is too old. Longer than its `ttl`, it changes
+   * nothing.
+   * @default none: a value is fresh for its `ttl`
+   */
+  readonly maxAge?: Duration | undefined
+}
+
 /** Options of `getOrSet`. */
-export interface GetOrSetOptions extends EntryOptions, LoadOptions {
+export interface GetOrSetOptions extends EntryOptions, LoadOptions, AgeOptions {
   /** Detaches this caller: its promise rejects with the signal's reason. The load continues for other callers. */
   readonly signal?: AbortSignal | undefined
 }
@@ -101,6 +125,9 @@ const FRESHNESS_NAMES: OptionNames<FreshnessOptions> = {
   staleIfError: 'duration',
 }
 
+/** The names of {@link ValueOptions}. */
+export const VALUE_NAMES: OptionNames<ValueOptions> = { ...FRESHNESS_NAMES, expiresAt: 'value' }
+
 const LOAD_NAMES: OptionNames<LoadOptions> = {
   earlyRefresh: EARLY_REFRESH_OPTIONS,
   softTimeout: 'duration',
@@ -116,9 +143,10 @@ export const POLICY_NAMES: OptionNames<PolicyOptions> = {
 
 /** The names of {@link GetOrSetOptions}. */
 export const GET_OR_SET_NAMES: OptionNames<GetOrSetOptions> = {
-  ...FRESHNESS_NAMES,
+  ...VALUE_NAMES,
   tags: 'value',
   ...LOAD_NAMES,
+  maxAge: 'duration',
   signal: 'value',
 }
 
@@ -129,4 +157,4 @@ export const GET_OR_SET_NAMES: OptionNames<GetOrSetOptions> = {
 export const CALL_OPTIONS: KnownOptions = { of: 'the call', names: GET_OR_SET_NAMES }
 
 /** What `setOptions` of a loader's context may contain. */
-export const FRESHNESS_OPTIONS: KnownOptions = { of: 'setOptions', names: FRESHNESS_NAMES }
+export const SET_OPTIONS: KnownOptions = { of: 'setOptions', names: VALUE_NAMES }

@@ -1,8 +1,10 @@
 import type { CallChecks } from '../../backend/assembly/call-checks.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
+import type { KnownOptions } from '../../foundation/option-checks.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 import { checkedTags, defaultPolicies, type Policies, resolvePolicies } from '../freshness/policies.ts'
-import { FRESHNESS_OPTIONS, type FreshnessOptions } from '../freshness/policy-options.ts'
+import { SET_OPTIONS, type ValueOptions } from '../freshness/policy-options.ts'
+import { overridden } from '../freshness/value-expiry.ts'
 import type { Frozen } from '../local/isolation.ts'
 import type { LoaderCall } from './loader-call.ts'
 import type { StaleValue } from './stale-value.ts'
@@ -38,7 +40,7 @@ export class LoadContext {
   #isSkipped = false
   #isNotModified = false
   #isGivenBack = false
-  #options: FreshnessOptions = {}
+  #options: ValueOptions = {}
   #tags: readonly string[] = []
 
   /** @internal */
@@ -114,14 +116,23 @@ export class LoadContext {
   }
 
   /**
-   * Sets the time to live, jitter and stale windows of this value. They take precedence over the options of the call;
+   * Sets the moment at which the value ceases to be fresh, on the Redis server's clock: a `Date`, or milliseconds since
+   * 1970. If that moment has come when the loader ends, the value goes to the callers and is not stored.
+   * @throws CacheError `CACHE_INVALID_OPTIONS`
+   */
+  setExpiresAt(expiresAt: Date | number): void {
+    this.setOptions({ expiresAt })
+  }
+
+  /**
+   * Sets the time to live (`ttl` or `expiresAt`), jitter and stale windows of this value. They take precedence over the options of the call;
    * `false` turns one off.
    * @throws CacheError `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`
    */
-  setOptions(options: FreshnessOptions): void {
-    this.#parts.calls.check(options, FRESHNESS_OPTIONS)
+  setOptions(options: ValueOptions): void {
+    this.#parts.calls.check(options, SET_OPTIONS)
     resolvePolicies(options, defaultPolicies(1))
-    this.#options = { ...this.#options, ...options }
+    this.#options = overridden(this.#options, options)
   }
 
   /**
@@ -131,6 +142,11 @@ export class LoadContext {
    */
   addTags(tags: readonly string[]): void {
     this.#tags = checkedTags([...this.#tags, ...checkedTags(tags)])
+  }
+
+  /** As {@link CallChecks.check}. @internal */
+  check(options: unknown, known: KnownOptions): void {
+    this.#parts.calls.check(options, known)
   }
 
   /** @internal */

@@ -23,6 +23,8 @@ export interface LoadRequest extends Wants {
   /** Stored keys of the generations that the entry must be bound to: those of its namespaces and of its tags. */
   readonly generationKeys: readonly string[]
   readonly policies: Policies
+  /** The age beyond which a found value is stale for this caller. */
+  readonly maxAgeMs?: number | undefined
   readonly loader: Loader<unknown>
   /** Whether a found value may be served; if not, the key is loaded. @default every value may be served */
   readonly accepts?: Accepts | undefined
@@ -33,7 +35,7 @@ export interface LoadRequest extends Wants {
   readonly calledAtMs?: number | undefined
   /** Set if no caller waits. The load ends if another process is loading the key and the old value is servable. */
   readonly isBackground?: boolean
-  /** Whether it goes past the cache: nothing that is cached is served, and nothing is stored. */
+  /** Whether it is part of a change, and goes past the cache: nothing cached is served, and nothing is stored. */
   readonly isPast?: boolean | undefined
   /** Replaces an entry even if it is fresh: the one with this stamp, or any. */
   readonly replaces?: { readonly stamp: string | undefined } | 'any' | undefined

@@ -2,8 +2,8 @@ import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import { lifetimesAt } from '../core/new-lifetimes.ts'
 import { newStamp } from '../core/stamp.ts'
-import { lifetimesOf } from '../freshness/entry-lifetimes.ts'
 import { assertTagCount } from '../freshness/policies.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -95,13 +95,17 @@ export class LoadRunner {
       else void lease.releaseFruitless()
       return loaded({ value, isCloned: false }, lateTagKeys)
     }
-    if (this.#core.learnedTags.learn(request.storedKey, late)) {
+    const lifetimes = lifetimesAt(this.#core, context.resolve(request.policies), {
+      createdAtMs: serverNowMs,
+      serverNowMs: serverNowMs + durationMs,
+    })
+    if (this.#core.learnedTags.learn(request.storedKey, late) || lifetimes === undefined) {
       void lease.releaseFruitless()
       return loaded(await this.#fill.isolated(request, value), lateTagKeys)
     }
     try {
       const filled = await this.#fill.store(request, lease, value, {
-        ...lifetimesOf(context.resolve(request.policies), this.#core.random),
+        ...lifetimes,
         stamp: newStamp(),
         createdAtMs: serverNowMs,
         loadCostMs: durationMs,

@@ -1,5 +1,7 @@
+import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { isAccepted } from '../entries/acceptance.ts'
+import { servableAsReadTo } from '../freshness/max-age.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { LoadingFlight, LoadRequest } from './load-request.ts'
 import { type Outcome, served } from './outcome.ts'
@@ -19,12 +21,16 @@ export class StaleFallback {
   forSlow(flight: LoadingFlight, request: LoadRequest): Outcome | undefined {
     const { found } = flight
     const entry = found && isAccepted(found.value, request.accepts) ? found : this.#unrefuted(request)
-    return entry !== undefined && this.#mayBeServed(entry) ? served(entry, 'timeout') : undefined
+    if (entry === undefined || !this.#mayBeServed(entry)) return undefined
+    const nowMs = this.#core.clock.monotonicMs()
+    const how = servableAsReadTo(request.maxAgeMs, entry, nowMs)
+    return how === 'no' ? undefined : served(entry, 'timeout')
   }
 
   /** The value to serve if a load under a lease failed. @throws the load's error if there is none */
   forFailed(stale: LocalEntry | undefined, error: unknown): Outcome {
-    if (stale === undefined || !this.#mayBeServed(stale)) throw error
+    // A stale value would hide a mistake of the program for as long as its window lasts.
+    if (isProgrammingMistake(error) || stale === undefined || !this.#mayBeServed(stale)) throw error
     return served(stale, 'error', error)
   }
 

@@ -1,22 +1,23 @@
 import { CacheError } from '../../foundation/errors/cache-error.ts'
-import { callKey, claimName, type MemoizingCache, namesOf, renamed } from './memoize.ts'
+import { decidedBy } from '../loading/result-options.ts'
+import { callKey, claimName, type MemoizingCache, namesOf, renamed, resultOf } from './memoize.ts'
 import { type CachedOptions, resolveCached } from './memoize-options.ts'
 
 /** The cache that holds the results of a method: a cache, or a function that finds it by the instance. */
 export type CacheSource<Instance> = MemoizingCache | ((instance: Instance) => MemoizingCache)
 
 /**
- * Decorates a method that returns a promise. Its arguments begin with those that the functions among the options take. The
+ * Decorates a method that returns a promise. Its arguments begin with those that the functions among the options take, and its results are those that `result` takes. The
  * type of the method stays as it is: where the cache freezes its values, the results are frozen nevertheless.
  */
-export interface CachedDecorator<Instance, KeyArgs extends readonly unknown[]> {
+export interface CachedDecorator<Instance, KeyArgs extends readonly unknown[], Value = unknown> {
   /** As a standard decorator. */
-  <This extends Instance, Args extends readonly [...KeyArgs, ...unknown[]], Result>(
+  <This extends Instance, Args extends readonly [...KeyArgs, ...unknown[]], Result extends Value | undefined>(
     method: (this: This, ...args: Args) => Promise<Result>,
     context: ClassMethodDecoratorContext<This, (this: This, ...args: Args) => Promise<Result>>,
   ): (this: This, ...args: Args) => Promise<Result>
   /** With `experimentalDecorators`. The owner is the prototype, or the class if the method is static. */
-  <This extends Instance, Args extends readonly [...KeyArgs, ...unknown[]], Result>(
+  <This extends Instance, Args extends readonly [...KeyArgs, ...unknown[]], Result extends Value | undefined>(
     owner: This,
     name: string | symbol,
     descriptor: TypedPropertyDescriptor<(this: This, ...args: Args) => Promise<Result>>,
@@ -54,11 +55,11 @@ export interface CachedDecorator<Instance, KeyArgs extends readonly unknown[]> {
  * }
  * ```
  */
-export function cached<Instance = unknown, KeyArgs extends readonly unknown[] = []>(
+export function cached<Instance = unknown, KeyArgs extends readonly unknown[] = [], Value = unknown>(
   source: CacheSource<Instance>,
-  options: CachedOptions<Instance, KeyArgs> = {},
-): CachedDecorator<Instance, KeyArgs> {
-  const { key, name, optionsOf } = resolveCached(options)
+  options: CachedOptions<Instance, KeyArgs, Value> = {},
+): CachedDecorator<Instance, KeyArgs, Value> {
+  const { key, name, optionsOf, result } = resolveCached(options)
 
   const decorated = (method: Method, methodName: string | symbol, isStatic: boolean): Method => {
     if (name === undefined) assertNameable(methodName)
@@ -67,8 +68,10 @@ export function cached<Instance = unknown, KeyArgs extends readonly unknown[] = 
       const cache = typeof source === 'function' ? source(this as Instance) : source
       const called = name ?? `${className(this, isStatic)}.${String(methodName)}`
       claimName(namesOf(cache), called, method)
-      const load = (): Promise<unknown> => Reflect.apply(method, this, args)
-      return cache.getOrSet(callKey(called, key, this, args), load, optionsOf(this, args))
+      const load = decidedBy(() => Reflect.apply(method, this, args), resultOf(result, this, args))
+      // A cache of this library gives it a context.
+      const loader = load as () => unknown
+      return cache.getOrSet(callKey(called, key, this, args), loader, optionsOf(this, args))
     }
     return renamed(answer, method)
   }
@@ -89,7 +92,7 @@ export function cached<Instance = unknown, KeyArgs extends readonly unknown[] = 
     descriptor.value = decorated(descriptor.value, context, typeof methodOrOwner === 'function')
     return undefined
   }
-  return decorator as CachedDecorator<Instance, KeyArgs>
+  return decorator as CachedDecorator<Instance, KeyArgs, Value>
 }
 
 /** Any method that returns a promise. */

@@ -4,6 +4,7 @@ import { refusedOption } from '../../foundation/option-checks.ts'
 import type { GetOrSetOptions } from '../freshness/policy-options.ts'
 import { NAMES, NameRegistry } from '../keys/name-registry.ts'
 import type { Loader } from '../loading/load-context.ts'
+import { decidedBy } from '../loading/result-options.ts'
 import { argumentKey } from './argument-key.ts'
 import { type ContextWrapOptions, resolveWrap, type WrapOptions } from './memoize-options.ts'
 
@@ -62,17 +63,19 @@ export function memoize(
   cache: WrappingCache,
   names: NameRegistry,
   fn: (...args: never) => unknown,
-  options: WrapOptions<never> | ContextWrapOptions<never> = {},
+  options: WrapOptions<never, never> | ContextWrapOptions<never, never> = {},
 ): Wrapped<readonly unknown[], unknown> {
   if (typeof fn !== 'function') throw notFunction(fn, options)
-  const { key, name = fn.name, optionsOf, takesContext } = resolveWrap(options)
+  const { key, name = fn.name, optionsOf, result, takesContext } = resolveWrap(options)
   claimName(names, name, fn)
 
   const keyOf = (args: readonly unknown[]): string => callKey(name, key, undefined, args)
-  const loaderOf = (self: unknown, args: readonly unknown[]): Loader<unknown> =>
+  const callOf = (self: unknown, args: readonly unknown[]): Loader<unknown> =>
     takesContext
       ? (context) => Reflect.apply(fn, self, [...padded(args, fn.length - 1), context])
       : () => Reflect.apply(fn, self, args)
+  const loaderOf = (self: unknown, args: readonly unknown[]): Loader<unknown> =>
+    decidedBy(callOf(self, args), resultOf(result, undefined, args))
   async function wrapped(this: unknown, ...args: readonly unknown[]): Promise<unknown> {
     return cache.getOrSet(keyOf(args), loaderOf(this, args), optionsOf(undefined, args))
   }
@@ -86,6 +89,15 @@ export function memoize(
     delete: async (...args: readonly unknown[]): Promise<boolean> => cache.delete(keyOf(args)),
     refresh,
   })
+}
+
+/** The option `result` for one call. */
+export function resultOf(
+  result: AnyFunction | undefined,
+  self: unknown,
+  args: readonly unknown[],
+): ((value: unknown) => unknown) | undefined {
+  return result && ((value) => Reflect.apply(result, self, [value, ...args]))
 }
 
 /** The arguments, at least so many: the context comes after those that a caller has left out. */

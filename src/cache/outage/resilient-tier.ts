@@ -88,6 +88,10 @@ export class ResilientTier implements SharedTier {
     return this.#tier.serverNowMs(storedKey, nowMs)
   }
 
+  epochOffsetMs(): number {
+    return this.#tier.epochOffsetMs()
+  }
+
   /** As {@link Gate.isClearFor}. */
   isClearFor(storedKey: string): boolean {
     return this.#gate.isClearFor(storedKey)

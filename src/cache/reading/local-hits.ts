@@ -1,5 +1,6 @@
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
+import { servableTo } from '../freshness/max-age.ts'
 import { servable } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -42,13 +43,17 @@ export class LocalHits {
     return entry
   }
 
-  /** The local entry, if it may be served while a new value is loaded. */
-  stale(key: string, tags: readonly string[] | undefined): LocalEntry | undefined {
+  /** The local entry, if it may be served while a new value is loaded, to a caller with this `maxAge`. */
+  stale(
+    key: string,
+    tags: readonly string[] | undefined,
+    maxAgeMs: number | undefined,
+  ): LocalEntry | undefined {
     const entry = this.#core.local.peek(this.#nameOf(key))
     if (entry === undefined) return undefined
     const nowMs = this.#core.clock.monotonicMs()
     if (!this.#core.isCoherent(entry, nowMs)) return undefined
-    const how = servable(entry, nowMs)
+    const how = servableTo(maxAgeMs, entry, nowMs)
     if (how !== 'fresh' && how !== 'revalidate') return undefined
     return entry.covers(this.#space, tags) ? entry : undefined
   }

@@ -1,13 +1,17 @@
+import type { HitTier } from '../../contract/cache-events.ts'
 import { assertCacheKey, isCacheKey } from '../../foundation/cache-key.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
-import { type Judgement, judgementFor, missReasonOf } from '../entries/judgement.ts'
+import { ABSENT, type Judgement, judgementFor, missReasonOf } from '../entries/judgement.ts'
+import { isTooOld, maxAgeOf, servableAsReadTo } from '../freshness/max-age.ts'
 import { NO_TAGS } from '../freshness/policies.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { FirstRead } from '../loading/load-request.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
+import { type CachedEntry, cachedEntry } from './cached-entry.ts'
+import type { GetEntryOptions } from './get-options.ts'
 import type { LocalHits } from './local-hits.ts'
 import { PendingRead } from './pending-read.ts'
 import type { Answers, Question } from './waiting-caller.ts'
@@ -38,12 +42,13 @@ export class NamespaceGets {
    * The value in Redis. A failure is reported, and absorbed if the failure mode says so.
    * @param isPastLag whether the result must reflect every invalidation, by any process, that Redis acknowledged before
    * this call
+   * @param maxAgeMs the age beyond which the value is a miss
    */
-  read<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
-    if (isCacheKey(key)) {
-      if (this.#core.changes.current !== undefined) return Promise.resolve(undefined)
+  read<T>(key: string, isPastLag: boolean, maxAgeMs?: number): Promise<T | undefined> {
+    if (isCacheKey(key) && this.#core.changes.current === undefined) {
       const storedKey = this.#space.storedKey(key)
-      const question = { key, storedKey, generationKeys: this.#core.generationKeys(this.#space, storedKey) }
+      const generationKeys = this.#core.generationKeys(this.#space, storedKey)
+      const question: Question = { key, storedKey, generationKeys, maxAgeMs }
       if (this.#core.tier.isClearFor(question.storedKey)) {
         const reading = isPastLag
           ? PendingRead.pastLag(this.#core, question, this.#getAnswers)
@@ -51,14 +56,14 @@ export class NamespaceGets {
         return reading as Promise<T | undefined>
       }
     }
-    return this.#getAfterGate<T>(key, isPastLag)
+    return this.#getAfterGate<T>(key, isPastLag, maxAgeMs)
   }
 
-  /** As {@link read}, for an invalid key, or if the tier is not clear for the key (`isClearFor`). */
-  #getAfterGate<T>(key: string, isPastLag: boolean): Promise<T | undefined> {
+  /** As {@link read}, for an invalid key, within a change, or if the tier is not clear for the key (`isClearFor`). */
+  #getAfterGate<T>(key: string, isPastLag: boolean, maxAgeMs: number | undefined): Promise<T | undefined> {
     return this.#monitor.absorb('get', key, undefined, async () => {
       assertCacheKey(key)
-      return this.#counted<T>(key, this.#judgedInRedis(key, isPastLag))
+      return this.#counted<T>({ key, maxAgeMs }, this.#judgedInRedis(key, isPastLag))
     })
   }
 
@@ -72,15 +77,18 @@ export class NamespaceGets {
   /** @throws CacheError */
   #getJudged<T>(question: Question, read: FirstRead): Promise<T | undefined> {
     const judging = async () => judgementFor(await read.judged(), question)
-    return this.#counted<T>(question.key, judging())
+    return this.#counted<T>(question, judging())
   }
 
-  async #counted<T>(key: string, judging: Promise<Judgement>): Promise<T | undefined> {
+  async #counted<T>(
+    { key, maxAgeMs }: Pick<Question, 'key' | 'maxAgeMs'>,
+    judging: Promise<Judgement>,
+  ): Promise<T | undefined> {
     const judgement = await judging.catch((error) => {
       this.#monitor.miss(key, 'unavailable')
       throw error
     })
-    const entry = this.#freshIn(judgement)
+    const entry = this.#freshIn(judgement, maxAgeMs)
     if (entry !== undefined) return this.sharedHit<T>(key, entry, this.#core.clock.monotonicMs())
     this.#monitor.miss(key, missReasonOf(judgement))
     return undefined
@@ -90,6 +98,40 @@ export class NamespaceGets {
   sharedHit<T>(key: string, entry: LocalEntry, nowMs: number): T {
     this.#monitor.sharedHit(key, nowMs)
     return handOut<T>(entry)
+  }
+
+  /** The fresh entry, or a stale one if that is wanted; `undefined` for a miss. @throws CacheError */
+  async entry<T>(key: string, options: GetEntryOptions): Promise<CachedEntry<T> | undefined> {
+    assertCacheKey(key)
+    const isPastLag = options.local === false
+    const maxAgeMs = maxAgeOf(options.maxAge)
+    const local = isPastLag ? undefined : this.#hits.fresh(key, NO_TAGS)
+    if (local !== undefined && !isTooOld(local, this.#hits.hitAtMs, maxAgeMs)) {
+      this.#hits.count(key)
+      return this.#described<T>(local, 'hit', 'local')
+    }
+    const judgement = await this.#judgedInRedis(key, isPastLag).catch((error) => {
+      this.#monitor.miss(key, 'unavailable')
+      throw error
+    })
+    const entry = judgement.state === 'usable' ? judgement.entry : undefined
+    const nowMs = this.#core.clock.monotonicMs()
+    const how = entry === undefined ? 'no' : servableAsReadTo(maxAgeMs, entry, nowMs)
+    if (entry !== undefined && how === 'fresh') {
+      this.#monitor.sharedHit(key, nowMs)
+      return this.#described<T>(entry, 'hit', 'shared')
+    }
+    if (entry !== undefined && how !== 'no' && options.stale === true) {
+      this.#monitor.staleServe(key, how === 'error' ? 'error' : 'revalidate')
+      return this.#described<T>(entry, 'stale', 'shared')
+    }
+    this.#monitor.miss(key, missReasonOf(judgement))
+    return undefined
+  }
+
+  #described<T>(entry: LocalEntry, status: 'hit' | 'stale', tier: HitTier): CachedEntry<T> {
+    const nowMs = this.#core.clock.monotonicMs()
+    return cachedEntry(entry, handOut<T>(entry), { status, tier, space: this.#space, nowMs })
   }
 
   /** The seconds for which the entry that is found stays fresh; `undefined` for none. @throws CacheError */
@@ -105,19 +147,22 @@ export class NamespaceGets {
   /** The fresh entry, from the local tier or from Redis. @throws CacheError */
   async freshEntry(key: string): Promise<LocalEntry | undefined> {
     assertCacheKey(key)
-    if (this.#core.changes.current !== undefined) return undefined
     return this.#hits.fresh(key, NO_TAGS) ?? this.#freshIn(await this.#judgedInRedis(key, false))
   }
 
-  #judgedInRedis(key: string, isPastLag: boolean): Promise<Judgement> {
+  /** Within a change, the cache is out of the way. */
+  async #judgedInRedis(key: string, isPastLag: boolean): Promise<Judgement> {
+    if (this.#core.changes.current !== undefined) return ABSENT
     const storedKey = this.#space.storedKey(key)
     const wants = { generationKeys: this.#core.generationKeys(this.#space, storedKey) }
     return this.#core.reader.read(storedKey, wants, isPastLag)
   }
 
-  #freshIn(judgement: Judgement): LocalEntry | undefined {
+  #freshIn(judgement: Judgement, maxAgeMs?: number): LocalEntry | undefined {
     if (judgement.state !== 'usable') return undefined
     const { entry } = judgement
-    return servableAsRead(entry, this.#core.clock.monotonicMs()) === 'fresh' ? entry : undefined
+    const nowMs = this.#core.clock.monotonicMs()
+    const isFresh = servableAsRead(entry, nowMs) === 'fresh' && !isTooOld(entry, nowMs, maxAgeMs)
+    return isFresh ? entry : undefined
   }
 }

@@ -7,6 +7,7 @@ import type { Monitor } from '../core/monitor.ts'
 import { isAccepted } from '../entries/acceptance.ts'
 import type { Flights } from '../flights/flights.ts'
 import type { SingleFlight } from '../flights/single-flight.ts'
+import { isTooOldFor, maxAgeOf } from '../freshness/max-age.ts'
 import { checkedTags, isBounded, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type GetOrSetOptions } from '../freshness/policy-options.ts'
 import type { KeySpace } from '../keys/key-space.ts'
@@ -14,6 +15,7 @@ import type { Loader } from '../loading/load-context.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ShadowVerification } from '../monitoring/shadow-verification.ts'
+import { answeredEntry, type CachedEntry, cachedEntry } from './cached-entry.ts'
 import { type FollowUp, HitFollowUps } from './hit-follow-ups.ts'
 import { LocalHits } from './local-hits.ts'
 import { NamespaceGets } from './namespace-gets.ts'
@@ -35,6 +37,13 @@ export interface NamespaceReadsParts {
 
 /** Settings of a read beyond the options of `getOrSet`. */
 export type ReadExtras = Pick<LoadRequest, 'accepts' | 'shared' | 'replaces'>
+
+/** What a read answers with: values alone, or entries. */
+interface Form {
+  readonly stale: (entry: LocalEntry) => Promise<unknown>
+  readonly load: (request: LoadRequest, first?: FirstRead) => Promise<unknown>
+  readonly answers: Answers<LoadRequest, unknown>
+}
 
 /** Reads the entries of one namespace: from the local tier, from Redis, or by loading them. */
 export class NamespaceReads {
@@ -73,7 +82,11 @@ export class NamespaceReads {
     // A key that has an entry was validated before.
     if (typeof key === 'string') {
       const entry = this.hits.fresh(key, options?.tags)
-      if (entry !== undefined && !options?.signal?.aborted) {
+      const isServed =
+        entry !== undefined &&
+        !options?.signal?.aborted &&
+        !isTooOldFor(entry, this.hits.hitAtMs, options?.maxAge)
+      if (isServed) {
         const followUp = this.followUps.of(entry, options?.earlyRefresh, this.hits.hitAtMs)
         if (followUp !== undefined) this.#followUp(entry, followUp, key, loader, options, extras)
         return this.hits.serve<T>(key, entry)
@@ -91,21 +104,67 @@ export class NamespaceReads {
   getOrLoad<T>(
     key: string,
     loader: Loader<unknown>,
-    options: GetOrSetOptions = {},
+    options?: GetOrSetOptions,
     extras?: ReadExtras,
   ): Promise<T> {
+    return this.#begin(this.#values, key, loader, options, extras) as Promise<T>
+  }
+
+  /** As {@link getOrSet}, with what is known of the value. */
+  async getOrSetEntry<T>(
+    key: string,
+    loader: Loader<unknown>,
+    options: GetOrSetOptions = {},
+    extras?: ReadExtras,
+  ): Promise<CachedEntry<T>> {
+    const entry = this.localHit(key, options)
+    if (entry === undefined || !isAccepted(entry.value, extras?.accepts)) {
+      return this.getOrLoadEntry<T>(key, loader, options, extras)
+    }
+    return this.serveEntry<T>(entry, await entry.handOut<T>(), [key, loader, options, extras])
+  }
+
+  /** The local entry, if a call with these options is served it as fresh. */
+  localHit(key: string, options: GetOrSetOptions): LocalEntry | undefined {
+    const entry = typeof key === 'string' ? this.hits.fresh(key, options.tags) : undefined
+    if (entry === undefined || options.signal?.aborted) return undefined
+    return isTooOldFor(entry, this.hits.hitAtMs, options.maxAge) ? undefined : entry
+  }
+
+  /** Counts a local hit, does what follows it, and describes it. @param call the call that it answers */
+  serveEntry<T>(entry: LocalEntry, value: T, call: Parameters<NamespaceReads['request']>): CachedEntry<T> {
+    const [key, , options] = call
+    const nowMs = this.#core.clock.monotonicMs()
+    const followUp = this.followUps.of(entry, options?.earlyRefresh, nowMs)
+    if (followUp !== undefined) this.#followUp(entry, followUp, ...call)
+    this.#monitor.localHit(key, nowMs)
+    return cachedEntry(entry, value, { status: 'hit', tier: 'local', space: this.#space, nowMs })
+  }
+
+  /** As {@link getOrSetEntry}, for a key without a fresh entry in the local tier. */
+  getOrLoadEntry<T>(...call: Parameters<NamespaceReads['request']>): Promise<CachedEntry<T>> {
+    return this.#begin(this.#entries, ...call) as Promise<CachedEntry<T>>
+  }
+
+  #begin(
+    form: Form,
+    key: string,
+    loader: Loader<unknown>,
+    options: GetOrSetOptions = {},
+    extras?: ReadExtras,
+  ): Promise<unknown> {
     try {
       const request = this.request(key, loader, options, extras)
       request.signal?.throwIfAborted()
-      if (this.#core.changes.current !== undefined) return this.#loadPast<T>(request)
+      if (request.isPast) return form.load(request)
       const stale = extras?.replaces === undefined ? this.#staleFor(request, options.tags) : undefined
-      if (stale !== undefined) return stale.handOut<T>()
+      if (stale !== undefined) return form.stale(stale)
       const { storedKey } = request
       if (this.#flights.has(storedKey) || !this.#core.tier.isClearFor(storedKey)) {
-        return this.#load<T>(request)
+        return form.load(request)
       }
       request.shared?.expect(storedKey)
-      return PendingRead.of(this.#core, request, this.#getOrSetAnswers) as Promise<T>
+      return PendingRead.of(this.#core, request, form.answers)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -113,22 +172,23 @@ export class NamespaceReads {
 
   /** The expired local entry, if it may be served meanwhile. Starts the load of a new value, if no lease is held. */
   #staleFor(request: LoadRequest, tags: readonly string[] | undefined): LocalEntry | undefined {
-    const stale = this.hits.stale(request.key, tags)
+    const stale = this.hits.stale(request.key, tags, request.maxAgeMs)
     if (stale === undefined || !isAccepted(stale.value, request.accepts)) return undefined
     if (this.#core.clock.monotonicMs() >= stale.leasedUntilMs) this.#loads.refresh(request)
     this.#monitor.staleServe(request.key, 'revalidate')
     return stale
   }
 
-  /** Loads a value for a caller within a change: its loader may see what the change has not committed. */
-  async #loadPast<T>(request: LoadRequest): Promise<T> {
-    return (await this.#loads.loadPast<T>({ ...request, isPast: true })).value
-  }
-
   async #load<T>(request: LoadRequest, first?: FirstRead): Promise<T> {
     const { entry, value } = await this.#loads.getOrLoad<T>(request, first)
     if (entry !== undefined) this.followUps.afterFlight(entry, request)
     return value
+  }
+
+  async #loadEntry(request: LoadRequest, first?: FirstRead): Promise<CachedEntry> {
+    const answer = await this.#loads.getOrLoad<unknown>(request, first)
+    if (answer.entry !== undefined) this.followUps.afterFlight(answer.entry, request)
+    return answeredEntry(answer, this.#space, this.#core.clock.monotonicMs())
   }
 
   /** How a pending read answers a `getOrSet`. */
@@ -142,16 +202,7 @@ export class NamespaceReads {
       }
       return this.gets.sharedHit(request.key, entry, nowMs)
     },
-    other: (request, read) => {
-      const { shared, signal, storedKey } = request
-      // A caller whose signal has aborted starts no flight, so no flight reports a decision to its batch.
-      if (signal?.aborted) shared?.decided(storedKey)
-      const flight = this.#flights.get(storedKey)
-      const loading = this.#load(request, read)
-      // This caller joined a flight that another caller started, and which does not report to this batch.
-      if (flight !== undefined && this.#flights.get(storedKey) === flight) shared?.decided(storedKey)
-      return loading
-    },
+    other: (request, read) => this.#loadAfter(request, read, this.#values),
     // If the read is slow, a caller with a signal or a timeout goes on to a flight, which honours them.
     waits: ({ calledAtMs, policies }, caller) => {
       if (calledAtMs === undefined) return
@@ -159,6 +210,40 @@ export class NamespaceReads {
     },
     answered: ({ calledAtMs }, caller) => {
       if (calledAtMs !== undefined) this.#slowReads.answered(caller)
+    },
+  }
+
+  #loadAfter(request: LoadRequest, read: FirstRead, form: Form): Promise<unknown> {
+    const { shared, signal, storedKey } = request
+    // A caller whose signal has aborted starts no flight, so no flight reports a decision to its batch.
+    if (signal?.aborted) shared?.decided(storedKey)
+    const flight = this.#flights.get(storedKey)
+    const loading = form.load(request, read)
+    // This caller joined a flight that another caller started, and which does not report to this batch.
+    if (flight !== undefined && this.#flights.get(storedKey) === flight) shared?.decided(storedKey)
+    return loading
+  }
+
+  readonly #values: Form = {
+    stale: (entry) => entry.handOut(),
+    load: (request, first) => this.#load(request, first),
+    answers: this.#getOrSetAnswers,
+  }
+
+  readonly #entries: Form = {
+    stale: async (entry) => {
+      const nowMs = this.#core.clock.monotonicMs()
+      const value = await entry.handOut()
+      return cachedEntry(entry, value, { status: 'stale', tier: 'local', space: this.#space, nowMs })
+    },
+    load: (request, first) => this.#loadEntry(request, first),
+    answers: {
+      ...this.#getOrSetAnswers,
+      fresh: (request, entry, nowMs, caller) => {
+        const value = this.#getOrSetAnswers.fresh(request, entry, nowMs, caller)
+        return cachedEntry(entry, value, { status: 'hit', tier: 'shared', space: this.#space, nowMs })
+      },
+      other: (request, read) => this.#loadAfter(request, read, this.#entries),
     },
   }
 
@@ -170,7 +255,6 @@ export class NamespaceReads {
     extras?: ReadExtras,
   ): Promise<T> {
     const request = this.request(key, loader, options, { ...extras, replaces: 'any' })
-    if (this.#core.changes.current !== undefined) return this.#loadPast<T>(request)
     return (await this.#loads.reload<T>(request)).value
   }
 
@@ -202,12 +286,14 @@ export class NamespaceReads {
       storedKey,
       generationKeys: this.#core.generationKeys(this.#space, storedKey, checkedTags(options.tags)),
       policies,
+      maxAgeMs: maxAgeOf(options.maxAge),
       loader,
       accepts: extras?.accepts,
       shared: extras?.shared,
       signal,
       calledAtMs: isPatient ? undefined : this.#core.clock.monotonicMs(),
       replaces: extras?.replaces,
+      isPast: this.#core.changes.current !== undefined,
     }
   }
 }

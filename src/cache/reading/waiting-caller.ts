@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks'
 import { isAccepted } from '../entries/acceptance.ts'
 import { isBoundToAll, type Wants } from '../entries/judgement.ts'
+import { isTooOld } from '../freshness/max-age.ts'
 import type { FirstRead } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ImpatientRead } from './slow-reads.ts'
@@ -9,6 +10,8 @@ import type { ImpatientRead } from './slow-reads.ts'
 export interface Question extends Wants {
   readonly key: string
   readonly storedKey: string
+  /** The age beyond which a value is stale for the caller. */
+  readonly maxAgeMs?: number | undefined
 }
 
 /**
@@ -87,12 +90,13 @@ export class WaitingCaller<Asked extends Question, Answer> extends AsyncResource
     }
   }
 
-  /** A fresh entry that suits one caller may not suit another one with other tags or another schema. */
+  /** A fresh entry that suits one caller may not suit another one with other tags, another schema or a `maxAge`. */
   #answerTo(entry: LocalEntry | undefined, nowMs: number): Answer | Promise<Answer> {
     const asked = this.#asked
     const suits =
       entry !== undefined &&
       isBoundToAll(entry, asked.generationKeys) &&
+      !isTooOld(entry, nowMs, asked.maxAgeMs) &&
       isAccepted(entry.value, asked.accepts)
     return suits
       ? this.#answers.fresh(asked, entry, nowMs, this)

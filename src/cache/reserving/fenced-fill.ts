@@ -6,8 +6,9 @@ import type { FillRefusal } from '../../contract/cache-events.ts'
 import { isSameGeneration, isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
+import { lifetimesAt } from '../core/new-lifetimes.ts'
 import { newStamp } from '../core/stamp.ts'
-import { lifetimesOf, storedTtlMs } from '../freshness/entry-lifetimes.ts'
+import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { assertTagCount } from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import { bindLateTags, type LateTag } from '../tags/late-tags.ts'
@@ -35,6 +36,14 @@ export interface Reservation {
   /** The same in milliseconds of the monotonic clock. */
   readonly reservedAtMs: number
 }
+
+/** What is known of a key when its slot is reserved. */
+export type Reserved = Pick<Reservation, 'fence' | 'captured' | 'isHeld'>
+
+/** A slot without a fence stores nothing. */
+export const UNRESERVED: Reserved = { fence: undefined, captured: [] }
+/** Neither does one whose key or tag a change holds. */
+export const HELD: Reserved = { ...UNRESERVED, isHeld: true }
 
 /**
  * Fills a slot that keeps nobody waiting. The value is stored under the fence of its {@link Reservation}, and bound to
@@ -72,8 +81,9 @@ export class FencedFill implements SlotFilling {
       const isConnected = connection !== undefined && connection === tier.connectionOf(storedKey)
       if (!isConnected) return 'disconnected'
       const ageMs = Math.max(0, clock.monotonicMs() - reservedAtMs)
-      const lifetimes = lifetimesOf(request.policies, this.#core.random)
-      if (ageMs >= storedTtlMs(lifetimes)) return 'expired'
+      const serverNowMs = createdAtMs + ageMs
+      const lifetimes = lifetimesAt(this.#core, request.policies, { createdAtMs, serverNowMs })
+      if (lifetimes === undefined || ageMs >= storedTtlMs(lifetimes)) return 'expired'
       const meta: EntryMeta = {
         ...lifetimes,
         stamp: newStamp(),

@@ -8,21 +8,22 @@ import type { CacheCore } from '../core/cache-core.ts'
 import { type Judgement, missReasonOf } from '../entries/judgement.ts'
 import type { SingleFlight } from '../flights/single-flight.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
+import { isTooOld, servableAsReadTo } from '../freshness/max-age.ts'
 import type { Policies } from '../freshness/policies.ts'
-import { servableAsRead } from '../freshness/servable.ts'
+import type { AgeOptions } from '../freshness/policy-options.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { staleValueOf } from '../loading/stale-value.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { NamespaceReads } from '../reading/namespace-reads.ts'
 import type { WritePath } from '../writing/write-path.ts'
-import { FencedFill, type Reservation } from './fenced-fill.ts'
+import { FencedFill, HELD, type Reserved, UNRESERVED } from './fenced-fill.ts'
 import { KeySlot, type Slot, type SlotFilling, type SlotParts } from './slot.ts'
 import { TurnFill } from './turn-fill.ts'
 import { TurnWait } from './turn-wait.ts'
 
 /** Options of `reserve`. */
-export interface ReserveOptions {
+export interface ReserveOptions extends AgeOptions {
   /** Tags by which the value can be invalidated, at most 64. An entry that lacks one of them is no hit. @default none */
   readonly tags?: readonly string[] | undefined
   /**
@@ -55,7 +56,12 @@ export interface ReserveOptions {
 
 const RESERVE_OPTIONS: KnownOptions = {
   of: 'reserve',
-  names: { tags: 'value', wait: 'value', signal: 'value' } satisfies OptionNames<ReserveOptions>,
+  names: {
+    tags: 'value',
+    wait: 'value',
+    maxAge: 'duration',
+    signal: 'value',
+  } satisfies OptionNames<ReserveOptions>,
 }
 
 /** How often a reservation is tried while others change the key. A slot that cannot be filled comes of the last one. */
@@ -68,14 +74,6 @@ export interface ReservationsParts {
   readonly writes: WritePath
   readonly policies: Policies
 }
-
-/** What is known of a key when its slot is reserved. */
-type Reserved = Pick<Reservation, 'fence' | 'captured' | 'isHeld'>
-
-/** A slot without a fence stores nothing. */
-const UNRESERVED: Reserved = { fence: undefined, captured: [] }
-/** Neither does one whose key or tag a change holds. */
-const HELD: Reserved = { ...UNRESERVED, isHeld: true }
 
 /**
  * Reserves keys of one namespace: reads the value, or returns a slot for it.
@@ -109,13 +107,12 @@ export class Reservations {
   /** @throws CacheError for a programming mistake, or the signal's reason; never because of Redis */
   async reserve(key: string, options: ReserveOptions): Promise<Slot<unknown>> {
     this.#reads.checkOptions(options, RESERVE_OPTIONS)
-    const { signal, tags, wait } = options
-    const request = this.#reads.request(key, noLoader, { tags, signal })
+    const { maxAge, signal, tags, wait } = options
+    const request = this.#reads.request(key, noLoader, { tags, maxAge, signal })
     signal?.throwIfAborted()
-    if (this.#core.changes.current !== undefined)
-      return this.#slot(request, this.#fencedFill(request, HELD, undefined), {})
+    if (request.isPast) return this.#slot(request, this.#fencedFill(request, HELD, undefined), {})
     const local = this.#reads.hits.fresh(key, tags)
-    if (local !== undefined) {
+    if (local !== undefined && !isTooOld(local, this.#reads.hits.hitAtMs, request.maxAgeMs)) {
       this.#reads.hits.count(key)
       return this.#hit(request, this.#core.tier.connectionOf(request.storedKey), local)
     }
@@ -142,7 +139,8 @@ export class Reservations {
         : this.#unreserved(request, error)
     }
     const entry = judgement.state === 'usable' ? judgement.entry : undefined
-    const how = entry === undefined ? 'no' : servableAsRead(entry, clock.monotonicMs())
+    const nowMs = clock.monotonicMs()
+    const how = entry === undefined ? 'no' : servableAsReadTo(request.maxAgeMs, entry, nowMs)
     if (entry !== undefined && how === 'fresh') return this.#sharedHit(request, connection, entry)
     if (waits) {
       const stale = how === 'revalidate' ? entry : undefined

@@ -1,8 +1,10 @@
 import { closedError } from '../../backend/assembly/lifecycle.ts'
 import type { FillRefusal } from '../../contract/cache-events.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import type { Answer } from '../flights/single-flight.ts'
+import { leftUntilExpiry } from '../core/new-lifetimes.ts'
+import type { Answer } from '../flights/answer.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
+import type { Policies } from '../freshness/policies.ts'
 import type { LoadContext } from '../loading/load-context.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
 import type { LoaderTurn } from './loader-turn.ts'
@@ -41,7 +43,7 @@ export class TurnFill implements SlotFilling {
     })
   }
 
-  async store({ options, tags, value }: FillRequest): Promise<FillRefusal | undefined> {
+  async store({ options, policies, tags, value }: FillRequest): Promise<FillRefusal | undefined> {
     const { check, clock, stopping, tier } = this.#core
     const { answer, context, request, turn } = this.#load
     if (this.#isExpired) return 'expired'
@@ -51,8 +53,8 @@ export class TurnFill implements SlotFilling {
       turn.end(value)
       throw closedError()
     }
-    const { jitter, staleIfError, staleWhileRevalidate, ttl } = options
-    context.setOptions({ jitter, staleIfError, staleWhileRevalidate, ttl })
+    const { expiresAt, jitter, staleIfError, staleWhileRevalidate, ttl } = options
+    context.setOptions({ expiresAt, jitter, staleIfError, staleWhileRevalidate, ttl })
     context.addTags(tags)
     const { generationKeys, space, storedKey } = request
     const tagKeys = tags.map((tag) => space.tagKey(tag))
@@ -64,12 +66,19 @@ export class TurnFill implements SlotFilling {
     if (stored === undefined) {
       if (!lateTagKeys.every(({ isKnown }) => isKnown)) return 'unknown-tag'
       if (!context.isLeased) return 'unreserved'
+      if (this.#hasExpired(policies)) return 'expired'
       return tier.connectionOf(storedKey) === this.#connection ? 'changed' : 'disconnected'
     }
     if (ageMs >= storedTtlMs(stored)) return 'expired'
     return (await check.currentSet(read, stored.generationSet.bound)) === undefined
       ? 'invalidated'
       : undefined
+  }
+
+  #hasExpired(policies: Policies): boolean {
+    const { tier } = this.#core
+    const serverNowMs = tier.serverNowMs(this.#load.request.storedKey)
+    return serverNowMs !== undefined && (leftUntilExpiry(tier, policies, serverNowMs) ?? 1) <= 0
   }
 
   async giveBack(): Promise<void> {

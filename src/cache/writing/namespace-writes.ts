@@ -13,6 +13,7 @@ import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { checkedTags, invalidTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type EntryOptions } from '../freshness/policy-options.ts'
+import { overridden } from '../freshness/value-expiry.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import { sendOrCollect } from './send-or-collect.ts'
 import { assertClearable, type WritePath } from './write-path.ts'
@@ -53,8 +54,8 @@ export class NamespaceWrites {
     // What is sent later is what the value is now.
     const serialized = this.#core.changes.current && this.#writes.serializedNow(value)
     await this.#send('set', key, undefined, async () => {
-      const bytes = await this.#writes.write({ storedKey, value, serialized, generationKeys, policies })
-      this.#monitor.stored(key, policies.ttlMs, bytes)
+      const written = await this.#writes.write({ storedKey, value, serialized, generationKeys, policies })
+      if (written !== undefined) this.#monitor.stored(key, written.ttlMs, written.bytes)
     })
   }
 
@@ -65,7 +66,7 @@ export class NamespaceWrites {
     await Promise.all(
       Array.from(distinctEntries(entries), async ([key, { ttl, value }]) => {
         try {
-          await this.set(key, value, ttl === undefined ? options : { ...common, ttl })
+          await this.set(key, value, ttl === undefined ? options : overridden(common, { ttl }))
         } catch (error) {
           if (!(error instanceof CacheError) || isProgrammingMistake(error)) throw error
           failures.set(key, error.within('setMany', key))

@@ -8,6 +8,7 @@ import { escapeGlob } from '../../foundation/glob.ts'
 import { globMatcher } from '../../foundation/glob-matcher.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
+import { lifetimesAt } from '../core/new-lifetimes.ts'
 import { newStamp } from '../core/stamp.ts'
 import { lifetimesOf, storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import type { Policies } from '../freshness/policies.ts'
@@ -32,6 +33,13 @@ export interface WriteRequest {
   readonly admitted?: Promise<void> | undefined
 }
 
+/** What was written. */
+export interface Written {
+  readonly ttlMs: number
+  /** The size of the entry. */
+  readonly bytes: number
+}
+
 /**
  * Writes and invalidations. Each drops the local copies of its keys when it is called, and again when it has settled
  * (L3). If Redis does not acknowledge it, the outbox keeps an invalidation and delivers it later (O1).
@@ -49,10 +57,10 @@ export class WritePath {
   }
 
   /**
-   * @returns the size of the entry in bytes
+   * @returns what was written; `undefined` if its `expiresAt` has come, and the key was removed
    * @throws CacheError if Redis does not acknowledge the write; the key is then invalidated
    */
-  async write(request: WriteRequest): Promise<number> {
+  async write(request: WriteRequest): Promise<Written | undefined> {
     const { admitted, storedKey, value } = request
     const opening = this.#core.opened()
     // Opening the cache loads the serializer. Once it is loaded, a value that cannot be stored throws here, even if
@@ -67,8 +75,8 @@ export class WritePath {
 
   /** The payload of a value, if the cache is open. @throws CacheError if it cannot be stored */
   serializedNow(value: unknown): SerializedValue | undefined {
-    const { codec, opened } = this.#core
-    return opened() === undefined ? codec.serialize(value) : undefined
+    const { codec, isOpen } = this.#core
+    return isOpen() ? codec.serialize(value) : undefined
   }
 
   /** Returns how many of the keys existed. @throws CacheError */
@@ -160,11 +168,19 @@ export class WritePath {
     { generationKeys, policies, storedKey, value }: WriteRequest,
     early: SerializedValue | undefined,
     turn: Turn,
-  ): Promise<number> {
+  ): Promise<Written | undefined> {
     const { codec, generations, outbox, random, tier } = this.#core
     try {
       const serialized = early ?? codec.serialize(value)
-      const times = lifetimesOf(policies, random)
+      // To await what is no promise would change the order of the calls of one tick.
+      const times =
+        policies.expiresAtMs === undefined
+          ? lifetimesOf(policies, random)
+          : await this.#lifetimesUntil(storedKey, policies)
+      if (times === undefined) {
+        await this.#removeExpired(storedKey, turn)
+        return undefined
+      }
       for (let rewrites = 0; ; rewrites++) {
         const isTimeKnown = tier.serverNowMs(storedKey) !== undefined
         const [bound, askedMs] = await Promise.all([
@@ -191,7 +207,7 @@ export class WritePath {
         )
         const isOver =
           isCurrent || isAnyHeld(bound) || turn.isReplaced(storedKey) || rewrites === MOST_REWRITES
-        if (isOver || tier.coherence !== 'tracking') return bytes.length
+        if (isOver || tier.coherence !== 'tracking') return { bytes: bytes.length, ttlMs: times.ttlMs }
         turn.repeat()
       }
     } catch (error) {
@@ -201,6 +217,21 @@ export class WritePath {
       }
       throw error
     }
+  }
+
+  /** The lifetimes of a value with an `expiresAt`; `undefined` if that has come. @throws CacheError */
+  async #lifetimesUntil(storedKey: string, policies: Policies): Promise<ReturnType<typeof lifetimesAt>> {
+    const { tier } = this.#core
+    const serverNowMs = tier.serverNowMs(storedKey) ?? (await tier.serverTimeMs(storedKey))
+    return lifetimesAt(this.#core, policies, { createdAtMs: serverNowMs, serverNowMs })
+  }
+
+  /** The key of a value that is not kept is a miss afterwards. @throws CacheError */
+  async #removeExpired(storedKey: string, turn: Turn): Promise<void> {
+    if (turn.earlier !== undefined) await turn.earlier
+    const removing = this.#core.tier.remove([storedKey])
+    turn.pass()
+    await removing
   }
 
   /**

@@ -150,6 +150,10 @@ export class RedisTier implements SharedTier {
     return Number(seconds) * 1_000 + Number(microseconds) / 1_000
   }
 
+  epochOffsetMs(): number {
+    return 0
+  }
+
   read(storedKey: string): Promise<Buffer | null> {
     return this.#reads.read(storedKey, storedKey, RAW)
   }

@@ -116,6 +116,10 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#isLost ? undefined : this.#tier.serverNowMs(storedKey, nowMs)
   }
 
+  epochOffsetMs(): number {
+    return this.#tier.epochOffsetMs()
+  }
+
   serverTimeMs(storedKey: string): Promise<number> {
     return this.#line.send('reads', () => this.#tier.serverTimeMs(storedKey))
   }
