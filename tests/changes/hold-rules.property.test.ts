@@ -96,7 +96,7 @@ describe('the rules of holds', () => {
         assert.equal(await ask('EXISTS', KEY), bytes === undefined ? 0 : 1)
         assert.deepEqual(await holdInRedis(), Buffer.isBuffer(bytes) ? readHold(bytes) : undefined)
       }),
-      { numRuns: trials(300, 2_000) },
+      { numRuns: trials(200, 600, 4_000) },
     )
   })
 

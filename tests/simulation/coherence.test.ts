@@ -20,7 +20,7 @@ describe('in any order of events', () => {
   it(
     'P16 P17 P18 P20 P35: nothing older than an acknowledged invalidation is served or stored',
     async () => {
-      const steps = await proveSchedules(CALM, trials(200, 3_000, 9_000))
+      const steps = await proveSchedules(CALM, trials(200, 1_500, 9_000))
       for (const step of [
         'set',
         'delete',
@@ -29,7 +29,7 @@ describe('in any order of events', () => {
         'clear',
         'read its own write',
       ]) {
-        expect(steps.get(step), step).toBeGreaterThan(trials(50, 200))
+        expect(steps.get(step), step).toBeGreaterThan(trials(50, 100))
       }
     },
     LONGEST_MS,
@@ -38,7 +38,7 @@ describe('in any order of events', () => {
   it(
     'P16 P19 P23 P31 P32 P33 P37: the same holds while connections break, keys are evicted, servers restart and processes crash',
     async () => {
-      const steps = await proveSchedules(FAULTS, trials(320, 3_000, 9_000))
+      const steps = await proveSchedules(FAULTS, trials(320, 1_500, 9_000))
       for (const step of [
         'cut',
         'give up',
@@ -49,7 +49,7 @@ describe('in any order of events', () => {
         'time passes',
         'reconnect',
       ]) {
-        expect(steps.get(step), step).toBeGreaterThan(trials(50, 200))
+        expect(steps.get(step), step).toBeGreaterThan(trials(50, 100))
       }
     },
     LONGEST_MS,
@@ -58,7 +58,7 @@ describe('in any order of events', () => {
   it(
     'P13 P25: the same holds if entries expire and stale ones may be served',
     async () => {
-      await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(150, 2_000, 6_000))
+      await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(150, 1_000, 6_000))
     },
     LONGEST_MS,
   )
@@ -73,8 +73,8 @@ describe('in any order of events', () => {
   it(
     'P16 P17 P18: the same holds for loads early, anew, in batches, conditionally and with timeouts',
     async () => {
-      const steps = await proveSchedules({ ...CALM, policies: true }, trials(500, 2_500, 4_000))
-      for (const step of policied) expect(steps.get(step), step).toBeGreaterThan(trials(50, 200))
+      const steps = await proveSchedules({ ...CALM, policies: true }, trials(500, 1_200, 4_000))
+      for (const step of policied) expect(steps.get(step), step).toBeGreaterThan(trials(50, 100))
     },
     LONGEST_MS,
   )
@@ -83,7 +83,7 @@ describe('in any order of events', () => {
     'P13 P16 P25: the same holds with faults if entries expire and stale ones are served',
     async () => {
       const setting = { ...FAULTS, policies: true, sickSource: true, ttlMs: 4_000, staleMs: 20_000 }
-      const steps = await proveSchedules(setting, trials(750, 2_500, 4_000))
+      const steps = await proveSchedules(setting, trials(750, 1_500, 4_000))
       for (const step of [...policied, 'stands in']) expect(steps.get(step), step).toBeGreaterThan(5)
     },
     LONGEST_MS,
@@ -92,7 +92,7 @@ describe('in any order of events', () => {
   it(
     'P16 P31: the same holds if the generations of namespaces have copies, as on a cluster',
     async () => {
-      await proveSchedules({ ...FAULTS, copies: true }, trials(150, 2_000, 4_000))
+      await proveSchedules({ ...FAULTS, copies: true }, trials(150, 1_000, 4_000))
     },
     LONGEST_MS,
   )
@@ -100,7 +100,7 @@ describe('in any order of events', () => {
   it(
     'P16 P18: the same holds without a local tier',
     async () => {
-      await proveSchedules({ ...FAULTS, local: false, processes: 2 }, trials(100, 1_500, 3_000))
+      await proveSchedules({ ...FAULTS, local: false, processes: 2 }, trials(100, 800, 3_000))
     },
     LONGEST_MS,
   )
@@ -111,9 +111,9 @@ describe('in any order of events', () => {
     async () => {
       const steps = await proveSchedules(
         { ...CALM, policies: true, transactions: true },
-        trials(200, 2_000, 6_000),
+        trials(150, 1_000, 6_000),
       )
-      for (const step of committed) expect(steps.get(step), step).toBeGreaterThan(trials(50, 200))
+      for (const step of committed) expect(steps.get(step), step).toBeGreaterThan(trials(50, 100))
     },
     LONGEST_MS,
   )
@@ -124,9 +124,9 @@ describe('in any order of events', () => {
       const setting: Setting = { ...FAULTS, policies: true, copies: true, slots: 'any', transactions: true }
       const steps = await proveSchedules(
         { ...setting, ttlMs: 4_000, staleMs: 20_000 },
-        trials(100, 1_000, 6_000),
+        trials(100, 600, 6_000),
       )
-      for (const step of committed) expect(steps.get(step), step).toBeGreaterThan(trials(10, 50))
+      for (const step of committed) expect(steps.get(step), step).toBeGreaterThan(trials(10, 40))
     },
     LONGEST_MS,
   )
@@ -136,7 +136,7 @@ describe('in any order of events', () => {
     'P45: nothing older is stored through slots, and every fill says so',
     async () => {
       const steps = await proveSchedules({ ...CALM, policies: true, slots: 'any' }, trials(100, 800))
-      for (const step of slotted) expect(steps.get(step), step).toBeGreaterThan(trials(10, 50))
+      for (const step of slotted) expect(steps.get(step), step).toBeGreaterThan(trials(10, 40))
     },
     LONGEST_MS,
   )
@@ -164,7 +164,7 @@ describe('in any order of events', () => {
   it(
     'P21 P22: while nothing is invalidated, one loader runs for a key in the whole fleet',
     async () => {
-      await proveSchedules({ ...CALM, invalidates: false }, trials(200, 1_500, 3_000))
+      await proveSchedules({ ...CALM, invalidates: false }, trials(200, 800, 3_000))
     },
     LONGEST_MS,
   )

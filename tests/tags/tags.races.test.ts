@@ -9,7 +9,7 @@ import { trials } from '../support/trials.ts'
 const track = useRaceTrack()
 
 test('P18 tags bind before the loader runs: tags of the options', async () => {
-  const rounds = trials(75, 2_000)
+  const rounds = trials(75, 1_000, 2_000)
   const verdict = await track.run({
     rounds,
     hows: ['invalidateTags'],
@@ -20,7 +20,7 @@ test('P18 tags bind before the loader runs: tags of the options', async () => {
 }, 300_000)
 
 test('P18 tags bind before the loader runs: tags that the loader adds', async () => {
-  const rounds = trials(75, 2_000)
+  const rounds = trials(75, 1_000, 2_000)
   const verdict = await track.run({
     rounds,
     hows: ['invalidateTags'],
