@@ -59,7 +59,8 @@ export class Transactions {
           const mayHaveEnded = time.monotonicMs() - beganMs >= (hold === '2s' ? 2_000 : 30_000)
           // A write of the key may have ended its hold; nothing but time ends that of a tag.
           const isLate = held.some((one) => isReserved(one) && !this.#isHeld(one))
-          if (isLate && !mayHaveEnded && !setting.faults)
+          const isPlaced = process.changeFailures === failures
+          if (isLate && isPlaced && !mayHaveEnded && !setting.faults)
             this.#fleet.violation ??= new Violation(`${label} began its work before it held the tag`)
           transaction = { process, label, concerns, held, end, committed: undefined }
           this.#open.add(transaction)
