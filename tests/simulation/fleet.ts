@@ -35,6 +35,8 @@ export class Fleet {
   readonly abortable: Set<AbortController> = new Set()
   /** How often something was stored under a key, or removed. */
   readonly touched: Map<string, number> = new Map()
+  /** How often something was written under a key, and not loaded. */
+  readonly written: Map<string, number> = new Map()
   begun = 0
   violation: Error | undefined
 
@@ -51,6 +53,7 @@ export class Fleet {
 
   #changed(storedKey: string, isWritten: boolean): void {
     this.touch(storedKey)
+    if (isWritten) this.written.set(storedKey, (this.written.get(storedKey) ?? 0) + 1)
     const entry = entryIn(storedKey, this.redis.peek(storedKey))
     if (entry === undefined) return
     this.oracle.stored(entry.text, this.time.monotonicMs(), isWritten && !this.redis.isHaunted)

@@ -13,6 +13,8 @@ interface Transaction {
   readonly concerns: Invalidation['concerns']
   /** The stored keys that it holds. */
   readonly held: readonly string[]
+  /** That what it holds is held. */
+  readonly assertHeld: () => void
   readonly end: () => void
   committed: Invalidation | undefined
 }
@@ -49,20 +51,26 @@ export class Transactions {
     const label = `${process.id} change ${printable(storedKeys.join())} ${isCollected ? 'collected' : `hold ${hold}`}`
     this.#fleet.call(process, label, async () => {
       const cache = this.#fleet.cacheOf(process, at)
-      const { setting, time } = this.#fleet
+      const { setting, time, written } = this.#fleet
       const beganMs = time.monotonicMs()
       const failures = process.changeFailures
+      const writes = written.get(at.storedKey)
       let transaction: Transaction | undefined
       const work = () =>
         new Promise<void>((end) => {
           const held = hold === false ? [] : storedKeys
-          const mayHaveEnded = time.monotonicMs() - beganMs >= (hold === '2s' ? 2_000 : 30_000)
-          // A write of the key may have ended its hold; nothing but time ends that of a tag.
-          const isLate = held.some((one) => isReserved(one) && !this.#isHeld(one))
+          const mayHaveEnded = () => time.monotonicMs() - beganMs >= (hold === '2s' ? 2_000 : 30_000)
           const isPlaced = process.changeFailures === failures
-          if (isLate && isPlaced && !mayHaveEnded && !setting.faults)
-            this.#fleet.violation ??= new Violation(`${label} began its work before it held the tag`)
-          transaction = { process, label, concerns, held, end, committed: undefined }
+          // A write of the key takes the place of its hold; nothing but time and faults ends it otherwise.
+          const assertHeld = () => {
+            const lost = held.find(
+              (one) => !this.#isHeld(one) && (isReserved(one) || written.get(one) === writes),
+            )
+            if (lost === undefined || !isPlaced || mayHaveEnded() || setting.faults) return
+            this.#fleet.violation ??= new Violation(`${label} does not hold ${printable(lost)}`)
+          }
+          assertHeld()
+          transaction = { process, label, concerns, held, assertHeld, end, committed: undefined }
           this.#open.add(transaction)
         })
       if (isCollected) {
@@ -88,9 +96,10 @@ export class Transactions {
   }
 
   goOn(transaction: Transaction): void {
-    const { held, label, process } = transaction
+    const { assertHeld, held, label, process } = transaction
     if (transaction.committed === undefined) {
       this.#fleet.do('commit', label, () => {
+        assertHeld()
         transaction.committed = this.#fleet.oracle.began(
           `commit of ${label}`,
           process.id,
