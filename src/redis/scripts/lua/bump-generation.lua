@@ -16,7 +16,8 @@ local longest = 34560000000
 local time = redis.call('TIME')
 local generation = struct.pack('>I4I4', time[1], time[2]) .. ARGV[1]
 local ttl = math.min(math.max(tonumber(ARGV[2]), redis.call('PTTL', KEYS[1])), longest)
-local current = redis.pcall('GETEX', KEYS[1])
+-- No command that may write comes before the SET: after one, a full Redis would let the script take more memory.
+local current = redis.pcall('GETRANGE', KEYS[1], 0, 42)
 local reply
 if type(current) == 'string' and #current == 42 and string.sub(current, 13, 16) == '\255\255\255\255' then
   generation = string.rep('\0', 16)
