@@ -1,22 +1,7 @@
 import { cached, type LoadContext, type ResultOptions } from 'cachewright'
 import { describe, expect, test } from 'vitest'
+import { contextOf } from '../support/decorator-context.ts'
 import { openTimed } from '../support/timed-source.ts'
-
-/** What a compiler hands to a decorator of a method. */
-function contextOf<This, Args extends readonly unknown[], Result>(
-  name: string,
-): ClassMethodDecoratorContext<This, (this: This, ...args: Args) => Result> {
-  const access = { has: () => true, get: () => expect.fail('not needed') }
-  return {
-    kind: 'method',
-    name,
-    static: false,
-    private: false,
-    metadata: {},
-    addInitializer: () => {},
-    access,
-  }
-}
 
 interface User {
   readonly name: string

@@ -1,22 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'vitest'
 import { cached } from '../../src/cache/memoize/cached-decorator.ts'
+import { contextOf } from '../support/decorator-context.ts'
 import { MapCache } from './map-cache.ts'
-
-/** What a compiler hands to a decorator of a method. */
-function contextOf<This, Args extends readonly unknown[], Result>(
-  name: string,
-): ClassMethodDecoratorContext<This, (this: This, ...args: Args) => Result> {
-  return {
-    kind: 'method',
-    name,
-    static: false,
-    private: false,
-    metadata: {},
-    addInitializer: () => {},
-    access: { has: () => true, get: () => assert.fail('not needed') },
-  }
-}
 
 describe('@cached called by hand', () => {
   class Repository {

@@ -4,8 +4,8 @@ import type { Monitor } from '../core/monitor.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { NamespaceReadsParts } from '../reading/namespace-reads.ts'
-import { sendOrCollect } from '../writing/send-or-collect.ts'
 import type { WritePath } from '../writing/write-path.ts'
+import { WriteSender } from '../writing/write-sender.ts'
 import { type ResolvedCollection, tagsFor } from './collection-options.ts'
 import { schemaMismatch } from './schema-mismatch-error.ts'
 import { isPending, type SchemaValidation } from './schema-validation.ts'
@@ -33,11 +33,13 @@ export interface CollectionParts<Id> {
  */
 export class CollectionWrites<Id, Input> {
   readonly #parts: CollectionParts<Id>
+  readonly #sender: WriteSender
   /** The namespaces of the neighbouring versions. */
   readonly #neighbours: readonly KeySpace[]
 
   constructor(parts: CollectionParts<Id>) {
     this.#parts = parts
+    this.#sender = new WriteSender(parts.home.core.changes, parts.monitor)
     const { name, neighbours } = parts.resolved
     this.#neighbours = neighbours.map((version) => parts.home.space.ofCollection(name, version))
   }
@@ -62,7 +64,7 @@ export class CollectionWrites<Id, Input> {
     if (core.changes.current !== undefined) {
       await admitted
       const serialized = writes.serializedNow(value)
-      return this.#send('set', key, true, async () => {
+      return this.#sender.send('set', key, true, async () => {
         const request = { storedKey, value, serialized, generationKeys, policies }
         const [written] = await both(writes.write(request), writes.remove(neighbours))
         if (written !== undefined) monitor.stored(key, written.ttlMs, written.bytes)
@@ -89,7 +91,7 @@ export class CollectionWrites<Id, Input> {
     const { home, monitor, space } = this.#parts
     return monitor.absorb('delete', key, false, async () => {
       assertCacheKey(key)
-      return this.#send('delete', key, true, async () => {
+      return this.#sender.send('delete', key, true, async () => {
         const removed = await home.writes.remove([space.storedKey(key), ...this.#besides(key)])
         monitor.deleted([key], removed)
         return removed > 0
@@ -103,7 +105,7 @@ export class CollectionWrites<Id, Input> {
     const { writes } = home
     return monitor.absorb('deleteMany', undefined, 0, async () => {
       for (const key of keys) assertCacheKey(key)
-      return this.#send('deleteMany', undefined, keys.length, async () => {
+      return this.#sender.send('deleteMany', undefined, keys.length, async () => {
         // By commands of their own, which alone tell how many were there in this version.
         const [removed, removedBeside] = await both(
           writes.remove(keys.map((key) => space.storedKey(key))),
@@ -120,24 +122,13 @@ export class CollectionWrites<Id, Input> {
     const { home, monitor, space } = this.#parts
     const { core, writes } = home
     return monitor.absorb('clear', undefined, false, () =>
-      this.#send('clear', undefined, true, async () => {
+      this.#sender.send('clear', undefined, true, async () => {
         const copies = core.tier.generationCopies
         const neighbours = this.#neighbours.flatMap((neighbour) => neighbour.ownGenerationKeys(copies))
         await both(writes.clear(space, monitor), writes.renew(neighbours))
         return true
       }),
     )
-  }
-
-  /** Sends a write; within a change, that is done at its end. */
-  #send<Result>(
-    operation: string,
-    key: string | undefined,
-    meanwhile: Result,
-    send: () => Promise<Result>,
-  ): Promise<Result> {
-    const { home, monitor } = this.#parts
-    return sendOrCollect(home.core.changes, monitor, { operation, key, meanwhile, send })
   }
 
   /** The stored keys of an entry in the neighbouring versions. */

@@ -15,8 +15,8 @@ import { checkedTags, invalidTags, type Policies, resolvePolicies } from '../fre
 import { CALL_OPTIONS, type EntryOptions } from '../freshness/policy-options.ts'
 import { overridden } from '../freshness/value-expiry.ts'
 import type { KeySpace } from '../keys/key-space.ts'
-import { sendOrCollect } from './send-or-collect.ts'
 import { assertClearable, type WritePath } from './write-path.ts'
+import { WriteSender } from './write-sender.ts'
 
 /** The parts of {@link NamespaceWrites}. */
 export interface NamespaceWritesParts {
@@ -34,6 +34,7 @@ export class NamespaceWrites {
   readonly #monitor: Monitor
   readonly #space: KeySpace
   readonly #policies: Policies
+  readonly #sender: WriteSender
 
   constructor({ core, monitor, policies, space, writes }: NamespaceWritesParts) {
     this.#core = core
@@ -41,6 +42,7 @@ export class NamespaceWrites {
     this.#writes = writes
     this.#space = space
     this.#policies = policies
+    this.#sender = new WriteSender(core.changes, monitor)
   }
 
   /** @throws CacheError if Redis does not acknowledge the write */
@@ -53,7 +55,7 @@ export class NamespaceWrites {
     const policies = resolvePolicies(asked, this.#policies)
     // What is sent later is what the value is now.
     const serialized = this.#core.changes.current && this.#writes.serializedNow(value)
-    await this.#send('set', key, undefined, async () => {
+    await this.#sender.send('set', key, undefined, async () => {
       const written = await this.#writes.write({ storedKey, value, serialized, generationKeys, policies })
       if (written !== undefined) this.#monitor.stored(key, written.ttlMs, written.bytes)
     })
@@ -79,7 +81,7 @@ export class NamespaceWrites {
   /** Returns how many of the keys existed; within a change, how many keys there are. @throws CacheError */
   async remove(keys: Iterable<string>): Promise<number> {
     const asked = [...new Set(checkedKeys(keys))]
-    return this.#send('delete', undefined, asked.length, async () => {
+    return this.#sender.send('delete', undefined, asked.length, async () => {
       const removed = await this.#writes.remove(asked.map((key) => this.#space.storedKey(key)))
       this.#monitor.deleted(asked, removed)
       return removed
@@ -90,7 +92,7 @@ export class NamespaceWrites {
   async invalidateTags(tags: readonly string[]): Promise<void> {
     if (tags === undefined) throw invalidTags(tags)
     const asked = checkedTags(tags)
-    await this.#send('invalidateTags', undefined, undefined, async () => {
+    await this.#sender.send('invalidateTags', undefined, undefined, async () => {
       await this.#writes.renew(asked.map((tag) => this.#space.tagKey(tag)))
       this.#monitor.invalidated({ tags: asked })
     })
@@ -100,7 +102,7 @@ export class NamespaceWrites {
   async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
     assertPattern(pattern)
     this.#core.calls.check(options, REMOVAL_OPTIONS)
-    return this.#send('invalidatePattern', undefined, 0, async () => {
+    return this.#sender.send('invalidatePattern', undefined, 0, async () => {
       const removed = await this.#writes.removeMatching(this.#space, pattern, options)
       this.#monitor.invalidated({ pattern, removed })
       return removed
@@ -110,15 +112,8 @@ export class NamespaceWrites {
   /** @throws CacheError */
   async clear(): Promise<void> {
     assertClearable(this.#space)
-    await this.#send('clear', undefined, undefined, () => this.#writes.clear(this.#space, this.#monitor))
-  }
-
-  #send<Result>(
-    operation: string,
-    key: string | undefined,
-    meanwhile: Result,
-    send: () => Promise<Result>,
-  ): Promise<Result> {
-    return sendOrCollect(this.#core.changes, this.#monitor, { operation, key, meanwhile, send })
+    await this.#sender.send('clear', undefined, undefined, () =>
+      this.#writes.clear(this.#space, this.#monitor),
+    )
   }
 }
