@@ -83,6 +83,7 @@ export type {
   GetOrSetOptions,
   LoadOptions,
   PolicyOptions,
+  StaleIfErrorOptions,
 } from './cache/freshness/policy-options.ts'
 export type { LoadContext, Loader } from './cache/loading/load-context.ts'
 export type { StaleValue } from './cache/loading/stale-value.ts'

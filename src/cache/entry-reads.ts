@@ -98,7 +98,8 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
    * A value that cannot be stored because it is too large, or because Redis does not answer, goes to the callers all the
    * same. `null` is cached like any value; `undefined` is returned and not cached. An error of the loader goes to every
    * caller of this process that waits, unless there is a stale value within `staleIfError`, and nothing is stored; processes
-   * that waited for it load the value themselves.
+   * that waited for it load the value themselves. An error that is an answer of the source, such as status 404, is hidden by no stale
+   * value, and removes what is cached: see `staleIfError.when`.
    *
    * @throws the loader's error; the signal's reason; CacheError `CACHE_LOADER_TIMEOUT` after `hardTimeout`, `CACHE_CYCLE` if
    * a loader waits for itself, or a programming mistake; never because of Redis
@@ -150,8 +151,8 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
   /**
    * Loads the value again, even if the cached one is fresh or there is none; other callers are served the cached one
    * meanwhile. If a load of the key is under way, in this process or another, this call waits for it and then replaces its
-   * result. If the loader fails, the cached value is the answer where `staleIfError` allows it, and stays in any case. If
-   * it returns `undefined`, the cached value is removed; if it calls `skip()`, that stays. Three round trips.
+   * result. If the loader fails, the cached value is the answer where `staleIfError` allows it, and stays, unless the error is an
+   * answer of the source (see `staleIfError.when`). If it returns `undefined`, the cached value is removed; if it calls `skip()`, that stays. Three round trips.
    * @throws as {@link getOrSet}
    */
   refresh<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<Served<T, Isolate>> {

@@ -219,5 +219,11 @@ cache.getOrSet('key', (context) => context.setOptions({ jitter: false, staleIfEr
 cache.getOrSet('key', () => 1, { ttl: false })
 // @ts-expect-error false turns it off
 cache.getOrSet('key', () => 1, { staleIfError: true })
+cache.namespace('rule', { staleIfError: { for: '1h', when: (error) => error instanceof TypeError } })
+cache.getOrSet('key', (context) => context.setOptions({ staleIfError: { for: 60 } }))
+// @ts-expect-error a window has a length
+cache.getOrSet('key', () => 1, { staleIfError: { when: () => true } })
+// @ts-expect-error the answer is true or false, not a promise
+cache.getOrSet('key', () => 1, { staleIfError: { for: '1h', when: async () => true } })
 // @ts-expect-error no such policy
 cache.namespace('a', { freshFor: '1m' })

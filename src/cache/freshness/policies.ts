@@ -4,7 +4,14 @@ import { shown } from '../../foundation/errors/shown-value.ts'
 import { assertOptions, refusedOption } from '../../foundation/option-checks.ts'
 import { LONGEST_TIMER_MS } from '../../foundation/time/clock.ts'
 import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
-import { EARLY_REFRESH_OPTIONS, type PolicyOptions, VERIFY_OPTIONS } from './policy-options.ts'
+import { type IsOutage, idOfRule } from './outage-rule.ts'
+import {
+  EARLY_REFRESH_OPTIONS,
+  type FreshnessOptions,
+  type PolicyOptions,
+  STALE_IF_ERROR_OPTIONS,
+  VERIFY_OPTIONS,
+} from './policy-options.ts'
 
 /** {@link PolicyOptions}, resolved; times are in milliseconds, and `Infinity` if there is no bound. */
 export interface Policies {
@@ -12,6 +19,8 @@ export interface Policies {
   readonly jitter: number
   readonly staleWhileRevalidateMs: number
   readonly staleIfErrorMs: number
+  /** Whether the error of a loader is an outage; `undefined` = `isOutageByStatus` decides. */
+  readonly isOutage: IsOutage | undefined
   /** 0 = no early refresh. */
   readonly earlyBeta: number
   readonly softTimeoutMs: number
@@ -38,6 +47,7 @@ export function defaultPolicies(ttlMs: number): Policies {
     jitter: 0,
     staleWhileRevalidateMs: 0,
     staleIfErrorMs: 0,
+    isOutage: undefined,
     earlyBeta: 0,
     softTimeoutMs: NO_BOUND,
     hardTimeoutMs: NO_BOUND,
@@ -64,8 +74,8 @@ export function resolvePolicies(options: PolicyOptions, around: Policies): Polic
       staleWhileRevalidate === undefined
         ? around.staleWhileRevalidateMs
         : durationOr(0, 'staleWhileRevalidate', staleWhileRevalidate),
-    staleIfErrorMs:
-      staleIfError === undefined ? around.staleIfErrorMs : durationOr(0, 'staleIfError', staleIfError),
+    staleIfErrorMs: staleIfError === undefined ? around.staleIfErrorMs : errorWindowOf(staleIfError),
+    isOutage: staleIfError === undefined ? around.isOutage : outageRuleOf(staleIfError),
     earlyBeta: earlyRefresh === undefined ? around.earlyBeta : betaOf(earlyRefresh),
     softTimeoutMs:
       softTimeout === undefined ? around.softTimeoutMs : durationOr(NO_BOUND, 'softTimeout', softTimeout),
@@ -74,6 +84,13 @@ export function resolvePolicies(options: PolicyOptions, around: Policies): Polic
     verifySample: verify === undefined ? around.verifySample : sampleOf(verify),
     verifyGraceMs: verify === undefined ? around.verifyGraceMs : graceOf(verify),
   }
+}
+
+/** A text that tells these policies from others. Two rules for errors are the same if they are one function. */
+export function idOfPolicies(policies: Policies): string {
+  const { isOutage } = policies
+  const text = JSON.stringify(policies)
+  return isOutage === undefined ? text : `${text} ${idOfRule(isOutage)}`
 }
 
 /** Most calls have no policy options, and should cost nothing. */
@@ -123,6 +140,23 @@ export function parseTtl(ttl: Duration): number {
 /** @param off what `false` means */
 function durationOr(off: number, name: string, duration: Duration | false): number {
   return duration === false ? off : parseDuration(duration, name, 'false turns it off')
+}
+
+type StaleIfError = Exclude<FreshnessOptions['staleIfError'], undefined>
+
+function errorWindowOf(staleIfError: StaleIfError): number {
+  if (typeof staleIfError !== 'object' || staleIfError === null) {
+    return durationOr(0, 'staleIfError', staleIfError)
+  }
+  assertOptions(staleIfError, STALE_IF_ERROR_OPTIONS)
+  return parseDuration(staleIfError.for, 'staleIfError.for', 'staleIfError: false turns it off')
+}
+
+function outageRuleOf(staleIfError: StaleIfError): IsOutage | undefined {
+  if (typeof staleIfError !== 'object') return undefined
+  const { when } = staleIfError
+  if (when === undefined || typeof when === 'function') return when
+  throw refusedOption('staleIfError.when', 'a function', when)
 }
 
 function jitterOf(jitter: number | false): number {

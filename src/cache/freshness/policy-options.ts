@@ -1,6 +1,21 @@
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 
+/** Which errors of a loader a stale value hides, and for how long after its `ttl`. */
+export interface StaleIfErrorOptions {
+  /** The time, in seconds or with a unit (`'5m'`). */
+  readonly for: Duration
+  /**
+   * Whether an error of the loader is an outage of the source (`true`) or its answer (`false`). A stale value hides an
+   * outage. After an answer, the call rejects with the error, and what is cached is dropped in all processes, unless
+   * somebody has stored a newer value meanwhile. If this function throws or returns anything else, an `error` event tells
+   * so, and the default decides.
+   * @default an HTTP status from 400 to 499 in `status`, `statusCode` or `response.status` of the error, other than 408,
+   * 425 and 429, is an answer; every other error is an outage
+   */
+  readonly when?: ((error: unknown) => boolean) | undefined
+}
+
 /** The options that say how long a value is served. `false` turns off what the namespace or the cache sets. */
 export interface FreshnessOptions {
   /**
@@ -23,10 +38,11 @@ export interface FreshnessOptions {
   readonly staleWhileRevalidate?: Duration | false | undefined
   /**
    * The time after its `ttl`, in seconds or with a unit (`'5m'`), for which a value is still served if the loader fails
-   * (RFC 5861), or is slower than `softTimeout`. It is stored with the value.
+   * (RFC 5861), or is slower than `softTimeout`. It is stored with the value. An object also says by `when` which errors
+   * are answers of the source, which no stale value hides. A given option replaces the one around it as a whole.
    * @default the namespace's, then the cache's, then `false`
    */
-  readonly staleIfError?: Duration | false | undefined
+  readonly staleIfError?: Duration | StaleIfErrorOptions | false | undefined
 }
 
 /** The options that say how long a value is served, and which tags invalidate it. */
@@ -94,11 +110,18 @@ export const VERIFY_OPTIONS: KnownOptions = {
   >,
 }
 
+/** What `staleIfError` may contain, if it is an object. */
+export const STALE_IF_ERROR_OPTIONS: KnownOptions = {
+  of: 'staleIfError',
+  main: 'for',
+  names: { for: 'duration', when: 'value' } satisfies OptionNames<StaleIfErrorOptions>,
+}
+
 const FRESHNESS_NAMES: OptionNames<FreshnessOptions> = {
   ttl: 'duration',
   jitter: 'value',
   staleWhileRevalidate: 'duration',
-  staleIfError: 'duration',
+  staleIfError: STALE_IF_ERROR_OPTIONS,
 }
 
 const LOAD_NAMES: OptionNames<LoadOptions> = {

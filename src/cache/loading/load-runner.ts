@@ -4,6 +4,7 @@ import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { newStamp } from '../core/stamp.ts'
 import { lifetimesOf } from '../freshness/entry-lifetimes.ts'
+import { isOutage } from '../freshness/outage-rule.ts'
 import { assertTagCount } from '../freshness/policies.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -23,6 +24,13 @@ export interface LeasedLoad {
   /** The generations that the entry will be bound to. */
   readonly bound: readonly BoundGeneration[]
   readonly serverNowMs: number
+}
+
+/** What a loader threw. */
+interface LoadFailure {
+  readonly error: unknown
+  /** Whether the error is the answer of the source, so that what is cached is out of date. */
+  readonly isAnswer: boolean
 }
 
 /** The result of a loader. */
@@ -74,14 +82,9 @@ export class LoadRunner {
     const loaderBeganAt = this.#core.generations.now
     // A loader may ignore its signal. Once every caller has left, other processes must not wait for it.
     flight.onAbandoned(() => void lease.release())
-    let result: Loaded
-    try {
-      result = await this.#load(flight, request, stale, true)
-    } catch (error) {
-      void lease.releaseFruitless()
-      return this.#fallback.forFailed(stale, error)
-    }
+    const result = await this.#load(flight, request, stale, true)
     lease.end()
+    if ('error' in result) return this.#failed(request, lease, stale, result)
     if (result.context.isGivenBack) {
       void lease.release()
       return RELEASED
@@ -116,6 +119,19 @@ export class LoadRunner {
     }
   }
 
+  /** @throws the error of the loader, unless it is an outage and a stale value is served instead */
+  async #failed(
+    request: LoadRequest,
+    lease: Lease,
+    stale: LocalEntry | undefined,
+    { error, isAnswer }: LoadFailure,
+  ): Promise<Outcome> {
+    if (!isAnswer || stale === undefined) void lease.releaseFruitless()
+    else await this.#fill.retire(request, lease)
+    if (isAnswer) throw error
+    return this.#fallback.forFailed(stale, error)
+  }
+
   /** Loads a value without a lease, so it is not stored (L6). */
   async uncached(
     flight: LoadingFlight,
@@ -123,9 +139,17 @@ export class LoadRunner {
     stale: LocalEntry | undefined = undefined,
   ): Promise<Outcome> {
     const loaderBeganAt = this.#core.generations.now
+    const copy = stale ?? this.#core.localEntry(request.storedKey)
+    const result = await this.#load(flight, request, stale, false)
+    if ('error' in result) {
+      if (result.isAnswer) this.#dropCopy(request, copy)
+      if (result.isAnswer || isProgrammingMistake(result.error)) throw result.error
+      return this.#fallback.forFailedUncached(request, stale, result.error)
+    }
+    const { context, kept, value } = result
+    if (context.isGivenBack) return RELEASED
+    if (value === undefined && !context.isSkipped) this.#dropCopy(request, copy)
     try {
-      const { context, kept, value } = await this.#load(flight, request, stale, false)
-      if (context.isGivenBack) return RELEASED
       const late = bindLateTags(this.#core.generations, request, context.tags, [], loaderBeganAt)
       this.#core.learnedTags.learn(request.storedKey, late)
       const isRaw = value === undefined || context.isSkipped
@@ -137,12 +161,17 @@ export class LoadRunner {
     }
   }
 
+  /** The source no longer has a value, and Redis cannot be told: at least this process must not serve its copy. */
+  #dropCopy({ storedKey }: LoadRequest, copy: LocalEntry | undefined): void {
+    if (copy?.stamp !== undefined) this.#core.dropCopy(storedKey, copy.stamp)
+  }
+
   async #load(
     flight: LoadingFlight,
     request: LoadRequest,
     stale: LocalEntry | undefined,
     isLeased: boolean,
-  ): Promise<Loaded> {
+  ): Promise<Loaded | LoadFailure> {
     const { calls, clock } = this.#core
     const { key, loader, monitor, shared, storedKey } = request
     if (flight.isAbandoned) flight.signal.throwIfAborted()
@@ -167,7 +196,7 @@ export class LoadRunner {
     } catch (error) {
       if (!context.isNotModified) {
         monitor.loaded(key, beganMs, { error })
-        throw error
+        return { error, isAnswer: !flight.isAbandoned && isAnswer(error, request, context) }
       }
     } finally {
       this.#waits.end(storedKey, call)
@@ -177,6 +206,12 @@ export class LoadRunner {
     // The stale value's generations were current before the loader began, like the captured ones (G2).
     return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound }
   }
+}
+
+/** Whether an error of the loader is the answer of the source, and no outage of it. */
+function isAnswer(error: unknown, { key, monitor, policies }: LoadRequest, context: LoadContext): boolean {
+  const { isOutage: rule } = context.resolve(policies)
+  return !isOutage(error, rule, (cause) => monitor.ruleFailed(key, cause))
 }
 
 function asTold({ isKnown, storedKey }: LateTag): LateTagKey {
