@@ -78,10 +78,12 @@ export type {
   LocalRefusal,
 } from './cache/explain/explanation.ts'
 export type {
+  ContextOptions,
   EntryOptions,
   FreshnessOptions,
   GetOrSetOptions,
   LoadOptions,
+  LoadPauseOptions,
   PolicyOptions,
   StaleIfErrorOptions,
 } from './cache/freshness/policy-options.ts'

@@ -219,6 +219,11 @@ cache.getOrSet('key', (context) => context.setOptions({ jitter: false, staleIfEr
 cache.getOrSet('key', () => 1, { ttl: false })
 // @ts-expect-error false turns it off
 cache.getOrSet('key', () => 1, { staleIfError: true })
+cache.namespace('down', { retryAfterError: '10s', errorTtl: 2 })
+cache.getOrSet('key', () => 1, { retryAfterError: false, errorTtl: false })
+cache.getOrSet('key', (context) => context.setOptions({ retryAfterError: '30s', errorTtl: false }))
+// @ts-expect-error a failure is remembered of a load, not of a write
+cache.set('key', 1, { errorTtl: '1s' })
 cache.namespace('rule', { staleIfError: { for: '1h', when: (error) => error instanceof TypeError } })
 cache.getOrSet('key', (context) => context.setOptions({ staleIfError: { for: 60 } }))
 // @ts-expect-error a window has a length

@@ -21,6 +21,7 @@ import type { ChangeListener } from '../keys/change-listener.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import { KeyWaiters } from '../keys/key-waiters.ts'
 import { OwnWrites } from '../keys/own-writes.ts'
+import { RememberedFailures } from '../keys/remembered-failures.ts'
 import type { Isolation } from '../local/isolation.ts'
 import { IsolationRules } from '../local/isolation-rules.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -78,6 +79,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly breakers: CircuitBreakers
   readonly outbox: InvalidationOutbox
   readonly ownWrites: OwnWrites = new OwnWrites()
+  readonly failures: RememberedFailures
   readonly isolations: IsolationRules
   readonly learnedTags: LearnedTags = new LearnedTags()
   readonly background: Background = new Background()
@@ -144,7 +146,8 @@ export class CacheCore implements TierListener, StoreObserver {
     )
     this.generations = new GenerationTable(this.tier, clock)
     this.waiters = new KeyWaiters(timers)
-    const { generations, local, ownWrites, waiters } = this
+    this.failures = new RememberedFailures(clock)
+    const { failures, generations, local, ownWrites, waiters } = this
     this.check = new GenerationCheck(generations, this.tier, root.prefix)
     this.judge = new EntryJudge({
       ...{ tier: this.tier, check: this.check, codec, local },
@@ -156,7 +159,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.reader = new EntryReader({
       ...{ tier: this.tier, judge, check, local, ownWrites, generations, clock, opened },
     })
-    this.#listeners = [local, generations, loads, waiters]
+    this.#listeners = [local, generations, failures, loads, waiters]
     tier.watch(this)
   }
 

@@ -72,6 +72,12 @@ export class Monitor {
     return durationMs
   }
 
+  /** A call was rejected with the failure of an earlier load. */
+  errorRemembered(key: string): void {
+    this.#metrics.add('rememberedErrors', 1, this.#clock.monotonicMs())
+    if (this.#events.has('remembered-error')) this.#events.emit('remembered-error', this.#of(key))
+  }
+
   /** A value is being loaded anew before it expires. */
   earlyRefresh(): void {
     this.#metrics.add('earlyRefreshes', 1, this.#clock.monotonicMs())

@@ -110,7 +110,7 @@ export class FlightCourse {
       request.monitor.tell('getOrSet', request.key, error)
       return this.#runner.uncached(flight, request)
     }
-    const entry = judgement.state === 'usable' ? judgement.entry : undefined
+    const entry = entryIn(judgement)
     flight.missReason = missReasonOf(judgement)
     flight.found = entry
     const how = entry === undefined ? 'no' : servableAsRead(entry, clock.monotonicMs())
@@ -139,6 +139,11 @@ export class FlightCourse {
           await waiter.wait(this.#longestWaitMs(acquired.remainingMs, attempt), flight.signal)
           if (this.#core.tier.coherence === 'tracking') await this.#pause(Math.random() * WAKE_JITTER_MS)
           return 'again'
+        case 'paused': {
+          const outcome = this.#runner.paused(request, acquired, entry)
+          if (outcome !== undefined) return outcome
+          return 'again'
+        }
         default:
           // The entry has changed since it was read.
           if (attempt >= HASTY_ATTEMPTS) await this.#pause(Math.min(attempt, LONGEST_PAUSE_MS))
@@ -212,6 +217,7 @@ export class FlightCourse {
       tier.acquire(storedKey, {
         ...{ token, leaseMs, longestLeaseMs: takesOver ? 0 : LONGEST_LEASE_MS, stamp: judgement.stamp },
         purpose: judgement.state === 'usable' && !judgement.entry.isPlain ? 'refresh' : 'replace',
+        heedsPause: this.#runner.heedsPause(request, entryIn(judgement)),
       }),
       generations.capture(this.#runner.generationKeysOf(request), storedTtlMs(request.policies)),
     ])
@@ -252,6 +258,10 @@ export class FlightCourse {
       this.#core.timers.after(delayMs, resolve, true)
     })
   }
+}
+
+function entryIn(judgement: Judgement): LocalEntry | undefined {
+  return judgement.state === 'usable' ? judgement.entry : undefined
 }
 
 /** Whether the request replaces this entry even if it is fresh. */

@@ -21,6 +21,10 @@ export interface Policies {
   readonly staleIfErrorMs: number
   /** Whether the error of a loader is an outage; `undefined` = `isOutageByStatus` decides. */
   readonly isOutage: IsOutage | undefined
+  /** How long a load that failed beside a stale value is not tried again; 0 = it may be tried at once. */
+  readonly retryAfterErrorMs: number
+  /** How long a failed load is remembered; 0 = not at all. */
+  readonly errorTtlMs: number
   /** 0 = no early refresh. */
   readonly earlyBeta: number
   readonly softTimeoutMs: number
@@ -48,6 +52,8 @@ export function defaultPolicies(ttlMs: number): Policies {
     staleWhileRevalidateMs: 0,
     staleIfErrorMs: 0,
     isOutage: undefined,
+    retryAfterErrorMs: 0,
+    errorTtlMs: 0,
     earlyBeta: 0,
     softTimeoutMs: NO_BOUND,
     hardTimeoutMs: NO_BOUND,
@@ -67,6 +73,7 @@ export function resolvePolicies(options: PolicyOptions, around: Policies): Polic
   if (saysNothing(options)) return around
   const { earlyRefresh, hardTimeout, jitter, softTimeout, staleIfError, staleWhileRevalidate, ttl, verify } =
     options
+  const { errorTtl, retryAfterError } = options
   return {
     ttlMs: ttl === undefined ? around.ttlMs : parseTtl(ttl),
     jitter: jitter === undefined ? around.jitter : jitterOf(jitter),
@@ -76,6 +83,9 @@ export function resolvePolicies(options: PolicyOptions, around: Policies): Polic
         : durationOr(0, 'staleWhileRevalidate', staleWhileRevalidate),
     staleIfErrorMs: staleIfError === undefined ? around.staleIfErrorMs : errorWindowOf(staleIfError),
     isOutage: staleIfError === undefined ? around.isOutage : outageRuleOf(staleIfError),
+    retryAfterErrorMs:
+      retryAfterError === undefined ? around.retryAfterErrorMs : pauseOf('retryAfterError', retryAfterError),
+    errorTtlMs: errorTtl === undefined ? around.errorTtlMs : pauseOf('errorTtl', errorTtl),
     earlyBeta: earlyRefresh === undefined ? around.earlyBeta : betaOf(earlyRefresh),
     softTimeoutMs:
       softTimeout === undefined ? around.softTimeoutMs : durationOr(NO_BOUND, 'softTimeout', softTimeout),
@@ -100,6 +110,8 @@ function saysNothing(options: PolicyOptions): boolean {
     options.jitter === undefined &&
     options.staleWhileRevalidate === undefined &&
     options.staleIfError === undefined &&
+    options.retryAfterError === undefined &&
+    options.errorTtl === undefined &&
     options.earlyRefresh === undefined &&
     options.softTimeout === undefined &&
     options.hardTimeout === undefined &&
@@ -157,6 +169,15 @@ function outageRuleOf(staleIfError: StaleIfError): IsOutage | undefined {
   const { when } = staleIfError
   if (when === undefined || typeof when === 'function') return when
   throw refusedOption('staleIfError.when', 'a function', when)
+}
+
+/** The longest pause after a failed load: processes ignore a deadline that is further off (T7). */
+const LONGEST_PAUSE_MS = 60_000
+
+function pauseOf(name: string, duration: Duration | false): number {
+  const ms = durationOr(0, name, duration)
+  if (ms <= LONGEST_PAUSE_MS) return ms
+  throw refusedOption(name, 'a minute at most', duration)
 }
 
 function jitterOf(jitter: number | false): number {

@@ -51,11 +51,30 @@ export interface EntryOptions extends FreshnessOptions {
   readonly tags?: readonly string[] | undefined
 }
 
+/** The options that say how long a load that brought no value is not repeated. `false` turns off what is set around. */
+export interface LoadPauseOptions {
+  /**
+   * The time, in seconds or with a unit (`'10s'`), for which no process tries a load again that has failed while a stale
+   * value was there. It is served meanwhile. Writes and invalidations of the key end that time, and so does
+   * `refresh()`. At most a minute, since every process ignores a lease that claims to last longer.
+   * @default the namespace's, then the cache's, then `false`
+   */
+  readonly retryAfterError?: Duration | false | undefined
+  /**
+   * The time, in seconds or with a unit (`'5s'`), for which a failed load is remembered where no stale value is there:
+   * calls reject without calling the loader. The process that called it throws the same error again, and others a
+   * CacheError `CACHE_SOURCE_FAILED`. Writes and removals of the key end that time, and so does `refresh()`. At most a
+   * minute, as for `retryAfterError`.
+   * @default the namespace's, then the cache's, then `false`
+   */
+  readonly errorTtl?: Duration | false | undefined
+}
+
 /**
  * The options that say when a value is loaded, and how long a caller waits for the load. `false` turns off what the
  * namespace or the cache sets.
  */
-export interface LoadOptions {
+export interface LoadOptions extends LoadPauseOptions {
   /**
    * Refreshes a fresh value in the background before it expires. The nearer the expiry and the longer the last load
    * took, the more likely a hit starts the refresh: XFetch (Vattani, Chierichetti, Lowenstein: "Optimal Probabilistic
@@ -92,6 +111,9 @@ export interface PolicyOptions extends FreshnessOptions, LoadOptions {
   readonly verify?: { readonly sample: number; readonly grace?: Duration | undefined } | false | undefined
 }
 
+/** What a loader may say of its own load, by `setOptions` of its context. */
+export interface ContextOptions extends FreshnessOptions, LoadPauseOptions {}
+
 /** Options of `getOrSet`. */
 export interface GetOrSetOptions extends EntryOptions, LoadOptions {
   /** Detaches this caller: its promise rejects with the signal's reason. The load continues for other callers. */
@@ -124,10 +146,16 @@ const FRESHNESS_NAMES: OptionNames<FreshnessOptions> = {
   staleIfError: STALE_IF_ERROR_OPTIONS,
 }
 
+const LOAD_PAUSE_NAMES: OptionNames<LoadPauseOptions> = {
+  retryAfterError: 'duration',
+  errorTtl: 'duration',
+}
+
 const LOAD_NAMES: OptionNames<LoadOptions> = {
   earlyRefresh: EARLY_REFRESH_OPTIONS,
   softTimeout: 'duration',
   hardTimeout: 'duration',
+  ...LOAD_PAUSE_NAMES,
 }
 
 /** The names of {@link PolicyOptions}. */
@@ -152,4 +180,7 @@ export const GET_OR_SET_NAMES: OptionNames<GetOrSetOptions> = {
 export const CALL_OPTIONS: KnownOptions = { of: 'the call', names: GET_OR_SET_NAMES }
 
 /** What `setOptions` of a loader's context may contain. */
-export const FRESHNESS_OPTIONS: KnownOptions = { of: 'setOptions', names: FRESHNESS_NAMES }
+export const CONTEXT_OPTIONS: KnownOptions = {
+  of: 'setOptions',
+  names: { ...FRESHNESS_NAMES, ...LOAD_PAUSE_NAMES } satisfies OptionNames<ContextOptions>,
+}

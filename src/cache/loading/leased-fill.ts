@@ -19,6 +19,14 @@ export interface Filled {
   readonly failure?: unknown
 }
 
+/** How long nobody is to load a key again. */
+interface Pause {
+  /** When that ends, on the server's clock. */
+  readonly deadlineMs: number
+  /** How long it is in all. */
+  readonly pauseMs: number
+}
+
 /** Stores loaded values under the token of a lease. */
 export class LeasedFill {
   readonly #core: CacheCore
@@ -75,12 +83,14 @@ export class LeasedFill {
   /**
    * Empties the key if it still holds the token: the source no longer has a value. The key then reads as absent, any
    * process may load it, and those who waited learn that this load was fruitless.
+   * @param pause set if nobody is to load it before this deadline, on the server's clock
    */
-  async retire({ key, monitor, storedKey }: LoadRequest, lease: Lease): Promise<void> {
+  async retire({ key, monitor, storedKey }: LoadRequest, lease: Lease, pause?: Pause): Promise<void> {
     const { local } = this.#core
+    const { deadlineMs = 0, pauseMs = 0 } = pause ?? {}
     try {
-      const nothing = placeholder(tokenOfFruitless(lease.token), 0)
-      await this.#fill(storedKey, lease, nothing, FRUITLESS_MS)
+      const nothing = placeholder(tokenOfFruitless(lease.token), deadlineMs, pauseMs)
+      await this.#fill(storedKey, lease, nothing, Math.max(pauseMs, FRUITLESS_MS))
     } catch (error) {
       void lease.releaseFruitless()
       monitor.tell('getOrSet', key, error)

@@ -2,7 +2,7 @@ import type { CallChecks } from '../../backend/assembly/call-checks.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 import { checkedTags, defaultPolicies, type Policies, resolvePolicies } from '../freshness/policies.ts'
-import { FRESHNESS_OPTIONS, type FreshnessOptions } from '../freshness/policy-options.ts'
+import { CONTEXT_OPTIONS, type ContextOptions } from '../freshness/policy-options.ts'
 import type { Frozen } from '../local/isolation.ts'
 import type { LoaderCall } from './loader-call.ts'
 import type { StaleValue } from './stale-value.ts'
@@ -38,7 +38,7 @@ export class LoadContext {
   #isSkipped = false
   #isNotModified = false
   #isGivenBack = false
-  #options: FreshnessOptions = {}
+  #options: ContextOptions = {}
   #tags: readonly string[] = []
 
   /** @internal */
@@ -114,12 +114,13 @@ export class LoadContext {
   }
 
   /**
-   * Sets the time to live, jitter and stale windows of this value. They take precedence over the options of the call;
-   * `false` turns one off.
+   * Sets the time to live, jitter and stale windows of this value, and what follows if this load brings none
+   * (`staleIfError.when`, `retryAfterError`, `errorTtl`). They take precedence over the options of the call; `false` turns
+   * one off.
    * @throws CacheError `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`
    */
-  setOptions(options: FreshnessOptions): void {
-    this.#parts.calls.check(options, FRESHNESS_OPTIONS)
+  setOptions(options: ContextOptions): void {
+    this.#parts.calls.check(options, CONTEXT_OPTIONS)
     resolvePolicies(options, defaultPolicies(1))
     this.#options = { ...this.#options, ...options }
   }

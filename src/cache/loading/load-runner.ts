@@ -4,11 +4,11 @@ import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { newStamp } from '../core/stamp.ts'
 import { lifetimesOf } from '../freshness/entry-lifetimes.ts'
-import { isOutage } from '../freshness/outage-rule.ts'
 import { assertTagCount } from '../freshness/policies.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { bindLateTags, type LateTag } from '../tags/late-tags.ts'
+import { FailedLoads, type LoadFailure } from './failed-loads.ts'
 import type { Lease } from './lease.ts'
 import { LeasedFill } from './leased-fill.ts'
 import { LoadContext } from './load-context.ts'
@@ -24,13 +24,6 @@ export interface LeasedLoad {
   /** The generations that the entry will be bound to. */
   readonly bound: readonly BoundGeneration[]
   readonly serverNowMs: number
-}
-
-/** What a loader threw. */
-interface LoadFailure {
-  readonly error: unknown
-  /** Whether the error is the answer of the source, so that what is cached is out of date. */
-  readonly isAnswer: boolean
 }
 
 /** The result of a loader. */
@@ -50,6 +43,7 @@ export class LoadRunner {
   readonly #core: CacheCore
   readonly #fallback: StaleFallback
   readonly #fill: LeasedFill
+  readonly #failed: FailedLoads
   readonly #waits: WaitForGraph
 
   constructor(core: CacheCore, fallback: StaleFallback, waits: WaitForGraph) {
@@ -57,6 +51,17 @@ export class LoadRunner {
     this.#fallback = fallback
     this.#waits = waits
     this.#fill = new LeasedFill(core)
+    this.#failed = new FailedLoads(core)
+  }
+
+  /** As {@link FailedLoads.paused}. */
+  paused(...asked: Parameters<FailedLoads['paused']>): Outcome | undefined {
+    return this.#failed.paused(...asked)
+  }
+
+  /** As {@link FailedLoads.heedsPause}. */
+  heedsPause(...asked: Parameters<FailedLoads['heedsPause']>): boolean {
+    return this.#failed.heedsPause(...asked)
   }
 
   /** Whether a loader of this key is running in this process. */
@@ -80,11 +85,16 @@ export class LoadRunner {
     stale: LocalEntry | undefined,
   ): Promise<Outcome> {
     const loaderBeganAt = this.#core.generations.now
+    const beganMs = this.#core.clock.monotonicMs()
     // A loader may ignore its signal. Once every caller has left, other processes must not wait for it.
     flight.onAbandoned(() => void lease.release())
     const result = await this.#load(flight, request, stale, true)
     lease.end()
-    if ('error' in result) return this.#failed(request, lease, stale, result)
+    if ('error' in result) {
+      const serverMs = serverNowMs + this.#core.clock.monotonicMs() - beganMs
+      return this.#failed.underLease(request, result, stale, { lease, serverNowMs: serverMs })
+    }
+    this.#core.failures.forget(request.storedKey)
     if (result.context.isGivenBack) {
       void lease.release()
       return RELEASED
@@ -119,33 +129,22 @@ export class LoadRunner {
     }
   }
 
-  /** @throws the error of the loader, unless it is an outage and a stale value is served instead */
-  async #failed(
-    request: LoadRequest,
-    lease: Lease,
-    stale: LocalEntry | undefined,
-    { error, isAnswer }: LoadFailure,
-  ): Promise<Outcome> {
-    if (!isAnswer || stale === undefined) void lease.releaseFruitless()
-    else await this.#fill.retire(request, lease)
-    if (isAnswer) throw error
-    return this.#fallback.forFailed(stale, error)
-  }
-
   /** Loads a value without a lease, so it is not stored (L6). */
   async uncached(
     flight: LoadingFlight,
     request: LoadRequest,
     stale: LocalEntry | undefined = undefined,
   ): Promise<Outcome> {
+    const remembered = this.#failed.remembered(request, stale)
+    if (remembered !== undefined) return remembered
     const loaderBeganAt = this.#core.generations.now
     const copy = stale ?? this.#core.localEntry(request.storedKey)
     const result = await this.#load(flight, request, stale, false)
     if ('error' in result) {
       if (result.isAnswer) this.#dropCopy(request, copy)
-      if (result.isAnswer || isProgrammingMistake(result.error)) throw result.error
-      return this.#fallback.forFailedUncached(request, stale, result.error)
+      return this.#failed.uncached(request, result, stale)
     }
+    this.#core.failures.forget(request.storedKey)
     const { context, kept, value } = result
     if (context.isGivenBack) return RELEASED
     if (value === undefined && !context.isSkipped) this.#dropCopy(request, copy)
@@ -196,7 +195,7 @@ export class LoadRunner {
     } catch (error) {
       if (!context.isNotModified) {
         monitor.loaded(key, beganMs, { error })
-        return { error, isAnswer: !flight.isAbandoned && isAnswer(error, request, context) }
+        return this.#failed.judged(flight, request, context, error)
       }
     } finally {
       this.#waits.end(storedKey, call)
@@ -206,12 +205,6 @@ export class LoadRunner {
     // The stale value's generations were current before the loader began, like the captured ones (G2).
     return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound }
   }
-}
-
-/** Whether an error of the loader is the answer of the source, and no outage of it. */
-function isAnswer(error: unknown, { key, monitor, policies }: LoadRequest, context: LoadContext): boolean {
-  const { isOutage: rule } = context.resolve(policies)
-  return !isOutage(error, rule, (cause) => monitor.ruleFailed(key, cause))
 }
 
 function asTold({ isKnown, storedKey }: LateTag): LateTagKey {

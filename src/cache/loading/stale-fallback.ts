@@ -4,6 +4,9 @@ import type { LocalEntry } from '../local/local-entry.ts'
 import type { LoadingFlight, LoadRequest } from './load-request.ts'
 import { type Outcome, served } from './outcome.ts'
 
+/** What a stale value must suit. */
+type Sought = Pick<LoadRequest, 'accepts' | 'generationKeys' | 'storedKey'>
+
 /**
  * Finds stale values to serve if a load fails or takes too long. They must be within `staleIfError`, and this process
  * must not know of their invalidation.
@@ -22,6 +25,12 @@ export class StaleFallback {
     return entry !== undefined && this.#mayBeServed(entry) ? served(entry, 'timeout') : undefined
   }
 
+  /** The stale value to serve if no load may be tried; `undefined` if there is none. */
+  forPaused(request: Sought, stale: LocalEntry | undefined): LocalEntry | undefined {
+    const entry = stale ?? this.#unrefuted(request)
+    return entry !== undefined && this.#mayBeServed(entry) ? entry : undefined
+  }
+
   /** The value to serve if a load under a lease failed. @throws the load's error if there is none */
   forFailed(stale: LocalEntry | undefined, error: unknown): Outcome {
     if (stale === undefined || !this.#mayBeServed(stale)) throw error
@@ -34,7 +43,7 @@ export class StaleFallback {
   }
 
   /** The local entry with the generations and the value that the request needs. It may be of an older epoch. */
-  #unrefuted({ accepts, generationKeys, storedKey }: LoadRequest): LocalEntry | undefined {
+  #unrefuted({ accepts, generationKeys, storedKey }: Sought): LocalEntry | undefined {
     const entry = this.#core.localEntry(storedKey)
     if (!entry?.generationSet.includes(generationKeys)) return undefined
     return isAccepted(entry.value, accepts) ? entry : undefined
