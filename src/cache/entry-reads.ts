@@ -96,7 +96,7 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
    * waiting get the value, it is not stored, and later callers begin another load.
    *
    * A value that cannot be stored because it is too large, or because Redis does not answer, goes to the callers all the
-   * same. `null` is cached like any value; `undefined` is returned and not cached. An error of the loader goes to every
+   * same. `null` is cached like any value; `undefined` is returned, and remembered only for `absentTtl`. An error of the loader goes to every
    * caller of this process that waits, unless there is a stale value within `staleIfError`, and nothing is stored; processes
    * that waited for it load the value themselves. An error that is an answer of the source, such as status 404, is hidden by no stale
    * value, and removes what is cached: see `staleIfError.when`.

@@ -14,6 +14,7 @@ const SET = {
   staleIfError: '1h',
   retryAfterError: '10s',
   errorTtl: '2s',
+  absentTtl: '30s',
   earlyRefresh: { beta: 2 },
   softTimeout: '1s',
   hardTimeout: '5s',

@@ -219,6 +219,8 @@ cache.getOrSet('key', (context) => context.setOptions({ jitter: false, staleIfEr
 cache.getOrSet('key', () => 1, { ttl: false })
 // @ts-expect-error false turns it off
 cache.getOrSet('key', () => 1, { staleIfError: true })
+cache.namespace('none', { absentTtl: '30s' })
+cache.getOrSet('key', (context) => context.setOptions({ absentTtl: false }))
 cache.namespace('down', { retryAfterError: '10s', errorTtl: 2 })
 cache.getOrSet('key', () => 1, { retryAfterError: false, errorTtl: false })
 cache.getOrSet('key', (context) => context.setOptions({ retryAfterError: '30s', errorTtl: false }))

@@ -87,6 +87,12 @@ export class CollectionReads<Id, Output> {
 
   /** The fresh entry of an id that fits, from the local tier or from Redis. @throws CacheError */
   async #freshEntry(id: Id, key: string): Promise<LocalEntry | undefined> {
+    const entry = await this.#freshOrNone(id, key)
+    return entry?.value === undefined ? undefined : entry
+  }
+
+  /** As {@link #freshEntry}, also if it says that there is no value. */
+  async #freshOrNone(id: Id, key: string): Promise<LocalEntry | undefined> {
     assertCacheKey(key)
     const { home, resolved, space } = this.#parts
     const { core } = home

@@ -25,6 +25,8 @@ export interface Policies {
   readonly retryAfterErrorMs: number
   /** How long a failed load is remembered; 0 = not at all. */
   readonly errorTtlMs: number
+  /** How long it is remembered that the source has no value; 0 = not at all. */
+  readonly absentTtlMs: number
   /** 0 = no early refresh. */
   readonly earlyBeta: number
   readonly softTimeoutMs: number
@@ -54,6 +56,7 @@ export function defaultPolicies(ttlMs: number): Policies {
     isOutage: undefined,
     retryAfterErrorMs: 0,
     errorTtlMs: 0,
+    absentTtlMs: 0,
     earlyBeta: 0,
     softTimeoutMs: NO_BOUND,
     hardTimeoutMs: NO_BOUND,
@@ -73,7 +76,7 @@ export function resolvePolicies(options: PolicyOptions, around: Policies): Polic
   if (saysNothing(options)) return around
   const { earlyRefresh, hardTimeout, jitter, softTimeout, staleIfError, staleWhileRevalidate, ttl, verify } =
     options
-  const { errorTtl, retryAfterError } = options
+  const { absentTtl, errorTtl, retryAfterError } = options
   return {
     ttlMs: ttl === undefined ? around.ttlMs : parseTtl(ttl),
     jitter: jitter === undefined ? around.jitter : jitterOf(jitter),
@@ -85,6 +88,7 @@ export function resolvePolicies(options: PolicyOptions, around: Policies): Polic
     isOutage: staleIfError === undefined ? around.isOutage : outageRuleOf(staleIfError),
     retryAfterErrorMs:
       retryAfterError === undefined ? around.retryAfterErrorMs : pauseOf('retryAfterError', retryAfterError),
+    absentTtlMs: absentTtl === undefined ? around.absentTtlMs : durationOr(0, 'absentTtl', absentTtl),
     errorTtlMs: errorTtl === undefined ? around.errorTtlMs : pauseOf('errorTtl', errorTtl),
     earlyBeta: earlyRefresh === undefined ? around.earlyBeta : betaOf(earlyRefresh),
     softTimeoutMs:
@@ -112,6 +116,7 @@ function saysNothing(options: PolicyOptions): boolean {
     options.staleIfError === undefined &&
     options.retryAfterError === undefined &&
     options.errorTtl === undefined &&
+    options.absentTtl === undefined &&
     options.earlyRefresh === undefined &&
     options.softTimeout === undefined &&
     options.hardTimeout === undefined &&

@@ -68,6 +68,13 @@ export interface LoadPauseOptions {
    * @default the namespace's, then the cache's, then `false`
    */
   readonly errorTtl?: Duration | false | undefined
+  /**
+   * The time, in seconds or with a unit (`'30s'`), for which it is remembered that the source has no value: a loader has
+   * returned `undefined`. Calls answer `undefined` without calling the loader. It is an entry with the tags of the call,
+   * which invalidations reach as any other.
+   * @default the namespace's, then the cache's, then `false`: `undefined` is not cached
+   */
+  readonly absentTtl?: Duration | false | undefined
 }
 
 /**
@@ -149,6 +156,7 @@ const FRESHNESS_NAMES: OptionNames<FreshnessOptions> = {
 const LOAD_PAUSE_NAMES: OptionNames<LoadPauseOptions> = {
   retryAfterError: 'duration',
   errorTtl: 'duration',
+  absentTtl: 'duration',
 }
 
 const LOAD_NAMES: OptionNames<LoadOptions> = {

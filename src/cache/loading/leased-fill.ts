@@ -36,7 +36,7 @@ export class LeasedFill {
   }
 
   /**
-   * Stores an entry if the key still holds the token. Also keeps it in the local tier, since the script reads what it
+   * Stores an entry if the key still holds the token; `undefined` is stored as an entry that says that there is no value. Also keeps it in the local tier, since the script reads what it
    * stored (L1). One round trip.
    * @returns the value for the callers, and the entry if it was stored
    * @throws CacheError if the value cannot be encoded
@@ -44,8 +44,11 @@ export class LeasedFill {
   async store(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<Filled> {
     const { clock, codec, generations, isolations, judge, local, tier } = this.#core
     const { key, monitor, storedKey } = request
-    const serialized = codec.serialize(value)
-    const bytes = codec.sealEntry(storedKey, serialized, meta)
+    const serialized = value === undefined ? undefined : codec.serialize(value)
+    const bytes =
+      serialized === undefined
+        ? codec.encodeEntry(storedKey, undefined, meta)
+        : codec.sealEntry(storedKey, serialized, meta)
     const isolation = isolations.of(storedKey)
     const own = isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
     const read = local.expect(storedKey)
@@ -68,7 +71,7 @@ export class LeasedFill {
         moment,
       )
       if (isStored && set !== undefined) {
-        local.keep(storedKey, read, entry, Math.max(bytes.length, serialized.payload.length))
+        local.keep(storedKey, read, entry, Math.max(bytes.length, serialized?.payload.length ?? 0))
       }
       return { isolated: entry, stored: isStored ? entry : undefined }
     } catch (error) {

@@ -3,9 +3,9 @@ import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { newStamp } from '../core/stamp.ts'
-import { lifetimesOf } from '../freshness/entry-lifetimes.ts'
+import { absenceOf, lifetimesOf } from '../freshness/entry-lifetimes.ts'
 import { assertTagCount } from '../freshness/policies.ts'
-import { handOut } from '../local/isolation.ts'
+import { handOut, NO_VALUE } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { bindLateTags, type LateTag } from '../tags/late-tags.ts'
 import { FailedLoads, type LoadFailure } from './failed-loads.ts'
@@ -102,19 +102,20 @@ export class LoadRunner {
     const { context, durationMs, kept, value } = result
     const late = bindLateTags(this.#core.generations, request, context.tags, bound, loaderBeganAt)
     const lateTagKeys = [...late.map(asTold), ...namedByStale(request, kept)]
-    if (value === undefined || context.isSkipped) {
-      const isGone = value === undefined && !context.isSkipped && stale !== undefined
-      if (isGone) await this.#fill.retire(request, lease)
-      else void lease.releaseFruitless()
+    const policies = context.resolve(request.policies)
+    if (context.isSkipped || (value === undefined && policies.absentTtlMs === 0)) {
+      if (!context.isSkipped) return this.#none(request, lease, stale, lateTagKeys)
+      void lease.releaseFruitless()
       return loaded({ value, isCloned: false }, lateTagKeys)
     }
     if (this.#core.learnedTags.learn(request.storedKey, late)) {
+      if (value === undefined) return this.#none(request, lease, stale, lateTagKeys)
       void lease.releaseFruitless()
       return loaded(await this.#fill.isolated(request, value), lateTagKeys)
     }
     try {
       const filled = await this.#fill.store(request, lease, value, {
-        ...lifetimesOf(context.resolve(request.policies), this.#core.random),
+        ...(value === undefined ? absenceOf(policies) : lifetimesOf(policies, this.#core.random)),
         stamp: newStamp(),
         createdAtMs: serverNowMs,
         loadCostMs: durationMs,
@@ -127,6 +128,18 @@ export class LoadRunner {
       request.monitor.tell('getOrSet', request.key, error)
       return loaded(await this.#fill.isolated(request, value), lateTagKeys, { failure: error })
     }
+  }
+
+  /** The source has no value, and that is not stored. */
+  async #none(
+    request: LoadRequest,
+    lease: Lease,
+    stale: LocalEntry | undefined,
+    lateTagKeys: readonly LateTagKey[],
+  ): Promise<Outcome> {
+    if (stale !== undefined) await this.#fill.retire(request, lease)
+    else void lease.releaseFruitless()
+    return loaded(NO_VALUE, lateTagKeys)
   }
 
   /** Loads a value without a lease, so it is not stored (L6). */
@@ -184,7 +197,7 @@ export class LoadRunner {
       isLeased,
       signal: () => flight.signal,
       stale:
-        stale === undefined || stale.isPlain
+        stale === undefined || stale.isPlain || stale.value === undefined
           ? undefined
           : () => staleValueOf(stale, request.space, clock.monotonicMs()),
     })

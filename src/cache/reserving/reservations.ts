@@ -107,10 +107,10 @@ export class Reservations {
   async reserve(key: string, options: ReserveOptions): Promise<Slot<unknown>> {
     this.#reads.checkOptions(options, RESERVE_OPTIONS)
     const { signal, tags, wait } = options
-    const request = this.#reads.request(key, noLoader, { tags, signal })
+    const request = this.#reads.request(key, noLoader, { tags, signal }, { accepts: isValue })
     signal?.throwIfAborted()
     const local = this.#reads.hits.fresh(key, tags)
-    if (local !== undefined) {
+    if (local !== undefined && isValue(local.value)) {
       this.#reads.hits.count(key)
       return this.#hit(request, this.#core.tier.connectionOf(request.storedKey), local)
     }
@@ -287,4 +287,9 @@ function failedRead({ generations, local }: CacheCore, failure: unknown): FirstR
 /** The holder of a slot loads the value. */
 function noLoader(): never {
   throw new Error('A slot has no loader')
+}
+
+/** An entry that says that the source has no value (`absentTtl`) is no hit: the caller may know one. */
+function isValue(value: unknown): boolean {
+  return value !== undefined
 }
