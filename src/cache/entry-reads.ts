@@ -145,7 +145,7 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
     loadMany: BatchLoader<T>,
     options: GetOrSetManyOptions = {},
   ): Promise<Map<string, Served<T, Isolate> | undefined>> {
-    return getOrLoadMany<T, Served<T, Isolate>>(this.#reads, this.#core.timers, keys, loadMany, options)
+    return getOrLoadMany<T, Served<T, Isolate>>(this.#reads, this.#core, keys, loadMany, options)
   }
 
   /**

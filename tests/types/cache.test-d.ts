@@ -219,6 +219,12 @@ cache.getOrSet('key', (context) => context.setOptions({ jitter: false, staleIfEr
 cache.getOrSet('key', () => 1, { ttl: false })
 // @ts-expect-error false turns it off
 cache.getOrSet('key', () => 1, { staleIfError: true })
+createCache({ maxLoads: 20 })
+createCache({ maxLoads: false })
+// @ts-expect-error it belongs to the process, not to a namespace
+cache.namespace('loads', { maxLoads: 20 })
+const loaders: { readonly running: number; readonly queued: number } = cache.stats().loaders
+void loaders
 cache.namespace('none', { absentTtl: '30s' })
 cache.getOrSet('key', (context) => context.setOptions({ absentTtl: false }))
 cache.namespace('down', { retryAfterError: '10s', errorTtl: 2 })

@@ -26,8 +26,7 @@ export class CollectionReads<Id, Output> {
     this.#validation = validation
     this.#reads = new NamespaceReads({ ...home, space, monitor, policies })
     const { loadMany, tagsOf } = resolved
-    this.#batches =
-      loadMany && new TickBatches(loadMany, home.core.timers, (loader) => this.#checking(loader))
+    this.#batches = loadMany && new TickBatches(loadMany, home.core, (loader) => this.#checking(loader))
     this.#common = typeof tagsOf === 'function' ? undefined : Object.freeze({ tags: tagsOf })
   }
 

@@ -32,6 +32,7 @@ import { ResilientTier, unboundRemoval } from '../outage/resilient-tier.ts'
 import { GenerationTable } from '../tags/generation-table.ts'
 import { LearnedTags } from '../tags/late-tags.ts'
 import { Background } from './background.ts'
+import { LoadPlaces } from './load-places.ts'
 import { Metrics } from './metrics.ts'
 import type { ResolvedReadThrough } from './read-through-options.ts'
 
@@ -85,6 +86,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly background: Background = new Background()
   readonly metrics: Metrics = new Metrics()
   readonly random: Random
+  readonly places: LoadPlaces
   /** Resolves when the tier is open; `undefined` if it is. */
   readonly opened: () => Promise<void> | undefined
   readonly #stopping = new AbortController()
@@ -118,6 +120,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.policy = policy
     this.calls = calls
     this.options = options
+    this.places = new LoadPlaces(options.maxLoads)
     this.isolations = new IsolationRules(options.isolation)
     this.clock = clock
     this.hitClock = clock === SYSTEM_CLOCK ? new TurnClock(clock) : clock

@@ -243,6 +243,10 @@ function leaseOf(
 function loadOf(flight: Flight | undefined): ExplainedLoad {
   if (flight === undefined) return { state: 'none', callers: 0 }
   const { phase } = flight
-  const state = flight.hasCalledLoader ? 'loading' : phase === 'waiting' ? 'waiting' : 'reading'
+  const state = flight.hasCalledLoader
+    ? 'loading'
+    : phase === 'waiting' || phase === 'queued'
+      ? phase
+      : 'reading'
   return { state, callers: flight.callers }
 }

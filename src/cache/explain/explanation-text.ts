@@ -205,6 +205,7 @@ function leaseText({ holder, pausedFor, remaining }: Facts['lease']): string {
 const LOADS = {
   none: 'not in this process',
   reading: 'this process is looking for a value',
+  queued: 'a load of this process waits for its turn',
   waiting: 'this process waits for the load of another',
   loading: 'this process is loading it',
 } as const

@@ -172,8 +172,11 @@ export interface ExplainedLease {
 
 /** The load of the key in this process. */
 export interface ExplainedLoad {
-  /** `'reading'`: it asks Redis for a value; `'waiting'`: another process is loading one. */
-  readonly state: 'none' | 'reading' | 'waiting' | 'loading'
+  /**
+   * `'reading'`: it asks Redis for a value; `'waiting'`: another process is loading one; `'queued'`: it waits for its turn
+   * (`maxLoads`).
+   */
+  readonly state: 'none' | 'reading' | 'queued' | 'waiting' | 'loading'
   /** The number of callers that wait for it; work in the background counts as one. */
   readonly callers: number
 }

@@ -14,6 +14,7 @@ import { type Outcome, served } from '../loading/outcome.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'
 import type { Flight } from './flight.ts'
+import { LoadTurns } from './load-turns.ts'
 
 /** How often a process polls a key that another process loads, in milliseconds, if it also expects a push. */
 const POLL_BEHIND_PUSH_MS = 500
@@ -64,11 +65,13 @@ export class FlightCourse {
   readonly #core: CacheCore
   readonly #runner: LoadRunner
   readonly #leases: HeldLeases
+  readonly #turns: LoadTurns
 
   constructor(core: CacheCore, runner: LoadRunner, leases: HeldLeases) {
     this.#core = core
     this.#runner = runner
     this.#leases = leases
+    this.#turns = new LoadTurns(core.places)
   }
 
   /**
@@ -90,7 +93,7 @@ export class FlightCourse {
       if (outcome !== 'again') return outcome
       if (flight.isAbandoned) flight.signal.throwIfAborted()
     }
-    return this.#runner.uncached(flight, request)
+    return this.#turns.within(flight, request, () => this.#runner.uncached(flight, request))
   }
 
   async #attempt(
@@ -108,7 +111,7 @@ export class FlightCourse {
       if (isProgrammingMistake(error)) throw error
       flight.missReason = 'unavailable'
       request.monitor.tell('getOrSet', request.key, error)
-      return this.#runner.uncached(flight, request)
+      return this.#turns.within(flight, request, () => this.#runner.uncached(flight, request))
     }
     const entry = entryIn(judgement)
     flight.missReason = missReasonOf(judgement)
@@ -118,6 +121,8 @@ export class FlightCourse {
       if (how === 'fresh') return this.#hit(flight, request, entry)
       if (how === 'revalidate' && !request.isBackground) return this.#stale(flight, request, entry)
     }
+    const place = this.#turns.ask(flight, request)
+    if (place?.granted !== undefined) await this.#turns.wait(flight, place)
     const waiter = waiters.expect(request.storedKey)
     try {
       const acquired = await this.#acquire(flight, request, judgement, isLast)
@@ -134,6 +139,7 @@ export class FlightCourse {
           if (flight.hasWaitedInVain(acquired) && !this.#runner.isLoading(request.storedKey)) {
             return await this.#runner.uncached(flight, request, entry)
           }
+          place?.end()
           flight.beginWaiting(acquired)
           request.shared?.decided(request.storedKey)
           await waiter.wait(this.#longestWaitMs(acquired.remainingMs, attempt), flight.signal)
@@ -151,6 +157,7 @@ export class FlightCourse {
       }
     } finally {
       waiter.end()
+      place?.end()
     }
   }
 

@@ -5,6 +5,7 @@ import { servable } from '../freshness/servable.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { LoadRunner } from '../loading/load-runner.ts'
+import { LoaderCall } from '../loading/loader-call.ts'
 import { type LateTagKey, type Outcome, served } from '../loading/outcome.ts'
 import { StaleFallback } from '../loading/stale-fallback.ts'
 import { WaitForGraph } from '../loading/wait-for-graph.ts'
@@ -44,7 +45,7 @@ export class SingleFlight {
     this.#core = core
     this.#flights = flights
     this.#fallback = new StaleFallback(core)
-    this.#waits = new WaitForGraph(core.options.detectCycles)
+    this.#waits = new WaitForGraph(core.options.detectCycles, core.places.isLimited)
     this.#course = new FlightCourse(core, new LoadRunner(core, this.#fallback, this.#waits), leases)
   }
 
@@ -158,6 +159,7 @@ export class SingleFlight {
   async #outcomeFor(caller: Caller, flight: Flight, request: LoadRequest): Promise<Outcome> {
     this.#assertNoCycle(request)
     const endWait = this.#waits.wait(request.storedKey)
+    if (this.#core.places.isLimited && LoaderCall.current() !== undefined) flight.hurry()
     try {
       return await this.#wait(caller, flight, request)
     } catch (error) {

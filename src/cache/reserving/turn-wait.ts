@@ -70,6 +70,7 @@ export class TurnWait {
         ...asked,
         loader: turn.loader,
         signal,
+        isTurn: true,
         // The bounds of the caller are those of its wait. They must not end the load that it gets. That the loader of
         // another caller has failed tells nothing of this caller.
         policies: { ...asked.policies, ...UNBOUNDED },
