@@ -67,6 +67,18 @@ interface StampedeOutcome {
   readonly values: readonly string[]
 }
 
+/** Keys whose source is down until a moment, by `Date.now()`. */
+interface Outage {
+  readonly keys: readonly string[]
+  readonly untilMs: number
+}
+
+/** What came of it: how often each answer was given, and when the loader of a key was called. */
+interface OutageOutcome {
+  readonly answers: ReadonlyMap<unknown, number>
+  readonly tries: readonly (readonly [key: string, atMs: number])[]
+}
+
 /** What has happened to a participant so far. */
 interface Metrics {
   readonly loads: number
@@ -88,6 +100,7 @@ export interface Participant {
   askRedis(race: Race): Promise<Version>
   plainValue(race: Race): Promise<Version>
   stampede(stampede: Stampede): Promise<StampedeOutcome>
+  endure(outage: Outage): Promise<OutageOutcome>
   disturb(noise: { keys: string[]; tags: string[]; options: EntryOptions }): Promise<void>
   rest(): Promise<void>
   counts(): Promise<Metrics>
@@ -149,6 +162,7 @@ async function startChild(options: ParticipantOptions): Promise<ChildParticipant
     askRedis: call('askRedis'),
     plainValue: call('plainValue'),
     stampede: call('stampede'),
+    endure: call('endure'),
     disturb: call('disturb'),
     rest: call('rest'),
     counts: call('counts'),

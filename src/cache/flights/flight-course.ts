@@ -55,7 +55,8 @@ interface Attempt {
  * after another would try, and the last one would wait for all of them. So if the load that a flight waited for was
  * fruitless, and another process has begun the next one, the flight runs its own loader beside it, without a lease,
  * unless its process runs one already. It waits for two loads at most. The source gets about one load per key and
- * process, as in an outage of Redis. An error is not passed from process to process: callers tell errors apart by class
+ * process, as in an outage of Redis. If failures are to be told to all (`retryAfterError`, `errorTtl`), it does not: it
+ * serves its stale value, or waits until it is told of a failure. An error is not passed from process to process: callers tell errors apart by class
  * and identity, which JSON does not carry.
  *
  * Anybody who can write to Redis can write a lease. So a flight does not go on trying for longer than one load may hold
@@ -136,8 +137,13 @@ export class FlightCourse {
             return served(entry, 'revalidate')
           }
           // The load that it waited for brought nothing, and the next one may not either.
-          if (flight.hasWaitedInVain(acquired) && !this.#runner.isLoading(request.storedKey)) {
-            return await this.#runner.uncached(flight, request, entry)
+          if (flight.hasWaitedInVain(acquired)) {
+            const heedsPause = this.#runner.heedsPause(request, entry)
+            const instead = heedsPause && entry && this.#runner.paused(request, acquired, entry)
+            if (instead) return instead
+            if (!heedsPause && !this.#runner.isLoading(request.storedKey)) {
+              return await this.#runner.uncached(flight, request, entry)
+            }
           }
           place?.end()
           flight.beginWaiting(acquired)

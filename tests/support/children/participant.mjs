@@ -166,6 +166,26 @@ export async function createParticipant({ createCache, createClient }, { redis, 
       }
     },
 
+    /** Asks for keys over and over, whose source is down until a moment of the clock. Tells when each was tried. */
+    async endure({ keys, untilMs }) {
+      const tries = []
+      const answers = new Map()
+      const tell = (answer) => answers.set(answer, (answers.get(answer) ?? 0) + 1)
+      while (Date.now() < untilMs) {
+        const asked = keys.map((key) =>
+          cache.getOrSet(key, async () => {
+            tries.push([key, Date.now()])
+            await dawdle(1)
+            throw new Error('The source is down')
+          }),
+        )
+        for (const { reason, value } of await Promise.allSettled(asked))
+          tell(reason?.code ?? reason?.message ?? value)
+        await dawdle(5)
+      }
+      return { answers, tries }
+    },
+
     /** Reads and invalidates at random, until told to rest. */
     async disturb({ keys, tags, options: entry }) {
       isDisturbing = true
