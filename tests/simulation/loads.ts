@@ -46,8 +46,7 @@ export class Loads {
 
   /** The loader is given up: whatever the source said, nobody is told. */
   drop(load: Load): void {
-    this.all.delete(load)
-    this.#fleet.absences.forget(load.text)
+    if (this.all.delete(load)) this.#fleet.absences.forget(load.text)
   }
 
   /**
