@@ -1,18 +1,12 @@
 import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import type { Fleet } from './fleet.ts'
-import type { Invalidation, KnownValue, Question } from './history.ts'
-import type { Load } from './loads.ts'
+import { type Invalidation, type KnownValue, LoaderFailure, type Question } from './history.ts'
 import { printable, Violation } from './oracle.ts'
 import { CLOCK_ERROR_MS } from './setting.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 
-/** For how long it is known that there is no value. */
-export const ABSENT_MS = 20_000
 /** The clocks of the server and of the processes count whole milliseconds. */
 const ROUNDING_MS = 2
-
-/** The source of a schedule has failed. */
-export class LoaderFailure extends Error {}
 
 /** A loader that has thrown. */
 interface Failure {
@@ -34,7 +28,7 @@ export class Failures {
     this.#fleet = fleet
   }
 
-  ended({ storedKey }: Load, error: LoaderFailure): void {
+  ended(storedKey: string, error: LoaderFailure): void {
     const { oracle, time } = this.#fleet
     this.#all.push({ error, storedKey, endedAt: oracle.tick(), endedMs: time.monotonicMs() })
   }
@@ -88,61 +82,4 @@ export class Failures {
 /** Whether it writes or removes the key, and does not only renew a generation. */
 function endsFailures({ concerns, isOfGenerations }: Invalidation, storedKey: string): boolean {
   return !isOfGenerations && concerns({ storedKey, tagKeys: new Set<string>() } as KnownValue)
-}
-
-/**
- * What loaders have said of values that are not there. Who gets no value was told so by one that says it still, by the
- * rules of any value.
- */
-export class Absences {
-  readonly #fleet: Fleet
-  readonly #all: KnownValue[] = []
-
-  constructor(fleet: Fleet) {
-    this.#fleet = fleet
-  }
-
-  learn(absence: KnownValue): void {
-    this.#all.push(absence)
-  }
-
-  forget(text: string | undefined): void {
-    const index = this.#all.findIndex((one) => one.text === text)
-    if (index >= 0) this.#all.splice(index, 1)
-  }
-
-  /** A loader has said so. */
-  ended(text: string): void {
-    const own = this.#all.find((one) => one.text === text)
-    if (own !== undefined) own.loadedAt = this.#fleet.oracle.tick()
-  }
-
-  /** A batch has said so: until then, others may join its load. */
-  returned(storedKey: string): void {
-    const last = this.#all.findLast((one) => one.storedKey === storedKey && Number.isFinite(one.loadedAt))
-    if (last !== undefined) last.loadedAt = this.#fleet.oracle.tick()
-  }
-
-  /** A call with a loader got no value. @throws Violation */
-  answered(question: Question): void {
-    const own = this.#all.filter(({ storedKey }) => storedKey === question.storedKey)
-    const objections = own.map((one) => this.#fleet.oracle.objection(question, one))
-    const right = own.filter((_, index) => objections[index] === undefined)
-    if (right.length > 0) {
-      const isRemembered = right.every(({ loadedAt }) => loadedAt < question.beganAt)
-      if (isRemembered) this.#fleet.note('remembers an absence', '')
-      return
-    }
-    const who = `process ${question.processId} got no value for ${printable(question.storedKey)}`
-    throw new Violation(`${who}: ${objections.at(-1) ?? 'no loader has said so'}`)
-  }
-
-  /** Redis says so, by a valid entry. @throws Violation */
-  checkStored(storedKey: string): void {
-    const own = this.#all.filter((one) => one.storedKey === storedKey)
-    const killers = own.map((one) => this.#fleet.oracle.killerOfStored(one))
-    if (killers.includes(undefined)) return
-    const why = killers.at(-1)?.label ?? 'no loader has said so'
-    throw new Violation(`Redis says that there is no ${printable(storedKey)}: ${why}`)
-  }
 }

@@ -2,9 +2,9 @@ import { PartialLoadError } from '../../src/cache/batches/partial-load-error.ts'
 import type { ReadThroughOptions } from '../../src/cache/core/read-through-options.ts'
 import type { Namespace } from '../../src/cache/namespace.ts'
 import { CacheError } from '../../src/foundation/errors/cache-error.ts'
+import { Absences } from './absences.ts'
 import type { Choices } from './choices.ts'
-import { Absences, Failures, LoaderFailure } from './failures.ts'
-import type { Invalidation } from './history.ts'
+import { type Invalidation, LoaderFailure } from './history.ts'
 import type { Link } from './link.ts'
 import { entryIn, Oracle, printable } from './oracle.ts'
 import { CLOCK_ERROR_MS, type Place, ROOT, type Setting } from './setting.ts'
@@ -26,7 +26,6 @@ export class Fleet {
   readonly redis: SimulatedRedis
   readonly oracle: Oracle
   readonly absences: Absences
-  readonly failures: Failures
   readonly processes: SimulatedProcess[] = []
   readonly open: Set<{ readonly label: string; readonly process: SimulatedProcess }> = new Set()
   readonly abortable: Set<AbortController> = new Set()
@@ -45,13 +44,12 @@ export class Fleet {
     this.redis = new SimulatedRedis(this.time, setting.defects ?? [], (storedKey, isWritten) =>
       this.#changed(storedKey, isWritten),
     )
-    this.absences = new Absences(this)
-    this.failures = new Failures(this)
     this.oracle = new Oracle(
       () => this.redis,
       TRUST_MS,
       (storedKey) => this.absences.checkStored(storedKey),
     )
+    this.absences = new Absences(this.oracle, (kind) => this.note(kind, ''))
   }
 
   #changed(storedKey: string, isWritten: boolean): void {

@@ -1,3 +1,6 @@
+/** The source of a schedule has failed. */
+export class LoaderFailure extends Error {}
+
 /** A value that was loaded or written, and what would make it old. */
 export interface KnownValue {
   readonly text: string

@@ -1,7 +1,8 @@
 import type { StaleValue } from '../../src/cache/loading/stale-value.ts'
-import { ABSENT_MS, LoaderFailure } from './failures.ts'
+import { ABSENT_MS } from './absences.ts'
+import { Failures } from './failures.ts'
 import type { Fleet } from './fleet.ts'
-import type { KnownValue } from './history.ts'
+import { type KnownValue, LoaderFailure } from './history.ts'
 import { Violation } from './oracle.ts'
 import { CLOCK_ERROR_MS } from './setting.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
@@ -31,16 +32,18 @@ export interface Load {
 export class Loads {
   readonly #fleet: Fleet
   readonly all: Set<Load> = new Set()
+  readonly failures: Failures
   /** The keys of which a load has failed, skipped or found nothing. */
   readonly #fruitless = new Set<string>()
 
   constructor(fleet: Fleet) {
     this.#fleet = fleet
+    this.failures = new Failures(fleet)
   }
 
   begin(load: Load): void {
     this.#fleet.note('loader begins', `${load.process.id} ${load.storedKey}`)
-    if (!this.#fleet.setting.invalidates) this.#fleet.failures.assertNotPaused(load.process, load.storedKey)
+    if (!this.#fleet.setting.invalidates) this.failures.assertNotPaused(load.process, load.storedKey)
     this.all.add(load)
   }
 
@@ -119,7 +122,7 @@ export class Loads {
       if (fate === 'nothing') this.#fleet.absences.ended(text)
       if (fate === 'fail') {
         const error = new LoaderFailure('The source failed')
-        this.#fleet.failures.ended(load, error)
+        this.failures.ended(load.storedKey, error)
         load.reject(error)
       } else load.resolve(fate === 'nothing' ? undefined : text)
     })

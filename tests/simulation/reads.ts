@@ -2,9 +2,9 @@ import type { BatchLoadContext } from '../../src/cache/batches/load-batch.ts'
 import { PartialLoadError } from '../../src/cache/batches/partial-load-error.ts'
 import type { GetOrSetOptions } from '../../src/cache/freshness/policy-options.ts'
 import type { LoadContext } from '../../src/cache/loading/load-context.ts'
-import { ABSENT_MS, LoaderFailure } from './failures.ts'
+import { ABSENT_MS } from './absences.ts'
 import type { Fleet } from './fleet.ts'
-import type { Question } from './history.ts'
+import { LoaderFailure, type Question } from './history.ts'
 import type { Fate, Load, Loads } from './loads.ts'
 import { Violation } from './oracle.ts'
 import { CLOCK_ERROR_MS, type Place, TAGS } from './setting.ts'
@@ -102,7 +102,7 @@ export class Reads {
         if (error instanceof PartialLoadError) {
           check(error.values)
           for (const [index, { at }] of asked.entries())
-            this.#fleet.failures.rejected(questions[index] as Question, error.errors.get(at.key))
+            this.#loads.failures.rejected(questions[index] as Question, error.errors.get(at.key))
         }
         throw error
       } finally {
@@ -206,7 +206,7 @@ export class Reads {
         try {
           return await work(question, (context) => this.#load(process, asked, context))
         } catch (error) {
-          this.#fleet.failures.rejected(question, error)
+          this.#loads.failures.rejected(question, error)
           throw error
         } finally {
           if (controller !== undefined) this.#fleet.abortable.delete(controller)
