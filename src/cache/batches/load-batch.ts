@@ -115,7 +115,8 @@ export class LoadBatch<T> implements SharedLoad {
 
   async #loadAll(gathered: ReadonlyMap<string, Gathered>): Promise<void> {
     const keys = [...gathered.keys()]
-    const call = LoaderCall.ofBatch([...gathered.values()].map(({ context }) => context.call))
+    const calls = [...gathered.values()].map(({ context }) => context.call)
+    const call = LoaderCall.ofBatch(calls as [LoaderCall, ...LoaderCall[]])
     try {
       const result = await call.run(() => this.#loadMany(keys, new GatheredContext(gathered)))
       const valueFor = valuesIn(result, keys)

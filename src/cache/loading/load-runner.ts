@@ -1,13 +1,15 @@
-import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import type { BoundGeneration, EntryMeta } from '../../codec/envelope/entry-meta.ts'
 import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { lifetimesAt } from '../core/new-lifetimes.ts'
 import { newStamp } from '../core/stamp.ts'
 import { assertTagCount } from '../freshness/policies.ts'
+import type { LoadInheritance, Refusal } from '../inheritance/inheritance.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { bindLateTags, type LateTag } from '../tags/late-tags.ts'
+import { inheritedKeys, inheritedMeta, ownMeta, type StoredMeta } from './inherited-meta.ts'
 import type { Lease } from './lease.ts'
 import { LeasedFill } from './leased-fill.ts'
 import { LoadContext } from './load-context.ts'
@@ -32,6 +34,8 @@ interface Loaded {
   readonly durationMs: number
   /** The generations of the stale value if the loader confirmed it, else empty. */
   readonly kept: readonly BoundGeneration[]
+  /** What its entry inherits; `undefined` if it inherits nothing. */
+  readonly inherited: LoadInheritance | undefined
 }
 
 /**
@@ -86,9 +90,13 @@ export class LoadRunner {
       void lease.release()
       return RELEASED
     }
-    const { context, durationMs, kept, value } = result
+    const { context, durationMs, inherited, kept, value } = result
     const late = bindLateTags(this.#core.generations, request, context.tags, bound, loaderBeganAt)
-    const lateTagKeys = [...late.map(asTold), ...namedByStale(request, kept)]
+    const lateTagKeys = [
+      ...late.map(asTold),
+      ...namedByStale(request, kept),
+      ...inheritedKeys(inherited, request),
+    ]
     if (value === undefined || context.isSkipped) {
       const isGone = value === undefined && !context.isSkipped && stale !== undefined
       if (isGone) await this.#fill.retire(request, lease)
@@ -104,13 +112,20 @@ export class LoadRunner {
       return loaded(await this.#fill.isolated(request, value), lateTagKeys)
     }
     try {
-      const filled = await this.#fill.store(request, lease, value, {
+      const own: EntryMeta = {
         ...lifetimes,
         stamp: newStamp(),
         createdAtMs: serverNowMs,
         loadCostMs: durationMs,
         generations: generationsOf(request, bound, late, kept),
-      })
+      }
+      const stored = inherited === undefined ? ownMeta(own) : this.#inheriting(own, inherited, request)
+      if ('reason' in stored) {
+        request.monitor.inheritRefused(request.key, stored.reason, stored.part)
+        void lease.releaseFruitless()
+        return loaded(await this.#fill.isolated(request, value), lateTagKeys)
+      }
+      const filled = await this.#fill.store(request, lease, value, stored)
       return loaded(filled.isolated, lateTagKeys, filled)
     } catch (error) {
       void lease.releaseFruitless()
@@ -118,6 +133,11 @@ export class LoadRunner {
       request.monitor.tell('getOrSet', request.key, error)
       return loaded(await this.#fill.isolated(request, value), lateTagKeys, { failure: error })
     }
+  }
+
+  #inheriting(own: EntryMeta, inherited: LoadInheritance, request: LoadRequest): StoredMeta | Refusal {
+    const nowMs = this.#core.clock.monotonicMs()
+    return inheritedMeta(own, inherited, request, { nowMs, serverNowMs: own.createdAtMs + own.loadCostMs })
   }
 
   /** Loads a value without a lease, so it is not stored (L6). */
@@ -128,13 +148,17 @@ export class LoadRunner {
   ): Promise<Outcome> {
     const loaderBeganAt = this.#core.generations.now
     try {
-      const { context, kept, value } = await this.#load(flight, request, stale, false)
+      const { context, inherited, kept, value } = await this.#load(flight, request, stale, false)
       if (context.isGivenBack) return RELEASED
       const late = bindLateTags(this.#core.generations, request, context.tags, [], loaderBeganAt)
       this.#core.learnedTags.learn(request.storedKey, late)
       const isRaw = value === undefined || context.isSkipped
       const isolated = isRaw ? { value, isCloned: false } : await this.#fill.isolated(request, value)
-      return loaded(isolated, [...late.map(asTold), ...namedByStale(request, kept)])
+      return loaded(isolated, [
+        ...late.map(asTold),
+        ...namedByStale(request, kept),
+        ...inheritedKeys(inherited, request),
+      ])
     } catch (error) {
       if (isProgrammingMistake(error)) throw error
       return this.#fallback.forFailedUncached(request, stale, error)
@@ -147,12 +171,13 @@ export class LoadRunner {
     stale: LocalEntry | undefined,
     isLeased: boolean,
   ): Promise<Loaded> {
-    const { calls, clock } = this.#core
-    const { key, loader, monitor, shared, storedKey } = request
+    const { calls, clock, inheritances } = this.#core
+    const { key, loader, monitor, policies, shared, storedKey } = request
     if (flight.isAbandoned) flight.signal.throwIfAborted()
     const beganMs = clock.monotonicMs()
     flight.beginLoading(beganMs)
-    const call = this.#waits.begin(storedKey)
+    const inherited = policies.inherit ? inheritances.begin() : undefined
+    const call = this.#waits.begin(storedKey, inherited)
     const context = new LoadContext({
       key,
       call,
@@ -175,11 +200,13 @@ export class LoadRunner {
       }
     } finally {
       this.#waits.end(storedKey, call)
+      if (inherited !== undefined) inheritances.end(inherited)
     }
     const durationMs = context.isGivenBack ? 0 : monitor.loaded(key, beganMs)
-    if (!context.isNotModified || stale === undefined) return { context, value, durationMs, kept: [] }
+    if (!context.isNotModified || stale === undefined)
+      return { context, value, durationMs, kept: [], inherited }
     // The stale value's generations were current before the loader began, like the captured ones (G2).
-    return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound }
+    return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound, inherited }
   }
 }
 

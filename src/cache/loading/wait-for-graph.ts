@@ -1,4 +1,6 @@
 import { abbreviate } from '../../foundation/errors/cache-error.ts'
+import type { Inheritance } from '../inheritance/inheritance.ts'
+import type { OpenInheritances } from '../inheritance/open-inheritances.ts'
 import { LoaderCall, type Wait } from './loader-call.ts'
 
 /** The most keys of a cycle that a message names. */
@@ -20,10 +22,12 @@ interface Step {
  */
 export class WaitForGraph {
   readonly #isOn: boolean
+  readonly #inheritances: OpenInheritances
   readonly #loaders = new Map<string, readonly LoaderCall[]>()
 
-  constructor(isOn: boolean) {
+  constructor(isOn: boolean, inheritances: OpenInheritances) {
     this.#isOn = isOn
+    this.#inheritances = inheritances
   }
 
   /** Whether a loader of this key is running in this process. */
@@ -31,9 +35,9 @@ export class WaitForGraph {
     return this.#loaders.has(storedKey)
   }
 
-  /** Called before a loader. */
-  begin(storedKey: string): LoaderCall {
-    const call = new LoaderCall(this.#isOn)
+  /** Called before a loader. @param inheritance is told of what the loader reads */
+  begin(storedKey: string, inheritance: Inheritance | undefined): LoaderCall {
+    const call = new LoaderCall({ isTracked: this.#isOn, inheritances: this.#inheritances, inheritance })
     this.#loaders.set(storedKey, [...this.#of(storedKey), call])
     return call
   }

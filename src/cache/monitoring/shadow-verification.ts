@@ -41,10 +41,10 @@ export class ShadowVerification {
   }
 
   async #verify(request: LoadRequest, entry: LocalEntry): Promise<void> {
-    const { calls, isolations, options, stopping } = this.#core
+    const { calls, inheritances, isolations, options, stopping } = this.#core
     const { key, loader, storedKey } = request
     // Nobody waits for it, so it takes part in no cycle, even if the hit was that of a loader.
-    const call = new LoaderCall(options.detectCycles)
+    const call = new LoaderCall({ isTracked: options.detectCycles, inheritances, inheritance: undefined })
     try {
       const { context, loaded } = await this.#bounded(key, async (signal) => {
         // Without a stale value: the loader must not answer with the value that is verified.

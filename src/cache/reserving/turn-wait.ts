@@ -63,6 +63,8 @@ export class TurnWait {
         ...asked,
         loader: turn.loader,
         signal,
+        // Whoever holds a slot loads the value itself.
+        outer: undefined,
         // The bounds of the caller are those of its wait. They must not end the load that it gets.
         policies: { ...asked.policies, softTimeoutMs: Infinity, hardTimeoutMs: Infinity, earlyBeta: 0 },
         ...(stale && { replaces: { stamp: stale.stamp }, isBackground: true }),
