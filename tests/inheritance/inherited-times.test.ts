@@ -77,14 +77,14 @@ describe('an entry that inherits', () => {
   })
 
   test('is served stale as long as what it is made of would be, at most', async () => {
-    const windows = { staleWhileRevalidate: '5m', staleIfError: '10m' }
+    const windows = { staleWhileRevalidate: '5m', staleIfError: '10m' } as const
     await compose({ ...windows, ttl: '2m' }, { ttl: '1m', staleWhileRevalidate: '2m', staleIfError: '3m' })()
     const times = { freshFor: 60, staleWhileRevalidateFor: 180, staleIfErrorFor: 240, expiresIn: 240 }
     expect(await timesOf('outer')).toMatchObject(times)
   })
 
   test('is never served stale if what it is made of is not', async () => {
-    const windows = { staleWhileRevalidate: '5m', staleIfError: '10m' }
+    const windows = { staleWhileRevalidate: '5m', staleIfError: '10m' } as const
     await compose({ ...windows, ttl: '2m' }, { ttl: '1m' })()
     expect(await timesOf('outer')).toMatchObject({
       freshFor: 60,
@@ -95,7 +95,7 @@ describe('an entry that inherits', () => {
   })
 
   test('made of a stale value is stale from the beginning: served while a new one is loaded', async () => {
-    const windows = { ttl: '60s', staleWhileRevalidate: '60s' }
+    const windows = { ttl: '60s', staleWhileRevalidate: '60s' } as const
     const source = new Source('old')
     const inner = () => one().getOrSet('inner', source.load, windows)
     const outer = () => one().getOrSet('outer', inner, { ...windows, ...INHERIT })
@@ -113,7 +113,7 @@ describe('an entry that inherits', () => {
   })
 
   test('made of what is served only because its loader failed is not stored', async () => {
-    const options = { ttl: '60s', staleIfError: '5m' }
+    const options = { ttl: '60s', staleIfError: '5m' } as const
     const source = new Source('old')
     const inner = () => one().getOrSet('inner', source.load, options)
     const outer = () => one().getOrSet('outer', inner, { ...options, ...INHERIT })
@@ -127,7 +127,7 @@ describe('an entry that inherits', () => {
   })
 
   test('that its loader confirms keeps what it has inherited', async () => {
-    const options = { ...INHERIT, ttl: '60s', staleWhileRevalidate: '60s' }
+    const options = { ...INHERIT, ttl: '60s', staleWhileRevalidate: '60s' } as const
     const inner = () =>
       one().getOrSet('inner', () => 1, { ttl: '1h', staleWhileRevalidate: '1h', tags: ['inner'] })
     await one().getOrSet('outer', inner, options)
@@ -141,7 +141,7 @@ describe('an entry that inherits', () => {
 
   test('is refreshed early, and in the background, by the same rule', async () => {
     const inner = () => one().getOrSet('inner', () => 1, { ttl: '1m', tags: ['inner'] })
-    const options = { ...INHERIT, ttl: '40s', earlyRefresh: { beta: 1_000 } }
+    const options = { ...INHERIT, ttl: '40s', earlyRefresh: { beta: 1_000 } } as const
     const slow = async () => {
       await new Promise<void>((resolve) => void clock().after(2_000, resolve))
       return inner()

@@ -11,6 +11,8 @@ export interface CacheTotals {
   /** Loader calls that have ended, including failed ones. */
   readonly loads: number
   readonly loadErrors: number
+  /** Calls that were rejected with the failure of an earlier load, without calling the loader (`errorTtl`). */
+  readonly rememberedErrors: number
   /** Seconds that these calls took, added up. */
   readonly loadSeconds: number
   /** Values that were loaded anew before they expired (XFetch). */
@@ -91,6 +93,7 @@ function zero(): { -readonly [name in Name]: number } {
     staleServes: 0,
     loads: 0,
     loadErrors: 0,
+    rememberedErrors: 0,
     loadSeconds: 0,
     earlyRefreshes: 0,
     changes: 0,

@@ -6,7 +6,8 @@ import { handOver } from '../loading/hand-over.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { LoadRunner } from '../loading/load-runner.ts'
-import { type Outcome, served } from '../loading/outcome.ts'
+import { LoaderCall } from '../loading/loader-call.ts'
+import { type Outcome, served, throwFailure } from '../loading/outcome.ts'
 import { StaleFallback } from '../loading/stale-fallback.ts'
 import { WaitForGraph } from '../loading/wait-for-graph.ts'
 import { handOut } from '../local/isolation.ts'
@@ -33,7 +34,7 @@ export class SingleFlight {
     this.#core = core
     this.#flights = flights
     this.#fallback = new StaleFallback(core)
-    this.#waits = new WaitForGraph(core.options.detectCycles, core.inheritances)
+    this.#waits = new WaitForGraph(core)
     this.#course = new FlightCourse(core, new LoadRunner(core, this.#fallback, this.#waits), leases)
   }
 
@@ -99,7 +100,7 @@ export class SingleFlight {
     return this.#serve(request, flight, await this.#outcomeFor(caller, flight, request))
   }
 
-  /** Loads a value past the cache, by a flight that nobody joins. */
+  /** Loads a value past the cache, by a flight that nobody joins. Its transaction may hold what other loads wait for. */
   async #loadPast<T>(request: LoadRequest): Promise<Answer<T>> {
     const { generations, local } = this.#core
     const { shared, storedKey } = request
@@ -107,6 +108,7 @@ export class SingleFlight {
     caller.assertWaiting()
     const flight = new Flight(request, generations.now, local.epoch)
     shared?.expect(storedKey)
+    shared?.hurry()
     flight.run(() => this.#course.runPast(flight, request).finally(() => shared?.decided(storedKey)))
     flight.claim()
     return this.#serve(request, flight, await this.#outcomeFor(caller, flight, request))
@@ -142,7 +144,7 @@ export class SingleFlight {
         hardTimeoutMs: Math.min(policies.hardTimeoutMs, longestStayMs),
       },
     })
-    monitor.follow('refresh', key, this.#wait(caller, flight, request).then(throwError))
+    monitor.follow('refresh', key, this.#wait(caller, flight, request).then(throwFailure))
   }
 
   /** Replaces a fresh value in the background before it expires. */
@@ -165,7 +167,7 @@ export class SingleFlight {
     return caller.waitFor(
       flight,
       () => this.#fallback.forSlow(flight, request),
-      (rest) => monitor.follow('refresh', key, rest.then(throwError)),
+      (rest) => monitor.follow('refresh', key, rest.then(throwFailure)),
     )
   }
 
@@ -173,10 +175,12 @@ export class SingleFlight {
   async #outcomeFor(caller: Caller, flight: Flight, request: LoadRequest): Promise<Outcome> {
     this.#assertNoCycle(request)
     const endWait = this.#waits.wait(request.storedKey)
+    if (this.#core.places.isLimited && LoaderCall.current() !== undefined) flight.hurry()
     try {
       const outcome = await this.#wait(caller, flight, request)
       const { error, origin } = outcome
-      if (origin === 'error' && !this.#isYoungEnough(flight, request, outcome)) throw error
+      if (origin === 'error' && error !== undefined && !this.#isYoungEnough(flight, request, outcome))
+        throw error
       return outcome
     } catch (error) {
       request.monitor.miss(request.key, flight.missReason)
@@ -293,8 +297,4 @@ export class SingleFlight {
  */
 function isUndoubted({ entry }: Outcome): boolean {
   return entry === undefined || entry.generationSet.isValid
-}
-
-function throwError(outcome: Outcome | undefined): void {
-  if (outcome?.error !== undefined) throw outcome.error
 }

@@ -9,14 +9,6 @@ export interface Refusal {
   readonly part: string | undefined
 }
 
-/** Times of entries, in milliseconds of the monotonic clock: the earliest of each. */
-export interface InheritedTimes {
-  readonly bornMs: number
-  readonly freshUntilMs: number
-  readonly staleWhileRevalidateUntilMs: number
-  readonly staleIfErrorUntilMs: number
-}
-
 /** Told of the reads that are made while a loader runs. */
 export interface Inheritance {
   /** Whether the load has ended, so that nothing more is inherited. */
@@ -30,8 +22,11 @@ export interface Inheritance {
   refuse(reason: InheritRefusal, part: string): void
 }
 
-/** What the entry of one load inherits of the entries that its loader has read. */
-export class LoadInheritance implements Inheritance, InheritedTimes {
+/**
+ * What the entry of one load inherits of the entries that its loader has read: the earliest of each of their times, in
+ * milliseconds of the monotonic clock, and their generations.
+ */
+export class LoadInheritance implements Inheritance {
   bornMs: number = Number.POSITIVE_INFINITY
   freshUntilMs: number = Number.POSITIVE_INFINITY
   staleWhileRevalidateUntilMs: number = Number.POSITIVE_INFINITY

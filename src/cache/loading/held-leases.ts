@@ -23,6 +23,8 @@ interface Returned {
   readonly token: string
   /** Whether the load has ended without a value, so that those who waited for it need to know. */
   readonly isFruitless: boolean
+  /** How long nobody is to load the entry again. */
+  readonly pauseMs?: number | undefined
 }
 
 /** The pause before leases are given back again that Redis has not acknowledged. */
@@ -127,9 +129,9 @@ export class HeldLeases {
     this.#unreturned.clear()
   }
 
-  async #isAcknowledged({ isFruitless, storedKey, token }: Returned): Promise<boolean> {
+  async #isAcknowledged({ isFruitless, pauseMs, storedKey, token }: Returned): Promise<boolean> {
     try {
-      await this.#parts.tier.release(storedKey, token, isFruitless)
+      await this.#parts.tier.release(storedKey, token, isFruitless, pauseMs)
       return true
     } catch {
       return false

@@ -92,12 +92,17 @@ export class Lease {
     return this.#giveBack(true)
   }
 
-  async #giveBack(isFruitless: boolean): Promise<void> {
+  /** As {@link releaseFruitless}, of an entry that nobody is to load again for so long. */
+  releaseAndPause(pauseMs: number): Promise<void> {
+    return this.#giveBack(true, pauseMs)
+  }
+
+  async #giveBack(isFruitless: boolean, pauseMs = 0): Promise<void> {
     this.end()
     const { held } = this.#parts
     if (!this.#isLost) {
       this.#isLost = true
-      await held.giveBack({ storedKey: this.#storedKey, token: this.token, isFruitless })
+      await held.giveBack({ storedKey: this.#storedKey, token: this.token, isFruitless, pauseMs })
     }
     held.delete(this)
   }

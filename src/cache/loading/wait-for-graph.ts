@@ -1,4 +1,5 @@
 import { abbreviate } from '../../foundation/errors/cache-error.ts'
+import type { CacheCore } from '../core/cache-core.ts'
 import type { Inheritance } from '../inheritance/inheritance.ts'
 import type { OpenInheritances } from '../inheritance/open-inheritances.ts'
 import { LoaderCall, type Wait } from './loader-call.ts'
@@ -23,10 +24,13 @@ interface Step {
 export class WaitForGraph {
   readonly #isOn: boolean
   readonly #inheritances: OpenInheritances
+  readonly #isTracked: boolean
   readonly #loaders = new Map<string, readonly LoaderCall[]>()
 
-  constructor(isOn: boolean, inheritances: OpenInheritances) {
-    this.#isOn = isOn
+  constructor({ inheritances, options, places }: Pick<CacheCore, 'inheritances' | 'options' | 'places'>) {
+    this.#isOn = options.detectCycles
+    // The code of loaders may be recognized for another reason.
+    this.#isTracked = this.#isOn || places.isLimited
     this.#inheritances = inheritances
   }
 
@@ -37,7 +41,11 @@ export class WaitForGraph {
 
   /** Called before a loader. @param inheritance is told of what the loader reads */
   begin(storedKey: string, inheritance: Inheritance | undefined): LoaderCall {
-    const call = new LoaderCall({ isTracked: this.#isOn, inheritances: this.#inheritances, inheritance })
+    const call = new LoaderCall({
+      isTracked: this.#isTracked,
+      inheritances: this.#inheritances,
+      inheritance,
+    })
     this.#loaders.set(storedKey, [...this.#of(storedKey), call])
     return call
   }

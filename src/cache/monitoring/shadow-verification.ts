@@ -36,15 +36,27 @@ export class ShadowVerification {
   verify(request: LoadRequest, entry: LocalEntry): void {
     if (this.#underWay >= MOST_AT_A_TIME) return
     this.#underWay++
-    const verifying = this.#verify(request, entry).finally(() => this.#underWay--)
+    const verifying = this.#inTurn(request, entry).finally(() => this.#underWay--)
     request.monitor.follow('verify', request.key, verifying)
   }
 
+  /** A verification is a load like any other. A batch loader waits for its turn itself. */
+  async #inTurn(request: LoadRequest, entry: LocalEntry): Promise<void> {
+    const place = request.shared === undefined ? this.#core.places.take(false) : undefined
+    try {
+      await place?.granted
+      await this.#verify(request, entry)
+    } finally {
+      place?.end()
+    }
+  }
+
   async #verify(request: LoadRequest, entry: LocalEntry): Promise<void> {
-    const { calls, inheritances, isolations, options, stopping } = this.#core
+    const { calls, inheritances, isolations, options, places, stopping } = this.#core
     const { key, loader, storedKey } = request
     // Nobody waits for it, so it takes part in no cycle, even if the hit was that of a loader.
-    const call = new LoaderCall({ isTracked: options.detectCycles, inheritances, inheritance: undefined })
+    const isTracked = options.detectCycles || places.isLimited
+    const call = new LoaderCall({ isTracked, inheritances, inheritance: undefined })
     try {
       const { context, loaded } = await this.#bounded(key, async (signal) => {
         // Without a stale value: the loader must not answer with the value that is verified.
