@@ -132,8 +132,8 @@ export type {
 export type {
   CacheEvents,
   FillRefusal,
-  InheritRefusal,
   HitTier,
+  InheritRefusal,
   InNamespace,
   MissReason,
   ReadThroughEvents,

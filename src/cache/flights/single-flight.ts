@@ -208,7 +208,7 @@ export class SingleFlight {
     if (origin === 'hit') monitor.sharedHit(key, this.#core.clock.monotonicMs())
     else if (origin === 'load' || origin === 'released') monitor.miss(key, flight.missReason)
     else monitor.staleServe(key, origin)
-    handOver(request, entry ?? stored)
+    handOver(request, entry ?? stored, lateTagKeys)
     const found = origin === 'hit' ? entry : undefined
     const tier = entry === undefined || entry === flight.found ? 'shared' : 'local'
     return { value: handOut<T>(isolated), entry: found, served: entry, tier, stored, failure, lateTagKeys }

@@ -1,6 +1,7 @@
 import type { InheritRefusal } from '../../contract/cache-events.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { GenerationSet } from '../tags/generation-set.ts'
+import type { LateTagKey } from '../tags/late-tags.ts'
 
 /** Why what a loader has read rules out that its value is stored. */
 export interface Refusal {
@@ -18,8 +19,11 @@ export interface Inheritance {
    * @param part the key of the entry, below the prefix of the cache
    */
   add(entry: LocalEntry, part: string): void
-  /** The loader is about to get what no entry vouches for. */
-  refuse(reason: InheritRefusal, part: string): void
+  /**
+   * The loader is about to get what no entry vouches for.
+   * @param depends the generations that it depends on nevertheless
+   */
+  refuse(reason: InheritRefusal, part: string, depends?: readonly LateTagKey[]): void
 }
 
 /**
@@ -35,12 +39,19 @@ export class LoadInheritance implements Inheritance {
   refusal: Refusal | undefined
   isOver = false
   readonly #generations = new Map<string, string>()
+  readonly #unbound: LateTagKey[] = []
   /** Those whose generations have been taken: most entries of a batch share one. */
   readonly #sets = new Set<GenerationSet>()
 
   /** The generations that the entries are bound to, by stored key. */
   get generations(): ReadonlyMap<string, string> {
     return this.#generations
+  }
+
+  /** All generations that the value depends on, also where it cannot be bound to them. */
+  get depends(): readonly LateTagKey[] {
+    const bound = Array.from(this.#generations.keys(), (tagKey) => ({ tagKey, isKnown: true }))
+    return [...bound, ...this.#unbound]
   }
 
   add(entry: LocalEntry, part: string): void {
@@ -70,8 +81,10 @@ export class LoadInheritance implements Inheritance {
     }
   }
 
-  refuse(reason: InheritRefusal, part: string): void {
-    if (!this.isOver) this.refusal ??= { reason, part }
+  refuse(reason: InheritRefusal, part: string, depends: readonly LateTagKey[] = []): void {
+    if (this.isOver) return
+    this.refusal ??= { reason, part }
+    this.#unbound.push(...depends)
   }
 }
 
@@ -91,7 +104,7 @@ export class BatchInheritance implements Inheritance {
     for (const load of this.#loads) load.add(entry, part)
   }
 
-  refuse(reason: InheritRefusal, part: string): void {
-    for (const load of this.#loads) load.refuse(reason, part)
+  refuse(reason: InheritRefusal, part: string, depends?: readonly LateTagKey[]): void {
+    for (const load of this.#loads) load.refuse(reason, part, depends)
   }
 }

@@ -101,12 +101,10 @@ function shortened(
   }
 }
 
-/** The generations that an entry has inherited, which callers who join late must not find invalidated (L4). */
+/** The generations that a value depends on by way of what its loader has read. */
 export function inheritedKeys(
   inherited: LoadInheritance | undefined,
   { generationKeys }: Pick<LoadRequest, 'generationKeys'>,
 ): readonly LateTagKey[] {
-  if (inherited === undefined) return []
-  const keys = [...inherited.generations.keys()].filter((key) => !generationKeys.includes(key))
-  return keys.map((tagKey) => ({ tagKey, isKnown: true }))
+  return inherited?.depends.filter(({ tagKey }) => !generationKeys.includes(tagKey)) ?? []
 }

@@ -155,8 +155,8 @@ export class Reservations {
       const { context } = taken.load
       return this.#slot(request, new TurnFill(this.#core, taken.load), { stale: context.stale() })
     }
-    const { entry, served, stored, value } = taken.answer
-    handOver(request, served ?? stored)
+    const { entry, lateTagKeys, served, stored, value } = taken.answer
+    handOver(request, served ?? stored, lateTagKeys)
     const found = entry ?? stored
     const reserved = found === undefined ? UNRESERVED : await this.#reservedBy(request, found)
     return this.#slot(request, this.#fencedFill(request, reserved, connection), {
