@@ -4,6 +4,7 @@ export type Defect =
   | 'a slot ignores its fence'
   | 'pushes are lost'
   | 'generations are captured at the fill'
+  | 'what is inherited is captured at the fill'
   | 'removals by pattern spare placeholders'
   | 'old commands run after a reconnect'
   | 'bump changes nothing'

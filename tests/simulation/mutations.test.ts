@@ -4,6 +4,7 @@ import { OpenChanges } from '../../src/cache/changes/open-changes.ts'
 import { CacheCore } from '../../src/cache/core/cache-core.ts'
 import { Flight } from '../../src/cache/flights/flight.ts'
 import { SingleFlight } from '../../src/cache/flights/single-flight.ts'
+import { LoadInheritance } from '../../src/cache/inheritance/inheritance.ts'
 import { LocalTier } from '../../src/cache/local/local-tier.ts'
 import { InvalidationOutbox } from '../../src/cache/outage/invalidation-outbox.ts'
 import { FencedFill } from '../../src/cache/reserving/fenced-fill.ts'
@@ -22,6 +23,7 @@ const CALM: Setting = {
 const FAULTS: Setting = { ...CALM, faults: true }
 const POLICIES: Setting = { ...CALM, policies: true }
 const SLOTS: Setting = { ...CALM, slots: 'any' }
+const COMPOSITES: Setting = { ...CALM, composites: true }
 const TRANSACTIONS: Setting = { ...CALM, transactions: true }
 /** A second loader for a key is a defect here: nothing makes it necessary. */
 const UNDISTURBED: Setting = { ...POLICIES, processes: 1, invalidates: false }
@@ -41,6 +43,7 @@ describe('the simulation finds the defect', () => {
     ['a slot ignores its fence', SLOTS],
     ['pushes are lost', CALM],
     ['generations are captured at the fill', CALM],
+    ['what is inherited is captured at the fill', COMPOSITES],
     ['removals by pattern spare placeholders', CALM, 7],
     ['bump changes nothing', CALM],
     ['old commands run after a reconnect', FAULTS],
@@ -98,6 +101,11 @@ describe('the simulation finds the defect', () => {
       () => vi.spyOn(Flight.prototype, 'isAbandoned', 'get').mockReturnValue(false),
     ],
     ['a fill does not tell that a tag was invalidated', SLOTS, () => breakAnswer(), 22],
+    [
+      'G6 nothing is inherited',
+      COMPOSITES,
+      () => vi.spyOn(LoadInheritance.prototype, 'add').mockImplementation(nothing),
+    ],
     ['a batch gives the value of one key to another', POLICIES, () => breakBatch()],
     ['refresh() is content with what others load', POLICIES, () => breakReload()],
     [

@@ -61,6 +61,17 @@ export class Reads {
     })
   }
 
+  /** What a loader of this process reads. */
+  async part(process: SimulatedProcess, at: Place): Promise<unknown> {
+    const asked = this.#asked(at)
+    if (asked.controller !== undefined) this.#fleet.abortable.delete(asked.controller)
+    const { tags } = asked.options
+    const question = this.question(process, at, tags ?? [])
+    const load = (context: LoadContext) => this.#load(process, asked, context)
+    const text = await this.#fleet.cacheOf(process, at).getOrSet(at.key, load, { tags })
+    return this.answered(process, at, question, text)
+  }
+
   /** Of all keys of a namespace. */
   getOrSetMany(process: SimulatedProcess, { space }: Place): void {
     const { choices } = this.#fleet

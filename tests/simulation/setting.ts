@@ -28,6 +28,8 @@ export interface Setting {
   readonly slots?: 'any' | 'waiting'
   /** Whether the source also changes in transactions, which hold what they change or not. @default false */
   readonly transactions?: boolean
+  /** Whether there is a value that is made of the others, and inherits from them. @default false */
+  readonly composites?: boolean
   readonly defects?: readonly Defect[]
 }
 
@@ -47,6 +49,8 @@ export const PLACES: readonly Place[] = [
   place(ROOT, 'b', ['t', 'u']),
   place(ROOT, 'a', ['t']),
 ]
+/** The value that is made of one of the others. */
+export const COMPOSITE: Place = place(ROOT, 'whole', [])
 /** Tags that calls and values name. */
 export const TAGS = ['t', 'u', 'v'] as const
 

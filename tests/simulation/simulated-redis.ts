@@ -27,7 +27,7 @@ import { TrackingTable } from '../../src/testing/simulated/tracking-table.ts'
 import type { Defect } from './defect.ts'
 import type { Link } from './link.ts'
 import { PAGES, pageOf } from './pages.ts'
-import { reboundEntry } from './rebound-entry.ts'
+import { isRebound, reboundEntry } from './rebound-entry.ts'
 
 type Released = [token: string, isFruitless: boolean, pauseMs: number | undefined]
 
@@ -141,7 +141,7 @@ export class SimulatedRedis {
 
   /** GETEX is not tracked; STRLEN after the SET is. */
   fill(link: Link, storedKey: string, fence: Fence, bytesToStore: Buffer, ttlMs: number): boolean {
-    const isLate = this.hasDefect('generations are captured at the fill')
+    const isLate = isRebound(storedKey, (defect) => this.hasDefect(defect))
     const entry = isLate ? reboundEntry(storedKey, bytesToStore, (key) => this.peek(key)) : bytesToStore
     const isFenced = !this.hasDefect(
       fence.kind === 'lease' ? 'fill ignores the token' : 'a slot ignores its fence',
