@@ -1,3 +1,6 @@
+/** The key of the value that is made of others. */
+export const COMPOSITE_KEY = 'whole'
+
 /** Ways in which the simulated server can be wrong: each must be caught, or the simulation proves nothing. */
 export type Defect =
   | 'fill ignores the token'

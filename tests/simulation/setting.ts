@@ -1,5 +1,5 @@
 import { KeySpace } from '../../src/cache/keys/key-space.ts'
-import type { Defect } from './defect.ts'
+import { COMPOSITE_KEY, type Defect } from './defect.ts'
 import { PREFIX } from './simulated-process.ts'
 
 /** What may happen in a schedule. */
@@ -58,7 +58,7 @@ export const PLACES: readonly Place[] = [
   place(ROOT, 'a', ['t']),
 ]
 /** The value that is made of one of the others. */
-export const COMPOSITE: Place = place(ROOT, 'whole', [])
+export const COMPOSITE: Place = place(ROOT, COMPOSITE_KEY, [])
 /** Tags that calls and values name. */
 export const TAGS = ['t', 'u', 'v'] as const
 
