@@ -133,6 +133,7 @@ export type {
   CacheEvents,
   FillRefusal,
   HitTier,
+  InheritRefusal,
   InNamespace,
   MissReason,
   ReadThroughEvents,

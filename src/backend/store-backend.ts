@@ -57,8 +57,7 @@ export abstract class StoreBackend<T> implements CacheBackend<T> {
     this.#prefix = options.prefix
     this.#policy = assembly.policy.within(namespace)
     const scope = new OperationScope(options, assembly, this.#policy)
-    const readerOf = (operation: string) =>
-      new ValueReader<T>(operation, assembly.codec, this.#policy, () => assembly.store)
+    const readerOf = (operation: string) => new ValueReader<T>(operation, assembly, this.#policy)
     this.#reader = readerOf('get')
     this.#writes = new WriteOperations(scope, assembly)
     this.#batches = new BatchOperations(scope, readerOf('getMany'))

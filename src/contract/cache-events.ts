@@ -75,6 +75,16 @@ export type FillRefusal =
   | 'unreserved'
   | 'changing'
 
+/** The reason why a value was not stored whose entry inherits what its loader reads. */
+export type InheritRefusal =
+  | 'not-stored'
+  | 'plain'
+  | 'unavailable'
+  | 'expired'
+  | 'invalidated'
+  | 'too-many'
+  | 'own-namespace'
+
 /** The events of a read-through cache, in addition to {@link CacheEvents}. */
 export interface ReadThroughEvents extends CacheEvents {
   /** A stale value was served: while it is loaded again, or because the load failed or took too long. */
@@ -109,6 +119,19 @@ export interface ReadThroughEvents extends CacheEvents {
     readonly durationMs: number
     readonly hasFailed: boolean
     readonly hasOutlivedHold: boolean
+  }
+  /**
+   * A loaded value whose entry inherits (`inherit: true`) went to its callers and was not stored, for what its loader had
+   * read: a value that was loaded and not stored itself (`'not-stored'`); a plain value (`'plain'`); a key that Redis could
+   * not be asked for (`'unavailable'`); a stale value, or one that has expired since (`'expired'`); a value that was
+   * invalidated meanwhile (`'invalidated'`); more than 64 tags in sum (`'too-many'`); a value of a namespace that the key of
+   * this one lies in, without being stored through it (`'own-namespace'`). `part` is the key that was read, with the names of
+   * its namespaces, or the namespace; `undefined` if no single one is the reason.
+   */
+  'inherit-refused': InNamespace & {
+    readonly key: string
+    readonly reason: InheritRefusal
+    readonly part: string | undefined
   }
   /** A loaded value went to its callers and was not stored, since a `change` held its key or one of its tags. */
   'held-back': InNamespace & { readonly key: string }

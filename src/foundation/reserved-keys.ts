@@ -51,14 +51,18 @@ export function isTagKey(storedKey: string): boolean {
 }
 
 /**
- * Whether a cache can have bound the entry under a key to a generation: that of a namespace which the key lies in, or
- * that of a tag of one. Anything else was written by a stranger, and must not be read.
- * @param rootPrefix the prefix of the cache; `''` if it is not known
+ * Whether the cache with this prefix can have bound an entry to a generation: that of one of its namespaces, or of a tag
+ * of one. Anything else was written by a stranger, and must not be read.
  */
-export function isGenerationOf(rootPrefix: string, storedKey: string, generationKey: string): boolean {
+export function isGenerationUnder(rootPrefix: string, generationKey: string): boolean {
   const end = generationKey.indexOf(RESERVED)
-  if (end < rootPrefix.length || !storedKey.startsWith(generationKey.slice(0, end))) return false
+  if (end < rootPrefix.length || !generationKey.startsWith(rootPrefix)) return false
   return GENERATION_NAME.test(generationKey.slice(end))
+}
+
+/** Whether a generation is that of a namespace which the key lies in, or of a tag of one. */
+export function isGenerationAround(storedKey: string, generationKey: string): boolean {
+  return isGenerationUnder('', generationKey) && storedKey.startsWith(namespaceOf(generationKey))
 }
 
 /** What a generation belongs to: a tag, by its name, or a namespace, by its prefix. */
@@ -70,6 +74,11 @@ export function generationName(storedKey: string): {
   return isTagKey(storedKey)
     ? { kind: 'tag', name: storedKey.slice(end + TAG.length) }
     : { kind: 'namespace', name: storedKey.slice(0, end) }
+}
+
+/** The prefix of the namespace that a generation belongs to. */
+export function namespaceOf(generationKey: string): string {
+  return generationKey.slice(0, generationKey.indexOf(RESERVED))
 }
 
 /** The key of the record structures that the payloads under this prefix share. */

@@ -49,7 +49,7 @@ const FORGED: readonly (readonly [what: string, storedKeys: readonly string[]])[
   ['a generation of another prefix', ['other:\0namespace']],
   ['a generation of a shorter prefix', ['\0namespace']],
   ['a plain key of its own prefix', ['p:other']],
-  ['a tag of a namespace that it does not lie in', ['p:n:\0tag:a']],
+  ['a tag of a namespace under another prefix', ['q:n:\0tag:a']],
   ['another key of the library', ['p:\0structures']],
   ['a tag with a NUL', ['p:\0tag:a\0b']],
   ['a tag without a name', ['p:\0tag:']],
@@ -81,6 +81,17 @@ describe('an entry that names what no cache binds it to', () => {
     const isOfShorterPrefix = storedKeys[0] === '\0namespace'
     expect(served).toEqual(isOfShorterPrefix ? ['forged', 'forged'] : [undefined, undefined])
     if (!isOfShorterPrefix) expect(storedKeys.filter((storedKey) => read.has(storedKey))).toEqual([])
+  })
+
+  test('a generation of another namespace of its cache is one that it may have inherited', async () => {
+    const cache = await open({ redis: server.url })
+    const generations = bound(['p:n:\0tag:a', 'p:n:\0namespace'])
+    await redis.ask('SET', 'p:key', forgedEntry('p:key', 'inherited', { generations }), 'PX', 50_000)
+    expect(await cache.plain.get('key')).toBeUndefined()
+    for (const { storedKey, generation } of generations) await redis.ask('SET', storedKey, generation)
+    expect(await cache.plain.get('key')).toBe('inherited')
+    // It does not make the entry one of that namespace, nor of the root, whose own generation it lacks.
+    expect(await cache.get('key')).toBeUndefined()
   })
 
   test('is explained as what it is', async () => {

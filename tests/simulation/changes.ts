@@ -72,7 +72,9 @@ export class NamespaceWrites {
   }
 
   deleteMany(process: SimulatedProcess): void {
-    const invalidation = this.#fleet.began(process, 'deleteMany', () => true)
+    const invalidation = this.#fleet.began(process, 'deleteMany', ({ storedKey }) =>
+      this.#places.some((at) => at.storedKey === storedKey),
+    )
     const keys = this.#places.map(({ space, key }) => (space === ROOT ? key : `n:${key}`))
     this.#fleet.change(process, [invalidation], 'deleteMany', () => process.cache.deleteMany(keys))
   }
@@ -91,7 +93,10 @@ export class NamespaceWrites {
     const pattern = this.#fleet.choices.of(['*', `${at.key}*`, '?'])
     const label = `invalidatePattern ${at.space.prefix}${pattern}`
     const matches = globMatcher(at.space.prefix + pattern)
-    const invalidation = this.#fleet.began(process, label, ({ storedKey }) => matches(storedKey))
+    const invalidation = this.#fleet.began(process, label, ({ madeOf, storedKey }) => {
+      // What is made of another entry is not reached by the removal of that one.
+      return madeOf === undefined && matches(storedKey)
+    })
     this.#fleet.change(process, [invalidation], label, () =>
       this.#fleet.cacheOf(process, at).invalidatePattern(pattern),
     )
@@ -99,8 +104,8 @@ export class NamespaceWrites {
 
   clear(process: SimulatedProcess, at: Place): void {
     const { prefix } = at.space
-    const invalidation = this.#fleet.began(process, `clear ${prefix}`, ({ storedKey }) =>
-      storedKey.startsWith(prefix),
+    const invalidation = this.#fleet.began(process, `clear ${prefix}`, ({ madeOf, storedKey }) =>
+      [storedKey, madeOf].some((one) => one?.startsWith(prefix)),
     )
     invalidation.isOfGenerations = true
     this.#fleet.change(process, [invalidation], `clear ${prefix}`, () =>

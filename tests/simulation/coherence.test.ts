@@ -131,6 +131,16 @@ describe('in any order of events', () => {
     LONGEST_MS,
   )
 
+  it(
+    'G6: the same holds for values that are made of others and inherit from them',
+    async () => {
+      const steps = await proveSchedules({ ...CALM, composites: true }, trials(200, 1_200, 9_000))
+      expect(steps.get('composed')).toBeGreaterThan(trials(50, 100))
+      await proveSchedules({ ...FAULTS, composites: true, copies: true }, trials(150, 800, 6_000))
+    },
+    LONGEST_MS,
+  )
+
   const remembered = ['remembers a failure', 'remembers an absence']
   it(
     'P50: what is remembered of failed loads and of values that are not there ends as any value does',

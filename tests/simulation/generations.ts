@@ -1,6 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { GENERATION_BYTES } from '../../src/codec/envelope/entry-meta.ts'
 import { openEnvelope, sealEnvelope } from '../../src/codec/envelope/envelope.ts'
+import { COMPOSITE_KEY, type Defect } from './defect.ts'
+
+/** Whether the server is wrong about the generations of an entry that it stores. */
+export function isRebound(storedKey: string, has: (defect: Defect) => boolean): boolean {
+  if (has('generations are captured at the fill')) return true
+  return storedKey.endsWith(COMPOSITE_KEY) && has('what is inherited is captured at the fill')
+}
 
 /** An entry as if its generations had been read only now. */
 export function reboundEntry(

@@ -8,6 +8,8 @@ export interface KnownValue {
   /** Stored keys of its tags. */
   readonly tagKeys: Set<string>
   readonly isPlain: boolean
+  /** The stored key of the entry that it is made of, and inherits from. */
+  readonly madeOf?: string
   /** The last moment at which it was the newest: when its loader read the source, or Redis took the write. */
   lastNewAt: number
   /** The same on the virtual clock; and how long it may be served from then on. */

@@ -4,6 +4,7 @@ import { OpenChanges } from '../../src/cache/changes/open-changes.ts'
 import { CacheCore } from '../../src/cache/core/cache-core.ts'
 import { Flight } from '../../src/cache/flights/flight.ts'
 import { SingleFlight } from '../../src/cache/flights/single-flight.ts'
+import { LoadInheritance } from '../../src/cache/inheritance/inheritance.ts'
 import { RememberedFailures } from '../../src/cache/keys/remembered-failures.ts'
 import { LeasedFill } from '../../src/cache/loading/leased-fill.ts'
 import { LocalTier } from '../../src/cache/local/local-tier.ts'
@@ -24,6 +25,7 @@ const CALM: Setting = {
 const FAULTS: Setting = { ...CALM, faults: true }
 const POLICIES: Setting = { ...CALM, policies: true }
 const SLOTS: Setting = { ...CALM, slots: 'any' }
+const COMPOSITES: Setting = { ...CALM, composites: true }
 const TRANSACTIONS: Setting = { ...CALM, transactions: true }
 const FAILURES: Setting = { ...POLICIES, failureMs: 8_000, ttlMs: 4_000, staleMs: 20_000 }
 /** A second loader for a key is a defect here: nothing makes it necessary. */
@@ -44,6 +46,7 @@ describe('the simulation finds the defect', () => {
     ['a slot ignores its fence', SLOTS],
     ['pushes are lost', CALM],
     ['generations are captured at the fill', CALM],
+    ['what is inherited is captured at the fill', COMPOSITES],
     ['removals by pattern spare placeholders', CALM, 7],
     ['bump changes nothing', CALM],
     ['old commands run after a reconnect', FAULTS],
@@ -103,6 +106,11 @@ describe('the simulation finds the defect', () => {
       () => vi.spyOn(Flight.prototype, 'isAbandoned', 'get').mockReturnValue(false),
     ],
     ['a fill does not tell that a tag was invalidated', SLOTS, () => breakAnswer(), 22],
+    [
+      'G6 nothing is inherited',
+      COMPOSITES,
+      () => vi.spyOn(LoadInheritance.prototype, 'add').mockImplementation(nothing),
+    ],
     ['a batch gives the value of one key to another', POLICIES, () => breakBatch()],
     ['refresh() is content with what others load', POLICIES, () => breakReload()],
     [

@@ -2,22 +2,13 @@ import type { BatchLoadContext } from '../../src/cache/batches/load-batch.ts'
 import { PartialLoadError } from '../../src/cache/batches/partial-load-error.ts'
 import type { GetOrSetOptions } from '../../src/cache/freshness/policy-options.ts'
 import type { LoadContext } from '../../src/cache/loading/load-context.ts'
-import { ABSENT_MS } from './absences.ts'
 import type { Fleet } from './fleet.ts'
 import { LoaderFailure, type Question } from './history.ts'
 import type { Fate, Load, Loads } from './loads.ts'
 import { Violation } from './oracle.ts'
+import { fatesOf, policiesOf } from './policies.ts'
 import { CLOCK_ERROR_MS, type Place, TAGS } from './setting.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
-
-const FATES: readonly (readonly [weight: number, fate: Fate])[] = [
-  [10, 'value'],
-  [1, 'skip'],
-  [1, 'fail'],
-  [1, 'nothing'],
-]
-/** XFetch with it takes nearly every value for due. */
-const EAGER = 1e9
 
 /** What one call of `getOrSet` or `refresh` asks for. */
 interface Asked {
@@ -60,6 +51,17 @@ export class Reads {
       if (!isStandIn && text !== undefined) this.#fleet.oracle.refreshed(question, text)
       return this.answered(process, at, question, text)
     })
+  }
+
+  /** What a loader of this process reads. */
+  async part(process: SimulatedProcess, at: Place): Promise<unknown> {
+    const asked = this.#asked(at)
+    if (asked.controller !== undefined) this.#fleet.abortable.delete(asked.controller)
+    const { tags } = asked.options
+    const question = this.question(process, at, tags ?? [])
+    const load = (context: LoadContext) => this.#load(process, asked, context)
+    const text = await this.#fleet.cacheOf(process, at).getOrSet(at.key, load, { tags })
+    return this.answered(process, at, question, text)
   }
 
   /** Of all keys of a namespace. */
@@ -144,46 +146,16 @@ export class Reads {
     const isCalm = !setting.invalidates
     const tags = !isCalm && choices.rarely(4) ? [] : at.tags
     const added = !isCalm && choices.rarely(4) ? [choices.of(TAGS)] : []
-    const fate = choices.weighted<Fate>([
-      ...FATES,
-      ...(setting.policies ? ([[10, 'confirm']] as const) : []),
-      ...(setting.sickSource ? ([[12, 'fail']] as const) : []),
-      ...(setting.failureMs !== undefined
-        ? ([
-            [8, 'fail'],
-            [8, 'nothing'],
-          ] as const)
-        : []),
-    ])
+    const fate = choices.weighted<Fate>(fatesOf(setting))
     const controller = choices.rarely(8) ? new AbortController() : undefined
     if (controller !== undefined) abortable.add(controller)
-    const policies = { ...this.#policies(), ...this.#remembering() }
-    const options = { tags, ...(controller && { signal: controller.signal }), ...policies }
+    const options = {
+      tags,
+      ...(controller && { signal: controller.signal }),
+      ...policiesOf(choices, setting),
+    }
     const isObedient = isCalm || (setting.policies === true && choices.rarely(2))
     return { at, fate, added, controller, options, isObedient }
-  }
-
-  #policies(): GetOrSetOptions {
-    const { choices, setting } = this.#fleet
-    if (!setting.policies) return {}
-    return {
-      ...(choices.rarely(3) && { earlyRefresh: { beta: EAGER } }),
-      ...((setting.sickSource || choices.rarely(3)) && { softTimeout: '50ms' as const }),
-      ...(choices.rarely(5) && { hardTimeout: '200ms' as const }),
-    }
-  }
-
-  /** While nothing is invalidated, all calls want failures to be remembered: then no load is tried before its time. */
-  #remembering(): GetOrSetOptions {
-    const { choices, setting } = this.#fleet
-    if (setting.failureMs === undefined) return {}
-    const failure = setting.failureMs / 1_000
-    const isWanted = () => !setting.invalidates || !choices.rarely(3)
-    return {
-      retryAfterError: isWanted() && failure,
-      errorTtl: isWanted() && failure,
-      absentTtl: isWanted() && ABSENT_MS / 1_000,
-    }
   }
 
   #call(

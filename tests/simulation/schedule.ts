@@ -1,5 +1,6 @@
 import { NamespaceWrites } from './changes.ts'
 import { Choices } from './choices.ts'
+import { Composites } from './composites.ts'
 import { Faults } from './faults.ts'
 import { Fleet, type Tally, told } from './fleet.ts'
 import type { Link } from './link.ts'
@@ -25,6 +26,7 @@ export class Schedule {
   readonly #reads: Reads
   readonly #slots: Slots
   readonly #transactions: Transactions
+  readonly #composites: Composites
   readonly #changes: NamespaceWrites
   readonly #places: readonly Place[]
   readonly #loaderWeight: number
@@ -44,6 +46,7 @@ export class Schedule {
     this.#reads = new Reads(this.#fleet, this.#loads, this.#places)
     this.#slots = new Slots(this.#fleet, this.#loads, this.#reads)
     this.#transactions = new Transactions(this.#fleet)
+    this.#composites = new Composites(this.#fleet, this.#loads, this.#reads)
     this.#changes = new NamespaceWrites(this.#fleet, this.#places)
     const processes = Math.min(choices.of([2, 2, 3, 1]), setting.processes)
     for (let id = 1; id <= processes; id++) this.#fleet.addProcess()
@@ -140,6 +143,7 @@ export class Schedule {
       ...(this.#fleet.setting.policies ? this.#policies(process, at) : []),
       ...(this.#fleet.setting.slots ? this.#reservations(process, at) : []),
       [this.#fleet.setting.transactions ? 8 : 0, () => this.#transactions.begin(process, at)],
+      [this.#fleet.setting.composites ? 14 : 0, () => this.#composites.getOrSet(process, at)],
     ]
     const favoured = this.#favoured
     const changes = Object.entries({

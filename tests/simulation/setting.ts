@@ -1,5 +1,5 @@
 import { KeySpace } from '../../src/cache/keys/key-space.ts'
-import type { Defect } from './defect.ts'
+import { COMPOSITE_KEY, type Defect } from './defect.ts'
 import { PREFIX } from './simulated-process.ts'
 
 /** What may happen in a schedule. */
@@ -33,6 +33,8 @@ export interface Setting {
   readonly slots?: 'any' | 'waiting'
   /** Whether the source also changes in transactions, which hold what they change or not. @default false */
   readonly transactions?: boolean
+  /** Whether there is a value that is made of the others, and inherits from them. @default false */
+  readonly composites?: boolean
   readonly defects?: readonly Defect[]
 }
 
@@ -55,6 +57,8 @@ export const PLACES: readonly Place[] = [
   place(ROOT, 'b', ['t', 'u']),
   place(ROOT, 'a', ['t']),
 ]
+/** The value that is made of one of the others. */
+export const COMPOSITE: Place = place(ROOT, COMPOSITE_KEY, [])
 /** Tags that calls and values name. */
 export const TAGS = ['t', 'u', 'v'] as const
 

@@ -24,7 +24,7 @@ import {
 } from '../../src/memory/lease-rules.ts'
 import { TrackingTable } from '../../src/testing/simulated/tracking-table.ts'
 import type { Defect } from './defect.ts'
-import { newGeneration, reboundEntry } from './generations.ts'
+import { isRebound, newGeneration, reboundEntry } from './generations.ts'
 import type { Link } from './link.ts'
 import { PAGES, pageOf } from './pages.ts'
 
@@ -142,7 +142,7 @@ export class SimulatedRedis {
 
   /** GETEX is not tracked; STRLEN after the SET is. */
   fill(link: Link, storedKey: string, fence: Fence, bytesToStore: Buffer, ttlMs: number): boolean {
-    const isLate = this.hasDefect('generations are captured at the fill')
+    const isLate = isRebound(storedKey, (defect) => this.hasDefect(defect))
     const entry = isLate ? reboundEntry(storedKey, bytesToStore, (key) => this.peek(key)) : bytesToStore
     const isFenced = !this.hasDefect(
       fence.kind === 'lease' ? 'fill ignores the token' : 'a slot ignores its fence',

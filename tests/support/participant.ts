@@ -19,6 +19,8 @@ export interface Race {
   readonly options?: EntryOptions | undefined
   /** Tags that the loader adds when it has its value. */
   readonly lateTags?: readonly string[] | undefined
+  /** Whether its loader reads another entry, which has the options, and inherits from it. */
+  readonly hasPart?: boolean | undefined
   /** How long it waits before it begins. */
   readonly afterMs?: number
   /** How long the loader takes before it reads the source, and after. */

@@ -25,6 +25,8 @@ interface Interleavings {
   readonly lateTagsOf?: (key: string) => readonly string[]
   /** Each key lies in a namespace of its own. */
   readonly isNamespaced?: boolean
+  /** As in {@link Race}. */
+  readonly hasPart?: boolean
   /** Each round begins with a value in Redis, stored with the same options. */
   readonly isPrimed?: boolean
   /** The source changes in a transaction of that length, and in as many at the same time. */
@@ -175,7 +177,7 @@ class RaceTrack {
     race: Race,
     version: number,
     how: string,
-    { isPrimed, transactions }: Interleavings,
+    { hasPart, isPrimed, transactions }: Interleavings,
     wrong: string[],
   ): Promise<boolean> {
     const accuse = (who: string, values: readonly (number | undefined)[]) => {
@@ -187,7 +189,10 @@ class RaceTrack {
     const change = this.#changeOf(race, version, how)
     const changer = this.#anybody()
     const older = { ...change, version: version - 1, asks: false, afterMs: 0 }
-    await changer.change({ ...older, how: isPrimed ? 'set' : 'delete' })
+    await changer.change({
+      ...older,
+      how: isPrimed ? 'set' : hasPart ? 'delete, perhaps with the part' : 'delete',
+    })
 
     const loads = this.#participants.flatMap((one) =>
       // A refresh that is raced for is one of several already.
@@ -263,6 +268,7 @@ function raceFor(key: string, settings: Interleavings): Race {
     namespace: settings.isNamespaced ? `ns-${key}` : undefined,
     options: settings.optionsOf?.(key),
     lateTags: settings.lateTagsOf?.(key),
+    hasPart: settings.hasPart,
     withPlain: settings.withPlain,
     slots: settings.slots,
   }

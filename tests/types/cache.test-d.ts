@@ -5,6 +5,7 @@ import {
   cached,
   createCache,
   type GetOrSetOptions,
+  type InheritRefusal,
   type LeaseOptions,
   type LoadContext,
   type PresentCoherence,
@@ -249,6 +250,20 @@ equal<typeof changed, Promise<number>>(true)
 const changedAtOnce = cache.namespace('n').change({ hold: false }, () => 'done')
 equal<typeof changedAtOnce, Promise<string>>(true)
 cache.on('change', ({ keys }) => equal<typeof keys, readonly string[]>(true))
+cache.on('inherit-refused', ({ part, reason }) => {
+  equal<typeof reason, InheritRefusal>(true)
+  equal<typeof part, string | undefined>(true)
+})
+cache.getOrSet('page', () => 1, { inherit: true })
+cache.getOrSetMany(['page'], () => [1], { inherit: true, each: () => ({ inherit: false }) })
+cache.refresh('page', () => 1, { inherit: true })
+cache.namespace('pages', { inherit: true })
+cache.wrap(async (id: string) => id, { name: 'page', inherit: true })
+createCache({ inherit: true })
+// @ts-expect-error It is a policy of the entry that is made, not of what is read.
+cache.get('page', { inherit: true })
+// @ts-expect-error Neither a mode nor a list.
+cache.getOrSet('page', () => 1, { inherit: ['users'] })
 cache.on('held-back', ({ key, namespace }) => equal<typeof key, typeof namespace>(true))
 equal<typeof lastMinute.heldBack, number>(true)
 // @ts-expect-error there is no such option

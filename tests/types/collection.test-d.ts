@@ -158,6 +158,7 @@ cache.collection({
   jitter: 0.1,
   staleWhileRevalidate: '1m',
   staleIfError: '1h',
+  inherit: true,
   earlyRefresh: { beta: 1 },
   softTimeout: '50ms',
   hardTimeout: '5s',

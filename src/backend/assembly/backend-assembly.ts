@@ -16,6 +16,8 @@ import { structuresBeside } from './structures-beside.ts'
  * read-through cache.
  */
 export class BackendAssembly {
+  /** The prefix of the backend itself, which those of its views begin with. */
+  readonly prefix: string
   readonly codec: ValueCodec
   readonly structures: SharedStructures
   readonly policy: FailurePolicy
@@ -31,6 +33,7 @@ export class BackendAssembly {
     { codec, errors, isProduction, logger, prefix }: ResolvedBackendOptions,
     createStore: (policy: FailurePolicy) => CacheStore,
   ) {
+    this.prefix = prefix
     this.structures = new SharedStructures({
       store: structuresBeside(prefix, () => this.#store),
       encryption: codec.encryption,

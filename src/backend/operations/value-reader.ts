@@ -1,14 +1,21 @@
-import { type EntryMeta, isEntry, isPlaceholder } from '../../codec/envelope/entry-meta.ts'
+import {
+  type BoundGeneration,
+  type EntryMeta,
+  isEntry,
+  isPlaceholder,
+} from '../../codec/envelope/entry-meta.ts'
 import { unreadable } from '../../codec/envelope/unreadable.ts'
 import type { OpenedValue } from '../../codec/opened-value.ts'
-import type { ValueCodec } from '../../codec/value-codec.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
 import { CacheError, isUnanswered } from '../../foundation/errors/cache-error.ts'
-import { isGenerationOf } from '../../foundation/reserved-keys.ts'
+import { isGenerationAround, isGenerationUnder } from '../../foundation/reserved-keys.ts'
+import type { BackendAssembly } from '../assembly/backend-assembly.ts'
 import type { FailurePolicy } from '../assembly/failure-policy.ts'
-import type { OpenStore } from '../seams/cache-store.ts'
 import type { ReadOutcome } from '../seams/read-outcome.ts'
 import { EntryValidity } from './entry-validity.ts'
+
+/** The parts of a backend that read. */
+type ReaderAssembly = Pick<BackendAssembly, 'codec' | 'prefix' | 'store'>
 
 /** Handles a read that has failed: a miss, or the error itself. */
 type FailureHandler = (key: string, error: unknown) => undefined
@@ -21,25 +28,23 @@ type FailureHandler = (key: string, error: unknown) => undefined
  */
 export class ValueReader<T> implements ReadOutcome<T | undefined> {
   readonly #operation: string
-  readonly #codec: ValueCodec
   readonly #policy: FailurePolicy
-  readonly #store: () => OpenStore
+  readonly #assembly: ReaderAssembly
 
   /**
    * @param operation the public operation that reads, for errors and events
-   * @param store called at each read, as the store of a backend may be decorated later
+   * @param assembly its store is asked for at each read, as it may be decorated later
    */
-  constructor(operation: string, codec: ValueCodec, policy: FailurePolicy, store: () => OpenStore) {
+  constructor(operation: string, assembly: ReaderAssembly, policy: FailurePolicy) {
     this.#operation = operation
-    this.#codec = codec
+    this.#assembly = assembly
     this.#policy = policy
-    this.#store = store
   }
 
   found(key: string, storedKey: string, bytes: Buffer | null): T | undefined | Promise<T | undefined> {
     if (bytes === null || isPlaceholder(bytes)) return this.#miss(key, 'absent')
     if (isEntry(bytes))
-      return this.#entry(key, storedKey, bytes, new EntryValidity(this.#store()), this.failed)
+      return this.#entry(key, storedKey, bytes, new EntryValidity(this.#assembly.store), this.failed)
     return this.#value(key, storedKey, bytes)
   }
 
@@ -66,14 +71,14 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
     prefix: string,
   ): Promise<boolean> {
     const storedKeys = keys.map((key) => prefix + key)
-    const replies = await this.#store().readMany(storedKeys)
+    const replies = await this.#assembly.store.readMany(storedKeys)
     for (const key of keys) results.set(key, undefined)
     const failed = this.#reportingOnce()
     // Failures come first: if one is thrown, no promise may be left behind without a handler.
     for (const [index, reply] of replies.entries()) {
       if (reply instanceof CacheError) failed(keys[index] as string, reply)
     }
-    const validity = new EntryValidity(this.#store())
+    const validity = new EntryValidity(this.#assembly.store)
     const pending: Promise<void>[] = []
     for (let index = 0; index < keys.length; index++) {
       const reply = replies[index] ?? null
@@ -93,7 +98,7 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
 
   #value(key: string, storedKey: string, bytes: Buffer): T | undefined | Promise<T | undefined> {
     try {
-      const value = this.#codec.decode(storedKey, bytes)
+      const value = this.#assembly.codec.decode(storedKey, bytes)
       if (!(value instanceof Promise)) return this.#hit(key, value)
       return value.then(
         (loaded) => this.#hit(key, loaded),
@@ -113,8 +118,8 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
   ): Promise<T | undefined> {
     let opened: OpenedValue | undefined
     try {
-      opened = this.#codec.open(storedKey, bytes)
-      if (opened?.entry !== undefined) assertOwnGenerations(storedKey, opened.entry)
+      opened = this.#assembly.codec.open(storedKey, bytes)
+      if (opened?.entry !== undefined) this.#assertOwnGenerations(storedKey, opened.entry)
     } catch (error) {
       return this.#undecodable(key, error)
     }
@@ -156,17 +161,20 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
     if (events.has('miss')) events.emit('miss', { namespace, key, reason })
   }
 
+  /**
+   * The prefix of the cache may be shorter than that of the backend, which reads one of its namespaces.
+   * @throws CacheError `CACHE_UNDECODABLE` if no cache binds the entry to these generations
+   */
+  #assertOwnGenerations(storedKey: string, { generations }: EntryMeta): void {
+    const { prefix } = this.#assembly
+    const isOwn = ({ storedKey: generationKey }: BoundGeneration) =>
+      isGenerationUnder(prefix, generationKey) || isGenerationAround(storedKey, generationKey)
+    if (generations.every(isOwn)) return
+    throw unreadable('the entry is bound to what is no generation of this cache')
+  }
+
   #undecodable(key: string, error: unknown): undefined {
     this.#policy.tellUndecodable(this.#operation, key, error)
     return this.#miss(key, 'undecodable')
   }
-}
-
-/**
- * The prefix of the cache may be shorter than that of the backend, which reads one of its namespaces.
- * @throws CacheError `CACHE_UNDECODABLE` if no cache binds the entry to these generations
- */
-function assertOwnGenerations(storedKey: string, { generations }: EntryMeta): void {
-  if (generations.every((one) => isGenerationOf('', storedKey, one.storedKey))) return
-  throw unreadable('the entry is bound to what is no generation of this cache')
 }

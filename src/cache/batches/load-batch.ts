@@ -147,7 +147,8 @@ export class LoadBatch<T> implements SharedLoad {
 
   async #call(gathered: ReadonlyMap<string, Gathered>, context: BatchLoadContext): Promise<void> {
     const keys = [...gathered.keys()]
-    const call = LoaderCall.ofBatch([...gathered.values()].map(({ context }) => context.call))
+    const calls = [...gathered.values()].map(({ context }) => context.call)
+    const call = LoaderCall.ofBatch(calls as [LoaderCall, ...LoaderCall[]])
     try {
       const result = await call.run(() => this.#loadMany(keys, context))
       const valueFor = valuesIn(result, keys)

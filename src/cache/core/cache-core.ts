@@ -18,6 +18,7 @@ import { EntryJudge } from '../entries/entry-judge.ts'
 import { EntryReader } from '../entries/entry-reader.ts'
 import { GenerationCheck } from '../entries/generation-check.ts'
 import type { Random } from '../freshness/early-refresh.ts'
+import { OpenInheritances } from '../inheritance/open-inheritances.ts'
 import type { ChangeListener } from '../keys/change-listener.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import { KeyWaiters } from '../keys/key-waiters.ts'
@@ -85,6 +86,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly isolations: IsolationRules
   readonly learnedTags: LearnedTags = new LearnedTags()
   readonly changes: OpenChanges = new OpenChanges()
+  readonly inheritances: OpenInheritances = new OpenInheritances()
   readonly background: Background = new Background()
   readonly metrics: Metrics = new Metrics()
   readonly random: Random

@@ -1,5 +1,10 @@
 import type { FailurePolicy } from '../../backend/assembly/failure-policy.ts'
-import type { FillRefusal, MissReason, ReadThroughEvents } from '../../contract/cache-events.ts'
+import type {
+  FillRefusal,
+  InheritRefusal,
+  MissReason,
+  ReadThroughEvents,
+} from '../../contract/cache-events.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { EventHub } from '../../foundation/event-hub.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
@@ -126,6 +131,11 @@ export class Monitor {
   /** A slot did not store its value. */
   fillRefused(key: string, reason: FillRefusal): void {
     this.#events.emit('fill-refused', { ...this.#of(key), reason })
+  }
+
+  /** A loaded value was not stored, for what its loader had read. */
+  inheritRefused(key: string, reason: InheritRefusal, part: string | undefined): void {
+    this.#events.emit('inherit-refused', { ...this.#of(key), reason, part })
   }
 
   /** A hit was compared with its source. */

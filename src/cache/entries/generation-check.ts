@@ -2,7 +2,7 @@ import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import { type BoundGeneration, readGenerations } from '../../codec/envelope/entry-meta.ts'
 import type { PlainEntry } from '../../codec/envelope/envelope.ts'
 import { unreadable } from '../../codec/envelope/unreadable.ts'
-import { copyOf, isGenerationOf } from '../../foundation/reserved-keys.ts'
+import { copyOf, isGenerationUnder } from '../../foundation/reserved-keys.ts'
 import { type GenerationSet, NO_GENERATIONS } from '../tags/generation-set.ts'
 import type { GenerationTable } from '../tags/generation-table.ts'
 import type { KnownGeneration } from '../tags/known-generation.ts'
@@ -74,7 +74,7 @@ export class GenerationCheck {
     const isBelieved = bound.every(({ storedKey }) => this.#isBelieved(read, storedKey))
     const set = isBelieved ? this.#generations.resolve(bound) : undefined
     if (set !== undefined) return set
-    this.assertOwn(read.storedKey, bound)
+    this.assertOwn(bound)
     // An entry that was copied from a cluster to a single server may be bound to a copy that `clear()` does not replace.
     if (!bound.every(({ storedKey }) => this.#tier.generationCopies.includes(copyOf(storedKey))))
       return undefined
@@ -83,10 +83,10 @@ export class GenerationCheck {
 
   /**
    * Whoever can write to the shared tier could otherwise make this process read any key.
-   * @throws CacheError `CACHE_UNDECODABLE` if no cache with this prefix binds the entry to these generations
+   * @throws CacheError `CACHE_UNDECODABLE` if no cache with this prefix binds an entry to these generations
    */
-  assertOwn(storedKey: string, bound: readonly BoundGeneration[]): void {
-    if (bound.every((one) => isGenerationOf(this.#rootPrefix, storedKey, one.storedKey))) return
+  assertOwn(bound: readonly BoundGeneration[]): void {
+    if (bound.every((one) => isGenerationUnder(this.#rootPrefix, one.storedKey))) return
     throw unreadable('the entry is bound to what is no generation of this cache')
   }
 

@@ -1,7 +1,8 @@
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import { HELD_GENERATION } from '../../codec/envelope/hold-mark.ts'
 import { abbreviate } from '../../foundation/errors/cache-error.ts'
-import { generationName, isSameGeneration } from '../../foundation/reserved-keys.ts'
+import { generationName, isSameGeneration, namespaceOf } from '../../foundation/reserved-keys.ts'
+import type { KeySpace } from '../keys/key-space.ts'
 import type { ExplainedGeneration } from './explanation.ts'
 import type { SharedInspection } from './inspect-shared.ts'
 
@@ -14,13 +15,15 @@ export interface JudgedGeneration {
 /** The generations that an entry is bound to, and the expected ones that it lacks. */
 export function explainGenerations(
   bound: readonly BoundGeneration[],
-  expected: readonly string[],
+  { expected, space }: { readonly expected: readonly string[]; readonly space: KeySpace },
   { generations }: SharedInspection,
   isBelieved: (one: BoundGeneration) => boolean,
 ): JudgedGeneration[] {
   const judged = (storedKey: string, verdict: ExplainedGeneration['verdict'], isBelievedHere: boolean) => {
     const { kind, name } = generationName(storedKey)
-    return { kind, explained: { name: abbreviate(name), verdict, isBelieved: isBelievedHere } }
+    const isOfOther = kind === 'tag' && !storedKey.startsWith(space.tagKey(''))
+    const of = isOfOther ? { of: abbreviate(namespaceOf(storedKey)) } : {}
+    return { kind, explained: { name: abbreviate(name), ...of, verdict, isBelieved: isBelievedHere } }
   }
   const lacking = expected.filter((key) => !bound.some(({ storedKey }) => isSameGeneration(storedKey, key)))
   return [
@@ -66,7 +69,7 @@ function isRefuted({ explained: { isBelieved, verdict } }: JudgedGeneration): bo
 const REFUTED: readonly ExplainedGeneration['verdict'][] = ['invalidated', 'missing', 'changing']
 
 function reasonOf({ explained, kind }: JudgedGeneration): string {
-  const name = `the ${kind} '${explained.name}'`
+  const name = `the ${kind} ${nameText(explained)}`
   const isTag = kind === 'tag'
   switch (explained.verdict) {
     case 'lacking':
@@ -80,6 +83,11 @@ function reasonOf({ explained, kind }: JudgedGeneration): string {
     default:
       return `${name} was ${isTag ? 'invalidated' : 'cleared'} after it was stored`
   }
+}
+
+/** The name in quotes. */
+export function nameText({ name, of }: ExplainedGeneration): string {
+  return of === undefined ? `'${name}'` : `'${name}' of '${of}'`
 }
 
 /** Whether neither Redis nor this process can tell if this generation is current. */

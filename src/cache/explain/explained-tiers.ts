@@ -61,7 +61,7 @@ export function explainLocal(
   const how = isGood ? servableTo(maxAgeMs, entry, nowMs) : 'no'
   const { believed, bound } = entry.generationSet
   const expected = generationKeysFor(entry.isPlain, generationKeys)
-  const generations = explainGenerations(bound, expected, look, (one) => believed.includes(one))
+  const generations = explainGenerations(bound, { expected, space }, look, (one) => believed.includes(one))
   const inShared = compare(entry, look)
   return {
     state: 'kept',
@@ -160,7 +160,7 @@ export function explainShared(core: CacheCore, asked: Asked, look: SharedInspect
   const believed = (one: BoundGeneration) =>
     core.generations.peek(one.storedKey)?.generation === one.generation
   const expected = opened === undefined ? [] : generationKeysFor(meta === undefined, asked.generationKeys)
-  const generations = explainGenerations(bound, expected, look, believed)
+  const generations = explainGenerations(bound, { expected, space: asked.space }, look, believed)
   const entry = opened && entryOf(core, asked.storedKey, meta, bytes)
   const why = undecodable
     ? `the bytes in Redis cannot be read (${undecodable.code})`

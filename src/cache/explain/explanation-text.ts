@@ -1,4 +1,5 @@
 import { printable } from '../../foundation/errors/printable.ts'
+import { nameText } from './explained-generations.ts'
 import type {
   ExplainedGeneration,
   ExplainedLocal,
@@ -176,9 +177,10 @@ function windowsText({ freshFor, staleIfErrorFor, staleWhileRevalidateFor }: Exp
 function generationsText(generations: readonly ExplainedGeneration[]): string {
   if (generations.length === 0) return 'none'
   return generations
-    .map(({ isBelieved, name, verdict }) => {
+    .map((generation) => {
+      const { isBelieved, verdict } = generation
       const differs = isBelieved && verdict !== 'valid' && verdict !== 'unknown'
-      return `'${name}' ${VERDICTS[verdict]}${differs ? ', which this process does not know yet' : ''}`
+      return `${nameText(generation)} ${VERDICTS[verdict]}${differs ? ', which this process does not know yet' : ''}`
     })
     .join(', ')
 }

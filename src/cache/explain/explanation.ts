@@ -69,6 +69,11 @@ export interface ExplainedGeneration {
   /** The name of the tag, or the prefix of the namespace; at most 100 characters. */
   readonly name: string
   /**
+   * The prefix of the namespace of the tag, if it is another one than that of the key: the entry has inherited it
+   * (`inherit`). At most 100 characters.
+   */
+  readonly of?: string
+  /**
    * Its state in Redis. `'valid'`; `'invalidated'`: it was invalidated; `'missing'`: it has no generation, which was
    * evicted, expired or deleted; `'changing'`: a `change` holds it, so it has none until that has ended; `'lacking'`: the
    * call names it, and the entry does not have it; `'unknown'`: it could not be read.

@@ -103,7 +103,7 @@ async function open(
   let opened: OpenedValue | undefined
   try {
     const found = bytes === null ? undefined : codec.open(storedKey, bytes)
-    check.assertOwn(storedKey, found?.entry?.generations ?? [])
+    check.assertOwn(found?.entry?.generations ?? [])
     opened = found
     const value = await opened?.decode()
     const fits = opened === undefined || accepts === undefined || (await accepts(value))

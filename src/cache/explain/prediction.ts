@@ -63,7 +63,7 @@ export function predict(situation: Situation): ExplainedNext {
     case 'foreign':
       return uncached(situation, 'another program stores a value under this key that is not a string')
     case 'changing':
-      return { step: 'load-uncached', reason: 'a change holds the key, so what is loaded is not stored' }
+      return uncached(situation, 'a change holds the key, so what is loaded is not stored')
     case 'unusable':
       return load(situation, shared.why)
     case 'absent':
@@ -170,12 +170,13 @@ function stale(entry: LocalEntry, situation: Situation): ExplainedNext {
   }
 }
 
-function load({ heldTag }: Situation, reason: string): ExplainedNext {
+function load(situation: Situation, reason: string): ExplainedNext {
+  const { heldTag } = situation
   if (heldTag === undefined) return { step: 'load', reason }
-  return {
-    step: 'load-uncached',
-    reason: `${reason}; a change holds the tag '${heldTag}', so what is loaded is not stored`,
-  }
+  return uncached(
+    situation,
+    `${reason}; a change holds the tag '${heldTag}', so what is loaded is not stored`,
+  )
 }
 
 function waitOr(situation: Situation, why: string): ExplainedNext {

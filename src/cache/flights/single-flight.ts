@@ -2,6 +2,7 @@ import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { servableAsReadTo, servableTo } from '../freshness/max-age.ts'
+import { handOver } from '../loading/hand-over.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { LoadRunner } from '../loading/load-runner.ts'
@@ -33,7 +34,7 @@ export class SingleFlight {
     this.#core = core
     this.#flights = flights
     this.#fallback = new StaleFallback(core)
-    this.#waits = new WaitForGraph(core.options.detectCycles, core.places.isLimited)
+    this.#waits = new WaitForGraph(core)
     this.#course = new FlightCourse(core, new LoadRunner(core, this.#fallback, this.#waits), leases)
   }
 
@@ -155,10 +156,9 @@ export class SingleFlight {
 
   /** Whether this key has a flight that may still bring a value. */
   #isUnderWay(storedKey: string): boolean {
-    const { clock, options } = this.#core
     const flight = this.#flights.get(storedKey)
     if (flight === undefined || flight.isAbandoned) return false
-    return !flight.isOverdue(clock.monotonicMs(), options.longestLoadMs)
+    return !flight.isOverdue(this.#core.clock.monotonicMs(), this.#core.options.longestLoadMs)
   }
 
   /** The outcome of the flight. If it takes too long, a stale value; the caller then stays in the background. */
@@ -202,11 +202,13 @@ export class SingleFlight {
     })
   }
 
-  #serve<T>({ key, monitor }: LoadRequest, flight: Flight, outcome: Outcome): Answer<T> {
+  #serve<T>(request: LoadRequest, flight: Flight, outcome: Outcome): Answer<T> {
     const { entry, failure, isolated, lateTagKeys, origin, stored } = outcome
+    const { key, monitor } = request
     if (origin === 'hit') monitor.sharedHit(key, this.#core.clock.monotonicMs())
     else if (origin === 'load' || origin === 'released') monitor.miss(key, flight.missReason)
     else monitor.staleServe(key, origin)
+    handOver(request, entry ?? stored, lateTagKeys)
     const found = origin === 'hit' ? entry : undefined
     const tier = entry === undefined || entry === flight.found ? 'shared' : 'local'
     return { value: handOut<T>(isolated), entry: found, served: entry, tier, stored, failure, lateTagKeys }

@@ -38,6 +38,8 @@ export interface Policies {
   /** 0 = no verification. */
   readonly verifySample: number
   readonly verifyGraceMs: number
+  /** Whether an entry inherits from those that its loader reads. */
+  readonly inherit: boolean
 }
 
 /** Whether a caller waits for a limited time. A bound that no timer can hold does not count. */
@@ -67,10 +69,12 @@ export function defaultPolicies(ttlMs: number): Policies {
     hardTimeoutMs: NO_BOUND,
     verifySample: 0,
     verifyGraceMs: 1_000,
+    inherit: false,
   })
 }
 
-const MOST_TAGS = 64
+/** The most tags of an entry. */
+export const MOST_TAGS = 64
 export const NO_TAGS: readonly string[] = []
 
 /**
@@ -81,7 +85,7 @@ export function resolvePolicies(options: PolicyOptions & ValueOptions, around: P
   if (saysNothing(options)) return around
   const { earlyRefresh, hardTimeout, jitter, softTimeout, staleIfError, staleWhileRevalidate, ttl, verify } =
     options
-  const { absentTtl, errorTtl, retryAfterError } = options
+  const { absentTtl, errorTtl, inherit, retryAfterError } = options
   return {
     ttlMs: ttl === undefined ? around.ttlMs : parseTtl(ttl),
     expiresAtMs: expiryOf(options, around),
@@ -103,6 +107,7 @@ export function resolvePolicies(options: PolicyOptions & ValueOptions, around: P
       hardTimeout === undefined ? around.hardTimeoutMs : durationOr(NO_BOUND, 'hardTimeout', hardTimeout),
     verifySample: verify === undefined ? around.verifySample : sampleOf(verify),
     verifyGraceMs: verify === undefined ? around.verifyGraceMs : graceOf(verify),
+    inherit: inherit === undefined ? around.inherit : inheritOf(inherit),
   }
 }
 
@@ -127,7 +132,8 @@ function saysNothing(options: PolicyOptions & ValueOptions): boolean {
     options.earlyRefresh === undefined &&
     options.softTimeout === undefined &&
     options.hardTimeout === undefined &&
-    options.verify === undefined
+    options.verify === undefined &&
+    options.inherit === undefined
   )
 }
 
@@ -202,6 +208,11 @@ function betaOf(earlyRefresh: { readonly beta: number } | false): number {
   const { beta } = earlyRefresh
   if (Number.isFinite(beta) && beta > 0) return beta
   throw refusedOption('earlyRefresh.beta', 'a positive number', beta)
+}
+
+function inheritOf(inherit: unknown): boolean {
+  if (typeof inherit === 'boolean') return inherit
+  throw refusedOption('inherit', 'true or false', inherit)
 }
 
 type Verify = Exclude<PolicyOptions['verify'], undefined>

@@ -114,6 +114,14 @@ export interface LoadOptions extends LoadPauseOptions {
    * @default the namespace's, then the cache's, then `false`: no bound
    */
   readonly hardTimeout?: Duration | false | undefined
+  /**
+   * Whether a loaded value depends on what its loader reads from the same cache: `true` binds its entry to the tags and
+   * namespaces of the entries that were read, as they were, and serves it no longer than each of them. A `delete` of a key
+   * that was read is not among what reaches it. What the loader reads and the cache does not keep, rules out that the value
+   * is stored; the `inherit-refused` event tells why.
+   * @default the namespace's, then the cache's, then `false`
+   */
+  readonly inherit?: boolean | undefined
 }
 
 /**
@@ -190,6 +198,7 @@ const LOAD_NAMES: OptionNames<LoadOptions> = {
   earlyRefresh: EARLY_REFRESH_OPTIONS,
   softTimeout: 'duration',
   hardTimeout: 'duration',
+  inherit: 'value',
   ...LOAD_PAUSE_NAMES,
 }
 

@@ -1,11 +1,11 @@
 import { FRUITLESS_MS } from '../../backend/seams/shared-tier.ts'
-import { type EntryMeta, placeholder, tokenOfFruitless } from '../../codec/envelope/entry-meta.ts'
+import { placeholder, tokenOfFruitless } from '../../codec/envelope/entry-meta.ts'
 import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { copyOf, type IsolatedValue, isolate } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { GenerationSet } from '../tags/generation-set.ts'
+import type { StoredMeta } from './inherited-meta.ts'
 import type { Lease } from './lease.ts'
 import type { LoadRequest } from './load-request.ts'
 
@@ -41,7 +41,12 @@ export class LeasedFill {
    * @returns the value for the callers, and the entry if it was stored
    * @throws CacheError if the value cannot be encoded
    */
-  async store(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<Filled> {
+  async store(
+    request: LoadRequest,
+    lease: Lease,
+    value: unknown,
+    { freshMs, keptMs, meta }: StoredMeta,
+  ): Promise<Filled> {
     const { clock, codec, generations, isolations, judge, local, tier } = this.#core
     const { key, monitor, storedKey } = request
     const serialized = value === undefined ? undefined : codec.serialize(value)
@@ -53,12 +58,12 @@ export class LeasedFill {
     const own = isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
     const read = local.expect(storedKey)
     try {
-      const filling = this.#fill(storedKey, lease, bytes, storedTtlMs(meta))
+      const filling = this.#fill(storedKey, lease, bytes, keptMs)
       // Generations that this load has created were not read yet. These reads travel together with the fill.
       const fetching = generations.fetchAll(meta.generations.map((one) => one.storedKey))
-      generations.outlive(meta.generations, storedTtlMs(meta))
+      generations.outlive(meta.generations, keptMs)
       const [isStored] = await Promise.all([filling, fetching])
-      if (isStored) monitor.stored(key, meta.ttlMs, bytes.length)
+      if (isStored) monitor.stored(key, freshMs, bytes.length)
       else monitor.leaseLost(key)
       const set = generations.resolve(meta.generations)
       const nowMs = clock.monotonicMs()

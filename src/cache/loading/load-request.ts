@@ -2,6 +2,7 @@ import type { Monitor } from '../core/monitor.ts'
 import type { Accepts } from '../entries/acceptance.ts'
 import type { Judgement, Wants } from '../entries/judgement.ts'
 import type { Policies } from '../freshness/policies.ts'
+import type { Inheritance } from '../inheritance/inheritance.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { Loader } from './load-context.ts'
@@ -31,6 +32,8 @@ export interface LoadRequest extends Wants {
   /** Whether a found value may be served; if not, the key is loaded. @default every value may be served */
   readonly accepts?: Accepts | undefined
   readonly shared?: SharedLoad | undefined
+  /** Told of the value: that of the loader which asks, if its entry inherits. */
+  readonly outer?: Inheritance | undefined
   /** Detaches the caller. */
   readonly signal?: AbortSignal | undefined
   /** When the caller called, if it has a timeout. In milliseconds of the monotonic clock. */

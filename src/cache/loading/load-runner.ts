@@ -1,4 +1,4 @@
-import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import type { BoundGeneration, EntryMeta } from '../../codec/envelope/entry-meta.ts'
 import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
@@ -6,10 +6,12 @@ import { lifetimesAt } from '../core/new-lifetimes.ts'
 import { newStamp } from '../core/stamp.ts'
 import { absenceOf } from '../freshness/entry-lifetimes.ts'
 import { assertTagCount } from '../freshness/policies.ts'
+import type { LoadInheritance, Refusal } from '../inheritance/inheritance.ts'
 import { handOut, NO_VALUE } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { bindLateTags, type LateTag } from '../tags/late-tags.ts'
 import { FailedLoads, type LoadFailure } from './failed-loads.ts'
+import { inheritedKeys, inheritedMeta, ownMeta, type StoredMeta } from './inherited-meta.ts'
 import type { Lease } from './lease.ts'
 import { LeasedFill } from './leased-fill.ts'
 import { LoadContext } from './load-context.ts'
@@ -36,6 +38,8 @@ interface Loaded {
   readonly durationMs: number
   /** The generations of the stale value if the loader confirmed it, else empty. */
   readonly kept: readonly BoundGeneration[]
+  /** What its entry inherits; `undefined` if it inherits nothing. */
+  readonly inherited: LoadInheritance | undefined
 }
 
 /**
@@ -102,9 +106,13 @@ export class LoadRunner {
       void lease.release()
       return RELEASED
     }
-    const { context, durationMs, kept, value } = result
+    const { context, durationMs, inherited, kept, value } = result
     const late = bindLateTags(this.#core.generations, request, context.tags, bound, loaderBeganAt)
-    const lateTagKeys = [...late.map(asTold), ...namedByStale(request, kept)]
+    const lateTagKeys = [
+      ...late.map(asTold),
+      ...namedByStale(request, kept),
+      ...inheritedKeys(inherited, request),
+    ]
     const policies = context.resolve(request.policies)
     if (context.isSkipped || (value === undefined && policies.absentTtlMs === 0)) {
       if (!context.isSkipped) return this.#none(request, lease, stale, lateTagKeys)
@@ -124,13 +132,21 @@ export class LoadRunner {
       return loaded(await this.#fill.isolated(request, value), lateTagKeys)
     }
     try {
-      const filled = await this.#fill.store(request, lease, value, {
+      const own: EntryMeta = {
         ...lifetimes,
         stamp: newStamp(),
         createdAtMs: serverNowMs,
         loadCostMs: durationMs,
         generations: generationsOf(request, bound, late, kept),
-      })
+      }
+      const stored = inherited === undefined ? ownMeta(own) : this.#inheriting(own, inherited, request)
+      if ('reason' in stored) {
+        request.monitor.inheritRefused(request.key, stored.reason, stored.part)
+        if (value === undefined) return this.#none(request, lease, stale, lateTagKeys)
+        void lease.releaseFruitless()
+        return loaded(await this.#fill.isolated(request, value), lateTagKeys)
+      }
+      const filled = await this.#fill.store(request, lease, value, stored)
       return loaded(filled.isolated, lateTagKeys, filled)
     } catch (error) {
       void lease.releaseFruitless()
@@ -138,6 +154,11 @@ export class LoadRunner {
       request.monitor.tell('getOrSet', request.key, error)
       return loaded(await this.#fill.isolated(request, value), lateTagKeys, { failure: error })
     }
+  }
+
+  #inheriting(own: EntryMeta, inherited: LoadInheritance, request: LoadRequest): StoredMeta | Refusal {
+    const nowMs = this.#core.clock.monotonicMs()
+    return inheritedMeta(own, inherited, request, { nowMs, serverNowMs: own.createdAtMs + own.loadCostMs })
   }
 
   /** The source has no value, and that is not stored. */
@@ -168,7 +189,7 @@ export class LoadRunner {
       return this.#failed.uncached(request, result, stale)
     }
     if (!request.isPast) this.#core.failures.forget(request.storedKey)
-    const { context, kept, value } = result
+    const { context, inherited, kept, value } = result
     if (context.isGivenBack) return RELEASED
     if (value === undefined && !context.isSkipped) this.#dropCopy(request, copy)
     try {
@@ -176,7 +197,11 @@ export class LoadRunner {
       this.#core.learnedTags.learn(request.storedKey, late)
       const isRaw = value === undefined || context.isSkipped
       const isolated = isRaw ? { value, isCloned: false } : await this.#fill.isolated(request, value)
-      return loaded(isolated, [...late.map(asTold), ...namedByStale(request, kept)])
+      return loaded(isolated, [
+        ...late.map(asTold),
+        ...namedByStale(request, kept),
+        ...inheritedKeys(inherited, request),
+      ])
     } catch (error) {
       if (isProgrammingMistake(error)) throw error
       return this.#fallback.forFailedUncached(request, stale, error)
@@ -197,12 +222,13 @@ export class LoadRunner {
     stale: LocalEntry | undefined,
     isLeased: boolean,
   ): Promise<Loaded | LoadFailure> {
-    const { calls, clock } = this.#core
-    const { key, loader, monitor, shared, storedKey } = request
+    const { calls, clock, inheritances } = this.#core
+    const { key, loader, monitor, policies, shared, storedKey } = request
     if (flight.isAbandoned) flight.signal.throwIfAborted()
     const beganMs = clock.monotonicMs()
     flight.beginLoading(beganMs)
-    const call = this.#waits.begin(storedKey)
+    const inherited = policies.inherit ? inheritances.begin() : undefined
+    const call = this.#waits.begin(storedKey, inherited)
     const context = new LoadContext({
       key,
       call,
@@ -225,11 +251,13 @@ export class LoadRunner {
       }
     } finally {
       this.#waits.end(storedKey, call)
+      if (inherited !== undefined) inheritances.end(inherited)
     }
     const durationMs = context.isGivenBack ? 0 : monitor.loaded(key, beganMs)
-    if (!context.isNotModified || stale === undefined) return { context, value, durationMs, kept: [] }
+    if (!context.isNotModified || stale === undefined)
+      return { context, value, durationMs, kept: [], inherited }
     // The stale value's generations were current before the loader began, like the captured ones (G2).
-    return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound }
+    return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound, inherited }
   }
 }
 

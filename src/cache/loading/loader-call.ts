@@ -1,10 +1,22 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { BatchInheritance, type Inheritance } from '../inheritance/inheritance.ts'
+import type { OpenInheritances } from '../inheritance/open-inheritances.ts'
 
 /** A caller that waits for the load of a key. */
 export interface Wait {
   readonly storedKey: string
   /** The calls of loaders that load the key at this moment. */
   loaders(): readonly LoaderCall[]
+}
+
+/** What a {@link LoaderCall} is made of. */
+export interface LoaderCallParts {
+  /** Whether its code is to be recognized, which is what costs (see `detectCycles`). */
+  readonly isTracked: boolean
+  /** Those of its cache. */
+  readonly inheritances: OpenInheritances
+  /** Told of what its code reads. */
+  readonly inheritance: Inheritance | undefined
 }
 
 /** The call that the running code is part of. All caches share it, since a loader of one may ask another. */
@@ -17,20 +29,24 @@ const running = new AsyncLocalStorage<LoaderCall>()
  * the call. So a call that has ended refers to nothing, and counts for nothing.
  */
 export class LoaderCall {
-  readonly #isTracked: boolean
+  readonly #parts: LoaderCallParts
   readonly #waits = new Set<Wait>()
   /** The call of a batch loader that this call takes part in. */
   #batch: LoaderCall | undefined
   #isOver = false
 
-  /** @param isTracked whether its code is to be recognized, which is what costs (see `detectCycles`) */
-  constructor(isTracked: boolean) {
-    this.#isTracked = isTracked
+  constructor(parts: LoaderCallParts) {
+    this.#parts = parts
   }
 
   /** The call of a batch loader, which serves several calls of the loader of one key. */
-  static ofBatch(calls: readonly LoaderCall[]): LoaderCall {
-    const batch = new LoaderCall(calls.some((call) => call.#isTracked))
+  static ofBatch(calls: readonly [LoaderCall, ...LoaderCall[]]): LoaderCall {
+    const inheriting = calls.flatMap((call) => call.#parts.inheritance ?? [])
+    const batch = new LoaderCall({
+      isTracked: calls.some((call) => call.#parts.isTracked),
+      inheritances: calls[0].#parts.inheritances,
+      inheritance: inheriting.length === 0 ? undefined : new BatchInheritance(inheriting),
+    })
     for (const call of calls) call.#batch = batch
     return batch
   }
@@ -43,7 +59,8 @@ export class LoaderCall {
 
   /** Runs the loader. */
   run<Result>(loader: () => Result): Result {
-    return this.#isTracked ? running.run(this, loader) : loader()
+    const { inheritance, inheritances, isTracked } = this.#parts
+    return inheritances.run(inheritance, isTracked ? () => running.run(this, loader) : loader)
   }
 
   /** Called when the loader has ended. */

@@ -1,5 +1,8 @@
 import { type IsolatedValue, NO_VALUE } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
+import type { LateTagKey } from '../tags/late-tags.ts'
+
+export type { LateTagKey }
 
 /**
  * The origin of a value: a fresh entry (`'hit'`), the loader (`'load'`), or a stale entry. A stale entry is served
@@ -7,12 +10,6 @@ import type { LocalEntry } from '../local/local-entry.ts'
  * Whoever held a reserved slot may have given it back without a value (`'released'`).
  */
 export type Origin = 'hit' | 'load' | 'revalidate' | 'error' | 'timeout' | 'released'
-
-/** A tag that only the loaded value named, and whether its generation was known before its loader began. */
-export interface LateTagKey {
-  readonly tagKey: string
-  readonly isKnown: boolean
-}
 
 /** The result of a flight. */
 export interface Outcome {

@@ -1,4 +1,7 @@
 import { abbreviate } from '../../foundation/errors/cache-error.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import type { Inheritance } from '../inheritance/inheritance.ts'
+import type { OpenInheritances } from '../inheritance/open-inheritances.ts'
 import { LoaderCall, type Wait } from './loader-call.ts'
 
 /** The most keys of a cycle that a message names. */
@@ -20,13 +23,15 @@ interface Step {
  */
 export class WaitForGraph {
   readonly #isOn: boolean
+  readonly #inheritances: OpenInheritances
   readonly #isTracked: boolean
   readonly #loaders = new Map<string, readonly LoaderCall[]>()
 
-  /** @param isTracked whether the code of loaders is to be recognized for another reason */
-  constructor(isOn: boolean, isTracked: boolean) {
-    this.#isOn = isOn
-    this.#isTracked = isOn || isTracked
+  constructor({ inheritances, options, places }: Pick<CacheCore, 'inheritances' | 'options' | 'places'>) {
+    this.#isOn = options.detectCycles
+    // The code of loaders may be recognized for another reason.
+    this.#isTracked = this.#isOn || places.isLimited
+    this.#inheritances = inheritances
   }
 
   /** Whether a loader of this key is running in this process. */
@@ -34,9 +39,13 @@ export class WaitForGraph {
     return this.#loaders.has(storedKey)
   }
 
-  /** Called before a loader. */
-  begin(storedKey: string): LoaderCall {
-    const call = new LoaderCall(this.#isTracked)
+  /** Called before a loader. @param inheritance is told of what the loader reads */
+  begin(storedKey: string, inheritance: Inheritance | undefined): LoaderCall {
+    const call = new LoaderCall({
+      isTracked: this.#isTracked,
+      inheritances: this.#inheritances,
+      inheritance,
+    })
     this.#loaders.set(storedKey, [...this.#of(storedKey), call])
     return call
   }

@@ -52,10 +52,11 @@ export class ShadowVerification {
   }
 
   async #verify(request: LoadRequest, entry: LocalEntry): Promise<void> {
-    const { calls, isolations, options, places, stopping } = this.#core
+    const { calls, inheritances, isolations, options, places, stopping } = this.#core
     const { key, loader, storedKey } = request
     // Nobody waits for it, so it takes part in no cycle, even if the hit was that of a loader.
-    const call = new LoaderCall(options.detectCycles || places.isLimited)
+    const isTracked = options.detectCycles || places.isLimited
+    const call = new LoaderCall({ isTracked, inheritances, inheritance: undefined })
     try {
       const { context, loaded } = await this.#bounded(key, async (signal) => {
         // Without a stale value: the loader must not answer with the value that is verified.

@@ -15,14 +15,14 @@ export interface CachedEntry<T = unknown> {
   readonly status: 'hit' | 'stale' | 'miss' | 'skipped'
   /** Where it was found: in this process, or in Redis; `undefined` if it was loaded. */
   readonly tier: HitTier | undefined
-  /** The time since its load began; `undefined` if that is not known, as for a plain value, and for `'skipped'`. */
+  /** The time since its load began, or that of the oldest part that it has inherited from (`inherit`); `undefined` if that is not known, as for a plain value, and for `'skipped'`. */
   readonly age: number | undefined
   /**
    * The time for which it stays fresh: negative since it ceased to be, `Infinity` if it never does; `undefined` for a plain
    * value, and for `'skipped'`.
    */
   readonly ttl: number | undefined
-  /** Its tags; none for a plain value, and for `'skipped'`. */
+  /** Its tags, those that it has inherited in its namespace included; none for a plain value, and for `'skipped'`. */
   readonly tags: readonly string[]
   /**
    * A text of 11 letters, digits, `-` and `_` that names this one write of the value: another one each time a value is

@@ -48,7 +48,8 @@ export class NamespaceGets {
     if (isCacheKey(key) && this.#core.changes.current === undefined) {
       const storedKey = this.#space.storedKey(key)
       const generationKeys = this.#core.generationKeys(this.#space, storedKey)
-      const question: Question = { key, storedKey, generationKeys, maxAgeMs }
+      const outer = this.#core.inheritances.current
+      const question: Question = { key, storedKey, generationKeys, maxAgeMs, outer }
       if (this.#core.tier.isClearFor(question.storedKey)) {
         const reading = isPastLag
           ? PendingRead.pastLag(this.#core, question, this.#getAnswers)
@@ -63,13 +64,14 @@ export class NamespaceGets {
   #getAfterGate<T>(key: string, isPastLag: boolean, maxAgeMs: number | undefined): Promise<T | undefined> {
     return this.#monitor.absorb('get', key, undefined, async () => {
       assertCacheKey(key)
-      return this.#counted<T>({ key, maxAgeMs }, this.#judgedInRedis(key, isPastLag))
+      const outer = this.#core.inheritances.current
+      return this.#counted<T>({ key, maxAgeMs, outer }, this.#judgedInRedis(key, isPastLag))
     })
   }
 
   /** How a pending read answers a `get`. */
   readonly #getAnswers: Answers<Question, unknown> = {
-    fresh: ({ key }, entry, nowMs) => this.sharedHit(key, entry, nowMs),
+    fresh: (question, entry, nowMs) => this.sharedHit(question, entry, nowMs),
     other: (question, read) =>
       this.#monitor.absorb('get', question.key, undefined, () => this.#getJudged<unknown>(question, read)),
   }
@@ -81,22 +83,27 @@ export class NamespaceGets {
   }
 
   async #counted<T>(
-    { key, maxAgeMs }: Pick<Question, 'key' | 'maxAgeMs'>,
+    asked: Pick<Question, 'key' | 'maxAgeMs' | 'outer'>,
     judging: Promise<Judgement>,
   ): Promise<T | undefined> {
-    const judgement = await judging.catch((error) => {
-      this.#monitor.miss(key, 'unavailable')
-      throw error
-    })
-    const entry = this.#freshIn(judgement, maxAgeMs)
-    if (entry !== undefined) return this.sharedHit<T>(key, entry, this.#core.clock.monotonicMs())
-    this.#monitor.miss(key, missReasonOf(judgement))
+    const judgement = await judging.catch((error) => this.#unavailable(asked, error))
+    const entry = this.#freshIn(judgement, asked.maxAgeMs)
+    if (entry !== undefined) return this.sharedHit<T>(asked, entry, this.#core.clock.monotonicMs())
+    this.#monitor.miss(asked.key, missReasonOf(judgement))
     return undefined
   }
 
+  /** The caller gets `undefined`, as for a miss. If it is a loader, nothing vouches for what it makes of that. */
+  #unavailable({ key, outer }: Pick<Question, 'key' | 'outer'>, error: unknown): never {
+    this.#monitor.miss(key, 'unavailable')
+    outer?.refuse('unavailable', this.#space.namePrefix + key)
+    throw error
+  }
+
   /** Counts and hands out an entry that was read from Redis. */
-  sharedHit<T>(key: string, entry: LocalEntry, nowMs: number): T {
+  sharedHit<T>({ key, outer }: Pick<Question, 'key' | 'outer'>, entry: LocalEntry, nowMs: number): T {
     this.#monitor.sharedHit(key, nowMs)
+    outer?.add(entry, this.#space.namePrefix + key)
     return handOut<T>(entry)
   }
 
@@ -105,24 +112,26 @@ export class NamespaceGets {
     assertCacheKey(key)
     const isPastLag = options.local === false
     const maxAgeMs = maxAgeOf(options.maxAge)
+    const outer = this.#core.inheritances.current
     const local = isPastLag ? undefined : this.#hits.fresh(key, NO_TAGS)
     if (local !== undefined && !isTooOld(local, this.#hits.hitAtMs, maxAgeMs)) {
-      this.#hits.count(key)
+      this.#hits.count(key, local)
       return this.#described<T>(local, 'hit', 'local')
     }
-    const judgement = await this.#judgedInRedis(key, isPastLag).catch((error) => {
-      this.#monitor.miss(key, 'unavailable')
-      throw error
-    })
+    const judgement = await this.#judgedInRedis(key, isPastLag).catch((error) =>
+      this.#unavailable({ key, outer }, error),
+    )
     const entry = judgement.state === 'usable' ? judgement.entry : undefined
     const nowMs = this.#core.clock.monotonicMs()
     const how = entry === undefined ? 'no' : servableAsReadTo(maxAgeMs, entry, nowMs)
     if (entry !== undefined && how === 'fresh') {
       this.#monitor.sharedHit(key, nowMs)
+      outer?.add(entry, this.#space.namePrefix + key)
       return this.#described<T>(entry, 'hit', 'shared')
     }
     if (entry !== undefined && how !== 'no' && options.stale === true) {
       this.#monitor.staleServe(key, how === 'error' ? 'error' : 'revalidate')
+      outer?.add(entry, this.#space.namePrefix + key)
       return this.#described<T>(entry, 'stale', 'shared')
     }
     this.#monitor.miss(key, missReasonOf(judgement))

@@ -11,6 +11,7 @@ import { isTooOldFor, maxAgeOf } from '../freshness/max-age.ts'
 import { checkedTags, isBounded, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type GetOrSetOptions } from '../freshness/policy-options.ts'
 import type { KeySpace } from '../keys/key-space.ts'
+import { handOver } from '../loading/hand-over.ts'
 import type { Loader } from '../loading/load-context.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -137,7 +138,7 @@ export class NamespaceReads {
     const nowMs = this.#core.clock.monotonicMs()
     const followUp = this.followUps.of(entry, options?.earlyRefresh, nowMs)
     if (followUp !== undefined) this.#followUp(entry, followUp, ...call)
-    this.#monitor.localHit(key, nowMs)
+    this.hits.count(key, entry, nowMs)
     return cachedEntry(entry, value, { status: 'hit', tier: 'local', space: this.#space, nowMs })
   }
 
@@ -160,9 +161,7 @@ export class NamespaceReads {
       const stale = extras?.replaces === undefined ? this.#staleFor(request, options.tags) : undefined
       if (stale !== undefined) return form.stale(stale)
       const { storedKey } = request
-      if (this.#flights.has(storedKey) || !this.#core.tier.isClearFor(storedKey)) {
-        return form.load(request)
-      }
+      if (this.#flights.has(storedKey) || !this.#core.tier.isClearFor(storedKey)) return form.load(request)
       request.shared?.expect(storedKey)
       return PendingRead.of(this.#core, request, form.answers)
     } catch (error) {
@@ -176,6 +175,7 @@ export class NamespaceReads {
     if (stale === undefined || !isAccepted(stale.value, request.accepts)) return undefined
     if (this.#core.clock.monotonicMs() >= stale.leasedUntilMs) this.#loads.refresh(request)
     this.#monitor.staleServe(request.key, 'revalidate')
+    handOver(request, stale)
     return stale
   }
 
@@ -200,7 +200,7 @@ export class NamespaceReads {
       if (followUp !== undefined) {
         caller.runInAsyncScope(() => this.followUps.startFor(entry, followUp, request))
       }
-      return this.gets.sharedHit(request.key, entry, nowMs)
+      return this.gets.sharedHit(request, entry, nowMs)
     },
     other: (request, read) => this.#loadAfter(request, read, this.#values),
     // If the read is slow, a caller with a signal or a timeout goes on to a flight, which honours them.
@@ -290,6 +290,7 @@ export class NamespaceReads {
       loader,
       accepts: extras?.accepts,
       shared: extras?.shared,
+      outer: this.#core.inheritances.current,
       signal,
       calledAtMs: isPatient ? undefined : this.#core.clock.monotonicMs(),
       replaces: extras?.replaces,

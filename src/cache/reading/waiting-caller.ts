@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks'
 import { isAccepted } from '../entries/acceptance.ts'
 import { isBoundToAll, type Wants } from '../entries/judgement.ts'
 import { isTooOld } from '../freshness/max-age.ts'
+import type { Inheritance } from '../inheritance/inheritance.ts'
 import type { FirstRead } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ImpatientRead } from './slow-reads.ts'
@@ -12,6 +13,8 @@ export interface Question extends Wants {
   readonly storedKey: string
   /** The age beyond which a value is stale for the caller. */
   readonly maxAgeMs?: number | undefined
+  /** Told of the value: that of the loader which asks, if its entry inherits. */
+  readonly outer?: Inheritance | undefined
 }
 
 /**

@@ -9,6 +9,7 @@ import type { SingleFlight } from '../flights/single-flight.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { isTooOld, servableAsReadTo } from '../freshness/max-age.ts'
 import type { Policies } from '../freshness/policies.ts'
+import { handOver } from '../loading/hand-over.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { staleValueOf } from '../loading/stale-value.ts'
 import { handOut } from '../local/isolation.ts'
@@ -65,7 +66,8 @@ export class Reservations {
   async reserve(key: string, options: ReserveOptions): Promise<Slot<unknown>> {
     this.#reads.checkOptions(options, RESERVE_OPTIONS)
     const { maxAge, signal, tags, wait } = options
-    const request = this.#reads.request(key, noLoader, { tags, maxAge, signal }, { accepts: isValue })
+    const asked = { tags, maxAge, signal, inherit: false }
+    const request = this.#reads.request(key, noLoader, asked, { accepts: isValue })
     signal?.throwIfAborted()
     if (request.isPast) return this.#slot(request, this.#fencedFill(request, HELD, undefined), {})
     const local = this.#reads.hits.fresh(key, tags)
@@ -74,7 +76,7 @@ export class Reservations {
       isValue(local.value) &&
       !isTooOld(local, this.#reads.hits.hitAtMs, request.maxAgeMs)
     if (isFresh) {
-      this.#reads.hits.count(key)
+      this.#reads.hits.count(key, local)
       return this.#hit(request, this.#core.tier.connectionOf(request.storedKey), local)
     }
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
@@ -153,7 +155,8 @@ export class Reservations {
       const { context } = taken.load
       return this.#slot(request, new TurnFill(this.#core, taken.load), { stale: context.stale() })
     }
-    const { entry, stored, value } = taken.answer
+    const { entry, lateTagKeys, served, stored, value } = taken.answer
+    handOver(request, served ?? stored, lateTagKeys)
     const found = entry ?? stored
     const reserved = found === undefined ? UNRESERVED : await this.#reservedBy(request, found)
     return this.#slot(request, this.#fencedFill(request, reserved, connection), {
@@ -196,6 +199,7 @@ export class Reservations {
 
   async #hit(request: LoadRequest, connection: unknown, entry: LocalEntry): Promise<Slot<unknown>> {
     const filling = this.#fencedFill(request, await this.#reservedBy(request, entry), connection)
+    handOver(request, entry)
     return this.#slot(request, filling, { hit: { value: handOut(entry) } })
   }
 

@@ -71,6 +71,8 @@ export class TurnWait {
         ...asked,
         loader: turn.loader,
         signal,
+        // Whoever holds a slot loads the value itself.
+        outer: undefined,
         isTurn: true,
         // The bounds of the caller are those of its wait. They must not end the load that it gets. That the loader of
         // another caller has failed tells nothing of this caller.

@@ -3,6 +3,15 @@ import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { GenerationTable } from './generation-table.ts'
 
+/**
+ * A generation that a value depends on and its call did not name, and whether it was known before its loader began. Callers
+ * who join a load late must not find it invalidated (L4).
+ */
+export interface LateTagKey {
+  readonly tagKey: string
+  readonly isKnown: boolean
+}
+
 /** A tag that is named only when its value is known, with the generation that the entry can be bound to. */
 export interface LateTag extends BoundGeneration {
   /** Whether the value may be bound to the generation. If not, the value must not be stored. */

@@ -55,7 +55,29 @@ export async function createParticipant({ createCache, createClient }, { redis, 
     }
   }
 
-  const getOrSet = (race, root) => spaceOf(race, root).getOrSet(race.key, loaderOf(race), race.options)
+  /** Reads the part that the value is made of, dawdles, and answers what it read. */
+  const makerOf = (race, root) => () =>
+    tracked(race, async () => {
+      const version = await partOf(race, root)
+      await dawdle(race.loaderMs)
+      return version
+    })
+
+  /** The part has the tags, and lies in a namespace of its own. */
+  const partOf = (race, root) => {
+    const load = async () => {
+      const version = await sourceOf(race.key)
+      await dawdle(Math.random() * race.loaderMs)
+      return version
+    }
+    return partsOf(race, root).getOrSet('part', load, race.options)
+  }
+  const partsOf = ({ key }, root = cache) => root.namespace(`parts-of-${key}`)
+
+  const getOrSet = (race, root) =>
+    race.hasPart
+      ? spaceOf(race, root).getOrSet(race.key, makerOf(race, root), { inherit: true })
+      : spaceOf(race, root).getOrSet(race.key, loaderOf(race), race.options)
 
   /** Reserves the key, and fills the slot as a loader would. What the fill answers must be true. */
   const reserve = async (race) => {
@@ -89,6 +111,10 @@ export async function createParticipant({ createCache, createClient }, { redis, 
       space.set(key, version, { ...entry, ttl: LONG }),
     'plain.set': ({ key, version }, space) => space.plain.set(key, version, LONG),
     invalidateTags: ({ changedTags }, space) => space.invalidateTags(changedTags),
+    'invalidateTags of the part': (race) => partsOf(race).invalidateTags(race.changedTags),
+    'clear of the parts': (race) => partsOf(race).clear(),
+    'delete, perhaps with the part': (race, space) =>
+      Promise.all([space.delete(race.key), Math.random() < 0.5 && partsOf(race).delete('part')]),
     invalidatePattern: ({ pattern }, space) => space.invalidatePattern(pattern),
     'hold nothing': (race, space) => space.change({ keys: [race.key] }, transaction(race)),
     'hold its key': ({ hold = '20s', ...race }, space) =>
