@@ -55,7 +55,7 @@ export type {
   PlainId,
 } from './cache/collections/collection-options.ts'
 export { type SchemaMismatch, SchemaMismatchError } from './cache/collections/schema-mismatch-error.ts'
-export type { CacheTotals } from './cache/core/metrics.ts'
+export type { CacheTotals, NamespaceStats, NamespaceTotals } from './cache/core/counts.ts'
 export type {
   CoherenceOptions,
   LeaseOptions,

@@ -52,7 +52,7 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
       assertCacheKey(key)
       return undefined
     }
-    this.#reads.hits.count(key)
+    this.#reads.hits.count(key, entry)
     return handOut<Served<T, Isolate>>(entry)
   }
 

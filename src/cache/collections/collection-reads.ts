@@ -45,7 +45,7 @@ export class CollectionReads<Id, Output> {
     if (followUp !== undefined) this.#followUp(entry, followUp, key, id, options)
     const answer = this.#validation.known(entry)
     if (answer === undefined) return this.#serve(key, id, entry, options)
-    hits.count(key)
+    hits.count(key, entry)
     return answer as Promise<Output>
   }
 
@@ -93,7 +93,7 @@ export class CollectionReads<Id, Output> {
     }
     const finding = this.#validation.atOnce(entry)
     if (!finding?.fits) return undefined
-    hits.count(key)
+    hits.count(key, entry)
     return finding.output as Output
   }
 
@@ -135,7 +135,7 @@ export class CollectionReads<Id, Output> {
     const finding = await this.#validation.ofEntry(entry).catch(() => undefined)
     if (!finding?.fits) return this.#load(key, id, options)
     options.signal?.throwIfAborted()
-    this.#reads.hits.count(key)
+    this.#reads.hits.count(key, entry)
     return finding.output as Output
   }
 

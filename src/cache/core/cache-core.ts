@@ -32,7 +32,7 @@ import { ResilientTier, unboundRemoval } from '../outage/resilient-tier.ts'
 import { GenerationTable } from '../tags/generation-table.ts'
 import { LearnedTags } from '../tags/late-tags.ts'
 import { Background } from './background.ts'
-import { Metrics } from './metrics.ts'
+import { MetricsByName } from './metrics.ts'
 import type { ResolvedReadThrough } from './read-through-options.ts'
 
 const NO_TAGS: readonly string[] = []
@@ -83,7 +83,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly learnedTags: LearnedTags = new LearnedTags()
   readonly changes: OpenChanges = new OpenChanges()
   readonly background: Background = new Background()
-  readonly metrics: Metrics = new Metrics()
+  readonly metrics: MetricsByName = new MetricsByName()
   readonly random: Random
   /** Resolves when the tier is open; `undefined` if it is. */
   readonly opened: () => Promise<void> | undefined
@@ -143,7 +143,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.local = new LocalTier(
       root.prefix,
       options.local,
-      () => this.metrics.add('evictions', 1, clock.monotonicMs()),
+      () => this.metrics.root.add('evictions', 1, clock.monotonicMs()),
       keepsValues ? tier.shedValues?.((storedKey, head) => this.#restored(storedKey, head)) : undefined,
     )
     this.generations = new GenerationTable(this.tier, clock)

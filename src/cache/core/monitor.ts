@@ -5,12 +5,12 @@ import type { EventHub } from '../../foundation/event-hub.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { Background } from './background.ts'
-import type { Metrics } from './metrics.ts'
+import type { Metrics, MetricsByName } from './metrics.ts'
 
 /** The parts of a cache that a {@link Monitor} uses. */
 export interface MonitorParts {
   readonly policy: FailurePolicy
-  readonly metrics: Metrics
+  readonly metrics: MetricsByName
   readonly background: Background
   readonly clock: Clock
 }
@@ -29,23 +29,23 @@ export class Monitor {
   readonly #background: Background
   readonly #clock: Clock
 
-  constructor({ background, clock, metrics, policy }: MonitorParts, { name }: KeySpace) {
+  constructor({ background, clock, metrics, policy }: MonitorParts, { name, namePrefix }: KeySpace) {
     this.#policy = policy.within(name)
     this.#events = policy.events
-    this.#metrics = metrics
+    this.#metrics = metrics.of(namePrefix)
     this.#background = background
     this.#clock = clock
   }
 
-  /** A fresh value was found in this process. */
-  localHit(key: string, nowMs: number): void {
-    this.#metrics.localHit(nowMs)
+  /** A fresh value was found in this process. @param loadCostMs what its load took */
+  localHit(key: string, nowMs: number, loadCostMs: number): void {
+    this.#metrics.localHit(nowMs, loadCostMs)
     if (this.#events.has('hit')) this.#events.emit('hit', { ...this.#of(key), tier: 'local' })
   }
 
-  /** A fresh value was found in Redis. */
-  sharedHit(key: string, nowMs: number): void {
-    this.#metrics.sharedHit(nowMs)
+  /** A fresh value was found in Redis. @param loadCostMs what its load took */
+  sharedHit(key: string, nowMs: number, loadCostMs: number): void {
+    this.#metrics.sharedHit(nowMs, loadCostMs)
     if (this.#events.has('hit')) this.#events.emit('hit', { ...this.#of(key), tier: 'shared' })
   }
 

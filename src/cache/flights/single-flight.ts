@@ -200,7 +200,7 @@ export class SingleFlight {
 
   #serve<T>({ key, monitor }: LoadRequest, flight: Flight, outcome: Outcome): Answer<T> {
     const { entry, failure, isolated, lateTagKeys, origin, stored } = outcome
-    if (origin === 'hit') monitor.sharedHit(key, this.#core.clock.monotonicMs())
+    if (origin === 'hit') monitor.sharedHit(key, this.#core.clock.monotonicMs(), entry?.loadCostMs ?? 0)
     else if (origin === 'load' || origin === 'released') monitor.miss(key, flight.missReason)
     else monitor.staleServe(key, origin)
     const found = origin === 'hit' ? entry : undefined

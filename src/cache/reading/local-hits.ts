@@ -60,13 +60,13 @@ export class LocalHits {
 
   /** Counts the hit that {@link fresh} has just found, and returns its value. */
   serve<T>(key: string, entry: LocalEntry): Promise<T> {
-    this.count(key)
+    this.count(key, entry)
     return entry.handOut<T>()
   }
 
   /** Counts the hit that {@link fresh} has just found, and emits its event. */
-  count(key: string): void {
-    this.#monitor.localHit(key, this.#hitAtMs)
+  count(key: string, entry: LocalEntry): void {
+    this.#monitor.localHit(key, this.#hitAtMs, entry.loadCostMs)
   }
 
   /** The name of a key in the local tier. Even adding an empty prefix would cost a hit a twentieth of its time. */

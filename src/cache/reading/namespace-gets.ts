@@ -96,7 +96,7 @@ export class NamespaceGets {
 
   /** Counts and hands out an entry that was read from Redis. */
   sharedHit<T>(key: string, entry: LocalEntry, nowMs: number): T {
-    this.#monitor.sharedHit(key, nowMs)
+    this.#monitor.sharedHit(key, nowMs, entry.loadCostMs)
     return handOut<T>(entry)
   }
 
@@ -107,7 +107,7 @@ export class NamespaceGets {
     const maxAgeMs = maxAgeOf(options.maxAge)
     const local = isPastLag ? undefined : this.#hits.fresh(key, NO_TAGS)
     if (local !== undefined && !isTooOld(local, this.#hits.hitAtMs, maxAgeMs)) {
-      this.#hits.count(key)
+      this.#hits.count(key, local)
       return this.#described<T>(local, 'hit', 'local')
     }
     const judgement = await this.#judgedInRedis(key, isPastLag).catch((error) => {
@@ -118,7 +118,7 @@ export class NamespaceGets {
     const nowMs = this.#core.clock.monotonicMs()
     const how = entry === undefined ? 'no' : servableAsReadTo(maxAgeMs, entry, nowMs)
     if (entry !== undefined && how === 'fresh') {
-      this.#monitor.sharedHit(key, nowMs)
+      this.#monitor.sharedHit(key, nowMs, entry.loadCostMs)
       return this.#described<T>(entry, 'hit', 'shared')
     }
     if (entry !== undefined && how !== 'no' && options.stale === true) {

@@ -137,7 +137,7 @@ export class NamespaceReads {
     const nowMs = this.#core.clock.monotonicMs()
     const followUp = this.followUps.of(entry, options?.earlyRefresh, nowMs)
     if (followUp !== undefined) this.#followUp(entry, followUp, ...call)
-    this.#monitor.localHit(key, nowMs)
+    this.#monitor.localHit(key, nowMs, entry.loadCostMs)
     return cachedEntry(entry, value, { status: 'hit', tier: 'local', space: this.#space, nowMs })
   }
 

@@ -113,7 +113,7 @@ export class Reservations {
     if (request.isPast) return this.#slot(request, this.#fencedFill(request, HELD, undefined), {})
     const local = this.#reads.hits.fresh(key, tags)
     if (local !== undefined && !isTooOld(local, this.#reads.hits.hitAtMs, request.maxAgeMs)) {
-      this.#reads.hits.count(key)
+      this.#reads.hits.count(key, local)
       return this.#hit(request, this.#core.tier.connectionOf(request.storedKey), local)
     }
     for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
@@ -201,7 +201,7 @@ export class Reservations {
   }
 
   #sharedHit(request: LoadRequest, connection: unknown, entry: LocalEntry): Promise<Slot<unknown>> {
-    request.monitor.sharedHit(request.key, this.#core.clock.monotonicMs())
+    request.monitor.sharedHit(request.key, this.#core.clock.monotonicMs(), entry.loadCostMs)
     return this.#hit(request, connection, entry)
   }
 
