@@ -29,7 +29,7 @@ function leaseOn(answers: readonly (boolean | Error)[]) {
   } as unknown as SharedTier
   const parts = { tier, clock, timers: clock, leaseMs: LEASE_MS }
   const lease = new Lease('key', 'token', connection, {
-    ...{ ...parts, longestLoadMs: 60_000, held: new HeldLeases(parts) },
+    ...{ ...parts, longestLoadMs: 60_000, held: new HeldLeases(parts), onReturn: () => {} },
     onLost: () => lost++,
   })
   const reconnect = () => {

@@ -121,7 +121,7 @@ export class Collection<Id, Input, Output> {
     const distinct = distinctIds(ids)
     this.#checkOptions(options)
     const { errors, values } = await settleEach(distinct, options.signal, (_ids, signal) => (id) => {
-      return this.get(id, { maxAge: options.maxAge, signal })
+      return this.get(id, { ...options, signal })
     })
     if (errors.size > 0) throw new PartialLoadError(values, errors)
     return values

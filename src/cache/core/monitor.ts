@@ -1,17 +1,20 @@
 import type { FailurePolicy } from '../../backend/assembly/failure-policy.ts'
+import type { BackgroundHook } from '../../contract/background-hook.ts'
 import type { FillRefusal, MissReason, ReadThroughEvents } from '../../contract/cache-events.ts'
 import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { EventHub } from '../../foundation/event-hub.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
 import type { KeySpace } from '../keys/key-space.ts'
-import type { Background } from './background.ts'
+import { type Background, handTo } from './background.ts'
 import type { Metrics, MetricsByName } from './metrics.ts'
+import type { ResolvedReadThrough } from './read-through-options.ts'
 
 /** The parts of a cache that a {@link Monitor} uses. */
 export interface MonitorParts {
   readonly policy: FailurePolicy
   readonly metrics: MetricsByName
   readonly background: Background
+  readonly options: Pick<ResolvedReadThrough, 'background'>
   readonly clock: Clock
 }
 
@@ -27,13 +30,16 @@ export class Monitor {
   readonly #events: EventHub<ReadThroughEvents>
   readonly #metrics: Metrics
   readonly #background: Background
+  /** That of the cache. */
+  readonly #hook: BackgroundHook | undefined
   readonly #clock: Clock
 
-  constructor({ background, clock, metrics, policy }: MonitorParts, { name, namePrefix }: KeySpace) {
+  constructor({ background, clock, metrics, options, policy }: MonitorParts, { name, namePrefix }: KeySpace) {
     this.#policy = policy.within(name)
     this.#events = policy.events
     this.#metrics = metrics.of(namePrefix)
     this.#background = background
+    this.#hook = options.background
     this.#clock = clock
   }
 
@@ -127,9 +133,22 @@ export class Monitor {
     this.#events.emit('verify', { ...this.#of(key), ...finding })
   }
 
-  /** Follows work that no caller waits for. Its failure becomes a `background-error` event. */
-  follow(task: BackgroundTask, key: string | undefined, work: Promise<unknown>): void {
-    this.#background.follow(work, (error) => this.failed(task, key, error))
+  /**
+   * Follows work that no caller waits for. Its failure becomes a `background-error` event.
+   * @returns a promise of its end, which never rejects
+   */
+  follow(task: BackgroundTask, key: string | undefined, work: Promise<unknown>): Promise<void> {
+    return this.#background.follow(work, (error) => this.failed(task, key, error))
+  }
+
+  /**
+   * Hands work that goes on after a call to a hook, if there is one. A failure of the hook becomes an `error` event.
+   * @param own the hook of the call, which goes in place of the cache's
+   * @param work returns a promise of its end, which never rejects
+   */
+  handOver(key: string | undefined, own: BackgroundHook | undefined, work: () => Promise<void>): void {
+    const hook = own ?? this.#hook
+    if (hook !== undefined) handTo(hook, work(), (error) => this.publish('background', key, error))
   }
 
   /** Work in the background has failed. */

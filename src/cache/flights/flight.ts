@@ -46,11 +46,14 @@ export class Flight {
   missReason: MissReason = 'absent'
   /** Set if it ends with a value that another flight must renew. */
   successor: LoadRequest | undefined
+  /** That other flight. */
+  next: Flight | undefined
   #phase: FlightPhase = 'reading'
   /** When the loader was called. */
   #loadingSinceMs: number = Number.POSITIVE_INFINITY
   #attempt: Attempt
   #lease: Lease | undefined
+  #returning: Promise<void> | undefined
   #result: Promise<Outcome> | undefined
   /** The count of fruitless loads in the lease that it last waited for. */
   #awaited: number | undefined
@@ -162,6 +165,26 @@ export class Flight {
   leased(lease: Lease, bound: readonly BoundGeneration[]): void {
     this.#lease = lease
     this.#attempt.bound = bound
+  }
+
+  /** Called when it gives a lease back. @param returning must not reject */
+  givesBack(returning: Promise<void>): void {
+    const all = Promise.all([this.#returning, returning]).then(() => {
+      if (this.#returning === all) this.#returning = undefined
+    })
+    this.#returning = all
+  }
+
+  /** Whether it has something to do still: its work, the return of a lease, or that of the {@link next} one. */
+  get goesOn(): boolean {
+    return this.#phase !== 'over' || this.#returning !== undefined || this.next?.goesOn === true
+  }
+
+  /** Resolves when it has nothing to do any more. Never rejects. */
+  async ended(): Promise<void> {
+    await this.result.catch(() => {})
+    await this.#returning
+    await this.next?.ended()
   }
 
   /** The generation under this key that its value will be bound to; `undefined` if it is not captured. */

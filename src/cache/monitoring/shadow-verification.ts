@@ -37,7 +37,9 @@ export class ShadowVerification {
     if (this.#underWay >= MOST_AT_A_TIME) return
     this.#underWay++
     const verifying = this.#verify(request, entry).finally(() => this.#underWay--)
-    request.monitor.follow('verify', request.key, verifying)
+    const { background, key, monitor } = request
+    const followed = monitor.follow('verify', key, verifying)
+    monitor.handOver(key, background, () => followed)
   }
 
   async #verify(request: LoadRequest, entry: LocalEntry): Promise<void> {

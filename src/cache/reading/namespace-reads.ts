@@ -2,6 +2,7 @@ import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { kindOf } from '../../foundation/errors/shown-value.ts'
 import type { KnownOptions } from '../../foundation/option-checks.ts'
+import { checkedHook } from '../core/background.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { isAccepted } from '../entries/acceptance.ts'
@@ -174,7 +175,7 @@ export class NamespaceReads {
   #staleFor(request: LoadRequest, tags: readonly string[] | undefined): LocalEntry | undefined {
     const stale = this.hits.stale(request.key, tags, request.maxAgeMs)
     if (stale === undefined || !isAccepted(stale.value, request.accepts)) return undefined
-    if (this.#core.clock.monotonicMs() >= stale.leasedUntilMs) this.#loads.refresh(request)
+    this.#loads.revalidate(request, stale)
     this.#monitor.staleServe(request.key, 'revalidate')
     return stale
   }
@@ -277,7 +278,6 @@ export class NamespaceReads {
     this.checkOptions(options, CALL_OPTIONS)
     const { signal } = options
     const policies = resolvePolicies(options, this.#policies)
-    const isPatient = signal === undefined && !isBounded(policies)
     const storedKey = this.#space.storedKey(key)
     return {
       space: this.#space,
@@ -290,8 +290,9 @@ export class NamespaceReads {
       loader,
       accepts: extras?.accepts,
       shared: extras?.shared,
+      background: checkedHook(options.background),
       signal,
-      calledAtMs: isPatient ? undefined : this.#core.clock.monotonicMs(),
+      calledAtMs: signal || isBounded(policies) ? this.#core.clock.monotonicMs() : undefined,
       replaces: extras?.replaces,
       isPast: this.#core.changes.current !== undefined,
     }

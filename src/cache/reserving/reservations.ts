@@ -1,5 +1,6 @@
 import { isEntryStamp, tokenAfter } from '../../codec/envelope/entry-meta.ts'
 import { isAnyHeld } from '../../codec/envelope/hold-mark.ts'
+import type { BackgroundOptions } from '../../contract/background-hook.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
 import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
@@ -23,7 +24,7 @@ import { TurnFill } from './turn-fill.ts'
 import { TurnWait } from './turn-wait.ts'
 
 /** Options of `reserve`. */
-export interface ReserveOptions extends AgeOptions {
+export interface ReserveOptions extends AgeOptions, BackgroundOptions {
   /** Tags by which the value can be invalidated, at most 64. An entry that lacks one of them is no hit. @default none */
   readonly tags?: readonly string[] | undefined
   /**
@@ -61,6 +62,7 @@ const RESERVE_OPTIONS: KnownOptions = {
     wait: 'value',
     maxAge: 'duration',
     signal: 'value',
+    background: 'value',
   } satisfies OptionNames<ReserveOptions>,
 }
 
@@ -107,8 +109,8 @@ export class Reservations {
   /** @throws CacheError for a programming mistake, or the signal's reason; never because of Redis */
   async reserve(key: string, options: ReserveOptions): Promise<Slot<unknown>> {
     this.#reads.checkOptions(options, RESERVE_OPTIONS)
-    const { maxAge, signal, tags, wait } = options
-    const request = this.#reads.request(key, noLoader, { tags, maxAge, signal })
+    const { background, maxAge, signal, tags, wait } = options
+    const request = this.#reads.request(key, noLoader, { tags, maxAge, signal, background })
     signal?.throwIfAborted()
     if (request.isPast) return this.#slot(request, this.#fencedFill(request, HELD, undefined), {})
     const local = this.#reads.hits.fresh(key, tags)
