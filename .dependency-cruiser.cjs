@@ -60,9 +60,9 @@ const ROOMS = {
     flights: ['keys', 'freshness', 'local', 'entries', 'core', 'loading'],
     writing: ['keys', 'changes', 'freshness', 'core'],
     monitoring: ['outage', 'local', 'core', 'loading', 'flights'],
-    explain: ['keys', 'freshness', 'tags', 'outage', 'local', 'entries', 'core', 'flights'],
+    explain: ['keys', 'freshness', 'tags', 'outage', 'local', 'entries', 'core', 'loading', 'flights'],
     reading: ['keys', 'freshness', 'local', 'entries', 'core', 'loading', 'flights', 'monitoring'],
-    batches: ['freshness', 'loading', 'reading'],
+    batches: ['freshness', 'core', 'loading', 'reading'],
     reserving: [
       ...['keys', 'freshness', 'tags', 'local', 'entries', 'core'],
       ...['loading', 'flights', 'writing', 'reading'],

@@ -80,11 +80,14 @@ export type {
 } from './cache/explain/explanation.ts'
 export type {
   AgeOptions,
+  ContextOptions,
   EntryOptions,
   FreshnessOptions,
   GetOrSetOptions,
   LoadOptions,
+  LoadPauseOptions,
   PolicyOptions,
+  StaleIfErrorOptions,
   ValueOptions,
 } from './cache/freshness/policy-options.ts'
 export type { LoadContext, Loader } from './cache/loading/load-context.ts'
@@ -110,7 +113,7 @@ export type { Namespace, NamespaceOptions } from './cache/namespace.ts'
 export type { CircuitState } from './cache/outage/circuit-breaker.ts'
 export type { CachedEntry } from './cache/reading/cached-entry.ts'
 export type { GetEntryOptions, GetOptions } from './cache/reading/get-options.ts'
-export type { ReserveOptions } from './cache/reserving/reservations.ts'
+export type { ReserveOptions } from './cache/reserving/reserve-options.ts'
 export type { HitSlot, OpenSlot, Slot } from './cache/reserving/slot.ts'
 export type { ChangeOptions } from './cache/writing/namespace-changes.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'

@@ -11,6 +11,7 @@ import type { ResolvedReadThrough } from './core/read-through-options.ts'
 import { Flights } from './flights/flights.ts'
 import { SingleFlight } from './flights/single-flight.ts'
 import type { Random } from './freshness/early-refresh.ts'
+import { idOfPolicies } from './freshness/policies.ts'
 import { KeySpace } from './keys/key-space.ts'
 import { NameRegistry } from './keys/name-registry.ts'
 import { HeldLeases } from './loading/held-leases.ts'
@@ -75,7 +76,7 @@ export function assembleCache<Isolate extends Isolation = 'freeze'>(assembly: As
     space: root,
     monitor: new Monitor(core, root),
     policies: options.policies,
-    policiesId: JSON.stringify(options.policies),
+    policiesId: idOfPolicies(options.policies),
     lifecycle: {
       initialize: () => (closing === undefined ? opening.initialize() : Promise.reject(closedError())),
       shutdown: () => {

@@ -17,7 +17,8 @@ import {
   type GetOptions,
 } from './reading/get-options.ts'
 import { NamespaceReads } from './reading/namespace-reads.ts'
-import { Reservations, type ReserveOptions } from './reserving/reservations.ts'
+import { Reservations } from './reserving/reservations.ts'
+import type { ReserveOptions } from './reserving/reserve-options.ts'
 import type { Slot } from './reserving/slot.ts'
 
 /**
@@ -132,9 +133,10 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
    * waiting get the value, it is not stored, and later callers begin another load.
    *
    * A value that cannot be stored because it is too large, or because Redis does not answer, goes to the callers all the
-   * same. `null` is cached like any value; `undefined` is returned and not cached. An error of the loader goes to every
+   * same. `null` is cached like any value; `undefined` is returned, and remembered only for `absentTtl`. An error of the loader goes to every
    * caller of this process that waits, unless there is a stale value within `staleIfError`, and nothing is stored; processes
-   * that waited for it load the value themselves.
+   * that waited for it load the value themselves. An error that is an answer of the source, such as status 404, is hidden by no stale
+   * value, and removes what is cached: see `staleIfError.when`.
    *
    * @throws the loader's error; the signal's reason; CacheError `CACHE_LOADER_TIMEOUT` after `hardTimeout`, `CACHE_CYCLE` if
    * a loader waits for itself, or a programming mistake; never because of Redis
@@ -201,14 +203,14 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
     loadMany: BatchLoader<T>,
     options: GetOrSetManyOptions = {},
   ): Promise<Map<string, Served<T, Isolate> | undefined>> {
-    return getOrLoadMany<T, Served<T, Isolate>>(this.#reads, this.#core.timers, keys, loadMany, options)
+    return getOrLoadMany<T, Served<T, Isolate>>(this.#reads, this.#core, keys, loadMany, options)
   }
 
   /**
    * Loads the value again, even if the cached one is fresh or there is none; other callers are served the cached one
    * meanwhile. If a load of the key is under way, in this process or another, this call waits for it and then replaces its
-   * result. If the loader fails, the cached value is the answer where `staleIfError` allows it, and stays in any case. If
-   * it returns `undefined`, the cached value is removed; if it calls `skip()`, that stays. Three round trips.
+   * result. If the loader fails, the cached value is the answer where `staleIfError` allows it, and stays, unless the error is an
+   * answer of the source (see `staleIfError.when`). If it returns `undefined`, the cached value is removed; if it calls `skip()`, that stays. Three round trips.
    * @throws as {@link getOrSet}
    */
   refresh<T>(key: string, loader: Loader<T>, options: GetOrSetOptions = {}): Promise<Served<T, Isolate>> {

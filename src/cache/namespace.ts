@@ -17,7 +17,7 @@ import { assertIsolation } from './core/read-through-options.ts'
 import { EntryOperations } from './entry-operations.ts'
 import { type ExplainOptions, explain } from './explain/explain.ts'
 import type { Explanation } from './explain/explanation.ts'
-import { resolvePolicies } from './freshness/policies.ts'
+import { idOfPolicies, resolvePolicies } from './freshness/policies.ts'
 import { POLICY_NAMES, type PolicyOptions } from './freshness/policy-options.ts'
 import { NAMES, type NameRegistry } from './keys/name-registry.ts'
 import type { Isolation, Served } from './local/isolation.ts'
@@ -193,7 +193,7 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
     core.calls.check(options, NAMESPACE_OPTIONS)
     const policies = resolvePolicies(options, around)
     if (options.isolate !== undefined) this.#isolate(name, options.isolate)
-    const policiesId = policies === around ? idAround : JSON.stringify(policies)
+    const policiesId = policies === around ? idAround : idOfPolicies(policies)
     const id = `${policiesId} ${space.prefix}${name}`
     const known = namespaces.get(id)
     if (known !== undefined) return known as Namespace<Inner>

@@ -1,5 +1,6 @@
 import type { Serializer, SerializerName } from '../contract/serializer.ts'
 import { CacheError } from '../foundation/errors/cache-error.ts'
+import { NO_VALUE_ID } from './envelope/envelope-format.ts'
 import type { StructuresName } from './envelope/structures-section.ts'
 import { notRead, reasonOf, rethrowUndecodable } from './envelope/unreadable.ts'
 import { explainRefusal } from './refusals/explain-refusal.ts'
@@ -81,13 +82,14 @@ export class PayloadCodec {
   }
 
   /**
-   * The value; a promise of it if its serializer has to be loaded first.
+   * The value, `undefined` if the source had none; a promise of it if its serializer has to be loaded first.
    * @throws CacheError `CACHE_UNDECODABLE` if values of this serializer are not read
    * @throws any error if the payload is malformed; the promise rejects with a CacheError
    */
   deserialize(serializerId: string, payload: Buffer): unknown {
     const serializer = this.#serializers.peek(serializerId)
     if (serializer !== undefined) return serializer.decode(payload)
+    if (serializerId === NO_VALUE_ID && payload.length === 0) return undefined
     if (!this.#serializers.allows(serializerId)) throw notRead(serializerId)
     return this.#serializers
       .load(serializerId as SerializerName)

@@ -16,6 +16,7 @@ import {
   plainEntryIn,
   sealEnvelope,
 } from './envelope/envelope.ts'
+import { NO_VALUE_ID } from './envelope/envelope-format.ts'
 import { rethrowUndecodable, undecodable, unreadable } from './envelope/unreadable.ts'
 import { type OpenedValue, openedEnvelope, openedPlain } from './opened-value.ts'
 import { PayloadCodec, type SerializedValue } from './payload-codec.ts'
@@ -87,8 +88,15 @@ export class ValueCodec {
     return this.open(storedKey, bytes)?.decode()
   }
 
-  /** A value as a cache entry, which is always an envelope. @throws CacheError as {@link encode} */
+  /**
+   * A value as a cache entry, which is always an envelope; `undefined` as an entry that says that there is none.
+   * @throws CacheError as {@link encode}
+   */
   encodeEntry(storedKey: string, value: unknown, entry: EntryMeta): Buffer {
+    if (value === undefined) {
+      const header = { serializerId: NO_VALUE_ID, compressionId: 'none', entry }
+      return sealEnvelope(storedKey, header, NOTHING, this.#options.encryption?.ring)
+    }
     return this.sealEntry(storedKey, this.serialize(value), entry)
   }
 
@@ -258,6 +266,8 @@ export class ValueCodec {
       : this.#payloads.deserializeShared(bytes, structuresAt, payload, 0)
   }
 }
+
+const NOTHING: Uint8Array = new Uint8Array(0)
 
 /** As {@link openEnvelope}; a header with wrong lengths is undecodable too. */
 function opening(storedKey: string, bytes: Buffer): OpenedEnvelope {

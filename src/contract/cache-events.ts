@@ -81,6 +81,8 @@ export interface ReadThroughEvents extends CacheEvents {
   stale: InNamespace & { readonly key: string; readonly reason: 'revalidate' | 'error' | 'timeout' }
   /** A loader has ended; `error` is what it threw, if it did. */
   load: InNamespace & { readonly key: string; readonly durationMs: number; readonly error?: unknown }
+  /** A call was rejected with the failure of an earlier load, without calling the loader (`errorTtl`). */
+  'remembered-error': InNamespace & { readonly key: string }
   /**
    * A lease was lost during the load: the key was written, deleted or evicted, or the lease ran out. The value went to
    * the callers that waited, and was not cached.

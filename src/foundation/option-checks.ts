@@ -5,11 +5,14 @@ import { type Duration, parseDuration } from './time/duration.ts'
 
 /**
  * The names of an interface of options, each with whether its value is a {@link Duration}, a group of options or
- * something else. The compiler refuses a name that is missing, unknown, or falsely (not) a duration, so a new option
- * cannot be forgotten here.
+ * something else. A duration that may also be written as an object is a group, whose {@link KnownOptions.main} is that
+ * duration. The compiler refuses a name that is missing, unknown, or falsely (not) a duration, so a new option cannot be
+ * forgotten here.
  */
 export type OptionNames<Options> = {
-  readonly [Name in keyof Options]-?: Duration extends Options[Name] ? 'duration' : 'value' | KnownOptions
+  readonly [Name in keyof Options]-?: Duration extends Options[Name]
+    ? 'duration' | KnownOptions
+    : 'value' | KnownOptions
 }
 
 /** What an object of options may contain. It is declared once, beside the function that resolves the options. */

@@ -12,8 +12,10 @@ import {
   GENERATION_BYTES,
   hasLease,
   isEntry,
+  isNobodys,
   isPlaceholder,
   NO_TOKEN,
+  pauseIn,
   placeholder,
   readLease,
   stampIn,
@@ -31,7 +33,7 @@ const FREE = { token: NO_TOKEN, deadlineMs: 0 }
 export function acquireLease(
   keyspace: Keyspace,
   storedKey: string,
-  { leaseMs, longestLeaseMs, purpose, stamp, token }: AcquireRequest,
+  { heedsPause, leaseMs, longestLeaseMs, purpose, stamp, token }: AcquireRequest,
   nowMs: number,
 ): AcquireReply {
   const bytes = keyspace.get(storedKey)
@@ -46,12 +48,15 @@ export function acquireLease(
   if (bytes === 'other') return reply('foreign')
   if (isHeld(bytes)) return reply('changing')
   const leftMs = Math.ceil(lease.deadlineMs - nowMs)
-  const remainingMs = leftMs > longestLeaseMs ? 0 : leftMs
+  const isPause = isNobodys(lease.token)
+  const remainingMs = leftMs > longestLeaseMs || (isPause && !heedsPause) ? 0 : leftMs
+  const held = (): AcquireReply =>
+    isPause ? { ...reply('paused', remainingMs), pauseMs: pauseIn(bytes) } : reply('held', remainingMs)
   const granted = tokenAfter(token, fruitlessLoads)
   if (bytes !== undefined && !isPlaceholder(bytes)) {
     if (stampIn(bytes) !== stamp) return reply('changed')
     if (purpose === 'refresh' && hasLease(bytes)) {
-      if (remainingMs > 0) return reply('held', remainingMs)
+      if (remainingMs > 0) return held()
       keyspace.putLease(
         storedKey,
         withLease(bytes, granted, nowMs + leaseMs),
@@ -60,7 +65,7 @@ export function acquireLease(
       return reply('acquired')
     }
   } else {
-    if (remainingMs > 0) return reply('held', remainingMs)
+    if (remainingMs > 0 && (!isPause || stamp === '')) return held()
     // The judged entry has gone, so the caller must not serve it as a stale value.
     if (stamp !== '') return reply('changed')
   }
@@ -132,12 +137,19 @@ function stands({ kind, mark }: Fence, bytes: Buffer, nowMs: number): boolean {
   return kind === 'reservation' ? isPlaceholder(bytes) : deadlineMs >= Math.floor(nowMs)
 }
 
+/** How a lease is given back: the arguments of `SharedTier.release`. */
+interface Release {
+  readonly token: string
+  readonly isFruitless: boolean
+  readonly pauseMs?: number | undefined
+}
+
 /** Does what `release-lease.lua` does. */
 export function releaseLease(
   keyspace: Keyspace,
   storedKey: string,
-  token: string,
-  isFruitless: boolean,
+  { isFruitless, pauseMs = 0, token }: Release,
+  nowMs: number,
 ): void {
   const bytes = leased(keyspace, storedKey)
   if (bytes === undefined) return
@@ -148,7 +160,9 @@ export function releaseLease(
     keyspace.remove(storedKey)
     return
   }
-  const free = withLease(bytes, isFruitless ? tokenOfFruitless(current) : NO_TOKEN, 0)
+  const isPaused = isFruitless && pauseMs > 0 && !isPlaceholder(bytes)
+  const deadlineMs = isPaused ? nowMs + pauseMs : 0
+  const free = withLease(bytes, isFruitless ? tokenOfFruitless(current) : NO_TOKEN, deadlineMs)
   keyspace.putLease(storedKey, free, isPlaceholder(bytes) ? FRUITLESS_MS : keyspace.remainingMs(storedKey))
 }
 

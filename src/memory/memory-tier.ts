@@ -119,8 +119,8 @@ export class MemoryTier implements SharedTier {
     return fillEntry(this.#keyspace, storedKey, fence, entry, ttlMs, this.#clock.monotonicMs())
   }
 
-  async release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
-    releaseLease(this.#keyspace, storedKey, token, isFruitless)
+  async release(storedKey: string, token: string, isFruitless: boolean, pauseMs?: number): Promise<void> {
+    releaseLease(this.#keyspace, storedKey, { token, isFruitless, pauseMs }, this.#clock.monotonicMs())
   }
 
   async write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {

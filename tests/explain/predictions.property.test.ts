@@ -41,6 +41,13 @@ class Stage {
       .catch(() => {})
   }
 
+  /** Loads the key by a loader that fails. */
+  fail(place: Place, options: ExplainOptions): void {
+    this.at(place)
+      .getOrSet(keyAt(place), () => Promise.reject(new Error('The source failed')), options)
+      .catch(() => {})
+  }
+
   hold(place: Place, options: ExplainOptions): void {
     this.at(place)
       .getOrSet(keyAt(place), () => this.#held(), options)
@@ -127,6 +134,8 @@ const anyOptions: fc.Arbitrary<ExplainOptions> = fc.record({
   ttl: fc.constantFrom(1, 1, 3, Number.POSITIVE_INFINITY),
   staleWhileRevalidate: fc.constantFrom(false as const, 30),
   staleIfError: fc.constantFrom(false as const, 5),
+  retryAfterError: fc.constantFrom(false as const, 3),
+  errorTtl: fc.constantFrom(false as const, 3),
 })
 
 /** What may happen to a key before it is asked about. */
@@ -150,6 +159,7 @@ const anyAct: fc.Arbitrary<Act> = fc.oneof(
     weight: 4,
     arbitrary: fc.integer({ min: 1, max: 25 }).map((n): Act => [`pass ${n}`, (s) => s.pass(n * 200 - 37)]),
   },
+  { weight: 3, arbitrary: placed('fail', (s, place, options) => s.fail(place, options)) },
   placed('refresh', (s, place, options) => s.refresh(place, options)),
   { weight: 2, arbitrary: placed('change for long', (s, place, options) => s.change(place, options, '40s')) },
   placed('change briefly', (s, place, options) => s.change(place, options, '1s')),
@@ -216,6 +226,7 @@ const STEPS: readonly ExplainedStep[] = [
   'wait',
   'load',
   'load-uncached',
+  'reject',
 ]
 
 async function explainAndCheck(

@@ -4,7 +4,7 @@ import type { Cache, ExplainedStep, ExplainOptions, Explanation, Namespace } fro
 /** What a real `getOrSet` was seen to do. */
 export interface Observation {
   /** `'pending'`: it waits for a load that is not its own. */
-  readonly did: 'hit' | 'stale' | 'load' | 'pending'
+  readonly did: 'hit' | 'stale' | 'load' | 'pending' | 'reject'
   /** Whether it was answered by the local tier as fresh. */
   readonly isLocal: boolean
   readonly value: Promise<unknown>
@@ -19,6 +19,7 @@ const LOOKS: Readonly<Record<ExplainedStep, Observation['did']>> = {
   wait: 'pending',
   load: 'load',
   'load-uncached': 'load',
+  reject: 'reject',
 }
 
 /** Marks what the loader of a probe returns. */
@@ -54,7 +55,11 @@ async function call(
   settle: (value: Promise<unknown>) => Promise<unknown>,
 ): Promise<Observation> {
   const seen: Observation['did'][] = []
-  const endings = [cache.on('hit', () => seen.push('hit')), cache.on('stale', () => seen.push('stale'))]
+  const endings = [
+    cache.on('hit', () => seen.push('hit')),
+    cache.on('stale', () => seen.push('stale')),
+    cache.on('remembered-error', () => seen.push('reject')),
+  ]
   let isSettled = false
   let isLoaded = false
   const value = space.getOrSet<unknown>(

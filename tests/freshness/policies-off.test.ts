@@ -12,6 +12,9 @@ const SET = {
   jitter: 0.5,
   staleWhileRevalidate: '1m',
   staleIfError: '1h',
+  retryAfterError: '10s',
+  errorTtl: '2s',
+  absentTtl: '30s',
   earlyRefresh: { beta: 2 },
   softTimeout: '1s',
   hardTimeout: '5s',
@@ -188,17 +191,21 @@ describe('a policy that is no duration', () => {
     await expect(cache.getOrSet('key', (context) => context.setOptions(off))).rejects.toThrow(TTL)
   })
 
-  test.each(['staleWhileRevalidate', 'staleIfError', 'softTimeout', 'hardTimeout'])(
-    '%s: 0 is refused, with the way to turn it off',
-    (name) => {
-      expect(() => createCache({ [name]: 0 })).toThrow(
-        expect.objectContaining({
-          code: 'CACHE_INVALID_DURATION',
-          message: expect.stringMatching(
-            new RegExp(`^Invalid duration ${name}: 0\\. .*\\. false turns it off$`),
-          ),
-        }),
-      )
-    },
-  )
+  test.each([
+    'staleWhileRevalidate',
+    'staleIfError',
+    'retryAfterError',
+    'errorTtl',
+    'softTimeout',
+    'hardTimeout',
+  ])('%s: 0 is refused, with the way to turn it off', (name) => {
+    expect(() => createCache({ [name]: 0 })).toThrow(
+      expect.objectContaining({
+        code: 'CACHE_INVALID_DURATION',
+        message: expect.stringMatching(
+          new RegExp(`^Invalid duration ${name}: 0\\. .*\\. false turns it off$`),
+        ),
+      }),
+    )
+  })
 })

@@ -29,6 +29,8 @@ import type { Link } from './link.ts'
 import { PAGES, pageOf } from './pages.ts'
 import { reboundEntry } from './rebound-entry.ts'
 
+type Released = [token: string, isFruitless: boolean, pauseMs: number | undefined]
+
 interface Stored {
   readonly bytes: Buffer
   readonly expiresAtMs: number
@@ -155,9 +157,9 @@ export class SimulatedRedis {
     return reserveKey(this.#keyspace, storedKey, request)
   }
 
-  release(link: Link, storedKey: string, token: string, isFruitless: boolean): void {
+  release(link: Link, storedKey: string, ...[token, isFruitless, pauseMs]: Released): void {
     this.#readTracked(link, storedKey)
-    releaseLease(this.#keyspace, storedKey, token, isFruitless)
+    releaseLease(this.#keyspace, storedKey, { token, isFruitless, pauseMs }, this.nowMs)
   }
 
   write(storedKey: string, bytes: Buffer, ttlMs: number): void {

@@ -208,9 +208,9 @@ export class SimulatedTier implements SharedTier {
     return this.#send(label, (link) => this.#redis.fill(link, storedKey, fence, entry, ttlMs))
   }
 
-  release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
+  release(storedKey: string, token: string, isFruitless: boolean, pauseMs?: number): Promise<void> {
     return this.#send(`release ${storedKey}`, (link) =>
-      this.#redis.release(link, storedKey, token, isFruitless),
+      this.#redis.release(link, storedKey, token, isFruitless, pauseMs),
     )
   }
 

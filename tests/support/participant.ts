@@ -71,6 +71,19 @@ interface StampedeOutcome {
   readonly values: readonly string[]
 }
 
+/** Keys whose source is down until a moment, by `Date.now()`. */
+interface Outage {
+  readonly keys: readonly string[]
+  readonly untilMs: number
+  readonly pauseMs: number
+}
+
+/** What came of it: how often each answer was given, and when the loader of a key was called. */
+interface OutageOutcome {
+  readonly answers: ReadonlyMap<unknown, number>
+  readonly tries: readonly (readonly [key: string, atMs: number])[]
+}
+
 /** What has happened to a participant so far. */
 interface Metrics {
   readonly loads: number
@@ -94,6 +107,7 @@ export interface Participant {
   askRedis(race: Race): Promise<Version>
   plainValue(race: Race): Promise<Version>
   stampede(stampede: Stampede): Promise<StampedeOutcome>
+  endure(outage: Outage): Promise<OutageOutcome>
   disturb(noise: { keys: string[]; tags: string[]; options: EntryOptions }): Promise<void>
   rest(): Promise<void>
   counts(): Promise<Metrics>
@@ -155,6 +169,7 @@ async function startChild(options: ParticipantOptions): Promise<ChildParticipant
     askRedis: call('askRedis'),
     plainValue: call('plainValue'),
     stampede: call('stampede'),
+    endure: call('endure'),
     disturb: call('disturb'),
     rest: call('rest'),
     counts: call('counts'),

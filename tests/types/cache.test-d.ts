@@ -222,6 +222,25 @@ cache.getOrSet('key', (context) => context.setOptions({ jitter: false, staleIfEr
 cache.getOrSet('key', () => 1, { ttl: false })
 // @ts-expect-error false turns it off
 cache.getOrSet('key', () => 1, { staleIfError: true })
+createCache({ maxLoads: 20 })
+createCache({ maxLoads: false })
+// @ts-expect-error it belongs to the process, not to a namespace
+cache.namespace('loads', { maxLoads: 20 })
+const loaders: { readonly running: number; readonly queued: number } = cache.stats().loaders
+void loaders
+cache.namespace('none', { absentTtl: '30s' })
+cache.getOrSet('key', (context) => context.setOptions({ absentTtl: false }))
+cache.namespace('down', { retryAfterError: '10s', errorTtl: 2 })
+cache.getOrSet('key', () => 1, { retryAfterError: false, errorTtl: false })
+cache.getOrSet('key', (context) => context.setOptions({ retryAfterError: '30s', errorTtl: false }))
+// @ts-expect-error a failure is remembered of a load, not of a write
+cache.set('key', 1, { errorTtl: '1s' })
+cache.namespace('rule', { staleIfError: { for: '1h', when: (error) => error instanceof TypeError } })
+cache.getOrSet('key', (context) => context.setOptions({ staleIfError: { for: 60 } }))
+// @ts-expect-error a window has a length
+cache.getOrSet('key', () => 1, { staleIfError: { when: () => true } })
+// @ts-expect-error the answer is true or false, not a promise
+cache.getOrSet('key', () => 1, { staleIfError: { for: '1h', when: async () => true } })
 // @ts-expect-error no such policy
 cache.namespace('a', { freshFor: '1m' })
 

@@ -28,6 +28,7 @@ function loads(step: ExplainedStep): boolean {
     case 'serve-stale':
     case 'join':
     case 'wait':
+    case 'reject':
       return false
   }
 }

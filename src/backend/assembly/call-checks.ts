@@ -39,8 +39,11 @@ export class CallChecks {
       const kind = names[name]
       const value = (options as Readonly<Record<string, unknown>>)[name]
       if (kind === 'duration') this.checkDuration(path + name, value)
-      else if (typeof kind === 'object' && typeof value === 'object' && value !== null) {
+      else if (typeof kind !== 'object') continue
+      else if (typeof value === 'object' && value !== null) {
         this.#checkDurations(value, kind, `${path}${name}.`)
+      } else if (kind.main !== undefined && kind.names[kind.main] === 'duration') {
+        this.checkDuration(path + name, value)
       }
     }
   }

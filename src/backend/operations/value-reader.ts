@@ -143,7 +143,9 @@ export class ValueReader<T> implements ReadOutcome<T | undefined> {
     }
   }
 
-  #hit(key: string, value: unknown): T {
+  /** An entry may say that there is no value, which reads as a miss. */
+  #hit(key: string, value: unknown): T | undefined {
+    if (value === undefined) return this.#miss(key, 'absent')
     const { events, namespace } = this.#policy
     if (events.has('hit')) events.emit('hit', { namespace, key, tier: 'shared' })
     return value as T

@@ -45,6 +45,8 @@ export interface AcquireRequest {
   readonly stamp: string
   /** `'replace'` turns an unusable entry into a placeholder; `'refresh'` leases a stale entry, which stays readable. */
   readonly purpose: 'replace' | 'refresh'
+  /** Whether the pause after a failed load counts. If not, the lease is granted in spite of it. @default false */
+  readonly heedsPause?: boolean | undefined
 }
 
 /** How long an absent key remembers that a load brought no value, in milliseconds. */
@@ -56,14 +58,17 @@ export const HOLD_WINDOW_MS = 60_000
 /** The answer to an {@link AcquireRequest}. */
 export interface AcquireReply {
   /**
-   * `'acquired'`; `'held'` by another token; `'changed'`: the entry that was judged is no longer there; `'changing'`: a
-   * change holds the key, so nothing may be stored; `'foreign'`: the key holds another Redis type, and cannot be cached.
+   * `'acquired'`; `'held'` by another token; `'paused'`: the last load has failed, and is not to be tried again yet;
+   * `'changed'`: the entry that was judged is no longer there; `'changing'`: a change holds the key, so nothing may be
+   * stored; `'foreign'`: the key holds another Redis type, and cannot be cached.
    */
-  readonly status: 'acquired' | 'held' | 'changed' | 'changing' | 'foreign'
+  readonly status: 'acquired' | 'held' | 'paused' | 'changed' | 'changing' | 'foreign'
   /** The time of the server, in milliseconds. */
   readonly serverNowMs: number
-  /** Milliseconds until the holder's lease ends, if it is `'held'`. */
+  /** Milliseconds until the holder's lease or the pause ends, if it is `'held'` or `'paused'`. */
   readonly remainingMs: number
+  /** The whole length of the pause, if the key is `'paused'` and holds no entry. */
+  readonly pauseMs?: number | undefined
   /**
    * How many loads in a row had brought no value when the lease was granted that the key now holds. If it was acquired,
    * the last byte of its token is this number.
@@ -171,8 +176,9 @@ export interface SharedTier {
   /**
    * Returns a lease: removes its placeholder, or clears it in the entry.
    * @param isFruitless whether the load has ended without a value, so that those who waited for it need to know
+   * @param pauseMs how long nobody is to load the key again, if the load was fruitless and the key holds an entry
    */
-  release(storedKey: string, token: string, isFruitless: boolean): Promise<void>
+  release(storedKey: string, token: string, isFruitless: boolean, pauseMs?: number): Promise<void>
   /** Stores an entry in place of any other. */
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void>
   /** Removes keys, and returns how many of them were there. A placeholder does not count. */

@@ -3,7 +3,7 @@ import { checkedKeys } from '../../backend/operations/operation-arguments.ts'
 import { chunks } from '../../foundation/chunks.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { kindOf } from '../../foundation/errors/shown-value.ts'
-import type { Timers } from '../../foundation/time/clock.ts'
+import type { CacheCore } from '../core/cache-core.ts'
 import type { AgeOptions, EntryOptions, GetOrSetOptions, LoadOptions } from '../freshness/policy-options.ts'
 import { overridden } from '../freshness/value-expiry.ts'
 import type { NamespaceReads } from '../reading/namespace-reads.ts'
@@ -40,7 +40,7 @@ export async function readMany<T>(
  */
 export async function getOrLoadMany<T, Found>(
   lookup: NamespaceReads,
-  timers: Timers,
+  core: Pick<CacheCore, 'places' | 'timers'>,
   keys: Iterable<string>,
   loadMany: BatchLoader<T>,
   { each, signal, ...common }: GetOrSetManyOptions,
@@ -49,7 +49,7 @@ export async function getOrLoadMany<T, Found>(
     throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not ${kindOf(loadMany)}`)
   }
   const { errors, values } = await settleEach(checkedKeys(keys), signal, (chunk, going) => {
-    const batch = new LoadBatch(loadMany, timers)
+    const batch = new LoadBatch(loadMany, core)
     // All options come before the first read, so that no read has begun if `each` throws.
     const options = chunk.map((key) => optionsOf(key, common, each, going))
     return (key, index) => lookup.getOrSet<Found>(key, batch.load, options[index], { shared: batch })

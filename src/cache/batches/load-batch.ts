@@ -3,6 +3,8 @@ import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { kindOf } from '../../foundation/errors/shown-value.ts'
 import type { Timers } from '../../foundation/time/clock.ts'
 import { nextTick } from '../../foundation/time/timers.ts'
+import type { CacheCore } from '../core/cache-core.ts'
+import type { LoadPlace, LoadPlaces } from '../core/load-places.ts'
 import type { LoadContext, Loader } from '../loading/load-context.ts'
 import type { SharedLoad } from '../loading/load-request.ts'
 import { LoaderCall } from '../loading/loader-call.ts'
@@ -63,15 +65,19 @@ interface Gathered {
 export class LoadBatch<T> implements SharedLoad {
   readonly #loadMany: BatchLoader<T>
   readonly #timers: Timers
+  readonly #places: LoadPlaces
+  readonly #queued = new Set<LoadPlace>()
+  #isUrgent = false
   readonly #context = new AsyncResource('LoadBatch')
   readonly #undecided = new Set<string>()
   readonly #gathered: Gathered[] = []
   #isDispatching = false
   #cancelTimer: (() => void) | undefined
 
-  constructor(loadMany: BatchLoader<T>, timers: Timers) {
+  constructor(loadMany: BatchLoader<T>, { places, timers }: Pick<CacheCore, 'places' | 'timers'>) {
     this.#loadMany = loadMany
     this.#timers = timers
+    this.#places = places
   }
 
   /** The loader of each key. */
@@ -81,6 +87,11 @@ export class LoadBatch<T> implements SharedLoad {
       this.#cancelTimer ??= this.#timers.after(LONGEST_GATHERING_MS, this.#dispatch)
       this.#dispatchWhenComplete()
     })
+
+  hurry(): void {
+    this.#isUrgent = true
+    for (const place of this.#queued) place.hurry()
+  }
 
   expect(storedKey: string): void {
     this.#undecided.add(storedKey)
@@ -113,19 +124,38 @@ export class LoadBatch<T> implements SharedLoad {
     for (const gathered of calls) void this.#context.runInAsyncScope(() => this.#loadAll(gathered))
   }
 
+  /** Calls the loader when it is its turn: a call counts as one load. */
   async #loadAll(gathered: ReadonlyMap<string, Gathered>): Promise<void> {
+    const context = new GatheredContext(gathered)
+    const place = this.#places.take(this.#isUrgent)
+    try {
+      if (place.granted !== undefined) {
+        this.#queued.add(place)
+        context.signal.addEventListener('abort', () => place.end(), { once: true })
+        if (context.signal.aborted) place.end()
+        await place.granted
+        this.#queued.delete(place)
+        context.signal.throwIfAborted()
+      }
+      await this.#call(gathered, context)
+    } catch (error) {
+      for (const { reject } of gathered.values()) reject(error)
+    } finally {
+      place.end()
+    }
+  }
+
+  async #call(gathered: ReadonlyMap<string, Gathered>, context: BatchLoadContext): Promise<void> {
     const keys = [...gathered.keys()]
     const call = LoaderCall.ofBatch([...gathered.values()].map(({ context }) => context.call))
     try {
-      const result = await call.run(() => this.#loadMany(keys, new GatheredContext(gathered)))
+      const result = await call.run(() => this.#loadMany(keys, context))
       const valueFor = valuesIn(result, keys)
       for (const [index, { context, resolve, reject }] of [...gathered.values()].entries()) {
         const value = valueFor(context.key, index)
         if (value instanceof Error) reject(value)
         else resolve(value)
       }
-    } catch (error) {
-      for (const { reject } of gathered.values()) reject(error)
     } finally {
       call.end()
     }

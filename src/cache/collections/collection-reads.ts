@@ -29,8 +29,7 @@ export class CollectionReads<Id, Output> {
     this.#validation = validation
     this.#reads = new NamespaceReads({ ...home, space, monitor, policies })
     const { loadMany, tagsOf } = resolved
-    this.#batches =
-      loadMany && new TickBatches(loadMany, home.core.timers, (loader) => this.#checking(loader))
+    this.#batches = loadMany && new TickBatches(loadMany, home.core, (loader) => this.#checking(loader))
     this.#common = typeof tagsOf === 'function' ? undefined : Object.freeze({ tags: tagsOf })
   }
 
@@ -109,6 +108,12 @@ export class CollectionReads<Id, Output> {
 
   /** The fresh entry of an id that fits, from the local tier or from Redis. @throws CacheError */
   async #freshEntry(id: Id, key: string): Promise<LocalEntry | undefined> {
+    const entry = await this.#freshOrNone(id, key)
+    return entry?.value === undefined ? undefined : entry
+  }
+
+  /** As {@link #freshEntry}, also if it says that there is no value. */
+  async #freshOrNone(id: Id, key: string): Promise<LocalEntry | undefined> {
     assertCacheKey(key)
     const { home, resolved, space } = this.#parts
     const { core } = home

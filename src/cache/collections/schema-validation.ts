@@ -116,6 +116,8 @@ export class SchemaValidation {
 
   /** @param subject the object by which the result is remembered */
   #judge(value: unknown, subject: object | undefined): Judgement | Promise<Judgement> {
+    // The cache remembers that there is no value, of which no schema knows.
+    if (value === undefined) return NO_VALUE_FITS
     const known = subject && this.#judgements.get(subject)
     if (known !== undefined) return known
     const result = this.check(value)
@@ -143,6 +145,11 @@ export class SchemaValidation {
     const answer = isolated.isCloned ? undefined : Promise.resolve(isolated.value)
     return { fits: true, outputs: { isolated, answer } }
   }
+}
+
+const NO_VALUE_FITS: Judgement = {
+  fits: true,
+  outputs: { isolated: { value: undefined, isCloned: false }, answer: Promise.resolve(undefined) },
 }
 
 /** Whether an answer is a promise of any implementation. */

@@ -1,7 +1,7 @@
 import { CacheError } from '../../foundation/errors/cache-error.ts'
-import type { Timers } from '../../foundation/time/clock.ts'
 import { nextTick, queueMicrotask } from '../../foundation/time/timers.ts'
 import { type BatchEntryContext, type BatchLoadContext, LoadBatch, valuesIn } from '../batches/load-batch.ts'
+import type { CacheCore } from '../core/cache-core.ts'
 import type { Loader } from '../loading/load-context.ts'
 import type { SharedLoad } from '../loading/load-request.ts'
 import type { CollectionBatchContext, CollectionBatchLoader } from './collection-options.ts'
@@ -23,7 +23,7 @@ class IdBatch<Id> implements IdLoad {
 
   constructor(
     loadMany: CollectionBatchLoader<Id, unknown>,
-    timers: Timers,
+    core: Pick<CacheCore, 'places' | 'timers'>,
     checked: (loader: Loader<unknown>) => Loader<unknown>,
   ) {
     this.shared = new LoadBatch<unknown>(async (keys, context) => {
@@ -31,7 +31,7 @@ class IdBatch<Id> implements IdLoad {
       const ids = [...idsByKey.values()]
       const valueFor = valuesIn(await loadMany(ids, new IdContext(idsByKey, context)), ids)
       return new Map(Array.from(idsByKey, ([key, id], index) => [key, valueFor(id, index)]))
-    }, timers)
+    }, core)
     this.loader = checked(this.shared.load)
   }
 
@@ -56,10 +56,10 @@ export class TickBatches<Id> {
   /** @param checked wraps a loader in one that validates its result */
   constructor(
     loadMany: CollectionBatchLoader<Id, unknown>,
-    timers: Timers,
+    core: Pick<CacheCore, 'places' | 'timers'>,
     checked: (loader: Loader<unknown>) => Loader<unknown>,
   ) {
-    this.#begin = () => new IdBatch(loadMany, timers, checked)
+    this.#begin = () => new IdBatch(loadMany, core, checked)
   }
 
   /** @param change the change that the call is part of */

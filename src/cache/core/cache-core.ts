@@ -22,6 +22,7 @@ import type { ChangeListener } from '../keys/change-listener.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import { KeyWaiters } from '../keys/key-waiters.ts'
 import { OwnWrites } from '../keys/own-writes.ts'
+import { RememberedFailures } from '../keys/remembered-failures.ts'
 import type { Isolation } from '../local/isolation.ts'
 import { IsolationRules } from '../local/isolation-rules.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -32,6 +33,7 @@ import { ResilientTier, unboundRemoval } from '../outage/resilient-tier.ts'
 import { GenerationTable } from '../tags/generation-table.ts'
 import { LearnedTags } from '../tags/late-tags.ts'
 import { Background } from './background.ts'
+import { LoadPlaces } from './load-places.ts'
 import { MetricsByName } from './metrics.ts'
 import type { ResolvedReadThrough } from './read-through-options.ts'
 
@@ -79,12 +81,14 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly breakers: CircuitBreakers
   readonly outbox: InvalidationOutbox
   readonly ownWrites: OwnWrites = new OwnWrites()
+  readonly failures: RememberedFailures
   readonly isolations: IsolationRules
   readonly learnedTags: LearnedTags = new LearnedTags()
   readonly changes: OpenChanges = new OpenChanges()
   readonly background: Background = new Background()
   readonly metrics: MetricsByName = new MetricsByName()
   readonly random: Random
+  readonly places: LoadPlaces
   /** Resolves when the tier is open; `undefined` if it is. */
   readonly opened: () => Promise<void> | undefined
   readonly isOpen: () => boolean
@@ -120,6 +124,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.policy = policy
     this.calls = calls
     this.options = options
+    this.places = new LoadPlaces(options.maxLoads)
     this.isolations = new IsolationRules(options.isolation)
     this.clock = clock
     this.hitClock = clock === SYSTEM_CLOCK ? new TurnClock(clock) : clock
@@ -148,7 +153,8 @@ export class CacheCore implements TierListener, StoreObserver {
     )
     this.generations = new GenerationTable(this.tier, clock)
     this.waiters = new KeyWaiters(timers)
-    const { generations, local, ownWrites, waiters } = this
+    this.failures = new RememberedFailures(clock)
+    const { failures, generations, local, ownWrites, waiters } = this
     this.check = new GenerationCheck(generations, this.tier, root.prefix)
     this.judge = new EntryJudge({
       ...{ tier: this.tier, check: this.check, codec, local },
@@ -160,7 +166,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.reader = new EntryReader({
       ...{ tier: this.tier, judge, check, local, ownWrites, generations, clock, opened },
     })
-    this.#listeners = [local, generations, loads, waiters]
+    this.#listeners = [local, generations, failures, loads, waiters]
     tier.watch(this)
   }
 

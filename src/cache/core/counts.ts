@@ -19,6 +19,8 @@ export interface NamespaceTotals {
   /** Loader calls that have ended, including failed ones. */
   readonly loads: number
   readonly loadErrors: number
+  /** Calls that were rejected with the failure of an earlier load, without calling the loader (`errorTtl`). */
+  readonly rememberedErrors: number
   /** Seconds that these calls took, added up. */
   readonly loadSeconds: number
   /** Values that were loaded anew before they expired (XFetch). */
@@ -161,6 +163,7 @@ function zero(): Changeable {
     savedMs: 0,
     loads: 0,
     loadErrors: 0,
+    rememberedErrors: 0,
     loadSeconds: 0,
     earlyRefreshes: 0,
     changes: 0,

@@ -1,7 +1,7 @@
 import type { FailurePolicy } from '../../backend/assembly/failure-policy.ts'
 import type { BackgroundHook } from '../../contract/background-hook.ts'
 import type { FillRefusal, MissReason, ReadThroughEvents } from '../../contract/cache-events.ts'
-import type { CacheError } from '../../foundation/errors/cache-error.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { EventHub } from '../../foundation/event-hub.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
 import type { KeySpace } from '../keys/key-space.ts'
@@ -76,6 +76,12 @@ export class Monitor {
     if (failure !== undefined) this.#metrics.add('loadErrors', 1, nowMs)
     if (this.#events.has('load')) this.#events.emit('load', { ...this.#of(key), durationMs, ...failure })
     return durationMs
+  }
+
+  /** A call was rejected with the failure of an earlier load. */
+  errorRemembered(key: string): void {
+    this.#metrics.add('rememberedErrors', 1, this.#clock.monotonicMs())
+    if (this.#events.has('remembered-error')) this.#events.emit('remembered-error', this.#of(key))
   }
 
   /** A value is being loaded anew before it expires. */
@@ -155,6 +161,12 @@ export class Monitor {
   failed(task: BackgroundTask, key: string | undefined, error: unknown): void {
     const { namespace } = this.#policy
     this.#events.emit('background-error', { namespace, task, key, error })
+  }
+
+  /** `staleIfError.when` has thrown, or has returned neither true nor false. */
+  ruleFailed(key: string, cause: unknown): void {
+    const message = 'staleIfError.when has failed, so the HTTP status of the error decides'
+    this.#policy.publish('getOrSet', key, new CacheError('CACHE_INVALID_OPTIONS', message, { cause }))
   }
 
   /** As {@link FailurePolicy.absorb}. */

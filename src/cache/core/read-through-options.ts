@@ -54,6 +54,14 @@ export interface ReadThroughOptions<Isolate extends Isolation = Isolation>
    * @default true; before Node 24, false if NODE_ENV is `production`
    */
   readonly detectCycles?: boolean | undefined
+  /**
+   * The most loaders that run at once in this process; the others wait in their order, each caller within its timeouts and
+   * its signal. A call of a batch loader counts as one. A load that another loader waits for runs at once and does not
+   * count, and neither does a slot. With a number, loaders run in an `AsyncLocalStorage`, whose cost is that of
+   * {@link detectCycles}.
+   * @default false: as many as are asked for
+   */
+  readonly maxLoads?: number | false | undefined
   /** What `shutdown()` waits for. */
   readonly shutdown?: ShutdownOptions | undefined
 }
@@ -67,6 +75,7 @@ export const READ_THROUGH_NAMES: OptionNames<ReadThroughOptions> = {
   coherence: COHERENCE_OPTIONS,
   lease: LEASE_OPTIONS,
   detectCycles: 'value',
+  maxLoads: 'value',
   shutdown: SHUTDOWN_OPTIONS,
   background: 'value',
 }
@@ -83,6 +92,8 @@ export interface ResolvedReadThrough {
   readonly longestLoadMs: number
   readonly afterRestart: 'replay' | 'invalidate'
   readonly detectCycles: boolean
+  /** `Infinity` if there is no limit. */
+  readonly maxLoads: number
   readonly drainMs: number
   readonly background: BackgroundHook | undefined
 }
@@ -100,6 +111,7 @@ export function resolveReadThrough(
   { isProduction }: Pick<EnvironmentSettings, 'isProduction'> = {},
 ): ResolvedReadThrough {
   const { isolate = 'freeze', coherence = {}, lease = {}, local = {}, shutdown = {} } = options
+  const { maxLoads = false } = options
   const { detectCycles = isProduction !== true || nodeVersion() >= CHEAP_CONTEXTS_SINCE } = options
   assertIsolation(isolate)
   oneOf('detectCycles', detectCycles, [true, false])
@@ -127,6 +139,7 @@ export function resolveReadThrough(
     longestLoadMs: timerDuration('lease.longestLoad', lease.longestLoad ?? '1m'),
     afterRestart,
     detectCycles,
+    maxLoads: maxLoads === false ? Number.POSITIVE_INFINITY : positiveInteger('maxLoads', maxLoads),
     drainMs: timerDuration('shutdown.drain', shutdown.drain ?? '5s'),
     background: checkedHook(options.background),
   })

@@ -1,6 +1,7 @@
 import {
   type BoundGeneration,
   hasLease,
+  isNobodys,
   leaseDeadlineMs,
   readLease,
 } from '../../codec/envelope/entry-meta.ts'
@@ -17,6 +18,7 @@ import { maxAgeOf, servableTo } from '../freshness/max-age.ts'
 import { checkedTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type GetOrSetOptions } from '../freshness/policy-options.ts'
 import type { KeySpace } from '../keys/key-space.ts'
+import { FailedLoads } from '../loading/failed-loads.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'
 import { type Asked, explainLocal, explainShared, type SharedFinding, secondsOf } from './explained-tiers.ts'
@@ -24,7 +26,7 @@ import type { ExplainedLease, ExplainedLoad, Explanation } from './explanation.t
 import { explanationNotes } from './explanation-notes.ts'
 import { explanationOf } from './explanation-text.ts'
 import { inspectShared, type SharedInspection } from './inspect-shared.ts'
-import { predict, type SharedSituation } from './prediction.ts'
+import { NO_PAUSE, predict, type SharedSituation } from './prediction.ts'
 
 /** What {@link explain} needs. */
 export interface ExplainParts {
@@ -91,6 +93,8 @@ export async function explain(
     leaseLeftMs: isReleased || isUndelivered ? 0 : lease.leftMs,
     isOwnLease: lease.isOwn,
     heldTag: heldTagOf(asked, look),
+    remembered: rememberedBy(core, { accepts, generationKeys, maxAgeMs, policies, storedKey }),
+    pause: isUndelivered ? NO_PAUSE : { leftMs: lease.pauseLeftMs, isHeeded: heeds(policies, shared) },
     earlyBeta: policies.earlyBeta,
   })
   const facts = {
@@ -203,11 +207,29 @@ function meanwhileOf(
   return how === 'fresh' || how === 'revalidate' ? found : undefined
 }
 
+/** What a failed load, which this process remembers, leads to where Redis cannot be asked. */
+function rememberedBy(
+  core: CacheCore,
+  asked: Parameters<FailedLoads['recalled']>[0],
+): 'stale' | 'error' | undefined {
+  const recalled = new FailedLoads(core).recalled(asked, undefined)
+  return recalled && ('standIn' in recalled ? 'stale' : 'error')
+}
+
+/** Whether a call with these policies heeds that a load is not to be tried again. */
+function heeds({ errorTtlMs, retryAfterErrorMs }: Policies, { entry }: SharedFinding): boolean {
+  return (entry === undefined ? errorTtlMs : retryAfterErrorMs) > 0
+}
+
 interface LeaseFinding {
   readonly explained: ExplainedLease
   readonly leftMs: number
   readonly isOwn: boolean
+  /** How long the last load, which has failed, is not to be tried again. */
+  readonly pauseLeftMs: number
 }
+
+const NO_LEASE = { leftMs: 0, isOwn: false, pauseLeftMs: 0 } as const
 
 function leaseOf(
   { tier }: CacheCore,
@@ -217,22 +239,30 @@ function leaseOf(
 ): LeaseFinding {
   const serverNowMs = tier.serverNowMs(storedKey)
   if (failure !== undefined || (bytes !== null && hasLease(bytes) && serverNowMs === undefined)) {
-    return { explained: { holder: 'unknown' }, leftMs: 0, isOwn: false }
+    return { explained: { holder: 'unknown' }, ...NO_LEASE }
   }
   const isLeasable = bytes !== null && hasLease(bytes) && readHold(bytes) === undefined
   const leftMs = isLeasable ? leaseDeadlineMs(bytes) - (serverNowMs ?? 0) : 0
   // A deadline further off than any lease was written by another clock (T7).
   if (!isLeasable || leftMs <= 0 || leftMs > LONGEST_LEASE_MS) {
-    return { explained: { holder: 'nobody' }, leftMs: 0, isOwn: false }
+    return { explained: { holder: 'nobody' }, ...NO_LEASE }
+  }
+  if (isNobodys(readLease(bytes).token)) {
+    const pausedFor = secondsOf(leftMs) ?? 0
+    return { explained: { holder: 'nobody', pausedFor }, ...NO_LEASE, pauseLeftMs: leftMs }
   }
   const isOwn = readLease(bytes).token === flight?.lease?.token
   const holder = isOwn ? 'this-process' : 'another-process'
-  return { explained: { holder, remaining: secondsOf(leftMs) ?? 0 }, leftMs, isOwn }
+  return { explained: { holder, remaining: secondsOf(leftMs) ?? 0 }, leftMs, isOwn, pauseLeftMs: 0 }
 }
 
 function loadOf(flight: Flight | undefined): ExplainedLoad {
   if (flight === undefined) return { state: 'none', callers: 0 }
   const { phase } = flight
-  const state = flight.hasCalledLoader ? 'loading' : phase === 'waiting' ? 'waiting' : 'reading'
+  const state = flight.hasCalledLoader
+    ? 'loading'
+    : phase === 'waiting' || phase === 'queued'
+      ? phase
+      : 'reading'
   return { state, callers: flight.callers }
 }

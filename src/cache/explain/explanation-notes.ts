@@ -1,3 +1,4 @@
+import { NO_VALUE_ID } from '../../codec/envelope/envelope-format.ts'
 import type { Explanation } from './explanation.ts'
 import { spanText } from './explanation-text.ts'
 
@@ -78,6 +79,7 @@ export function explanationNotes(
       'It never expires, and no tag or clear() of a cache invalidates a plain value before it is reclaimed',
     )
   }
+  if (shared.serializer === NO_VALUE_ID) notes.push('It says that the source has no value (absentTtl)')
   if (lease.holder === 'unknown' && shared.state !== 'unavailable')
     notes.push('It is unknown who holds the lease')
   return notes

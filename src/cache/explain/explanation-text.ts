@@ -111,6 +111,7 @@ function sharedText({ lease, shared }: Pick<Facts, 'lease' | 'shared'>): string 
     case 'absent':
       return 'nothing'
     case 'placeholder':
+      if (lease.pausedFor !== undefined) return 'nothing: the last load has failed'
       return lease.holder === 'nobody'
         ? 'nothing yet: somebody has reserved the key, or its last load brought no value'
         : 'nothing yet: its first value is being loaded'
@@ -198,7 +199,8 @@ const HOLDERS = {
   unknown: 'not known',
 } as const
 
-function leaseText({ holder, remaining }: Facts['lease']): string {
+function leaseText({ holder, pausedFor, remaining }: Facts['lease']): string {
+  if (pausedFor !== undefined) return `the last load has failed; no other for ${spanText(pausedFor)}`
   return (
     HOLDERS[holder] + (remaining === undefined ? '' : `, ${spanText(remaining)} left unless it is renewed`)
   )
@@ -207,6 +209,7 @@ function leaseText({ holder, remaining }: Facts['lease']): string {
 const LOADS = {
   none: 'not in this process',
   reading: 'this process is looking for a value',
+  queued: 'a load of this process waits for its turn',
   waiting: 'this process waits for the load of another',
   loading: 'this process is loading it',
 } as const

@@ -12,6 +12,7 @@ import type { CircuitState } from '../outage/circuit-breaker.ts'
  * - `'wait'`: wait for another load of this key, usually in another process, and serve the value that it stores
  * - `'load'`: call the loader, and store what it returns
  * - `'load-uncached'`: call the loader, and store nothing
+ * - `'reject'`: reject with the failure of an earlier load, and call no loader (`errorTtl`)
  */
 export type ExplainedStep =
   | 'serve-local'
@@ -21,14 +22,18 @@ export type ExplainedStep =
   | 'wait'
   | 'load'
   | 'load-uncached'
+  | 'reject'
 
 /** The step that a `getOrSet` would take at this moment, and the reason. */
 export interface ExplainedNext {
   readonly step: ExplainedStep
   /** A sentence for people; its wording may change with a version. */
   readonly reason: string
-  /** With `'serve-stale'`: whether this call begins the refresh, or one is under way in this process or elsewhere. */
-  readonly refresh?: 'begins' | 'here' | 'elsewhere'
+  /**
+   * With `'serve-stale'`: whether this call begins the refresh, or one is under way in this process or elsewhere, or the last
+   * one has failed and is not to be tried again yet (`retryAfterError`).
+   */
+  readonly refresh?: 'begins' | 'here' | 'elsewhere' | 'paused'
   /** The probability, from 0 to 1, that the call refreshes a fresh value (`earlyRefresh`); absent if that is off. */
   readonly earlyRefreshChance?: number
 }
@@ -165,12 +170,17 @@ export interface ExplainedLease {
   readonly holder: 'nobody' | 'this-process' | 'another-process' | 'unknown'
   /** Seconds from now until it runs out, unless it is renewed. */
   readonly remaining?: number
+  /** Seconds from now for which the last load, which has failed, is not to be tried again. */
+  readonly pausedFor?: number
 }
 
 /** The load of the key in this process. */
 export interface ExplainedLoad {
-  /** `'reading'`: it asks Redis for a value; `'waiting'`: another process is loading one. */
-  readonly state: 'none' | 'reading' | 'waiting' | 'loading'
+  /**
+   * `'reading'`: it asks Redis for a value; `'waiting'`: another process is loading one; `'queued'`: it waits for its turn
+   * (`maxLoads`).
+   */
+  readonly state: 'none' | 'reading' | 'queued' | 'waiting' | 'loading'
   /** The number of callers that wait for it; work in the background counts as one. */
   readonly callers: number
 }

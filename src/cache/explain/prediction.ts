@@ -35,9 +35,15 @@ export interface Situation {
   readonly heldTag: string | undefined
   /** The age beyond which a value is stale for the call. */
   readonly maxAgeMs: number | undefined
+  /** How long the last load, which has failed, is not to be tried again, and whether this call heeds that. */
+  readonly pause: { readonly leftMs: number; readonly isHeeded: boolean }
+  /** What a failed load, which this process remembers, leads to where Redis cannot be asked. */
+  readonly remembered: 'stale' | 'error' | undefined
   /** As `earlyRefresh`; 0 = off. */
   readonly earlyBeta: number
 }
+
+export const NO_PAUSE: Situation['pause'] = { leftMs: 0, isHeeded: false }
 
 /** What a `getOrSet` would do, by the same decisions as `NamespaceReads.getOrSet` and `SingleFlight`. */
 export function predict(situation: Situation): ExplainedNext {
@@ -49,28 +55,29 @@ export function predict(situation: Situation): ExplainedNext {
   if (local !== undefined && how === 'revalidate') return stale(local, situation)
   if (flight === 'open') return predictNewcomer(situation)
   if (!isAdmitting) {
-    return {
-      step: 'load-uncached',
-      reason: 'the circuit is open: Redis did not answer, so it is not asked',
-    }
+    return uncached(situation, 'the circuit is open: Redis did not answer, so it is not asked')
   }
   switch (shared.state) {
     case 'unavailable':
-      return { step: 'load-uncached', reason: `Redis cannot be asked: ${shared.why}` }
+      return uncached(situation, `Redis cannot be asked: ${shared.why}`)
     case 'foreign':
-      return {
-        step: 'load-uncached',
-        reason: 'another program stores a value under this key that is not a string',
-      }
+      return uncached(situation, 'another program stores a value under this key that is not a string')
     case 'changing':
       return { step: 'load-uncached', reason: 'a change holds the key, so what is loaded is not stored' }
     case 'unusable':
       return load(situation, shared.why)
     case 'absent':
+      if (isPaused(situation)) return { step: 'reject', reason: REMEMBERED }
       return waitOr(situation, 'neither this process nor Redis has it')
     case 'usable':
       return predictUsable(shared.entry, situation)
   }
+}
+
+function uncached({ remembered }: Situation, why: string): ExplainedNext {
+  if (remembered === 'error') return { step: 'reject', reason: `${why}; ${REMEMBERED}` }
+  if (remembered === undefined) return { step: 'load-uncached', reason: why }
+  return { step: 'serve-stale', refresh: 'paused', reason: `${why}; ${NOT_AGAIN}` }
 }
 
 function predictNewcomer(situation: Situation): ExplainedNext {
@@ -92,6 +99,9 @@ function predictUsable(entry: LocalEntry, situation: Situation): ExplainedNext {
   const how = servableAsReadTo(maxAgeMs, entry, nowMs)
   if (how === 'fresh') return served('serve-shared', 'Redis has a fresh value', entry, situation)
   if (how === 'revalidate') return stale(entry, situation)
+  if (how === 'error' && isPaused(situation) && entry.generationSet.isUnrefuted) {
+    return { step: 'serve-stale', refresh: 'paused', reason: `it is within staleIfError; ${NOT_AGAIN}` }
+  }
   const isWanted = entry.staleWhileRevalidateMs > 0
   if (isTooOldAlone(entry, situation)) {
     return waitOr(
@@ -125,10 +135,20 @@ function served(
   }
 }
 
+const REMEMBERED = 'its last load has failed, and is remembered (errorTtl)'
+const NOT_AGAIN = 'its last load has failed, and is not tried again yet (retryAfterError)'
+
+function isPaused({ pause }: Situation): boolean {
+  return pause.isHeeded && pause.leftMs > 0
+}
+
 function stale(entry: LocalEntry, situation: Situation): ExplainedNext {
-  const { flight, isOwnLease, nowMs } = situation
+  const { flight, isOwnLease, nowMs, pause } = situation
   const why = isTooOldAlone(entry, situation) ? 'older than maxAge' : 'past its time to live'
   const past = `it is ${why}, within staleWhileRevalidate;`
+  if (isPaused(situation) || (pause.leftMs > 0 && nowMs < entry.leasedUntilMs)) {
+    return { step: 'serve-stale', refresh: 'paused', reason: `${past} ${NOT_AGAIN}` }
+  }
   if (nowMs < entry.leasedUntilMs && !isOwnLease) {
     return {
       step: 'serve-stale',

@@ -16,12 +16,9 @@ import { type Outcome, served } from '../loading/outcome.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'
 import type { Flight } from './flight.ts'
+import { LoadTurns } from './load-turns.ts'
+import { longestWaitMs } from './poll-interval.ts'
 
-/** How often a process polls a key that another process loads, in milliseconds, if it also expects a push. */
-const POLL_BEHIND_PUSH_MS = 500
-/** How often it polls without pushes: the first interval, which doubles, and the longest one. */
-const FIRST_POLL_MS = 20
-const LONGEST_POLL_MS = 250
 /** Longest random delay before a woken process reads again: one push wakes many, which should not read all at once. */
 const WAKE_JITTER_MS = 4
 /** Most attempts of a flight, after waits or after changes of the entry; one more then takes the lease over. */
@@ -56,8 +53,9 @@ interface Attempt {
  * after another would try, and the last one would wait for all of them. So if the load that a flight waited for was
  * fruitless, and another process has begun the next one, the flight runs its own loader beside it, without a lease,
  * unless its process runs one already. It waits for two loads at most. The source gets about one load per key and
- * process, as in an outage of Redis. An error is not passed from process to process: callers tell errors apart by class
- * and identity, which JSON does not carry.
+ * process, as in an outage of Redis. If failures are to be told to all (`retryAfterError`, `errorTtl`), it does not: it
+ * serves its stale value, or waits until it is told of a failure. An error is not passed from process to process: callers
+ * tell errors apart by class and identity, which JSON does not carry.
  *
  * Anybody who can write to Redis can write a lease. So a flight does not go on trying for longer than one load may hold
  * its lease. Then it takes the lease over, whoever holds it, and loads the value itself.
@@ -66,11 +64,13 @@ export class FlightCourse {
   readonly #core: CacheCore
   readonly #runner: LoadRunner
   readonly #leases: HeldLeases
+  readonly #turns: LoadTurns
 
   constructor(core: CacheCore, runner: LoadRunner, leases: HeldLeases) {
     this.#core = core
     this.#runner = runner
     this.#leases = leases
+    this.#turns = new LoadTurns(core.places)
   }
 
   /**
@@ -92,7 +92,7 @@ export class FlightCourse {
       if (outcome !== 'again') return outcome
       if (flight.isAbandoned) flight.signal.throwIfAborted()
     }
-    return this.#runner.uncached(flight, request)
+    return this.#turns.within(flight, request, () => this.#runner.uncached(flight, request))
   }
 
   /** Runs a flight that neither reads nor stores anything. */
@@ -115,9 +115,9 @@ export class FlightCourse {
       if (isProgrammingMistake(error)) throw error
       flight.missReason = 'unavailable'
       request.monitor.tell('getOrSet', request.key, error)
-      return this.#runner.uncached(flight, request)
+      return this.#turns.within(flight, request, () => this.#runner.uncached(flight, request))
     }
-    const entry = judgement.state === 'usable' ? judgement.entry : undefined
+    const entry = entryIn(judgement)
     flight.missReason = missReasonOf(judgement)
     flight.found = entry
     const how = entry === undefined ? 'no' : servableIn(flight, request, entry, clock.monotonicMs())
@@ -125,6 +125,8 @@ export class FlightCourse {
       if (how === 'fresh') return this.#hit(flight, request, entry)
       if (how === 'revalidate' && !request.isBackground) return this.#stale(flight, request, entry)
     }
+    const place = this.#turns.ask(flight, request)
+    if (place?.granted !== undefined) await this.#turns.wait(flight, place)
     const waiter = waiters.expect(request.storedKey)
     try {
       const acquired = await this.#acquire(flight, request, judgement, isLast)
@@ -142,14 +144,28 @@ export class FlightCourse {
             return served(entry, 'revalidate')
           }
           // The load that it waited for brought nothing, and the next one may not either.
-          if (flight.hasWaitedInVain(acquired) && !this.#runner.isLoading(request.storedKey)) {
-            return await this.#runner.uncached(flight, request, entry)
+          if (flight.hasWaitedInVain(acquired)) {
+            const heedsPause = this.#runner.heedsPause(request, entry)
+            const instead = heedsPause && entry && this.#runner.paused(request, acquired, entry)
+            if (instead) return instead
+            if (!heedsPause && !this.#runner.isLoading(request.storedKey)) {
+              return await this.#runner.uncached(flight, request, entry)
+            }
           }
+          place?.end()
           flight.beginWaiting(acquired)
           request.shared?.decided(request.storedKey)
-          await waiter.wait(this.#longestWaitMs(acquired.remainingMs, attempt), flight.signal)
+          await waiter.wait(
+            longestWaitMs(this.#core.tier.coherence, acquired.remainingMs, attempt),
+            flight.signal,
+          )
           if (this.#core.tier.coherence === 'tracking') await this.#pause(Math.random() * WAKE_JITTER_MS)
           return 'again'
+        case 'paused': {
+          const outcome = this.#runner.paused(request, acquired, entry)
+          if (outcome !== undefined) return outcome
+          return 'again'
+        }
         default:
           // The entry has changed since it was read.
           if (attempt >= HASTY_ATTEMPTS) await this.#pause(Math.min(attempt, LONGEST_PAUSE_MS))
@@ -157,6 +173,7 @@ export class FlightCourse {
       }
     } finally {
       waiter.end()
+      place?.end()
     }
   }
 
@@ -219,10 +236,12 @@ export class FlightCourse {
     const token = tokenAfter(randomText(16), 0)
     const connection = tier.connectionOf(storedKey)
     flight.beginAcquiring()
+    const askedAtMs = clock.monotonicMs()
     const asking = Promise.allSettled([
       tier.acquire(storedKey, {
         ...{ token, leaseMs, longestLeaseMs: takesOver ? 0 : LONGEST_LEASE_MS, stamp: judgement.stamp },
         purpose: judgement.state === 'usable' && !judgement.entry.isPlain ? 'refresh' : 'replace',
+        heedsPause: this.#runner.heedsPause(request, entryIn(judgement)),
       }),
       generations.capture(this.#runner.generationKeysOf(request), storedTtlMs(request.policies)),
     ])
@@ -254,14 +273,7 @@ export class FlightCourse {
       return { ...acquired.value, status: 'changing' }
     }
     flight.leased(lease, captured.value)
-    return { lease, bound: captured.value, serverNowMs: acquired.value.serverNowMs }
-  }
-
-  #longestWaitMs(remainingMs: number, attempt: number): number {
-    const { coherence } = this.#core.tier
-    const isTold = coherence === 'tracking' || coherence === 'bus'
-    const pollMs = isTold ? POLL_BEHIND_PUSH_MS : Math.min(FIRST_POLL_MS * 2 ** attempt, LONGEST_POLL_MS)
-    return Math.min(remainingMs + 1, pollMs)
+    return { askedAtMs, lease, bound: captured.value, serverNowMs: acquired.value.serverNowMs }
   }
 
   #pause(delayMs: number): Promise<void> {
@@ -274,6 +286,10 @@ export class FlightCourse {
 /** How an entry that was just read may be served to the caller that began the flight. */
 function servableIn(flight: Flight, { maxAgeMs }: LoadRequest, entry: LocalEntry, nowMs: number): Servable {
   return servableAsReadTo(flight.hasAwaited(entry) ? undefined : maxAgeMs, entry, nowMs)
+}
+
+function entryIn(judgement: Judgement): LocalEntry | undefined {
+  return judgement.state === 'usable' ? judgement.entry : undefined
 }
 
 /** Whether the request replaces this entry even if it is fresh. */

@@ -1,9 +1,10 @@
 import type { AcquireReply } from '../../backend/seams/shared-tier.ts'
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
+import type { LoadPlace } from '../core/load-places.ts'
 import { servableTo } from '../freshness/max-age.ts'
 import type { Lease } from '../loading/lease.ts'
-import type { LoadRequest } from '../loading/load-request.ts'
+import type { LoadRequest, SharedLoad } from '../loading/load-request.ts'
 import type { Outcome } from '../loading/outcome.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { FlightCallers } from './flight-callers.ts'
@@ -13,12 +14,13 @@ import { FlightDoubts } from './flight-doubts.ts'
  * What a flight is doing:
  *
  * - `'reading'`: it reads the key, or judges what was read
+ * - `'queued'`: it waits for its turn (`maxLoads`)
  * - `'acquiring'`: it asks for the lease
  * - `'waiting'`: another process holds the lease
  * - `'loading'`: its loader runs, or what it loaded is being stored
  * - `'over'`: it has its outcome
  */
-export type FlightPhase = 'reading' | 'acquiring' | 'waiting' | 'loading' | 'over'
+export type FlightPhase = 'reading' | 'queued' | 'acquiring' | 'waiting' | 'loading' | 'over'
 
 /** What a flight has learned since its last read of the key began. */
 interface Attempt {
@@ -54,6 +56,9 @@ export class Flight {
   #attempt: Attempt
   #lease: Lease | undefined
   #returning: Promise<void> | undefined
+  readonly #shared: SharedLoad | undefined
+  #place: LoadPlace | undefined
+  #isUrgent = false
   #result: Promise<Outcome> | undefined
   /** The count of fruitless loads in the lease that it last waited for. */
   #awaited: number | undefined
@@ -65,7 +70,7 @@ export class Flight {
   readonly #doubts = new FlightDoubts()
 
   constructor(
-    { generationKeys, isBackground, maxAgeMs, replaces }: LoadRequest,
+    { generationKeys, isBackground, maxAgeMs, replaces, shared }: LoadRequest,
     startedAt: number,
     epoch: number,
   ) {
@@ -73,6 +78,7 @@ export class Flight {
     this.isRenewal = isBackground === true || replaces !== undefined || maxAgeMs !== undefined
     this.isReload = replaces === 'any'
     this.startedAt = startedAt
+    this.#shared = shared
     this.#attempt = { askedAt: startedAt, epoch, found: undefined, bound: [] }
   }
 
@@ -101,6 +107,24 @@ export class Flight {
   beginReading(now: number, epoch: number): void {
     this.#attempt = { askedAt: now, epoch, found: undefined, bound: [] }
     this.#enter('reading')
+  }
+
+  /** Called when it asks for its turn to load, before it calls its loader. */
+  beginQueueing(place: LoadPlace): void {
+    this.#place = place
+    if (place.granted !== undefined) this.#enter('queued')
+  }
+
+  /** Whether another loader waits for it, so that it must not wait for its turn. */
+  get isUrgent(): boolean {
+    return this.#isUrgent
+  }
+
+  /** Called when another loader begins to wait for it. */
+  hurry(): void {
+    this.#isUrgent = true
+    this.#place?.hurry()
+    this.#shared?.hurry()
   }
 
   beginAcquiring(): void {
@@ -175,16 +199,9 @@ export class Flight {
     this.#returning = all
   }
 
-  /** Whether it has something to do still: its work, the return of a lease, or that of the {@link next} one. */
-  get goesOn(): boolean {
-    return this.#phase !== 'over' || this.#returning !== undefined || this.next?.goesOn === true
-  }
-
-  /** Resolves when it has nothing to do any more. Never rejects. */
-  async ended(): Promise<void> {
-    await this.result.catch(() => {})
-    await this.#returning
-    await this.next?.ended()
+  /** Resolves when Redis has acknowledged that the leases are back; `undefined` if it gives none back. */
+  get returning(): Promise<void> | undefined {
+    return this.#returning
   }
 
   /** The generation under this key that its value will be bound to; `undefined` if it is not captured. */

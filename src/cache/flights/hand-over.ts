@@ -11,17 +11,29 @@ export function handOver(
   { background, key, monitor }: LoadRequest,
   flight: Flight,
 ): void {
-  if (!flight.goesOn) return
+  if (!goesOn(flight)) return
   monitor.handOver(
     key,
     background,
     () =>
       new Promise((resolve) => {
         const cancel = timers.after(options.longestLoadMs + options.leaseMs, resolve)
-        void flight.ended().then(() => {
+        void ended(flight).then(() => {
           cancel()
           resolve()
         })
       }),
   )
+}
+
+/** Whether a flight has something to do still: its work, the return of a lease, or the work of the next one. */
+function goesOn({ next, phase, returning }: Flight): boolean {
+  return phase !== 'over' || returning !== undefined || (next !== undefined && goesOn(next))
+}
+
+/** Resolves when a flight has nothing to do any more. Never rejects. */
+async function ended(flight: Flight): Promise<void> {
+  await flight.result.catch(() => {})
+  await flight.returning
+  if (flight.next !== undefined) await ended(flight.next)
 }

@@ -5,7 +5,8 @@ import { servableAsReadTo, servableTo } from '../freshness/max-age.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { LoadRunner } from '../loading/load-runner.ts'
-import { type Outcome, served } from '../loading/outcome.ts'
+import { LoaderCall } from '../loading/loader-call.ts'
+import { type Outcome, served, throwFailure } from '../loading/outcome.ts'
 import { StaleFallback } from '../loading/stale-fallback.ts'
 import { WaitForGraph } from '../loading/wait-for-graph.ts'
 import { handOut } from '../local/isolation.ts'
@@ -34,7 +35,7 @@ export class SingleFlight {
     this.#core = core
     this.#flights = flights
     this.#fallback = new StaleFallback(core)
-    this.#waits = new WaitForGraph(core.options.detectCycles)
+    this.#waits = new WaitForGraph(core.options.detectCycles, core.places.isLimited)
     this.#course = new FlightCourse(core, new LoadRunner(core, this.#fallback, this.#waits), leases)
   }
 
@@ -100,7 +101,7 @@ export class SingleFlight {
     return this.#serve(request, flight, await this.#outcomeFor(caller, flight, request))
   }
 
-  /** Loads a value past the cache, by a flight that nobody joins. */
+  /** Loads a value past the cache, by a flight that nobody joins. Its transaction may hold what other loads wait for. */
   async #loadPast<T>(request: LoadRequest): Promise<Answer<T>> {
     const { generations, local } = this.#core
     const { shared, storedKey } = request
@@ -108,6 +109,7 @@ export class SingleFlight {
     caller.assertWaiting()
     const flight = new Flight(request, generations.now, local.epoch)
     shared?.expect(storedKey)
+    shared?.hurry()
     flight.run(() => this.#course.runPast(flight, request).finally(() => shared?.decided(storedKey)))
     flight.claim()
     return this.#serve(request, flight, await this.#outcomeFor(caller, flight, request))
@@ -134,7 +136,7 @@ export class SingleFlight {
     const flight = this.#start({ ...request, isBackground: true })
     flight.claim()
     const waiting = this.#wait(backgroundCallerOf(this.#core, request), flight, request)
-    request.monitor.follow('refresh', request.key, waiting.then(throwError))
+    request.monitor.follow('refresh', request.key, waiting.then(throwFailure))
     return flight
   }
 
@@ -162,7 +164,7 @@ export class SingleFlight {
     return caller.waitFor(
       flight,
       () => this.#fallback.forSlow(flight, request),
-      (rest) => monitor.follow('refresh', key, rest.then(throwError)),
+      (rest) => monitor.follow('refresh', key, rest.then(throwFailure)),
     )
   }
 
@@ -170,10 +172,12 @@ export class SingleFlight {
   async #outcomeFor(caller: Caller, flight: Flight, request: LoadRequest): Promise<Outcome> {
     this.#assertNoCycle(request)
     const endWait = this.#waits.wait(request.storedKey)
+    if (this.#core.places.isLimited && LoaderCall.current() !== undefined) flight.hurry()
     try {
       const outcome = await this.#wait(caller, flight, request)
       const { error, origin } = outcome
-      if (origin === 'error' && !this.#isYoungEnough(flight, request, outcome)) throw error
+      if (origin === 'error' && error !== undefined && !this.#isYoungEnough(flight, request, outcome))
+        throw error
       return outcome
     } catch (error) {
       request.monitor.miss(request.key, flight.missReason)
@@ -292,8 +296,4 @@ export class SingleFlight {
  */
 function isUndoubted({ entry }: Outcome): boolean {
   return entry === undefined || entry.generationSet.isValid
-}
-
-function throwError(outcome: Outcome | undefined): void {
-  if (outcome?.error !== undefined) throw outcome.error
 }

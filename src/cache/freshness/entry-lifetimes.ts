@@ -11,6 +11,13 @@ export function storedTtlMs({
   return ttlMs + Math.max(staleIfErrorMs, staleWhileRevalidateMs)
 }
 
+/** The lifetimes of an entry that says that the source has no value: it is never served past its time. */
+export function absenceOf({
+  absentTtlMs,
+}: Policies): Pick<EntryMeta, 'ttlMs' | 'staleIfErrorMs' | 'staleWhileRevalidateMs'> {
+  return { ttlMs: absentTtlMs, staleWhileRevalidateMs: 0, staleIfErrorMs: 0 }
+}
+
 /** The lifetimes of a new entry. Jitter shortens its time to live at random, and never prolongs it. */
 export function lifetimesOf(
   { jitter, staleIfErrorMs, staleWhileRevalidateMs, ttlMs }: Policies,

@@ -4,9 +4,12 @@ import { shown } from '../../foundation/errors/shown-value.ts'
 import { assertOptions, refusedOption } from '../../foundation/option-checks.ts'
 import { LONGEST_TIMER_MS } from '../../foundation/time/clock.ts'
 import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
+import { type IsOutage, idOfRule } from './outage-rule.ts'
 import {
   EARLY_REFRESH_OPTIONS,
+  type FreshnessOptions,
   type PolicyOptions,
+  STALE_IF_ERROR_OPTIONS,
   type ValueOptions,
   VERIFY_OPTIONS,
 } from './policy-options.ts'
@@ -20,6 +23,14 @@ export interface Policies {
   readonly jitter: number
   readonly staleWhileRevalidateMs: number
   readonly staleIfErrorMs: number
+  /** Whether the error of a loader is an outage; `undefined` = `isOutageByStatus` decides. */
+  readonly isOutage: IsOutage | undefined
+  /** How long a load that failed beside a stale value is not tried again; 0 = it may be tried at once. */
+  readonly retryAfterErrorMs: number
+  /** How long a failed load is remembered; 0 = not at all. */
+  readonly errorTtlMs: number
+  /** How long it is remembered that the source has no value; 0 = not at all. */
+  readonly absentTtlMs: number
   /** 0 = no early refresh. */
   readonly earlyBeta: number
   readonly softTimeoutMs: number
@@ -47,6 +58,10 @@ export function defaultPolicies(ttlMs: number): Policies {
     jitter: 0,
     staleWhileRevalidateMs: 0,
     staleIfErrorMs: 0,
+    isOutage: undefined,
+    retryAfterErrorMs: 0,
+    errorTtlMs: 0,
+    absentTtlMs: 0,
     earlyBeta: 0,
     softTimeoutMs: NO_BOUND,
     hardTimeoutMs: NO_BOUND,
@@ -66,6 +81,7 @@ export function resolvePolicies(options: PolicyOptions & ValueOptions, around: P
   if (saysNothing(options)) return around
   const { earlyRefresh, hardTimeout, jitter, softTimeout, staleIfError, staleWhileRevalidate, ttl, verify } =
     options
+  const { absentTtl, errorTtl, retryAfterError } = options
   return {
     ttlMs: ttl === undefined ? around.ttlMs : parseTtl(ttl),
     expiresAtMs: expiryOf(options, around),
@@ -74,8 +90,12 @@ export function resolvePolicies(options: PolicyOptions & ValueOptions, around: P
       staleWhileRevalidate === undefined
         ? around.staleWhileRevalidateMs
         : durationOr(0, 'staleWhileRevalidate', staleWhileRevalidate),
-    staleIfErrorMs:
-      staleIfError === undefined ? around.staleIfErrorMs : durationOr(0, 'staleIfError', staleIfError),
+    staleIfErrorMs: staleIfError === undefined ? around.staleIfErrorMs : errorWindowOf(staleIfError),
+    isOutage: staleIfError === undefined ? around.isOutage : outageRuleOf(staleIfError),
+    retryAfterErrorMs:
+      retryAfterError === undefined ? around.retryAfterErrorMs : pauseOf('retryAfterError', retryAfterError),
+    absentTtlMs: absentTtl === undefined ? around.absentTtlMs : durationOr(0, 'absentTtl', absentTtl),
+    errorTtlMs: errorTtl === undefined ? around.errorTtlMs : pauseOf('errorTtl', errorTtl),
     earlyBeta: earlyRefresh === undefined ? around.earlyBeta : betaOf(earlyRefresh),
     softTimeoutMs:
       softTimeout === undefined ? around.softTimeoutMs : durationOr(NO_BOUND, 'softTimeout', softTimeout),
@@ -86,6 +106,13 @@ export function resolvePolicies(options: PolicyOptions & ValueOptions, around: P
   }
 }
 
+/** A text that tells these policies from others. Two rules for errors are the same if they are one function. */
+export function idOfPolicies(policies: Policies): string {
+  const { isOutage } = policies
+  const text = JSON.stringify(policies)
+  return isOutage === undefined ? text : `${text} ${idOfRule(isOutage)}`
+}
+
 /** Most calls have no policy options, and should cost nothing. */
 function saysNothing(options: PolicyOptions & ValueOptions): boolean {
   return (
@@ -94,6 +121,9 @@ function saysNothing(options: PolicyOptions & ValueOptions): boolean {
     options.jitter === undefined &&
     options.staleWhileRevalidate === undefined &&
     options.staleIfError === undefined &&
+    options.retryAfterError === undefined &&
+    options.errorTtl === undefined &&
+    options.absentTtl === undefined &&
     options.earlyRefresh === undefined &&
     options.softTimeout === undefined &&
     options.hardTimeout === undefined &&
@@ -134,6 +164,32 @@ export function parseTtl(ttl: Duration): number {
 /** @param off what `false` means */
 function durationOr(off: number, name: string, duration: Duration | false): number {
   return duration === false ? off : parseDuration(duration, name, 'false turns it off')
+}
+
+type StaleIfError = Exclude<FreshnessOptions['staleIfError'], undefined>
+
+function errorWindowOf(staleIfError: StaleIfError): number {
+  if (typeof staleIfError !== 'object' || staleIfError === null) {
+    return durationOr(0, 'staleIfError', staleIfError)
+  }
+  assertOptions(staleIfError, STALE_IF_ERROR_OPTIONS)
+  return parseDuration(staleIfError.for, 'staleIfError.for', 'staleIfError: false turns it off')
+}
+
+function outageRuleOf(staleIfError: StaleIfError): IsOutage | undefined {
+  if (typeof staleIfError !== 'object') return undefined
+  const { when } = staleIfError
+  if (when === undefined || typeof when === 'function') return when
+  throw refusedOption('staleIfError.when', 'a function', when)
+}
+
+/** The longest pause after a failed load: processes ignore a deadline that is further off (T7). */
+const LONGEST_PAUSE_MS = 60_000
+
+function pauseOf(name: string, duration: Duration | false): number {
+  const ms = durationOr(0, name, duration)
+  if (ms <= LONGEST_PAUSE_MS) return ms
+  throw refusedOption(name, 'a minute at most', duration)
 }
 
 function jitterOf(jitter: number | false): number {

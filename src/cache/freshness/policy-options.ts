@@ -2,6 +2,21 @@ import type { BackgroundOptions } from '../../contract/background-hook.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 
+/** Which errors of a loader a stale value hides, and for how long after its `ttl`. */
+export interface StaleIfErrorOptions {
+  /** The time, in seconds or with a unit (`'5m'`). */
+  readonly for: Duration
+  /**
+   * Whether an error of the loader is an outage of the source (`true`) or its answer (`false`). A stale value hides an
+   * outage. After an answer, the call rejects with the error, and what is cached is dropped in all processes, unless
+   * somebody has stored a newer value meanwhile. If this function throws or returns anything else, an `error` event tells
+   * so, and the default decides.
+   * @default an HTTP status from 400 to 499 in `status`, `statusCode` or `response.status` of the error, other than 408,
+   * 425 and 429, is an answer; every other error is an outage
+   */
+  readonly when?: ((error: unknown) => boolean) | undefined
+}
+
 /** The options that say how long a value is served. `false` turns off what the namespace or the cache sets. */
 export interface FreshnessOptions {
   /**
@@ -24,10 +39,11 @@ export interface FreshnessOptions {
   readonly staleWhileRevalidate?: Duration | false | undefined
   /**
    * The time after its `ttl`, in seconds or with a unit (`'5m'`), for which a value is still served if the loader fails
-   * (RFC 5861), or is slower than `softTimeout`. It is stored with the value.
+   * (RFC 5861), or is slower than `softTimeout`. It is stored with the value. An object also says by `when` which errors
+   * are answers of the source, which no stale value hides. A given option replaces the one around it as a whole.
    * @default the namespace's, then the cache's, then `false`
    */
-  readonly staleIfError?: Duration | false | undefined
+  readonly staleIfError?: Duration | StaleIfErrorOptions | false | undefined
 }
 
 /** The options that say how long one value is served. */
@@ -48,11 +64,37 @@ export interface EntryOptions extends ValueOptions {
   readonly tags?: readonly string[] | undefined
 }
 
+/** The options that say how long a load that brought no value is not repeated. `false` turns off what is set around. */
+export interface LoadPauseOptions {
+  /**
+   * The time, in seconds or with a unit (`'10s'`), for which no process tries a load again that has failed while a stale
+   * value was there. It is served meanwhile. Writes and invalidations of the key end that time, and so does
+   * `refresh()`. At most a minute, since every process ignores a lease that claims to last longer.
+   * @default the namespace's, then the cache's, then `false`
+   */
+  readonly retryAfterError?: Duration | false | undefined
+  /**
+   * The time, in seconds or with a unit (`'5s'`), for which a failed load is remembered where no stale value is there:
+   * calls reject without calling the loader. The process that called it throws the same error again, and others a
+   * CacheError `CACHE_SOURCE_FAILED`. Writes and removals of the key end that time, and so does `refresh()`. At most a
+   * minute, as for `retryAfterError`.
+   * @default the namespace's, then the cache's, then `false`
+   */
+  readonly errorTtl?: Duration | false | undefined
+  /**
+   * The time, in seconds or with a unit (`'30s'`), for which it is remembered that the source has no value: a loader has
+   * returned `undefined`. Calls answer `undefined` without calling the loader. It is an entry with the tags of the call,
+   * which invalidations reach as any other.
+   * @default the namespace's, then the cache's, then `false`: `undefined` is not cached
+   */
+  readonly absentTtl?: Duration | false | undefined
+}
+
 /**
  * The options that say when a value is loaded, and how long a caller waits for the load. `false` turns off what the
  * namespace or the cache sets.
  */
-export interface LoadOptions {
+export interface LoadOptions extends LoadPauseOptions {
   /**
    * Refreshes a fresh value in the background before it expires. The nearer the expiry and the longer the last load
    * took, the more likely a hit starts the refresh: XFetch (Vattani, Chierichetti, Lowenstein: "Optimal Probabilistic
@@ -89,6 +131,9 @@ export interface PolicyOptions extends FreshnessOptions, LoadOptions {
   readonly verify?: { readonly sample: number; readonly grace?: Duration | undefined } | false | undefined
 }
 
+/** What a loader may say of its own load, by `setOptions` of its context. */
+export interface ContextOptions extends ValueOptions, LoadPauseOptions {}
+
 /** How old a value may be for one caller. */
 export interface AgeOptions {
   /**
@@ -119,11 +164,24 @@ export const VERIFY_OPTIONS: KnownOptions = {
   >,
 }
 
+/** What `staleIfError` may contain, if it is an object. */
+export const STALE_IF_ERROR_OPTIONS: KnownOptions = {
+  of: 'staleIfError',
+  main: 'for',
+  names: { for: 'duration', when: 'value' } satisfies OptionNames<StaleIfErrorOptions>,
+}
+
 const FRESHNESS_NAMES: OptionNames<FreshnessOptions> = {
   ttl: 'duration',
   jitter: 'value',
   staleWhileRevalidate: 'duration',
-  staleIfError: 'duration',
+  staleIfError: STALE_IF_ERROR_OPTIONS,
+}
+
+const LOAD_PAUSE_NAMES: OptionNames<LoadPauseOptions> = {
+  retryAfterError: 'duration',
+  errorTtl: 'duration',
+  absentTtl: 'duration',
 }
 
 /** The names of {@link ValueOptions}. */
@@ -133,6 +191,7 @@ const LOAD_NAMES: OptionNames<LoadOptions> = {
   earlyRefresh: EARLY_REFRESH_OPTIONS,
   softTimeout: 'duration',
   hardTimeout: 'duration',
+  ...LOAD_PAUSE_NAMES,
 }
 
 /** The names of {@link PolicyOptions}. */
@@ -159,4 +218,7 @@ export const GET_OR_SET_NAMES: OptionNames<GetOrSetOptions> = {
 export const CALL_OPTIONS: KnownOptions = { of: 'the call', names: GET_OR_SET_NAMES }
 
 /** What `setOptions` of a loader's context may contain. */
-export const SET_OPTIONS: KnownOptions = { of: 'setOptions', names: VALUE_NAMES }
+export const CONTEXT_OPTIONS: KnownOptions = {
+  of: 'setOptions',
+  names: { ...VALUE_NAMES, ...LOAD_PAUSE_NAMES } satisfies OptionNames<ContextOptions>,
+}

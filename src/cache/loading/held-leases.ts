@@ -23,6 +23,8 @@ interface Returned {
   readonly token: string
   /** Whether the load has ended without a value, so that those who waited for it need to know. */
   readonly isFruitless: boolean
+  /** How long nobody is to load the entry again. */
+  readonly pauseMs?: number | undefined
 }
 
 /** What is known of a lease whose return Redis has not acknowledged. */
@@ -138,9 +140,9 @@ export class HeldLeases {
     for (const returned of [...this.#unreturned.keys()]) this.#end(returned)
   }
 
-  async #isAcknowledged({ isFruitless, storedKey, token }: Returned): Promise<boolean> {
+  async #isAcknowledged({ isFruitless, pauseMs, storedKey, token }: Returned): Promise<boolean> {
     try {
-      await this.#parts.tier.release(storedKey, token, isFruitless)
+      await this.#parts.tier.release(storedKey, token, isFruitless, pauseMs)
       return true
     } catch {
       return false

@@ -94,12 +94,17 @@ export class Lease {
     return this.#giveBack(true)
   }
 
-  async #giveBack(isFruitless: boolean): Promise<void> {
+  /** As {@link releaseFruitless}, of an entry that nobody is to load again for so long. */
+  releaseAndPause(pauseMs: number): Promise<void> {
+    return this.#giveBack(true, pauseMs)
+  }
+
+  async #giveBack(isFruitless: boolean, pauseMs = 0): Promise<void> {
     this.end()
     const { held, onReturn } = this.#parts
     if (!this.#isLost) {
       this.#isLost = true
-      const returning = held.giveBack({ storedKey: this.#storedKey, token: this.token, isFruitless })
+      const returning = held.giveBack({ storedKey: this.#storedKey, token: this.token, isFruitless, pauseMs })
       onReturn(returning)
       await returning
     }

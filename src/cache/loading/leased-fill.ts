@@ -19,6 +19,14 @@ export interface Filled {
   readonly failure?: unknown
 }
 
+/** How long nobody is to load a key again. */
+interface Pause {
+  /** When that ends, on the server's clock. */
+  readonly deadlineMs: number
+  /** How long it is in all. */
+  readonly pauseMs: number
+}
+
 /** Stores loaded values under the token of a lease. */
 export class LeasedFill {
   readonly #core: CacheCore
@@ -28,7 +36,7 @@ export class LeasedFill {
   }
 
   /**
-   * Stores an entry if the key still holds the token. Also keeps it in the local tier, since the script reads what it
+   * Stores an entry if the key still holds the token; `undefined` is stored as an entry that says that there is no value. Also keeps it in the local tier, since the script reads what it
    * stored (L1). One round trip.
    * @returns the value for the callers, and the entry if it was stored
    * @throws CacheError if the value cannot be encoded
@@ -36,8 +44,11 @@ export class LeasedFill {
   async store(request: LoadRequest, lease: Lease, value: unknown, meta: EntryMeta): Promise<Filled> {
     const { clock, codec, generations, isolations, judge, local, tier } = this.#core
     const { key, monitor, storedKey } = request
-    const serialized = codec.serialize(value)
-    const bytes = codec.sealEntry(storedKey, serialized, meta)
+    const serialized = value === undefined ? undefined : codec.serialize(value)
+    const bytes =
+      serialized === undefined
+        ? codec.encodeEntry(storedKey, undefined, meta)
+        : codec.sealEntry(storedKey, serialized, meta)
     const isolation = isolations.of(storedKey)
     const own = isolation === 'share' ? value : await codec.decodeEntry(storedKey, bytes)
     const read = local.expect(storedKey)
@@ -60,7 +71,7 @@ export class LeasedFill {
         moment,
       )
       if (isStored && set !== undefined) {
-        local.keep(storedKey, read, entry, Math.max(bytes.length, serialized.payload.length))
+        local.keep(storedKey, read, entry, Math.max(bytes.length, serialized?.payload.length ?? 0))
       }
       return { isolated: entry, stored: isStored ? entry : undefined }
     } catch (error) {
@@ -75,12 +86,14 @@ export class LeasedFill {
   /**
    * Empties the key if it still holds the token: the source no longer has a value. The key then reads as absent, any
    * process may load it, and those who waited learn that this load was fruitless.
+   * @param pause set if nobody is to load it before this deadline, on the server's clock
    */
-  async retire({ key, monitor, storedKey }: LoadRequest, lease: Lease): Promise<void> {
+  async retire({ key, monitor, storedKey }: LoadRequest, lease: Lease, pause?: Pause): Promise<void> {
     const { local } = this.#core
+    const { deadlineMs = 0, pauseMs = 0 } = pause ?? {}
     try {
-      const nothing = placeholder(tokenOfFruitless(lease.token), 0)
-      await this.#fill(storedKey, lease, nothing, FRUITLESS_MS)
+      const nothing = placeholder(tokenOfFruitless(lease.token), deadlineMs, pauseMs)
+      await this.#fill(storedKey, lease, nothing, Math.max(pauseMs, FRUITLESS_MS))
     } catch (error) {
       void lease.releaseFruitless()
       monitor.tell('getOrSet', key, error)

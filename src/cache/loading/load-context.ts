@@ -3,7 +3,7 @@ import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { KnownOptions } from '../../foundation/option-checks.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 import { checkedTags, defaultPolicies, type Policies, resolvePolicies } from '../freshness/policies.ts'
-import { SET_OPTIONS, type ValueOptions } from '../freshness/policy-options.ts'
+import { CONTEXT_OPTIONS, type ContextOptions } from '../freshness/policy-options.ts'
 import { overridden } from '../freshness/value-expiry.ts'
 import type { Frozen } from '../local/isolation.ts'
 import type { LoaderCall } from './loader-call.ts'
@@ -40,7 +40,7 @@ export class LoadContext {
   #isSkipped = false
   #isNotModified = false
   #isGivenBack = false
-  #options: ValueOptions = {}
+  #options: ContextOptions = {}
   #tags: readonly string[] = []
 
   /** @internal */
@@ -125,12 +125,13 @@ export class LoadContext {
   }
 
   /**
-   * Sets the time to live (`ttl` or `expiresAt`), jitter and stale windows of this value. They take precedence over the options of the call;
-   * `false` turns one off.
+   * Sets the time to live (`ttl` or `expiresAt`), jitter and stale windows of this value, and what follows if this load
+   * brings none (`staleIfError.when`, `retryAfterError`, `errorTtl`, `absentTtl`). They take precedence over the options of
+   * the call; `false` turns one off.
    * @throws CacheError `CACHE_INVALID_DURATION`, `CACHE_INVALID_OPTIONS`
    */
-  setOptions(options: ValueOptions): void {
-    this.#parts.calls.check(options, SET_OPTIONS)
+  setOptions(options: ContextOptions): void {
+    this.#parts.calls.check(options, CONTEXT_OPTIONS)
     resolvePolicies(options, defaultPolicies(1))
     this.#options = overridden(this.#options, options)
   }

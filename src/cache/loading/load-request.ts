@@ -13,6 +13,8 @@ export interface SharedLoad {
   expect(storedKey: string): void
   /** Called when that load has called the loader, has ended, or waits for another process: do not wait for it. */
   decided(storedKey: string): void
+  /** Called when another loader waits for one of the keys: the call of the loader must not wait for its turn. */
+  hurry(): void
 }
 
 /** One call of `getOrSet` that the local tier could not answer, or a load in the background. */
@@ -36,6 +38,8 @@ export interface LoadRequest extends Wants {
   readonly signal?: AbortSignal | undefined
   /** When the caller called, if it has a timeout. In milliseconds of the monotonic clock. */
   readonly calledAtMs?: number | undefined
+  /** Set if its loader is the holder of a slot, which is no load of the source. */
+  readonly isTurn?: boolean
   /** Set if no caller waits. The load ends if another process is loading the key and the old value is servable. */
   readonly isBackground?: boolean
   /** Whether it is part of a change, and goes past the cache: nothing cached is served, and nothing is stored. */

@@ -4,10 +4,12 @@ import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { lifetimesAt } from '../core/new-lifetimes.ts'
 import { newStamp } from '../core/stamp.ts'
+import { absenceOf } from '../freshness/entry-lifetimes.ts'
 import { assertTagCount } from '../freshness/policies.ts'
-import { handOut } from '../local/isolation.ts'
+import { handOut, NO_VALUE } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { bindLateTags, type LateTag } from '../tags/late-tags.ts'
+import { FailedLoads, type LoadFailure } from './failed-loads.ts'
 import type { Lease } from './lease.ts'
 import { LeasedFill } from './leased-fill.ts'
 import { LoadContext } from './load-context.ts'
@@ -23,6 +25,8 @@ export interface LeasedLoad {
   /** The generations that the entry will be bound to. */
   readonly bound: readonly BoundGeneration[]
   readonly serverNowMs: number
+  /** When the lease was asked for, in milliseconds of the monotonic clock: `serverNowMs` came later. */
+  readonly askedAtMs: number
 }
 
 /** The result of a loader. */
@@ -42,6 +46,7 @@ export class LoadRunner {
   readonly #core: CacheCore
   readonly #fallback: StaleFallback
   readonly #fill: LeasedFill
+  readonly #failed: FailedLoads
   readonly #waits: WaitForGraph
 
   constructor(core: CacheCore, fallback: StaleFallback, waits: WaitForGraph) {
@@ -49,6 +54,17 @@ export class LoadRunner {
     this.#fallback = fallback
     this.#waits = waits
     this.#fill = new LeasedFill(core)
+    this.#failed = new FailedLoads(core)
+  }
+
+  /** As {@link FailedLoads.paused}. */
+  paused(...asked: Parameters<FailedLoads['paused']>): Outcome | undefined {
+    return this.#failed.paused(...asked)
+  }
+
+  /** As {@link FailedLoads.heedsPause}. */
+  heedsPause(...asked: Parameters<FailedLoads['heedsPause']>): boolean {
+    return this.#failed.heedsPause(...asked)
   }
 
   /** Whether a loader of this key is running in this process. */
@@ -68,20 +84,20 @@ export class LoadRunner {
   async underLease(
     flight: LoadingFlight,
     request: LoadRequest,
-    { bound, lease, serverNowMs }: LeasedLoad,
+    { askedAtMs, bound, lease, serverNowMs }: LeasedLoad,
     stale: LocalEntry | undefined,
   ): Promise<Outcome> {
     const loaderBeganAt = this.#core.generations.now
     // A loader may ignore its signal. Once every caller has left, other processes must not wait for it.
     flight.onAbandoned(() => void lease.release())
-    let result: Loaded
-    try {
-      result = await this.#load(flight, request, stale, true)
-    } catch (error) {
-      void lease.releaseFruitless()
-      return this.#fallback.forFailed(stale, error)
-    }
+    const result = await this.#load(flight, request, stale, true)
     lease.end()
+    if ('error' in result) {
+      // Not earlier than the server's present, so that a pause is not shorter than asked for.
+      const latestMs = serverNowMs + this.#core.clock.monotonicMs() - askedAtMs
+      return this.#failed.underLease(request, result, stale, { lease, serverNowMs: latestMs })
+    }
+    this.#core.failures.forget(request.storedKey)
     if (result.context.isGivenBack) {
       void lease.release()
       return RELEASED
@@ -89,17 +105,21 @@ export class LoadRunner {
     const { context, durationMs, kept, value } = result
     const late = bindLateTags(this.#core.generations, request, context.tags, bound, loaderBeganAt)
     const lateTagKeys = [...late.map(asTold), ...namedByStale(request, kept)]
-    if (value === undefined || context.isSkipped) {
-      const isGone = value === undefined && !context.isSkipped && stale !== undefined
-      if (isGone) await this.#fill.retire(request, lease)
-      else void lease.releaseFruitless()
+    const policies = context.resolve(request.policies)
+    if (context.isSkipped || (value === undefined && policies.absentTtlMs === 0)) {
+      if (!context.isSkipped) return this.#none(request, lease, stale, lateTagKeys)
+      void lease.releaseFruitless()
       return loaded({ value, isCloned: false }, lateTagKeys)
     }
-    const lifetimes = lifetimesAt(this.#core, context.resolve(request.policies), {
-      createdAtMs: serverNowMs,
-      serverNowMs: serverNowMs + durationMs,
-    })
+    const lifetimes =
+      value === undefined
+        ? absenceOf(policies)
+        : lifetimesAt(this.#core, policies, {
+            createdAtMs: serverNowMs,
+            serverNowMs: serverNowMs + durationMs,
+          })
     if (this.#core.learnedTags.learn(request.storedKey, late) || lifetimes === undefined) {
+      if (value === undefined) return this.#none(request, lease, stale, lateTagKeys)
       void lease.releaseFruitless()
       return loaded(await this.#fill.isolated(request, value), lateTagKeys)
     }
@@ -120,16 +140,38 @@ export class LoadRunner {
     }
   }
 
+  /** The source has no value, and that is not stored. */
+  async #none(
+    request: LoadRequest,
+    lease: Lease,
+    stale: LocalEntry | undefined,
+    lateTagKeys: readonly LateTagKey[],
+  ): Promise<Outcome> {
+    if (stale !== undefined) await this.#fill.retire(request, lease)
+    else void lease.releaseFruitless()
+    return loaded(NO_VALUE, lateTagKeys)
+  }
+
   /** Loads a value without a lease, so it is not stored (L6). */
   async uncached(
     flight: LoadingFlight,
     request: LoadRequest,
     stale: LocalEntry | undefined = undefined,
   ): Promise<Outcome> {
+    const remembered = this.#failed.remembered(request, stale)
+    if (remembered !== undefined) return remembered
     const loaderBeganAt = this.#core.generations.now
+    const copy = stale ?? this.#core.localEntry(request.storedKey)
+    const result = await this.#load(flight, request, stale, false)
+    if ('error' in result) {
+      if (result.isAnswer) this.#dropCopy(request, copy)
+      return this.#failed.uncached(request, result, stale)
+    }
+    if (!request.isPast) this.#core.failures.forget(request.storedKey)
+    const { context, kept, value } = result
+    if (context.isGivenBack) return RELEASED
+    if (value === undefined && !context.isSkipped) this.#dropCopy(request, copy)
     try {
-      const { context, kept, value } = await this.#load(flight, request, stale, false)
-      if (context.isGivenBack) return RELEASED
       const late = bindLateTags(this.#core.generations, request, context.tags, [], loaderBeganAt)
       this.#core.learnedTags.learn(request.storedKey, late)
       const isRaw = value === undefined || context.isSkipped
@@ -141,12 +183,20 @@ export class LoadRunner {
     }
   }
 
+  /**
+   * The source no longer has a value, and Redis cannot be told: at least this process must not serve its copy. What is
+   * loaded within a change tells nothing of others, since it may be undone.
+   */
+  #dropCopy({ isPast, storedKey }: LoadRequest, copy: LocalEntry | undefined): void {
+    if (!isPast && copy?.stamp !== undefined) this.#core.dropCopy(storedKey, copy.stamp)
+  }
+
   async #load(
     flight: LoadingFlight,
     request: LoadRequest,
     stale: LocalEntry | undefined,
     isLeased: boolean,
-  ): Promise<Loaded> {
+  ): Promise<Loaded | LoadFailure> {
     const { calls, clock } = this.#core
     const { key, loader, monitor, shared, storedKey } = request
     if (flight.isAbandoned) flight.signal.throwIfAborted()
@@ -160,7 +210,7 @@ export class LoadRunner {
       isLeased,
       signal: () => flight.signal,
       stale:
-        stale === undefined || stale.isPlain
+        stale === undefined || stale.isPlain || stale.value === undefined
           ? undefined
           : () => staleValueOf(stale, request.space, clock.monotonicMs()),
     })
@@ -171,7 +221,7 @@ export class LoadRunner {
     } catch (error) {
       if (!context.isNotModified) {
         monitor.loaded(key, beganMs, { error })
-        throw error
+        return this.#failed.judged(flight, request, context, error)
       }
     } finally {
       this.#waits.end(storedKey, call)

@@ -49,3 +49,8 @@ export function loaded(
 ): Outcome {
   return { isolated, origin: 'load', lateTagKeys, stored, failure }
 }
+
+/** Tells of a load in the background. @throws the loader's error, although a stale value was served */
+export function throwFailure(outcome: Outcome | undefined): void {
+  if (outcome?.error !== undefined) throw outcome.error
+}

@@ -6,6 +6,9 @@ import type { LocalEntry } from '../local/local-entry.ts'
 import type { LoadingFlight, LoadRequest } from './load-request.ts'
 import { type Outcome, served } from './outcome.ts'
 
+/** What a stale value must suit. */
+type Sought = Pick<LoadRequest, 'accepts' | 'generationKeys' | 'isPast' | 'maxAgeMs' | 'storedKey'>
+
 /**
  * Finds stale values to serve if a load fails or takes too long. They must be within `staleIfError`, and this process
  * must not know of their invalidation.
@@ -27,6 +30,14 @@ export class StaleFallback {
     return how === 'no' ? undefined : served(entry, 'timeout')
   }
 
+  /** The stale value to serve if no load may be tried; `undefined` if there is none. */
+  forPaused(request: Sought, stale: LocalEntry | undefined): LocalEntry | undefined {
+    const entry = stale ?? this.#unrefuted(request)
+    if (entry === undefined || !this.#mayBeServed(entry)) return undefined
+    const how = servableAsReadTo(request.maxAgeMs, entry, this.#core.clock.monotonicMs())
+    return how === 'no' ? undefined : entry
+  }
+
   /** The value to serve if a load under a lease failed. @throws the load's error if there is none */
   forFailed(stale: LocalEntry | undefined, error: unknown): Outcome {
     // A stale value would hide a mistake of the program for as long as its window lasts.
@@ -40,7 +51,7 @@ export class StaleFallback {
   }
 
   /** The local entry with the generations and the value that the request needs. It may be of an older epoch. */
-  #unrefuted({ accepts, generationKeys, isPast, storedKey }: LoadRequest): LocalEntry | undefined {
+  #unrefuted({ accepts, generationKeys, isPast, storedKey }: Sought): LocalEntry | undefined {
     if (isPast) return undefined
     const entry = this.#core.localEntry(storedKey)
     if (!entry?.generationSet.includes(generationKeys)) return undefined

@@ -20,10 +20,13 @@ interface Step {
  */
 export class WaitForGraph {
   readonly #isOn: boolean
+  readonly #isTracked: boolean
   readonly #loaders = new Map<string, readonly LoaderCall[]>()
 
-  constructor(isOn: boolean) {
+  /** @param isTracked whether the code of loaders is to be recognized for another reason */
+  constructor(isOn: boolean, isTracked: boolean) {
     this.#isOn = isOn
+    this.#isTracked = isOn || isTracked
   }
 
   /** Whether a loader of this key is running in this process. */
@@ -33,7 +36,7 @@ export class WaitForGraph {
 
   /** Called before a loader. */
   begin(storedKey: string): LoaderCall {
-    const call = new LoaderCall(this.#isOn)
+    const call = new LoaderCall(this.#isTracked)
     this.#loaders.set(storedKey, [...this.#of(storedKey), call])
     return call
   }

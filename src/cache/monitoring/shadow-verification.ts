@@ -36,17 +36,28 @@ export class ShadowVerification {
   verify(request: LoadRequest, entry: LocalEntry): void {
     if (this.#underWay >= MOST_AT_A_TIME) return
     this.#underWay++
-    const verifying = this.#verify(request, entry).finally(() => this.#underWay--)
+    const verifying = this.#inTurn(request, entry).finally(() => this.#underWay--)
     const { background, key, monitor } = request
     const followed = monitor.follow('verify', key, verifying)
     monitor.handOver(key, background, () => followed)
   }
 
+  /** A verification is a load like any other. A batch loader waits for its turn itself. */
+  async #inTurn(request: LoadRequest, entry: LocalEntry): Promise<void> {
+    const place = request.shared === undefined ? this.#core.places.take(false) : undefined
+    try {
+      await place?.granted
+      await this.#verify(request, entry)
+    } finally {
+      place?.end()
+    }
+  }
+
   async #verify(request: LoadRequest, entry: LocalEntry): Promise<void> {
-    const { calls, isolations, options, stopping } = this.#core
+    const { calls, isolations, options, places, stopping } = this.#core
     const { key, loader, storedKey } = request
     // Nobody waits for it, so it takes part in no cycle, even if the hit was that of a loader.
-    const call = new LoaderCall(options.detectCycles)
+    const call = new LoaderCall(options.detectCycles || places.isLimited)
     try {
       const { context, loaded } = await this.#bounded(key, async (signal) => {
         // Without a stale value: the loader must not answer with the value that is verified.

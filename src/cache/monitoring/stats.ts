@@ -15,6 +15,8 @@ export interface CacheStats {
   readonly local: { readonly entries: number; readonly bytes: number }
   /** Loads of this process under way, and work in the background. */
   readonly underWay: { readonly loads: number; readonly background: number }
+  /** Loaders that run in this process, and loads that wait for their turn (`maxLoads`); a batch is one. */
+  readonly loaders: { readonly running: number; readonly queued: number }
   /** How many hits were compared with their source, and how many of them were stale. */
   readonly verification: { readonly verified: number; readonly stale: number }
   /** Invalidations that Redis has not acknowledged yet. Each is delivered before the next read that it affects. */
@@ -27,11 +29,12 @@ export interface CacheStats {
 
 /** The present state. */
 export function statsOf(core: CacheCore, flights: Flights, verification: ShadowVerification): CacheStats {
-  const { background, breakers, clock, coherence, local, metrics, outbox } = core
+  const { background, breakers, clock, coherence, local, metrics, outbox, places } = core
   return {
     ...metrics.all(clock.monotonicMs()),
     local: local.usage,
     underWay: { loads: flights.size, background: background.size },
+    loaders: { running: places.running, queued: places.queued },
     verification: verification.totals,
     undelivered: outbox.size,
     coherence,

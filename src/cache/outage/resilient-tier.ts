@@ -137,8 +137,8 @@ export class ResilientTier implements SharedTier {
     return this.#sendFor(storedKey, () => this.#tier.fill(storedKey, fence, entry, ttlMs))
   }
 
-  release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
-    return this.#sendFor(storedKey, () => this.#tier.release(storedKey, token, isFruitless))
+  release(storedKey: string, token: string, isFruitless: boolean, pauseMs?: number): Promise<void> {
+    return this.#sendFor(storedKey, () => this.#tier.release(storedKey, token, isFruitless, pauseMs))
   }
 
   ttlMs(storedKey: string): Promise<number | undefined> {

@@ -144,10 +144,11 @@ export class NamespaceGets {
     return ttlMs === undefined ? undefined : ttlMs / 1_000
   }
 
-  /** The fresh entry, from the local tier or from Redis. @throws CacheError */
+  /** The fresh entry with a value, from the local tier or from Redis. @throws CacheError */
   async freshEntry(key: string): Promise<LocalEntry | undefined> {
     assertCacheKey(key)
-    return this.#hits.fresh(key, NO_TAGS) ?? this.#freshIn(await this.#judgedInRedis(key, false))
+    const entry = this.#hits.fresh(key, NO_TAGS) ?? this.#freshIn(await this.#judgedInRedis(key, false))
+    return entry?.value === undefined ? undefined : entry
   }
 
   /** Within a change, the cache is out of the way. */

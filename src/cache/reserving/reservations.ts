@@ -1,9 +1,7 @@
 import { isEntryStamp, tokenAfter } from '../../codec/envelope/entry-meta.ts'
 import { isAnyHeld } from '../../codec/envelope/hold-mark.ts'
-import type { BackgroundOptions } from '../../contract/background-hook.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
 import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
-import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
 import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { type Judgement, missReasonOf } from '../entries/judgement.ts'
@@ -11,7 +9,6 @@ import type { SingleFlight } from '../flights/single-flight.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { isTooOld, servableAsReadTo } from '../freshness/max-age.ts'
 import type { Policies } from '../freshness/policies.ts'
-import type { AgeOptions } from '../freshness/policy-options.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { staleValueOf } from '../loading/stale-value.ts'
 import { handOut } from '../local/isolation.ts'
@@ -19,52 +16,10 @@ import type { LocalEntry } from '../local/local-entry.ts'
 import type { NamespaceReads } from '../reading/namespace-reads.ts'
 import type { WritePath } from '../writing/write-path.ts'
 import { FencedFill, HELD, type Reserved, UNRESERVED } from './fenced-fill.ts'
+import { RESERVE_OPTIONS, type ReserveOptions } from './reserve-options.ts'
 import { KeySlot, type Slot, type SlotFilling, type SlotParts } from './slot.ts'
 import { TurnFill } from './turn-fill.ts'
 import { TurnWait } from './turn-wait.ts'
-
-/** Options of `reserve`. */
-export interface ReserveOptions extends AgeOptions, BackgroundOptions {
-  /** Tags by which the value can be invalidated, at most 64. An entry that lacks one of them is no hit. @default none */
-  readonly tags?: readonly string[] | undefined
-  /**
-   * `true` makes the slot the only load of its key in all processes: while another caller or process loads the key, this
-   * call waits for that value, and if that load fails, for its own turn. An open slot holds a lease, which is renewed until it is filled or released, or
-   * `lease.longestLoad` has passed. `hardTimeout` of the namespace bounds the wait.
-   *
-   * `false` waits for nobody. Several callers may hold a slot of the same key, and the first fill wins.
-   * @default false
-   * @example
-   * ```ts
-   * import { createCache } from 'cachewright'
-   *
-   * declare function render(path: string): Promise<string>
-   * const cache = createCache({ prefix: 'shop:' })
-   *
-   * async function page(path: string): Promise<string> {
-   *   await using slot = await cache.reserve<string>(`page:${path}`, { wait: true }) // released if render throws
-   *   if (slot.isHit) return slot.value
-   *   const html = await render(path)
-   *   await slot.fill(html, '5m')
-   *   return html
-   * }
-   * ```
-   */
-  readonly wait?: boolean | undefined
-  /** Ends the wait: the promise rejects with the signal's reason. It has no effect on a slot. */
-  readonly signal?: AbortSignal | undefined
-}
-
-const RESERVE_OPTIONS: KnownOptions = {
-  of: 'reserve',
-  names: {
-    tags: 'value',
-    wait: 'value',
-    maxAge: 'duration',
-    signal: 'value',
-    background: 'value',
-  } satisfies OptionNames<ReserveOptions>,
-}
 
 /** How often a reservation is tried while others change the key. A slot that cannot be filled comes of the last one. */
 const MOST_ATTEMPTS = 10
@@ -110,11 +65,20 @@ export class Reservations {
   async reserve(key: string, options: ReserveOptions): Promise<Slot<unknown>> {
     this.#reads.checkOptions(options, RESERVE_OPTIONS)
     const { background, maxAge, signal, tags, wait } = options
-    const request = this.#reads.request(key, noLoader, { tags, maxAge, signal, background })
+    const request = this.#reads.request(
+      key,
+      noLoader,
+      { tags, maxAge, signal, background },
+      { accepts: isValue },
+    )
     signal?.throwIfAborted()
     if (request.isPast) return this.#slot(request, this.#fencedFill(request, HELD, undefined), {})
     const local = this.#reads.hits.fresh(key, tags)
-    if (local !== undefined && !isTooOld(local, this.#reads.hits.hitAtMs, request.maxAgeMs)) {
+    const isFresh =
+      local !== undefined &&
+      isValue(local.value) &&
+      !isTooOld(local, this.#reads.hits.hitAtMs, request.maxAgeMs)
+    if (isFresh) {
       this.#reads.hits.count(key, local)
       return this.#hit(request, this.#core.tier.connectionOf(request.storedKey), local)
     }
@@ -293,4 +257,9 @@ function failedRead({ generations, local }: CacheCore, failure: unknown): FirstR
 /** The holder of a slot loads the value. */
 function noLoader(): never {
   throw new Error('A slot has no loader')
+}
+
+/** An entry that says that the source has no value (`absentTtl`) is no hit: the caller may know one. */
+function isValue(value: unknown): boolean {
+  return value !== undefined
 }

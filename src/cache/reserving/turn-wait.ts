@@ -11,6 +11,14 @@ import type { HeldLoad } from './turn-fill.ts'
 /** How often a call waits for loads of others that bring nothing, before it passes their failure on. */
 const MOST_WAITS = 100
 
+const UNBOUNDED = {
+  softTimeoutMs: Number.POSITIVE_INFINITY,
+  hardTimeoutMs: Number.POSITIVE_INFINITY,
+  earlyBeta: 0,
+  retryAfterErrorMs: 0,
+  errorTtlMs: 0,
+} as const
+
 /** What a wait ends with: the key is this caller's to load, or another one has loaded it. */
 export type TurnOrAnswer = { readonly load: HeldLoad } | { readonly answer: Answer<unknown> }
 
@@ -63,8 +71,10 @@ export class TurnWait {
         ...asked,
         loader: turn.loader,
         signal,
-        // The bounds of the caller are those of its wait. They must not end the load that it gets.
-        policies: { ...asked.policies, softTimeoutMs: Infinity, hardTimeoutMs: Infinity, earlyBeta: 0 },
+        isTurn: true,
+        // The bounds of the caller are those of its wait. They must not end the load that it gets. That the loader of
+        // another caller has failed tells nothing of this caller.
+        policies: { ...asked.policies, ...UNBOUNDED },
         ...(stale && { replaces: { stamp: stale.stamp }, isBackground: true }),
       }
       const answer = this.#loads.getOrLoad<unknown>(request, waits === 1 ? first : undefined)

@@ -19,6 +19,9 @@ import { unreadable } from './unreadable.ts'
  *
  * The last byte of a token counts the **fruitless** loads just before this lease: those in a row that brought no value.
  * After such a load, the key holds a lease of nobody for a second, which keeps the count.
+ *
+ * A lease of nobody that has a deadline is a **pause**: the last load has failed, and is not to be tried again before. A
+ * placeholder with one has the whole length of the pause in bytes 2 to 11: milliseconds as decimal digits.
  */
 export interface EntryMeta {
   /** Eight bytes as `latin1` text that identify this write of the entry. */
@@ -48,6 +51,7 @@ export interface BoundGeneration {
 const LEASE_OFFSET = 12
 const TOKEN_BYTES = 16
 const DEADLINE_BYTES = 14
+const PAUSE_DIGITS = 10
 export const LEASE_BYTES: number = TOKEN_BYTES + DEADLINE_BYTES
 const STAMP_OFFSET = LEASE_OFFSET + LEASE_BYTES
 const STAMP_BYTES = 8
@@ -83,11 +87,15 @@ export function isPlaceholder(bytes: Buffer): boolean {
   return bytes[0] === PLACEHOLDER_MARK && bytes.length === STAMP_OFFSET
 }
 
-/** The bytes of a placeholder. */
-export function placeholder(token: string, deadlineMs: number): Buffer {
+/**
+ * The bytes of a placeholder.
+ * @param pauseMs the whole length of the pause that it stands for, if it does
+ */
+export function placeholder(token: string, deadlineMs: number, pauseMs = 0): Buffer {
   const bytes = Buffer.alloc(STAMP_OFFSET)
   bytes[0] = PLACEHOLDER_MARK
   bytes[1] = 1
+  if (pauseMs > 0) bytes.write(String(pauseMs).padStart(PAUSE_DIGITS, '0'), 2, 'latin1')
   writeLease(bytes, token, deadlineMs)
   return bytes
 }
@@ -99,10 +107,21 @@ export function readLease(bytes: Buffer): { readonly token: string; readonly dea
   return { token, deadlineMs: Number.isNaN(deadlineMs) ? 0 : deadlineMs }
 }
 
-/** The deadline of the lease in an entry, on the server's clock; 0 if nobody holds it. */
+/** The deadline of the lease, or of the pause, in an entry, on the server's clock; 0 if there is none. */
 export function leaseDeadlineMs(bytes: Buffer): number {
-  const isFree = bytes[LEASE_OFFSET + TOKEN_BYTES] === 0 || bytes.readUInt32BE(LEASE_OFFSET) === 0
+  const isFree = bytes[LEASE_OFFSET + TOKEN_BYTES] === 0
   return isFree ? 0 : readLease(bytes).deadlineMs
+}
+
+/** Whether a lease is nobody's. If it has a deadline, it is a pause. */
+export function isNobodys(token: string): boolean {
+  return tokenAfter(token, 0) === NO_TOKEN
+}
+
+/** The whole length of the pause that a placeholder stands for; 0 for anything else, or if it is unknown. */
+export function pauseIn(bytes: Buffer | undefined): number {
+  if (bytes === undefined || !isPlaceholder(bytes)) return 0
+  return Number(bytes.toString('latin1', 2, 2 + PAUSE_DIGITS)) || 0
 }
 
 /** Writes a lease in place. */

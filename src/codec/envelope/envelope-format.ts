@@ -4,7 +4,7 @@
  * ```
  * byte  0      0x01, which can begin neither JSON text nor a pickle
  *       1      format version, 1
- *       2      serializer: 1 json, 2 v8, 3 msgpack, 4 pickle, 0 = named in section 0
+ *       2      serializer: 1 json, 2 v8, 3 msgpack, 4 pickle, 5 no value, 0 = named in section 0
  *       3      compression: 0 none, 1 gzip, 2 brotli, 3 zstd, 4 lz4, 5 snappy
  *       4..5   offset of the payload (unsigned, big-endian)
  *       6..7   the sections that are present, one bit each; a reader that does not know a bit cannot read the entry
@@ -38,12 +38,16 @@ export const SECTION_STRUCTURES = 0b10000
 /** The sections that an envelope without sections 1 and 2 may have. */
 export const KNOWN_SECTIONS: number = SECTION_SERIALIZER_NAME | SECTION_ENCRYPTION | SECTION_STRUCTURES
 
+/** In place of the id of a serializer: the source had no value, and the payload is empty. No serializer can have it. */
+export const NO_VALUE_ID = '(none)'
+
 /** The code of each built-in serializer in the header. */
 export const SERIALIZER_CODES: ReadonlyMap<string, number> = new Map([
   ['json', 1],
   ['v8', 2],
   ['msgpack', 3],
   ['pickle', 4],
+  [NO_VALUE_ID, 5],
 ])
 export const SERIALIZER_IDS: readonly string[] = inverse(SERIALIZER_CODES)
 export const MSGPACK = 3

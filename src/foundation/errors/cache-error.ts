@@ -50,6 +50,8 @@ export type CacheErrorCode =
   | 'CACHE_PARTIAL_LOAD'
   /** A loader waits for its own load, directly or through other loaders; the message names the keys on the way. */
   | 'CACHE_CYCLE'
+  /** The last load has failed in another process, and is not tried again yet: see `errorTtl`. */
+  | 'CACHE_SOURCE_FAILED'
   /** A loader took longer than the caller's `hardTimeout`. */
   | 'CACHE_LOADER_TIMEOUT'
   /**

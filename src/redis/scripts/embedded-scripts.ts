@@ -26,9 +26,16 @@ if remaining > tonumber(ARGV[3]) then
 remaining = 0
 end
 end
+local held, last = 'held', tostring(fruitless)
+if string.sub(head, 13, 27) == string.rep('\\0', 15) then
+held, last = 'paused', string.format('%.0f', isPlaceholder and tonumber(string.sub(head, 3, 12)) or 0)
+if ARGV[6] ~= '1' then
+remaining = 0
+end
+end
 local granted = string.sub(token, 1, 15) .. string.char(fruitless) .. string.format('%014.0f', now + lease)
-if isPlaceholder and remaining > 0 then
-return { 'held', clock, string.format('%.0f', remaining), tostring(fruitless) }
+if isPlaceholder and remaining > 0 and (held == 'held' or ARGV[4] == '') then
+return { held, clock, string.format('%.0f', remaining), last }
 end
 if isPlaceholder or redis.call('EXISTS', key) == 0 then
 if ARGV[4] ~= '' then
@@ -41,7 +48,7 @@ return { 'changed', clock, '0', '0' }
 end
 if ARGV[5] == 'refresh' and isEntry then
 if remaining > 0 then
-return { 'held', clock, string.format('%.0f', remaining), tostring(fruitless) }
+return { held, clock, string.format('%.0f', remaining), last }
 end
 redis.call('SETRANGE', key, 12, granted)
 return { 'acquired', clock, '0', tostring(fruitless) }
@@ -396,7 +403,10 @@ local removed = #doomed > 0 and redis.call('UNLINK', unpack(doomed)) or 0
 return struct.pack('>I2', removed) .. table.concat(stays)`
 
 /** lua/release-lease.lua */
-export const RELEASE_LEASE: string = `local key = KEYS[1]
+export const RELEASE_LEASE: string = `if redis.replicate_commands then
+redis.replicate_commands()
+end
+local key, pause = KEYS[1], tonumber(ARGV[3])
 local head = redis.pcall('GETRANGE', key, 0, 41)
 if type(head) == 'table' or #head < 42 or string.sub(head, 13, 27) ~= string.sub(ARGV[1], 1, 15) then
 return 0
@@ -405,8 +415,13 @@ local fruitless = 0
 if ARGV[2] ~= '' then
 fruitless = string.byte(head, 28) % 255 + 1
 end
-local free = string.rep('\\0', 15) .. string.char(fruitless) .. string.rep('\\0', 14)
+local nobody = string.rep('\\0', 15) .. string.char(fruitless)
+local free = nobody .. string.rep('\\0', 14)
 if string.byte(head, 1) ~= 2 then
+if fruitless > 0 and pause > 0 then
+local time = redis.call('TIME')
+free = nobody .. string.format('%014.0f', time[1] * 1000 + math.floor(time[2] / 1000) + pause)
+end
 redis.call('SETRANGE', key, 12, free)
 elseif fruitless > 0 then
 redis.call('SET', key, string.sub(head, 1, 12) .. free, 'PX', ARGV[2])

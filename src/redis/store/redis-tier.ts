@@ -29,7 +29,7 @@ import {
   RESERVE_KEY,
 } from '../scripts/embedded-scripts.ts'
 import { RedisScript } from '../scripts/redis-script.ts'
-import { latin1, ttlText } from '../scripts/script-arguments.ts'
+import { flag, latin1, ttlText } from '../scripts/script-arguments.ts'
 import { COPY_SUFFIXES, GenerationCopies } from '../slots/generation-copies.ts'
 import { keySlot } from '../slots/key-slot.ts'
 import { removeReplaced, removeUnbound } from './namespace-removal.ts'
@@ -47,7 +47,7 @@ const holdKey = new RedisScript(HOLD_KEY, isHold)
 const endHold = new RedisScript(END_HOLD, isFlag)
 
 const ONE_COPY = [''] as const
-const STATUSES: readonly unknown[] = ['acquired', 'held', 'changed', 'changing', 'foreign']
+const STATUSES: readonly unknown[] = ['acquired', 'held', 'paused', 'changed', 'changing', 'foreign']
 const TOKEN_BYTES = 16
 const GENERATION_BYTES = 16
 /** The window and the identity of a hold. */
@@ -163,15 +163,18 @@ export class RedisTier implements SharedTier {
   }
 
   async acquire(storedKey: string, request: AcquireRequest): Promise<AcquireReply> {
-    const { leaseMs, longestLeaseMs, purpose, stamp, token } = request
-    const args = [latin1(token), String(leaseMs), String(longestLeaseMs), latin1(stamp), purpose]
+    const { heedsPause = false, leaseMs, longestLeaseMs, purpose, stamp, token } = request
+    const times = [String(leaseMs), String(longestLeaseMs)]
+    const args = [latin1(token), ...times, latin1(stamp), purpose, flag(heedsPause)]
     const reply = (await acquireLease.run(this.#port, storedKey, args, 'text')) as readonly string[]
-    const [status, serverNowMs, remainingMs, fruitlessLoads] = reply
+    const [status, serverNowMs, remainingMs, last] = reply
+    const isPaused = status === 'paused'
     return {
       status: status as AcquireReply['status'],
       serverNowMs: Number(serverNowMs),
       remainingMs: Number(remainingMs),
-      fruitlessLoads: Number(fruitlessLoads),
+      fruitlessLoads: isPaused ? 0 : Number(last),
+      pauseMs: isPaused ? Number(last) : undefined,
     }
   }
 
@@ -193,9 +196,9 @@ export class RedisTier implements SharedTier {
     })
   }
 
-  async release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
+  async release(storedKey: string, token: string, isFruitless: boolean, pauseMs = 0): Promise<void> {
     const remembered = isFruitless ? String(FRUITLESS_MS) : ''
-    await releaseLease.run(this.#port, storedKey, [latin1(token), remembered], 'text')
+    await releaseLease.run(this.#port, storedKey, [latin1(token), remembered, String(pauseMs)], 'text')
   }
 
   async write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {

@@ -148,8 +148,8 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('writes', () => this.#tier.fill(storedKey, fence, entry, ttlMs))
   }
 
-  release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
-    return this.#line.send('writes', () => this.#tier.release(storedKey, token, isFruitless))
+  release(storedKey: string, token: string, isFruitless: boolean, pauseMs?: number): Promise<void> {
+    return this.#line.send('writes', () => this.#tier.release(storedKey, token, isFruitless, pauseMs))
   }
 
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {

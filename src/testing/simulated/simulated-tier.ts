@@ -81,9 +81,9 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
     return filling
   }
 
-  override release(storedKey: string, token: string, isFruitless: boolean): Promise<void> {
+  override release(storedKey: string, token: string, isFruitless: boolean, pauseMs?: number): Promise<void> {
     this.#track(storedKey)
-    return super.release(storedKey, token, isFruitless)
+    return super.release(storedKey, token, isFruitless, pauseMs)
   }
 
   /** Tracks the generation, which the script reads last. */

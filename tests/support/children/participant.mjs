@@ -185,6 +185,34 @@ export async function createParticipant({ createCache, createClient }, { redis, 
       }
     },
 
+    /**
+     * Asks for keys, whose source is down, over and over until a moment of the clock, and once more after a pause. Tells
+     * when each was tried.
+     */
+    async endure({ keys, pauseMs, untilMs }) {
+      const tries = []
+      const answers = new Map()
+      const tell = (answer) => answers.set(answer, (answers.get(answer) ?? 0) + 1)
+      const askForAll = async () => {
+        const asked = keys.map((key) =>
+          cache.getOrSet(key, async () => {
+            tries.push([key, Date.now()])
+            await dawdle(1)
+            throw new Error('The source is down')
+          }),
+        )
+        for (const { reason, value } of await Promise.allSettled(asked))
+          tell(reason?.code ?? reason?.message ?? value)
+      }
+      while (Date.now() < untilMs) {
+        await askForAll()
+        await dawdle(5)
+      }
+      await pause(pauseMs)
+      await askForAll()
+      return { answers, tries }
+    },
+
     /** Reads and invalidates at random, until told to rest. */
     async disturb({ keys, tags, options: entry }) {
       isDisturbing = true

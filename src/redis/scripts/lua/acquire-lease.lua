@@ -6,8 +6,10 @@
 --          0 = take the lease over from whoever holds it
 -- ARGV[4]  stamp of the entry that the caller judged, '' = there was none; the lease is refused if it has changed
 -- ARGV[5]  'replace' = that entry is unusable, make it a placeholder; 'refresh' = lease it and keep it readable
--- Returns  status (acquired, held, changed, changing, foreign), server time in ms, remaining ms of another holder's lease,
---          number of loads in a row that have brought no value: the last byte of the token that the key now holds
+-- ARGV[6]  '1' = a lease of nobody is a pause after a failed load, and the caller heeds it; '0' = take it over
+-- Returns  status (acquired, held, paused, changed, changing, foreign), server time in ms, remaining ms of another holder's
+--          lease or of the pause, number of loads in a row that have brought no value: the last byte of the token that the
+--          key now holds; if it is paused, the whole length of the pause in ms instead, 0 = unknown
 if redis.replicate_commands then
   redis.replicate_commands()
 end
@@ -33,9 +35,16 @@ if isPlaceholder or isEntry then
     remaining = 0
   end
 end
+local held, last = 'held', tostring(fruitless)
+if string.sub(head, 13, 27) == string.rep('\0', 15) then
+  held, last = 'paused', string.format('%.0f', isPlaceholder and tonumber(string.sub(head, 3, 12)) or 0)
+  if ARGV[6] ~= '1' then
+    remaining = 0
+  end
+end
 local granted = string.sub(token, 1, 15) .. string.char(fruitless) .. string.format('%014.0f', now + lease)
-if isPlaceholder and remaining > 0 then
-  return { 'held', clock, string.format('%.0f', remaining), tostring(fruitless) }
+if isPlaceholder and remaining > 0 and (held == 'held' or ARGV[4] == '') then
+  return { held, clock, string.format('%.0f', remaining), last }
 end
 if isPlaceholder or redis.call('EXISTS', key) == 0 then
   if ARGV[4] ~= '' then
@@ -48,7 +57,7 @@ else
   end
   if ARGV[5] == 'refresh' and isEntry then
     if remaining > 0 then
-      return { 'held', clock, string.format('%.0f', remaining), tostring(fruitless) }
+      return { held, clock, string.format('%.0f', remaining), last }
     end
     redis.call('SETRANGE', key, 12, granted)
     return { 'acquired', clock, '0', tostring(fruitless) }
