@@ -118,6 +118,7 @@ export type { HitSlot, OpenSlot, Slot } from './cache/reserving/slot.ts'
 export type { ChangeOptions } from './cache/writing/namespace-changes.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'
 export type { EncryptionKey, EncryptionOptions } from './codec/envelope/encryption.ts'
+export type { BackgroundHook, BackgroundOptions } from './contract/background-hook.ts'
 export type {
   CacheBackend,
   CacheEntries,
