@@ -1,8 +1,8 @@
 import { globMatcher } from '../../src/foundation/glob-matcher.ts'
-import { CLOCK_ERROR_MS, type Fleet } from './fleet.ts'
+import type { Fleet } from './fleet.ts'
 import type { KnownValue } from './history.ts'
 import { printable } from './oracle.ts'
-import { type Place, ROOT, TAGS } from './setting.ts'
+import { CLOCK_ERROR_MS, type Place, ROOT, TAGS } from './setting.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 
 /** Writes and invalidations, those of other programs too: each makes older values old. */
@@ -102,6 +102,7 @@ export class NamespaceWrites {
     const invalidation = this.#fleet.began(process, `clear ${prefix}`, ({ storedKey }) =>
       storedKey.startsWith(prefix),
     )
+    invalidation.isOfGenerations = true
     this.#fleet.change(process, [invalidation], `clear ${prefix}`, () =>
       this.#fleet.cacheOf(process, at).clear(),
     )

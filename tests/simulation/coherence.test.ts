@@ -131,6 +131,49 @@ describe('in any order of events', () => {
     LONGEST_MS,
   )
 
+  const remembered = ['remembers a failure', 'remembers an absence']
+  it(
+    'P50: what is remembered of failed loads and of values that are not there ends as any value does',
+    async () => {
+      const setting: Setting = {
+        ...CALM,
+        policies: true,
+        failureMs: 8_000,
+        ttlMs: 4_000,
+        staleMs: 20_000,
+      }
+      const steps = await proveSchedules(setting, trials(150, 1_000, 6_000))
+      for (const step of remembered) expect(steps.get(step), step).toBeGreaterThan(trials(10, 40))
+    },
+    LONGEST_MS,
+  )
+
+  it(
+    'P50: the same holds with faults, and if generations have copies',
+    async () => {
+      const setting: Setting = { ...FAULTS, policies: true, failureMs: 8_000, copies: true }
+      const steps = await proveSchedules(
+        { ...setting, ttlMs: 4_000, staleMs: 20_000 },
+        trials(150, 1_000, 6_000),
+      )
+      for (const step of remembered) expect(steps.get(step), step).toBeGreaterThan(trials(2, 20))
+    },
+    LONGEST_MS,
+  )
+
+  it(
+    'P51: while nothing is invalidated, no process tries a load again before its time, with a stale value or without',
+    async () => {
+      const setting: Setting = { ...CALM, invalidates: false, failureMs: 100 }
+      const withStale = { ...setting, ttlMs: 10, staleMs: 600_000 }
+      for (const one of [setting, withStale]) {
+        const steps = await proveSchedules(one, trials(100, 500, 3_000))
+        expect(steps.get('remembers a failure') ?? steps.get('stands in')).toBeGreaterThan(trials(10, 40))
+      }
+    },
+    LONGEST_MS,
+  )
+
   const slotted = ['reserve', 'a slot is filled', 'a fill is refused', 'release']
   it(
     'P45: nothing older is stored through slots, and every fill says so',

@@ -11,3 +11,5 @@ export type Defect =
   | 'loads are stored under a hold'
   | 'a delete ends a hold'
   | 'the first change ends the hold of all'
+  | 'a delete spares placeholders'
+  | 'a failed load may be tried again at once'

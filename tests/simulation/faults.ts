@@ -73,7 +73,7 @@ export class Faults {
           if (this.#fleet.processes.filter(({ isAlive }) => isAlive).length < 2) return
           this.#fleet.do('crash', `${process.id}`, () => {
             process.crash(this.#fleet.redis)
-            for (const load of this.#loads.all) if (load.process === process) this.#loads.all.delete(load)
+            for (const load of this.#loads.all) if (load.process === process) this.#loads.drop(load)
           })
         },
       ],

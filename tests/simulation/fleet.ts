@@ -3,10 +3,11 @@ import type { ReadThroughOptions } from '../../src/cache/core/read-through-optio
 import type { Namespace } from '../../src/cache/namespace.ts'
 import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import type { Choices } from './choices.ts'
+import { Absences, Failures, LoaderFailure } from './failures.ts'
 import type { Invalidation } from './history.ts'
 import type { Link } from './link.ts'
 import { entryIn, Oracle, printable } from './oracle.ts'
-import { type Place, ROOT, type Setting } from './setting.ts'
+import { CLOCK_ERROR_MS, type Place, ROOT, type Setting } from './setting.ts'
 import { SimulatedProcess } from './simulated-process.ts'
 import { SimulatedRedis } from './simulated-redis.ts'
 import { TRUST_MS } from './simulated-tier.ts'
@@ -14,12 +15,6 @@ import { VirtualTime } from './virtual-time.ts'
 
 /** How often each kind of step was taken. */
 export type Tally = Map<string, number>
-
-/** The longest that the clock of a server can be misjudged where replies come within their deadline, twice over. */
-export const CLOCK_ERROR_MS = 1_100
-
-/** The source of a schedule has failed. */
-export class LoaderFailure extends Error {}
 
 /** Processes with real caches over one simulated Redis, and all that is known of what they do. */
 export class Fleet {
@@ -30,6 +25,8 @@ export class Fleet {
   readonly time: VirtualTime = new VirtualTime()
   readonly redis: SimulatedRedis
   readonly oracle: Oracle
+  readonly absences: Absences
+  readonly failures: Failures
   readonly processes: SimulatedProcess[] = []
   readonly open: Set<{ readonly label: string; readonly process: SimulatedProcess }> = new Set()
   readonly abortable: Set<AbortController> = new Set()
@@ -48,7 +45,13 @@ export class Fleet {
     this.redis = new SimulatedRedis(this.time, setting.defects ?? [], (storedKey, isWritten) =>
       this.#changed(storedKey, isWritten),
     )
-    this.oracle = new Oracle(() => this.redis, TRUST_MS)
+    this.absences = new Absences(this)
+    this.failures = new Failures(this)
+    this.oracle = new Oracle(
+      () => this.redis,
+      TRUST_MS,
+      (storedKey) => this.absences.checkStored(storedKey),
+    )
   }
 
   #changed(storedKey: string, isWritten: boolean): void {
@@ -56,7 +59,8 @@ export class Fleet {
     if (isWritten) this.written.set(storedKey, (this.written.get(storedKey) ?? 0) + 1)
     const entry = entryIn(storedKey, this.redis.peek(storedKey))
     if (entry === undefined) return
-    this.oracle.stored(entry.text, this.time.monotonicMs(), isWritten && !this.redis.isHaunted)
+    if (entry.text !== undefined)
+      this.oracle.stored(entry.text, this.time.monotonicMs(), isWritten && !this.redis.isHaunted)
     try {
       this.oracle.checkStored(storedKey)
     } catch (error) {

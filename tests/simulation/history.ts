@@ -23,6 +23,8 @@ export interface Invalidation {
   readonly processId: number | undefined
   readonly beganAt: number
   readonly concerns: (value: KnownValue) => boolean
+  /** Whether it renews generations, and leaves what is under the keys. */
+  isOfGenerations?: boolean
   /** Whether what it concerns was held when it began: nothing older is stored from then on. */
   isHeld?: boolean
   /** When it had come to its end, well or not. */

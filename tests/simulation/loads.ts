@@ -1,6 +1,9 @@
 import type { StaleValue } from '../../src/cache/loading/stale-value.ts'
-import { type Fleet, LoaderFailure } from './fleet.ts'
+import { ABSENT_MS, LoaderFailure } from './failures.ts'
+import type { Fleet } from './fleet.ts'
+import type { KnownValue } from './history.ts'
 import { Violation } from './oracle.ts'
+import { CLOCK_ERROR_MS } from './setting.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 
 /** How a load ends; `'confirm'`: with the stale value, where there is one and the source still has it. */
@@ -37,7 +40,13 @@ export class Loads {
 
   begin(load: Load): void {
     this.#fleet.note('loader begins', `${load.process.id} ${load.storedKey}`)
+    if (!this.#fleet.setting.invalidates) this.#fleet.failures.assertNotPaused(load.process, load.storedKey)
     this.all.add(load)
+  }
+
+  /** The loader is given up: whatever the source said, nobody is told. */
+  drop(load: Load): void {
+    if (this.all.delete(load)) this.#fleet.absences.forget(load.text)
   }
 
   /**
@@ -75,17 +84,20 @@ export class Loads {
     }
     const text = `${storedKey}@${at}`
     load.text = text
-    this.#fleet.do('read source', `${process.id} ${text}`, () =>
-      oracle.learn({
-        ...{ storedKey, text, tagKeys: new Set(load.tagKeys), isPlain: false, isUncached },
-        ...{ lastNewAt: at, bornMs, servableMs, loadedAt: Number.POSITIVE_INFINITY },
-      }),
-    )
+    const found: KnownValue = {
+      ...{ storedKey, text, tagKeys: new Set(load.tagKeys), isPlain: false, isUncached },
+      ...{ lastNewAt: at, bornMs, servableMs, loadedAt: Number.POSITIVE_INFINITY },
+    }
+    this.#fleet.do('read source', `${process.id} ${text}`, () => {
+      if (fate !== 'nothing') oracle.learn(found)
+      else this.#fleet.absences.learn({ ...found, servableMs: ABSENT_MS + CLOCK_ERROR_MS })
+    })
   }
 
   /** A batch returns when its last value has been loaded: until then, others may join the loads of the first ones. */
-  returned(texts: readonly unknown[]): void {
-    for (const text of texts) {
+  returned(storedKeys: readonly string[], texts: readonly unknown[]): void {
+    for (const [index, text] of texts.entries()) {
+      if (text === undefined) this.#fleet.absences.returned(storedKeys[index] as string)
       const value = this.#fleet.oracle.value(String(text))
       if (value !== undefined) value.loadedAt = this.#fleet.oracle.tick()
     }
@@ -104,8 +116,12 @@ export class Loads {
       const value = this.#fleet.oracle.value(text)
       if (value !== undefined) value.loadedAt = this.#fleet.oracle.tick()
       if (fate === 'skip') load.skip()
-      if (fate === 'fail') load.reject(new LoaderFailure('The source failed'))
-      else load.resolve(fate === 'nothing' ? undefined : text)
+      if (fate === 'nothing') this.#fleet.absences.ended(text)
+      if (fate === 'fail') {
+        const error = new LoaderFailure('The source failed')
+        this.#fleet.failures.ended(load, error)
+        load.reject(error)
+      } else load.resolve(fate === 'nothing' ? undefined : text)
     })
   }
 }

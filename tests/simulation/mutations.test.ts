@@ -4,6 +4,8 @@ import { OpenChanges } from '../../src/cache/changes/open-changes.ts'
 import { CacheCore } from '../../src/cache/core/cache-core.ts'
 import { Flight } from '../../src/cache/flights/flight.ts'
 import { SingleFlight } from '../../src/cache/flights/single-flight.ts'
+import { RememberedFailures } from '../../src/cache/keys/remembered-failures.ts'
+import { LeasedFill } from '../../src/cache/loading/leased-fill.ts'
 import { LocalTier } from '../../src/cache/local/local-tier.ts'
 import { InvalidationOutbox } from '../../src/cache/outage/invalidation-outbox.ts'
 import { FencedFill } from '../../src/cache/reserving/fenced-fill.ts'
@@ -23,6 +25,7 @@ const FAULTS: Setting = { ...CALM, faults: true }
 const POLICIES: Setting = { ...CALM, policies: true }
 const SLOTS: Setting = { ...CALM, slots: 'any' }
 const TRANSACTIONS: Setting = { ...CALM, transactions: true }
+const FAILURES: Setting = { ...POLICIES, failureMs: 8_000, ttlMs: 4_000, staleMs: 20_000 }
 /** A second loader for a key is a defect here: nothing makes it necessary. */
 const UNDISTURBED: Setting = { ...POLICIES, processes: 1, invalidates: false }
 /** Each of them is to be caught within so many schedules. */
@@ -48,6 +51,8 @@ describe('the simulation finds the defect', () => {
     ['loads are stored under a hold', TRANSACTIONS],
     ['a delete ends a hold', TRANSACTIONS],
     ['the first change ends the hold of all', TRANSACTIONS],
+    ['a delete spares placeholders', FAILURES],
+    ['a failed load may be tried again at once', { ...CALM, invalidates: false, failureMs: 100 }],
   ]
   it.each(defects.map(([defect, setting, seed = SEED]) => [defect, setting, seed] as const))(
     'a server where %s',
@@ -105,6 +110,18 @@ describe('the simulation finds the defect', () => {
       TRANSACTIONS,
       () => vi.spyOn(OpenChanges.prototype, 'current', 'get').mockReturnValue(undefined),
     ],
+    [
+      'an own change does not end what is remembered of a failed load',
+      { ...FAILURES, faults: true },
+      () => breakMemory(),
+    ],
+    [
+      'a load that an own change came before is remembered as failed',
+      { ...FAILURES, faults: true },
+      () => vi.spyOn(Flight.prototype, 'isClosed', 'get').mockReturnValue(false),
+      2,
+    ],
+    ['that there is no value is bound to no generation', FAILURES, () => breakAbsence()],
     ['C3 the work of a change begins before its holds are placed', TRANSACTIONS, () => breakHolds()],
   ]
   it.each(rules.map(([rule, setting, mutate, seed = SEED]) => [rule, setting, mutate, seed] as const))(
@@ -170,6 +187,24 @@ function breakAnswer(): void {
   vi.spyOn(FencedFill.prototype, 'store').mockImplementation(async function (this: FencedFill, request) {
     const refusal = await store.call(this, request)
     return refusal === 'invalidated' ? undefined : refusal
+  })
+}
+
+function breakMemory(): void {
+  vi.spyOn(RememberedFailures.prototype, 'writeBegan').mockImplementation(() => {})
+  vi.spyOn(RememberedFailures.prototype, 'writeSettled').mockImplementation(() => {})
+}
+
+function breakAbsence(): void {
+  const { store } = LeasedFill.prototype
+  vi.spyOn(LeasedFill.prototype, 'store').mockImplementation(function (
+    this: LeasedFill,
+    request,
+    lease,
+    value,
+    meta,
+  ) {
+    return store.call(this, request, lease, value, value === undefined ? { ...meta, generations: [] } : meta)
   })
 }
 

@@ -15,6 +15,8 @@ export class Violation extends Error {
 export class Oracle {
   readonly #redis: () => SimulatedRedis
   readonly #trustMs: number
+  /** Judges an entry that says that there is no value. */
+  readonly #saysAbsent: (storedKey: string) => void
   readonly #values = new Map<string, KnownValue>()
   readonly #invalidations: Invalidation[] = []
   /** Likewise, those too that a server has forgotten: the source has changed all the same. */
@@ -26,7 +28,8 @@ export class Oracle {
   readonly #stored = new Set<string>()
   #moment = 1
 
-  constructor(redis: () => SimulatedRedis, trustMs: number) {
+  constructor(redis: () => SimulatedRedis, trustMs: number, saysAbsent: (storedKey: string) => void) {
+    this.#saysAbsent = saysAbsent
     this.#redis = redis
     this.#trustMs = trustMs
   }
@@ -165,17 +168,24 @@ export class Oracle {
   }
 
   /** @throws Violation */
-  answered({ beganAt, beganMs, binding, processId, storedKey, tagKeys }: Question, text: unknown): void {
+  answered(question: Question, text: unknown): void {
     if (text === undefined) return
+    const { processId, storedKey } = question
     const value = this.#values.get(String(text))
-    const who = `process ${processId} got ${text} for ${printable(storedKey)}`
-    if (value === undefined) throw new Violation(`${who}: nobody made that value`)
-    if (value.storedKey !== storedKey) throw new Violation(`${who}: it belongs to another key`)
+    const why = value === undefined ? 'nobody made that value' : this.objection(question, value)
+    if (why !== undefined)
+      throw new Violation(`process ${processId} got ${text} for ${printable(storedKey)}: ${why}`)
+  }
+
+  /** Why a call must not be answered with a value; `undefined` if it may be. */
+  objection(question: Question, value: KnownValue): string | undefined {
+    const { beganAt, beganMs, binding, processId, storedKey, tagKeys } = question
+    if (value.storedKey !== storedKey) return 'it belongs to another key'
     const borne = this.#tagsOfKey.get(storedKey)
     const lacking = tagKeys.filter((tagKey) => !value.tagKeys.has(tagKey) && !borne?.has(tagKey))
-    if (lacking.length > 0) throw new Violation(`${who}: it lacks ${printable(lacking.join())}`)
+    if (lacking.length > 0) return `it lacks ${printable(lacking.join())}`
     const isJoined = beganAt < value.loadedAt
-    if (!isJoined && beganMs > value.bornMs + value.servableMs) throw new Violation(`${who}: it has expired`)
+    if (!isJoined && beganMs > value.bornMs + value.servableMs) return 'it has expired'
     const killer = binding.find(
       (one) =>
         one.concerns(value) &&
@@ -184,7 +194,7 @@ export class Oracle {
         // What was not delivered may be made up for by a new generation, which no plain value bears.
         !(value.isPlain && one.acknowledgedAt === Number.POSITIVE_INFINITY),
     )
-    if (killer !== undefined) throw new Violation(`${who}: it is older than '${killer.label}'`)
+    return killer && `it is older than '${killer.label}'`
   }
 
   /**
@@ -220,17 +230,25 @@ export class Oracle {
   checkStored(storedKey: string): void {
     const entry = entryIn(storedKey, this.#redis().peek(storedKey))
     if (entry === undefined || !this.#isValid(entry.generations)) return
+    if (entry.text === undefined) {
+      this.#saysAbsent(storedKey)
+      return
+    }
     const value = this.#values.get(entry.text)
-    if (value === undefined) return
-    const killer = this.#invalidations.find(
+    const killer = value && this.killerOfStored(value)
+    if (value === undefined || killer === undefined) return
+    throw new Violation(
+      `Redis holds ${value.text} under ${printable(storedKey)} as valid: it is older than '${killer.label}'`,
+    )
+  }
+
+  /** What makes a value too old to be stored. */
+  killerOfStored(value: KnownValue): Invalidation | undefined {
+    return this.#invalidations.find(
       (one) =>
         (one.isHeld || one.acknowledgedAt <= this.#moment) &&
         one.concerns(value) &&
         value.lastNewAt < one.beganAt,
-    )
-    if (killer === undefined) return
-    throw new Violation(
-      `Redis holds ${value.text} under ${printable(storedKey)} as valid: it is older than '${killer.label}'`,
     )
   }
 
@@ -240,14 +258,15 @@ export class Oracle {
   }
 }
 
-/** The value and generations of a cache entry; `undefined` where the bytes are none. */
+/** The value of a cache entry, `undefined` if it says that there is none, and its generations. */
 export function entryIn(
   storedKey: string,
   bytes: Buffer | undefined,
-): { readonly text: string; readonly generations: readonly BoundGeneration[] } | undefined {
+): { readonly text: string | undefined; readonly generations: readonly BoundGeneration[] } | undefined {
   if (bytes === undefined || storedKey.includes('\u0000') || bytes[0] !== 1) return undefined
   const { entry, payload } = openEnvelope(storedKey, bytes)
-  return { text: JSON.parse(payload.toString()), generations: entry?.generations ?? [] }
+  const text = payload.length === 0 ? undefined : JSON.parse(payload.toString())
+  return { text, generations: entry?.generations ?? [] }
 }
 
 /** Reserved keys begin with a NUL, which a trace should not hold. */

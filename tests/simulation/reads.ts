@@ -2,11 +2,12 @@ import type { BatchLoadContext } from '../../src/cache/batches/load-batch.ts'
 import { PartialLoadError } from '../../src/cache/batches/partial-load-error.ts'
 import type { GetOrSetOptions } from '../../src/cache/freshness/policy-options.ts'
 import type { LoadContext } from '../../src/cache/loading/load-context.ts'
-import { CLOCK_ERROR_MS, type Fleet, LoaderFailure } from './fleet.ts'
+import { ABSENT_MS, LoaderFailure } from './failures.ts'
+import type { Fleet } from './fleet.ts'
 import type { Question } from './history.ts'
 import type { Fate, Load, Loads } from './loads.ts'
 import { Violation } from './oracle.ts'
-import { type Place, TAGS } from './setting.ts'
+import { CLOCK_ERROR_MS, type Place, TAGS } from './setting.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 
 const FATES: readonly (readonly [weight: number, fate: Fate])[] = [
@@ -76,7 +77,8 @@ export class Reads {
       const values = await Promise.all(
         keys.map((key) => this.#loadOfBatch(process, byKey.get(key) as Asked, context)),
       )
-      this.#loads.returned(values)
+      const storedKeys = keys.map((key) => (byKey.get(key) as Asked).at.storedKey)
+      this.#loads.returned(storedKeys, values)
       if (isArray) return values as string[]
       // What has no value may be missing as well.
       return new Map(
@@ -97,7 +99,11 @@ export class Reads {
         const each = (key: string) => (byKey.get(key) as Asked).options
         return check(await cache.getOrSetMany(byKey.keys(), loadMany, { each, signal: controller?.signal }))
       } catch (error) {
-        if (error instanceof PartialLoadError) check(error.values)
+        if (error instanceof PartialLoadError) {
+          check(error.values)
+          for (const [index, { at }] of asked.entries())
+            this.#fleet.failures.rejected(questions[index] as Question, error.errors.get(at.key))
+        }
         throw error
       } finally {
         if (controller !== undefined) this.#fleet.abortable.delete(controller)
@@ -142,10 +148,17 @@ export class Reads {
       ...FATES,
       ...(setting.policies ? ([[10, 'confirm']] as const) : []),
       ...(setting.sickSource ? ([[12, 'fail']] as const) : []),
+      ...(setting.failureMs !== undefined
+        ? ([
+            [8, 'fail'],
+            [8, 'nothing'],
+          ] as const)
+        : []),
     ])
     const controller = choices.rarely(8) ? new AbortController() : undefined
     if (controller !== undefined) abortable.add(controller)
-    const options = { tags, ...(controller && { signal: controller.signal }), ...this.#policies() }
+    const policies = { ...this.#policies(), ...this.#remembering() }
+    const options = { tags, ...(controller && { signal: controller.signal }), ...policies }
     const isObedient = isCalm || (setting.policies === true && choices.rarely(2))
     return { at, fate, added, controller, options, isObedient }
   }
@@ -157,6 +170,19 @@ export class Reads {
       ...(choices.rarely(3) && { earlyRefresh: { beta: EAGER } }),
       ...((setting.sickSource || choices.rarely(3)) && { softTimeout: '50ms' as const }),
       ...(choices.rarely(5) && { hardTimeout: '200ms' as const }),
+    }
+  }
+
+  /** While nothing is invalidated, all calls want failures to be remembered: then no load is tried before its time. */
+  #remembering(): GetOrSetOptions {
+    const { choices, setting } = this.#fleet
+    if (setting.failureMs === undefined) return {}
+    const failure = setting.failureMs / 1_000
+    const isWanted = () => !setting.invalidates || !choices.rarely(3)
+    return {
+      retryAfterError: isWanted() && failure,
+      errorTtl: isWanted() && failure,
+      absentTtl: isWanted() && ABSENT_MS / 1_000,
     }
   }
 
@@ -179,6 +205,9 @@ export class Reads {
       async () => {
         try {
           return await work(question, (context) => this.#load(process, asked, context))
+        } catch (error) {
+          this.#fleet.failures.rejected(question, error)
+          throw error
         } finally {
           if (controller !== undefined) this.#fleet.abortable.delete(controller)
         }
@@ -201,7 +230,7 @@ export class Reads {
       if (!asked.isObedient) return
       // Where there is to be one loader, one that goes on though nobody waits for it any more may meet the next one.
       context.signal.addEventListener('abort', () => {
-        this.#loads.all.delete(begun)
+        this.#loads.drop(begun)
         reject(
           this.#fleet.setting.policies ? context.signal.reason : new LoaderFailure('Nobody waits for it'),
         )
@@ -257,8 +286,10 @@ export class Reads {
   }
 
   answered(process: SimulatedProcess, at: Place, question: Question, text: unknown): unknown {
-    if (!process.servedInstead.has(at.key)) this.#fleet.oracle.answered(question, text)
-    else if (text !== undefined) {
+    if (!process.servedInstead.has(at.key)) {
+      if (text === undefined) this.#fleet.absences.answered(question)
+      this.#fleet.oracle.answered(question, text)
+    } else if (text !== undefined) {
       this.#fleet.note('stands in', String(text))
       this.#fleet.oracle.stoodIn(question, text)
     }

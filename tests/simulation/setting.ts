@@ -24,12 +24,20 @@ export interface Setting {
    * @default false
    */
   readonly sickSource?: boolean
+  /**
+   * For how long it is remembered that a load has failed. Then it is also remembered that the source has no value.
+   * @default nothing is
+   */
+  readonly failureMs?: number
   /** Whether keys are reserved as well: by slots of any kind, or only by those that wait. @default by none */
   readonly slots?: 'any' | 'waiting'
   /** Whether the source also changes in transactions, which hold what they change or not. @default false */
   readonly transactions?: boolean
   readonly defects?: readonly Defect[]
 }
+
+/** The longest that the clock of a server can be misjudged where replies come within their deadline, twice over. */
+export const CLOCK_ERROR_MS = 1_100
 
 /** A key of a namespace, and the tags that it bears as a rule. */
 export interface Place {

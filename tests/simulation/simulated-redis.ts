@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type {
   AcquireReply,
   AcquireRequest,
@@ -25,11 +24,12 @@ import {
 } from '../../src/memory/lease-rules.ts'
 import { TrackingTable } from '../../src/testing/simulated/tracking-table.ts'
 import type { Defect } from './defect.ts'
+import { newGeneration, reboundEntry } from './generations.ts'
 import type { Link } from './link.ts'
 import { PAGES, pageOf } from './pages.ts'
-import { reboundEntry } from './rebound-entry.ts'
 
-type Released = [token: string, isFruitless: boolean, pauseMs: number | undefined]
+/** How a lease is given back. */
+export type Released = [token: string, isFruitless: boolean, pauseMs?: number]
 
 interface Stored {
   readonly bytes: Buffer
@@ -131,7 +131,8 @@ export class SimulatedRedis {
   acquire(link: Link, storedKey: string, request: AcquireRequest): AcquireReply {
     this.#readTracked(link, storedKey)
     if (this.hasDefect('loads are stored under a hold')) this.#endHold(storedKey)
-    return acquireLease(this.#keyspace, storedKey, request, this.nowMs)
+    const heedsPause = request.heedsPause && !this.hasDefect('a failed load may be tried again at once')
+    return acquireLease(this.#keyspace, storedKey, { ...request, heedsPause }, this.nowMs)
   }
 
   renew(link: Link, storedKey: string, token: string, leaseMs: number): boolean {
@@ -172,6 +173,7 @@ export class SimulatedRedis {
       this.#readTracked(link, storedKey)
       const bytes = this.peek(storedKey)
       const isValue = bytes !== undefined && !isPlaceholder(bytes)
+      if (!isValue && this.hasDefect('a delete spares placeholders')) continue
       if (!this.hasDefect('a delete ends a hold') && toldHold(this.#keyspace, storedKey)) continue
       this.#remove(storedKey)
       if (isValue) removed++
@@ -295,8 +297,4 @@ export class SimulatedRedis {
       else this.#afterReply.push(storedKey)
     }
   }
-}
-
-function newGeneration(): string {
-  return randomBytes(GENERATION_BYTES).toString('latin1')
 }

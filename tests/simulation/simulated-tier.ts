@@ -15,7 +15,7 @@ import type { Clock, Timers } from '../../src/foundation/time/clock.ts'
 import { ServerClock } from '../../src/redis/coherence/server-clock.ts'
 import { type KeyWaiter, Link } from './link.ts'
 import { ReadsOfATick } from './reads-of-a-tick.ts'
-import type { SimulatedRedis } from './simulated-redis.ts'
+import type { Released, SimulatedRedis } from './simulated-redis.ts'
 import { Walks } from './walks.ts'
 
 const TIMEOUT_MS = 1_000
@@ -208,10 +208,8 @@ export class SimulatedTier implements SharedTier {
     return this.#send(label, (link) => this.#redis.fill(link, storedKey, fence, entry, ttlMs))
   }
 
-  release(storedKey: string, token: string, isFruitless: boolean, pauseMs?: number): Promise<void> {
-    return this.#send(`release ${storedKey}`, (link) =>
-      this.#redis.release(link, storedKey, token, isFruitless, pauseMs),
-    )
+  release(storedKey: string, ...released: Released): Promise<void> {
+    return this.#send(`release ${storedKey}`, (link) => this.#redis.release(link, storedKey, ...released))
   }
 
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {

@@ -249,6 +249,10 @@ export class Flight {
     else this.close()
   }
 
+  get isClosed(): boolean {
+    return this.standing === 'closed'
+  }
+
   /** `'doubted'` if a newcomer must ask Redis whether the key still holds the token. */
   get standing(): 'open' | 'closed' | 'doubted' {
     return this.#callers.areGone ? 'closed' : this.#doubts.standing

@@ -22,6 +22,7 @@ export interface LoadFailure {
   readonly isAnswer: boolean
   /** Whether every caller had left: then the error tells nothing of the source. */
   readonly isAbandoned: boolean
+  readonly flight: LoadingFlight
   /** Those of the call, with what the loader has set. */
   readonly policies: Policies
 }
@@ -50,35 +51,37 @@ export class FailedLoads {
 
   /** Judges the error of a loader by the rule of the call, or by the one that the loader has set. */
   judged(
-    { isAbandoned }: LoadingFlight,
+    flight: LoadingFlight,
     { key, monitor, policies: called }: LoadRequest,
     context: LoadContext,
     error: unknown,
   ): LoadFailure {
+    const { isAbandoned } = flight
     const policies = context.resolve(called)
     const isAnswer =
       !isAbandoned && !isOutage(error, policies.isOutage, (cause) => monitor.ruleFailed(key, cause))
-    return { error, isAnswer, isAbandoned, policies }
+    return { error, isAnswer, isAbandoned, flight, policies }
   }
 
   /** Ends a load under a lease that has failed. @throws the error of the loader, unless a stale value is served */
   async underLease(
     request: LoadRequest,
-    { error, isAbandoned, isAnswer, policies }: LoadFailure,
+    failure: LoadFailure,
     stale: LocalEntry | undefined,
     { lease, serverNowMs }: { readonly lease: Lease; readonly serverNowMs: number },
   ): Promise<Outcome> {
-    const { storedKey } = request
+    const { error, isAbandoned, isAnswer, policies } = failure
     const { errorTtlMs, retryAfterErrorMs } = policies
     if (isAbandoned) {
       void lease.release()
     } else if (!isAnswer && this.#standsBy(stale)) {
-      if (retryAfterErrorMs > 0) this.#remember(storedKey, { error, isHidden: true }, retryAfterErrorMs)
+      if (retryAfterErrorMs > 0)
+        this.#remember(request, failure, { isHidden: true, forMs: retryAfterErrorMs })
       void lease.releaseAndPause(retryAfterErrorMs)
     } else if (errorTtlMs > 0) {
       const deadlineMs = Math.floor(serverNowMs) + errorTtlMs
-      await this.#fill.retire(request, lease, { deadlineMs, pauseMs: errorTtlMs })
-      this.#remember(storedKey, { error, isHidden: false, deadlineMs }, errorTtlMs)
+      const isChanged = !(await this.#fill.retire(request, lease, { deadlineMs, pauseMs: errorTtlMs }))
+      if (!isChanged) this.#remember(request, failure, { isHidden: false, forMs: errorTtlMs, deadlineMs })
     } else if (isAnswer && stale !== undefined) {
       await this.#fill.retire(request, lease)
     } else {
@@ -89,17 +92,13 @@ export class FailedLoads {
   }
 
   /** Ends a load without a lease that has failed. @throws as {@link underLease}, and a programming mistake */
-  uncached(
-    request: LoadRequest,
-    { error, isAbandoned, isAnswer, policies }: LoadFailure,
-    stale: LocalEntry | undefined,
-  ): Outcome {
-    const { storedKey } = request
+  uncached(request: LoadRequest, failure: LoadFailure, stale: LocalEntry | undefined): Outcome {
+    const { error, isAbandoned, isAnswer, policies } = failure
     const { errorTtlMs, retryAfterErrorMs } = policies
     const isThrown = isAnswer || isProgrammingMistake(error)
     const isHidden = !isThrown && this.#fallback.forPaused(request, stale) !== undefined
     const forMs = isHidden ? retryAfterErrorMs : errorTtlMs
-    if (forMs > 0 && !isAbandoned && !request.isPast) this.#remember(storedKey, { error, isHidden }, forMs)
+    if (forMs > 0 && !isAbandoned && !request.isPast) this.#remember(request, failure, { isHidden, forMs })
     if (isThrown) throw error
     return this.#fallback.forFailedUncached(request, stale, error)
   }
@@ -165,13 +164,15 @@ export class FailedLoads {
     )
   }
 
+  /** What changes a key ends what is remembered of it: so does a change that came before the end of the load. */
   #remember(
-    storedKey: string,
-    failure: { readonly error: unknown; readonly isHidden: boolean; readonly deadlineMs?: number },
-    forMs: number,
+    { storedKey }: LoadRequest,
+    { error, flight }: LoadFailure,
+    { forMs, ...facts }: { readonly isHidden: boolean; readonly forMs: number; readonly deadlineMs?: number },
   ): void {
+    if (flight.isClosed) return
     const { clock, failures } = this.#core
-    failures.remember(storedKey, { ...failure, untilMs: clock.monotonicMs() + forMs })
+    failures.remember(storedKey, { error, ...facts, untilMs: clock.monotonicMs() + forMs })
   }
 
   /** Whether the entry is served in one way or another although its load has failed. */

@@ -87,16 +87,18 @@ export class LeasedFill {
    * Empties the key if it still holds the token: the source no longer has a value. The key then reads as absent, any
    * process may load it, and those who waited learn that this load was fruitless.
    * @param pause set if nobody is to load it before this deadline, on the server's clock
+   * @returns whether the key still held the token, as far as is known
    */
-  async retire({ key, monitor, storedKey }: LoadRequest, lease: Lease, pause?: Pause): Promise<void> {
+  async retire({ key, monitor, storedKey }: LoadRequest, lease: Lease, pause?: Pause): Promise<boolean> {
     const { local } = this.#core
     const { deadlineMs = 0, pauseMs = 0 } = pause ?? {}
     try {
       const nothing = placeholder(tokenOfFruitless(lease.token), deadlineMs, pauseMs)
-      await this.#fill(storedKey, lease, nothing, Math.max(pauseMs, FRUITLESS_MS))
+      return await this.#fill(storedKey, lease, nothing, Math.max(pauseMs, FRUITLESS_MS))
     } catch (error) {
       void lease.releaseFruitless()
       monitor.tell('getOrSet', key, error)
+      return true
     } finally {
       local.invalidated(storedKey)
     }

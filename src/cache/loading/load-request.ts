@@ -52,6 +52,8 @@ export interface LoadRequest extends Wants {
 export interface LoadingFlight {
   /** Whether every caller has left. */
   readonly isAbandoned: boolean
+  /** Whether its key was changed since it began, or may have been: its load tells nothing of the present. */
+  readonly isClosed: boolean
   /** Aborts when every caller has left. */
   readonly signal: AbortSignal
   /** The valid entry that the flight found, which may be stale. */
