@@ -50,12 +50,13 @@ export class Flight {
   successor: LoadRequest | undefined
   /** That other flight. */
   next: Flight | undefined
+  /** Set while it gives leases back: it resolves when Redis has acknowledged them. */
+  returning: Promise<void> | undefined
   #phase: FlightPhase = 'reading'
   /** When the loader was called. */
   #loadingSinceMs: number = Number.POSITIVE_INFINITY
   #attempt: Attempt
   #lease: Lease | undefined
-  #returning: Promise<void> | undefined
   readonly #shared: SharedLoad | undefined
   #place: LoadPlace | undefined
   #isUrgent = false
@@ -193,15 +194,10 @@ export class Flight {
 
   /** Called when it gives a lease back. @param returning must not reject */
   givesBack(returning: Promise<void>): void {
-    const all = Promise.all([this.#returning, returning]).then(() => {
-      if (this.#returning === all) this.#returning = undefined
+    const all = Promise.all([this.returning, returning]).then(() => {
+      if (this.returning === all) this.returning = undefined
     })
-    this.#returning = all
-  }
-
-  /** Resolves when Redis has acknowledged that the leases are back; `undefined` if it gives none back. */
-  get returning(): Promise<void> | undefined {
-    return this.#returning
+    this.returning = all
   }
 
   /** The generation under this key that its value will be bound to; `undefined` if it is not captured. */
