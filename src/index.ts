@@ -55,7 +55,7 @@ export type {
   PlainId,
 } from './cache/collections/collection-options.ts'
 export { type SchemaMismatch, SchemaMismatchError } from './cache/collections/schema-mismatch-error.ts'
-export type { CacheTotals } from './cache/core/metrics.ts'
+export type { CacheTotals, NamespaceStats, NamespaceTotals } from './cache/core/counts.ts'
 export type {
   CoherenceOptions,
   LeaseOptions,
@@ -118,6 +118,7 @@ export type { HitSlot, OpenSlot, Slot } from './cache/reserving/slot.ts'
 export type { ChangeOptions } from './cache/writing/namespace-changes.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'
 export type { EncryptionKey, EncryptionOptions } from './codec/envelope/encryption.ts'
+export type { BackgroundHook, BackgroundOptions } from './contract/background-hook.ts'
 export type {
   CacheBackend,
   CacheEntries,

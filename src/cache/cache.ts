@@ -107,7 +107,7 @@ export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isola
   }
 
   /**
-   * Counts of what happened in this cache and its namespaces, and their present state. No round trip.
+   * Counts of what happened in this cache, its namespaces and its collections, and their present state. No round trip.
    * @example
    * ```ts
    * import { createCache } from 'cachewright'
@@ -118,7 +118,7 @@ export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isola
    * console.log(`${local.bytes} bytes here, ${undelivered} invalidations that Redis has not acknowledged`)
    * ```
    */
-  stats(): CacheStats {
+  override stats(): CacheStats {
     return statsOf(this.#core, this.#parts.flights, this.#parts.verification)
   }
 

@@ -11,6 +11,7 @@ import {
 import type { CacheParts } from './cache-parts.ts'
 import { type Collection, createCollection } from './collections/collection.ts'
 import type { CollectionOptions } from './collections/collection-options.ts'
+import type { NamespaceStats } from './core/counts.ts'
 import { Monitor } from './core/monitor.ts'
 import { assertIsolation } from './core/read-through-options.ts'
 import { EntryOperations } from './entry-operations.ts'
@@ -138,6 +139,23 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
    */
   async explain(key: string, options: ExplainOptions = {}): Promise<Explanation> {
     return explain(this.#parts, key, options)
+  }
+
+  /**
+   * Counts of what happened in this namespace and in the namespaces and collections within it: in all that {@link clear}
+   * would remove. Namespaces of one name count together, whatever their options are. No round trip.
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * const users = createCache().namespace('users')
+   * const { localHits, misses, savedSeconds } = users.stats().lastMinute
+   * console.log({ localHits, misses, savedSeconds })
+   * ```
+   */
+  stats(): NamespaceStats {
+    const { core, space } = this.#parts
+    return core.metrics.within(space.namePrefix, core.clock.monotonicMs())
   }
 
   /**

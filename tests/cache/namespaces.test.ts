@@ -43,7 +43,7 @@ describe('a namespace', () => {
 
   test('has no lifecycle of its own', () => {
     const users: object = createCache().namespace('users')
-    for (const name of ['shutdown', 'initialize', 'on', 'stats', 'idle', 'coherence', 'circuit'])
+    for (const name of ['shutdown', 'initialize', 'on', 'idle', 'coherence', 'circuit'])
       expect([name, name in users]).toEqual([name, false])
     expect(Symbol.asyncDispose in users).toBe(false)
   })

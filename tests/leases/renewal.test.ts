@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import { ManualClock } from 'cachewright/testing'
 import { expect, test } from 'vitest'
 import type { SharedTier } from '../../src/backend/seams/shared-tier.ts'
@@ -29,7 +30,7 @@ function leaseOn(answers: readonly (boolean | Error)[]) {
   } as unknown as SharedTier
   const parts = { tier, clock, timers: clock, leaseMs: LEASE_MS }
   const lease = new Lease('key', 'token', connection, {
-    ...{ ...parts, longestLoadMs: 60_000, held: new HeldLeases(parts) },
+    ...{ ...parts, longestLoadMs: 60_000, held: new HeldLeases(parts), onReturn: () => {} },
     onLost: () => lost++,
   })
   const reconnect = () => {
@@ -72,10 +73,11 @@ test('a lease whose connection was replaced is reported lost, and given back onc
   expect(released).toEqual(['token'])
 })
 
-/** Leases on a tier that fails as often as this, and how often each token was given back. */
+/** Leases on a tier that fails as often as this, and how often each token was given back; `ended` has those that are over. */
 function returns(failures: number) {
   const clock = new ManualClock()
   const attempts: string[] = []
+  const ended: string[] = []
   const tier = {
     async release(_storedKey: string, token: string) {
       attempts.push(token)
@@ -83,36 +85,49 @@ function returns(failures: number) {
     },
   }
   const leases = new HeldLeases({ tier, clock, timers: clock, leaseMs: LEASE_MS })
-  const giveBack = (token: string) => leases.giveBack({ storedKey: 'key', token, isFruitless: false })
-  return { attempts, clock, giveBack, leases }
+  /** Resolves after the first attempt. */
+  const giveBack = async (token: string) => {
+    void leases.giveBack({ storedKey: 'key', token, isFruitless: false }).then(() => ended.push(token))
+    await setImmediate()
+  }
+  return { attempts, clock, ended, giveBack, leases }
 }
 
 test('a lease that Redis does not take back is given back again until it does', async () => {
-  const { attempts, clock, giveBack } = returns(3)
+  const { attempts, clock, ended, giveBack } = returns(3)
   await giveBack('a')
+  await clock.advance('500ms')
+  expect(attempts).toEqual(['a', 'a', 'a'])
+  expect(ended).toEqual([])
   await clock.advance('20s')
   expect(attempts).toEqual(['a', 'a', 'a', 'a'])
+  expect(ended).toEqual(['a'])
 })
 
 test('it is given back again until it has expired, and no longer', async () => {
-  const { attempts, clock, giveBack } = returns(Number.POSITIVE_INFINITY)
+  const { attempts, clock, ended, giveBack } = returns(Number.POSITIVE_INFINITY)
   await giveBack('a')
+  await clock.advance('4s')
+  expect(ended).toEqual([])
   await clock.advance('1h')
   expect(attempts).toHaveLength(LEASE_MS / 250)
+  expect(ended).toEqual(['a'])
 })
 
 test('a closed cache gives it back once more, and then no longer', async () => {
-  const { attempts, clock, giveBack, leases } = returns(Number.POSITIVE_INFINITY)
+  const { attempts, clock, ended, giveBack, leases } = returns(Number.POSITIVE_INFINITY)
   await giveBack('a')
   await leases.releaseAll()
   await giveBack('b')
   await clock.advance('1h')
   expect(attempts).toEqual(['a', 'a', 'b'])
+  expect(ended).toEqual(['a', 'b'])
 })
 
 test('of more than 10,000 such leases the oldest are left to expire', async () => {
-  const { attempts, giveBack, leases } = returns(10_003)
+  const { attempts, ended, giveBack, leases } = returns(10_003)
   for (let index = 0; index < 10_003; index++) await giveBack(String(index))
+  expect(ended).toEqual(['0', '1', '2'])
   await leases.releaseAll()
   const retried = attempts.slice(10_003)
   expect(retried).toHaveLength(10_000)

@@ -1,6 +1,7 @@
 import { createCache } from 'cachewright'
 import { ManualClock, SimulatedRedis } from 'cachewright/testing'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { Counts } from '../../src/cache/core/counts.ts'
 import { Metrics } from '../../src/cache/core/metrics.ts'
 
 describe('stats()', () => {
@@ -91,32 +92,52 @@ describe('stats()', () => {
 })
 
 describe('the last minute', () => {
+  function counting() {
+    const counts = new Counts()
+    return { counts, metrics: new Metrics(counts) }
+  }
+
   test('drops older calls, to the second', () => {
-    const counts = new Metrics()
-    counts.add('loads', 1, 0)
-    for (let second = 0; second < 120; second++) counts.localHit(second * 1_000 + 500)
-    expect(counts.totals).toMatchObject({ loads: 1, localHits: 120 })
+    const { counts, metrics } = counting()
+    metrics.add('loads', 1, 0)
+    for (let second = 0; second < 120; second++) metrics.localHit(second * 1_000 + 500, 2)
+    expect(counts.totals).toMatchObject({ loads: 1, localHits: 120, savedMs: 240 })
     const recent = counts.lastMinute(119_500)
     expect(recent.loads).toBe(0)
     expect(recent.localHits).toBeGreaterThanOrEqual(59)
     expect(recent.localHits).toBeLessThanOrEqual(61)
+    expect(recent.savedMs).toBe(2 * recent.localHits)
     expect(counts.lastMinute(150_000).localHits).toBeLessThanOrEqual(31)
     expect(counts.lastMinute(400_000).localHits).toBe(0)
   })
 
   test('counts a burst of any size in its own second', () => {
-    const counts = new Metrics()
-    for (let hit = 0; hit < 100_000; hit++) counts.localHit(hit / 100)
+    const { counts, metrics } = counting()
+    for (let hit = 0; hit < 100_000; hit++) metrics.localHit(hit / 100, 0)
     expect(counts.lastMinute(1_000).localHits).toBe(100_000)
     expect(counts.lastMinute(60_900).localHits).toBe(0)
   })
 
   test('counts infrequent calls, too', () => {
-    const counts = new Metrics()
-    counts.add('misses', 1, 0)
-    counts.add('misses', 1, 30_000)
-    counts.add('misses', 1, 70_000)
+    const { counts, metrics } = counting()
+    metrics.add('misses', 1, 0)
+    metrics.add('misses', 1, 30_000)
+    metrics.add('misses', 1, 70_000)
     expect(counts.lastMinute(70_000).misses).toBe(2)
     expect(counts.lastMinute(100_000).misses).toBe(1)
+  })
+
+  test('is that of both after one count has absorbed another', () => {
+    const [apart, other, together] = [counting(), counting(), counting()]
+    for (let second = 0; second < 90; second++) {
+      const nowMs = second * 1_000 + 250
+      together.metrics.localHit(nowMs, second)
+      const one = second % 3 === 0 ? apart : other
+      one.metrics.localHit(nowMs, second)
+    }
+    apart.counts.absorb(other.counts)
+    expect(apart.counts.totals).toEqual(together.counts.totals)
+    for (const nowMs of [89_900, 100_000, 130_000, 149_000, 400_000])
+      expect(apart.counts.lastMinute(nowMs)).toEqual(together.counts.lastMinute(nowMs))
   })
 })

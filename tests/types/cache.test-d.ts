@@ -1,6 +1,8 @@
 import {
+  type BackgroundHook,
   type Cache,
   type CachedEntry,
+  type CacheTotals,
   type CoherenceOptions,
   cached,
   createCache,
@@ -8,6 +10,8 @@ import {
   type InheritRefusal,
   type LeaseOptions,
   type LoadContext,
+  type NamespaceStats,
+  type NamespaceTotals,
   type PresentCoherence,
   type ShutdownOptions,
   type Slot,
@@ -342,3 +346,46 @@ class WithResult {
   }
 }
 void WithResult
+
+// Work that goes on after a call: functions of platforms fit as they are.
+declare function waitUntil(work: Promise<unknown>): void
+declare const ctx: { waitUntil(work: Promise<unknown>): Promise<void> }
+const background: BackgroundHook = (work) => {
+  equal<typeof work, Promise<void>>(true)
+}
+createCache({ background: waitUntil })
+createCache({ background: (work) => ctx.waitUntil(work) })
+cache.getOrSet('a', () => 1, { background })
+cache.getOrSetEntry('a', () => 1, { background })
+cache.getOrSetMany(['a'], () => [1], { background })
+cache.refresh('a', () => 1, { background })
+cache.reserve('a', { background })
+cache.wrap(findUser, { name: 'inBackground', background })
+class InBackground {
+  @cached(cache, { background })
+  async find(id: string): Promise<string> {
+    return id
+  }
+}
+void InBackground
+// @ts-expect-error it is no function
+createCache({ background: true })
+// @ts-expect-error it takes a promise of nothing
+createCache({ background: (work: Promise<number>) => work })
+// @ts-expect-error a namespace has the hook of its cache
+cache.namespace('users', { background })
+// @ts-expect-error a read without a loader leaves nothing under way
+cache.get('a', { background })
+
+// Counts of a part of the cache.
+const ofNamespace = cache.namespace('users').stats()
+equal<typeof ofNamespace, NamespaceStats>(true)
+equal<typeof ofNamespace.lastMinute, NamespaceTotals>(true)
+equal<typeof ofNamespace.total.savedSeconds, number>(true)
+const ofCache: NamespaceStats = cache.stats()
+equal<ReturnType<typeof cache.stats>['total'], CacheTotals>(true)
+void ofCache
+// @ts-expect-error the local tier is that of the cache
+void ofNamespace.total.evictions
+// @ts-expect-error so is the connection
+void ofNamespace.coherence

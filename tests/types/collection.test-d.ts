@@ -6,6 +6,7 @@ import {
   type Explanation,
   type Frozen,
   type LoadContext,
+  type NamespaceStats,
   PartialLoadError,
   SchemaMismatchError,
   type StandardSchema,
@@ -202,3 +203,12 @@ cache.collection({
     return { tags: [row.name], ttl: '5m', skip: id < 0 }
   },
 })
+
+const stats = byNumber.stats()
+equal<typeof stats, NamespaceStats>(true)
+byNumber.get(1, { background: (work: Promise<void>) => work })
+byNumber.getEntry(1, { background: () => {} })
+byNumber.getMany([1], { background: () => {} })
+byNumber.refresh(1, { background: () => {} })
+// @ts-expect-error it is no function
+byNumber.get(1, { background: true })

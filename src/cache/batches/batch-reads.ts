@@ -1,11 +1,11 @@
 import { setMaxListeners } from 'node:events'
 import { checkedKeys } from '../../backend/operations/operation-arguments.ts'
 import { chunks } from '../../foundation/chunks.ts'
-import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
-import { kindOf } from '../../foundation/errors/shown-value.ts'
+import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { AgeOptions, EntryOptions, GetOrSetOptions, LoadOptions } from '../freshness/policy-options.ts'
 import { overridden } from '../freshness/value-expiry.ts'
+import { assertLoader } from '../loading/loader-call.ts'
 import type { NamespaceReads } from '../reading/namespace-reads.ts'
 import { type BatchLoader, LoadBatch } from './load-batch.ts'
 import { PartialLoadError } from './partial-load-error.ts'
@@ -45,9 +45,7 @@ export async function getOrLoadMany<T, Found>(
   loadMany: BatchLoader<T>,
   { each, signal, ...common }: GetOrSetManyOptions,
 ): Promise<Map<string, Found | undefined>> {
-  if (typeof loadMany !== 'function') {
-    throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not ${kindOf(loadMany)}`)
-  }
+  assertLoader(loadMany)
   const { errors, values } = await settleEach(checkedKeys(keys), signal, (chunk, going) => {
     const batch = new LoadBatch(loadMany, core)
     // All options come before the first read, so that no read has begun if `each` throws.

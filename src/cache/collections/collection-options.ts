@@ -1,3 +1,4 @@
+import type { BackgroundOptions } from '../../contract/background-hook.ts'
 import type { InferInput, StandardSchema } from '../../contract/standard-schema.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
@@ -138,7 +139,7 @@ export type CollectionOptions<Schema extends StandardSchema, Id = string> = Coll
   CollectionSource<Id, InferInput<Schema>>
 
 /** Options of a read of a collection. */
-export interface CollectionReadOptions extends AgeOptions {
+export interface CollectionReadOptions extends AgeOptions, BackgroundOptions {
   /** Detaches this caller: its promise rejects with the signal's reason. The load continues for other callers. */
   readonly signal?: AbortSignal | undefined
 }
@@ -146,7 +147,11 @@ export interface CollectionReadOptions extends AgeOptions {
 /** What the options of a read may contain. */
 export const READ_OPTIONS: KnownOptions = {
   of: 'the call',
-  names: { maxAge: 'duration', signal: 'value' } satisfies OptionNames<CollectionReadOptions>,
+  names: {
+    maxAge: 'duration',
+    signal: 'value',
+    background: 'value',
+  } satisfies OptionNames<CollectionReadOptions>,
 }
 
 /** What the options of a collection may contain. */

@@ -3,6 +3,7 @@ import { abbreviate, CacheError } from '../../foundation/errors/cache-error.ts'
 import { shown } from '../../foundation/errors/shown-value.ts'
 import { settleEach } from '../batches/batch-reads.ts'
 import { PartialLoadError } from '../batches/partial-load-error.ts'
+import type { NamespaceStats } from '../core/counts.ts'
 import { Monitor } from '../core/monitor.ts'
 import { explain } from '../explain/explain.ts'
 import type { Explanation } from '../explain/explanation.ts'
@@ -120,7 +121,7 @@ export class Collection<Id, Input, Output> {
     const distinct = distinctIds(ids)
     this.#checkOptions(options)
     const { errors, values } = await settleEach(distinct, options.signal, (_ids, signal) => (id) => {
-      return this.get(id, { maxAge: options.maxAge, signal })
+      return this.get(id, { ...options, signal })
     })
     if (errors.size > 0) throw new PartialLoadError(values, errors)
     return values
@@ -202,6 +203,12 @@ export class Collection<Id, Input, Output> {
    */
   clear(): Promise<boolean> {
     return this.#writes.clear()
+  }
+
+  /** Counts of what happened in this version of the collection. No round trip. */
+  stats(): NamespaceStats {
+    const { home, space } = this.#parts
+    return home.core.metrics.within(space.namePrefix, home.core.clock.monotonicMs())
   }
 
   /** The key of the entry of an id, in the namespace of the collection. @throws CacheError `CACHE_INVALID_KEY` */

@@ -35,7 +35,7 @@ import { GenerationTable } from '../tags/generation-table.ts'
 import { LearnedTags } from '../tags/late-tags.ts'
 import { Background } from './background.ts'
 import { LoadPlaces } from './load-places.ts'
-import { Metrics } from './metrics.ts'
+import { MetricsByName } from './metrics.ts'
 import type { ResolvedReadThrough } from './read-through-options.ts'
 
 const NO_TAGS: readonly string[] = []
@@ -88,7 +88,7 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly changes: OpenChanges = new OpenChanges()
   readonly inheritances: OpenInheritances = new OpenInheritances()
   readonly background: Background = new Background()
-  readonly metrics: Metrics = new Metrics()
+  readonly metrics: MetricsByName = new MetricsByName()
   readonly random: Random
   readonly places: LoadPlaces
   /** Resolves when the tier is open; `undefined` if it is. */
@@ -150,7 +150,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.local = new LocalTier(
       root.prefix,
       options.local,
-      () => this.metrics.add('evictions', 1, clock.monotonicMs()),
+      () => this.metrics.root.add('evictions', 1, clock.monotonicMs()),
       keepsValues ? tier.shedValues?.((storedKey, head) => this.#restored(storedKey, head)) : undefined,
     )
     this.generations = new GenerationTable(this.tier, clock)

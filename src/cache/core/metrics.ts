@@ -1,104 +1,121 @@
-/** Counts of what has happened in a cache and its namespaces. A call over many keys counts once for each key. */
-export interface CacheTotals {
-  /** Calls answered with a fresh value of this process, without a round trip. */
-  readonly localHits: number
-  /** Calls answered with a fresh value from Redis. */
-  readonly sharedHits: number
-  /** Calls that found nothing to serve: they waited for a load, or got `undefined`. */
-  readonly misses: number
-  /** Calls answered with a stale value: while a new one was loaded, or because the load failed or was slow. */
-  readonly staleServes: number
-  /** Loader calls that have ended, including failed ones. */
-  readonly loads: number
-  readonly loadErrors: number
-  /** Calls that were rejected with the failure of an earlier load, without calling the loader (`errorTtl`). */
-  readonly rememberedErrors: number
-  /** Seconds that these calls took, added up. */
-  readonly loadSeconds: number
-  /** Values that were loaded anew before they expired (XFetch). */
-  readonly earlyRefreshes: number
-  /** Changes (`change`) whose work has ended, also by an error. */
-  readonly changes: number
-  /** Loads whose value was not stored, since a change held its key or one of its tags. */
-  readonly heldBack: number
-  /** Entries that the local tier evicted for lack of room. */
-  readonly evictions: number
-  /** Bytes that were stored in Redis. */
-  readonly bytesWritten: number
-}
+import { WeakValues } from '../../foundation/weak-values.ts'
+import {
+  type AllCounts,
+  type CacheTotals,
+  type Counted,
+  Counts,
+  type NamespaceStats,
+  type NamespaceTotals,
+  sumOf,
+} from './counts.ts'
 
-type Name = keyof CacheTotals
-
-const STEP_MS = 1_000
-const STEPS_PER_MINUTE = 60
-
-/** The totals at the beginning of a second. */
-interface Mark {
-  readonly atMs: number
-  readonly totals: CacheTotals
-}
-
-/**
- * Counts events, and keeps the totals at the beginning of each of the last sixty seconds. A counted event sets these
- * marks, not a timer, so an idle cache does nothing.
- */
+/** Counts what happens in one key space. Whoever counts holds on to it. */
 export class Metrics {
-  readonly #totals: { -readonly [name in Name]: number } = zero()
-  readonly #marks: Mark[] = []
-  #stepEndsMs = 0
+  readonly #counts: Counts
+  readonly #totals: Counts['totals']
+  #secondEndsMs = 0
 
-  add(name: Name, amount: number, nowMs: number): void {
-    if (nowMs >= this.#stepEndsMs) this.#mark(nowMs)
+  constructor(counts: Counts) {
+    this.#counts = counts
+    this.#totals = counts.totals
+  }
+
+  add(name: keyof Counted, amount: number, nowMs: number): void {
+    if (nowMs >= this.#secondEndsMs) this.#secondEndsMs = this.#counts.mark(nowMs)
     this.#totals[name] += amount
   }
 
   /** As {@link localHit}. */
-  sharedHit(nowMs: number): void {
-    if (nowMs >= this.#stepEndsMs) this.#mark(nowMs)
+  sharedHit(nowMs: number, loadCostMs: number): void {
+    if (nowMs >= this.#secondEndsMs) this.#secondEndsMs = this.#counts.mark(nowMs)
     this.#totals.sharedHits++
+    this.#totals.savedMs += loadCostMs
   }
 
   /** Separate from {@link add}, since this happens millions of times a second. */
-  localHit(nowMs: number): void {
-    if (nowMs >= this.#stepEndsMs) this.#mark(nowMs)
+  localHit(nowMs: number, loadCostMs: number): void {
+    if (nowMs >= this.#secondEndsMs) this.#secondEndsMs = this.#counts.mark(nowMs)
     this.#totals.localHits++
-  }
-
-  /** The totals since the cache was created. */
-  get totals(): CacheTotals {
-    return { ...this.#totals }
-  }
-
-  /** The totals of the last sixty seconds, to the second. */
-  lastMinute(nowMs: number): CacheTotals {
-    const sinceMs = nowMs - STEPS_PER_MINUTE * STEP_MS
-    const before = this.#marks.find(({ atMs }) => atMs >= sinceMs)?.totals ?? this.#totals
-    const recent = zero()
-    for (const name of Object.keys(recent) as Name[]) recent[name] = this.#totals[name] - before[name]
-    return recent
-  }
-
-  #mark(nowMs: number): void {
-    this.#stepEndsMs = Math.floor(nowMs) + STEP_MS
-    this.#marks.push({ atMs: nowMs, totals: this.totals })
-    if (this.#marks.length > STEPS_PER_MINUTE) this.#marks.shift()
+    this.#totals.savedMs += loadCostMs
   }
 }
 
-function zero(): { -readonly [name in Name]: number } {
-  return {
-    localHits: 0,
-    sharedHits: 0,
-    misses: 0,
-    staleServes: 0,
-    loads: 0,
-    loadErrors: 0,
-    rememberedErrors: 0,
-    loadSeconds: 0,
-    earlyRefreshes: 0,
-    changes: 0,
-    heldBack: 0,
-    evictions: 0,
-    bytesWritten: 0,
+/** So many names are counted apart, and more only while somebody holds their namespaces. */
+const MOST_NAMES = 1_000
+/** So many names are left when those that nobody holds are given up. */
+const NAMES_LEFT = MOST_NAMES / 2
+
+/**
+ * The counts of a cache, by key space. Each is counted once, where it happened; the counts of a cache or a namespace are
+ * the sum of its own and of those within it, which is made when somebody asks.
+ *
+ * Names of namespaces may be made of input. So if there are too many, the counts of those that nobody holds any more go
+ * to the namespace around them: no sum changes, and the name begins anew. Those that were made longest ago go first.
+ */
+export class MetricsByName {
+  /** The counts of the cache itself. */
+  readonly root: Metrics
+  readonly #rootCounts = new Counts()
+  /** By the prefix of the names in the local tier: `users:`. */
+  readonly #counts = new Map<string, Counts>()
+  readonly #metrics = new WeakValues<Metrics>()
+  #mostNames = MOST_NAMES
+
+  constructor() {
+    this.root = new Metrics(this.#rootCounts)
   }
+
+  /** What counts in the key space with this prefix; empty for that of the cache. */
+  of(prefix: string): Metrics {
+    if (prefix === '') return this.root
+    const known = this.#metrics.get(prefix)
+    if (known !== undefined) return known
+    const counts = this.#counts.get(prefix) ?? new Counts()
+    // It is the last one now.
+    this.#counts.delete(prefix)
+    this.#counts.set(prefix, counts)
+    const metrics = new Metrics(counts)
+    this.#metrics.set(prefix, metrics)
+    if (this.#counts.size > this.#mostNames) this.#giveUpUnheld()
+    return metrics
+  }
+
+  /** The number of key spaces that are counted apart. */
+  get size(): number {
+    return this.#counts.size
+  }
+
+  /** The counts of the cache, with all of its namespaces and collections. */
+  all(nowMs: number): AllCounts {
+    return sumOf([this.#rootCounts, ...this.#counts.values()], nowMs)
+  }
+
+  /** The counts of the key space with this prefix, and of those within it. */
+  within(prefix: string, nowMs: number): NamespaceStats {
+    const counts = [...this.#counts].filter(([name]) => name.startsWith(prefix)).map(([, one]) => one)
+    const { lastMinute, total } = sumOf(counts, nowMs)
+    return { total: withoutEvictions(total), lastMinute: withoutEvictions(lastMinute) }
+  }
+
+  #giveUpUnheld(): void {
+    const unheld = [...this.#counts.keys()].filter((prefix) => this.#metrics.get(prefix) === undefined)
+    const givenUp = new Set(unheld.slice(0, this.#counts.size - NAMES_LEFT))
+    /** Those around the present one that stay, the nearest last: in order, what lies within a key space follows it. */
+    const around: [prefix: string, counts: Counts][] = [['', this.#rootCounts]]
+    for (const [prefix, counts] of [...this.#counts].sort(([one], [other]) => (one < other ? -1 : 1))) {
+      while (!prefix.startsWith(around.at(-1)?.[0] ?? '')) around.pop()
+      if (!givenUp.has(prefix)) {
+        around.push([prefix, counts])
+        continue
+      }
+      around.at(-1)?.[1].absorb(counts)
+      this.#counts.delete(prefix)
+    }
+    this.#mostNames = Math.max(MOST_NAMES, 2 * this.#counts.size)
+  }
+}
+
+/** The local tier is that of the cache. */
+function withoutEvictions({ evictions: _, ...totals }: CacheTotals): NamespaceTotals {
+  return totals
 }

@@ -1,4 +1,5 @@
 import type { FailurePolicy } from '../../backend/assembly/failure-policy.ts'
+import type { BackgroundHook } from '../../contract/background-hook.ts'
 import type {
   FillRefusal,
   InheritRefusal,
@@ -9,14 +10,16 @@ import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { EventHub } from '../../foundation/event-hub.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
 import type { KeySpace } from '../keys/key-space.ts'
-import type { Background } from './background.ts'
-import type { Metrics } from './metrics.ts'
+import { type Background, handTo } from './background.ts'
+import type { Metrics, MetricsByName } from './metrics.ts'
+import type { ResolvedReadThrough } from './read-through-options.ts'
 
 /** The parts of a cache that a {@link Monitor} uses. */
 export interface MonitorParts {
   readonly policy: FailurePolicy
-  readonly metrics: Metrics
+  readonly metrics: MetricsByName
   readonly background: Background
+  readonly options: Pick<ResolvedReadThrough, 'background'>
   readonly clock: Clock
 }
 
@@ -32,25 +35,28 @@ export class Monitor {
   readonly #events: EventHub<ReadThroughEvents>
   readonly #metrics: Metrics
   readonly #background: Background
+  /** That of the cache. */
+  readonly #hook: BackgroundHook | undefined
   readonly #clock: Clock
 
-  constructor({ background, clock, metrics, policy }: MonitorParts, { name }: KeySpace) {
+  constructor({ background, clock, metrics, options, policy }: MonitorParts, { name, namePrefix }: KeySpace) {
     this.#policy = policy.within(name)
     this.#events = policy.events
-    this.#metrics = metrics
+    this.#metrics = metrics.of(namePrefix)
     this.#background = background
+    this.#hook = options.background
     this.#clock = clock
   }
 
-  /** A fresh value was found in this process. */
-  localHit(key: string, nowMs: number): void {
-    this.#metrics.localHit(nowMs)
+  /** A fresh value was found in this process. @param loadCostMs what its load took */
+  localHit(key: string, nowMs: number, loadCostMs: number): void {
+    this.#metrics.localHit(nowMs, loadCostMs)
     if (this.#events.has('hit')) this.#events.emit('hit', { ...this.#of(key), tier: 'local' })
   }
 
-  /** A fresh value was found in Redis. */
-  sharedHit(key: string, nowMs: number): void {
-    this.#metrics.sharedHit(nowMs)
+  /** A fresh value was found in Redis. @param loadCostMs what its load took */
+  sharedHit(key: string, nowMs: number, loadCostMs: number): void {
+    this.#metrics.sharedHit(nowMs, loadCostMs)
     if (this.#events.has('hit')) this.#events.emit('hit', { ...this.#of(key), tier: 'shared' })
   }
 
@@ -143,9 +149,22 @@ export class Monitor {
     this.#events.emit('verify', { ...this.#of(key), ...finding })
   }
 
-  /** Follows work that no caller waits for. Its failure becomes a `background-error` event. */
-  follow(task: BackgroundTask, key: string | undefined, work: Promise<unknown>): void {
-    this.#background.follow(work, (error) => this.failed(task, key, error))
+  /**
+   * Follows work that no caller waits for. Its failure becomes a `background-error` event.
+   * @returns a promise of its end, which never rejects
+   */
+  follow(task: BackgroundTask, key: string | undefined, work: Promise<unknown>): Promise<void> {
+    return this.#background.follow(work, (error) => this.failed(task, key, error))
+  }
+
+  /**
+   * Hands work that goes on after a call to a hook, if there is one. A failure of the hook becomes an `error` event.
+   * @param own the hook of the call, which goes in place of the cache's
+   * @param work returns a promise of its end, which never rejects
+   */
+  handOver(key: string | undefined, own: BackgroundHook | undefined, work: () => Promise<void>): void {
+    const hook = own ?? this.#hook
+    if (hook !== undefined) handTo(hook, work(), (error) => this.publish('background', key, error))
   }
 
   /** Work in the background has failed. */

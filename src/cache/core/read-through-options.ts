@@ -1,5 +1,6 @@
 import { BACKEND_OPTIONS, type BackendOptions } from '../../backend/assembly/backend-options.ts'
 import type { Coherence } from '../../backend/seams/shared-tier.ts'
+import type { BackgroundHook, BackgroundOptions } from '../../contract/background-hook.ts'
 import type { EnvironmentSettings } from '../../foundation/environment.ts'
 import { shown } from '../../foundation/errors/shown-value.ts'
 import {
@@ -16,6 +17,7 @@ import { POLICY_NAMES, type PolicyOptions } from '../freshness/policy-options.ts
 import type { Isolation } from '../local/isolation.ts'
 import type { LocalBounds } from '../local/local-tier.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'
+import { checkedHook } from './background.ts'
 import {
   COHERENCE_OPTIONS,
   type CoherenceOptions,
@@ -30,7 +32,8 @@ import {
 /** Options of a read-through cache, wherever its data is stored. */
 export interface ReadThroughOptions<Isolate extends Isolation = Isolation>
   extends Omit<BackendOptions, 'ttl'>,
-    PolicyOptions {
+    PolicyOptions,
+    BackgroundOptions {
   /** The tier of decoded values in this process; `false` keeps nothing here. @default 10,000 entries and 64 MiB */
   readonly local?: LocalOptions | false | undefined
   /**
@@ -74,6 +77,7 @@ export const READ_THROUGH_NAMES: OptionNames<ReadThroughOptions> = {
   detectCycles: 'value',
   maxLoads: 'value',
   shutdown: SHUTDOWN_OPTIONS,
+  background: 'value',
 }
 
 /** {@link ReadThroughOptions} resolved once; times in milliseconds. */
@@ -91,6 +95,7 @@ export interface ResolvedReadThrough {
   /** `Infinity` if there is no limit. */
   readonly maxLoads: number
   readonly drainMs: number
+  readonly background: BackgroundHook | undefined
 }
 
 const ISOLATIONS: readonly Isolation[] = ['freeze', 'clone', 'share']
@@ -136,6 +141,7 @@ export function resolveReadThrough(
     detectCycles,
     maxLoads: maxLoads === false ? Number.POSITIVE_INFINITY : positiveInteger('maxLoads', maxLoads),
     drainMs: timerDuration('shutdown.drain', shutdown.drain ?? '5s'),
+    background: checkedHook(options.background),
   })
 }
 

@@ -249,7 +249,7 @@ export class FlightCourse {
     if (acquired.status === 'rejected') {
       // It may have been acquired nevertheless, and then every process would wait until it expires.
       if (isLostReply(acquired.reason)) {
-        void this.#leases.giveBack({ storedKey, token, isFruitless: false })
+        flight.givesBack(this.#leases.giveBack({ storedKey, token, isFruitless: false }))
       }
       monitor.tell('getOrSet', key, acquired.reason)
       return undefined
@@ -259,6 +259,7 @@ export class FlightCourse {
     const lease = new Lease(storedKey, granted, connection, {
       ...{ clock, timers, tier, leaseMs, longestLoadMs, held: this.#leases },
       onLost: () => monitor.leaseLost(key),
+      onReturn: (returning) => flight.givesBack(returning),
     })
     if (captured.status === 'rejected') {
       flight.leased(lease, [])

@@ -48,6 +48,10 @@ export class Flight {
   missReason: MissReason = 'absent'
   /** Set if it ends with a value that another flight must renew. */
   successor: LoadRequest | undefined
+  /** That other flight. */
+  next: Flight | undefined
+  /** Set while it gives leases back: it resolves when Redis has acknowledged them. */
+  returning: Promise<void> | undefined
   #phase: FlightPhase = 'reading'
   /** When the loader was called. */
   #loadingSinceMs: number = Number.POSITIVE_INFINITY
@@ -186,6 +190,14 @@ export class Flight {
   leased(lease: Lease, bound: readonly BoundGeneration[]): void {
     this.#lease = lease
     this.#attempt.bound = bound
+  }
+
+  /** Called when it gives a lease back. @param returning must not reject */
+  givesBack(returning: Promise<void>): void {
+    const all = Promise.all([this.returning, returning]).then(() => {
+      if (this.returning === all) this.returning = undefined
+    })
+    this.returning = all
   }
 
   /** The generation under this key that its value will be bound to; `undefined` if it is not captured. */

@@ -7,17 +7,19 @@ import type { HeldLeases } from '../loading/held-leases.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import { LoadRunner } from '../loading/load-runner.ts'
 import { LoaderCall } from '../loading/loader-call.ts'
-import { type Outcome, served, throwFailure } from '../loading/outcome.ts'
+import { isUndoubted, type Outcome, served, throwFailure } from '../loading/outcome.ts'
 import { StaleFallback } from '../loading/stale-fallback.ts'
 import { WaitForGraph } from '../loading/wait-for-graph.ts'
 import { handOut } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { admission } from './admission.ts'
 import type { Answer } from './answer.ts'
-import { Caller } from './caller.ts'
+import type { Caller } from './caller.ts'
+import { backgroundCallerOf, callerOf } from './callers.ts'
 import { Flight } from './flight.ts'
 import { FlightCourse } from './flight-course.ts'
 import type { Flights } from './flights.ts'
+import { handOverRest } from './rest-of-flight.ts'
 
 /**
  * Reads or loads values for all callers in the process. Each key has one current flight, which callers join, wait for
@@ -41,7 +43,7 @@ export class SingleFlight {
   /** @param first a read of the key that has already been sent */
   async getOrLoad<T>(request: LoadRequest, first?: FirstRead): Promise<Answer<T>> {
     if (request.isPast) return this.#loadPast(request)
-    const caller = this.#callerOf(request)
+    const caller = callerOf(this.#core, request)
     for (let read = first; ; read = undefined) {
       caller.assertWaiting()
       const flight = await this.#flightFor(request, read)
@@ -93,7 +95,7 @@ export class SingleFlight {
   /** Loads the key by a loader that is called from now on, whatever the cache holds and whoever is loading it. */
   async reload<T>(request: LoadRequest): Promise<Answer<T>> {
     if (request.isPast) return this.#loadPast(request)
-    const caller = this.#callerOf(request)
+    const caller = callerOf(this.#core, request)
     caller.assertWaiting()
     const flight = this.#reloadNotBegun(request) ?? this.#start(request)
     flight.claim()
@@ -104,7 +106,7 @@ export class SingleFlight {
   async #loadPast<T>(request: LoadRequest): Promise<Answer<T>> {
     const { generations, local } = this.#core
     const { shared, storedKey } = request
-    const caller = this.#callerOf(request)
+    const caller = callerOf(this.#core, request)
     caller.assertWaiting()
     const flight = new Flight(request, generations.now, local.epoch)
     shared?.expect(storedKey)
@@ -123,42 +125,38 @@ export class SingleFlight {
     return isCurrent && bindsToAll ? flight : undefined
   }
 
-  #callerOf({ calledAtMs, key, policies, signal }: LoadRequest): Caller {
-    const { clock, options, stopping, timers } = this.#core
-    const longestStayMs = options.longestLoadMs
-    return new Caller({ key, policies, signal, calledAtMs, stopping, clock, timers, longestStayMs })
+  /** Replaces a stale value in the background, unless this process or another one is loading the key. */
+  revalidate(request: LoadRequest, { leasedUntilMs }: LocalEntry): void {
+    const isLeased = this.#core.clock.monotonicMs() < leasedUntilMs
+    const flight = this.#underWay(request.storedKey) ?? (isLeased ? undefined : this.#refresh(request))
+    if (flight !== undefined) handOverRest(this.#core, request, flight)
   }
 
-  /** Loads the key in the background, unless a flight of it is under way. */
-  refresh(request: LoadRequest): void {
-    const { clock, options, stopping, timers } = this.#core
-    const { key, monitor, policies, storedKey } = request
-    if (this.#isUnderWay(storedKey)) return
+  /** Loads the key in the background. */
+  #refresh(request: LoadRequest): Flight {
     const flight = this.#start({ ...request, isBackground: true })
     flight.claim()
-    const longestStayMs = options.longestLoadMs
-    const caller = new Caller({
-      ...{ key, isBackground: true, signal: stopping, stopping, clock, timers, longestStayMs },
-      policies: {
-        softTimeoutMs: Number.POSITIVE_INFINITY,
-        hardTimeoutMs: Math.min(policies.hardTimeoutMs, longestStayMs),
-      },
-    })
-    monitor.follow('refresh', key, this.#wait(caller, flight, request).then(throwFailure))
+    const waiting = this.#wait(backgroundCallerOf(this.#core, request), flight, request)
+    request.monitor.follow('refresh', request.key, waiting.then(throwFailure))
+    return flight
   }
 
   /** Replaces a fresh value in the background before it expires. */
   refreshEarly(request: LoadRequest, { stamp }: LocalEntry): void {
-    if (this.#isUnderWay(request.storedKey)) return
-    request.monitor.earlyRefresh()
-    this.refresh({ ...request, replaces: { stamp } })
+    let flight = this.#underWay(request.storedKey)
+    if (flight === undefined) {
+      request.monitor.earlyRefresh()
+      flight = this.#refresh({ ...request, replaces: { stamp } })
+    }
+    handOverRest(this.#core, request, flight)
   }
 
-  /** Whether this key has a flight that may still bring a value. */
-  #isUnderWay(storedKey: string): boolean {
+  /** The flight of this key, if it may still bring a value. */
+  #underWay(storedKey: string): Flight | undefined {
+    const { clock, options } = this.#core
     const flight = this.#flights.get(storedKey)
-    if (flight === undefined || flight.isAbandoned) return false
-    return !flight.isOverdue(this.#core.clock.monotonicMs(), this.#core.options.longestLoadMs)
+    if (flight === undefined || flight.isAbandoned) return undefined
+    return flight.isOverdue(clock.monotonicMs(), options.longestLoadMs) ? undefined : flight
   }
 
   /** The outcome of the flight. If it takes too long, a stale value; the caller then stays in the background. */
@@ -184,6 +182,7 @@ export class SingleFlight {
       return outcome
     } catch (error) {
       request.monitor.miss(request.key, flight.missReason)
+      handOverRest(this.#core, request, flight)
       throw error
     } finally {
       endWait?.()
@@ -203,14 +202,15 @@ export class SingleFlight {
   }
 
   #serve<T>(request: LoadRequest, flight: Flight, outcome: Outcome): Answer<T> {
-    const { entry, failure, isolated, lateTagKeys, origin, stored } = outcome
     const { key, monitor } = request
-    if (origin === 'hit') monitor.sharedHit(key, this.#core.clock.monotonicMs())
+    const { entry, failure, isolated, lateTagKeys, origin, stored } = outcome
+    if (origin === 'hit') monitor.sharedHit(key, this.#core.clock.monotonicMs(), entry?.loadCostMs ?? 0)
     else if (origin === 'load' || origin === 'released') monitor.miss(key, flight.missReason)
     else monitor.staleServe(key, origin)
     handOver(request, entry ?? stored, lateTagKeys)
     const found = origin === 'hit' ? entry : undefined
     const tier = entry === undefined || entry === flight.found ? 'shared' : 'local'
+    handOverRest(this.#core, request, flight)
     return { value: handOut<T>(isolated), entry: found, served: entry, tier, stored, failure, lateTagKeys }
   }
 
@@ -284,17 +284,10 @@ export class SingleFlight {
         shared?.decided(storedKey)
         flight.close()
         this.#flights.end(storedKey, flight)
-        if (flight.successor !== undefined) this.refresh(flight.successor)
+        if (flight.successor !== undefined)
+          flight.next = this.#underWay(storedKey) ?? this.#refresh(flight.successor)
       }
     })
     return flight
   }
-}
-
-/**
- * Whether a caller that joined later may get the entry that the flight found. A tag that only the entry names may have
- * been invalidated before the caller joined, but after its generation was read (L4).
- */
-function isUndoubted({ entry }: Outcome): boolean {
-  return entry === undefined || entry.generationSet.isValid
 }

@@ -1,3 +1,4 @@
+import type { BackgroundOptions } from '../../contract/background-hook.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 
@@ -154,7 +155,7 @@ export interface AgeOptions {
 }
 
 /** Options of `getOrSet`. */
-export interface GetOrSetOptions extends EntryOptions, LoadOptions, AgeOptions {
+export interface GetOrSetOptions extends EntryOptions, LoadOptions, AgeOptions, BackgroundOptions {
   /** Detaches this caller: its promise rejects with the signal's reason. The load continues for other callers. */
   readonly signal?: AbortSignal | undefined
 }
@@ -216,6 +217,7 @@ export const GET_OR_SET_NAMES: OptionNames<GetOrSetOptions> = {
   ...LOAD_NAMES,
   maxAge: 'duration',
   signal: 'value',
+  background: 'value',
 }
 
 /**

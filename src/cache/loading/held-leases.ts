@@ -27,6 +27,14 @@ interface Returned {
   readonly pauseMs?: number | undefined
 }
 
+/** What is known of a lease whose return Redis has not acknowledged. */
+interface Unreturned {
+  /** When it has expired. */
+  readonly expiresAtMs: number
+  /** Called when it is not given back again: it is acknowledged, has expired, or is dropped. */
+  readonly end: () => void
+}
+
 /** The pause before leases are given back again that Redis has not acknowledged. */
 const RETRY_MS = 250
 /** The most leases that are given back again. The oldest ones are dropped; they expire by themselves. */
@@ -45,8 +53,7 @@ export class HeldLeases {
   readonly #parts: HeldLeasesParts
   readonly #held = new Set<Releasable>()
   readonly #requests = new Set<Promise<unknown>>()
-  /** With the moment when each has expired. */
-  readonly #unreturned = new Map<Returned, number>()
+  readonly #unreturned = new Map<Returned, Unreturned>()
   #isRetryDue = false
   #isClosed = false
 
@@ -71,21 +78,25 @@ export class HeldLeases {
   }
 
   /**
-   * Gives a lease back that no loader runs under any more. One round trip, repeated in the background if it fails. Never
-   * rejects.
+   * Gives a lease back that no loader runs under any more. One round trip, repeated until it succeeds or the lease has
+   * expired. Never rejects.
    */
-  giveBack(returned: Returned): Promise<void> {
-    return this.follow(this.#giveBack(returned))
-  }
-
-  async #giveBack(returned: Returned): Promise<void> {
+  async giveBack(returned: Returned): Promise<void> {
     const { clock, leaseMs } = this.#parts
     const expiresAtMs = clock.monotonicMs() + leaseMs
-    if ((await this.#isAcknowledged(returned)) || this.#isClosed) return
-    this.#unreturned.set(returned, expiresAtMs)
-    const [oldest] = this.#unreturned.keys()
-    if (oldest !== undefined && this.#unreturned.size > MOST_UNRETURNED) this.#unreturned.delete(oldest)
-    this.#retryLater()
+    if ((await this.follow(this.#isAcknowledged(returned))) || this.#isClosed) return
+    await new Promise<void>((end) => {
+      this.#unreturned.set(returned, { expiresAtMs, end })
+      const [oldest] = this.#unreturned.keys()
+      if (oldest !== undefined && this.#unreturned.size > MOST_UNRETURNED) this.#end(oldest)
+      this.#retryLater()
+    })
+  }
+
+  /** The lease is not given back again. */
+  #end(returned: Returned): void {
+    this.#unreturned.get(returned)?.end()
+    this.#unreturned.delete(returned)
   }
 
   #retryLater(): void {
@@ -101,8 +112,8 @@ export class HeldLeases {
 
   async #retry(): Promise<void> {
     const nowMs = this.#parts.clock.monotonicMs()
-    for (const [returned, expiresAtMs] of this.#unreturned) {
-      if (nowMs >= expiresAtMs) this.#unreturned.delete(returned)
+    for (const [returned, { expiresAtMs }] of this.#unreturned) {
+      if (nowMs >= expiresAtMs) this.#end(returned)
     }
     for (const some of chunks([...this.#unreturned], RETRIED_AT_ONCE)) {
       const acknowledged = await Promise.all(some.map((entry) => this.#retryOne(...entry)))
@@ -111,10 +122,10 @@ export class HeldLeases {
   }
 
   /** A lease that Redis does not acknowledge goes behind the others, which may belong to another server. */
-  async #retryOne(returned: Returned, expiresAtMs: number): Promise<boolean> {
+  async #retryOne(returned: Returned, unreturned: Unreturned): Promise<boolean> {
     const isAcknowledged = await this.#isAcknowledged(returned)
-    this.#unreturned.delete(returned)
-    if (!isAcknowledged) this.#unreturned.set(returned, expiresAtMs)
+    if (isAcknowledged) this.#end(returned)
+    else if (this.#unreturned.delete(returned)) this.#unreturned.set(returned, unreturned)
     return isAcknowledged
   }
 
@@ -126,7 +137,7 @@ export class HeldLeases {
     await Promise.all(this.#requests)
     this.#isClosed = true
     await Promise.all([this.#retry(), ...[...this.#held].map((lease) => lease.release())])
-    this.#unreturned.clear()
+    for (const returned of [...this.#unreturned.keys()]) this.#end(returned)
   }
 
   async #isAcknowledged({ isFruitless, pauseMs, storedKey, token }: Returned): Promise<boolean> {

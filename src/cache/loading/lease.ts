@@ -13,6 +13,8 @@ export interface LeaseParts {
   readonly held: HeldLeases
   /** Called when the lease was lost while its loader ran. */
   readonly onLost: () => void
+  /** Called when the lease is given back, with a promise of the acknowledgement, which never rejects. */
+  readonly onReturn: (returning: Promise<void>) => void
 }
 
 /**
@@ -99,10 +101,12 @@ export class Lease {
 
   async #giveBack(isFruitless: boolean, pauseMs = 0): Promise<void> {
     this.end()
-    const { held } = this.#parts
+    const { held, onReturn } = this.#parts
     if (!this.#isLost) {
       this.#isLost = true
-      await held.giveBack({ storedKey: this.#storedKey, token: this.token, isFruitless, pauseMs })
+      const returning = held.giveBack({ storedKey: this.#storedKey, token: this.token, isFruitless, pauseMs })
+      onReturn(returning)
+      await returning
     }
     held.delete(this)
   }

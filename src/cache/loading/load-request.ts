@@ -1,3 +1,4 @@
+import type { BackgroundHook } from '../../contract/background-hook.ts'
 import type { Monitor } from '../core/monitor.ts'
 import type { Accepts } from '../entries/acceptance.ts'
 import type { Judgement, Wants } from '../entries/judgement.ts'
@@ -34,6 +35,8 @@ export interface LoadRequest extends Wants {
   readonly shared?: SharedLoad | undefined
   /** Told of the value: that of the loader which asks, if its entry inherits. */
   readonly outer?: Inheritance | undefined
+  /** Is handed the work that goes on after the call, in place of the cache's hook. */
+  readonly background?: BackgroundHook | undefined
   /** Detaches the caller. */
   readonly signal?: AbortSignal | undefined
   /** When the caller called, if it has a timeout. In milliseconds of the monotonic clock. */

@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
+import { kindOf } from '../../foundation/errors/shown-value.ts'
 import { BatchInheritance, type Inheritance } from '../inheritance/inheritance.ts'
 import type { OpenInheritances } from '../inheritance/open-inheritances.ts'
 
@@ -84,4 +86,10 @@ export class LoaderCall {
   get parts(): readonly LoaderCall[] {
     return this.#batch === undefined ? [this] : [this, this.#batch]
   }
+}
+
+/** @throws CacheError `CACHE_INVALID_ARGUMENT` */
+export function assertLoader(loader: unknown): void {
+  if (typeof loader === 'function') return
+  throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not ${kindOf(loader)}`)
 }

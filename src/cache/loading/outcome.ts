@@ -51,3 +51,11 @@ export function loaded(
 export function throwFailure(outcome: Outcome | undefined): void {
   if (outcome?.error !== undefined) throw outcome.error
 }
+
+/**
+ * Whether a caller that joined later may get the entry that the flight found. A tag that only the entry names may have
+ * been invalidated before the caller joined, but after its generation was read (L4).
+ */
+export function isUndoubted({ entry }: Outcome): boolean {
+  return entry === undefined || entry.generationSet.isValid
+}

@@ -37,7 +37,9 @@ export class ShadowVerification {
     if (this.#underWay >= MOST_AT_A_TIME) return
     this.#underWay++
     const verifying = this.#inTurn(request, entry).finally(() => this.#underWay--)
-    request.monitor.follow('verify', request.key, verifying)
+    const { background, key, monitor } = request
+    const followed = monitor.follow('verify', key, verifying)
+    monitor.handOver(key, background, () => followed)
   }
 
   /** A verification is a load like any other. A batch loader waits for its turn itself. */

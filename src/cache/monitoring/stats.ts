@@ -1,6 +1,6 @@
 import type { PresentCoherence } from '../../backend/seams/shared-tier.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import type { CacheTotals } from '../core/metrics.ts'
+import type { CacheTotals } from '../core/counts.ts'
 import type { Flights } from '../flights/flights.ts'
 import type { CircuitState } from '../outage/circuit-breaker.ts'
 import type { ShadowVerification } from './shadow-verification.ts'
@@ -31,8 +31,7 @@ export interface CacheStats {
 export function statsOf(core: CacheCore, flights: Flights, verification: ShadowVerification): CacheStats {
   const { background, breakers, clock, coherence, local, metrics, outbox, places } = core
   return {
-    total: metrics.totals,
-    lastMinute: metrics.lastMinute(clock.monotonicMs()),
+    ...metrics.all(clock.monotonicMs()),
     local: local.usage,
     underWay: { loads: flights.size, background: background.size },
     loaders: { running: places.running, queued: places.queued },

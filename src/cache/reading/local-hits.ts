@@ -66,7 +66,7 @@ export class LocalHits {
 
   /** Counts a hit, that which {@link fresh} has just found by default. Emits its event, and hands it over. */
   count(key: string, entry: LocalEntry, nowMs: number = this.#hitAtMs): void {
-    this.#monitor.localHit(key, nowMs)
+    this.#monitor.localHit(key, nowMs, entry.loadCostMs)
     this.#core.inheritances.current?.add(entry, this.#nameOf(key))
   }
 

@@ -102,7 +102,7 @@ export class NamespaceGets {
 
   /** Counts and hands out an entry that was read from Redis. */
   sharedHit<T>({ key, outer }: Pick<Question, 'key' | 'outer'>, entry: LocalEntry, nowMs: number): T {
-    this.#monitor.sharedHit(key, nowMs)
+    this.#monitor.sharedHit(key, nowMs, entry.loadCostMs)
     outer?.add(entry, this.#space.namePrefix + key)
     return handOut<T>(entry)
   }
@@ -125,7 +125,7 @@ export class NamespaceGets {
     const nowMs = this.#core.clock.monotonicMs()
     const how = entry === undefined ? 'no' : servableAsReadTo(maxAgeMs, entry, nowMs)
     if (entry !== undefined && how === 'fresh') {
-      this.#monitor.sharedHit(key, nowMs)
+      this.#monitor.sharedHit(key, nowMs, entry.loadCostMs)
       outer?.add(entry, this.#space.namePrefix + key)
       return this.#described<T>(entry, 'hit', 'shared')
     }

@@ -1,7 +1,6 @@
 import { assertCacheKey } from '../../foundation/cache-key.ts'
-import { CacheError } from '../../foundation/errors/cache-error.ts'
-import { kindOf } from '../../foundation/errors/shown-value.ts'
 import type { KnownOptions } from '../../foundation/option-checks.ts'
+import { checkedHook } from '../core/background.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { isAccepted } from '../entries/acceptance.ts'
@@ -14,6 +13,7 @@ import type { KeySpace } from '../keys/key-space.ts'
 import { handOver } from '../loading/hand-over.ts'
 import type { Loader } from '../loading/load-context.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
+import { assertLoader } from '../loading/loader-call.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { ShadowVerification } from '../monitoring/shadow-verification.ts'
 import { answeredEntry, type CachedEntry, cachedEntry } from './cached-entry.ts'
@@ -173,7 +173,7 @@ export class NamespaceReads {
   #staleFor(request: LoadRequest, tags: readonly string[] | undefined): LocalEntry | undefined {
     const stale = this.hits.stale(request.key, tags, request.maxAgeMs)
     if (stale === undefined || !isAccepted(stale.value, request.accepts)) return undefined
-    if (this.#core.clock.monotonicMs() >= stale.leasedUntilMs) this.#loads.refresh(request)
+    this.#loads.revalidate(request, stale)
     this.#monitor.staleServe(request.key, 'revalidate')
     handOver(request, stale)
     return stale
@@ -271,13 +271,10 @@ export class NamespaceReads {
     extras?: ReadExtras,
   ): LoadRequest {
     assertCacheKey(key)
-    if (typeof loader !== 'function') {
-      throw new CacheError('CACHE_INVALID_ARGUMENT', `The loader must be a function, not ${kindOf(loader)}`)
-    }
+    assertLoader(loader)
     this.checkOptions(options, CALL_OPTIONS)
     const { signal } = options
     const policies = resolvePolicies(options, this.#policies)
-    const isPatient = signal === undefined && !isBounded(policies)
     const storedKey = this.#space.storedKey(key)
     return {
       space: this.#space,
@@ -291,8 +288,9 @@ export class NamespaceReads {
       accepts: extras?.accepts,
       shared: extras?.shared,
       outer: this.#core.inheritances.current,
+      background: checkedHook(options.background),
       signal,
-      calledAtMs: isPatient ? undefined : this.#core.clock.monotonicMs(),
+      calledAtMs: signal || isBounded(policies) ? this.#core.clock.monotonicMs() : undefined,
       replaces: extras?.replaces,
       isPast: this.#core.changes.current !== undefined,
     }

@@ -106,9 +106,11 @@ export class FencedFill implements SlotFilling {
     const { key, monitor, storedKey } = this.#reservation
     const generationKeys = meta.generations.map((one) => one.storedKey)
     const read = check.readAnew(storedKey, generationKeys)
-    if (!(await this.#fill(fence, bytes, storedTtlMs(meta)))) return 'changed'
-    monitor.stored(key, meta.ttlMs, bytes.length)
+    const filling = this.#fill(fence, bytes, storedTtlMs(meta))
+    // It travels with the fill, so that nothing is under way when this has ended.
     generations.outlive(meta.generations, storedTtlMs(meta))
+    if (!(await filling)) return 'changed'
+    monitor.stored(key, meta.ttlMs, bytes.length)
     // Nobody is served the entry if one of them was replaced, so the caller must not believe that it is cached.
     return (await check.currentSet(read, meta.generations)) === undefined ? 'invalidated' : undefined
   }

@@ -65,8 +65,8 @@ export class Reservations {
   /** @throws CacheError for a programming mistake, or the signal's reason; never because of Redis */
   async reserve(key: string, options: ReserveOptions): Promise<Slot<unknown>> {
     this.#reads.checkOptions(options, RESERVE_OPTIONS)
-    const { maxAge, signal, tags, wait } = options
-    const asked = { tags, maxAge, signal, inherit: false }
+    const { background, maxAge, signal, tags, wait } = options
+    const asked = { tags, maxAge, signal, background, inherit: false }
     const request = this.#reads.request(key, noLoader, asked, { accepts: isValue })
     signal?.throwIfAborted()
     if (request.isPast) return this.#slot(request, this.#fencedFill(request, HELD, undefined), {})
@@ -165,7 +165,7 @@ export class Reservations {
   }
 
   #sharedHit(request: LoadRequest, connection: unknown, entry: LocalEntry): Promise<Slot<unknown>> {
-    request.monitor.sharedHit(request.key, this.#core.clock.monotonicMs())
+    request.monitor.sharedHit(request.key, this.#core.clock.monotonicMs(), entry.loadCostMs)
     return this.#hit(request, connection, entry)
   }
 

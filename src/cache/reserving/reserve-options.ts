@@ -1,8 +1,9 @@
+import type { BackgroundOptions } from '../../contract/background-hook.ts'
 import type { KnownOptions, OptionNames } from '../../foundation/option-checks.ts'
 import type { AgeOptions } from '../freshness/policy-options.ts'
 
 /** Options of `reserve`. */
-export interface ReserveOptions extends AgeOptions {
+export interface ReserveOptions extends AgeOptions, BackgroundOptions {
   /** Tags by which the value can be invalidated, at most 64. An entry that lacks one of them is no hit. @default none */
   readonly tags?: readonly string[] | undefined
   /**
@@ -41,5 +42,6 @@ export const RESERVE_OPTIONS: KnownOptions = {
     wait: 'value',
     maxAge: 'duration',
     signal: 'value',
+    background: 'value',
   } satisfies OptionNames<ReserveOptions>,
 }

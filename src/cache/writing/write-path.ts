@@ -142,7 +142,8 @@ export class WritePath {
       ])
       if (renewal.status === 'rejected') throw renewal.reason
       if (removal.status === 'rejected') throw removal.reason
-      monitor.follow('reclaim', undefined, this.#reclaim(space, monitor, removal.value))
+      const followed = monitor.follow('reclaim', undefined, this.#reclaim(space, monitor, removal.value))
+      monitor.handOver(undefined, undefined, () => followed)
     } finally {
       this.#core.removing(matches)
     }
