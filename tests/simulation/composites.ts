@@ -25,7 +25,8 @@ export class Composites {
       const load = () => this.#load(process, part)
       const cache = this.#fleet.cacheOf(process, COMPOSITE)
       const text = await cache.getOrSet(COMPOSITE.key, load, { inherit: true })
-      return this.#reads.answered(process, COMPOSITE, question, text)
+      // Without a part there is no whole, and that is not remembered.
+      return text === undefined ? text : this.#reads.answered(process, COMPOSITE, question, text)
     })
   }
 

@@ -210,9 +210,10 @@ function breakAbsence(): void {
     request,
     lease,
     value,
-    meta,
+    stored,
   ) {
-    return store.call(this, request, lease, value, value === undefined ? { ...meta, generations: [] } : meta)
+    const unbound = { ...stored, meta: { ...stored.meta, generations: [] } }
+    return store.call(this, request, lease, value, value === undefined ? unbound : stored)
   })
 }
 
