@@ -58,7 +58,7 @@ const ROOMS = {
     core: ['keys', 'changes', 'freshness', 'tags', 'outage', 'local', 'entries', 'inheritance'],
     loading: ['keys', 'freshness', 'tags', 'local', 'entries', 'inheritance', 'core'],
     memoize: ['keys', 'freshness', 'loading'],
-    flights: ['keys', 'freshness', 'local', 'entries', 'core', 'loading'],
+    flights: ['keys', 'freshness', 'tags', 'local', 'entries', 'inheritance', 'core', 'loading'],
     writing: ['keys', 'changes', 'freshness', 'core'],
     monitoring: ['outage', 'local', 'core', 'loading', 'flights'],
     explain: ['keys', 'freshness', 'tags', 'outage', 'local', 'entries', 'core', 'loading', 'flights'],
@@ -68,7 +68,7 @@ const ROOMS = {
     ],
     batches: ['freshness', 'core', 'loading', 'reading'],
     reserving: [
-      ...['keys', 'freshness', 'tags', 'local', 'entries', 'core'],
+      ...['keys', 'freshness', 'tags', 'local', 'entries', 'inheritance', 'core'],
       ...['loading', 'flights', 'writing', 'reading'],
     ],
     collections: [

@@ -1,6 +1,6 @@
 import type { HitTier } from '../../contract/cache-events.ts'
-import type { LateTagKey } from '../loading/outcome.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
+import type { LateTagKey } from '../tags/late-tags.ts'
 
 /** The result for one caller. */
 export interface Answer<T> {

@@ -145,8 +145,8 @@ export class FlightCourse {
           }
           // The load that it waited for brought nothing, and the next one may not either.
           if (flight.hasWaitedInVain(acquired)) {
-            const heedsPause = this.#runner.heedsPause(request, entry)
-            const instead = heedsPause && entry && this.#runner.paused(request, acquired, entry)
+            const heedsPause = this.#runner.failed.heedsPause(request, entry)
+            const instead = heedsPause && entry && this.#runner.failed.paused(request, acquired, entry)
             if (instead) return instead
             if (!heedsPause && !this.#runner.isLoading(request.storedKey)) {
               return await this.#runner.uncached(flight, request, entry)
@@ -162,7 +162,7 @@ export class FlightCourse {
           if (this.#core.tier.coherence === 'tracking') await this.#pause(Math.random() * WAKE_JITTER_MS)
           return 'again'
         case 'paused': {
-          const outcome = this.#runner.paused(request, acquired, entry)
+          const outcome = this.#runner.failed.paused(request, acquired, entry)
           if (outcome !== undefined) return outcome
           return 'again'
         }
@@ -241,7 +241,7 @@ export class FlightCourse {
       tier.acquire(storedKey, {
         ...{ token, leaseMs, longestLeaseMs: takesOver ? 0 : LONGEST_LEASE_MS, stamp: judgement.stamp },
         purpose: judgement.state === 'usable' && !judgement.entry.isPlain ? 'refresh' : 'replace',
-        heedsPause: this.#runner.heedsPause(request, entryIn(judgement)),
+        heedsPause: this.#runner.failed.heedsPause(request, entryIn(judgement)),
       }),
       generations.capture(this.#runner.generationKeysOf(request), storedTtlMs(request.policies)),
     ])

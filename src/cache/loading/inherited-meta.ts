@@ -3,8 +3,8 @@ import { isSameGeneration, isTagKey, namespaceOf } from '../../foundation/reserv
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { MOST_TAGS } from '../freshness/policies.ts'
 import type { LoadInheritance, Refusal } from '../inheritance/inheritance.ts'
+import type { LateTagKey } from '../tags/late-tags.ts'
 import type { LoadRequest } from './load-request.ts'
-import type { LateTagKey } from './outcome.ts'
 
 /** What is stored with a loaded value. */
 export interface StoredMeta {

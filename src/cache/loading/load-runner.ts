@@ -9,14 +9,14 @@ import { assertTagCount } from '../freshness/policies.ts'
 import type { LoadInheritance, Refusal } from '../inheritance/inheritance.ts'
 import { handOut, NO_VALUE } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
-import { bindLateTags, type LateTag } from '../tags/late-tags.ts'
+import { bindLateTags, type LateTag, type LateTagKey } from '../tags/late-tags.ts'
 import { FailedLoads, type LoadFailure } from './failed-loads.ts'
 import { inheritedKeys, inheritedMeta, ownMeta, type StoredMeta } from './inherited-meta.ts'
 import type { Lease } from './lease.ts'
 import { LeasedFill } from './leased-fill.ts'
 import { LoadContext } from './load-context.ts'
 import type { LoadingFlight, LoadRequest } from './load-request.ts'
-import { type LateTagKey, loaded, type Outcome, RELEASED } from './outcome.ts'
+import { loaded, type Outcome, RELEASED } from './outcome.ts'
 import type { StaleFallback } from './stale-fallback.ts'
 import { staleValueOf } from './stale-value.ts'
 import type { WaitForGraph } from './wait-for-graph.ts'
@@ -47,10 +47,11 @@ interface Loaded {
  * before the loader began.
  */
 export class LoadRunner {
+  /** What becomes of those that fail. */
+  readonly failed: FailedLoads
   readonly #core: CacheCore
   readonly #fallback: StaleFallback
   readonly #fill: LeasedFill
-  readonly #failed: FailedLoads
   readonly #waits: WaitForGraph
 
   constructor(core: CacheCore, fallback: StaleFallback, waits: WaitForGraph) {
@@ -58,17 +59,7 @@ export class LoadRunner {
     this.#fallback = fallback
     this.#waits = waits
     this.#fill = new LeasedFill(core)
-    this.#failed = new FailedLoads(core)
-  }
-
-  /** As {@link FailedLoads.paused}. */
-  paused(...asked: Parameters<FailedLoads['paused']>): Outcome | undefined {
-    return this.#failed.paused(...asked)
-  }
-
-  /** As {@link FailedLoads.heedsPause}. */
-  heedsPause(...asked: Parameters<FailedLoads['heedsPause']>): boolean {
-    return this.#failed.heedsPause(...asked)
+    this.failed = new FailedLoads(core)
   }
 
   /** Whether a loader of this key is running in this process. */
@@ -99,7 +90,7 @@ export class LoadRunner {
     if ('error' in result) {
       // Not earlier than the server's present, so that a pause is not shorter than asked for.
       const latestMs = serverNowMs + this.#core.clock.monotonicMs() - askedAtMs
-      return this.#failed.underLease(request, result, stale, { lease, serverNowMs: latestMs })
+      return this.failed.underLease(request, result, stale, { lease, serverNowMs: latestMs })
     }
     this.#core.failures.forget(request.storedKey)
     if (result.context.isGivenBack) {
@@ -179,14 +170,14 @@ export class LoadRunner {
     request: LoadRequest,
     stale: LocalEntry | undefined = undefined,
   ): Promise<Outcome> {
-    const remembered = this.#failed.remembered(request, stale)
+    const remembered = this.failed.remembered(request, stale)
     if (remembered !== undefined) return remembered
     const loaderBeganAt = this.#core.generations.now
     const copy = stale ?? this.#core.localEntry(request.storedKey)
     const result = await this.#load(flight, request, stale, false)
     if ('error' in result) {
       if (result.isAnswer) this.#dropCopy(request, copy)
-      return this.#failed.uncached(request, result, stale)
+      return this.failed.uncached(request, result, stale)
     }
     if (!request.isPast) this.#core.failures.forget(request.storedKey)
     const { context, inherited, kept, value } = result
@@ -247,7 +238,7 @@ export class LoadRunner {
     } catch (error) {
       if (!context.isNotModified) {
         monitor.loaded(key, beganMs, { error })
-        return this.#failed.judged(flight, request, context, error)
+        return this.failed.judged(flight, request, context, error)
       }
     } finally {
       this.#waits.end(storedKey, call)

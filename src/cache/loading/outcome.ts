@@ -2,8 +2,6 @@ import { type IsolatedValue, NO_VALUE } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import type { LateTagKey } from '../tags/late-tags.ts'
 
-export type { LateTagKey }
-
 /**
  * The origin of a value: a fresh entry (`'hit'`), the loader (`'load'`), or a stale entry. A stale entry is served
  * while a new value is loaded (`'revalidate'`), or because the loader failed (`'error'`) or was too slow (`'timeout'`).

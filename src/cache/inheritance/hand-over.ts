@@ -1,6 +1,15 @@
 import type { LocalEntry } from '../local/local-entry.ts'
-import type { LoadRequest } from './load-request.ts'
-import type { LateTagKey } from './outcome.ts'
+import type { LateTagKey } from '../tags/late-tags.ts'
+import type { Inheritance } from './inheritance.ts'
+
+/** A call that may be made by a loader. */
+export interface Receiver {
+  readonly key: string
+  readonly space: { readonly namePrefix: string }
+  readonly generationKeys: readonly string[]
+  /** That of the loader that asks, if its entry inherits. */
+  readonly outer?: Inheritance | undefined
+}
 
 /**
  * Called before a caller gets a value. If it is a loader whose entry inherits, that is told of the entry.
@@ -8,7 +17,7 @@ import type { LateTagKey } from './outcome.ts'
  * @param lateTagKeys the generations that such a value depends on beside those of the call
  */
 export function handOver(
-  { generationKeys, key, outer, space }: Pick<LoadRequest, 'generationKeys' | 'key' | 'outer' | 'space'>,
+  { generationKeys, key, outer, space }: Receiver,
   entry: LocalEntry | undefined,
   lateTagKeys: readonly LateTagKey[] = [],
 ): void {
