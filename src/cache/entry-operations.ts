@@ -5,6 +5,7 @@ import type { Monitor } from './core/monitor.ts'
 import { EntryReads } from './entry-reads.ts'
 import type { EntryOptions } from './freshness/policy-options.ts'
 import type { Isolation } from './local/isolation.ts'
+import type { ExpireTagsOptions, InvalidationOptions } from './writing/invalidation-options.ts'
 import { type ChangeOptions, NamespaceChanges } from './writing/namespace-changes.ts'
 import { NamespaceWrites } from './writing/namespace-writes.ts'
 
@@ -59,16 +60,33 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> extends Entry
    * @returns `true` if it was there. `false` also answers a failure: an `error` event tells of it, and the deletion is
    * delivered later
    */
-  delete(key: string): Promise<boolean> {
-    return this.#monitor.absorb('delete', key, false, async () => (await this.#writes.remove([key])) > 0)
+  delete(key: string, options: InvalidationOptions = {}): Promise<boolean> {
+    return this.#monitor.absorb(
+      'delete',
+      key,
+      false,
+      async () => (await this.#writes.remove([key], options)) > 0,
+    )
   }
 
   /**
    * As {@link delete}, for several keys; returns how many of them were there, and `0` after a failure, also if it concerns
    * some of them only. 2,048 keys of one server share a round trip.
    */
-  deleteMany(keys: Iterable<string>): Promise<number> {
-    return this.#monitor.absorb('deleteMany', undefined, 0, () => this.#writes.remove(keys))
+  deleteMany(keys: Iterable<string>, options: InvalidationOptions = {}): Promise<number> {
+    return this.#monitor.absorb('deleteMany', undefined, 0, () => this.#writes.remove(keys, options))
+  }
+
+  /**
+   * Makes the entry of a key stale at once, in all processes: its stale windows begin, so callers are served the old value
+   * while one of them loads the next one (`staleWhileRevalidate`), or if the load fails (`staleIfError`). Without a stale
+   * window it is deleted. A load that is under way will not be stored. What is no entry, such as a counter or a plain value,
+   * stays as it is. Two round trips, in which the value travels to this process and back.
+   * @returns `true` if there was an entry. `false` also answers a failure: an `error` event tells of it, and the key is
+   * deleted as soon as Redis can be reached
+   */
+  expire(key: string, options: InvalidationOptions = {}): Promise<boolean> {
+    return this.#monitor.absorb('expire', key, false, () => this.#writes.expire(key, options))
   }
 
   /**
@@ -78,8 +96,28 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> extends Entry
    * @returns whether Redis has acknowledged it; if not, it is delivered before this process reads what it affects
    * @throws CacheError `CACHE_INVALID_KEY` for a tag that no key could be, `CACHE_INVALID_ARGUMENT` for more than 64
    */
-  invalidateTags(tags: readonly string[]): Promise<boolean> {
-    return this.#acknowledged('invalidateTags', undefined, () => this.#writes.invalidateTags(tags))
+  invalidateTags(tags: readonly string[], options: InvalidationOptions = {}): Promise<boolean> {
+    return this.#acknowledged('invalidateTags', undefined, () => this.#writes.invalidateTags(tags, options))
+  }
+
+  /**
+   * Makes every entry that {@link invalidateTags} would invalidate stale: at once, or spread over a time, so that not all of
+   * them are loaded at the same time. Their stale windows begin then. One command per tag, all on one round trip.
+   * @returns whether Redis has acknowledged it. If not, it is delivered later, and until then the entries are invalid here
+   * @throws as {@link invalidateTags}
+   */
+  expireTags(tags: readonly string[], options: ExpireTagsOptions = {}): Promise<boolean> {
+    return this.#acknowledged('expireTags', undefined, () => this.#writes.expireTags(tags, options))
+  }
+
+  /**
+   * When one of these tags was last invalidated or expired, by the clock of Redis, in milliseconds since 1970. A tag that is
+   * used for the first time counts as invalidated at that moment; the answer is 0 if none was ever used, or if Redis has
+   * forgotten them all. One round trip.
+   * @throws CacheError if Redis cannot be asked
+   */
+  invalidatedAt(tags: readonly string[]): Promise<number> {
+    return this.#writes.invalidatedAt(tags)
   }
 
   /**
@@ -108,8 +146,8 @@ export class EntryOperations<Isolate extends Isolation = 'freeze'> extends Entry
    * @throws CacheError `CACHE_INVALID_ARGUMENT` for a cache with an empty prefix, which would remove the whole database (its
    * namespaces can be cleared)
    */
-  clear(): Promise<boolean> {
-    return this.#acknowledged('clear', undefined, () => this.#writes.clear())
+  clear(options: InvalidationOptions = {}): Promise<boolean> {
+    return this.#acknowledged('clear', undefined, () => this.#writes.clear(options))
   }
 
   /**

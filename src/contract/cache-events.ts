@@ -42,7 +42,12 @@ export interface CacheEvents {
    * A `delete`, `deleteMany` or `getAndDelete` was acknowledged; `removed` of the `keys` were there. A collection counts
    * the entries of neighbouring versions as well.
    */
-  delete: InNamespace & { readonly keys: readonly string[]; readonly removed: number }
+  delete: InNamespace & {
+    readonly keys: readonly string[]
+    readonly removed: number
+    /** What the caller of a cache said that it is for. */
+    readonly by?: string | undefined
+  }
   /**
    * Emitted when Redis has acknowledged an `invalidateTags` (`tags` is set; nobody counts the entries), when an
    * `invalidatePattern` has ended (`pattern` is set), and when a `clear` and the reclaim of its memory have ended (neither
@@ -52,6 +57,8 @@ export interface CacheEvents {
     readonly tags: readonly string[] | undefined
     readonly pattern: string | undefined
     readonly removed: number | undefined
+    /** What the caller of a cache said that it is for. */
+    readonly by?: string | undefined
   }
   /** An operation failed; it then answered a miss, `false` or `0` (`errors: 'absorb'`), or rejected (`'throw'`). */
   error: InNamespace & {
@@ -89,6 +96,13 @@ export type InheritRefusal =
 export interface ReadThroughEvents extends CacheEvents {
   /** A stale value was served: while it is loaded again, or because the load failed or took too long. */
   stale: InNamespace & { readonly key: string; readonly reason: 'revalidate' | 'error' | 'timeout' }
+  /** Redis has acknowledged an `expire` (`key` is set) or an `expireTags` (`tags` is set). */
+  expire: InNamespace & {
+    readonly key: string | undefined
+    readonly tags: readonly string[] | undefined
+    /** What the caller said that it is for. */
+    readonly by: string | undefined
+  }
   /** A loader has ended; `error` is what it threw, if it did. */
   load: InNamespace & { readonly key: string; readonly durationMs: number; readonly error?: unknown }
   /** A call was rejected with the failure of an earlier load, without calling the loader (`errorTtl`). */

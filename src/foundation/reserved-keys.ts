@@ -86,6 +86,11 @@ export function structuresKey(prefix: string): string {
   return `${prefix}${RESERVED}structures`
 }
 
+/** The key that says who has last removed or expired this key, and what for. */
+export function causeKey(storedKey: string): string {
+  return `${storedKey}${RESERVED}by`
+}
+
 /** The key that exists while some process listens to the invalidation bus. */
 export function busPresenceKey(prefix: string): string {
   return `${prefix}${RESERVED}bus`

@@ -9,7 +9,6 @@ import {
 import {
   boundGeneration,
   fruitlessLoadsIn,
-  GENERATION_BYTES,
   hasLease,
   isEntry,
   isNobodys,
@@ -23,7 +22,15 @@ import {
   tokenOfFruitless,
   withLease,
 } from '../codec/envelope/entry-meta.ts'
-import { HELD_GENERATION } from '../codec/envelope/hold-mark.ts'
+import {
+  type GenerationValue,
+  newGenerationValue,
+  type Renewal,
+  readGenerationValue,
+  renewedGenerationValue,
+} from '../codec/envelope/generation-value.ts'
+import { HELD_GENERATION_VALUE } from '../codec/envelope/hold-mark.ts'
+import { randomText } from '../foundation/random-text.ts'
 import { isHeld, toldHold } from './hold-rules.ts'
 import type { Keyspace } from './keyspace.ts'
 
@@ -170,23 +177,42 @@ export function releaseLease(
 export function captureGeneration(
   keyspace: Keyspace,
   storedKey: string,
-  fresh: string,
   ttlMs: number,
-): string {
+  nowMs: number,
+): GenerationValue {
   const bytes = keyspace.get(storedKey)
-  if (isHeld(bytes)) return HELD_GENERATION
-  if (bytes === undefined || bytes === 'other' || bytes.length !== GENERATION_BYTES) {
-    keyspace.put(storedKey, Buffer.from(fresh, 'latin1'), ttlMs)
-    return fresh
+  if (isHeld(bytes)) return HELD_GENERATION_VALUE
+  const found = bytes === 'other' ? undefined : readGenerationValue(bytes)
+  if (found === undefined) {
+    const value = newGenerationValue(microseconds(nowMs), newIdentity())
+    keyspace.put(storedKey, value, ttlMs)
+    return readGenerationValue(value) as GenerationValue
   }
-  if (keyspace.remainingMs(storedKey) < ttlMs / 2) keyspace.put(storedKey, bytes, ttlMs)
-  return bytes.toString('latin1')
+  if (keyspace.remainingMs(storedKey) < ttlMs / 2) keyspace.put(storedKey, bytes as Buffer, ttlMs)
+  return found
 }
 
 /** Does what `bump-generation.lua` does. */
-export function bumpGeneration(keyspace: Keyspace, storedKey: string, fresh: string, ttlMs: number): void {
+export function bumpGeneration(
+  keyspace: Keyspace,
+  storedKey: string,
+  ttlMs: number,
+  renewal: Renewal,
+  nowMs: number,
+): void {
   if (toldHold(keyspace, storedKey)) return
-  keyspace.put(storedKey, Buffer.from(fresh, 'latin1'), Math.max(ttlMs, keyspace.remainingMs(storedKey)))
+  const bytes = keyspace.get(storedKey)
+  const current = bytes === 'other' ? undefined : bytes
+  const value = renewedGenerationValue(current, renewal, microseconds(nowMs), newIdentity())
+  keyspace.put(storedKey, value, Math.max(ttlMs, keyspace.remainingMs(storedKey)))
+}
+
+function microseconds(nowMs: number): number {
+  return Math.floor(nowMs * 1_000)
+}
+
+function newIdentity(): string {
+  return randomText(8)
 }
 
 /** Does what `reclaim-keys.lua` does. */

@@ -10,8 +10,12 @@ import type {
   SharedTier,
   TierListener,
 } from '../backend/seams/shared-tier.ts'
+import {
+  type GenerationValue,
+  type Renewal,
+  readGenerationValue,
+} from '../codec/envelope/generation-value.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
-import { randomText } from '../foundation/random-text.ts'
 import { isReserved } from '../foundation/reserved-keys.ts'
 import type { Clock } from '../foundation/time/clock.ts'
 import { wallMs } from '../foundation/time/timers.ts'
@@ -139,12 +143,12 @@ export class MemoryTier implements SharedTier {
     return this.#store.ttlMs(storedKey)
   }
 
-  async capture(storedKey: string, ttlMs: number): Promise<string> {
-    return captureGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
+  async capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
+    return captureGeneration(this.#keyspace, storedKey, ttlMs, this.#clock.monotonicMs())
   }
 
-  async bump(storedKey: string, ttlMs: number): Promise<void> {
-    bumpGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
+  async bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<void> {
+    bumpGeneration(this.#keyspace, storedKey, ttlMs, renewal, this.#clock.monotonicMs())
   }
 
   async hold(storedKey: string, durationMs: number): Promise<string> {
@@ -162,17 +166,14 @@ export class MemoryTier implements SharedTier {
   /** Nothing else runs meanwhile, so each generation that an entry is bound to is the current one or was replaced. */
   async reclaim(prefix: string, generationKey: string): Promise<number> {
     const storedKeys = this.#keysUnder(prefix)
-    const current = this.#keyspace.get(generationKey)?.toString('latin1')
+    const bytes = this.#keyspace.get(generationKey)
+    const current = bytes === 'other' ? undefined : readGenerationValue(bytes)
     const { stays } = reclaimKeys(this.#keyspace, storedKeys, generationKey, false)
-    const replaced = stays.filter((generation) => generation !== current)
+    const replaced = stays.filter((generation) => generation !== current?.generation)
     return reclaimKeys(this.#keyspace, storedKeys, generationKey, false, replaced).removed
   }
 
   #keysUnder(prefix: string): readonly string[] {
     return this.#keyspace.keys().filter((storedKey) => storedKey.startsWith(prefix) && !isReserved(storedKey))
   }
-}
-
-function newGeneration(): string {
-  return randomText(16)
 }

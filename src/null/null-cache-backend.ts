@@ -11,9 +11,8 @@ import {
 import type { CacheStore, CounterChange } from '../backend/seams/cache-store.ts'
 import type { SharedTier } from '../backend/seams/shared-tier.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
+import { HELD_GENERATION_VALUE } from '../codec/envelope/hold-mark.ts'
 import type { KnownOptions } from '../foundation/option-checks.ts'
-
-const NO_GENERATION = '\u0000'.repeat(16)
 
 /** No lease can be acquired, so a read-through cache over it loads on every call. */
 const NULL_TIER: SharedTier = Object.freeze({
@@ -43,7 +42,7 @@ const NULL_TIER: SharedTier = Object.freeze({
   remove: async () => 0,
   removeMatching: async () => 0,
   ttlMs: async () => undefined,
-  capture: async () => NO_GENERATION,
+  capture: async () => HELD_GENERATION_VALUE,
   bump: async () => {},
   hold: async () => '',
   endHold: async () => true,

@@ -122,7 +122,7 @@ describe('the message that a change publishes on the bus', () => {
     try {
       const refusal = { code: 'CACHE_REPLY', replyCode: 'NOREPLICAS' }
       await expect(tier.write('p:key', ENTRY, 60_000)).rejects.toMatchObject(refusal)
-      await expect(tier.bump('p:\0tag:users', 60_000)).rejects.toMatchObject(refusal)
+      await expect(tier.bump('p:\0tag:users', 60_000, {})).rejects.toMatchObject(refusal)
       await expect(store.writeIfAbsent('p:key', '1', 60_000)).rejects.toMatchObject(refusal)
     } finally {
       await redis.ask('CONFIG', 'SET', 'min-replicas-to-write', '0')
@@ -170,7 +170,7 @@ describe('the message that a change publishes on the bus', () => {
     await redis.ask('SET', 'p:\0tag:users', 'x'.repeat(16))
     await redis.ask('CONFIG', 'SET', 'maxmemory', '1')
     try {
-      await tier.bump('p:\0tag:users', 60_000)
+      await tier.bump('p:\0tag:users', 60_000, {})
     } finally {
       await redis.ask('CONFIG', 'SET', 'maxmemory', '0')
     }

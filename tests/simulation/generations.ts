@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { GENERATION_BYTES } from '../../src/codec/envelope/entry-meta.ts'
 import { openEnvelope, sealEnvelope } from '../../src/codec/envelope/envelope.ts'
 import { COMPOSITE_KEY, type Defect } from './defect.ts'
@@ -19,12 +18,7 @@ export function reboundEntry(
   if (entry === undefined) return bytes
   const generations = entry.generations.map((one) => ({
     storedKey: one.storedKey,
-    generation: generationAt(one.storedKey)?.toString('latin1') ?? one.generation,
+    generation: generationAt(one.storedKey)?.toString('latin1', 0, GENERATION_BYTES) ?? one.generation,
   }))
   return sealEnvelope(storedKey, { ...header, entry: { ...entry, generations } }, payload)
-}
-
-/** As the scripts draw it. */
-export function newGeneration(): string {
-  return randomBytes(GENERATION_BYTES).toString('latin1')
 }

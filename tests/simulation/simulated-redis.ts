@@ -5,7 +5,12 @@ import type {
   ReserveReply,
   ReserveRequest,
 } from '../../src/backend/seams/shared-tier.ts'
-import { GENERATION_BYTES, isPlaceholder } from '../../src/codec/envelope/entry-meta.ts'
+import { isPlaceholder } from '../../src/codec/envelope/entry-meta.ts'
+import {
+  type GenerationValue,
+  type Renewal,
+  readGenerationValue,
+} from '../../src/codec/envelope/generation-value.ts'
 import { readHold } from '../../src/codec/envelope/hold-mark.ts'
 import { globMatcher } from '../../src/foundation/glob-matcher.ts'
 import { isReserved } from '../../src/foundation/reserved-keys.ts'
@@ -24,7 +29,7 @@ import {
 } from '../../src/memory/lease-rules.ts'
 import { TrackingTable } from '../../src/testing/simulated/tracking-table.ts'
 import type { Defect } from './defect.ts'
-import { isRebound, newGeneration, reboundEntry } from './generations.ts'
+import { isRebound, reboundEntry } from './generations.ts'
 import type { Link } from './link.ts'
 import { PAGES, pageOf } from './pages.ts'
 
@@ -211,18 +216,18 @@ export class SimulatedRedis {
   }
 
   /** PTTL is tracked where it runs, the last GET always. */
-  capture(link: Link, storedKey: string, ttlMs: number): string {
+  capture(link: Link, storedKey: string, ttlMs: number): GenerationValue {
     if (this.hasDefect('loads are stored under a hold')) this.#endHold(storedKey)
-    if (this.peek(storedKey)?.length === GENERATION_BYTES) this.#tracked.read(storedKey, link)
-    const generation = captureGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
+    if (readGenerationValue(this.peek(storedKey))) this.#tracked.read(storedKey, link)
+    const generation = captureGeneration(this.#keyspace, storedKey, ttlMs, this.nowMs)
     this.#tracked.read(storedKey, link)
     return generation
   }
 
-  bump(link: Link, storedKey: string, ttlMs: number): void {
+  bump(link: Link, storedKey: string, ttlMs: number, renewal: Renewal): void {
     this.#readTracked(link, storedKey)
     if (!this.hasDefect('bump changes nothing'))
-      bumpGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
+      bumpGeneration(this.#keyspace, storedKey, ttlMs, renewal, this.nowMs)
   }
 
   /** GETEX is not tracked. */

@@ -9,6 +9,7 @@ import type {
   SharedTier,
   TierListener,
 } from '../../src/backend/seams/shared-tier.ts'
+import type { GenerationValue, Renewal } from '../../src/codec/envelope/generation-value.ts'
 import type { RemovalOptions } from '../../src/contract/cache-backend.ts'
 import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import type { Clock, Timers } from '../../src/foundation/time/clock.ts'
@@ -228,12 +229,12 @@ export class SimulatedTier implements SharedTier {
     return this.#send(`ttl ${storedKey}`, (link) => this.#redis.ttlMs(link, storedKey))
   }
 
-  capture(storedKey: string, ttlMs: number): Promise<string> {
+  capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
     return this.#send(`capture ${storedKey}`, (link) => this.#redis.capture(link, storedKey, ttlMs))
   }
 
-  bump(storedKey: string, ttlMs: number): Promise<void> {
-    return this.#send(`bump ${storedKey}`, (link) => this.#redis.bump(link, storedKey, ttlMs))
+  bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<void> {
+    return this.#send(`bump ${storedKey}`, (link) => this.#redis.bump(link, storedKey, ttlMs, renewal))
   }
 
   hold(storedKey: string, durationMs: number): Promise<string> {

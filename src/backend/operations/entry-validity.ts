@@ -1,4 +1,5 @@
-import { type EntryMeta, GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
+import type { EntryMeta } from '../../codec/envelope/entry-meta.ts'
+import { readGenerationValue } from '../../codec/envelope/generation-value.ts'
 import type { OpenStore } from '../seams/cache-store.ts'
 import { RAW } from '../seams/read-outcome.ts'
 
@@ -37,7 +38,7 @@ export class EntryValidity {
     if (known !== undefined) return known
     const reading = this.#store
       .read(generationKey, generationKey, RAW)
-      .then((bytes) => (bytes?.length === GENERATION_BYTES ? bytes.toString('latin1') : undefined))
+      .then((bytes) => readGenerationValue(bytes)?.generation)
     this.#reads.set(generationKey, reading)
     return reading
   }

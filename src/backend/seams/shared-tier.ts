@@ -1,3 +1,4 @@
+import type { GenerationValue, Renewal } from '../../codec/envelope/generation-value.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import type { ReadOutcome } from './read-outcome.ts'
 
@@ -189,14 +190,14 @@ export interface SharedTier {
 
   /**
    * The generation under a key, which is created if there is none, and gets this time to live if less than half of it is
-   * left. Sixteen bytes as `latin1` text; `HELD_GENERATION` while a change holds it.
+   * left. `HELD_GENERATION_VALUE` while a change holds it.
    */
-  capture(storedKey: string, ttlMs: number): Promise<string>
+  capture(storedKey: string, ttlMs: number): Promise<GenerationValue>
   /**
-   * Sets a new generation, or removes the old one if there is no room. The time to live is the given one, or what is
-   * left of the old one if that is more.
+   * Renews a generation, or removes it if there is no room. The time to live is the given one, or what is left of the
+   * old one if that is more.
    */
-  bump(storedKey: string, ttlMs: number): Promise<void>
+  bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<void>
   /**
    * Marks a key or a generation as being changed. What it holds is removed, and nothing is stored under the key, or bound
    * to the generation, until all who hold it have ended their hold, or their time is over.

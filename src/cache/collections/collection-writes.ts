@@ -1,9 +1,13 @@
+import type { Cause } from '../../codec/envelope/generation-value.ts'
 import type { SchemaResult } from '../../contract/standard-schema.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
+import { causeOf } from '../core/labels.ts'
 import type { Monitor } from '../core/monitor.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { NamespaceReadsParts } from '../reading/namespace-reads.ts'
+import { INVALIDATION_OPTIONS, type InvalidationOptions } from '../writing/invalidation-options.ts'
+import { KeyExpiry } from '../writing/key-expiry.ts'
 import type { WritePath } from '../writing/write-path.ts'
 import { WriteSender } from '../writing/write-sender.ts'
 import { type ResolvedCollection, tagsFor } from './collection-options.ts'
@@ -34,12 +38,14 @@ export interface CollectionParts<Id> {
 export class CollectionWrites<Id, Input> {
   readonly #parts: CollectionParts<Id>
   readonly #sender: WriteSender
+  readonly #expiry: KeyExpiry
   /** The namespaces of the neighbouring versions. */
   readonly #neighbours: readonly KeySpace[]
 
   constructor(parts: CollectionParts<Id>) {
     this.#parts = parts
     this.#sender = new WriteSender(parts.home.core.changes, parts.monitor)
+    this.#expiry = new KeyExpiry(parts.home.core, parts.home.writes)
     const { name, neighbours } = parts.resolved
     this.#neighbours = neighbours.map((version) => parts.home.space.ofCollection(name, version))
   }
@@ -87,48 +93,84 @@ export class CollectionWrites<Id, Input> {
   }
 
   /** Deletes the entry of an id in this version and in the neighbouring ones; `true` if any was there. */
-  async delete(key: string): Promise<boolean> {
+  async delete(key: string, options: InvalidationOptions): Promise<boolean> {
     const { home, monitor, space } = this.#parts
     return monitor.absorb('delete', key, false, async () => {
       assertCacheKey(key)
+      const cause = this.#causeOf(options)
       return this.#sender.send('delete', key, true, async () => {
-        const removed = await home.writes.remove([space.storedKey(key), ...this.#besides(key)])
-        monitor.deleted([key], removed)
+        const storedKey = space.storedKey(key)
+        const [removed] = await both(
+          home.writes.remove([storedKey, ...this.#besides(key)]),
+          home.writes.remember([storedKey], cause),
+        )
+        monitor.deleted([key], removed, options.by)
         return removed > 0
       })
     })
   }
 
+  /** Makes the entry of an id stale in this version, and removes those in the neighbouring ones. */
+  async expire(key: string, options: InvalidationOptions): Promise<boolean> {
+    const { home, monitor, space } = this.#parts
+    return monitor.absorb('expire', key, false, async () => {
+      assertCacheKey(key)
+      const cause = this.#causeOf(options)
+      return this.#sender.send('expire', key, false, async () => {
+        const storedKey = space.storedKey(key)
+        const [wasEntry] = await both(
+          this.#expiry.expire(storedKey),
+          Promise.all([home.writes.remove(this.#besides(key)), home.writes.remember([storedKey], cause)]),
+        )
+        monitor.expired({ key, by: options.by })
+        return wasEntry
+      })
+    })
+  }
+
   /** As {@link delete}, for several keys. Returns how many of them were there in this version. */
-  async deleteMany(keys: readonly string[]): Promise<number> {
+  async deleteMany(keys: readonly string[], options: InvalidationOptions): Promise<number> {
     const { home, monitor, space } = this.#parts
     const { writes } = home
     return monitor.absorb('deleteMany', undefined, 0, async () => {
       for (const key of keys) assertCacheKey(key)
+      const cause = this.#causeOf(options)
       return this.#sender.send('deleteMany', undefined, keys.length, async () => {
         // By commands of their own, which alone tell how many were there in this version.
-        const [removed, removedBeside] = await both(
-          writes.remove(keys.map((key) => space.storedKey(key))),
-          writes.remove(keys.flatMap((key) => this.#besides(key))),
+        const storedKeys = keys.map((key) => space.storedKey(key))
+        const [removed, [removedBeside]] = await both(
+          writes.remove(storedKeys),
+          Promise.all([
+            writes.remove(keys.flatMap((key) => this.#besides(key))),
+            writes.remember(storedKeys, cause),
+          ]),
         )
-        monitor.deleted(keys, removed + removedBeside)
+        monitor.deleted(keys, removed + removedBeside, options.by)
         return removed
       })
     })
   }
 
   /** Removes all entries, in this version and in the neighbouring ones. Returns whether Redis has acknowledged it. */
-  async clear(): Promise<boolean> {
+  async clear(options: InvalidationOptions): Promise<boolean> {
     const { home, monitor, space } = this.#parts
     const { core, writes } = home
-    return monitor.absorb('clear', undefined, false, () =>
-      this.#sender.send('clear', undefined, true, async () => {
+    return monitor.absorb('clear', undefined, false, async () => {
+      const cause = this.#causeOf(options)
+      return this.#sender.send('clear', undefined, true, async () => {
         const copies = core.tier.generationCopies
         const neighbours = this.#neighbours.flatMap((neighbour) => neighbour.ownGenerationKeys(copies))
-        await both(writes.clear(space, monitor), writes.renew(neighbours))
+        await both(writes.clear(space, monitor, cause), writes.renew(neighbours, { cause }))
         return true
-      }),
-    )
+      })
+    })
+  }
+
+  /** @throws CacheError `CACHE_INVALID_OPTIONS` */
+  #causeOf(options: InvalidationOptions): Cause | undefined {
+    const { core } = this.#parts.home
+    core.calls.check(options, INVALIDATION_OPTIONS)
+    return causeOf(options.by, core.options.processName)
   }
 
   /** The stored keys of an entry in the neighbouring versions. */

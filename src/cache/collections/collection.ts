@@ -11,6 +11,7 @@ import { resolvePolicies } from '../freshness/policies.ts'
 import type { NameRegistry } from '../keys/name-registry.ts'
 import type { Isolation, Served } from '../local/isolation.ts'
 import type { CachedEntry } from '../reading/cached-entry.ts'
+import type { InvalidationOptions } from '../writing/invalidation-options.ts'
 import {
   COLLECTION_OPTIONS,
   type CollectionOptions,
@@ -182,17 +183,25 @@ export class Collection<Id, Input, Output> {
    * Deletes the entry of an id, in this version and in the neighbouring ones; `true` if any was there. A load that is
    * under way will not be stored. One round trip.
    */
-  async delete(id: Id): Promise<boolean> {
-    return this.#writes.delete(this.#keyOf(id))
+  async delete(id: Id, options: InvalidationOptions = {}): Promise<boolean> {
+    return this.#writes.delete(this.#keyOf(id), options)
+  }
+
+  /**
+   * Makes the entry of an id stale at once, as `expire` of the cache does; the entries of neighbouring versions are removed.
+   * @returns `true` if there was an entry in this version
+   */
+  async expire(id: Id, options: InvalidationOptions = {}): Promise<boolean> {
+    return this.#writes.expire(this.#keyOf(id), options)
   }
 
   /**
    * As {@link delete}, for several ids, 2,048 of which share a round trip.
    * @returns how many of them were there in this version
    */
-  async deleteMany(ids: Iterable<Id>): Promise<number> {
+  async deleteMany(ids: Iterable<Id>, options: InvalidationOptions = {}): Promise<number> {
     const keys = new Set(Array.from(distinctIds(ids), (id) => this.#keyOf(id)))
-    return this.#writes.deleteMany([...keys])
+    return this.#writes.deleteMany([...keys], options)
   }
 
   /**
@@ -201,8 +210,8 @@ export class Collection<Id, Input, Output> {
    * (`SCAN`) removes plain values, counters and sets under its keys. The namespace around the collection is not touched.
    * @returns whether Redis has acknowledged it; if not, the entries are invalidated as soon as Redis can be reached
    */
-  clear(): Promise<boolean> {
-    return this.#writes.clear()
+  clear(options: InvalidationOptions = {}): Promise<boolean> {
+    return this.#writes.clear(options)
   }
 
   /** Counts of what happened in this version of the collection. No round trip. */

@@ -231,7 +231,7 @@ export class CacheCore implements TierListener, StoreObserver {
   ): boolean {
     const { epoch, generationSet } = entry
     if (epoch !== this.local.epoch || !this.#isTrusted(nowMs)) return false
-    return generationSet.isValid || areCurrent(generationSet.bound)
+    return generationSet.isValid || areCurrent(generationSet.judgedBy)
   }
 
   /** Whether an announcement of any change would have arrived by now. Hits at the same time share one check. */

@@ -101,19 +101,26 @@ export class Monitor {
   }
 
   /** Redis has acknowledged a removal. */
-  deleted(keys: readonly string[], removed: number): void {
+  deleted(keys: readonly string[], removed: number, by: string | undefined): void {
     const { namespace } = this.#policy
-    this.#events.emit('delete', { namespace, keys, removed })
+    this.#events.emit('delete', { namespace, keys, removed, by })
+  }
+
+  /** Redis has acknowledged an expiry. */
+  expired({ by, key, tags }: Partial<Omit<ReadThroughEvents['expire'], 'namespace'>>): void {
+    const { namespace } = this.#policy
+    this.#events.emit('expire', { namespace, key, tags, by })
   }
 
   /** An invalidation by tags or by a pattern has ended, or a `clear`. */
   invalidated({
+    by,
     pattern,
     removed,
     tags,
-  }: Partial<Pick<ReadThroughEvents['invalidate'], 'tags' | 'pattern' | 'removed'>>): void {
+  }: Partial<Omit<ReadThroughEvents['invalidate'], 'namespace'>>): void {
     const { namespace } = this.#policy
-    this.#events.emit('invalidate', { namespace, tags, pattern, removed })
+    this.#events.emit('invalidate', { namespace, tags, pattern, removed, by })
   }
 
   /** A change has ended. */

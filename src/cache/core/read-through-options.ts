@@ -18,6 +18,7 @@ import type { Isolation } from '../local/isolation.ts'
 import type { LocalBounds } from '../local/local-tier.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'
 import { checkedHook } from './background.ts'
+import { processNameOf } from './labels.ts'
 import {
   COHERENCE_OPTIONS,
   type CoherenceOptions,
@@ -62,6 +63,11 @@ export interface ReadThroughOptions<Isolate extends Isolation = Isolation>
    * @default false: as many as are asked for
    */
   readonly maxLoads?: number | false | undefined
+  /**
+   * The name of this process in what `explain` says of an invalidation with `by`; at most 32 bytes.
+   * @default host name and process id
+   */
+  readonly processName?: string | undefined
   /** What `shutdown()` waits for. */
   readonly shutdown?: ShutdownOptions | undefined
 }
@@ -76,6 +82,7 @@ export const READ_THROUGH_NAMES: OptionNames<ReadThroughOptions> = {
   lease: LEASE_OPTIONS,
   detectCycles: 'value',
   maxLoads: 'value',
+  processName: 'value',
   shutdown: SHUTDOWN_OPTIONS,
   background: 'value',
 }
@@ -95,6 +102,7 @@ export interface ResolvedReadThrough {
   /** `Infinity` if there is no limit. */
   readonly maxLoads: number
   readonly drainMs: number
+  readonly processName: string
   readonly background: BackgroundHook | undefined
 }
 
@@ -142,6 +150,7 @@ export function resolveReadThrough(
     maxLoads: maxLoads === false ? Number.POSITIVE_INFINITY : positiveInteger('maxLoads', maxLoads),
     drainMs: timerDuration('shutdown.drain', shutdown.drain ?? '5s'),
     background: checkedHook(options.background),
+    processName: processNameOf(options.processName),
   })
 }
 

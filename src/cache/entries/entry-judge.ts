@@ -179,7 +179,7 @@ export class EntryJudge {
     const size = Math.max(bytes.length, opened.other?.serializedBytes ?? 0)
     if (facts === undefined) return this.#plainValue(read, bytes, value, size, opened)
     const isolated = isolate(value, this.#parts.isolations.of(read.storedKey))
-    const entry = this.entry(isolated, facts, set, leaseDeadlineMs(bytes), opened)
+    const entry = this.entry(read.storedKey, isolated, facts, set, leaseDeadlineMs(bytes), opened)
     this.#parts.local.keep(read.storedKey, read, entry, size)
     return { state: 'usable', stamp: facts.stamp, entry }
   }
@@ -189,17 +189,29 @@ export class EntryJudge {
    * @param leaseMs the end of its lease, on the server's clock
    */
   entry(
+    storedKey: string,
     isolated: IsolatedValue,
-    facts: EntryFacts,
+    stored: EntryFacts,
     set: GenerationSet,
     leaseMs: number,
     moment: ReadMoment,
   ): LocalEntry {
     const { local, tier } = this.#parts
+    const facts = set.isExpired ? this.#expired(storedKey, stored, set, moment) : stored
     const keptUntilMs = keptUntil(tier.localTtlMs, moment.nowMs, set)
     const times = localTimes(facts, leaseMs, moment, keptUntilMs)
     this.#specimen ??= new LocalEntry(NO_VALUE, facts, times, set, local.epoch)
     return new LocalEntry(isolated, facts, times, set, local.epoch)
+  }
+
+  /** An entry that is stale earlier than it says, since one of its tags was expired. */
+  #expired(storedKey: string, facts: EntryFacts, set: GenerationSet, moment: ReadMoment): EntryFacts {
+    const { nowMs, serverNowMs } = moment
+    if (serverNowMs === undefined) return facts
+    const { tier } = this.#parts
+    const leftMs = set.staleInMs(storedKey, (generationKey) => tier.serverNowMs(generationKey, nowMs))
+    const ttlMs = Math.max(0, serverNowMs - facts.createdAtMs + leftMs)
+    return ttlMs < facts.ttlMs ? { ...facts, ttlMs } : facts
   }
 
   /**

@@ -109,7 +109,7 @@ export class GenerationCheck {
     return this.#generations.setOf(bound, known)
   }
 
-  /** The current generation, if it is the one that the entry is bound to. */
+  /** The current generation, if it is the one that the entry is bound to, perhaps before it was expired. */
   async #current(
     read: KeyRead,
     { generation, storedKey }: BoundGeneration,
@@ -117,14 +117,14 @@ export class GenerationCheck {
     let current: KnownGeneration | undefined
     if (this.#isBelieved(read, storedKey)) {
       const known = this.#generations.known(storedKey)
-      if (known?.generation === generation) return known
+      if (known?.admits(generation)) return known
       // If it was last confirmed before this read began, the entry may be newer, so the generation is read again (T4).
       const isSure = known !== undefined && known.confirmedAt >= read.askedAt
       current = isSure ? undefined : await this.#generations.fetch(storedKey)
     } else {
       current = await (read.asked?.get(storedKey) ?? this.#generations.fetchAnew(storedKey))
     }
-    return current?.generation === generation ? current : undefined
+    return current?.admits(generation) ? current : undefined
   }
 }
 

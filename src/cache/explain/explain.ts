@@ -21,6 +21,7 @@ import type { KeySpace } from '../keys/key-space.ts'
 import { FailedLoads } from '../loading/failed-loads.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'
+import { explainedInvalidation } from './explained-generations.ts'
 import { type Asked, explainLocal, explainShared, type SharedFinding, secondsOf } from './explained-tiers.ts'
 import type { ExplainedLease, ExplainedLoad, Explanation } from './explanation.ts'
 import { explanationNotes } from './explanation-notes.ts'
@@ -97,12 +98,14 @@ export async function explain(
     pause: isUndelivered ? NO_PAUSE : { leftMs: lease.pauseLeftMs, isHeeded: heeds(policies, shared) },
     earlyBeta: policies.earlyBeta,
   })
+  const invalidation = explainedInvalidation(look.invalidation, core.tier.serverNowMs(storedKey))
   const facts = {
     key: abbreviate(key),
     storedKey: abbreviate(storedKey),
     next,
     local,
     shared: shared.explained,
+    ...(invalidation && { invalidation }),
     lease: lease.explained,
     load: loadOf(flight),
     cache: {
@@ -124,7 +127,7 @@ export async function explain(
 
 /** The first tag of the call that a change holds. */
 function heldTagOf({ space, tags }: Asked, { generations }: SharedInspection): string | undefined {
-  const held = tags.find((tag) => generations.get(space.tagKey(tag)) === HELD_GENERATION)
+  const held = tags.find((tag) => generations.get(space.tagKey(tag))?.generation === HELD_GENERATION)
   return held && abbreviate(held)
 }
 
@@ -181,7 +184,7 @@ function standingOf(
     case 'check-generations': {
       const areCurrent = admitted.doubtful.every((key) => {
         const current = generations.get(key) ?? undefined
-        return current !== undefined && current === flight.boundTo(key)
+        return current !== undefined && current.generation === flight.boundTo(key)
       })
       if (!areCurrent) return 'replaced'
       if (flight.standing !== 'doubted') return flight.standing
@@ -201,7 +204,7 @@ function meanwhileOf(
   if (flight?.isDeciding) return shared.entry
   const found = flight?.found
   const areCurrent = (bound: readonly BoundGeneration[]) =>
-    bound.every((one) => generations.get(one.storedKey) === one.generation)
+    bound.every((one) => generations.get(one.storedKey)?.generation === one.generation)
   if (found === undefined || !core.isStillCoherent(found, nowMs, areCurrent)) return undefined
   const how = servableTo(maxAgeMs, found, nowMs)
   return how === 'fresh' || how === 'revalidate' ? found : undefined

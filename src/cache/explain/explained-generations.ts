@@ -1,9 +1,12 @@
+import type { SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import { type GenerationValue, isExpired } from '../../codec/envelope/generation-value.ts'
 import { HELD_GENERATION } from '../../codec/envelope/hold-mark.ts'
 import { abbreviate } from '../../foundation/errors/cache-error.ts'
 import { generationName, isSameGeneration, namespaceOf } from '../../foundation/reserved-keys.ts'
 import type { KeySpace } from '../keys/key-space.ts'
-import type { ExplainedGeneration } from './explanation.ts'
+import type { ExplainedGeneration, ExplainedInvalidation } from './explanation.ts'
+import { invalidationText, nameText } from './explanation-text.ts'
 import type { SharedInspection } from './inspect-shared.ts'
 
 /** A judged generation, and whether it belongs to a tag or a namespace. */
@@ -18,12 +21,18 @@ export function explainGenerations(
   { expected, space }: { readonly expected: readonly string[]; readonly space: KeySpace },
   { generations }: SharedInspection,
   isBelieved: (one: BoundGeneration) => boolean,
+  tier: Pick<SharedTier, 'serverNowMs'>,
 ): JudgedGeneration[] {
   const judged = (storedKey: string, verdict: ExplainedGeneration['verdict'], isBelievedHere: boolean) => {
+    const isRenewed = verdict === 'expired' || verdict === 'invalidated'
+    const invalidation = isRenewed
+      ? explainedInvalidation(generations.get(storedKey) ?? undefined, tier.serverNowMs(storedKey))
+      : undefined
     const { kind, name } = generationName(storedKey)
     const isOfOther = kind === 'tag' && !storedKey.startsWith(space.tagKey(''))
     const of = isOfOther ? { of: abbreviate(namespaceOf(storedKey)) } : {}
-    return { kind, explained: { name: abbreviate(name), ...of, verdict, isBelieved: isBelievedHere } }
+    const told = { name: abbreviate(name), ...of, verdict, isBelieved: isBelievedHere }
+    return { kind, explained: invalidation === undefined ? told : { ...told, invalidation } }
   }
   const lacking = expected.filter((key) => !bound.some(({ storedKey }) => isSameGeneration(storedKey, key)))
   return [
@@ -34,14 +43,25 @@ export function explainGenerations(
   ]
 }
 
+/** When a generation was renewed, or a key invalidated, and what for; `undefined` if that is not known. */
+export function explainedInvalidation(
+  value: GenerationValue | undefined,
+  serverNowMs: number | undefined,
+): ExplainedInvalidation | undefined {
+  if (value === undefined || serverNowMs === undefined) return undefined
+  const ago = Math.max(0, Math.round(serverNowMs - value.timeUs / 1_000)) / 1_000
+  return { ago, ...value.cause }
+}
+
 function verdictOf(
   { generation }: BoundGeneration,
-  present: string | null | undefined,
+  present: GenerationValue | null | undefined,
 ): ExplainedGeneration['verdict'] {
   if (present === undefined) return 'unknown'
   if (present === null) return 'missing'
-  if (present === HELD_GENERATION) return 'changing'
-  return present === generation ? 'valid' : 'invalidated'
+  if (present.generation === HELD_GENERATION) return 'changing'
+  if (present.generation === generation) return 'valid'
+  return isExpired(present, generation) ? 'expired' : 'invalidated'
 }
 
 /** The generations of one kind. */
@@ -81,13 +101,8 @@ function reasonOf({ explained, kind }: JudgedGeneration): string {
     case 'missing':
       return `${name} has no generation in Redis any more (evicted, expired or deleted), so it counts as invalidated`
     default:
-      return `${name} was ${isTag ? 'invalidated' : 'cleared'} after it was stored`
+      return `${name} was ${isTag ? 'invalidated' : 'cleared'} after it was stored${invalidationText(explained.invalidation)}`
   }
-}
-
-/** The name in quotes. */
-export function nameText({ name, of }: ExplainedGeneration): string {
-  return of === undefined ? `'${name}'` : `'${name}' of '${of}'`
 }
 
 /** Whether neither Redis nor this process can tell if this generation is current. */

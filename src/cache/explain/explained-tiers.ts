@@ -4,7 +4,8 @@ import {
   leaseDeadlineMs,
   readLease,
 } from '../../codec/envelope/entry-meta.ts'
-import { readHold } from '../../codec/envelope/hold-mark.ts'
+import { type GenerationValue, isExpired } from '../../codec/envelope/generation-value.ts'
+import { HELD_GENERATION_VALUE, readHold } from '../../codec/envelope/hold-mark.ts'
 import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
@@ -14,6 +15,7 @@ import type { KeySpace } from '../keys/key-space.ts'
 import { NO_VALUE } from '../local/isolation.ts'
 import { LocalEntry } from '../local/local-entry.ts'
 import { GenerationSet, NO_GENERATIONS } from '../tags/generation-set.ts'
+import { KnownGeneration } from '../tags/known-generation.ts'
 import {
   explainGenerations,
   generationsOf,
@@ -61,7 +63,13 @@ export function explainLocal(
   const how = isGood ? servableTo(maxAgeMs, entry, nowMs) : 'no'
   const { believed, bound } = entry.generationSet
   const expected = generationKeysFor(entry.isPlain, generationKeys)
-  const generations = explainGenerations(bound, { expected, space }, look, (one) => believed.includes(one))
+  const generations = explainGenerations(
+    bound,
+    { expected, space },
+    look,
+    (one) => believed.includes(one),
+    core.tier,
+  )
   const inShared = compare(entry, look)
   return {
     state: 'kept',
@@ -77,6 +85,10 @@ export function explainLocal(
     namespaces: generationsOf(generations, 'namespace'),
     ...(inShared && { inShared }),
   }
+}
+
+function isExpiredBy(present: GenerationValue | null, generation: string): boolean {
+  return present !== null && isExpired(present, generation)
 }
 
 function refusalsOf(
@@ -97,7 +109,9 @@ function refusalsOf(
   const isConfirmed = generations.every(
     ({ explained: { verdict } }) => verdict === 'valid' || verdict === 'lacking',
   )
-  if (!entry.generationSet.isUnrefuted && !isConfirmed) refusals.push('generation-invalidated')
+  const isOutdated = generations.some(({ explained: { verdict } }) => verdict === 'expired')
+  if (!entry.generationSet.isValid && isOutdated) refusals.push('generation-expired')
+  else if (!entry.generationSet.isUnrefuted && !isConfirmed) refusals.push('generation-invalidated')
   // A new epoch also makes all generations unconfirmed, which needs no reason of its own.
   else if (!entry.generationSet.isValid && !isOld) refusals.push('generation-unconfirmed')
   if (isLacking('tag')) refusals.push('lacks-tag')
@@ -116,7 +130,7 @@ function compare(
   if (opened.entry?.stamp !== stamp) return 'replaced'
   const isInvalidated = generationSet.bound.some(({ generation, storedKey }) => {
     const present = generations.get(storedKey)
-    return present !== undefined && present !== generation
+    return present !== undefined && present?.generation !== generation && !isExpiredBy(present, generation)
   })
   return isInvalidated ? 'invalidated' : 'same'
 }
@@ -158,10 +172,10 @@ export function explainShared(core: CacheCore, asked: Asked, look: SharedInspect
   const meta = opened?.entry
   const bound = meta?.generations ?? []
   const believed = (one: BoundGeneration) =>
-    core.generations.peek(one.storedKey)?.generation === one.generation
+    core.generations.peek(one.storedKey)?.admits(one.generation) === true
   const expected = opened === undefined ? [] : generationKeysFor(meta === undefined, asked.generationKeys)
-  const generations = explainGenerations(bound, { expected, space: asked.space }, look, believed)
-  const entry = opened && entryOf(core, asked.storedKey, meta, bytes)
+  const generations = explainGenerations(bound, { expected, space: asked.space }, look, believed, core.tier)
+  const entry = opened && entryOf(core, asked.storedKey, meta, look)
   const why = undecodable
     ? `the bytes in Redis cannot be read (${undecodable.code})`
     : (whyInvalid(generations) ?? (look.fits ? undefined : 'its value does not fit the schema'))
@@ -191,7 +205,7 @@ function entryOf(
   { clock, judge, local, tier }: CacheCore,
   storedKey: string,
   meta: EntryMeta | undefined,
-  bytes: Buffer,
+  { bytes, generations }: SharedInspection,
 ): LocalEntry {
   if (meta === undefined) {
     const never = Number.POSITIVE_INFINITY
@@ -200,7 +214,13 @@ function entryOf(
   }
   const nowMs = clock.monotonicMs()
   const moment = { nowMs, serverNowMs: tier.serverNowMs(storedKey, nowMs) }
-  return judge.entry(NO_VALUE, meta, new GenerationSet(meta.generations, []), leaseDeadlineMs(bytes), moment)
+  const bound = meta.generations
+  const known = bound.map(
+    (one) => new KnownGeneration(generations.get(one.storedKey) ?? HELD_GENERATION_VALUE, 0, 0),
+  )
+  const areValid = known.every((one, index) => one.admits((bound[index] as BoundGeneration).generation))
+  const set = new GenerationSet(bound, areValid ? known : [])
+  return judge.entry(storedKey, NO_VALUE, meta, set, leaseDeadlineMs(bytes as Buffer), moment)
 }
 
 /** The generations that an entry must have. A plain value depends on none, so it can only lack the tags of the call. */

@@ -29,7 +29,7 @@ export function explanationNotes(
     )
   }
   const lagging = [...shared.tags, ...shared.namespaces].filter(
-    ({ isBelieved, verdict }) => isBelieved && !['valid', 'lacking', 'unknown'].includes(verdict),
+    ({ isBelieved, verdict }) => isBelieved && !['valid', 'expired', 'lacking', 'unknown'].includes(verdict),
   )
   if (lagging.length > 0 && local.serves === 'nothing') {
     const names = lagging.map(({ name }) => `'${name}'`).join(', ')

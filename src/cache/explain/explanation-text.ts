@@ -1,7 +1,7 @@
 import { printable } from '../../foundation/errors/printable.ts'
-import { nameText } from './explained-generations.ts'
 import type {
   ExplainedGeneration,
+  ExplainedInvalidation,
   ExplainedLocal,
   ExplainedShared,
   ExplainedTimes,
@@ -29,7 +29,7 @@ export function spanText(seconds: number | null): string {
 }
 
 function explanationText(facts: Facts): string {
-  const { cache, key, lease, load, local, notes, shared, storedKey } = facts
+  const { cache, invalidation, key, lease, load, local, notes, shared, storedKey } = facts
   const times = shared.times ?? local.times
   const generations = shared.state === 'entry' || shared.state === 'undecodable' ? shared : local
   const lines: (readonly [label: string, text: string] | undefined)[] = [
@@ -37,6 +37,7 @@ function explanationText(facts: Facts): string {
     ['next', nextText(facts)],
     ['here', localText(local)],
     ['redis', sharedText(facts)],
+    invalidation && ['gone', `deleted or expired${invalidationText(invalidation)}`],
     times && ['times', timesText(times)],
     // An invalid entry is never served as stale.
     ...(times && (shared.isUsable || shared.state === 'unavailable') ? windowsText(times) : []).map(
@@ -75,6 +76,7 @@ const REFUSALS = {
   'older-epoch': 'a connection or channel was lost since it was read, so changes may have been missed',
   untrusted: 'Redis has been silent for so long that pushes may have been lost',
   'generation-invalidated': 'a tag or namespace was invalidated',
+  'generation-expired': 'a tag was expired',
   'generation-unconfirmed': 'it is no longer known whether a tag or namespace is unchanged',
   'lacks-tag': 'it lacks a tag that this call asks for',
   'other-namespace': 'it was stored through another namespace',
@@ -105,7 +107,7 @@ function localText({ inShared, refusals, servableFor, serves, state }: Explained
 function sharedText({ lease, shared }: Pick<Facts, 'lease' | 'shared'>): string {
   const { error, expiresIn, isUsable, namespaces, state, tags, times } = shared
   const isRefuted = [...tags, ...namespaces].some(
-    ({ verdict }) => verdict !== 'valid' && verdict !== 'unknown',
+    ({ verdict }) => verdict !== 'valid' && verdict !== 'expired' && verdict !== 'unknown',
   )
   const validity = !isUsable ? 'not valid' : isRefuted ? 'invalidated' : times?.freshness
   switch (state) {
@@ -160,6 +162,13 @@ function timesText({ age, freshFor, freshness, loadDuration, ttl }: ExplainedTim
   return parts.join(', ')
 }
 
+/** As in "12 s ago by api-3 (order.paid)", with a space before it; empty if nothing is known. */
+export function invalidationText(invalidation: ExplainedInvalidation | undefined): string {
+  if (invalidation === undefined) return ''
+  const { ago, by, process } = invalidation
+  return ` ${spanText(ago)} ago${by === undefined ? '' : ` by ${process} (${by})`}`
+}
+
 /** The stale windows of an entry that has any. */
 function windowsText({ freshFor, staleIfErrorFor, staleWhileRevalidateFor }: ExplainedTimes): string[] {
   const windows = [
@@ -179,15 +188,22 @@ function generationsText(generations: readonly ExplainedGeneration[]): string {
   return generations
     .map((generation) => {
       const { isBelieved, verdict } = generation
-      const differs = isBelieved && verdict !== 'valid' && verdict !== 'unknown'
-      return `${nameText(generation)} ${VERDICTS[verdict]}${differs ? ', which this process does not know yet' : ''}`
+      const differs = isBelieved && !['valid', 'expired', 'unknown'].includes(verdict)
+      const when = invalidationText(generation.invalidation)
+      return `${nameText(generation)} ${VERDICTS[verdict]}${when}${differs ? ', which this process does not know yet' : ''}`
     })
     .join(', ')
 }
 
+/** The name in quotes. */
+export function nameText({ name, of }: ExplainedGeneration): string {
+  return of === undefined ? `'${name}'` : `'${name}' of '${of}'`
+}
+
 const VERDICTS = {
   valid: 'valid',
-  invalidated: 'INVALIDATED since it was stored',
+  expired: 'EXPIRED',
+  invalidated: 'INVALIDATED',
   missing: 'MISSING in Redis, which counts as invalidated',
   changing: 'CHANGING: a change holds it',
   lacking: 'LACKING, but this call asks for it',

@@ -46,6 +46,7 @@ export interface ExplainedNext {
  * - `'older-epoch'`: a connection or channel was lost since it was read, so changes may have been missed
  * - `'untrusted'`: Redis has been silent for so long that pushes may have been lost
  * - `'generation-invalidated'`: this process knows that one of its tags or namespaces was invalidated
+ * - `'generation-expired'`: one of its tags was expired, and this process has not read since when it is stale
  * - `'generation-unconfirmed'`: one of its generations is no longer known to be the present one
  * - `'lacks-tag'`: it lacks a tag that this call names
  * - `'other-namespace'`: it was stored through another namespace
@@ -58,11 +59,21 @@ export type LocalRefusal =
   | 'older-epoch'
   | 'untrusted'
   | 'generation-invalidated'
+  | 'generation-expired'
   | 'generation-unconfirmed'
   | 'lacks-tag'
   | 'other-namespace'
   | 'too-old'
   | 'unfit'
+
+/** When something was invalidated or expired, and what for. */
+export interface ExplainedInvalidation {
+  /** Seconds. */
+  readonly ago: number
+  /** The `processName` of the cache that did it, if its caller gave `by`. */
+  readonly process?: string
+  readonly by?: string
+}
 
 /** A tag or a namespace that an entry depends on, or that the call names. */
 export interface ExplainedGeneration {
@@ -74,13 +85,16 @@ export interface ExplainedGeneration {
    */
   readonly of?: string
   /**
-   * Its state in Redis. `'valid'`; `'invalidated'`: it was invalidated; `'missing'`: it has no generation, which was
+   * Its state in Redis. `'valid'`; `'expired'`: it was expired, so the entry is valid, and stale or soon will be;
+   * `'invalidated'`: it was invalidated; `'missing'`: it has no generation, which was
    * evicted, expired or deleted; `'changing'`: a `change` holds it, so it has none until that has ended; `'lacking'`: the
    * call names it, and the entry does not have it; `'unknown'`: it could not be read.
    */
-  readonly verdict: 'valid' | 'invalidated' | 'missing' | 'changing' | 'lacking' | 'unknown'
+  readonly verdict: 'valid' | 'expired' | 'invalidated' | 'missing' | 'changing' | 'lacking' | 'unknown'
   /** Whether this process treats it as valid without asking Redis. */
   readonly isBelieved: boolean
+  /** For `'expired'` and `'invalidated'`: the last time that it was; absent while the clock of Redis is not known. */
+  readonly invalidation?: ExplainedInvalidation
 }
 
 /**
@@ -215,6 +229,8 @@ export interface Explanation {
   readonly next: ExplainedNext
   readonly local: ExplainedLocal
   readonly shared: ExplainedShared
+  /** Who has last deleted or expired the key with a `by`, within the last hour. */
+  readonly invalidation?: ExplainedInvalidation
   readonly lease: ExplainedLease
   readonly load: ExplainedLoad
   readonly cache: ExplainedCache

@@ -1,7 +1,8 @@
-import { GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
-import { HELD_GENERATION, readHold } from '../../codec/envelope/hold-mark.ts'
+import { type GenerationValue, readGenerationValue } from '../../codec/envelope/generation-value.ts'
+import { HELD_GENERATION_VALUE, readHold } from '../../codec/envelope/hold-mark.ts'
 import type { OpenedValue } from '../../codec/opened-value.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
+import { causeKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Accepts } from '../entries/acceptance.ts'
 
@@ -20,10 +21,12 @@ export interface SharedInspection {
   /** `Infinity` if the key does not expire; `undefined` if there is none, or Redis could not be asked. */
   readonly ttlMs: number | undefined
   /**
-   * Current generations by stored key; `null` if there is none, and `HELD_GENERATION` if a change holds it. Those that could
-   * not be read are left out.
+   * Current generations by stored key; `null` if there is none, and `HELD_GENERATION_VALUE` if a change holds it. Those
+   * that could not be read are left out.
    */
-  readonly generations: ReadonlyMap<string, string | null>
+  readonly generations: ReadonlyMap<string, GenerationValue | null>
+  /** Who has last removed or expired the key, and when, if its caller has said what for. */
+  readonly invalidation: GenerationValue | undefined
 }
 
 /**
@@ -39,19 +42,23 @@ export async function inspectShared(
   generationKeys: Iterable<string>,
   accepts: Accepts | undefined,
 ): Promise<SharedInspection> {
-  const generations = new Map<string, string | null>()
+  const generations = new Map<string, GenerationValue | null>()
   try {
     await core.opened()
-    const [key] = await Promise.all([lookAtKey(core, storedKey), readAll(core, generationKeys, generations)])
+    const [key, invalidation] = await Promise.all([
+      lookAtKey(core, storedKey),
+      lookAtCause(core, storedKey),
+      readAll(core, generationKeys, generations),
+    ])
     const { bytes, ttlMs } = key
     const { fits, opened, undecodable } = await open(core, storedKey, bytes, accepts)
     const named = opened?.entry?.generations.map((one) => one.storedKey) ?? []
     await readAll(core, named, generations)
-    return { failure: undefined, bytes, opened, fits, undecodable, ttlMs, generations }
+    return { failure: undefined, bytes, opened, fits, undecodable, ttlMs, generations, invalidation }
   } catch (error) {
     const failure = asCacheError(error)
     const nothing = { bytes: null, opened: undefined, undecodable: undefined, ttlMs: undefined }
-    return { failure, ...nothing, fits: true, generations }
+    return { failure, ...nothing, fits: true, generations, invalidation: undefined }
   }
 }
 
@@ -69,11 +76,23 @@ async function lookAtKey(
   return first.bytes === null && first.ttlMs !== undefined ? ask() : first
 }
 
+async function lookAtCause(
+  { tier: { bare } }: CacheCore,
+  storedKey: string,
+): Promise<GenerationValue | undefined> {
+  try {
+    return readGenerationValue(await bare.read(causeKey(storedKey)))
+  } catch {
+    // It may be on another server than the key.
+    return undefined
+  }
+}
+
 /** Adds those generations that have not been read yet. */
 async function readAll(
   { tier: { bare } }: CacheCore,
   generationKeys: Iterable<string>,
-  found: Map<string, string | null>,
+  found: Map<string, GenerationValue | null>,
 ): Promise<void> {
   const unread = [...new Set(generationKeys)].filter((key) => !found.has(key))
   await Promise.all(
@@ -88,9 +107,8 @@ async function readAll(
   )
 }
 
-function generationIn(bytes: Buffer): string | null {
-  if (bytes.length === GENERATION_BYTES) return bytes.toString('latin1')
-  return readHold(bytes) === undefined ? null : HELD_GENERATION
+function generationIn(bytes: Buffer): GenerationValue | null {
+  return readGenerationValue(bytes) ?? (readHold(bytes) === undefined ? null : HELD_GENERATION_VALUE)
 }
 
 /** Decodes the value too, only to find out whether it can be decoded and served. */

@@ -78,7 +78,8 @@ export class SingleFlight {
     const how = servableTo(maxAgeMs, found, nowMs)
     if (how !== 'fresh' && how !== 'revalidate') return undefined
     // A load that prolongs generations announces them as changed.
-    const areKnown = (bound: readonly BoundGeneration[]) => generations.resolve(bound) !== undefined
+    const areKnown = (judgedBy: readonly BoundGeneration[]) =>
+      judgedBy.every((one) => generations.known(one.storedKey)?.generation === one.generation)
     if (!this.#core.isStillCoherent(found, nowMs, areKnown)) return undefined
     if (accepts !== undefined && !(await accepts(found.value))) return undefined
     return served(found, how === 'fresh' ? 'hit' : 'revalidate')

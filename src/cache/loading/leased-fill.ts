@@ -69,6 +69,7 @@ export class LeasedFill {
       const nowMs = clock.monotonicMs()
       const moment = { nowMs, serverNowMs: tier.serverNowMs(storedKey, nowMs) }
       const entry = judge.entry(
+        storedKey,
         isolate(own, isolation),
         meta,
         set ?? new GenerationSet(meta.generations, []),

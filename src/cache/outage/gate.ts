@@ -130,8 +130,8 @@ export class Gate {
   /** What the outbox sends invalidations to. They pass the circuit breakers, but nothing has to be delivered first. */
   readonly #deliveries: DeliveryTier = {
     remove: (storedKeys) => this.#counted(this.nodeOfAll(storedKeys), () => this.#tier.remove(storedKeys)),
-    bump: (storedKey, ttlMs) =>
-      this.#counted(this.#tier.nodeOf(storedKey), () => this.#tier.bump(storedKey, ttlMs)),
+    bump: (storedKey, ttlMs, renewal) =>
+      this.#counted(this.#tier.nodeOf(storedKey), () => this.#tier.bump(storedKey, ttlMs, renewal)),
     removeMatching: (pattern, options) =>
       this.#counted(this.wholeTier, () => this.#tier.removeMatching(pattern, options)),
     removeUnbound: (prefix, generationKey) =>

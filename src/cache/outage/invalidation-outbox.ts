@@ -1,4 +1,5 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
+import type { Renewal } from '../../codec/envelope/generation-value.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
 import { PendingRemovals, type Removal, type RemovalTier } from './pending-removals.ts'
 import { RecentInvalidations } from './recent-invalidations.ts'
@@ -8,15 +9,15 @@ const MOST_WAITING = 10_000
 const MOST_RECENT = 10_000
 const MOST_RECENT_REMOVALS = 100
 
-/** The kind of an invalidation: it removes a key, or replaces a generation. */
-type Kind = 'key' | 'generation'
+/** The kind of an invalidation: it removes a key, replaces a generation, or expires one. */
+export type InvalidationKind = 'key' | 'generation' | 'expiry'
 
 /** What the outbox sends invalidations to. */
 export type DeliveryTier = RemovalTier & Pick<SharedTier, 'remove' | 'bump'>
 
 /** A pending invalidation. */
 interface Waiting {
-  readonly kind: Kind
+  readonly kind: InvalidationKind
   /** Set while the invalidation is in flight. */
   delivery: Promise<void> | undefined
 }
@@ -45,7 +46,7 @@ export class InvalidationOutbox {
   readonly #parts: OutboxParts
   readonly #waiting = new Map<string, Waiting>()
   readonly #removals: PendingRemovals
-  readonly #recent: RecentInvalidations<Kind>
+  readonly #recent: RecentInvalidations<InvalidationKind>
   readonly #recentRemovals: RecentInvalidations<Removal>
 
   constructor(parts: OutboxParts) {
@@ -70,7 +71,7 @@ export class InvalidationOutbox {
     return this.#waiting.has(storedKey) || this.#removals.covers(storedKey)
   }
 
-  add(kind: Kind, storedKeys: readonly string[]): void {
+  add(kind: InvalidationKind, storedKeys: readonly string[]): void {
     for (const storedKey of storedKeys) this.#wait(kind, storedKey)
     if (this.#waiting.size > MOST_WAITING) this.#addEverythingInstead()
   }
@@ -97,14 +98,17 @@ export class InvalidationOutbox {
     this.addEverything()
   }
 
-  #wait(kind: Kind, storedKey: string): void {
-    this.#waiting.set(storedKey, { kind, delivery: undefined })
+  #wait(kind: InvalidationKind, storedKey: string): void {
+    const wanted = strongerOf(kind, this.#waiting.get(storedKey)?.kind)
+    this.#waiting.set(storedKey, { kind: wanted, delivery: undefined })
     this.#parts.onAdd(storedKey)
   }
 
   /** Redis acknowledged these invalidations. */
-  delivered(kind: Kind, storedKeys: readonly string[]): void {
-    for (const storedKey of storedKeys) this.#recent.add(storedKey, kind)
+  delivered(kind: InvalidationKind, storedKeys: readonly string[]): void {
+    for (const storedKey of storedKeys) {
+      this.#recent.add(storedKey, strongerOf(kind, this.#recent.of(storedKey)))
+    }
   }
 
   /** Redis acknowledged the removal of many keys. */
@@ -159,7 +163,7 @@ export class InvalidationOutbox {
     const cleared = this.#removals.clearing(storedKey)
     try {
       if (waiting.kind === 'key') await tier.remove([storedKey])
-      else await tier.bump(storedKey, this.#parts.generationTtlMs())
+      else await tier.bump(storedKey, this.#parts.generationTtlMs(), renewalOf(waiting.kind))
     } catch (error) {
       waiting.delivery = undefined
       throw error
@@ -177,4 +181,13 @@ export class InvalidationOutbox {
     await tier.remove([storedKey])
     cleared()
   }
+}
+
+/** An expiry does not replace an invalidation of the same generation. */
+function strongerOf(kind: InvalidationKind, before: InvalidationKind | undefined): InvalidationKind {
+  return kind === 'expiry' && before === 'generation' ? before : kind
+}
+
+function renewalOf(kind: InvalidationKind): Renewal {
+  return kind === 'expiry' ? { staleOverMs: 0 } : {}
 }

@@ -28,6 +28,11 @@ export class RecentInvalidations<Invalidation> {
     }
   }
 
+  /** What is remembered by this name. */
+  of(name: string): Invalidation | undefined {
+    return this.#recent.get(name)?.invalidation
+  }
+
   /**
    * Removes all of them, and returns them. Their age is not checked again, since the server may have been away for long.
    * `isComplete` is `false` if there were more than are remembered.

@@ -9,11 +9,12 @@ import type {
   SharedTier,
   TierListener,
 } from '../../backend/seams/shared-tier.ts'
+import type { GenerationValue, Renewal } from '../../codec/envelope/generation-value.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { globMatcher } from '../../foundation/glob-matcher.ts'
 import { isReserved } from '../../foundation/reserved-keys.ts'
 import { Gate, type GateParts } from './gate.ts'
-import type { InvalidationOutbox } from './invalidation-outbox.ts'
+import type { InvalidationKind, InvalidationOutbox } from './invalidation-outbox.ts'
 import type { Removal } from './pending-removals.ts'
 
 /** A shared tier that may be unavailable, as a whole or in part: every command passes the {@link Gate}. */
@@ -117,6 +118,11 @@ export class ResilientTier implements SharedTier {
     return this.#gate.sendAfterWrites(storedKey, () => this.#tier.read(storedKey))
   }
 
+  /** A read for an own write of the key, which would wait for itself in {@link read}. */
+  readForWrite(storedKey: string): Promise<Buffer | null> {
+    return this.#sendFor(storedKey, () => this.#tier.read(storedKey))
+  }
+
   serverTimeMs(storedKey: string): Promise<number> {
     return this.#gate.send(this.#tier.nodeOf(storedKey), [], () => this.#tier.serverTimeMs(storedKey))
   }
@@ -145,7 +151,7 @@ export class ResilientTier implements SharedTier {
     return this.#sendFor(storedKey, () => this.#tier.ttlMs(storedKey))
   }
 
-  capture(storedKey: string, ttlMs: number): Promise<string> {
+  capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
     return this.#gate.sendAfterWrites(storedKey, () => this.#tier.capture(storedKey, ttlMs))
   }
 
@@ -182,8 +188,9 @@ export class ResilientTier implements SharedTier {
     return [...groups.values()]
   }
 
-  bump(storedKey: string, ttlMs: number): Promise<void> {
-    return this.#change('generation', [storedKey], () => this.#tier.bump(storedKey, ttlMs))
+  bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<void> {
+    const kind = renewal.staleOverMs === undefined ? 'generation' : 'expiry'
+    return this.#change(kind, [storedKey], () => this.#tier.bump(storedKey, ttlMs, renewal))
   }
 
   /** A hold is not repeated. If it may not have been placed, only its end tells. */
@@ -237,7 +244,7 @@ export class ResilientTier implements SharedTier {
 
   /** Sends a change. If Redis does not acknowledge it, the outbox gets an invalidation of its keys, which lie on one node. */
   async #change<Result>(
-    kind: 'key' | 'generation',
+    kind: InvalidationKind,
     storedKeys: readonly string[],
     work: () => Promise<Result>,
   ): Promise<Result> {

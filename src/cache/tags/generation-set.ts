@@ -1,4 +1,5 @@
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import { staleFromMs } from '../../codec/envelope/generation-value.ts'
 import { isSameGeneration } from '../../foundation/reserved-keys.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { KnownGeneration } from './known-generation.ts'
@@ -9,6 +10,8 @@ import type { KnownGeneration } from './known-generation.ts'
  */
 export class GenerationSet {
   readonly bound: readonly BoundGeneration[]
+  /** Whether one of them was expired after the entry was bound to it. */
+  readonly isExpired: boolean
   readonly #known: readonly KnownGeneration[]
   #space: KeySpace | undefined
   #isOfSpace = false
@@ -18,6 +21,25 @@ export class GenerationSet {
   constructor(bound: readonly BoundGeneration[], known: readonly KnownGeneration[]) {
     this.bound = bound
     this.#known = known
+    this.isExpired = known.some(({ generation }, index) => generation !== bound[index]?.generation)
+  }
+
+  /**
+   * Milliseconds until an entry under this key is stale because one of the generations {@link isExpired}; negative if it
+   * is already.
+   * @param serverNowMs the time of the server that has a generation; `undefined` if it is not known
+   */
+  staleInMs(storedKey: string, serverNowMs: (generationKey: string) => number | undefined): number {
+    let leastMs = Number.POSITIVE_INFINITY
+    for (const [index, { value }] of this.#known.entries()) {
+      const { generation, storedKey: generationKey } = this.bound[index] as BoundGeneration
+      if (value.generation === generation) continue
+      const fromMs = staleFromMs(value, generation, storedKey)
+      const nowMs = serverNowMs(generationKey) ?? Number.POSITIVE_INFINITY
+      // Who has read the time of an expiry knows that it has come, whatever the estimate of the clock says.
+      leastMs = Math.min(leastMs, fromMs - Math.max(nowMs, value.timeUs / 1_000))
+    }
+    return leastMs
   }
 
   /** Whether this process believes that every generation is the current one. */
@@ -45,6 +67,15 @@ export class GenerationSet {
     let untilMs = Number.POSITIVE_INFINITY
     for (const { believedUntilMs } of this.#known) untilMs = Math.min(untilMs, believedUntilMs)
     return untilMs
+  }
+
+  /** What the generations were when this process judged them: of an expired one, the one after the expiry. */
+  get judgedBy(): readonly BoundGeneration[] {
+    if (!this.isExpired) return this.bound
+    return this.bound.map(({ storedKey }, index) => ({
+      storedKey,
+      generation: (this.#known[index] as KnownGeneration).generation,
+    }))
   }
 
   /** Whether the set refers to exactly these objects, in this order. */

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
-import { type BoundGeneration, GENERATION_BYTES } from '../../codec/envelope/entry-meta.ts'
+import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import { type GenerationValue, readGenerationValue } from '../../codec/envelope/generation-value.ts'
 import { HELD_GENERATION } from '../../codec/envelope/hold-mark.ts'
 import { isReserved } from '../../foundation/reserved-keys.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
@@ -91,12 +92,12 @@ export class GenerationTable implements ChangeListener {
     return this.#clock.monotonicMs() < known.believedUntilMs ? known : undefined
   }
 
-  /** The set of these generations, if this process knows that all of them are the current ones. */
+  /** The set of these generations, if this process knows that all of them are current or expired, and none replaced. */
   resolve(bound: readonly BoundGeneration[]): GenerationSet | undefined {
     const all: KnownGeneration[] = []
     for (const { generation, storedKey } of bound) {
       const known = this.known(storedKey)
-      if (known?.generation !== generation) return undefined
+      if (!known?.admits(generation)) return undefined
       all.push(known)
     }
     return this.#sets.of(bound, all)
@@ -138,9 +139,8 @@ export class GenerationTable implements ChangeListener {
   async #fetch(storedKey: string): Promise<KnownGeneration | undefined> {
     const pending = this.#expect(storedKey)
     try {
-      const bytes = await this.#tier.read(storedKey)
-      if (bytes?.length !== GENERATION_BYTES) return undefined
-      return this.#learn(storedKey, pending, bytes.toString('latin1'))
+      const value = readGenerationValue(await this.#tier.read(storedKey))
+      return value && this.#learn(storedKey, pending, value)
     } finally {
       this.#pending.end(storedKey, pending)
     }
@@ -184,13 +184,14 @@ export class GenerationTable implements ChangeListener {
       const renewal: Renewal = { atMs: this.#clock.monotonicMs(), ttlMs, generation: undefined }
       this.#renewals.set(storedKey, renewal)
       try {
-        const generation = await this.#tier.capture(storedKey, ttlMs)
+        const value = await this.#tier.capture(storedKey, ttlMs)
+        const { generation } = value
         if (generation === HELD_GENERATION) {
           this.#renewals.delete(storedKey)
           return generation
         }
         renewal.generation = generation
-        this.#learn(storedKey, pending, generation)
+        this.#learn(storedKey, pending, value)
         return generation
       } catch (error) {
         this.#renewals.delete(storedKey)
@@ -222,15 +223,15 @@ export class GenerationTable implements ChangeListener {
    * The returned object stays in the table, unless it is dead, so that the next invalidation marks it. A generation
    * that is read again is the same object again.
    */
-  #learn(storedKey: string, pending: PendingGeneration, generation: string): KnownGeneration {
+  #learn(storedKey: string, pending: PendingGeneration, value: GenerationValue): KnownGeneration {
     const { askedAt } = pending
     const isCurrent = this.#pending.end(storedKey, pending)
     const before = this.#known.get(storedKey)
-    if (before?.generation === generation) {
+    if (before?.generation === value.generation) {
       if (isCurrent) this.#believe(before, askedAt)
       return before
     }
-    const learned = new KnownGeneration(generation, this.#log.advance(), askedAt)
+    const learned = new KnownGeneration(value, this.#log.advance(), askedAt)
     if (!isCurrent && (before?.isLive || this.#log.heardSince(storedKey, askedAt))) {
       learned.isDead = true
       return learned

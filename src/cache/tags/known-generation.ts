@@ -1,5 +1,8 @@
+import { type GenerationValue, isExpired } from '../../codec/envelope/generation-value.ts'
+
 /** What this process knows of one generation. Entries refer to this object, so one flag invalidates them all. */
 export class KnownGeneration {
+  readonly value: GenerationValue
   readonly generation: string
   /** The moment of the {@link InvalidationLog} since which it has been live without a break. */
   learnedAt: number
@@ -12,9 +15,15 @@ export class KnownGeneration {
   /** Whether it may have been replaced. If neither flag is set, this process does not know. */
   isDead = false
 
-  constructor(generation: string, learnedAt: number, confirmedAt: number) {
-    this.generation = generation
+  constructor(value: GenerationValue, learnedAt: number, confirmedAt: number) {
+    this.value = value
+    this.generation = value.generation
     this.learnedAt = learnedAt
     this.confirmedAt = confirmedAt
+  }
+
+  /** Whether an entry that is bound to this generation is valid: it is the current one, or was until it expired. */
+  admits(generation: string): boolean {
+    return generation === this.generation || isExpired(this.value, generation)
   }
 }

@@ -5,16 +5,26 @@ import {
   distinctEntries,
   REMOVAL_OPTIONS,
 } from '../../backend/operations/operation-arguments.ts'
+import { type Cause, readGenerationValue } from '../../codec/envelope/generation-value.ts'
 import type { CacheEntries, RemovalOptions } from '../../contract/cache-backend.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import { causeOf } from '../core/labels.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { checkedTags, invalidTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type EntryOptions } from '../freshness/policy-options.ts'
 import { overridden } from '../freshness/value-expiry.ts'
 import type { KeySpace } from '../keys/key-space.ts'
+import {
+  EXPIRE_TAGS_OPTIONS,
+  type ExpireTagsOptions,
+  INVALIDATION_OPTIONS,
+  type InvalidationOptions,
+  spreadOf,
+} from './invalidation-options.ts'
+import { KeyExpiry } from './key-expiry.ts'
 import { assertClearable, type WritePath } from './write-path.ts'
 import { WriteSender } from './write-sender.ts'
 
@@ -35,6 +45,7 @@ export class NamespaceWrites {
   readonly #space: KeySpace
   readonly #policies: Policies
   readonly #sender: WriteSender
+  readonly #expiry: KeyExpiry
 
   constructor({ core, monitor, policies, space, writes }: NamespaceWritesParts) {
     this.#core = core
@@ -43,6 +54,7 @@ export class NamespaceWrites {
     this.#space = space
     this.#policies = policies
     this.#sender = new WriteSender(core.changes, monitor)
+    this.#expiry = new KeyExpiry(core, writes)
   }
 
   /** @throws CacheError if Redis does not acknowledge the write */
@@ -79,23 +91,83 @@ export class NamespaceWrites {
   }
 
   /** Returns how many of the keys existed; within a change, how many keys there are. @throws CacheError */
-  async remove(keys: Iterable<string>): Promise<number> {
+  async remove(keys: Iterable<string>, options: InvalidationOptions = {}): Promise<number> {
     const asked = [...new Set(checkedKeys(keys))]
+    const cause = this.#causeOf(options)
     return this.#sender.send('delete', undefined, asked.length, async () => {
-      const removed = await this.#writes.remove(asked.map((key) => this.#space.storedKey(key)))
-      this.#monitor.deleted(asked, removed)
+      const storedKeys = asked.map((key) => this.#space.storedKey(key))
+      const [removed] = await Promise.all([
+        this.#writes.remove(storedKeys),
+        this.#writes.remember(storedKeys, cause),
+      ])
+      this.#monitor.deleted(asked, removed, options.by)
       return removed
     })
   }
 
+  /** Returns whether the key held an entry; within a change, `false`. @throws CacheError */
+  async expire(key: string, options: InvalidationOptions): Promise<boolean> {
+    assertCacheKey(key)
+    const cause = this.#causeOf(options)
+    return this.#sender.send('expire', key, false, async () => {
+      const storedKey = this.#space.storedKey(key)
+      const [wasEntry] = await Promise.all([
+        this.#expiry.expire(storedKey),
+        this.#writes.remember([storedKey], cause),
+      ])
+      this.#monitor.expired({ key, by: options.by })
+      return wasEntry
+    })
+  }
+
   /** @throws CacheError */
-  async invalidateTags(tags: readonly string[]): Promise<void> {
+  async invalidateTags(tags: readonly string[], options: InvalidationOptions = {}): Promise<void> {
     if (tags === undefined) throw invalidTags(tags)
     const asked = checkedTags(tags)
+    const cause = this.#causeOf(options)
     await this.#sender.send('invalidateTags', undefined, undefined, async () => {
-      await this.#writes.renew(asked.map((tag) => this.#space.tagKey(tag)))
-      this.#monitor.invalidated({ tags: asked })
+      await this.#writes.renew(this.#tagKeys(asked), { cause })
+      this.#monitor.invalidated({ tags: asked, by: options.by })
     })
+  }
+
+  /** @throws CacheError */
+  async expireTags(tags: readonly string[], options: ExpireTagsOptions): Promise<void> {
+    if (tags === undefined) throw invalidTags(tags)
+    const asked = checkedTags(tags)
+    const cause = this.#causeOf(options, EXPIRE_TAGS_OPTIONS)
+    const staleOverMs = spreadOf(options)
+    await this.#sender.send('expireTags', undefined, undefined, async () => {
+      await this.#writes.renew(this.#tagKeys(asked), { staleOverMs, cause })
+      this.#monitor.expired({ tags: asked, by: options.by })
+    })
+  }
+
+  /** The latest renewal of one of the tags, in milliseconds since 1970; 0 if none has a generation. @throws CacheError */
+  async invalidatedAt(tags: readonly string[]): Promise<number> {
+    if (tags === undefined) throw invalidTags(tags)
+    const { tier } = this.#core
+    const times = await Promise.all(
+      this.#tagKeys(checkedTags(tags)).map(async (key) => {
+        const bytes = await tier.read(key)
+        if (bytes === null) return 0
+        const value = readGenerationValue(bytes)
+        // What is no generation is a hold: the tag is being changed now.
+        const ms = value === undefined ? await tier.serverTimeMs(key) : value.timeUs / 1_000
+        return Math.ceil(ms + tier.epochOffsetMs())
+      }),
+    )
+    return Math.max(0, ...times)
+  }
+
+  #tagKeys(tags: readonly string[]): readonly string[] {
+    return tags.map((tag) => this.#space.tagKey(tag))
+  }
+
+  /** @throws CacheError `CACHE_INVALID_OPTIONS` */
+  #causeOf(options: InvalidationOptions, known = INVALIDATION_OPTIONS): Cause | undefined {
+    this.#core.calls.check(options, known)
+    return causeOf(options.by, this.#core.options.processName)
   }
 
   /** Returns how many keys were removed; within a change, 0. @throws CacheError */
@@ -110,10 +182,11 @@ export class NamespaceWrites {
   }
 
   /** @throws CacheError */
-  async clear(): Promise<void> {
+  async clear(options: InvalidationOptions): Promise<void> {
     assertClearable(this.#space)
+    const cause = this.#causeOf(options)
     await this.#sender.send('clear', undefined, undefined, () =>
-      this.#writes.clear(this.#space, this.#monitor),
+      this.#writes.clear(this.#space, this.#monitor, cause),
     )
   }
 }

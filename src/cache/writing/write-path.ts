@@ -1,4 +1,5 @@
 import type { EntryMeta } from '../../codec/envelope/entry-meta.ts'
+import type { Cause, Renewal } from '../../codec/envelope/generation-value.ts'
 import { isAnyHeld } from '../../codec/envelope/hold-mark.ts'
 import type { SerializedValue } from '../../codec/payload-codec.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
@@ -6,6 +7,7 @@ import { chunks } from '../../foundation/chunks.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { escapeGlob } from '../../foundation/glob.ts'
 import { globMatcher } from '../../foundation/glob-matcher.ts'
+import { causeKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { lifetimesAt } from '../core/new-lifetimes.ts'
@@ -17,6 +19,8 @@ import { type Turn, Turns } from './turns.ts'
 
 /** The most keys of one removal. */
 const KEYS_PER_REMOVAL = 2_048
+/** How long it is remembered why a key was removed. */
+const CAUSE_TTL_MS = 3_600_000
 /** The most repetitions of a write whose generations were replaced while it was in flight. */
 const MOST_REWRITES = 3
 
@@ -102,15 +106,25 @@ export class WritePath {
     })
   }
 
-  /** Replaces generations, by one command each, however many entries are bound to them. @throws CacheError */
-  async renew(generationKeys: readonly string[]): Promise<void> {
+  /** Renews generations, by one command each, however many entries are bound to them. @throws CacheError */
+  async renew(generationKeys: readonly string[], renewal: Renewal): Promise<void> {
     const { generations, tier } = this.#core
     await this.dropping(generationKeys, async () => {
       const renewals = await Promise.allSettled(
-        generationKeys.map((key) => tier.bump(key, generations.shortestTtlMs)),
+        generationKeys.map((key) => tier.bump(key, generations.shortestTtlMs, renewal)),
       )
-      for (const renewal of renewals) if (renewal.status === 'rejected') throw renewal.reason
+      for (const one of renewals) if (one.status === 'rejected') throw one.reason
     })
+  }
+
+  /**
+   * Remembers for an hour why keys were removed or expired, for `explain`. One command a key. Never rejects, since the
+   * invalidation itself does not depend on it.
+   */
+  async remember(storedKeys: readonly string[], cause: Cause | undefined): Promise<void> {
+    if (cause === undefined) return
+    const { bare } = this.#core.tier
+    await Promise.allSettled(storedKeys.map((key) => bare.bump(causeKey(key), CAUSE_TTL_MS, { cause })))
   }
 
   /** Removes the keys that match a glob. @throws CacheError; unless it was aborted, the outbox repeats it */
@@ -130,14 +144,14 @@ export class WritePath {
    * it is older than this call, so it is removed before this resolves. Entries do, and are removed in the background.
    * @throws CacheError
    */
-  async clear(space: KeySpace, monitor: Monitor): Promise<void> {
+  async clear(space: KeySpace, monitor: Monitor, cause: Cause | undefined): Promise<void> {
     const matches = (storedKey: string) => storedKey.startsWith(space.prefix)
     this.#core.removing(matches)
     try {
       const { tier } = this.#core
       // Both are done wherever that is possible, even if one of them cannot be acknowledged everywhere.
       const [renewal, removal] = await Promise.allSettled([
-        this.renew(space.ownGenerationKeys(tier.generationCopies)),
+        this.renew(space.ownGenerationKeys(tier.generationCopies), { cause }),
         tier.removeUnbound(space.prefix, space.ownGenerationKey),
       ])
       if (renewal.status === 'rejected') throw renewal.reason

@@ -13,6 +13,13 @@ import {
   type SharedTier,
   type TierListener,
 } from '../../backend/seams/shared-tier.ts'
+import {
+  causeBytes,
+  type GenerationValue,
+  isGenerationLength,
+  type Renewal,
+  readGenerationValue,
+} from '../../codec/envelope/generation-value.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { TierCoherence } from '../coherence/tier-coherence.ts'
 import type { RedisPort, RedisReply } from '../port/redis-port.ts'
@@ -49,7 +56,6 @@ const endHold = new RedisScript(END_HOLD, isFlag)
 const ONE_COPY = [''] as const
 const STATUSES: readonly unknown[] = ['acquired', 'held', 'paused', 'changed', 'changing', 'foreign']
 const TOKEN_BYTES = 16
-const GENERATION_BYTES = 16
 /** The window and the identity of a hold. */
 const HOLD_BYTES = 7
 
@@ -217,14 +223,16 @@ export class RedisTier implements SharedTier {
     return this.#store.ttlMs(storedKey)
   }
 
-  async capture(storedKey: string, ttlMs: number): Promise<string> {
+  async capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
     const args = [randomBytes(8), String(ttlMs)]
-    return textIn(await captureGeneration.run(this.#port, storedKey, args, 'bytes'))
+    const reply = await captureGeneration.run(this.#port, storedKey, args, 'bytes')
+    return readGenerationValue(reply as Buffer) as GenerationValue
   }
 
-  bump(storedKey: string, ttlMs: number): Promise<void> {
+  bump(storedKey: string, ttlMs: number, { cause, staleOverMs }: Renewal): Promise<void> {
     return this.#publications.publishing([storedKey], async (publication) => {
-      const args = [randomBytes(8), String(ttlMs), ...publication]
+      const renewal = [staleOverMs === undefined ? '' : String(staleOverMs), cause ? causeBytes(cause) : '']
+      const args = [randomBytes(8), String(ttlMs), ...renewal, ...publication]
       await bumpGeneration.run(this.#port, storedKey, args, 'bytes')
     })
   }
@@ -253,7 +261,7 @@ export class RedisTier implements SharedTier {
     const keys = this.generationCopies.map((copy) => generationKey + copy)
     const readCurrent = async () => {
       const current = await Promise.all(keys.map((key) => this.read(key)))
-      return new Set(current.map((bytes) => bytes?.toString('latin1')))
+      return new Set(current.map((bytes) => readGenerationValue(bytes)?.generation))
     }
     return removeReplaced({ port: this.#port, prefix, generationKey }, readCurrent, signal)
   }
@@ -273,7 +281,7 @@ function isReserveReply(reply: RedisReply): boolean {
 }
 
 function isGeneration(reply: RedisReply): boolean {
-  return Buffer.isBuffer(reply) && reply.length === GENERATION_BYTES
+  return Buffer.isBuffer(reply) && isGenerationLength(reply.length)
 }
 
 function isHold(reply: RedisReply): boolean {

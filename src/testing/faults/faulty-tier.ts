@@ -10,6 +10,7 @@ import type {
   SharedTier,
   TierListener,
 } from '../../backend/seams/shared-tier.ts'
+import type { GenerationValue, Renewal } from '../../codec/envelope/generation-value.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import type { FaultState, FaultWatch } from './fault-state.ts'
 import type { FaultyLine } from './faulty-line.ts'
@@ -168,12 +169,12 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('reads', () => this.#tier.ttlMs(storedKey))
   }
 
-  capture(storedKey: string, ttlMs: number): Promise<string> {
+  capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
     return this.#line.send('writes', () => this.#tier.capture(storedKey, ttlMs))
   }
 
-  bump(storedKey: string, ttlMs: number): Promise<void> {
-    return this.#line.send('writes', () => this.#tier.bump(storedKey, ttlMs))
+  bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<void> {
+    return this.#line.send('writes', () => this.#tier.bump(storedKey, ttlMs, renewal))
   }
 
   hold(storedKey: string, durationMs: number): Promise<string> {

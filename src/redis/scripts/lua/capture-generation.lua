@@ -4,8 +4,8 @@
 -- ARGV[1]  8 random bytes
 -- ARGV[2]  time to live in milliseconds
 -- Returns  sixteen zeros if the generation is held (hold-key.lua); otherwise
---          the generation: the server's time (seconds, microseconds; 4 bytes each) and 8 random bytes. It is read last,
---          after all writes, so that the connection tracks it.
+--          the value of the generation (generation-value.ts), 16 or 132 bytes. It is read last, after all writes, so that
+--          the connection tracks it.
 if redis.replicate_commands then
   redis.replicate_commands()
 end
@@ -15,7 +15,7 @@ if type(current) == 'string' and #current == 42 and string.sub(current, 13, 16) 
   redis.call('GET', key)
   return string.rep('\0', 16)
 end
-if type(current) ~= 'string' or #current ~= 16 then
+if type(current) ~= 'string' or (#current ~= 16 and #current ~= 132) then
   local time = redis.call('TIME')
   redis.call('SET', key, struct.pack('>I4I4', time[1], time[2]) .. ARGV[1], 'PX', ARGV[2])
 elseif redis.call('PTTL', key) < tonumber(ARGV[2]) / 2 then
