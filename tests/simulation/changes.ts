@@ -89,6 +89,26 @@ export class NamespaceWrites {
     )
   }
 
+  expire(process: SimulatedProcess, at: Place): void {
+    const { key, storedKey } = at
+    const label = `expire ${storedKey}`
+    const concerns = (value: KnownValue) => value.storedKey === storedKey && !value.isPlain
+    const invalidation = this.#fleet.began(process, label, concerns)
+    invalidation.staleMs = this.#fleet.setting.staleMs
+    this.#fleet.change(process, [invalidation], label, () => this.#fleet.cacheOf(process, at).expire(key))
+  }
+
+  expireTags(process: SimulatedProcess, at: Place): void {
+    const tag = this.#fleet.choices.of(TAGS)
+    const tagKey = at.space.tagKey(tag)
+    const label = `expireTags ${printable(tagKey)}`
+    const invalidation = this.#fleet.began(process, label, ({ tagKeys }) => tagKeys.has(tagKey))
+    invalidation.staleMs = this.#fleet.setting.staleMs
+    this.#fleet.change(process, [invalidation], label, () =>
+      this.#fleet.cacheOf(process, at).expireTags([tag]),
+    )
+  }
+
   invalidatePattern(process: SimulatedProcess, at: Place): void {
     const pattern = this.#fleet.choices.of(['*', `${at.key}*`, '?'])
     const label = `invalidatePattern ${at.space.prefix}${pattern}`

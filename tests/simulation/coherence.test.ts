@@ -184,6 +184,32 @@ describe('in any order of events', () => {
     LONGEST_MS,
   )
 
+  const expired = ['expire', 'expireTags']
+  it(
+    'P52: nothing that was made stale is served as fresh, or past its stale window',
+    async () => {
+      const setting: Setting = { ...CALM, policies: true, expiries: true }
+      for (const staleMs of [0, 20_000]) {
+        const steps = await proveSchedules({ ...setting, staleMs }, trials(100, 800, 6_000))
+        for (const step of expired) expect(steps.get(step), step).toBeGreaterThan(trials(10, 100))
+      }
+    },
+    LONGEST_MS,
+  )
+
+  it(
+    'P52: the same holds with faults, slots and values made of others, and if generations have copies',
+    async () => {
+      const setting: Setting = { ...FAULTS, policies: true, expiries: true, copies: true }
+      const others: Setting = { ...setting, slots: 'any', composites: true }
+      for (const one of [setting, { ...others, ttlMs: 4_000, staleMs: 20_000 }]) {
+        const steps = await proveSchedules(one, trials(100, 800, 6_000))
+        for (const step of expired) expect(steps.get(step), step).toBeGreaterThan(trials(10, 40))
+      }
+    },
+    LONGEST_MS,
+  )
+
   const slotted = ['reserve', 'a slot is filled', 'a fill is refused', 'release']
   it(
     'P45: nothing older is stored through slots, and every fill says so',

@@ -30,6 +30,8 @@ export interface Invalidation {
   readonly concerns: (value: KnownValue) => boolean
   /** Whether it renews generations, and leaves what is under the keys. */
   isOfGenerations?: boolean
+  /** How long what it concerns may still be served as stale, if it only makes that stale. */
+  staleMs?: number
   /** Whether what it concerns was held when it began: nothing older is stored from then on. */
   isHeld?: boolean
   /** When it had come to its end, well or not. */
@@ -48,6 +50,8 @@ export interface Question {
   readonly tagKeys: readonly string[]
   readonly beganAt: number
   readonly beganMs: number
+  /** Whether it may be answered with a stale value. @default true */
+  readonly takesStale?: boolean
   /** What it must not return anything older than. */
   readonly binding: readonly Invalidation[]
 }

@@ -9,6 +9,9 @@ export interface Request {
   readonly reject: (error: CacheError) => void
 }
 
+/** How a lease is given back. */
+export type Released = [token: string, isFruitless: boolean, pauseMs?: number]
+
 /** What comes back: replies and pushes in one order. */
 export type KeyWaiter =
   | { readonly kind: 'reply'; readonly request: Request; readonly reply: unknown }

@@ -9,9 +9,12 @@ import { RememberedFailures } from '../../src/cache/keys/remembered-failures.ts'
 import { LeasedFill } from '../../src/cache/loading/leased-fill.ts'
 import { LocalTier } from '../../src/cache/local/local-tier.ts'
 import { InvalidationOutbox } from '../../src/cache/outage/invalidation-outbox.ts'
+import { ResilientTier } from '../../src/cache/outage/resilient-tier.ts'
 import { FencedFill } from '../../src/cache/reserving/fenced-fill.ts'
+import { GenerationSet } from '../../src/cache/tags/generation-set.ts'
 import { GenerationTable } from '../../src/cache/tags/generation-table.ts'
 import { Holds } from '../../src/cache/writing/holds.ts'
+import { KeyExpiry } from '../../src/cache/writing/key-expiry.ts'
 import type { Defect } from './defect.ts'
 import { searchSchedules } from './run-schedules.ts'
 import type { Setting } from './setting.ts'
@@ -27,6 +30,7 @@ const POLICIES: Setting = { ...CALM, policies: true }
 const SLOTS: Setting = { ...CALM, slots: 'any' }
 const COMPOSITES: Setting = { ...CALM, composites: true }
 const TRANSACTIONS: Setting = { ...CALM, transactions: true }
+const EXPIRIES: Setting = { ...POLICIES, expiries: true, staleMs: 20_000 }
 const FAILURES: Setting = { ...POLICIES, failureMs: 8_000, ttlMs: 4_000, staleMs: 20_000 }
 /** A second loader for a key is a defect here: nothing makes it necessary. */
 const UNDISTURBED: Setting = { ...POLICIES, processes: 1, invalidates: false }
@@ -47,6 +51,7 @@ describe('the simulation finds the defect', () => {
     ['pushes are lost', CALM],
     ['generations are captured at the fill', CALM],
     ['what is inherited is captured at the fill', COMPOSITES],
+    ['an expiry ignores what was written meanwhile', EXPIRIES],
     ['removals by pattern spare placeholders', CALM, 7],
     ['bump changes nothing', CALM],
     ['old commands run after a reconnect', FAULTS],
@@ -130,6 +135,17 @@ describe('the simulation finds the defect', () => {
       2,
     ],
     ['that there is no value is bound to no generation', FAILURES, () => breakAbsence()],
+    [
+      'G7 an entry is as fresh after an expiry of its tag as before it',
+      EXPIRIES,
+      () => vi.spyOn(GenerationSet.prototype, 'staleInMs').mockReturnValue(Number.POSITIVE_INFINITY),
+    ],
+    [
+      'G7 a stale window begins anew with each expiry',
+      { ...EXPIRIES, ttlMs: 4_000, staleMs: 4_000 },
+      () => vi.spyOn(GenerationSet.prototype, 'staleInMs').mockReturnValue(0),
+    ],
+    ['an expiry of a key spares the load that is under way', EXPIRIES, () => breakExpiry()],
     ['C3 the work of a change begins before its holds are placed', TRANSACTIONS, () => breakHolds()],
   ]
   it.each(rules.map(([rule, setting, mutate, seed = SEED]) => [rule, setting, mutate, seed] as const))(
@@ -222,6 +238,14 @@ function breakHolds(): void {
   vi.spyOn(Holds.prototype, 'place').mockImplementation(async function (this: Holds, ...request) {
     void place.apply(this, request)
     return { holds: [], failures: [] }
+  })
+}
+
+function breakExpiry(): void {
+  const { expire } = KeyExpiry.prototype
+  vi.spyOn(KeyExpiry.prototype, 'expire').mockImplementation(function (this: KeyExpiry, storedKey) {
+    const remove = vi.spyOn(ResilientTier.prototype, 'remove').mockResolvedValue(0)
+    return expire.call(this, storedKey).finally(() => remove.mockRestore())
   })
 }
 

@@ -1,6 +1,7 @@
 import type { BoundGeneration } from '../../src/codec/envelope/entry-meta.ts'
 import { openEnvelope } from '../../src/codec/envelope/envelope.ts'
 import type { Invalidation, KnownValue, Question, Write } from './history.ts'
+import { CLOCK_ERROR_MS } from './setting.ts'
 import type { SimulatedRedis } from './simulated-redis.ts'
 
 /** What the schedule found to be wrong. */
@@ -190,6 +191,7 @@ export class Oracle {
       (one) =>
         one.concerns(value) &&
         value.lastNewAt < one.beganAt &&
+        !isServedStale(one, question) &&
         !(isJoined && value.isUncached && one.processId !== processId) &&
         // What was not delivered may be made up for by a new generation, which no plain value bears.
         !(value.isPlain && one.acknowledgedAt === Number.POSITIVE_INFINITY),
@@ -211,6 +213,7 @@ export class Oracle {
       (one) =>
         one.processId === processId &&
         one.settledAt < beganAt &&
+        !isServedStale(one, { beganMs }) &&
         one.concerns(value) &&
         value.lastNewAt < one.beganAt,
     )
@@ -247,6 +250,7 @@ export class Oracle {
     return this.#invalidations.find(
       (one) =>
         (one.isHeld || one.acknowledgedAt <= this.#moment) &&
+        one.staleMs === undefined &&
         one.concerns(value) &&
         value.lastNewAt < one.beganAt,
     )
@@ -256,6 +260,14 @@ export class Oracle {
     const redis = this.#redis()
     return generations.every((one) => redis.peek(one.storedKey)?.toString('latin1') === one.generation)
   }
+}
+
+/** Whether an expiry leaves a value to be served as stale. While it is not acknowledged, nobody knows when that ends. */
+function isServedStale(
+  { acknowledgedMs, staleMs }: Invalidation,
+  { beganMs, takesStale = true }: Pick<Question, 'beganMs' | 'takesStale'>,
+): boolean {
+  return staleMs !== undefined && takesStale && beganMs <= acknowledgedMs + staleMs + CLOCK_ERROR_MS
 }
 
 /** The value of a cache entry, `undefined` if it says that there is none, and its generations. */

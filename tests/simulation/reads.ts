@@ -116,7 +116,7 @@ export class Reads {
 
   get(process: SimulatedProcess, at: Place, isLocal: boolean): void {
     const { oracle, setting, time } = this.#fleet
-    const question = this.question(process, at, [], isLocal)
+    const question = { ...this.question(process, at, [], isLocal), takesStale: false }
     const written = oracle.written(process.id, at.storedKey)
     this.#fleet.call(
       process,

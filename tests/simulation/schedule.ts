@@ -157,13 +157,22 @@ export class Schedule {
     } satisfies Record<string, readonly [number, () => void]>).map(
       ([name, [weight, change]]) => [name === favoured ? 12 : weight, change] as const,
     )
+    const expiries: (readonly [number, () => void])[] = [
+      [10, () => this.#changes.expire(process, at)],
+      [10, () => this.#changes.expireTags(process, at)],
+    ]
     const foreign: (readonly [number, () => void])[] = [
       [1, () => this.#changes.foreignDelete(at)],
       [1, () => this.#changes.foreignSet(at)],
       [1, () => this.#changes.flush()],
     ]
-    const { faults, invalidates } = this.#fleet.setting
-    choices.weighted([...reads, ...(invalidates ? changes : []), ...(invalidates && faults ? foreign : [])])()
+    const { expiries: expires, faults, invalidates } = this.#fleet.setting
+    choices.weighted([
+      ...reads,
+      ...(invalidates ? changes : []),
+      ...(expires ? expiries : []),
+      ...(invalidates && faults ? foreign : []),
+    ])()
   }
 
   // The end: all faults are over, and everything settles.

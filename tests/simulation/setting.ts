@@ -35,6 +35,8 @@ export interface Setting {
   readonly transactions?: boolean
   /** Whether there is a value that is made of the others, and inherits from them. @default false */
   readonly composites?: boolean
+  /** Whether entries are expired as well, by their key and by a tag. @default false */
+  readonly expiries?: boolean
   readonly defects?: readonly Defect[]
 }
 

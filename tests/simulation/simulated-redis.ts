@@ -28,13 +28,10 @@ import {
   reserveKey,
 } from '../../src/memory/lease-rules.ts'
 import { TrackingTable } from '../../src/testing/simulated/tracking-table.ts'
-import type { Defect } from './defect.ts'
+import { type Defect, ignoresFence } from './defect.ts'
 import { isRebound, reboundEntry } from './generations.ts'
-import type { Link } from './link.ts'
+import type { Link, Released } from './link.ts'
 import { PAGES, pageOf } from './pages.ts'
-
-/** How a lease is given back. */
-export type Released = [token: string, isFruitless: boolean, pauseMs?: number]
 
 interface Stored {
   readonly bytes: Buffer
@@ -149,10 +146,7 @@ export class SimulatedRedis {
   fill(link: Link, storedKey: string, fence: Fence, bytesToStore: Buffer, ttlMs: number): boolean {
     const isLate = isRebound(storedKey, (defect) => this.hasDefect(defect))
     const entry = isLate ? reboundEntry(storedKey, bytesToStore, (key) => this.peek(key)) : bytesToStore
-    const isFenced = !this.hasDefect(
-      fence.kind === 'lease' ? 'fill ignores the token' : 'a slot ignores its fence',
-    )
-    if (!isFenced) this.#put(storedKey, entry, ttlMs)
+    if (ignoresFence(fence, this.#defects)) this.#put(storedKey, entry, ttlMs)
     else if (!fillEntry(this.#keyspace, storedKey, fence, entry, ttlMs, this.nowMs)) return false
     this.#tracked.read(storedKey, link)
     return true

@@ -14,9 +14,9 @@ import type { RemovalOptions } from '../../src/contract/cache-backend.ts'
 import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import type { Clock, Timers } from '../../src/foundation/time/clock.ts'
 import { ServerClock } from '../../src/redis/coherence/server-clock.ts'
-import { type KeyWaiter, Link } from './link.ts'
+import { type KeyWaiter, Link, type Released } from './link.ts'
 import { ReadsOfATick } from './reads-of-a-tick.ts'
-import type { Released, SimulatedRedis } from './simulated-redis.ts'
+import type { SimulatedRedis } from './simulated-redis.ts'
 import { Walks } from './walks.ts'
 
 const TIMEOUT_MS = 1_000
@@ -255,8 +255,7 @@ export class SimulatedTier implements SharedTier {
 
   #send<Reply>(label: string, run: (link: Link) => Reply): Promise<Reply> {
     const link = this.#link
-    if (link === undefined)
-      return Promise.reject(new CacheError('CACHE_UNAVAILABLE', 'There is no connection'))
+    if (!link) return Promise.reject(new CacheError('CACHE_UNAVAILABLE', 'There is no connection'))
     return link.ask(label, run, { clock: this.#clock, timers: this.#timers, timeoutMs: TIMEOUT_MS })
   }
 

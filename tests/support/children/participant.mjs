@@ -111,6 +111,8 @@ export async function createParticipant({ createCache, createClient }, { redis, 
       space.set(key, version, { ...entry, ttl: LONG }),
     'plain.set': ({ key, version }, space) => space.plain.set(key, version, LONG),
     invalidateTags: ({ changedTags }, space) => space.invalidateTags(changedTags),
+    expire: ({ key }, space) => space.expire(key),
+    expireTags: ({ changedTags }, space) => space.expireTags(changedTags),
     'invalidateTags of the part': (race) => partsOf(race).invalidateTags(race.changedTags),
     'clear of the parts': (race) => partsOf(race).clear(),
     'delete, perhaps with the part': (race, space) =>
