@@ -33,7 +33,7 @@ describe('expiry over Redis', () => {
     ['one server', () => ({})],
     ['a cluster', () => ({ redis: cluster() })],
     ['one server on the bus', () => ({ coherence: { mode: 'bus' } })],
-    ['encrypted entries', () => ({ encryption: { keys: [{ id: 'k1', secret: 's'.repeat(32) }] } })],
+    ['encrypted entries', () => ({ encryption: { keys: [{ id: 'k1', secret: Buffer.alloc(32, 7).toString('base64') }] } })],
     ['compressed entries', () => ({ compression: { algorithm: 'gzip', minBytes: 1 } })],
   ]
   for (const [place, options] of places) {
@@ -81,7 +81,7 @@ describe('expiry over Redis', () => {
     const leftMs = Number(await scene.redis.ask('PTTL', 'p:key\0by'))
     assert.ok(leftMs > 3_500_000 && leftMs <= 3_600_000, `${leftMs}`)
     const backend = new RedisCacheBackend({ url: scene.redis.url, prefix: 'p:' })
-    scene.later(() => backend.close())
+    scene.later(() => backend.shutdown())
     const listed: string[] = []
     for await (const key of backend.keys('*')) listed.push(key)
     assert.deepEqual(listed, [], 'it is no key of the cache')
@@ -171,6 +171,7 @@ describe('an expiry that Redis does not acknowledge', () => {
     await dropped(cache, 'kept')
     await redis.restart()
     await firstHitMs(cache)
+    assert.equal(await cache.get('key'), undefined)
     assert.deepEqual(await answer(scene.cache({ redis: redis.url })), ['new', 'miss'])
   })
 })
