@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest'
+import { elapsed } from '../support/cache-states.ts'
+import { useScene } from '../support/scene.ts'
+import { openTimed } from '../support/timed-source.ts'
+
+const scene = useScene()
+
+class HttpError extends Error {
+  constructor(readonly status: number) {
+    super(`status ${status}`)
+  }
+}
+
+const failing = (status: number) => (): Promise<string> => Promise.reject(new HttpError(status))
+
+// meziantou/Meziantou.Framework#2824
+describe('a stale value within staleIfError', () => {
+  for (const status of [403, 404, 410]) {
+    test(`does not hide the answer ${status}, and is gone after it`, async () => {
+      const { cache, clock } = openTimed({ ttl: '1m', staleIfError: '1d' })
+      await cache.getOrSet('page', () => 'old')
+      await clock.advance('2m')
+      await expect(cache.getOrSet('page', failing(status))).rejects.toThrow(`status ${status}`)
+      await expect(cache.getOrSet('page', failing(503))).rejects.toThrow('status 503')
+    })
+  }
+
+  test('hides an outage', async () => {
+    const { cache, clock } = openTimed({ ttl: '1m', staleIfError: '1d' })
+    await cache.getOrSet('page', () => 'old')
+    await clock.advance('2m')
+    for (const status of [500, 503, 504]) expect(await cache.getOrSet('page', failing(status))).toBe('old')
+  })
+})
+
+// ZiggyCreatures/FusionCache#648
+for (const local of [{}, false] as const) {
+  test(`clear() leaves no stale value for a failing loader, ${local ? 'with' : 'without'} a local tier`, async () => {
+    const options = { ttl: '50ms', staleIfError: '1h', local } as const
+    const [mine, other] = [await scene.open(options), await scene.open(options)]
+    await mine.getOrSet('key', () => 'old')
+    await elapsed(80)
+    expect(await other.getOrSet('key', failing(503))).toBe('old')
+    expect(await mine.clear()).toBe(true)
+    for (const cache of [mine, other]) {
+      await expect(cache.getOrSet('key', failing(503))).rejects.toThrow('status 503')
+    }
+  })
+}
+
+// rails/rails#54229
+test('a value that was loaded while the old one was served stale lives for its whole ttl', async () => {
+  const { cache, clock } = openTimed({ ttl: '5m', staleWhileRevalidate: '5s' })
+  let loads = 0
+  const ask = () => cache.getOrSet('count', () => ++loads)
+  expect(await ask()).toBe(1)
+  await clock.advance('302s')
+  expect(await ask()).toBe(1)
+  await cache.idle()
+  expect(await cache.getTtl('count')).toBe(300)
+  await clock.advance('299s')
+  expect(await ask()).toBe(2)
+  expect(loads).toBe(2)
+})
