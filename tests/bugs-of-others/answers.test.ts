@@ -5,13 +5,9 @@ import { openTimed } from '../support/timed-source.ts'
 
 const scene = useScene()
 
-class HttpError extends Error {
-  constructor(readonly status: number) {
-    super(`status ${status}`)
-  }
-}
-
-const failing = (status: number) => (): Promise<string> => Promise.reject(new HttpError(status))
+/** A loader that fails with an HTTP status. */
+const failing = (status: number) => (): Promise<string> =>
+  Promise.reject(Object.assign(new Error(`status ${status}`), { status }))
 
 // meziantou/Meziantou.Framework#2824
 describe('a stale value within staleIfError', () => {
