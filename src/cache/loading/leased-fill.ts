@@ -69,13 +69,14 @@ export class LeasedFill {
       const nowMs = clock.monotonicMs()
       const moment = { nowMs, serverNowMs: tier.serverNowMs(storedKey, nowMs) }
       const entry = judge.entry(
+        storedKey,
         isolate(own, isolation),
         meta,
         set ?? new GenerationSet(meta.generations, []),
         0,
         moment,
       )
-      if (isStored && set !== undefined) {
+      if (isStored && set !== undefined && request.since === undefined) {
         local.keep(storedKey, read, entry, Math.max(bytes.length, serialized?.payload.length ?? 0))
       }
       return { isolated: entry, stored: isStored ? entry : undefined }
