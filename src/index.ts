@@ -56,6 +56,7 @@ export type {
 } from './cache/collections/collection-options.ts'
 export { type SchemaMismatch, SchemaMismatchError } from './cache/collections/schema-mismatch-error.ts'
 export type { CacheTotals, NamespaceStats, NamespaceTotals } from './cache/core/counts.ts'
+export type { NamespaceLocalOptions } from './cache/core/namespace-local.ts'
 export type {
   CoherenceOptions,
   LeaseOptions,
@@ -81,11 +82,13 @@ export type {
 export type {
   AgeOptions,
   ContextOptions,
+  CopyOptions,
   EntryOptions,
   FreshnessOptions,
   GetOrSetOptions,
   LoadOptions,
   LoadPauseOptions,
+  LocalReadOptions,
   PolicyOptions,
   StaleIfErrorOptions,
   ValueOptions,
@@ -94,6 +97,7 @@ export type { LoadContext, Loader } from './cache/loading/load-context.ts'
 export type { ResultOptions } from './cache/loading/result-options.ts'
 export type { StaleValue } from './cache/loading/stale-value.ts'
 export type { Frozen, Isolation, Served } from './cache/local/isolation.ts'
+export type { LocalUsage } from './cache/local/local-shelf.ts'
 export {
   type CachedDecorator,
   type CacheSource,

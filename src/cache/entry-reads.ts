@@ -4,6 +4,7 @@ import type { BatchLoader } from './batches/load-batch.ts'
 import type { CacheParts } from './cache-parts.ts'
 import type { CacheCore } from './core/cache-core.ts'
 import type { Monitor } from './core/monitor.ts'
+import { copyTtlOf, isPassedBy } from './freshness/copy-age.ts'
 import { isTooOld, maxAgeOf } from './freshness/max-age.ts'
 import { NO_TAGS } from './freshness/policies.ts'
 import type { GetOrSetOptions } from './freshness/policy-options.ts'
@@ -73,10 +74,14 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
   async #getWith<T>(key: string, options: GetOptions): Promise<Served<T, Isolate> | undefined> {
     this.#core.calls.check(options, GET_OPTIONS)
     const maxAgeMs = maxAgeOf(options.maxAge)
+    const copyTtlMs = copyTtlOf(options.local)
     const { gets, hits } = this.#reads
     if (options.local !== false && typeof key === 'string') {
       const entry = hits.fresh(key, NO_TAGS)
-      const isServed = entry !== undefined && !isTooOld(entry, hits.hitAtMs, maxAgeMs)
+      const isServed =
+        entry !== undefined &&
+        !isTooOld(entry, hits.hitAtMs, maxAgeMs) &&
+        !isPassedBy(entry, hits.hitAtMs, copyTtlMs)
       if (isServed) return hits.serve<Served<T, Isolate>>(key, entry)
     }
     return gets.read<Served<T, Isolate>>(key, options.local === false, maxAgeMs)
@@ -118,8 +123,11 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
    * What {@link get} answers for each distinct key, in the order of the keys. Keys without a local hit share commands: one
    * round trip for 256 keys of one server. If a node of a cluster fails, its keys alone are misses.
    */
-  async getMany<T = unknown>(keys: Iterable<string>): Promise<Map<string, Served<T, Isolate> | undefined>> {
-    return readMany(keys, (key) => this.get<T>(key))
+  async getMany<T = unknown>(
+    keys: Iterable<string>,
+    options?: GetOptions,
+  ): Promise<Map<string, Served<T, Isolate> | undefined>> {
+    return readMany(keys, (key) => this.get<T>(key, options))
   }
 
   /**

@@ -1,19 +1,14 @@
 import type { CacheBackend, Counters, KeysOptions, PlainValues, Sets } from '../contract/cache-backend.ts'
 import type { InferInput, InferOutput, StandardSchema } from '../contract/standard-schema.ts'
 import { assertCacheKey } from '../foundation/cache-key.ts'
-import { abbreviate } from '../foundation/errors/cache-error.ts'
-import {
-  assertOptions,
-  invalidOptions,
-  type KnownOptions,
-  type OptionNames,
-} from '../foundation/option-checks.ts'
+import { assertOptions, type KnownOptions, type OptionNames } from '../foundation/option-checks.ts'
 import type { CacheParts } from './cache-parts.ts'
 import { type Collection, createCollection } from './collections/collection.ts'
 import type { CollectionOptions } from './collections/collection-options.ts'
 import type { NamespaceStats } from './core/counts.ts'
 import { Monitor } from './core/monitor.ts'
-import { assertIsolation } from './core/read-through-options.ts'
+import { NAMESPACE_LOCAL_OPTIONS, type NamespaceLocalOptions, resolveLocal } from './core/namespace-local.ts'
+import { claimRules } from './core/namespace-rules.ts'
 import { EntryOperations } from './entry-operations.ts'
 import { type ExplainOptions, explain } from './explain/explain.ts'
 import type { Explanation } from './explain/explanation.ts'
@@ -39,11 +34,21 @@ export interface NamespaceOptions<Isolate extends Isolation = Isolation> extends
    * @default that of the namespace around it, then the cache's
    */
   readonly isolate?: Isolate | undefined
+  /**
+   * How the entries of this namespace, and of those within it, are kept in this process: in room of their own, for a limited
+   * time, or not at all (`false`: every read asks Redis, and callers share it). It belongs to the name, as `isolate` does.
+   * @default that of the namespace around it, then the cache's
+   */
+  readonly local?: NamespaceLocalOptions | false | undefined
 }
 
 const NAMESPACE_OPTIONS: KnownOptions = {
   of: 'namespace',
-  names: { ...POLICY_NAMES, isolate: 'value' } satisfies OptionNames<NamespaceOptions>,
+  names: {
+    ...POLICY_NAMES,
+    isolate: 'value',
+    local: NAMESPACE_LOCAL_OPTIONS,
+  } satisfies OptionNames<NamespaceOptions>,
 }
 
 /**
@@ -155,7 +160,7 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
    */
   stats(): NamespaceStats {
     const { core, space } = this.#parts
-    return core.metrics.within(space.namePrefix, core.clock.monotonicMs())
+    return core.statsWithin(space.namePrefix)
   }
 
   /**
@@ -192,7 +197,11 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
     const { core, namespaces, policies: around, policiesId: idAround, space } = this.#parts
     core.calls.check(options, NAMESPACE_OPTIONS)
     const policies = resolvePolicies(options, around)
-    if (options.isolate !== undefined) this.#isolate(name, options.isolate)
+    const { isolate, local } = options
+    if (isolate !== undefined || local !== undefined) {
+      const rules = { isolate, local: resolveLocal(local) }
+      claimRules(core, { name, prefix: `${space.prefix}${name}:` }, rules)
+    }
     const policiesId = policies === around ? idAround : idOfPolicies(policies)
     const id = `${policiesId} ${space.prefix}${name}`
     const known = namespaces.get(id)
@@ -207,13 +216,6 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
     })
     namespaces.set(id, namespace)
     return namespace
-  }
-
-  #isolate(name: string, isolate: Isolation): void {
-    assertIsolation(isolate)
-    const { core, space } = this.#parts
-    if (core.isolate(`${space.prefix}${name}:`, isolate)) return
-    throw invalidOptions(`The namespace ${abbreviate(name)} has another isolate already`)
   }
 
   /**

@@ -184,11 +184,11 @@ describe('explain, on a manual clock', () => {
       await cache.invalidateTags(['users'])
       expect(String(await cache.explain('user:1', { tags: ['users', 'team:7'] }))).toMatchInlineSnapshot(`
         "key      user:1, in Redis shop:user:1
-        next     load: the tag 'users' was invalidated after it was stored; it lacks the tag 'team:7', which this call asks for
+        next     load: the tag 'users' was invalidated 0 ms ago, after it was stored; it lacks the tag 'team:7', which this call asks for
         here     kept, not served: a tag or namespace was invalidated; it lacks a tag that this call asks for (invalidated in Redis)
         redis    an entry, not valid; 181 bytes, 23 of them json; removed in 60 s
         times    0 ms old, ttl 60 s, ends in 60 s, took 0 ms to load
-        tags     'users' INVALIDATED since it was stored, 'team:7' LACKING, but this call asks for it
+        tags     'users' INVALIDATED 0 ms ago, 'team:7' LACKING, but this call asks for it
         within   'shop:' valid
         lease    nobody holds it
         loading  not in this process

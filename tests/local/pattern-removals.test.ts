@@ -3,7 +3,7 @@ import { LocalEntry } from '../../src/cache/local/local-entry.ts'
 import { LocalTier } from '../../src/cache/local/local-tier.ts'
 import { NO_GENERATIONS } from '../../src/cache/tags/generation-set.ts'
 
-const TIMES = { bornMs: 0, freshUntilMs: 1e9, keptUntilMs: undefined, leasedUntilMs: 0 }
+const TIMES = { readAtMs: 0, bornMs: 0, freshUntilMs: 1e9, keptUntilMs: undefined, leasedUntilMs: 0 }
 
 function tierOf(keys: Iterable<string>): LocalTier {
   const tier = new LocalTier('p:', { maxEntries: 200_000, maxBytes: 1e9 }, () => {})

@@ -4,12 +4,15 @@ import {
   type CachedEntry,
   type CacheTotals,
   type CoherenceOptions,
+  type CopyOptions,
   cached,
   createCache,
   type GetOrSetOptions,
   type InheritRefusal,
   type LeaseOptions,
   type LoadContext,
+  type LocalReadOptions,
+  type NamespaceLocalOptions,
   type NamespaceStats,
   type NamespaceTotals,
   type PresentCoherence,
@@ -385,7 +388,24 @@ equal<typeof ofNamespace.total.savedSeconds, number>(true)
 const ofCache: NamespaceStats = cache.stats()
 equal<ReturnType<typeof cache.stats>['total'], CacheTotals>(true)
 void ofCache
-// @ts-expect-error the local tier is that of the cache
-void ofNamespace.total.evictions
-// @ts-expect-error so is the connection
+equal<typeof ofNamespace.total.evictions, number>(true)
+equal<typeof ofNamespace.local, { readonly entries: number; readonly bytes: number } | undefined>(true)
+// @ts-expect-error the connection is that of the cache
 void ofNamespace.coherence
+
+// What is kept in this process, by namespace and by call.
+void cache.namespace('bulk', { local: false })
+void cache.namespace('sessions', { local: { maxEntries: 1_000, maxBytes: 1e6, ttl: '5s' } })
+// @ts-expect-error true says nothing
+void cache.namespace('bulk', { local: true })
+// @ts-expect-error no such option
+void cache.namespace('bulk', { local: { max: 5 } })
+void cache.get('key', { local: false })
+void cache.getMany(['key'], { local: { ttl: '1s' } })
+void cache.getOrSet('key', () => 1, { local: { ttl: 1 } })
+void cache.getOrSetMany(['key'], () => [1], { local: false, each: () => ({ local: { ttl: '1s' } }) })
+// @ts-expect-error bounds belong to a namespace
+void cache.getOrSet('key', () => 1, { local: { maxEntries: 5 } })
+const localOfNamespace: NamespaceLocalOptions = { maxBytes: 1 }
+const localOfCall: LocalReadOptions = { local: { ttl: '1s' } satisfies CopyOptions }
+void [localOfNamespace, localOfCall]

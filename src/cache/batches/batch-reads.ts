@@ -3,7 +3,13 @@ import { checkedKeys } from '../../backend/operations/operation-arguments.ts'
 import { chunks } from '../../foundation/chunks.ts'
 import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import type { AgeOptions, EntryOptions, GetOrSetOptions, LoadOptions } from '../freshness/policy-options.ts'
+import type {
+  AgeOptions,
+  EntryOptions,
+  GetOrSetOptions,
+  LoadOptions,
+  LocalReadOptions,
+} from '../freshness/policy-options.ts'
 import { overridden } from '../freshness/value-expiry.ts'
 import { assertLoader } from '../loading/loader-call.ts'
 import type { NamespaceReads } from '../reading/namespace-reads.ts'
@@ -16,7 +22,7 @@ const KEYS_PER_BATCH = 2_048
 /** Options of `getOrSetMany`. */
 export interface GetOrSetManyOptions extends GetOrSetOptions {
   /** Options of one key, which take precedence over the others; its tags are added to theirs. */
-  readonly each?: ((key: string) => EntryOptions & LoadOptions & AgeOptions) | undefined
+  readonly each?: ((key: string) => EntryOptions & LoadOptions & AgeOptions & LocalReadOptions) | undefined
 }
 
 /** The result of `read` for each distinct key, in the order of the keys. */

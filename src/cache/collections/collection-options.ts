@@ -10,11 +10,19 @@ import {
   refusedOption,
 } from '../../foundation/option-checks.ts'
 import type { BatchEntryContext, BatchLoadContext } from '../batches/load-batch.ts'
+import { NAMESPACE_LOCAL_OPTIONS, type NamespaceLocalOptions, resolveLocal } from '../core/namespace-local.ts'
 import { checkedTags } from '../freshness/policies.ts'
-import { type AgeOptions, POLICY_NAMES, type PolicyOptions } from '../freshness/policy-options.ts'
+import {
+  type AgeOptions,
+  COPY_OPTIONS,
+  type LocalReadOptions,
+  POLICY_NAMES,
+  type PolicyOptions,
+} from '../freshness/policy-options.ts'
 import { collectionPrefix } from '../keys/key-space.ts'
 import type { LoadContext } from '../loading/load-context.ts'
 import type { ResultOptions } from '../loading/result-options.ts'
+import type { LocalRule } from '../local/shelf-rules.ts'
 
 /** Ids whose text is the part of the key. */
 export type PlainId = string | number | bigint
@@ -75,6 +83,11 @@ export interface CollectionCommonOptions<Schema extends StandardSchema, Id> exte
    * @default 0
    */
   readonly version?: number | undefined
+  /**
+   * How the entries of the collection are kept in this process; `false` keeps none of them.
+   * @default as in the namespace around it
+   */
+  readonly local?: NamespaceLocalOptions | false | undefined
   /** Tags by which entries can be invalidated, at most 64: the same for all, or by id. @default none */
   readonly tags?: readonly string[] | ((id: Id) => readonly string[]) | undefined
   /**
@@ -139,7 +152,7 @@ export type CollectionOptions<Schema extends StandardSchema, Id = string> = Coll
   CollectionSource<Id, InferInput<Schema>>
 
 /** Options of a read of a collection. */
-export interface CollectionReadOptions extends AgeOptions, BackgroundOptions {
+export interface CollectionReadOptions extends AgeOptions, LocalReadOptions, BackgroundOptions {
   /** Detaches this caller: its promise rejects with the signal's reason. The load continues for other callers. */
   readonly signal?: AbortSignal | undefined
 }
@@ -149,6 +162,7 @@ export const READ_OPTIONS: KnownOptions = {
   of: 'the call',
   names: {
     maxAge: 'duration',
+    local: COPY_OPTIONS,
     signal: 'value',
     background: 'value',
   } satisfies OptionNames<CollectionReadOptions>,
@@ -162,6 +176,7 @@ export const COLLECTION_OPTIONS: KnownOptions = {
     name: 'value',
     schema: 'value',
     version: 'value',
+    local: NAMESPACE_LOCAL_OPTIONS,
     tags: 'value',
     result: 'value',
     key: 'value',
@@ -186,6 +201,7 @@ export interface ResolvedCollection<Id> {
   readonly tagsOf: readonly string[] | ((id: Id) => readonly string[])
   /** Says how a loaded value is kept. */
   readonly result: ((value: unknown, id: Id) => unknown) | undefined
+  readonly local: LocalRule | undefined
   readonly load: CollectionLoader<Id, unknown> | undefined
   readonly loadMany: CollectionBatchLoader<Id, unknown> | undefined
 }
@@ -222,6 +238,7 @@ export function resolveCollection<Schema extends StandardSchema, Id>(
     partOf: key === undefined ? plainPart : (id) => givenPart(key(id)),
     tagsOf: typeof tags === 'function' ? tags : checkedTags(tags),
     result: result as ResolvedCollection<Id>['result'],
+    local: resolveLocal(options.local),
     load: load as CollectionLoader<Id, unknown> | undefined,
     loadMany: loadMany as CollectionBatchLoader<Id, unknown> | undefined,
   }

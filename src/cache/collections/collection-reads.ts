@@ -1,5 +1,5 @@
 import { assertCacheKey } from '../../foundation/cache-key.ts'
-import { isTooOldFor } from '../freshness/max-age.ts'
+import { isGoodFor } from '../freshness/copy-age.ts'
 import type { GetOrSetOptions } from '../freshness/policy-options.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { Loader } from '../loading/load-context.ts'
@@ -37,8 +37,8 @@ export class CollectionReads<Id, Output> {
   get(id: Id, key: string, asked: CollectionReadOptions | undefined): Promise<Output | undefined> {
     const options = this.#optionsOf(id, asked)
     const { followUps, hits } = this.#reads
-    const entry = asked?.signal?.aborted ? undefined : hits.fresh(key, options.tags)
-    const isServed = entry !== undefined && !isTooOldFor(entry, hits.hitAtMs, asked?.maxAge)
+    const entry = hits.fresh(key, options.tags)
+    const isServed = entry !== undefined && (asked === undefined || isGoodFor(entry, hits.hitAtMs, asked))
     if (!isServed) return this.#load(key, id, options)
     const followUp = followUps.of(entry, undefined, hits.hitAtMs)
     if (followUp !== undefined) this.#followUp(entry, followUp, key, id, options)

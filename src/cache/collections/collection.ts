@@ -5,6 +5,7 @@ import { settleEach } from '../batches/batch-reads.ts'
 import { PartialLoadError } from '../batches/partial-load-error.ts'
 import type { NamespaceStats } from '../core/counts.ts'
 import { Monitor } from '../core/monitor.ts'
+import { claimRules } from '../core/namespace-rules.ts'
 import { explain } from '../explain/explain.ts'
 import type { Explanation } from '../explain/explanation.ts'
 import { resolvePolicies } from '../freshness/policies.ts'
@@ -44,7 +45,10 @@ export function createCollection<Schema extends StandardSchema, Id, Isolate exte
     ...{ home, policies, resolved, space, validation },
     monitor: new Monitor(home.core, space),
   })
-  if (names.claim(resolved.prefix, collection)) return collection
+  if (names.claim(resolved.prefix, collection)) {
+    claimRules(home.core, { name: resolved.name, prefix: space.prefix }, { local: resolved.local })
+    return collection
+  }
   throw new CacheError(
     'CACHE_INVALID_OPTIONS',
     `There is a collection ${abbreviate(resolved.name)} of this version already: make it once, and share it`,
@@ -217,7 +221,7 @@ export class Collection<Id, Input, Output> {
   /** Counts of what happened in this version of the collection. No round trip. */
   stats(): NamespaceStats {
     const { home, space } = this.#parts
-    return home.core.metrics.within(space.namePrefix, home.core.clock.monotonicMs())
+    return home.core.statsWithin(space.namePrefix)
   }
 
   /** The key of the entry of an id, in the namespace of the collection. @throws CacheError `CACHE_INVALID_KEY` */

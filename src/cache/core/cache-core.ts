@@ -25,15 +25,16 @@ import { KeyWaiters } from '../keys/key-waiters.ts'
 import { OwnWrites } from '../keys/own-writes.ts'
 import { RememberedFailures } from '../keys/remembered-failures.ts'
 import type { Isolation } from '../local/isolation.ts'
-import { IsolationRules } from '../local/isolation-rules.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { LocalTier } from '../local/local-tier.ts'
+import { PrefixRules } from '../local/prefix-rules.ts'
 import { CircuitBreakers } from '../outage/circuit-breakers.ts'
 import { InvalidationOutbox } from '../outage/invalidation-outbox.ts'
 import { ResilientTier, unboundRemoval } from '../outage/resilient-tier.ts'
 import { GenerationTable } from '../tags/generation-table.ts'
 import { LearnedTags } from '../tags/late-tags.ts'
 import { Background } from './background.ts'
+import type { NamespaceStats } from './counts.ts'
 import { LoadPlaces } from './load-places.ts'
 import { MetricsByName } from './metrics.ts'
 import type { ResolvedReadThrough } from './read-through-options.ts'
@@ -83,7 +84,8 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly outbox: InvalidationOutbox
   readonly ownWrites: OwnWrites = new OwnWrites()
   readonly failures: RememberedFailures
-  readonly isolations: IsolationRules
+  /** The isolation of each namespace: all callers of a key share its local entry. */
+  readonly isolations: PrefixRules<Isolation>
   readonly learnedTags: LearnedTags = new LearnedTags()
   readonly changes: OpenChanges = new OpenChanges()
   readonly inheritances: OpenInheritances = new OpenInheritances()
@@ -95,7 +97,8 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly opened: () => Promise<void> | undefined
   readonly isOpen: () => boolean
   readonly #stopping = new AbortController()
-  readonly #rootPrefix: string
+  /** The beginning of every stored key. */
+  readonly rootPrefix: string
   /**
    * The order matters: first outdated copies and generations are dropped, then loads are closed to newcomers, and then
    * the waiters for the key are woken, which read it again.
@@ -119,7 +122,7 @@ export class CacheCore implements TierListener, StoreObserver {
     tier,
     timers,
   }: CoreParts) {
-    this.#rootPrefix = root.prefix
+    this.rootPrefix = root.prefix
     this.opened = opened
     this.isOpen = isOpen
     this.codec = codec
@@ -127,7 +130,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.calls = calls
     this.options = options
     this.places = new LoadPlaces(options.maxLoads)
-    this.isolations = new IsolationRules(options.isolation)
+    this.isolations = new PrefixRules(options.isolation)
     this.clock = clock
     this.hitClock = clock === SYSTEM_CLOCK ? new TurnClock(clock) : clock
     this.timers = timers
@@ -186,15 +189,6 @@ export class CacheCore implements TierListener, StoreObserver {
     }
   }
 
-  /** Gives a namespace an isolation of its own, once; `false` if it has another one. */
-  isolate(prefix: string, isolation: Isolation): boolean {
-    const before = this.isolations.of(prefix)
-    if (!this.isolations.claim(prefix, isolation)) return false
-    // What was isolated in another way must be read again.
-    if (before !== isolation) this.removing((storedKey) => storedKey.startsWith(prefix))
-    return true
-  }
-
   /** Stored keys of the generations that an entry under this key, with these tags, is bound to. */
   generationKeys(space: KeySpace, storedKey: string, tags: readonly string[] = NO_TAGS): readonly string[] {
     return space.generationKeysWith(tags, this.tier.copyNear(storedKey))
@@ -205,9 +199,15 @@ export class CacheCore implements TierListener, StoreObserver {
     return this.clock.monotonicMs() < this.tier.trustedUntilMs ? this.tier.coherence : 'none'
   }
 
+  /** What happened in the key space with this prefix, and what it keeps here. */
+  statsWithin(namePrefix: string): NamespaceStats {
+    const local = this.local.usageOf(namePrefix)
+    return { ...this.metrics.within(namePrefix, this.clock.monotonicMs()), ...(local && { local }) }
+  }
+
   /** The local entry of a key, fresh or not. */
   localEntry(storedKey: string): LocalEntry | undefined {
-    return this.local.peek(storedKey.slice(this.#rootPrefix.length))
+    return this.local.peek(storedKey.slice(this.rootPrefix.length))
   }
 
   /** Drops the local copy of the entry with this stamp, which the shared tier no longer holds. */

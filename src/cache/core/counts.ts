@@ -1,3 +1,5 @@
+import type { LocalUsage } from '../local/local-shelf.ts'
+
 /**
  * Counts of what has happened in a namespace or a collection, and in those within it. A call over many keys counts once
  * for each key.
@@ -31,16 +33,18 @@ export interface NamespaceTotals {
   readonly heldBack: number
   /** Bytes that were stored in Redis. */
   readonly bytesWritten: number
-}
-
-/** Counts of what has happened in a cache, its namespaces and its collections. */
-export interface CacheTotals extends NamespaceTotals {
-  /** Entries that the local tier evicted for lack of room. */
+  /**
+   * Entries that were evicted from this process for lack of room: those of a namespace count the room that it has for
+   * itself (`local`), and those within it; the room that all share counts for the cache alone.
+   */
   readonly evictions: number
 }
 
-/** {@link CacheTotals} as they are counted: a hit adds the milliseconds that its entry has. */
-export type Counted = Omit<CacheTotals, 'savedSeconds'> & { readonly savedMs: number }
+/** Counts of what has happened in a cache, its namespaces and its collections. */
+export type CacheTotals = NamespaceTotals
+
+/** {@link NamespaceTotals} as they are counted: a hit adds the milliseconds that its entry has. */
+export type Counted = Omit<NamespaceTotals, 'savedSeconds'> & { readonly savedMs: number }
 
 type Changeable = { -readonly [name in keyof Counted]: number }
 
@@ -56,13 +60,12 @@ export interface NamespaceStats {
   readonly total: NamespaceTotals
   /** In the last sixty seconds, to the second. */
   readonly lastMinute: NamespaceTotals
+  /** What it keeps in the room that it has for itself in this process; absent if it has none. As for a cache. */
+  readonly local?: LocalUsage
 }
 
-/** {@link NamespaceStats} with what only a cache counts. */
-export interface AllCounts {
-  readonly total: CacheTotals
-  readonly lastMinute: CacheTotals
-}
+/** The counts of one or more key spaces. */
+export type AllCounts = Pick<NamespaceStats, 'total' | 'lastMinute'>
 
 const SECOND_MS = 1_000
 const SECONDS_PER_MINUTE = 60

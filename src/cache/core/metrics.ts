@@ -1,13 +1,5 @@
 import { WeakValues } from '../../foundation/weak-values.ts'
-import {
-  type AllCounts,
-  type CacheTotals,
-  type Counted,
-  Counts,
-  type NamespaceStats,
-  type NamespaceTotals,
-  sumOf,
-} from './counts.ts'
+import { type AllCounts, type Counted, Counts, sumOf } from './counts.ts'
 
 /** Counts what happens in one key space. Whoever counts holds on to it. */
 export class Metrics {
@@ -91,10 +83,9 @@ export class MetricsByName {
   }
 
   /** The counts of the key space with this prefix, and of those within it. */
-  within(prefix: string, nowMs: number): NamespaceStats {
+  within(prefix: string, nowMs: number): AllCounts {
     const counts = [...this.#counts].filter(([name]) => name.startsWith(prefix)).map(([, one]) => one)
-    const { lastMinute, total } = sumOf(counts, nowMs)
-    return { total: withoutEvictions(total), lastMinute: withoutEvictions(lastMinute) }
+    return sumOf(counts, nowMs)
   }
 
   #giveUpUnheld(): void {
@@ -113,9 +104,4 @@ export class MetricsByName {
     }
     this.#mostNames = Math.max(MOST_NAMES, 2 * this.#counts.size)
   }
-}
-
-/** The local tier is that of the cache. */
-function withoutEvictions({ evictions: _, ...totals }: CacheTotals): NamespaceTotals {
-  return totals
 }

@@ -15,10 +15,11 @@ import { type Duration, parseDuration } from '../../foundation/time/duration.ts'
 import { defaultPolicies, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { POLICY_NAMES, type PolicyOptions } from '../freshness/policy-options.ts'
 import type { Isolation } from '../local/isolation.ts'
-import type { LocalBounds } from '../local/local-tier.ts'
+import type { LocalBounds } from '../local/local-shelf.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'
 import { checkedHook } from './background.ts'
 import { processNameOf } from './labels.ts'
+import { resolveBounds } from './namespace-local.ts'
 import {
   COHERENCE_OPTIONS,
   type CoherenceOptions,
@@ -132,13 +133,7 @@ export function resolveReadThrough(
   oneOf('coherence.afterRestart', afterRestart, ['replay', 'invalidate'])
   return Object.freeze({
     policies: resolvePolicies(options, defaultPolicies(defaultTtlMs)),
-    local:
-      local === false
-        ? undefined
-        : {
-            maxEntries: positiveInteger('local.maxEntries', local.maxEntries ?? 10_000),
-            maxBytes: positiveInteger('local.maxBytes', local.maxBytes ?? 64 * 1024 * 1024),
-          },
+    local: local === false ? undefined : resolveBounds(local),
     localTtlMs: parseDuration((local === false ? undefined : local.ttl) ?? '1s', 'local.ttl'),
     isolation: isolate,
     coherence: mode,

@@ -4,11 +4,11 @@ import { type EntryFacts, leaseDeadlineMs, readEntryFacts, stampIn } from '../..
 import type { PlainEntry } from '../../codec/envelope/envelope.ts'
 import type { OpenedValue } from '../../codec/opened-value.ts'
 import type { ValueCodec } from '../../codec/value-codec.ts'
-import { type IsolatedValue, isolate, NO_VALUE } from '../local/isolation.ts'
-import type { IsolationRules } from '../local/isolation-rules.ts'
+import { type IsolatedValue, type Isolation, isolate, NO_VALUE } from '../local/isolation.ts'
 import { LocalEntry } from '../local/local-entry.ts'
 import type { LocalTier } from '../local/local-tier.ts'
 import { keptUntil, localTimes, type ReadMoment } from '../local/local-times.ts'
+import type { PrefixRules } from '../local/prefix-rules.ts'
 import { type GenerationSet, NO_GENERATIONS } from '../tags/generation-set.ts'
 import type { CheckedSet, GenerationCheck } from './generation-check.ts'
 import { ABSENT, type Judgement } from './judgement.ts'
@@ -20,7 +20,7 @@ export interface JudgeParts {
   readonly codec: ValueCodec
   readonly local: LocalTier
   readonly check: GenerationCheck
-  readonly isolations: IsolationRules
+  readonly isolations: PrefixRules<Isolation>
   /** Called for bytes that cannot be decoded. */
   readonly onUndecodable: (storedKey: string, error: unknown) => void
 }
@@ -180,7 +180,7 @@ export class EntryJudge {
     if (facts === undefined) return this.#plainValue(read, bytes, value, size, opened)
     const isolated = isolate(value, this.#parts.isolations.of(read.storedKey))
     const entry = this.entry(read.storedKey, isolated, facts, set, leaseDeadlineMs(bytes), opened)
-    this.#parts.local.keep(read.storedKey, read, entry, size)
+    if (read.asked === undefined) this.#parts.local.keep(read.storedKey, read, entry, size)
     return { state: 'usable', stamp: facts.stamp, entry }
   }
 
@@ -198,7 +198,8 @@ export class EntryJudge {
   ): LocalEntry {
     const { local, tier } = this.#parts
     const facts = set.isExpired ? this.#expired(storedKey, stored, set, moment) : stored
-    const keptUntilMs = keptUntil(tier.localTtlMs, moment.nowMs, set)
+    const localTtlMs = Math.min(tier.localTtlMs, local.ttlMsOf(storedKey))
+    const keptUntilMs = keptUntil(localTtlMs, moment.nowMs, set)
     const times = localTimes(facts, leaseMs, moment, keptUntilMs)
     this.#specimen ??= new LocalEntry(NO_VALUE, facts, times, set, local.epoch)
     return new LocalEntry(isolated, facts, times, set, local.epoch)
@@ -223,11 +224,12 @@ export class EntryJudge {
     const { storedKey } = read
     const isolation = isolations.of(storedKey)
     const untilMs = (freshUntilMs: number) => {
-      const times = { bornMs: undefined, freshUntilMs, keptUntilMs: freshUntilMs, leasedUntilMs: 0 }
+      const keptUntilMs = Math.min(freshUntilMs, nowMs + local.ttlMsOf(storedKey))
+      const times = { bornMs: undefined, readAtMs: nowMs, freshUntilMs, keptUntilMs, leasedUntilMs: 0 }
       return new LocalEntry(isolate(value, isolation), undefined, times, NO_GENERATIONS, local.epoch)
     }
     const isTold = tier.coherence === 'tracking' || tier.coherence === 'process'
-    if (isTold && local.isExpected(storedKey, read)) {
+    if (isTold && read.asked === undefined && local.keeps(storedKey) && local.isExpected(storedKey, read)) {
       // The caller does not wait for this.
       const again = local.expect(storedKey)
       tier.ttlMs(storedKey).then(

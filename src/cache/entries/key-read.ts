@@ -7,7 +7,8 @@ export interface KeyRead {
   readonly askedAt: number
   /**
    * Set if the read must reflect every change that Redis acknowledged before it began: the generations that are fetched
-   * together with the key. Any other generation whose push might arrive after the reply is fetched later.
+   * together with the key. Any other generation whose push might arrive after the reply is fetched later. The local tier
+   * does not keep what such a read finds.
    */
   readonly asked?: ReadonlyMap<string, Promise<KnownGeneration | undefined>> | undefined
 }

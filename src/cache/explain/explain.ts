@@ -14,6 +14,7 @@ import { type Accepts, isAccepted } from '../entries/acceptance.ts'
 import { admission } from '../flights/admission.ts'
 import type { Flight } from '../flights/flight.ts'
 import type { Flights } from '../flights/flights.ts'
+import { copyTtlOf } from '../freshness/copy-age.ts'
 import { maxAgeOf, servableTo } from '../freshness/max-age.ts'
 import { checkedTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type GetOrSetOptions } from '../freshness/policy-options.ts'
@@ -53,6 +54,7 @@ export async function explain(
   const tags = checkedTags(options.tags)
   const policies = resolvePolicies(options, around)
   const maxAgeMs = maxAgeOf(options.maxAge)
+  const copyTtlMs = copyTtlOf(options.local)
   const storedKey = space.storedKey(key)
   const generationKeys = core.generationKeys(space, storedKey, tags)
   const kept = () => core.local.peek(space.namePrefix + key)
@@ -70,7 +72,10 @@ export async function explain(
   )
   // Nothing is awaited from here on, so all findings below belong to the same moment.
   const nowMs = core.clock.monotonicMs()
-  const asked: Asked = { space, storedKey, tags, generationKeys, nowMs, maxAgeMs }
+  const asked: Asked = {
+    ...{ space, storedKey, tags, generationKeys, nowMs, maxAgeMs, copyTtlMs },
+    since: options.local === false ? core.generations.mark() : undefined,
+  }
   const entry = kept()
   const fits = entry === before ? wasAccepted : isAccepted(entry?.value, accepts)
   const flight = flights.get(storedKey)
@@ -94,7 +99,7 @@ export async function explain(
     leaseLeftMs: isReleased || isUndelivered ? 0 : lease.leftMs,
     isOwnLease: lease.isOwn,
     heldTag: heldTagOf(asked, look),
-    remembered: rememberedBy(core, { accepts, generationKeys, maxAgeMs, policies, storedKey }),
+    remembered: rememberedBy(core, { ...asked, accepts, policies }),
     pause: isUndelivered ? NO_PAUSE : { leftMs: lease.pauseLeftMs, isHeeded: heeds(policies, shared) },
     earlyBeta: policies.earlyBeta,
   })
@@ -187,6 +192,7 @@ function standingOf(
         return current !== undefined && current.generation === flight.boundTo(key)
       })
       if (!areCurrent) return 'replaced'
+      if (asked.since !== undefined) return 'closed'
       if (flight.standing !== 'doubted') return flight.standing
       return isHeld() ? 'open' : 'closed'
     }

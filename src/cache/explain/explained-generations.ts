@@ -100,8 +100,10 @@ function reasonOf({ explained, kind }: JudgedGeneration): string {
       return `a change holds ${name}, which invalidates what was stored before`
     case 'missing':
       return `${name} has no generation in Redis any more (evicted, expired or deleted), so it counts as invalidated`
-    default:
-      return `${name} was ${isTag ? 'invalidated' : 'cleared'} after it was stored${invalidationText(explained.invalidation)}`
+    default: {
+      const when = invalidationText(explained.invalidation)
+      return `${name} was ${isTag ? 'invalidated' : 'cleared'}${when}${when && ','} after it was stored`
+    }
   }
 }
 

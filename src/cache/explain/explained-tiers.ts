@@ -9,6 +9,7 @@ import { HELD_GENERATION_VALUE, readHold } from '../../codec/envelope/hold-mark.
 import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
+import { isPassedBy } from '../freshness/copy-age.ts'
 import { isTooOld, servableTo } from '../freshness/max-age.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
@@ -36,6 +37,10 @@ export interface Asked {
   readonly nowMs: number
   /** The age beyond which a value is stale for the call. */
   readonly maxAgeMs: number | undefined
+  /** How long ago a local copy may have been read to count for the call. */
+  readonly copyTtlMs: number | undefined
+  /** Set if the call joins nothing that began before it. */
+  readonly since: number | undefined
 }
 
 /** Milliseconds as seconds; `null` if there is no end. */
@@ -54,12 +59,13 @@ export function explainLocal(
   fits: boolean,
   look: SharedInspection,
 ): ExplainedLocal {
-  const { generationKeys, maxAgeMs, nowMs, space, tags } = asked
+  const { copyTtlMs, generationKeys, maxAgeMs, nowMs, space, storedKey, tags } = asked
   if (entry === undefined) {
-    const state = core.options.local === undefined ? 'off' : 'absent'
+    const state = core.local.keeps(storedKey) ? 'absent' : 'off'
     return { state, serves: 'nothing', refusals: [], tags: [], namespaces: [] }
   }
-  const isGood = fits && core.isCoherent(entry, nowMs) && entry.covers(space, tags)
+  const isPassed = isPassedBy(entry, nowMs, copyTtlMs)
+  const isGood = fits && !isPassed && core.isCoherent(entry, nowMs) && entry.covers(space, tags)
   const how = isGood ? servableTo(maxAgeMs, entry, nowMs) : 'no'
   const { believed, bound } = entry.generationSet
   const expected = generationKeysFor(entry.isPlain, generationKeys)
@@ -77,6 +83,7 @@ export function explainLocal(
     refusals: [
       ...refusalsOf(core, entry, generations, nowMs),
       ...(isTooOld(entry, nowMs, maxAgeMs) ? (['too-old'] as const) : []),
+      ...(isPassed ? (['passed-by'] as const) : []),
       ...(fits ? [] : (['unfit'] as const)),
     ],
     servableFor: secondsOf(entry.servableUntilMs - nowMs),
@@ -209,7 +216,13 @@ function entryOf(
 ): LocalEntry {
   if (meta === undefined) {
     const never = Number.POSITIVE_INFINITY
-    const forEver = { bornMs: undefined, freshUntilMs: never, keptUntilMs: undefined, leasedUntilMs: 0 }
+    const forEver = {
+      bornMs: undefined,
+      readAtMs: clock.monotonicMs(),
+      freshUntilMs: never,
+      keptUntilMs: undefined,
+      leasedUntilMs: 0,
+    }
     return new LocalEntry(NO_VALUE, undefined, forEver, NO_GENERATIONS, local.epoch)
   }
   const nowMs = clock.monotonicMs()

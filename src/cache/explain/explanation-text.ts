@@ -81,6 +81,7 @@ const REFUSALS = {
   'lacks-tag': 'it lacks a tag that this call asks for',
   'other-namespace': 'it was stored through another namespace',
   'too-old': 'it is older than the maxAge of this call',
+  'passed-by': 'this call passes by it, or by copies that were read so long ago',
   unfit: 'it does not fit the schema of the collection',
 } as const
 

@@ -42,7 +42,7 @@ export interface ExplainedNext {
  * A reason why a local copy is not served.
  *
  * - `'expired'`: its time to live has passed
- * - `'copy-expired'`: in mode `'ttl'`, the short life of a copy has passed
+ * - `'copy-expired'`: the life of a copy has passed, which is short in mode `'ttl'`, or by `local.ttl` of the namespace
  * - `'older-epoch'`: a connection or channel was lost since it was read, so changes may have been missed
  * - `'untrusted'`: Redis has been silent for so long that pushes may have been lost
  * - `'generation-invalidated'`: this process knows that one of its tags or namespaces was invalidated
@@ -51,6 +51,7 @@ export interface ExplainedNext {
  * - `'lacks-tag'`: it lacks a tag that this call names
  * - `'other-namespace'`: it was stored through another namespace
  * - `'too-old'`: it is older than the `maxAge` of the call
+ * - `'passed-by'`: the call passes by this copy (`local: false`), or by one that was read so long ago (`local: { ttl }`)
  * - `'unfit'`: it does not fit the schema of the collection
  */
 export type LocalRefusal =
@@ -64,6 +65,7 @@ export type LocalRefusal =
   | 'lacks-tag'
   | 'other-namespace'
   | 'too-old'
+  | 'passed-by'
   | 'unfit'
 
 /** When something was invalidated or expired, and what for. */
@@ -121,7 +123,7 @@ export interface ExplainedTimes {
 
 /** The local copy. */
 export interface ExplainedLocal {
-  /** `'off'`: the cache keeps nothing in this process. */
+  /** `'off'`: nothing of this namespace, or of the whole cache, is kept in this process. */
   readonly state: 'off' | 'absent' | 'kept'
   /** How it is served; `'nothing'` if it is not. */
   readonly serves: 'fresh' | 'stale' | 'nothing'
@@ -129,7 +131,7 @@ export interface ExplainedLocal {
   readonly refusals: readonly LocalRefusal[]
   /**
    * Seconds from now until it is no longer served as fresh, unless it is invalidated before. Less than `freshFor` in
-   * mode `'ttl'`; `null` if there is no end.
+   * mode `'ttl'`, and with `local.ttl` of the namespace; `null` if there is no end.
    */
   readonly servableFor?: number | null
   /** Absent for a plain value. */

@@ -24,15 +24,20 @@ const CHECK_LEASE: Admission = { step: 'check-lease' }
 
 /**
  * Decides whether a newcomer may join a flight (L4), by what this process knows. Both loads and `explain` use it.
- * @param newcomer the generations that its entry must be bound to, and its `maxAge`
+ * @param newcomer the generations that its entry must be bound to, its `maxAge`, and what it must not be older than
  */
 export function admission(
   flight: Flight,
-  { generationKeys, maxAgeMs }: Pick<LoadRequest, 'generationKeys' | 'maxAgeMs'>,
+  { generationKeys, maxAgeMs, since }: Pick<LoadRequest, 'generationKeys' | 'maxAgeMs' | 'since'>,
   nowMs: number,
   { generations, local, options }: Pick<CacheCore, 'generations' | 'local' | 'options'>,
 ): Admission {
   if (flight.isAbandoned) return START
+  if (since !== undefined && !flight.isSince(since)) {
+    // It is not joined in any case. If it is out of date, it must not keep its lease either, which the new flight would await.
+    const isChecked = flight.lease === undefined || flight.askedAt >= since
+    return isChecked ? START : { step: 'check-generations', doubtful: flight.generationKeys }
+  }
   if (flight.epoch !== local.epoch) return REPLACE
   if (flight.isOverdue(nowMs, options.longestLoadMs)) return START
   if (flight.isDeciding) return AWAIT_DECISION

@@ -199,7 +199,7 @@ export class FlightCourse {
     await opened()
     // Everything that is read or loaded from here on is newer than any invalidation before this moment.
     flight.beginReading(generations.now, local.epoch)
-    return reader.read(request.storedKey, request)
+    return reader.read(request.storedKey, request, request.since !== undefined)
   }
 
   #hit(flight: Flight, request: LoadRequest, entry: LocalEntry): Outcome {

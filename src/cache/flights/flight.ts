@@ -7,32 +7,9 @@ import type { Lease } from '../loading/lease.ts'
 import type { LoadRequest, SharedLoad } from '../loading/load-request.ts'
 import type { Outcome } from '../loading/outcome.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
+import type { FlightAttempt, FlightPhase } from './flight-attempt.ts'
 import { FlightCallers } from './flight-callers.ts'
 import { FlightDoubts } from './flight-doubts.ts'
-
-/**
- * What a flight is doing:
- *
- * - `'reading'`: it reads the key, or judges what was read
- * - `'queued'`: it waits for its turn (`maxLoads`)
- * - `'acquiring'`: it asks for the lease
- * - `'waiting'`: another process holds the lease
- * - `'loading'`: its loader runs, or what it loaded is being stored
- * - `'over'`: it has its outcome
- */
-export type FlightPhase = 'reading' | 'queued' | 'acquiring' | 'waiting' | 'loading' | 'over'
-
-/** What a flight has learned since its last read of the key began. */
-interface Attempt {
-  /** A moment of the generation table. The flight's value is read or loaded after it. */
-  askedAt: number
-  /** The epoch of the local tier when the read began. */
-  readonly epoch: number
-  /** The valid entry that was found, which may be stale. */
-  found: LocalEntry | undefined
-  /** The generations that the loaded value will be bound to, once they have been captured. */
-  bound: readonly BoundGeneration[]
-}
 
 /** One load of one key, and all callers in this process that wait for it. */
 export class Flight {
@@ -44,6 +21,8 @@ export class Flight {
   readonly isRenewal: boolean
   /** Whether it loads the key even if the cache has a fresh value. */
   readonly isReload: boolean
+  /** Whether its reads reflect every change that Redis acknowledged before them. */
+  readonly isPastLag: boolean
   /** Why its callers miss, if it brings a loaded value or none. */
   missReason: MissReason = 'absent'
   /** Set if it ends with a value that another flight must renew. */
@@ -55,7 +34,7 @@ export class Flight {
   #phase: FlightPhase = 'reading'
   /** When the loader was called. */
   #loadingSinceMs: number = Number.POSITIVE_INFINITY
-  #attempt: Attempt
+  #attempt: FlightAttempt
   #lease: Lease | undefined
   readonly #shared: SharedLoad | undefined
   #place: LoadPlace | undefined
@@ -71,16 +50,17 @@ export class Flight {
   readonly #doubts = new FlightDoubts()
 
   constructor(
-    { generationKeys, isBackground, maxAgeMs, replaces, shared }: LoadRequest,
+    { generationKeys, isBackground, maxAgeMs, replaces, shared, since }: LoadRequest,
     startedAt: number,
     epoch: number,
   ) {
     this.generationKeys = generationKeys
     this.isRenewal = isBackground === true || replaces !== undefined || maxAgeMs !== undefined
     this.isReload = replaces === 'any'
+    this.isPastLag = since !== undefined
     this.startedAt = startedAt
     this.#shared = shared
-    this.#attempt = { askedAt: startedAt, epoch, found: undefined, bound: [] }
+    this.#attempt = { askedAt: startedAt, readAt: startedAt, epoch, found: undefined, bound: [] }
   }
 
   run(work: () => Promise<Outcome>): void {
@@ -106,7 +86,7 @@ export class Flight {
 
   /** Called before it reads the key, for the first time or again. Its value will be read or loaded after `now`. */
   beginReading(now: number, epoch: number): void {
-    this.#attempt = { askedAt: now, epoch, found: undefined, bound: [] }
+    this.#attempt = { askedAt: now, readAt: now, epoch, found: undefined, bound: [] }
     this.#enter('reading')
   }
 
@@ -166,6 +146,11 @@ export class Flight {
 
   get epoch(): number {
     return this.#attempt.epoch
+  }
+
+  /** Whether all that it brings reflects what Redis had acknowledged at this moment. */
+  isSince(moment: number): boolean {
+    return this.isPastLag && this.#attempt.readAt >= moment
   }
 
   /** Called when no generation that it depends on was replaced before this moment. */

@@ -224,7 +224,8 @@ export class SingleFlight {
       case 'join':
         return flight
       case 'start':
-        return this.#start(request)
+        // What was read for a caller that joins nothing older is as good as what its flight would read.
+        return this.#start(request, request.since === undefined ? undefined : first)
       case 'replace':
         return this.#replace(flight, request)
       case 'await-decision':
@@ -250,7 +251,9 @@ export class SingleFlight {
   ): Promise<Flight> {
     const { generations } = this.#core
     const asOf = generations.now
-    const current = await Promise.all(doubtful.map((key) => generations.fetch(key).catch(() => undefined)))
+    const ask = (key: string) =>
+      request.since === undefined ? generations.fetch(key) : generations.fetchAnew(key)
+    const current = await Promise.all(doubtful.map((key) => ask(key).catch(() => undefined)))
     const areCurrent = doubtful.every(
       (key, index) => current[index] !== undefined && current[index].generation === flight.boundTo(key),
     )
@@ -285,6 +288,8 @@ export class SingleFlight {
         shared?.decided(storedKey)
         flight.close()
         this.#flights.end(storedKey, flight)
+        // A flight that did not join this one has waited for its lease, and on the bus own news go to other processes alone.
+        this.#core.waiters.invalidated(storedKey)
         if (flight.successor !== undefined)
           flight.next = this.#underWay(storedKey) ?? this.#refresh(flight.successor)
       }

@@ -24,16 +24,6 @@ export function isTooOld({ bornMs }: AgedEntry, nowMs: number, maxAgeMs: number 
   return maxAgeMs !== undefined && (bornMs === undefined || nowMs - bornMs > maxAgeMs)
 }
 
-/** As {@link isTooOld}, for an option that was not checked yet: whoever gets the entry nowhere refuses a bad one. */
-export function isTooOldFor(entry: AgedEntry, nowMs: number, maxAge: Duration | undefined): boolean {
-  if (maxAge === undefined) return false
-  try {
-    return isTooOld(entry, nowMs, maxAgeOf(maxAge))
-  } catch {
-    return true
-  }
-}
-
 /**
  * How an entry that has just been read may be served to a caller. For one with a `maxAge`, the entry ceases to be fresh
  * when it reaches that age, if it does not before, and its stale windows begin then.

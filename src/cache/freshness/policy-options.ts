@@ -154,8 +154,34 @@ export interface AgeOptions {
   readonly maxAge?: Duration | undefined
 }
 
+/** Which copies of a value in this process are good enough for one caller. */
+export interface CopyOptions {
+  /**
+   * The longest time, in seconds or with a unit (`'1s'`), since this process has read the copy from Redis. For this caller
+   * an older one does not count, and Redis is asked. The time since its load began is `maxAge`.
+   */
+  readonly ttl: Duration
+}
+
+/** What one call does with the entries that this process keeps. */
+export interface LocalReadOptions {
+  /**
+   * `false` asks Redis, also for what this process knows of the tags of the entry, and keeps nothing of the answer here. The
+   * call joins no read and no load that began before it, and neither sees nor stores anything older than an invalidation that
+   * was acknowledged to any process before it. It costs one more round trip on a cluster, and on the bus, if the entry has
+   * tags. An object says how old a copy here may be; `true` is the default.
+   * @default the local tier is asked first, as the namespace says
+   */
+  readonly local?: CopyOptions | boolean | undefined
+}
+
 /** Options of `getOrSet`. */
-export interface GetOrSetOptions extends EntryOptions, LoadOptions, AgeOptions, BackgroundOptions {
+export interface GetOrSetOptions
+  extends EntryOptions,
+    LoadOptions,
+    AgeOptions,
+    LocalReadOptions,
+    BackgroundOptions {
   /** Detaches this caller: its promise rejects with the signal's reason. The load continues for other callers. */
   readonly signal?: AbortSignal | undefined
 }
@@ -170,6 +196,17 @@ export const VERIFY_OPTIONS: KnownOptions = {
   names: { sample: 'value', grace: 'duration' } satisfies OptionNames<
     Exclude<PolicyOptions['verify'], false | undefined>
   >,
+}
+
+/** What `local` of a call may contain, if it is an object. */
+export const COPY_OPTIONS: KnownOptions = {
+  of: 'local of a call',
+  main: 'ttl',
+  names: { ttl: 'duration' } satisfies OptionNames<CopyOptions>,
+  instead: {
+    maxEntries: 'bounds belong to a namespace, or to the cache',
+    maxBytes: 'bounds belong to a namespace, or to the cache',
+  },
 }
 
 /** What `staleIfError` may contain, if it is an object. */
@@ -216,6 +253,7 @@ export const GET_OR_SET_NAMES: OptionNames<GetOrSetOptions> = {
   tags: 'value',
   ...LOAD_NAMES,
   maxAge: 'duration',
+  local: COPY_OPTIONS,
   signal: 'value',
   background: 'value',
 }

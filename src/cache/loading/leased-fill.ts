@@ -76,7 +76,7 @@ export class LeasedFill {
         0,
         moment,
       )
-      if (isStored && set !== undefined) {
+      if (isStored && set !== undefined && request.since === undefined) {
         local.keep(storedKey, read, entry, Math.max(bytes.length, serialized?.payload.length ?? 0))
       }
       return { isolated: entry, stored: isStored ? entry : undefined }

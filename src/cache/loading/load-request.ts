@@ -29,6 +29,13 @@ export interface LoadRequest extends Wants {
   readonly policies: Policies
   /** The age beyond which a found value is stale for this caller. */
   readonly maxAgeMs?: number | undefined
+  /** How long ago a local copy may have been read to count for this caller. */
+  readonly copyTtlMs?: number | undefined
+  /**
+   * Set if the caller must see all that Redis acknowledged before its call, a moment of the generation table: it joins
+   * nothing that was read or loaded before, and nothing of it is kept in the local tier (`local: false`).
+   */
+  readonly since?: number | undefined
   readonly loader: Loader<unknown>
   /** Whether a found value may be served; if not, the key is loaded. @default every value may be served */
   readonly accepts?: Accepts | undefined

@@ -7,7 +7,7 @@ import type { LoadingFlight, LoadRequest } from './load-request.ts'
 import { type Outcome, served } from './outcome.ts'
 
 /** What a stale value must suit. */
-type Sought = Pick<LoadRequest, 'accepts' | 'generationKeys' | 'isPast' | 'maxAgeMs' | 'storedKey'>
+type Sought = Pick<LoadRequest, 'accepts' | 'generationKeys' | 'isPast' | 'maxAgeMs' | 'since' | 'storedKey'>
 
 /**
  * Finds stale values to serve if a load fails or takes too long. They must be within `staleIfError`, and this process
@@ -51,8 +51,8 @@ export class StaleFallback {
   }
 
   /** The local entry with the generations and the value that the request needs. It may be of an older epoch. */
-  #unrefuted({ accepts, generationKeys, isPast, storedKey }: Sought): LocalEntry | undefined {
-    if (isPast) return undefined
+  #unrefuted({ accepts, generationKeys, isPast, since, storedKey }: Sought): LocalEntry | undefined {
+    if (isPast || since !== undefined) return undefined
     const entry = this.#core.localEntry(storedKey)
     if (!entry?.generationSet.includes(generationKeys)) return undefined
     return isAccepted(entry.value, accepts) ? entry : undefined

@@ -24,6 +24,8 @@ export class LocalEntry implements IsolatedValue, CopyTimes, EntryTimes {
   readonly loadCostMs: number
   /** When its load began; `undefined` if that is not known. */
   readonly bornMs: number | undefined
+  /** When this copy was read from the shared tier, or stored there. */
+  readonly readAtMs: number
   /** When it is no longer fresh. */
   readonly freshUntilMs: number
   readonly servableUntilMs: number
@@ -43,7 +45,7 @@ export class LocalEntry implements IsolatedValue, CopyTimes, EntryTimes {
   constructor(
     { isCloned, value }: IsolatedValue,
     facts: EntryFacts | undefined,
-    { bornMs, freshUntilMs, keptUntilMs, leasedUntilMs }: LocalTimes,
+    { bornMs, freshUntilMs, keptUntilMs, leasedUntilMs, readAtMs }: LocalTimes,
     generationSet: GenerationSet,
     epoch: number,
   ) {
@@ -55,6 +57,7 @@ export class LocalEntry implements IsolatedValue, CopyTimes, EntryTimes {
     this.staleIfErrorMs = facts?.staleIfErrorMs ?? 0
     this.loadCostMs = facts?.loadCostMs ?? 0
     this.bornMs = bornMs === undefined ? undefined : Math.round(bornMs)
+    this.readAtMs = Math.floor(readAtMs)
     this.freshUntilMs = Math.floor(freshUntilMs)
     this.#keptUntilMs = keptUntilMs === undefined ? undefined : Math.floor(keptUntilMs)
     this.servableUntilMs =

@@ -1,23 +1,9 @@
-import { LRUCache } from 'lru-cache'
 import type { ChangeListener } from '../keys/change-listener.ts'
 import { PendingReads } from '../keys/pending-reads.ts'
 import type { LocalEntry } from './local-entry.ts'
+import { type LocalBounds, LocalShelf, type LocalUsage } from './local-shelf.ts'
 import { PatternRemovals } from './pattern-removals.ts'
-
-/** The estimated memory of an entry beside its key and its encoded value: map slot, list links, objects. */
-const ENTRY_OVERHEAD_BYTES = 200
-
-/**
- * The precision of the order of eviction, in milliseconds: a hit moves an entry to the end of that order at most once
- * in this time, since moving an entry costs as much as finding it.
- */
-const RECENCY_MS = 16
-
-/** Bounds of the {@link LocalTier}. */
-export interface LocalBounds {
-  readonly maxEntries: number
-  readonly maxBytes: number
-}
+import { type LocalRule, ShelfRules } from './shelf-rules.ts'
 
 /**
  * Decoded values in this process. Redis (or the bus) announces changes, after which a value is no longer served:
@@ -29,8 +15,8 @@ export interface LocalBounds {
  *   source fails and their policy allows that.
  */
 export class LocalTier implements ChangeListener {
-  readonly #entries: LRUCache<string, LocalEntry> | undefined
   readonly #rootPrefix: string
+  readonly #rules: ShelfRules
   readonly #reads = new PendingReads<object>()
   readonly #removals = new PatternRemovals()
   readonly #onKeep: ((storedKey: string, stamp: string) => void) | undefined
@@ -38,7 +24,7 @@ export class LocalTier implements ChangeListener {
 
   /**
    * @param rootPrefix the prefix of every stored key; the tier omits it, so that a lookup need not build a string
-   * @param bounds `undefined` to keep nothing
+   * @param bounds those of the cache; `undefined` to keep nothing
    * @param onEvict called for each entry that is evicted for lack of room
    * @param onKeep called for each entry with a stamp that enters the tier
    */
@@ -50,24 +36,64 @@ export class LocalTier implements ChangeListener {
   ) {
     this.#rootPrefix = rootPrefix
     this.#onKeep = onKeep
-    this.#entries =
-      bounds &&
-      new LRUCache<string, LocalEntry>({
-        max: bounds.maxEntries,
-        maxSize: bounds.maxBytes,
-        dispose: (_entry, _name, reason) => {
-          if (reason === 'evict') onEvict()
-        },
-      })
+    this.#rules = new ShelfRules(
+      this.#newShelf(bounds, onEvict),
+      this.#newShelf(undefined, () => {}),
+    )
+  }
+
+  #newShelf(bounds: LocalBounds | undefined, onEvict: () => void): LocalShelf {
+    return new LocalShelf({ rootPrefix: this.#rootPrefix, bounds, removals: this.#removals, onEvict })
   }
 
   get epoch(): number {
     return this.#epoch
   }
 
-  /** The number of entries, and their estimated size, to which `maxBytes` applies. */
-  get usage(): { readonly entries: number; readonly bytes: number } {
-    return { entries: this.#entries?.size ?? 0, bytes: this.#entries?.calculatedSize ?? 0 }
+  /** What the cache and all its namespaces keep. */
+  get usage(): LocalUsage {
+    const all = this.#rules.shelves.map(({ usage }) => usage)
+    return all.reduce((sum, one) => ({
+      entries: sum.entries + one.entries,
+      bytes: sum.bytes + one.bytes,
+    }))
+  }
+
+  /** What is kept in the shelf that this very namespace has for itself; `undefined` if it has none. */
+  usageOf(prefix: string): LocalUsage | undefined {
+    return this.#rules.ownShelf(prefix)?.usage
+  }
+
+  /** Whether a namespace treats its local entries in a way of its own. */
+  get isDivided(): boolean {
+    return !this.#rules.isUniform
+  }
+
+  /** Where the entry of a name is kept, or those of all names under a prefix. */
+  shelfOf(name: string): LocalShelf {
+    return this.#rules.of(name).shelf
+  }
+
+  /** How long a copy of this key is served at most, in milliseconds. */
+  ttlMsOf(storedKey: string): number {
+    return this.#rules.isUniform ? Number.POSITIVE_INFINITY : this.#rules.of(this.#name(storedKey)).ttlMs
+  }
+
+  /** Whether an entry of this key is kept. */
+  keeps(storedKey: string): boolean {
+    return this.shelfOf(this.#name(storedKey)).isOn
+  }
+
+  /**
+   * Gives the names under a prefix a rule of their own, for good.
+   * @param onEvict called for each entry that a shelf of their own evicts
+   * @returns whether they had none; `undefined` if they have another one
+   */
+  claim(prefix: string, rule: LocalRule, onEvict: () => void): boolean | undefined {
+    const own = this.#rules.rule(prefix)
+    if (own !== undefined) return idOf(own) === idOf(rule) ? false : undefined
+    this.#rules.add(prefix, rule, (bounds) => this.#newShelf(bounds, onEvict))
+    return true
   }
 
   /**
@@ -75,26 +101,7 @@ export class LocalTier implements ChangeListener {
    * @param name the stored key without the root prefix
    */
   peek(name: string): LocalEntry | undefined {
-    const entry = this.#entries?.peek(name)
-    if (entry === undefined || entry.removalsSeen === this.#removals.count) return entry
-    return this.#isRemoved(name, entry) ? undefined : entry
-  }
-
-  /** Applies the removals by pattern that the entry has not been compared with yet. Returns whether one deleted it. */
-  #isRemoved(name: string, entry: LocalEntry): boolean {
-    if (this.#removals.haveRemoved(this.#rootPrefix + name, entry.removalsSeen)) {
-      this.#entries?.delete(name)
-      return true
-    }
-    entry.removalsSeen = this.#removals.count
-    return false
-  }
-
-  /** Records the use of an entry in the order of eviction, whose precision is {@link RECENCY_MS}. */
-  used(name: string, entry: LocalEntry, nowMs: number): void {
-    if (nowMs < entry.recentUntilMs) return
-    entry.recentUntilMs = Math.floor(nowMs) + RECENCY_MS
-    this.#entries?.get(name)
+    return this.shelfOf(name).peek(name)
   }
 
   /** Must be called before a key is read. The object identifies that read. */
@@ -115,14 +122,10 @@ export class LocalTier implements ChangeListener {
   /** Keeps the entry that was read, if nothing has touched its key since the read began. Returns whether that is so. */
   keep(storedKey: string, read: object, entry: LocalEntry, bytes: number): boolean {
     if (!this.#reads.end(storedKey, read)) return false
-    if (this.#entries === undefined) return true
-    entry.removalsSeen = this.#removals.count
-    const size = ENTRY_OVERHEAD_BYTES + 2 * storedKey.length + bytes
     const name = this.#name(storedKey)
-    this.#entries.set(name, entry, { size })
-    if (this.#onKeep !== undefined && entry.stamp !== undefined && this.#entries.has(name)) {
+    const isKept = this.shelfOf(name).put(name, entry, bytes)
+    if (isKept && this.#onKeep !== undefined && entry.stamp !== undefined)
       this.#onKeep(storedKey, entry.stamp)
-    }
     return true
   }
 
@@ -133,12 +136,13 @@ export class LocalTier implements ChangeListener {
 
   /** Drops the local entry, since a read did not find it valid: it must not be served even if the source fails. */
   drop(storedKey: string): void {
-    this.#entries?.delete(this.#name(storedKey))
+    const name = this.#name(storedKey)
+    this.shelfOf(name).delete(name)
   }
 
   invalidated(storedKey: string): void {
     this.#reads.touched(storedKey)
-    this.#entries?.delete(this.#name(storedKey))
+    this.drop(storedKey)
   }
 
   writeBegan(storedKey: string): void {
@@ -153,7 +157,7 @@ export class LocalTier implements ChangeListener {
 
   removing(matches: (storedKey: string) => boolean): void {
     this.#reads.touchedWhere(matches)
-    if (this.#entries !== undefined && this.#entries.size > 0) this.#removals.add(matches)
+    if (this.#rules.shelves.some(({ usage }) => usage.entries > 0)) this.#removals.add(matches)
   }
 
   epochBegan(): void {
@@ -163,10 +167,17 @@ export class LocalTier implements ChangeListener {
 
   clear(): void {
     this.epochBegan()
-    this.#entries?.clear()
+    for (const shelf of this.#rules.shelves) shelf.clear()
   }
 
   #name(storedKey: string): string {
     return storedKey.slice(this.#rootPrefix.length)
   }
+}
+
+/** A text that tells a rule from others. */
+function idOf(rule: LocalRule): string {
+  return rule === false
+    ? 'none'
+    : JSON.stringify([rule.bounds, rule.ttlMs === Number.POSITIVE_INFINITY ? 'ever' : rule.ttlMs])
 }

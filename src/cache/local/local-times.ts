@@ -10,8 +10,10 @@ export const LONGEST_LEASE_MS = 60_000
 export interface LocalTimes {
   /** When its load began; `undefined` if that is not known. */
   readonly bornMs: number | undefined
+  /** When this copy was read from the shared tier, or stored there. */
+  readonly readAtMs: number
   readonly freshUntilMs: number
-  /** Until when this copy may be served if changes are not announced; `undefined` if they are. */
+  /** Until when this copy may be served; `undefined` if it may be as long as its entry is. */
   readonly keptUntilMs: number | undefined
   /** The end of its lease: until then, the holder may be loading a newer value. */
   readonly leasedUntilMs: number
@@ -38,17 +40,19 @@ export function localTimes(
   if (serverNowMs === undefined) {
     // Its age is unknown too, so its stale windows may be over.
     const freshUntilMs = nowMs - Math.max(staleIfErrorMs, staleWhileRevalidateMs)
-    return { bornMs: undefined, freshUntilMs, keptUntilMs, leasedUntilMs: 0 }
+    return { bornMs: undefined, readAtMs: nowMs, freshUntilMs, keptUntilMs, leasedUntilMs: 0 }
   }
   const ageMs = serverNowMs - createdAtMs
   const leftMs = ageMs < -FUTURE_TOLERANCE_MS ? 0 : ttlMs - ageMs
   const leaseLeftMs = leaseMs - serverNowMs
   const leasedUntilMs = leaseLeftMs > LONGEST_LEASE_MS ? 0 : nowMs + leaseLeftMs
-  return { bornMs: nowMs - ageMs, freshUntilMs: nowMs + leftMs, keptUntilMs, leasedUntilMs }
+  const freshUntilMs = nowMs + leftMs
+  return { bornMs: nowMs - ageMs, readAtMs: nowMs, freshUntilMs, keptUntilMs, leasedUntilMs }
 }
 
 /**
- * Until when a copy may be served if changes are not announced; `undefined` if they are.
+ * Until when a copy may be served, if that is not as long as its entry is; `undefined` if it is.
+ * @param localTtlMs how long a copy may be served, since changes are not announced or its namespace says so
  * @param generations of the copy
  */
 export function keptUntil(

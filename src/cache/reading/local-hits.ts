@@ -1,9 +1,12 @@
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
+import { isPassedBy } from '../freshness/copy-age.ts'
 import { servableTo } from '../freshness/max-age.ts'
 import { servable } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
+import type { LoadRequest } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
+import type { LocalShelf } from '../local/local-shelf.ts'
 
 /** Looks up the entries of one namespace in the local tier, synchronously and without a round trip. */
 export class LocalHits {
@@ -13,6 +16,8 @@ export class LocalHits {
   /** The prefix of this namespace's names in the local tier; empty for the root. */
   readonly #prefix: string
   readonly #isRoot: boolean
+  /** Where the entries of this namespace are kept. */
+  #shelf: LocalShelf
   #hitAtMs = 0
 
   constructor(core: CacheCore, space: KeySpace, monitor: Monitor) {
@@ -21,6 +26,7 @@ export class LocalHits {
     this.#space = space
     this.#prefix = space.namePrefix
     this.#isRoot = space.namePrefix === ''
+    this.#shelf = core.local.shelfOf(space.namePrefix)
   }
 
   /** When {@link fresh} last found an entry, in milliseconds of the monotonic clock. */
@@ -31,27 +37,39 @@ export class LocalHits {
   /** The local entry, if it may be served now. Within a change there is none. */
   fresh(key: string, tags: readonly string[] | undefined): LocalEntry | undefined {
     const name = this.#nameOf(key)
-    const { changes, local } = this.#core
+    const { changes } = this.#core
     if (changes.current !== undefined) return undefined
-    const entry = local.peek(name)
+    const entry = this.#shelf.peek(name) ?? this.#elsewhere(name)
     if (entry === undefined) return undefined
     const nowMs = this.#core.hitClock.monotonicMs()
     if (servable(entry, nowMs) !== 'fresh' || !this.#core.isCoherent(entry, nowMs)) return undefined
     if (!entry.covers(this.#space, tags)) return undefined
-    local.used(name, entry, nowMs)
+    this.#shelf.used(name, entry, nowMs)
     this.#hitAtMs = nowMs
     return entry
+  }
+
+  /**
+   * The entry of a name that the shelf of this namespace does not hold: its namespace may have got a shelf of its own
+   * since this object was made, or the name may be one of an inner namespace. A miss pays for it, and no hit.
+   */
+  #elsewhere(name: string): LocalEntry | undefined {
+    const { local } = this.#core
+    if (!local.isDivided) return undefined
+    this.#shelf = local.shelfOf(this.#prefix)
+    return local.peek(name)
   }
 
   /** The local entry, if it may be served while a new value is loaded, to a caller with this `maxAge`. */
   stale(
     key: string,
     tags: readonly string[] | undefined,
-    maxAgeMs: number | undefined,
+    { copyTtlMs, maxAgeMs }: Pick<LoadRequest, 'copyTtlMs' | 'maxAgeMs'>,
   ): LocalEntry | undefined {
     const entry = this.#core.local.peek(this.#nameOf(key))
     if (entry === undefined) return undefined
     const nowMs = this.#core.clock.monotonicMs()
+    if (isPassedBy(entry, nowMs, copyTtlMs)) return undefined
     if (!this.#core.isCoherent(entry, nowMs)) return undefined
     const how = servableTo(maxAgeMs, entry, nowMs)
     if (how !== 'fresh' && how !== 'revalidate') return undefined

@@ -3,6 +3,7 @@ import { assertCacheKey, isCacheKey } from '../../foundation/cache-key.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { ABSENT, type Judgement, judgementFor, missReasonOf } from '../entries/judgement.ts'
+import { copyTtlOf, isPassedBy } from '../freshness/copy-age.ts'
 import { isTooOld, maxAgeOf, servableAsReadTo } from '../freshness/max-age.ts'
 import { NO_TAGS } from '../freshness/policies.ts'
 import { servableAsRead } from '../freshness/servable.ts'
@@ -112,9 +113,11 @@ export class NamespaceGets {
     assertCacheKey(key)
     const isPastLag = options.local === false
     const maxAgeMs = maxAgeOf(options.maxAge)
+    const copyTtlMs = copyTtlOf(options.local)
     const outer = this.#core.inheritances.current
     const local = isPastLag ? undefined : this.#hits.fresh(key, NO_TAGS)
-    if (local !== undefined && !isTooOld(local, this.#hits.hitAtMs, maxAgeMs)) {
+    const isTooLong = local !== undefined && isPassedBy(local, this.#hits.hitAtMs, copyTtlMs)
+    if (local !== undefined && !isTooLong && !isTooOld(local, this.#hits.hitAtMs, maxAgeMs)) {
       this.#hits.count(key, local)
       return this.#described<T>(local, 'hit', 'local')
     }

@@ -6,7 +6,8 @@ import type { Monitor } from '../core/monitor.ts'
 import { isAccepted } from '../entries/acceptance.ts'
 import type { Flights } from '../flights/flights.ts'
 import type { SingleFlight } from '../flights/single-flight.ts'
-import { isTooOldFor, maxAgeOf } from '../freshness/max-age.ts'
+import { copyTtlOf, isGoodFor } from '../freshness/copy-age.ts'
+import { maxAgeOf } from '../freshness/max-age.ts'
 import { checkedTags, isBounded, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type GetOrSetOptions } from '../freshness/policy-options.ts'
 import { handOver } from '../inheritance/hand-over.ts'
@@ -84,9 +85,7 @@ export class NamespaceReads {
     if (typeof key === 'string') {
       const entry = this.hits.fresh(key, options?.tags)
       const isServed =
-        entry !== undefined &&
-        !options?.signal?.aborted &&
-        !isTooOldFor(entry, this.hits.hitAtMs, options?.maxAge)
+        entry !== undefined && (options === undefined || isGoodFor(entry, this.hits.hitAtMs, options))
       if (isServed) {
         const followUp = this.followUps.of(entry, options?.earlyRefresh, this.hits.hitAtMs)
         if (followUp !== undefined) this.#followUp(entry, followUp, key, loader, options, extras)
@@ -128,8 +127,7 @@ export class NamespaceReads {
   /** The local entry, if a call with these options is served it as fresh. */
   localHit(key: string, options: GetOrSetOptions): LocalEntry | undefined {
     const entry = typeof key === 'string' ? this.hits.fresh(key, options.tags) : undefined
-    if (entry === undefined || options.signal?.aborted) return undefined
-    return isTooOldFor(entry, this.hits.hitAtMs, options.maxAge) ? undefined : entry
+    return entry !== undefined && isGoodFor(entry, this.hits.hitAtMs, options) ? entry : undefined
   }
 
   /** Counts a local hit, does what follows it, and describes it. @param call the call that it answers */
@@ -160,10 +158,13 @@ export class NamespaceReads {
       if (request.isPast) return form.load(request)
       const stale = extras?.replaces === undefined ? this.#staleFor(request, options.tags) : undefined
       if (stale !== undefined) return form.stale(stale)
-      const { storedKey } = request
-      if (this.#flights.has(storedKey) || !this.#core.tier.isClearFor(storedKey)) return form.load(request)
+      const { since, storedKey } = request
+      const mayJoin = since === undefined && this.#flights.has(storedKey)
+      if (mayJoin || !this.#core.tier.isClearFor(storedKey)) return form.load(request)
       request.shared?.expect(storedKey)
-      return PendingRead.of(this.#core, request, form.answers)
+      return since === undefined
+        ? PendingRead.of(this.#core, request, form.answers)
+        : PendingRead.pastLag(this.#core, request, form.answers)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -171,7 +172,7 @@ export class NamespaceReads {
 
   /** The expired local entry, if it may be served meanwhile. Starts the load of a new value, if no lease is held. */
   #staleFor(request: LoadRequest, tags: readonly string[] | undefined): LocalEntry | undefined {
-    const stale = this.hits.stale(request.key, tags, request.maxAgeMs)
+    const stale = this.hits.stale(request.key, tags, request)
     if (stale === undefined || !isAccepted(stale.value, request.accepts)) return undefined
     this.#loads.revalidate(request, stale)
     this.#monitor.staleServe(request.key, 'revalidate')
@@ -284,6 +285,8 @@ export class NamespaceReads {
       generationKeys: this.#core.generationKeys(this.#space, storedKey, checkedTags(options.tags)),
       policies,
       maxAgeMs: maxAgeOf(options.maxAge),
+      copyTtlMs: copyTtlOf(options.local),
+      since: options.local === false ? this.#core.generations.mark() : undefined,
       loader,
       accepts: extras?.accepts,
       shared: extras?.shared,

@@ -67,7 +67,7 @@ export class PendingRead implements ReadOutcome<void>, KeyRead, FirstRead, Await
     answers: Answers<Asked, Answer>,
   ): Promise<Answer> {
     const current = core.local.expected(asked.storedKey)
-    return current instanceof PendingRead && current.#isUnderWay
+    return current instanceof PendingRead && current.#isUnderWay && current.asked === undefined
       ? current.#join(asked, answers)
       : new PendingRead(core, asked, false).#send(asked, answers)
   }

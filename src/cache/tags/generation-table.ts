@@ -16,9 +16,8 @@ import { KnownGeneration } from './known-generation.ts'
 /** The most known generations, and the most whose time to live is remembered. */
 const MOST_GENERATIONS = 50_000
 
-/** Identifies one read of a generation. */
+/** Identifies one read of a generation; `askedAt` is the moment of the log at which it was sent. */
 interface PendingGeneration {
-  /** The moment of the log at which the read was sent. */
   readonly askedAt: number
 }
 
@@ -74,6 +73,11 @@ export class GenerationTable implements ChangeListener {
   /** The current moment, for {@link wasInvalidatedSince}. */
   get now(): number {
     return this.#log.now
+  }
+
+  /** Begins a moment: what is asked from now on comes after it. */
+  mark(): number {
+    return this.#log.advance()
   }
 
   /** The current generation; `undefined` if this process does not know it. */

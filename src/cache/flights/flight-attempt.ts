@@ -1,0 +1,28 @@
+import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
+
+/**
+ * What a flight is doing:
+ *
+ * - `'reading'`: it reads the key, or judges what was read
+ * - `'queued'`: it waits for its turn (`maxLoads`)
+ * - `'acquiring'`: it asks for the lease
+ * - `'waiting'`: another process holds the lease
+ * - `'loading'`: its loader runs, or what it loaded is being stored
+ * - `'over'`: it has its outcome
+ */
+export type FlightPhase = 'reading' | 'queued' | 'acquiring' | 'waiting' | 'loading' | 'over'
+
+/** What a flight has learned since its last read of the key began. */
+export interface FlightAttempt {
+  /** A moment of the generation table. The flight's value is read or loaded after it. */
+  askedAt: number
+  /** The moment at which the read began. */
+  readonly readAt: number
+  /** The epoch of the local tier when the read began. */
+  readonly epoch: number
+  /** The valid entry that was found, which may be stale. */
+  found: LocalEntry | undefined
+  /** The generations that the loaded value will be bound to, once they have been captured. */
+  bound: readonly BoundGeneration[]
+}
