@@ -53,6 +53,30 @@ export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isola
   }
 
   /**
+   * A token that stands for all that Redis had acknowledged when this was called: writes, deletions, invalidations, changes,
+   * those of other processes too. Give it to a reader as `atLeast`, in another process or a later request: it is never
+   * answered with anything older, and still served from its own memory if that process has heard of all of it. One round
+   * trip to each server.
+   *
+   * It has letters, digits, `-`, `_` and `.` alone: about 20 characters for each server. It serves a few seconds; after
+   * `coherence.trust` every process has heard of it, or serves nothing local.
+   * @returns the empty text after a failure, and without a connection: as `atLeast` that asks Redis
+   * @example
+   * ```ts
+   * import { createCache } from 'cachewright'
+   *
+   * const cache = createCache({ redis: process.env.REDIS_URL, prefix: 'shop:' })
+   * await cache.delete('user:1')
+   * const token = await cache.mark() // into a cookie that lives for ten seconds
+   * const user = await cache.getOrSet('user:1', async () => ({ name: 'Ada' }), { atLeast: token })
+   * console.log(user.name)
+   * ```
+   */
+  mark(): Promise<string> {
+    return this.#core.policy.absorb('mark', undefined, '', () => this.#core.tier.mark())
+  }
+
+  /**
    * The state of the circuit breaker: `'open'` while no commands are sent to Redis, or to some node of a cluster. Five
    * commands in a row that were not answered open it for a second; calls then go on at once without Redis.
    */

@@ -4,6 +4,7 @@ import type { BatchLoader } from './batches/load-batch.ts'
 import type { CacheParts } from './cache-parts.ts'
 import type { CacheCore } from './core/cache-core.ts'
 import type { Monitor } from './core/monitor.ts'
+import { localOf } from './core/read-your-writes.ts'
 import { copyTtlOf, isPassedBy } from './freshness/copy-age.ts'
 import { isTooOld, maxAgeOf } from './freshness/max-age.ts'
 import { NO_TAGS } from './freshness/policies.ts'
@@ -74,9 +75,10 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
   async #getWith<T>(key: string, options: GetOptions): Promise<Served<T, Isolate> | undefined> {
     this.#core.calls.check(options, GET_OPTIONS)
     const maxAgeMs = maxAgeOf(options.maxAge)
-    const copyTtlMs = copyTtlOf(options.local)
+    const local = localOf(options, this.#core.tier)
+    const copyTtlMs = copyTtlOf(local)
     const { gets, hits } = this.#reads
-    if (options.local !== false && typeof key === 'string') {
+    if (local !== false && typeof key === 'string') {
       const entry = hits.fresh(key, NO_TAGS)
       const isServed =
         entry !== undefined &&
@@ -84,7 +86,7 @@ export class EntryReads<Isolate extends Isolation = 'freeze'> {
         !isPassedBy(entry, hits.hitAtMs, copyTtlMs)
       if (isServed) return hits.serve<Served<T, Isolate>>(key, entry)
     }
-    return gets.read<Served<T, Isolate>>(key, options.local === false, maxAgeMs)
+    return gets.read<Served<T, Isolate>>(key, local === false, maxAgeMs)
   }
 
   /**

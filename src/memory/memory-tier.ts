@@ -32,6 +32,9 @@ import {
   reserveKey,
 } from './lease-rules.ts'
 
+/** The token of a tier whose caches are told of every change at once. */
+const IN_PROCESS = 'process'
+
 /** The operations of the store that the tier calls. */
 export interface MemoryTierStore {
   read<Result>(key: string, storedKey: string, outcome: ReadOutcome<Result>): Promise<Result>
@@ -97,6 +100,15 @@ export class MemoryTier implements SharedTier {
   /** Avoids keeping a value twice: it is either encoded in this store, or decoded in the local tier. */
   shedValues(restore: RestoreEntry): ((storedKey: string, stamp: string) => void) | undefined {
     return this.#store.shedValues?.(restore)
+  }
+
+  async mark(): Promise<string> {
+    return IN_PROCESS
+  }
+
+  /** There is no other process that could have heard more. */
+  hasNewsOf(token: string): boolean {
+    return token === IN_PROCESS
   }
 
   read(storedKey: string): Promise<Buffer | null> {

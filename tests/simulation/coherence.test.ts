@@ -210,6 +210,21 @@ describe('in any order of events', () => {
     LONGEST_MS,
   )
 
+  it(
+    'P53: a reader with a token is never answered with anything older than what was acknowledged before it',
+    async () => {
+      const setting: Setting = { ...CALM, policies: true, tokens: true }
+      for (const one of [
+        setting,
+        { ...setting, faults: true, copies: true, ttlMs: 4_000, staleMs: 20_000 },
+      ]) {
+        const steps = await proveSchedules(one, trials(100, 800, 6_000))
+        expect(steps.get('mark')).toBeGreaterThan(trials(10, 100))
+      }
+    },
+    LONGEST_MS,
+  )
+
   const slotted = ['reserve', 'a slot is filled', 'a fill is refused', 'release']
   it(
     'P45: nothing older is stored through slots, and every fill says so',

@@ -41,7 +41,7 @@ export class Faults {
           this.#fleet.do('time passes', `${jumpMs} ms`, () => this.#fleet.time.pass(jumpMs))
         },
       ],
-      [3, () => this.#fleet.do('expire', '', () => this.#fleet.redis.expire())],
+      [3, () => this.#fleet.do('expire', '', () => this.#deleteExpired())],
       [
         5,
         () => {
@@ -116,7 +116,13 @@ export class Faults {
     const isRepeated = ({ process, invalidation, life }: Lost) =>
       process?.isAlive &&
       Number.isFinite(invalidation.acknowledgedMs) &&
-      process.tier.metAtMs(life) - invalidation.acknowledgedMs <= REPEATED_MS
+      process.tier.proofs.metAtMs(life) - invalidation.acknowledgedMs <= REPEATED_MS
     this.#fleet.oracle.remembered(this.#lost.filter(isRepeated).map(({ invalidation }) => invalidation))
+  }
+
+  /** Deletes what has expired, and tells of it; Redis does so at its leisure. */
+  #deleteExpired(): void {
+    const { redis } = this.#fleet
+    for (const storedKey of redis.keys()) redis.peek(storedKey)
   }
 }

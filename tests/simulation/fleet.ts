@@ -100,23 +100,30 @@ export class Fleet {
     label: string,
     work: () => Promise<unknown>,
   ): void {
-    this.call(process, `${process.id} ${label}`, async () => {
-      let isAcknowledged = false
-      try {
-        const result = await work()
-        isAcknowledged = true
-        return result
-      } finally {
-        for (const invalidation of invalidations) {
-          this.oracle.settled(
-            invalidation,
-            isAcknowledged && process.isAlive,
-            this.time.monotonicMs(),
-            this.marks(),
-          )
-        }
+    this.call(process, `${process.id} ${label}`, () => this.changed(process, invalidations, work))
+  }
+
+  /** The result of an operation that makes older values old. */
+  async changed<Result>(
+    process: SimulatedProcess,
+    invalidations: readonly Invalidation[],
+    work: () => Promise<Result>,
+  ): Promise<Result> {
+    let isAcknowledged = false
+    try {
+      const result = await work()
+      isAcknowledged = true
+      return result
+    } finally {
+      for (const invalidation of invalidations) {
+        this.oracle.settled(
+          invalidation,
+          isAcknowledged && process.isAlive,
+          this.time.monotonicMs(),
+          this.marks(),
+        )
       }
-    })
+    }
   }
 
   /** For each process, how to tell whether all that Redis has sent it by now has arrived. */

@@ -146,6 +146,11 @@ describe('the simulation finds the defect', () => {
       () => vi.spyOn(GenerationSet.prototype, 'staleInMs').mockReturnValue(0),
     ],
     ['an expiry of a key spares the load that is under way', EXPIRIES, () => breakExpiry()],
+    [
+      'T8 a token is taken for proven by whoever gets it',
+      { ...POLICIES, tokens: true },
+      () => vi.spyOn(ResilientTier.prototype, 'hasNewsOf').mockReturnValue(true),
+    ],
     ['C3 the work of a change begins before its holds are placed', TRANSACTIONS, () => breakHolds()],
   ]
   it.each(rules.map(([rule, setting, mutate, seed = SEED]) => [rule, setting, mutate, seed] as const))(

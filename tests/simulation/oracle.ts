@@ -151,6 +151,12 @@ export class Oracle {
     this.#invalidations.push(...invalidations)
   }
 
+  /** A question that also binds what was acknowledged before a token was made. */
+  asking(question: Question, known: readonly Invalidation[]): Question {
+    const binding = [...new Set([...question.binding, ...known])]
+    return { ...question, binding: binding.filter((one) => this.#invalidations.includes(one)) }
+  }
+
   question(
     processId: number,
     storedKey: string,

@@ -9,6 +9,7 @@ import { Violation } from './oracle.ts'
 import { fatesOf, policiesOf } from './policies.ts'
 import { CLOCK_ERROR_MS, type Place, TAGS } from './setting.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
+import { Tokens } from './tokens.ts'
 
 /** What one call of `getOrSet` or `refresh` asks for. */
 interface Asked {
@@ -26,21 +27,29 @@ export class Reads {
   readonly #fleet: Fleet
   readonly #loads: Loads
   readonly #places: readonly Place[]
+  readonly tokens: Tokens
 
   constructor(fleet: Fleet, loads: Loads, places: readonly Place[]) {
     this.#fleet = fleet
     this.#loads = loads
     this.#places = places
+    this.tokens = new Tokens(fleet)
   }
 
   getOrSet(process: SimulatedProcess, at: Place): void {
     const asked = this.#asked(at)
-    this.#call(process, asked, 'getOrSet', (question, load) =>
-      this.#fleet
-        .cacheOf(process, at)
-        .getOrSet(at.key, load, asked.options)
-        .then((text) => this.answered(process, at, question, text)),
-    )
+    this.#call(process, asked, 'getOrSet', async (plain, load) => {
+      const { options, question } = this.#fleet.setting.tokens
+        ? this.tokens.ask(plain)
+        : { question: plain, options: {} }
+      const cache = this.#fleet.cacheOf(process, at)
+      const text = await cache.getOrSet(at.key, load, { ...asked.options, ...options })
+      return this.answered(process, at, question, text)
+    })
+  }
+
+  getAtLeast(process: SimulatedProcess, at: Place): void {
+    this.tokens.get(process, at, this.question(process, at, []))
   }
 
   refresh(process: SimulatedProcess, at: Place): void {

@@ -143,6 +143,7 @@ export class Schedule {
       ...(this.#fleet.setting.policies ? this.#policies(process, at) : []),
       ...(this.#fleet.setting.slots ? this.#reservations(process, at) : []),
       [this.#fleet.setting.transactions ? 8 : 0, () => this.#transactions.begin(process, at)],
+      ...(this.#fleet.setting.tokens ? this.#tokens(process, at) : []),
       [this.#fleet.setting.composites ? 14 : 0, () => this.#composites.getOrSet(process, at)],
     ]
     const favoured = this.#favoured
@@ -251,6 +252,15 @@ export class Schedule {
     return [
       [this.#fleet.setting.sickSource ? 12 : 3, () => this.#reads.refresh(process, at)],
       [3, () => this.#reads.getOrSetMany(process, at)],
+    ]
+  }
+
+  #tokens(process: SimulatedProcess, at: Place): (readonly [number, () => void])[] {
+    const ask = (other: SimulatedProcess) => this.#reads.getAtLeast(other, at)
+    return [
+      [3, () => this.#reads.tokens.mark(process, ask)],
+      [8, () => this.#reads.tokens.deleteAndMark(process, at, ask)],
+      [6, () => this.#reads.getAtLeast(process, at)],
     ]
   }
 

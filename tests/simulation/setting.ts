@@ -37,6 +37,8 @@ export interface Setting {
   readonly composites?: boolean
   /** Whether entries are expired as well, by their key and by a tag. @default false */
   readonly expiries?: boolean
+  /** Whether processes pass tokens to one another, and read at least what these stand for. @default false */
+  readonly tokens?: boolean
   readonly defects?: readonly Defect[]
 }
 

@@ -32,6 +32,7 @@ import { type Defect, ignoresFence } from './defect.ts'
 import { isRebound, reboundEntry } from './generations.ts'
 import type { Link, Released } from './link.ts'
 import { PAGES, pageOf } from './pages.ts'
+import type { Mark } from './proofs.ts'
 
 interface Stored {
   readonly bytes: Buffer
@@ -58,6 +59,7 @@ export class SimulatedRedis {
   #afterReply: string[] = []
   isAway = false
   life = 1
+  #sequence = 0
   readonly #keyspace: Keyspace
 
   constructor(
@@ -81,6 +83,10 @@ export class SimulatedRedis {
 
   get nowMs(): number {
     return Math.floor(SERVER_EPOCH_MS + this.#clock.monotonicMs())
+  }
+
+  mark(): Mark {
+    return [this.life, ++this.#sequence]
   }
 
   /** Whether the request that is being run was sent on a connection that should be dead. */
@@ -250,11 +256,6 @@ export class SimulatedRedis {
     this.#strings.clear()
     this.#tracked = new TrackingTable()
     for (const link of links) link.arrive({ kind: 'flush' })
-  }
-
-  /** Deletes what has expired, and tells of it; Redis does so at its leisure. */
-  expire(): void {
-    for (const storedKey of this.keys()) this.peek(storedKey)
   }
 
   save(): void {

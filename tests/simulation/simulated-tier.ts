@@ -13,8 +13,8 @@ import type { GenerationValue, Renewal } from '../../src/codec/envelope/generati
 import type { RemovalOptions } from '../../src/contract/cache-backend.ts'
 import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import type { Clock, Timers } from '../../src/foundation/time/clock.ts'
-import { ServerClock } from '../../src/redis/coherence/server-clock.ts'
 import { type KeyWaiter, Link, type Released } from './link.ts'
+import { Proofs } from './proofs.ts'
 import { ReadsOfATick } from './reads-of-a-tick.ts'
 import type { SimulatedRedis } from './simulated-redis.ts'
 import { Walks } from './walks.ts'
@@ -31,15 +31,13 @@ export class SimulatedTier implements SharedTier {
   readonly #clock: Clock
   readonly #timers: Timers
   readonly #walks: Walks
-  readonly #lives = new Map<number, number>()
   /** A connection that we gave up, whose commands the server may still run until it is killed. */
   orphan: Link | undefined
   /** Keys whose lease was the last thing heard of them. */
   readonly leased = new Set<string>()
   #listener: TierListener | undefined
   #link: Link | undefined
-  #serverClock: ServerClock | undefined
-  #provenAtMs = 0
+  readonly proofs: Proofs
   #links = 0
   #isOpen = false
   #cancelBeat: (() => void) | undefined
@@ -55,6 +53,7 @@ export class SimulatedTier implements SharedTier {
     this.#redis = redis
     this.#clock = clock
     this.#timers = timers
+    this.proofs = new Proofs(clock)
     this.#walks = new Walks(this, redis, (label, run) => this.#send(label, run))
   }
 
@@ -72,14 +71,8 @@ export class SimulatedTier implements SharedTier {
     return this.#isOpen && this.#link === undefined
   }
 
-  /** When it first met this or a later life of the server. */
-  metAtMs(life: number): number {
-    for (const [met, atMs] of this.#lives) if (met >= life) return atMs
-    return Number.POSITIVE_INFINITY
-  }
-
   get trustedUntilMs(): number {
-    return this.#link === undefined ? Number.NEGATIVE_INFINITY : this.#provenAtMs + TRUST_MS
+    return this.#link === undefined ? Number.NEGATIVE_INFINITY : this.proofs.provenAtMs + TRUST_MS
   }
 
   /** Opens the tier: the handshake ends when the schedule says so. */
@@ -101,10 +94,8 @@ export class SimulatedTier implements SharedTier {
     if (!this.#redis.hasDefect('old commands run after a reconnect')) this.orphan = undefined
     const link = new Link(`${this.#name}.${++this.#links}`)
     this.#link = link
-    const isNewLife = !this.#lives.has(this.#redis.life)
-    if (isNewLife) this.#lives.set(this.#redis.life, this.#clock.monotonicMs())
-    this.#serverClock = new ServerClock(this.#clock)
-    this.#provenAtMs = this.#clock.monotonicMs()
+    const isNewLife = this.proofs.isFirstOf(this.#redis.life)
+    this.proofs.begin()
     this.#epochBegan('connected')
     if (this.#isOpen && isNewLife) this.#listener?.restarted()
     this.#askTime()
@@ -168,7 +159,7 @@ export class SimulatedTier implements SharedTier {
   }
 
   serverNowMs(): number | undefined {
-    return this.#link === undefined ? undefined : this.#serverClock?.nowMs()
+    return this.#link === undefined ? undefined : this.proofs.serverNowMs()
   }
 
   epochOffsetMs(): number {
@@ -209,8 +200,8 @@ export class SimulatedTier implements SharedTier {
     return this.#send(label, (link) => this.#redis.fill(link, storedKey, fence, entry, ttlMs))
   }
 
-  release(storedKey: string, ...released: Released): Promise<void> {
-    return this.#send(`release ${storedKey}`, (link) => this.#redis.release(link, storedKey, ...released))
+  release(storedKey: string, ...release: Released): Promise<void> {
+    return this.#send(`release ${storedKey}`, (link) => this.#redis.release(link, storedKey, ...release))
   }
 
   write(storedKey: string, entry: Buffer, ttlMs: number): Promise<void> {
@@ -227,6 +218,14 @@ export class SimulatedTier implements SharedTier {
 
   ttlMs(storedKey: string): Promise<number | undefined> {
     return this.#send(`ttl ${storedKey}`, (link) => this.#redis.ttlMs(link, storedKey))
+  }
+
+  mark(): Promise<string> {
+    return this.#send('mark', () => this.#redis.mark().join('.'))
+  }
+
+  hasNewsOf(token: string): boolean {
+    return this.proofs.hasNewsOf(token)
   }
 
   capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
@@ -287,12 +286,9 @@ export class SimulatedTier implements SharedTier {
   #askTime(): void {
     const link = this.#link
     const sentMs = this.#clock.monotonicMs()
-    this.serverTimeMs().then(
-      (serverMs) => {
-        if (link !== this.#link) return
-        const seconds = Math.floor(serverMs / 1_000)
-        this.#serverClock?.learn([String(seconds), String((serverMs - seconds * 1_000) * 1_000)], sentMs)
-        this.#provenAtMs = Math.max(this.#provenAtMs, sentMs)
+    this.#send('TIME', () => [this.#redis.nowMs, this.#redis.mark()] as const).then(
+      ([serverMs, mark]) => {
+        if (link === this.#link) this.proofs.learn(serverMs, mark, sentMs)
       },
       () => {},
     )

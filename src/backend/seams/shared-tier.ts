@@ -159,6 +159,14 @@ export interface SharedTier {
   serverTimeMs(storedKey: string): Promise<number>
   /** What has to be added to a time of the server for milliseconds since 1970; 0 if the server counts from then. */
   epochOffsetMs(): number
+  /** A token that stands for all that this process was told is acknowledged, for {@link hasNewsOf} of any process. */
+  mark(): Promise<string>
+  /**
+   * Whether this process has heard of every change that was acknowledged before a token was made. `false` if it cannot
+   * tell: for a token of other servers, or of a server's earlier life, for any text that is no token, and in the modes
+   * `'bus'` and `'ttl'`.
+   */
+  hasNewsOf(token: string): boolean
 
   /** Reads the bytes under a key; `null` if it holds no string. The reads of one tick share a command. */
   read(storedKey: string): Promise<Buffer | null>

@@ -163,6 +163,7 @@ export const READ_OPTIONS: KnownOptions = {
   names: {
     maxAge: 'duration',
     local: COPY_OPTIONS,
+    atLeast: 'value',
     signal: 'value',
     background: 'value',
   } satisfies OptionNames<CollectionReadOptions>,

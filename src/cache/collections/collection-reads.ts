@@ -1,5 +1,4 @@
 import { assertCacheKey } from '../../foundation/cache-key.ts'
-import { isGoodFor } from '../freshness/copy-age.ts'
 import type { GetOrSetOptions } from '../freshness/policy-options.ts'
 import { servableAsRead } from '../freshness/servable.ts'
 import type { Loader } from '../loading/load-context.ts'
@@ -38,7 +37,7 @@ export class CollectionReads<Id, Output> {
     const options = this.#optionsOf(id, asked)
     const { followUps, hits } = this.#reads
     const entry = hits.fresh(key, options.tags)
-    const isServed = entry !== undefined && (asked === undefined || isGoodFor(entry, hits.hitAtMs, asked))
+    const isServed = entry !== undefined && (asked === undefined || hits.isGoodFor(entry, asked))
     if (!isServed) return this.#load(key, id, options)
     const followUp = followUps.of(entry, undefined, hits.hitAtMs)
     if (followUp !== undefined) this.#followUp(entry, followUp, key, id, options)

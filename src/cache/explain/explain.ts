@@ -10,6 +10,7 @@ import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { abbreviate } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { leftUntilExpiry } from '../core/new-lifetimes.ts'
+import { localOf } from '../core/read-your-writes.ts'
 import { type Accepts, isAccepted } from '../entries/acceptance.ts'
 import { admission } from '../flights/admission.ts'
 import type { Flight } from '../flights/flight.ts'
@@ -54,7 +55,8 @@ export async function explain(
   const tags = checkedTags(options.tags)
   const policies = resolvePolicies(options, around)
   const maxAgeMs = maxAgeOf(options.maxAge)
-  const copyTtlMs = copyTtlOf(options.local)
+  const asksLocal = localOf(options, core.tier)
+  const copyTtlMs = copyTtlOf(asksLocal)
   const storedKey = space.storedKey(key)
   const generationKeys = core.generationKeys(space, storedKey, tags)
   const kept = () => core.local.peek(space.namePrefix + key)
@@ -74,7 +76,7 @@ export async function explain(
   const nowMs = core.clock.monotonicMs()
   const asked: Asked = {
     ...{ space, storedKey, tags, generationKeys, nowMs, maxAgeMs, copyTtlMs },
-    since: options.local === false ? core.generations.mark() : undefined,
+    since: asksLocal === false ? core.generations.mark() : undefined,
   }
   const entry = kept()
   const fits = entry === before ? wasAccepted : isAccepted(entry?.value, accepts)

@@ -35,10 +35,12 @@ export function isPassedBy({ readAtMs }: ReadCopy, nowMs: number, copyTtlMs: num
 export function isGoodFor(
   copy: ReadCopy & AgedEntry,
   nowMs: number,
-  { local, maxAge, signal }: Pick<GetOrSetOptions, 'local' | 'maxAge' | 'signal'>,
+  { atLeast, local, maxAge, signal }: Pick<GetOrSetOptions, 'atLeast' | 'local' | 'maxAge' | 'signal'>,
+  tier: { hasNewsOf(token: string): boolean },
 ): boolean {
   if (signal?.aborted) return false
-  if (local === undefined && maxAge === undefined) return true
+  if (local === undefined && maxAge === undefined && atLeast === undefined) return true
+  if (atLeast !== undefined && (typeof atLeast !== 'string' || !tier.hasNewsOf(atLeast))) return false
   try {
     return !isPassedBy(copy, nowMs, copyTtlOf(local)) && !isTooOld(copy, nowMs, maxAgeOf(maxAge))
   } catch {

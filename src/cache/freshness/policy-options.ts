@@ -173,6 +173,13 @@ export interface LocalReadOptions {
    * @default the local tier is asked first, as the namespace says
    */
   readonly local?: CopyOptions | boolean | undefined
+  /**
+   * A token of `cache.mark()`, also of another process: the answer reflects all that was acknowledged before the token was
+   * made. A copy here is served if this process has proof of that, which it seeks at least once within `coherence.trust`;
+   * until then, and for any other text, the call is one with `local: false`.
+   * @default none
+   */
+  readonly atLeast?: string | undefined
 }
 
 /** Options of `getOrSet`. */
@@ -254,6 +261,7 @@ export const GET_OR_SET_NAMES: OptionNames<GetOrSetOptions> = {
   ...LOAD_NAMES,
   maxAge: 'duration',
   local: COPY_OPTIONS,
+  atLeast: 'value',
   signal: 'value',
   background: 'value',
 }

@@ -93,6 +93,14 @@ export class ResilientTier implements SharedTier {
     return this.#tier.epochOffsetMs()
   }
 
+  mark(): Promise<string> {
+    return this.#gate.send(this.#gate.wholeTier, [], () => this.#tier.mark())
+  }
+
+  hasNewsOf(token: string): boolean {
+    return this.#tier.hasNewsOf(token)
+  }
+
   /** As {@link Gate.isClearFor}. */
   isClearFor(storedKey: string): boolean {
     return this.#gate.isClearFor(storedKey)

@@ -7,7 +7,7 @@ export interface GetOptions extends AgeOptions, LocalReadOptions {}
 /** What the options of `get` may contain. */
 export const GET_OPTIONS: KnownOptions = {
   of: 'get',
-  names: { local: COPY_OPTIONS, maxAge: 'duration' } satisfies OptionNames<GetOptions>,
+  names: { local: COPY_OPTIONS, atLeast: 'value', maxAge: 'duration' } satisfies OptionNames<GetOptions>,
 }
 
 /** Options of `getEntry`. */
@@ -23,5 +23,10 @@ export interface GetEntryOptions extends GetOptions {
 /** What the options of `getEntry` may contain. */
 export const GET_ENTRY_OPTIONS: KnownOptions = {
   of: 'getEntry',
-  names: { local: COPY_OPTIONS, maxAge: 'duration', stale: 'value' } satisfies OptionNames<GetEntryOptions>,
+  names: {
+    local: COPY_OPTIONS,
+    atLeast: 'value',
+    maxAge: 'duration',
+    stale: 'value',
+  } satisfies OptionNames<GetEntryOptions>,
 }

@@ -1,7 +1,8 @@
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
-import { isPassedBy } from '../freshness/copy-age.ts'
+import { isGoodFor, isPassedBy } from '../freshness/copy-age.ts'
 import { servableTo } from '../freshness/max-age.ts'
+import type { GetOrSetOptions } from '../freshness/policy-options.ts'
 import { servable } from '../freshness/servable.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { LoadRequest } from '../loading/load-request.ts'
@@ -58,6 +59,11 @@ export class LocalHits {
     if (!local.isDivided) return undefined
     this.#shelf = local.shelfOf(this.#prefix)
     return local.peek(name)
+  }
+
+  /** Whether the entry that {@link fresh} has just found is good enough for a call with these options. */
+  isGoodFor(entry: LocalEntry, options: GetOrSetOptions): boolean {
+    return isGoodFor(entry, this.#hitAtMs, options, this.#core.tier)
   }
 
   /** The local entry, if it may be served while a new value is loaded, to a caller with this `maxAge`. */

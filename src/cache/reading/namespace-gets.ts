@@ -2,6 +2,7 @@ import type { HitTier } from '../../contract/cache-events.ts'
 import { assertCacheKey, isCacheKey } from '../../foundation/cache-key.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
+import { localOf } from '../core/read-your-writes.ts'
 import { ABSENT, type Judgement, judgementFor, missReasonOf } from '../entries/judgement.ts'
 import { copyTtlOf, isPassedBy } from '../freshness/copy-age.ts'
 import { isTooOld, maxAgeOf, servableAsReadTo } from '../freshness/max-age.ts'
@@ -111,9 +112,10 @@ export class NamespaceGets {
   /** The fresh entry, or a stale one if that is wanted; `undefined` for a miss. @throws CacheError */
   async entry<T>(key: string, options: GetEntryOptions): Promise<CachedEntry<T> | undefined> {
     assertCacheKey(key)
-    const isPastLag = options.local === false
+    const asked = localOf(options, this.#core.tier)
+    const isPastLag = asked === false
     const maxAgeMs = maxAgeOf(options.maxAge)
-    const copyTtlMs = copyTtlOf(options.local)
+    const copyTtlMs = copyTtlOf(asked)
     const outer = this.#core.inheritances.current
     const local = isPastLag ? undefined : this.#hits.fresh(key, NO_TAGS)
     const isTooLong = local !== undefined && isPassedBy(local, this.#hits.hitAtMs, copyTtlMs)

@@ -3,10 +3,11 @@ import type { KnownOptions } from '../../foundation/option-checks.ts'
 import { checkedHook } from '../core/background.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
+import { localOf } from '../core/read-your-writes.ts'
 import { isAccepted } from '../entries/acceptance.ts'
 import type { Flights } from '../flights/flights.ts'
 import type { SingleFlight } from '../flights/single-flight.ts'
-import { copyTtlOf, isGoodFor } from '../freshness/copy-age.ts'
+import { copyTtlOf } from '../freshness/copy-age.ts'
 import { maxAgeOf } from '../freshness/max-age.ts'
 import { checkedTags, isBounded, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type GetOrSetOptions } from '../freshness/policy-options.ts'
@@ -84,9 +85,7 @@ export class NamespaceReads {
     // A key that has an entry was validated before.
     if (typeof key === 'string') {
       const entry = this.hits.fresh(key, options?.tags)
-      const isServed =
-        entry !== undefined && (options === undefined || isGoodFor(entry, this.hits.hitAtMs, options))
-      if (isServed) {
+      if (entry !== undefined && (options === undefined || this.hits.isGoodFor(entry, options))) {
         const followUp = this.followUps.of(entry, options?.earlyRefresh, this.hits.hitAtMs)
         if (followUp !== undefined) this.#followUp(entry, followUp, key, loader, options, extras)
         return this.hits.serve<T>(key, entry)
@@ -118,16 +117,15 @@ export class NamespaceReads {
     extras?: ReadExtras,
   ): Promise<CachedEntry<T>> {
     const entry = this.localHit(key, options)
-    if (entry === undefined || !isAccepted(entry.value, extras?.accepts)) {
-      return this.getOrLoadEntry<T>(key, loader, options, extras)
-    }
+    const isServed = entry !== undefined && isAccepted(entry.value, extras?.accepts)
+    if (!isServed) return this.getOrLoadEntry<T>(key, loader, options, extras)
     return this.serveEntry<T>(entry, await entry.handOut<T>(), [key, loader, options, extras])
   }
 
   /** The local entry, if a call with these options is served it as fresh. */
   localHit(key: string, options: GetOrSetOptions): LocalEntry | undefined {
     const entry = typeof key === 'string' ? this.hits.fresh(key, options.tags) : undefined
-    return entry !== undefined && isGoodFor(entry, this.hits.hitAtMs, options) ? entry : undefined
+    return entry !== undefined && this.hits.isGoodFor(entry, options) ? entry : undefined
   }
 
   /** Counts a local hit, does what follows it, and describes it. @param call the call that it answers */
@@ -234,8 +232,8 @@ export class NamespaceReads {
   readonly #entries: Form = {
     stale: async (entry) => {
       const nowMs = this.#core.clock.monotonicMs()
-      const value = await entry.handOut()
-      return cachedEntry(entry, value, { status: 'stale', tier: 'local', space: this.#space, nowMs })
+      const place = { status: 'stale', tier: 'local', space: this.#space, nowMs } as const
+      return cachedEntry(entry, await entry.handOut(), place)
     },
     load: (request, first) => this.#loadEntry(request, first),
     answers: {
@@ -275,6 +273,7 @@ export class NamespaceReads {
     assertLoader(loader)
     this.checkOptions(options, CALL_OPTIONS)
     const { signal } = options
+    const local = localOf(options, this.#core.tier)
     const policies = resolvePolicies(options, this.#policies)
     const storedKey = this.#space.storedKey(key)
     return {
@@ -285,8 +284,8 @@ export class NamespaceReads {
       generationKeys: this.#core.generationKeys(this.#space, storedKey, checkedTags(options.tags)),
       policies,
       maxAgeMs: maxAgeOf(options.maxAge),
-      copyTtlMs: copyTtlOf(options.local),
-      since: options.local === false ? this.#core.generations.mark() : undefined,
+      copyTtlMs: copyTtlOf(local),
+      since: local === false ? this.#core.generations.mark() : undefined,
       loader,
       accepts: extras?.accepts,
       shared: extras?.shared,

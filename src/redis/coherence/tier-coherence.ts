@@ -4,6 +4,7 @@ import { clearInterval, setInterval } from '../../foundation/time/timers.ts'
 import type { PortConnection, PortWatch, RedisPort } from '../port/redis-port.ts'
 import { BusPresence } from './bus-presence.ts'
 import { InvalidationBus } from './invalidation-bus.ts'
+import { isProven, lifeOf, markOf, microseconds, type ProvenConnection } from './news-token.ts'
 import { ServerClock } from './server-clock.ts'
 import { askServerState, type ServerState } from './server-state.ts'
 
@@ -11,11 +12,10 @@ import { askServerState, type ServerState } from './server-state.ts'
 const HEARTBEATS_PER_TRUST = 3
 
 /** The state of an open connection. */
-interface ConnectionState {
+interface ConnectionState extends ProvenConnection {
   readonly clock: ServerClock
   /** Every invalidation that was pushed before this moment has arrived. */
   completeUntilMs: number
-  replicationId: string | undefined
 }
 
 /**
@@ -120,7 +120,10 @@ export class TierCoherence implements PortWatch {
     const { clock } = this.#settings
     const { replicationId } = connection
     const completeUntilMs = clock.monotonicMs()
-    this.#connections.set(connection, { clock: new ServerClock(clock), completeUntilMs, replicationId })
+    this.#connections.set(connection, {
+      ...{ clock: new ServerClock(clock), completeUntilMs, replicationId },
+      ...{ provenUs: 0, isProbed: false },
+    })
     this.#updateTrust()
     this.#listener?.epochBegan(`connected to ${connection.endpoint}`)
     if (this.#isOpen && this.#hasLost && mayBeRestarted) this.#listener?.restarted()
@@ -137,7 +140,7 @@ export class TierCoherence implements PortWatch {
   #isMetAgain(connection: PortConnection): boolean {
     const life = lifeOf(connection)
     if (life !== undefined && this.#lives.has(life)) return true
-    const present = [...this.#connections.keys(), connection].map(lifeOf)
+    const present = [...this.#connections.keys(), connection].map((one) => lifeOf(one))
     this.#lives = new Set(present.filter((one) => one !== undefined))
     return false
   }
@@ -166,6 +169,17 @@ export class TierCoherence implements PortWatch {
     return connection && this.#connections.get(connection)?.clock
   }
 
+  /** As `SharedTier.mark`. */
+  mark(): Promise<string> {
+    return markOf(this.#connections)
+  }
+
+  /** As `SharedTier.hasNewsOf`. Asks servers whose last proof is too old, so that a later call is told more. */
+  hasNewsOf(token: string): boolean {
+    if (this.#mode !== 'tracking') return false
+    return isProven(token, this.#connections, (connection) => this.#probe(connection))
+  }
+
   /** Called if one connection is untracked: copies of values that were read on it would become stale without notice. */
   #leaveTracking(): void {
     this.#enter('ttl', 'what is read cannot be tracked')
@@ -186,17 +200,32 @@ export class TierCoherence implements PortWatch {
 
   #probe(connection: PortConnection): void {
     const sentMs = this.#settings.clock.monotonicMs()
+    const probed = this.#connections.get(connection)
+    if (probed !== undefined) probed.isProbed = true
     const time = connection.send(['TIME'], 'text').then((reply) => {
       this.#connections.get(connection)?.clock.learn(reply as readonly string[], sentMs)
+      return microseconds(reply)
     })
-    Promise.all([askServerState(connection, this.#port.isCluster), time]).then(
-      ([state]) => this.#proved(connection, sentMs, state),
-      () => {},
-    )
+    Promise.all([askServerState(connection, this.#port.isCluster), time])
+      .then(
+        ([state, timeUs]) => this.#proved(connection, sentMs, timeUs, state),
+        () => {},
+      )
+      .finally(() => {
+        if (probed !== undefined) probed.isProbed = false
+      })
   }
 
-  /** The server has answered. That proves nothing if it is not the one that takes the writes. */
-  #proved(connection: PortConnection, sentMs: number, { isServing, replicationId, role }: ServerState): void {
+  /**
+   * The server has answered. That proves nothing if it is not the one that takes the writes.
+   * @param timeUs what it answered to `TIME`
+   */
+  #proved(
+    connection: PortConnection,
+    sentMs: number,
+    timeUs: number,
+    { isServing, replicationId, role }: ServerState,
+  ): void {
     const state = this.#connections.get(connection)
     if (state === undefined) return
     if (role === 'replica') {
@@ -210,6 +239,8 @@ export class TierCoherence implements PortWatch {
     if (!isServing) return
     const confirmedAtMs = this.#settings.clock.monotonicMs() - connection.unconfirmedMs()
     state.completeUntilMs = Math.max(state.completeUntilMs, Math.min(sentMs, confirmedAtMs))
+    const unconfirmedMs = Math.max(0, sentMs - confirmedAtMs)
+    state.provenUs = Math.max(state.provenUs, timeUs - unconfirmedMs * 1_000)
     this.#updateTrust()
   }
 
@@ -228,9 +259,4 @@ export class TierCoherence implements PortWatch {
     this.#trackedUntilMs =
       this.#connections.size === 0 ? Number.NEGATIVE_INFINITY : completeUntilMs + this.#settings.trustMs
   }
-}
-
-/** Names a server from a start or a promotion to the next; `undefined` if the user may not ask for it. */
-function lifeOf({ replicationId, runId }: PortConnection): string | undefined {
-  return runId === undefined ? undefined : `${runId} ${replicationId}`
 }

@@ -160,6 +160,14 @@ export class RedisTier implements SharedTier {
     return 0
   }
 
+  mark(): Promise<string> {
+    return this.#coherence.mark()
+  }
+
+  hasNewsOf(token: string): boolean {
+    return this.#coherence.hasNewsOf(token)
+  }
+
   read(storedKey: string): Promise<Buffer | null> {
     return this.#reads.read(storedKey, storedKey, RAW)
   }
@@ -240,7 +248,8 @@ export class RedisTier implements SharedTier {
   hold(storedKey: string, durationMs: number): Promise<string> {
     return this.#publications.publishing([storedKey], async (publication) => {
       const args = [randomBytes(3), String(durationMs), String(HOLD_WINDOW_MS), ...publication]
-      return textIn(await holdKey.run(this.#port, storedKey, args, 'bytes'))
+      const hold = (await holdKey.run(this.#port, storedKey, args, 'bytes')) as Buffer
+      return hold.toString('latin1')
     })
   }
 
@@ -286,8 +295,4 @@ function isGeneration(reply: RedisReply): boolean {
 
 function isHold(reply: RedisReply): boolean {
   return Buffer.isBuffer(reply) && reply.length === HOLD_BYTES
-}
-
-function textIn(reply: RedisReply): string {
-  return (reply as Buffer).toString('latin1')
 }

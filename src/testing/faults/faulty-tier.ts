@@ -169,6 +169,14 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('reads', () => this.#tier.ttlMs(storedKey))
   }
 
+  mark(): Promise<string> {
+    return this.#line.send('reads', () => this.#tier.mark())
+  }
+
+  hasNewsOf(token: string): boolean {
+    return this.#tier.hasNewsOf(token)
+  }
+
   capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
     return this.#line.send('writes', () => this.#tier.capture(storedKey, ttlMs))
   }
