@@ -144,12 +144,14 @@ describe('the simulation finds the defect', () => {
       'G7 a stale window begins anew with each expiry',
       { ...EXPIRIES, ttlMs: 4_000, staleMs: 4_000 },
       () => vi.spyOn(GenerationSet.prototype, 'staleInMs').mockReturnValue(0),
+      1,
     ],
     ['an expiry of a key spares the load that is under way', EXPIRIES, () => breakExpiry()],
     [
       'T8 a token is taken for proven by whoever gets it',
       { ...POLICIES, tokens: true },
       () => vi.spyOn(ResilientTier.prototype, 'hasNewsOf').mockReturnValue(true),
+      1,
     ],
     ['C3 the work of a change begins before its holds are placed', TRANSACTIONS, () => breakHolds()],
   ]

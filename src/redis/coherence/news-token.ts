@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { PortConnection, RedisReply } from '../port/redis-port.ts'
 
 /** A server, and a time of its clock in microseconds. */
@@ -49,8 +50,12 @@ function parseToken(token: string): readonly NewsOf[] | undefined {
   return parts
 }
 
-/** A token of this moment. Servers that may not be asked for their ids are left out, and so are never proven. */
+/**
+ * A token of this moment. A server that may not be asked for its ids is never proven.
+ * @throws CacheError if there is no connection, or one of them fails
+ */
 export async function markOf(connections: ReadonlyMap<PortConnection, ProvenConnection>): Promise<string> {
+  if (connections.size === 0) throw new CacheError('CACHE_UNAVAILABLE', 'There is no connection to Redis')
   const parts = await Promise.all(
     Array.from(connections, async ([connection, { replicationId }]) => {
       const life = lifeOf(connection, replicationId)
