@@ -184,9 +184,10 @@ export function captureGeneration(
 }
 
 /** Does what `bump-generation.lua` does. */
-export function bumpGeneration(keyspace: Keyspace, storedKey: string, fresh: string, ttlMs: number): void {
-  if (toldHold(keyspace, storedKey)) return
+export function bumpGeneration(keyspace: Keyspace, storedKey: string, fresh: string, ttlMs: number): string {
+  if (toldHold(keyspace, storedKey)) return HELD_GENERATION
   keyspace.put(storedKey, Buffer.from(fresh, 'latin1'), Math.max(ttlMs, keyspace.remainingMs(storedKey)))
+  return fresh
 }
 
 /** Does what `reclaim-keys.lua` does. */

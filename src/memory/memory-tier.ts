@@ -143,8 +143,8 @@ export class MemoryTier implements SharedTier {
     return captureGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
   }
 
-  async bump(storedKey: string, ttlMs: number): Promise<void> {
-    bumpGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
+  async bump(storedKey: string, ttlMs: number): Promise<string> {
+    return bumpGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
   }
 
   async hold(storedKey: string, durationMs: number): Promise<string> {

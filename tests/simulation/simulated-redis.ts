@@ -219,10 +219,10 @@ export class SimulatedRedis {
     return generation
   }
 
-  bump(link: Link, storedKey: string, ttlMs: number): void {
+  bump(link: Link, storedKey: string, ttlMs: number): string {
     this.#readTracked(link, storedKey)
-    if (!this.hasDefect('bump changes nothing'))
-      bumpGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
+    if (this.hasDefect('bump changes nothing')) return ''
+    return bumpGeneration(this.#keyspace, storedKey, newGeneration(), ttlMs)
   }
 
   /** GETEX is not tracked. */

@@ -194,9 +194,9 @@ export interface SharedTier {
   capture(storedKey: string, ttlMs: number): Promise<string>
   /**
    * Sets a new generation, or removes the old one if there is no room. The time to live is the given one, or what is
-   * left of the old one if that is more.
+   * left of the old one if that is more. Returns the new one, in the form of {@link capture}, stored or not.
    */
-  bump(storedKey: string, ttlMs: number): Promise<void>
+  bump(storedKey: string, ttlMs: number): Promise<string>
   /**
    * Marks a key or a generation as being changed. What it holds is removed, and nothing is stored under the key, or bound
    * to the generation, until all who hold it have ended their hold, or their time is over.

@@ -32,17 +32,22 @@ export interface SharedInspection {
  *
  * @param generationKeys generations to read in any case, beside those that the entry names
  * @param accepts decides whether the value may be served
+ * @param isHeld whether the key holds no value but its generation
  */
 export async function inspectShared(
   core: CacheCore,
   storedKey: string,
   generationKeys: Iterable<string>,
   accepts: Accepts | undefined,
+  isHeld = false,
 ): Promise<SharedInspection> {
   const generations = new Map<string, string | null>()
   try {
     await core.opened()
-    const [key] = await Promise.all([lookAtKey(core, storedKey), readAll(core, generationKeys, generations)])
+    const [key] = await Promise.all([
+      isHeld ? NOTHING : lookAtKey(core, storedKey),
+      readAll(core, generationKeys, generations),
+    ])
     const { bytes, ttlMs } = key
     const { fits, opened, undecodable } = await open(core, storedKey, bytes, accepts)
     const named = opened?.entry?.generations.map((one) => one.storedKey) ?? []
@@ -54,6 +59,8 @@ export async function inspectShared(
     return { failure, ...nothing, fits: true, generations }
   }
 }
+
+const NOTHING: Pick<SharedInspection, 'bytes' | 'ttlMs'> = { bytes: null, ttlMs: undefined }
 
 /** Asks twice if a key has a time to live but no bytes: it was perhaps created or removed between two commands. */
 async function lookAtKey(

@@ -182,7 +182,7 @@ export class ResilientTier implements SharedTier {
     return [...groups.values()]
   }
 
-  bump(storedKey: string, ttlMs: number): Promise<void> {
+  bump(storedKey: string, ttlMs: number): Promise<string> {
     return this.#change('generation', [storedKey], () => this.#tier.bump(storedKey, ttlMs))
   }
 

@@ -222,10 +222,10 @@ export class RedisTier implements SharedTier {
     return textIn(await captureGeneration.run(this.#port, storedKey, args, 'bytes'))
   }
 
-  bump(storedKey: string, ttlMs: number): Promise<void> {
+  bump(storedKey: string, ttlMs: number): Promise<string> {
     return this.#publications.publishing([storedKey], async (publication) => {
       const args = [randomBytes(8), String(ttlMs), ...publication]
-      await bumpGeneration.run(this.#port, storedKey, args, 'bytes')
+      return textIn(await bumpGeneration.run(this.#port, storedKey, args, 'bytes'))
     })
   }
 

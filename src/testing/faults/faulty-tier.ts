@@ -172,7 +172,7 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('writes', () => this.#tier.capture(storedKey, ttlMs))
   }
 
-  bump(storedKey: string, ttlMs: number): Promise<void> {
+  bump(storedKey: string, ttlMs: number): Promise<string> {
     return this.#line.send('writes', () => this.#tier.bump(storedKey, ttlMs))
   }
 
