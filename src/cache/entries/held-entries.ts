@@ -71,20 +71,22 @@ export class HeldEntries implements ChangeListener {
   }
 
   async #confirmed(storedKey: string, isPastLag: boolean): Promise<Judgement> {
-    const { check, clock, generations, local } = this.#parts
+    const { clock, local } = this.#parts
     const entry = local.peekStored(storedKey)
     if (entry === undefined) return ABSENT
     if (servableAsRead(entry, clock.monotonicMs()) === 'no') {
       local.drop(storedKey, 'expired')
       return ABSENT
     }
-    const { epoch } = local
-    const { bound } = entry.generationSet
-    const keys = bound.map((one) => one.storedKey)
-    const read = isPastLag ? check.readAnew(storedKey, keys) : { storedKey, askedAt: generations.now }
-    const set = await check.currentSet(read, bound)
-    if (local.peekStored(storedKey) !== entry) return ABSENT
     const stamp = entry.stamp as string
+    if (!isPastLag && this.#isTrusted(storedKey, entry)) return { state: 'usable', stamp, entry }
+    const { epoch } = local
+    const set = await this.#currentSet(storedKey, entry.generationSet.bound)
+    const present = local.peekStored(storedKey)
+    if (present !== entry) {
+      const isSame = set !== undefined && present?.stamp === stamp
+      return isSame ? { state: 'usable', stamp, entry: present } : ABSENT
+    }
     if (set === undefined) {
       local.drop(storedKey)
       return { state: 'unusable', stamp }
@@ -92,6 +94,30 @@ export class HeldEntries implements ChangeListener {
     const confirmed = this.#again(storedKey, entry, set, epoch)
     local.putHeld(storedKey, confirmed)
     return { state: 'usable', stamp, entry: confirmed }
+  }
+
+  /** Whether an invalidation of the entry would be known by now. */
+  #isTrusted(storedKey: string, { epoch, generationSet, readAtMs }: LocalEntry): boolean {
+    const { clock, local, tier } = this.#parts
+    const nowMs = clock.monotonicMs()
+    const isYoung = nowMs - readAtMs < Math.min(tier.localTtlMs, local.ttlMsOf(storedKey))
+    return isYoung && nowMs < tier.trustedUntilMs && epoch === local.epoch && generationSet.isValid
+  }
+
+  /**
+   * The set of these generations, if Redis says that all are the current ones. It is asked for that of the key, and for
+   * those of which a push might arrive after that reply: one round trip.
+   */
+  async #currentSet(
+    storedKey: string,
+    bound: readonly BoundGeneration[],
+  ): Promise<GenerationSet | undefined> {
+    const { check, generations } = this.#parts
+    const keys = bound.map((one) => one.storedKey)
+    const read = check.readAnew(storedKey, keys)
+    const isAsked = read.asked?.has(storedKey) === true
+    await Promise.all([isAsked || generations.fetchAnew(storedKey), generations.fetchAll(keys)])
+    return check.currentSet(read, bound)
   }
 
   /** The same value, which its generations have just confirmed. */
@@ -108,8 +134,8 @@ export class HeldEntries implements ChangeListener {
   }
 
   /**
-   * Keeps a value if each generation that it is bound to is still the current one. Those that this process has created
-   * are read first: one round trip.
+   * Keeps a value if each generation that it is bound to is still the current one. Redis is asked, so that nothing is kept,
+   * not even until a push arrives, which was invalidated before: one round trip.
    * @returns its entry, and whether it is kept
    */
   async keep(
@@ -117,9 +143,11 @@ export class HeldEntries implements ChangeListener {
     value: unknown,
     facts: HeldFacts,
   ): Promise<{ readonly entry: LocalEntry; readonly isKept: boolean }> {
-    const { clock, generations, judge, local, tier } = this.#parts
-    await generations.fetchAll(facts.generations.map((one) => one.storedKey))
-    const set = generations.resolve(facts.generations)
+    const { clock, judge, local, tier } = this.#parts
+    const { epoch } = local
+    // What is not known to be valid is not kept.
+    const current = await this.#currentSet(storedKey, facts.generations).catch(() => undefined)
+    const set = epoch === local.epoch ? current : undefined
     const nowMs = clock.monotonicMs()
     const moment = { nowMs, serverNowMs: tier.serverNowMs(storedKey, nowMs) }
     const bound = set ?? new GenerationSet(facts.generations, [])
