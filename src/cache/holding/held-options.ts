@@ -12,15 +12,7 @@ import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { POLICY_NAMES, type PolicyOptions } from '../freshness/policy-options.ts'
 import type { HeldSpace } from '../keys/held-space.ts'
-import type { GoneReason } from '../local/local-shelf.ts'
-import { DEFAULT_BOUNDS } from '../local/local-shelf.ts'
-
-/**
- * Why a value is gone from this process: its namespace had no room for it (`'evicted'`), the last time for which it could
- * be served is over (`'expired'`), it was deleted or invalidated by any process (`'invalidated'`), another value took its place
- * (`'replaced'`), or the cache was closed (`'closed'`).
- */
-export type DisposeReason = GoneReason
+import { DEFAULT_BOUNDS, type DisposeReason } from '../local/local-shelf.ts'
 
 /** Room for values that stay in this process. */
 export interface LocalStoreBounds {

@@ -37,11 +37,15 @@ export interface ShelfParts {
   /** Called for each entry that is evicted for lack of room. */
   readonly onEvict: () => void
   /** Called for each entry that is gone, unless another one with the same value has taken its place. */
-  readonly onGone?: ((entry: LocalEntry, name: string, reason: GoneReason) => void) | undefined
+  readonly onGone?: ((entry: LocalEntry, name: string, reason: DisposeReason) => void) | undefined
 }
 
-/** Why an entry is gone. */
-export type GoneReason = 'evicted' | 'expired' | 'invalidated' | 'replaced' | 'closed'
+/**
+ * Why a value is gone from this process: its namespace had no room for it (`'evicted'`), the last time for which it could
+ * be served is over (`'expired'`), it was deleted or invalidated by any process (`'invalidated'`), another value took its place
+ * (`'replaced'`), or the cache was closed (`'closed'`).
+ */
+export type DisposeReason = 'evicted' | 'expired' | 'invalidated' | 'replaced' | 'closed'
 
 /** The local entries that share bounds: those of the cache, or of a namespace with bounds of its own. */
 export class LocalShelf {
@@ -49,7 +53,7 @@ export class LocalShelf {
   readonly #rootPrefix: string
   readonly #removals: PatternRemovals
   /** Why the entry that is just being deleted is gone. */
-  #reason: GoneReason = 'invalidated'
+  #reason: DisposeReason = 'invalidated'
   /** The value that is just being put. */
   #putting: unknown
 
@@ -121,7 +125,7 @@ export class LocalShelf {
     return this.#entries.has(name)
   }
 
-  delete(name: string, reason: GoneReason = 'invalidated'): void {
+  delete(name: string, reason: DisposeReason = 'invalidated'): void {
     this.#reason = reason
     this.#entries?.delete(name)
   }

@@ -3,7 +3,7 @@ import type { ChangeListener } from '../keys/change-listener.ts'
 import { PendingReads } from '../keys/pending-reads.ts'
 import type { LocalEntry } from './local-entry.ts'
 import {
-  type GoneReason,
+  type DisposeReason,
   type LocalBounds,
   LocalShelf,
   type LocalUsage,
@@ -203,7 +203,7 @@ export class LocalTier implements ChangeListener {
   }
 
   /** Drops the local entry, since a read did not find it valid: it must not be served even if the source fails. */
-  drop(storedKey: string, reason?: GoneReason): void {
+  drop(storedKey: string, reason?: DisposeReason): void {
     const name = this.#name(storedKey)
     this.shelfOf(name).delete(name, reason)
   }
