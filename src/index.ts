@@ -93,11 +93,16 @@ export type {
   StaleIfErrorOptions,
   ValueOptions,
 } from './cache/freshness/policy-options.ts'
+export type {
+  LocalNamespaceOptions,
+  LocalStoreBounds,
+} from './cache/holding/held-options.ts'
 export type { LoadContext, Loader } from './cache/loading/load-context.ts'
 export type { ResultOptions } from './cache/loading/result-options.ts'
 export type { StaleValue } from './cache/loading/stale-value.ts'
 export type { Frozen, Isolation, Served } from './cache/local/isolation.ts'
-export type { LocalUsage } from './cache/local/local-shelf.ts'
+export type { DisposeReason, LocalUsage } from './cache/local/local-shelf.ts'
+export type { LocalNamespace } from './cache/local-namespace.ts'
 export {
   type CachedDecorator,
   type CacheSource,

@@ -14,8 +14,10 @@ import { type ExplainOptions, explain } from './explain/explain.ts'
 import type { Explanation } from './explain/explanation.ts'
 import { idOfPolicies, resolvePolicies } from './freshness/policies.ts'
 import { POLICY_NAMES, type PolicyOptions } from './freshness/policy-options.ts'
+import type { LocalNamespaceOptions } from './holding/held-options.ts'
 import { NAMES, type NameRegistry } from './keys/name-registry.ts'
 import type { Isolation, Served } from './local/isolation.ts'
+import { isHeld, type LocalNamespace, localNamespace } from './local-namespace.ts'
 import { memoize, type Wrapped } from './memoize/memoize.ts'
 import type {
   CallArguments,
@@ -190,9 +192,15 @@ export class Namespace<Isolate extends Isolation = 'freeze'> extends EntryOperat
    */
   namespace<Inner extends Isolation = Isolate>(
     name: string,
-    options: NamespaceOptions<Inner> = {},
-  ): Namespace<Inner> {
+    options?: NamespaceOptions<Inner>,
+  ): Namespace<Inner>
+  namespace<T = never>(name: string, options: LocalNamespaceOptions<T>): LocalNamespace
+  namespace<Inner extends Isolation = Isolate>(
+    name: string,
+    options: NamespaceOptions<Inner> | LocalNamespaceOptions = {},
+  ): Namespace<Inner> | LocalNamespace {
     assertCacheKey(name, 'namespace')
+    if (isHeld(options)) return localNamespace(this.#parts, name, options)
     assertOptions(options, NAMESPACE_OPTIONS)
     const { core, namespaces, policies: around, policiesId: idAround, space } = this.#parts
     core.calls.check(options, NAMESPACE_OPTIONS)

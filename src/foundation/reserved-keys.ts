@@ -8,8 +8,11 @@ const TAG = `${RESERVED}tag:`
 /** The size of the suffix of a copy of a generation. */
 export const COPY_SUFFIX_BYTES = 6
 const NAMESPACE = `${RESERVED}namespace`
-/** The end of a key of a generation: that of a namespace, perhaps of a copy of it, or that of a tag. */
-const GENERATION_NAME = new RegExp(`^(?:${NAMESPACE}(?:\\{[0-9a-z]{4}\\})?|${TAG}[^${RESERVED}]+)$`)
+const KEY = `${RESERVED}key`
+/** The end of a key of a generation: that of a namespace, perhaps of a copy of it, that of a tag, or that of a key. */
+const GENERATION_NAME = new RegExp(
+  `^(?:${NAMESPACE}(?:\\{[0-9a-z]{4}\\})?|${TAG}[^${RESERVED}]+|${KEY}(?:\\{[^${RESERVED}]+\\})?)$`,
+)
 
 /** Whether a stored key belongs to the library, in any namespace. */
 export function isReserved(storedKey: string | Buffer): boolean {
@@ -45,6 +48,20 @@ export function tagKey(prefix: string, tag: string): string {
   return `${prefix}${TAG}${tag}`
 }
 
+/**
+ * The key of the generation of one key whose value does not lie in Redis (`store: 'local'`).
+ * @param isSpread whether keys are spread over slots: then it lies in the slot of the key, whose braces are paired
+ */
+export function keyGenerationKey(storedKey: string, isSpread: boolean): string {
+  const suffix = isSpread && !storedKey.includes('{') ? `{${storedKey}}` : ''
+  return `${storedKey}${KEY}${suffix}`
+}
+
+/** Whether a stored key holds the generation of a key. */
+export function isKeyGeneration(storedKey: string): boolean {
+  return storedKey.includes(KEY)
+}
+
 /** Whether a stored key holds the generation of a tag, in any namespace. */
 export function isTagKey(storedKey: string): boolean {
   return storedKey.includes(TAG)
@@ -65,15 +82,14 @@ export function isGenerationAround(storedKey: string, generationKey: string): bo
   return isGenerationUnder('', generationKey) && storedKey.startsWith(namespaceOf(generationKey))
 }
 
-/** What a generation belongs to: a tag, by its name, or a namespace, by its prefix. */
+/** What a generation belongs to: a tag, by its name, a namespace, by its prefix, or a key, by what is stored for it. */
 export function generationName(storedKey: string): {
-  readonly kind: 'tag' | 'namespace'
+  readonly kind: 'tag' | 'namespace' | 'key'
   readonly name: string
 } {
   const end = storedKey.indexOf(RESERVED)
-  return isTagKey(storedKey)
-    ? { kind: 'tag', name: storedKey.slice(end + TAG.length) }
-    : { kind: 'namespace', name: storedKey.slice(0, end) }
+  if (isTagKey(storedKey)) return { kind: 'tag', name: storedKey.slice(end + TAG.length) }
+  return { kind: isKeyGeneration(storedKey) ? 'key' : 'namespace', name: storedKey.slice(0, end) }
 }
 
 /** The prefix of the namespace that a generation belongs to. */

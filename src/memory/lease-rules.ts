@@ -9,6 +9,7 @@ import {
 import {
   boundGeneration,
   fruitlessLoadsIn,
+  GENERATION_BYTES,
   hasLease,
   isEntry,
   isNobodys,
@@ -29,7 +30,7 @@ import {
   readGenerationValue,
   renewedGenerationValue,
 } from '../codec/envelope/generation-value.ts'
-import { HELD_GENERATION_VALUE } from '../codec/envelope/hold-mark.ts'
+import { HELD_GENERATION, HELD_GENERATION_VALUE } from '../codec/envelope/hold-mark.ts'
 import { randomText } from '../foundation/random-text.ts'
 import { isHeld, toldHold } from './hold-rules.ts'
 import type { Keyspace } from './keyspace.ts'
@@ -199,12 +200,13 @@ export function bumpGeneration(
   ttlMs: number,
   renewal: Renewal,
   nowMs: number,
-): void {
-  if (toldHold(keyspace, storedKey)) return
+): string {
+  if (toldHold(keyspace, storedKey)) return HELD_GENERATION
   const bytes = keyspace.get(storedKey)
   const current = bytes === 'other' ? undefined : bytes
   const value = renewedGenerationValue(current, renewal, microseconds(nowMs), newIdentity())
   keyspace.put(storedKey, value, Math.max(ttlMs, keyspace.remainingMs(storedKey)))
+  return value.toString('latin1', 0, GENERATION_BYTES)
 }
 
 function microseconds(nowMs: number): number {

@@ -159,8 +159,8 @@ export class MemoryTier implements SharedTier {
     return captureGeneration(this.#keyspace, storedKey, ttlMs, this.#clock.monotonicMs())
   }
 
-  async bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<void> {
-    bumpGeneration(this.#keyspace, storedKey, ttlMs, renewal, this.#clock.monotonicMs())
+  async bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<string> {
+    return bumpGeneration(this.#keyspace, storedKey, ttlMs, renewal, this.#clock.monotonicMs())
   }
 
   async hold(storedKey: string, durationMs: number): Promise<string> {

@@ -50,7 +50,7 @@ describe('a namespace', () => {
 })
 
 describe('isolate of a namespace', () => {
-  const KINDS = {
+  const KINDS: Record<string, (isolate?: Isolation) => Cache | Promise<Cache>> = {
     'in memory': (isolate?: Isolation) => createCache({ isolate }),
     'over Redis': (isolate?: Isolation) => scene.open({ isolate }),
   }

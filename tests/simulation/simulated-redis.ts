@@ -224,10 +224,10 @@ export class SimulatedRedis {
     return generation
   }
 
-  bump(link: Link, storedKey: string, ttlMs: number, renewal: Renewal): void {
+  bump(link: Link, storedKey: string, ttlMs: number, renewal: Renewal): string {
     this.#readTracked(link, storedKey)
-    if (!this.hasDefect('bump changes nothing'))
-      bumpGeneration(this.#keyspace, storedKey, ttlMs, renewal, this.nowMs)
+    if (this.hasDefect('bump changes nothing')) return ''
+    return bumpGeneration(this.#keyspace, storedKey, ttlMs, renewal, this.nowMs)
   }
 
   /** GETEX is not tracked. */

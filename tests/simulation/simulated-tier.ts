@@ -232,7 +232,7 @@ export class SimulatedTier implements SharedTier {
     return this.#send(`capture ${storedKey}`, (link) => this.#redis.capture(link, storedKey, ttlMs))
   }
 
-  bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<void> {
+  bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<string> {
     return this.#send(`bump ${storedKey}`, (link) => this.#redis.bump(link, storedKey, ttlMs, renewal))
   }
 

@@ -7,10 +7,12 @@ import {
   type CopyOptions,
   cached,
   createCache,
+  type DisposeReason,
   type GetOrSetOptions,
   type InheritRefusal,
   type LeaseOptions,
   type LoadContext,
+  type LocalNamespace,
   type LocalReadOptions,
   type NamespaceLocalOptions,
   type NamespaceStats,
@@ -406,6 +408,28 @@ void cache.getOrSet('key', () => 1, { local: { ttl: 1 } })
 void cache.getOrSetMany(['key'], () => [1], { local: false, each: () => ({ local: { ttl: '1s' } }) })
 // @ts-expect-error bounds belong to a namespace
 void cache.getOrSet('key', () => 1, { local: { maxEntries: 5 } })
+
+// Values that stay in the process.
+const compiled = cache.namespace('compiled', { store: 'local' })
+equal<typeof compiled, LocalNamespace>(true)
+const render = compiled.getOrSet('key', () => (name: string) => name.length)
+equal<typeof render, Promise<(name: string) => number>>(true)
+void cache.namespace('sockets', {
+  store: 'local',
+  dispose: (socket: { close(): void }, reason: DisposeReason) => {
+    if (reason !== 'closed') socket.close()
+  },
+  local: { maxEntries: 5, ttl: '1m' },
+})
+// @ts-expect-error nobody knows the size of such a value
+void cache.namespace('sockets', { store: 'local', local: { maxBytes: 5 } })
+// @ts-expect-error they are handed out as they are
+void cache.namespace('sockets', { store: 'local', isolate: 'clone' })
+// @ts-expect-error dispose belongs to store: 'local'
+void cache.namespace('sockets', { dispose: () => {} })
+// @ts-expect-error they are no plain values
+void compiled.plain
+
 const localOfNamespace: NamespaceLocalOptions = { maxBytes: 1 }
 const localOfCall: LocalReadOptions = { local: { ttl: '1s' } satisfies CopyOptions }
 void [localOfNamespace, localOfCall]

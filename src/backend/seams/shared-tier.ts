@@ -203,9 +203,10 @@ export interface SharedTier {
   capture(storedKey: string, ttlMs: number): Promise<GenerationValue>
   /**
    * Renews a generation, or removes it if there is no room. The time to live is the given one, or what is left of the
-   * old one if that is more.
+   * old one if that is more. Returns the new one, sixteen bytes as `latin1` text, stored or not; `HELD_GENERATION` while a
+   * change holds it.
    */
-  bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<void>
+  bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<string>
   /**
    * Marks a key or a generation as being changed. What it holds is removed, and nothing is stored under the key, or bound
    * to the generation, until all who hold it have ended their hold, or their time is over.

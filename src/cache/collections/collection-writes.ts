@@ -6,6 +6,7 @@ import type { Monitor } from '../core/monitor.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { NamespaceReadsParts } from '../reading/namespace-reads.ts'
+import { rememberCause } from '../writing/causes.ts'
 import { INVALIDATION_OPTIONS, type InvalidationOptions } from '../writing/invalidation-options.ts'
 import { KeyExpiry } from '../writing/key-expiry.ts'
 import type { WritePath } from '../writing/write-path.ts'
@@ -102,7 +103,7 @@ export class CollectionWrites<Id, Input> {
         const storedKey = space.storedKey(key)
         const [removed] = await both(
           home.writes.remove([storedKey, ...this.#besides(key)]),
-          home.writes.remember([storedKey], cause),
+          rememberCause(home.core, [storedKey], cause),
         )
         monitor.deleted([key], removed, options.by)
         return removed > 0
@@ -120,7 +121,7 @@ export class CollectionWrites<Id, Input> {
         const storedKey = space.storedKey(key)
         const [wasEntry] = await both(
           this.#expiry.expire(storedKey),
-          Promise.all([home.writes.remove(this.#besides(key)), home.writes.remember([storedKey], cause)]),
+          Promise.all([home.writes.remove(this.#besides(key)), rememberCause(home.core, [storedKey], cause)]),
         )
         monitor.expired({ key, by: options.by })
         return wasEntry
@@ -142,7 +143,7 @@ export class CollectionWrites<Id, Input> {
           writes.remove(storedKeys),
           Promise.all([
             writes.remove(keys.flatMap((key) => this.#besides(key))),
-            writes.remember(storedKeys, cause),
+            rememberCause(home.core, storedKeys, cause),
           ]),
         )
         monitor.deleted(keys, removed + removedBeside, options.by)

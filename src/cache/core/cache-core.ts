@@ -17,6 +17,7 @@ import { OpenChanges } from '../changes/open-changes.ts'
 import { EntryJudge } from '../entries/entry-judge.ts'
 import { EntryReader } from '../entries/entry-reader.ts'
 import { GenerationCheck } from '../entries/generation-check.ts'
+import { HeldEntries } from '../entries/held-entries.ts'
 import type { Random } from '../freshness/early-refresh.ts'
 import { OpenInheritances } from '../inheritance/open-inheritances.ts'
 import type { ChangeListener } from '../keys/change-listener.ts'
@@ -77,6 +78,8 @@ export class CacheCore implements TierListener, StoreObserver {
   readonly local: LocalTier
   readonly generations: GenerationTable
   readonly reader: EntryReader
+  /** The values that stay in this process. */
+  readonly held: HeldEntries
   readonly check: GenerationCheck
   readonly judge: EntryJudge
   readonly waiters: KeyWaiters
@@ -107,21 +110,9 @@ export class CacheCore implements TierListener, StoreObserver {
   /** When the tier was last trusted, in milliseconds of the monotonic clock. */
   #trustedAtMs = -1
 
-  constructor({
-    calls,
-    clock,
-    codec,
-    isOpen,
-    keepsValues,
-    loads,
-    opened,
-    options,
-    policy,
-    random,
-    root,
-    tier,
-    timers,
-  }: CoreParts) {
+  constructor(parts: CoreParts) {
+    const { calls, clock, codec, isOpen, keepsValues, loads, opened, options } = parts
+    const { policy, random, root, tier, timers } = parts
     this.rootPrefix = root.prefix
     this.opened = opened
     this.isOpen = isOpen
@@ -168,10 +159,10 @@ export class CacheCore implements TierListener, StoreObserver {
         policy.tellUndecodable('getOrSet', storedKey.slice(root.prefix.length), error),
     })
     const { check, judge } = this
-    this.reader = new EntryReader({
-      ...{ tier: this.tier, judge, check, local, ownWrites, generations, clock, opened },
-    })
-    this.#listeners = [local, generations, failures, loads, waiters]
+    const shared = { tier: this.tier, judge, check, local, ownWrites, generations, clock, opened }
+    this.held = new HeldEntries({ ...shared, timers })
+    this.reader = new EntryReader({ ...shared, held: this.held })
+    this.#listeners = [local, generations, this.held, failures, loads, waiters]
     tier.watch(this)
   }
 
@@ -191,7 +182,8 @@ export class CacheCore implements TierListener, StoreObserver {
 
   /** Stored keys of the generations that an entry under this key, with these tags, is bound to. */
   generationKeys(space: KeySpace, storedKey: string, tags: readonly string[] = NO_TAGS): readonly string[] {
-    return space.generationKeysWith(tags, this.tier.copyNear(storedKey))
+    const generationKeys = space.generationKeysWith(tags, this.tier.copyNear(storedKey))
+    return space.isHeld ? [...generationKeys, storedKey] : generationKeys
   }
 
   /** How local copies are kept coherent at this moment. */
@@ -207,7 +199,7 @@ export class CacheCore implements TierListener, StoreObserver {
 
   /** The local entry of a key, fresh or not. */
   localEntry(storedKey: string): LocalEntry | undefined {
-    return this.local.peek(storedKey.slice(this.rootPrefix.length))
+    return this.local.peekStored(storedKey)
   }
 
   /** Drops the local copy of the entry with this stamp, which the shared tier no longer holds. */
@@ -294,6 +286,7 @@ export class CacheCore implements TierListener, StoreObserver {
   /** Ends the background work, and clears the local tier. */
   stop(): void {
     this.#stopping.abort(new DOMException('The cache has been shut down', 'AbortError'))
+    this.held.stop()
     this.local.clear()
   }
 }

@@ -1,10 +1,12 @@
 import type { SharedTier } from '../../backend/seams/shared-tier.ts'
+import { isKeyGeneration } from '../../foundation/reserved-keys.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
 import type { OwnWrites } from '../keys/own-writes.ts'
 import type { LocalTier } from '../local/local-tier.ts'
 import type { GenerationTable } from '../tags/generation-table.ts'
 import type { EntryJudge } from './entry-judge.ts'
 import type { GenerationCheck } from './generation-check.ts'
+import type { HeldEntries } from './held-entries.ts'
 import { type Judgement, judgementFor, type Wants } from './judgement.ts'
 import type { KeyRead } from './key-read.ts'
 
@@ -16,6 +18,8 @@ export interface ReaderParts {
   readonly local: LocalTier
   readonly ownWrites: OwnWrites
   readonly generations: GenerationTable
+  /** The values that stay in this process, which are not read from Redis. */
+  readonly held: HeldEntries
   readonly clock: Clock
   /** Resolves when the tier is open; `undefined` if it is. */
   readonly opened: () => Promise<void> | undefined
@@ -37,7 +41,8 @@ export class EntryReader {
    * @throws CacheError if Redis cannot be read
    */
   async read(storedKey: string, wants: Wants, isPastLag = false): Promise<Judgement> {
-    const { check, clock, generations, judge, local, opened, ownWrites } = this.#parts
+    const { check, clock, generations, held, judge, local, opened, ownWrites } = this.#parts
+    if (isKeyGeneration(storedKey)) return held.read(storedKey, wants, isPastLag)
     // First of all, since a new connection begins an epoch, which invalidates all reads that began before it.
     await opened()
     // A read beside an own write would not be kept (L3).

@@ -59,7 +59,7 @@ export async function explain(
   const copyTtlMs = copyTtlOf(asksLocal)
   const storedKey = space.storedKey(key)
   const generationKeys = core.generationKeys(space, storedKey, tags)
-  const kept = () => core.local.peek(space.namePrefix + key)
+  const kept = () => core.local.peek(space.localName(key))
   const before = kept()
   const wasAccepted = before === undefined || accepts === undefined || (await accepts(before.value))
   const look = await inspectShared(
@@ -71,6 +71,7 @@ export async function explain(
       ...(flights.get(storedKey)?.generationKeys ?? []),
     ],
     accepts,
+    space.isHeld,
   )
   // Nothing is awaited from here on, so all findings below belong to the same moment.
   const nowMs = core.clock.monotonicMs()
@@ -82,7 +83,7 @@ export async function explain(
   const fits = entry === before ? wasAccepted : isAccepted(entry?.value, accepts)
   const flight = flights.get(storedKey)
   const local = explainLocal(core, asked, entry, fits, look)
-  const shared = explainShared(core, asked, look)
+  const shared = space.isHeld ? unusedShared(entry, look) : explainShared(core, asked, look)
   const isUndelivered = [
     storedKey,
     ...(look.opened?.entry?.generations ?? []).map((one) => one.storedKey),
@@ -132,6 +133,24 @@ export async function explain(
   })
 }
 
+/** Redis has no value of this namespace. What is here is as good as found there while all of its generations are current. */
+function unusedShared(
+  entry: LocalEntry | undefined,
+  { failure, generations }: SharedInspection,
+): SharedFinding {
+  const nothing = { tags: [], namespaces: [], isUsable: false }
+  if (failure !== undefined) {
+    const error = { code: failure.code, message: failure.message }
+    const explained = { ...nothing, state: 'unavailable', error } as const
+    return { explained, entry: undefined, why: undefined, isUnsure: false }
+  }
+  const isCurrent = entry?.generationSet.bound.every(
+    (one) => generations.get(one.storedKey)?.generation === one.generation,
+  )
+  const found = isCurrent ? entry : undefined
+  return { explained: { ...nothing, state: 'unused' }, entry: found, why: undefined, isUnsure: false }
+}
+
 /** The first tag of the call that a change holds. */
 function heldTagOf({ space, tags }: Asked, { generations }: SharedInspection): string | undefined {
   const held = tags.find((tag) => generations.get(space.tagKey(tag))?.generation === HELD_GENERATION)
@@ -154,6 +173,7 @@ function situationOf(
         }
       : { state: 'absent' }
   }
+  if (state === 'unused') return entry === undefined ? { state: 'absent' } : { state: 'usable', entry }
   if (state === 'foreign-type') return { state: 'foreign' }
   if (state === 'changing') return { state: 'changing' }
   if (why !== undefined) return { state: 'unusable', why }

@@ -9,9 +9,9 @@ import type { ExplainedGeneration, ExplainedInvalidation } from './explanation.t
 import { invalidationText, nameText } from './explanation-text.ts'
 import type { SharedInspection } from './inspect-shared.ts'
 
-/** A judged generation, and whether it belongs to a tag or a namespace. */
+/** A judged generation, and whether it belongs to a tag, a namespace or a key. */
 export interface JudgedGeneration {
-  readonly kind: 'tag' | 'namespace'
+  readonly kind: 'tag' | 'namespace' | 'key'
   readonly explained: ExplainedGeneration
 }
 

@@ -114,6 +114,8 @@ function sharedText({ lease, shared }: Pick<Facts, 'lease' | 'shared'>): string 
   switch (state) {
     case 'absent':
       return 'nothing'
+    case 'unused':
+      return 'no value: those of this namespace stay in processes'
     case 'placeholder':
       if (lease.pausedFor !== undefined) return 'nothing: the last load has failed'
       return lease.holder === 'nobody'

@@ -156,6 +156,7 @@ export interface ExplainedShared {
    * - `'foreign-type'`: a list, a set or another type that is not a string
    * - `'undecodable'`: bytes that cannot be decoded, see `error`
    * - `'unavailable'`: Redis could not be asked, see `error`
+   * - `'unused'`: the values of the namespace stay in processes (`store: 'local'`); Redis has their generations alone
    */
   readonly state:
     | 'absent'
@@ -166,6 +167,7 @@ export interface ExplainedShared {
     | 'foreign-type'
     | 'undecodable'
     | 'unavailable'
+    | 'unused'
   /** Whether this process treats the value as valid; `times` gives its freshness. */
   readonly isUsable: boolean
   /** The reason why it is undecodable or unreachable; it quotes no value. */

@@ -35,18 +35,20 @@ export interface SharedInspection {
  *
  * @param generationKeys generations to read in any case, beside those that the entry names
  * @param accepts decides whether the value may be served
+ * @param isHeld whether the key holds no value but its generation
  */
 export async function inspectShared(
   core: CacheCore,
   storedKey: string,
   generationKeys: Iterable<string>,
   accepts: Accepts | undefined,
+  isHeld = false,
 ): Promise<SharedInspection> {
   const generations = new Map<string, GenerationValue | null>()
   try {
     await core.opened()
     const [key, invalidation] = await Promise.all([
-      lookAtKey(core, storedKey),
+      isHeld ? NOTHING : lookAtKey(core, storedKey),
       lookAtCause(core, storedKey),
       readAll(core, generationKeys, generations),
     ])
@@ -61,6 +63,8 @@ export async function inspectShared(
     return { failure, ...nothing, fits: true, generations, invalidation: undefined }
   }
 }
+
+const NOTHING: Pick<SharedInspection, 'bytes' | 'ttlMs'> = { bytes: null, ttlMs: undefined }
 
 /** Asks twice if a key has a time to live but no bytes: it was perhaps created or removed between two commands. */
 async function lookAtKey(

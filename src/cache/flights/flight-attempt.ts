@@ -1,4 +1,8 @@
 import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
+import type { Judgement } from '../entries/judgement.ts'
+import { servableAsReadTo } from '../freshness/max-age.ts'
+import type { Servable } from '../freshness/servable.ts'
+import type { LoadRequest } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 
 /**
@@ -25,4 +29,33 @@ export interface FlightAttempt {
   found: LocalEntry | undefined
   /** The generations that the loaded value will be bound to, once they have been captured. */
   bound: readonly BoundGeneration[]
+}
+
+/** One attempt of a flight. The last one takes the lease over. */
+export interface Attempt {
+  /** How many there have been before. */
+  readonly attempt: number
+  readonly isLast: boolean
+}
+
+/**
+ * How an entry that was just read may be served to the caller that began the flight.
+ * @param flight tells whether the entry came of a load that it has waited for
+ */
+export function servableIn(
+  flight: { hasAwaited(entry: LocalEntry): boolean },
+  { maxAgeMs }: LoadRequest,
+  entry: LocalEntry,
+  nowMs: number,
+): Servable {
+  return servableAsReadTo(flight.hasAwaited(entry) ? undefined : maxAgeMs, entry, nowMs)
+}
+
+export function entryIn(judgement: Judgement): LocalEntry | undefined {
+  return judgement.state === 'usable' ? judgement.entry : undefined
+}
+
+/** Whether the request replaces this entry even if it is fresh. */
+export function isToBeReplaced({ stamp }: LocalEntry, { replaces }: LoadRequest): boolean {
+  return replaces === 'any' || (replaces !== undefined && replaces.stamp === stamp)
 }

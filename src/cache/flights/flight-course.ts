@@ -6,16 +6,16 @@ import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { type Judgement, judgementFor, missReasonOf } from '../entries/judgement.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
-import { servableAsReadTo } from '../freshness/max-age.ts'
-import type { Servable } from '../freshness/servable.ts'
+import { heldLoad } from '../holding/held-load.ts'
 import type { HeldLeases } from '../loading/held-leases.ts'
-import { Lease } from '../loading/lease.ts'
+import { Lease, NO_LEASE } from '../loading/lease.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import type { LeasedLoad, LoadRunner } from '../loading/load-runner.ts'
 import { type Outcome, served } from '../loading/outcome.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { LONGEST_LEASE_MS } from '../local/local-times.ts'
 import type { Flight } from './flight.ts'
+import { type Attempt, entryIn, isToBeReplaced, servableIn } from './flight-attempt.ts'
 import { LoadTurns } from './load-turns.ts'
 import { longestWaitMs } from './poll-interval.ts'
 
@@ -26,13 +26,6 @@ const MOST_ATTEMPTS = 1_000
 /** After this many attempts, the flight pauses whenever the entry was changed, so that other work gets its turn. */
 const HASTY_ATTEMPTS = 10
 const LONGEST_PAUSE_MS = 50
-
-/** One attempt of a flight. The last one takes the lease over. */
-interface Attempt {
-  /** How many there have been before. */
-  readonly attempt: number
-  readonly isLast: boolean
-}
 
 /**
  * Runs one flight: the steps of a read that has found no fresh value.
@@ -127,18 +120,19 @@ export class FlightCourse {
     }
     const place = this.#turns.ask(flight, request)
     if (place?.granted !== undefined) await this.#turns.wait(flight, place)
+    const remembered = request.space.isHeld ? this.#runner.failed.remembered(request, entry) : undefined
+    if (remembered !== undefined) return remembered
     const waiter = waiters.expect(request.storedKey)
     try {
       const acquired = await this.#acquire(flight, request, judgement, isLast)
       if (acquired === undefined) return await this.#runner.uncached(flight, request, entry)
+      if (acquired === 'changing') return await this.#heldBack(flight, request)
       if ('lease' in acquired) return await this.#runner.underLease(flight, request, acquired, entry)
       switch (acquired.status) {
         case 'foreign':
           return await this.#runner.uncached(flight, request, entry)
         case 'changing':
-          // What was found before the change began is as good as invalidated.
-          request.monitor.heldBack(request.key)
-          return await this.#runner.uncached(flight, request)
+          return await this.#heldBack(flight, request)
         case 'held':
           if (request.isBackground && entry !== undefined && (how === 'fresh' || how === 'revalidate')) {
             return served(entry, 'revalidate')
@@ -202,6 +196,12 @@ export class FlightCourse {
     return reader.read(request.storedKey, request, request.since !== undefined)
   }
 
+  /** What was found before the change began is as good as invalidated. */
+  #heldBack(flight: Flight, request: LoadRequest): Promise<Outcome> {
+    request.monitor.heldBack(request.key)
+    return this.#runner.uncached(flight, request)
+  }
+
   #hit(flight: Flight, request: LoadRequest, entry: LocalEntry): Outcome {
     const { clock, random } = this.#core
     const nowMs = clock.monotonicMs()
@@ -228,10 +228,16 @@ export class FlightCourse {
     request: LoadRequest,
     judgement: Judgement,
     takesOver: boolean,
-  ): Promise<LeasedLoad | AcquireReply | undefined> {
+  ): Promise<LeasedLoad | AcquireReply | 'changing' | undefined> {
     const { clock, generations, options, tier, timers } = this.#core
     if (this.#core.stopping.aborted) return undefined
     const { key, monitor, storedKey } = request
+    if (request.space.isHeld) {
+      flight.beginAcquiring()
+      const load = await heldLoad(this.#core, request, this.#runner.generationKeysOf(request))
+      flight.leased(NO_LEASE, load?.bound ?? [])
+      return load && isAnyHeld(load.bound) ? 'changing' : load
+    }
     const { leaseMs, longestLoadMs } = options
     const token = tokenAfter(randomText(16), 0)
     const connection = tier.connectionOf(storedKey)
@@ -270,7 +276,7 @@ export class FlightCourse {
     if (isAnyHeld(captured.value)) {
       flight.leased(lease, [])
       void lease.release()
-      return { ...acquired.value, status: 'changing' }
+      return 'changing'
     }
     flight.leased(lease, captured.value)
     return { askedAtMs, lease, bound: captured.value, serverNowMs: acquired.value.serverNowMs }
@@ -281,18 +287,4 @@ export class FlightCourse {
       this.#core.timers.after(delayMs, resolve, true)
     })
   }
-}
-
-/** How an entry that was just read may be served to the caller that began the flight. */
-function servableIn(flight: Flight, { maxAgeMs }: LoadRequest, entry: LocalEntry, nowMs: number): Servable {
-  return servableAsReadTo(flight.hasAwaited(entry) ? undefined : maxAgeMs, entry, nowMs)
-}
-
-function entryIn(judgement: Judgement): LocalEntry | undefined {
-  return judgement.state === 'usable' ? judgement.entry : undefined
-}
-
-/** Whether the request replaces this entry even if it is fresh. */
-function isToBeReplaced({ stamp }: LocalEntry, { replaces }: LoadRequest): boolean {
-  return replaces === 'any' || (replaces !== undefined && replaces.stamp === stamp)
 }

@@ -3,7 +3,7 @@ import type { BoundGeneration } from '../../codec/envelope/entry-meta.ts'
 import type { MissReason } from '../../contract/cache-events.ts'
 import type { LoadPlace } from '../core/load-places.ts'
 import { servableTo } from '../freshness/max-age.ts'
-import type { Lease } from '../loading/lease.ts'
+import type { LoadLease } from '../loading/lease.ts'
 import type { LoadRequest, SharedLoad } from '../loading/load-request.ts'
 import type { Outcome } from '../loading/outcome.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -35,7 +35,7 @@ export class Flight {
   /** When the loader was called. */
   #loadingSinceMs: number = Number.POSITIVE_INFINITY
   #attempt: FlightAttempt
-  #lease: Lease | undefined
+  #lease: LoadLease | undefined
   readonly #shared: SharedLoad | undefined
   #place: LoadPlace | undefined
   #isUrgent = false
@@ -167,12 +167,12 @@ export class Flight {
     this.#attempt.found = entry
   }
 
-  get lease(): Lease | undefined {
+  get lease(): LoadLease | undefined {
     return this.#lease
   }
 
   /** Called when it has acquired the lease. The entry that it found is unchanged then. */
-  leased(lease: Lease, bound: readonly BoundGeneration[]): void {
+  leased(lease: LoadLease, bound: readonly BoundGeneration[]): void {
     this.#lease = lease
     this.#attempt.bound = bound
   }

@@ -23,6 +23,8 @@ export class KeySpace {
   readonly #tagPrefix: string
   /** The prefixes of this namespace and of those above it. */
   readonly #prefixes: readonly string[]
+  /** Whether its values do not lie in Redis (`store: 'local'`): see `HeldSpace`. */
+  readonly isHeld: boolean = false
   /** What {@link generationKeys} has returned, by copy. */
   readonly #generationKeys = new Map<string, readonly string[]>()
 
@@ -69,6 +71,11 @@ export class KeySpace {
     return this.prefix + key
   }
 
+  /** What the entry of a key is called in the local tier: its stored key without the prefix of the root. */
+  localName(key: string): string {
+    return this.namePrefix + key
+  }
+
   /** Stored keys of the generations that an entry with these tags is bound to. */
   generationKeysWith(tags: readonly string[], copy: string): readonly string[] {
     const own = this.generationKeys(copy)
@@ -84,13 +91,18 @@ export class KeySpace {
    * keys would be those of a collection
    */
   within(name: string): KeySpace {
+    return new KeySpace(this.prefixWithin(name), this)
+  }
+
+  /** The prefix of a namespace within this one. @throws CacheError `CACHE_INVALID_KEY` */
+  prefixWithin(name: string): string {
     if (COLLECTION_MARK.test(name)) {
       throw new CacheError(
         'CACHE_INVALID_KEY',
         'Invalid namespace: "@" and digits at its end, or before a colon, are the mark of a collection',
       )
     }
-    return new KeySpace(`${this.prefix}${name}:`, this)
+    return `${this.prefix}${name}:`
   }
 
   /**

@@ -5,7 +5,7 @@ import { servableAsReadTo } from '../freshness/max-age.ts'
 import { isOutage } from '../freshness/outage-rule.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
-import type { Lease } from './lease.ts'
+import type { LoadLease } from './lease.ts'
 import { LeasedFill } from './leased-fill.ts'
 import type { LoadContext } from './load-context.ts'
 import type { LoadingFlight, LoadRequest } from './load-request.ts'
@@ -68,7 +68,7 @@ export class FailedLoads {
     request: LoadRequest,
     failure: LoadFailure,
     stale: LocalEntry | undefined,
-    { lease, serverNowMs }: { readonly lease: Lease; readonly serverNowMs: number },
+    { lease, serverNowMs }: { readonly lease: LoadLease; readonly serverNowMs: number },
   ): Promise<Outcome> {
     const { error, isAbandoned, isAnswer, policies } = failure
     const { errorTtlMs, retryAfterErrorMs } = policies

@@ -1,5 +1,5 @@
 import { type BoundGeneration, type EntryMeta, MOST_GENERATIONS } from '../../codec/envelope/entry-meta.ts'
-import { isSameGeneration, isTagKey, namespaceOf } from '../../foundation/reserved-keys.ts'
+import { isKeyGeneration, isSameGeneration, isTagKey, namespaceOf } from '../../foundation/reserved-keys.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { MOST_TAGS } from '../freshness/policies.ts'
 import type { LoadInheritance, Refusal } from '../inheritance/inheritance.ts'
@@ -71,7 +71,8 @@ function feignsNamespace(
   generationKey: string,
   { generationKeys, storedKey }: Pick<LoadRequest, 'generationKeys' | 'storedKey'>,
 ): boolean {
-  if (isTagKey(generationKey) || !storedKey.startsWith(namespaceOf(generationKey))) return false
+  if (isTagKey(generationKey) || isKeyGeneration(generationKey)) return false
+  if (!storedKey.startsWith(namespaceOf(generationKey))) return false
   return !generationKeys.some((own) => isSameGeneration(own, generationKey))
 }
 

@@ -26,6 +26,22 @@ const RENEW_AFTER = 0.5
 /** Pause before a failed renewal is repeated, as a fraction of the lease's duration. */
 const RETRY_AFTER = 0.125
 
+/** What a load does with the lease that it runs under. */
+export type LoadLease = Pick<Lease, keyof Lease>
+
+/** Stands for the lease of a value that stays in this process, which each process makes for itself. */
+export const NO_LEASE: LoadLease = Object.freeze({
+  token: '',
+  isHeld: true,
+  isValid: true,
+  verify: async () => true,
+  end: () => {},
+  filled: () => {},
+  release: async () => {},
+  releaseFruitless: async () => {},
+  releaseAndPause: async () => {},
+})
+
 /**
  * The right to fill one key, held while its loader runs. The token is valid only on the connection that acquired it
  * (T2): after a reconnect, other changes of the key may have been missed.

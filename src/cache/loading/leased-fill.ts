@@ -6,7 +6,7 @@ import { copyOf, type IsolatedValue, isolate } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { GenerationSet } from '../tags/generation-set.ts'
 import type { StoredMeta } from './inherited-meta.ts'
-import type { Lease } from './lease.ts'
+import type { LoadLease } from './lease.ts'
 import type { LoadRequest } from './load-request.ts'
 
 /** The result of a fill. */
@@ -43,10 +43,11 @@ export class LeasedFill {
    */
   async store(
     request: LoadRequest,
-    lease: Lease,
+    lease: LoadLease,
     value: unknown,
     { freshMs, keptMs, meta }: StoredMeta,
   ): Promise<Filled> {
+    if (request.space.isHeld) return this.#hold(request, value, meta, keptMs)
     const { clock, codec, generations, isolations, judge, local, tier } = this.#core
     const { key, monitor, storedKey } = request
     const serialized = value === undefined ? undefined : codec.serialize(value)
@@ -89,14 +90,37 @@ export class LeasedFill {
     }
   }
 
+  /** Keeps a value that stays in this process, if nothing has invalidated it since its generations were captured. */
+  async #hold(
+    { storedKey }: LoadRequest,
+    value: unknown,
+    meta: StoredMeta['meta'],
+    keptMs: number,
+  ): Promise<Filled> {
+    const { generations, held, stopping } = this.#core
+    const isolated = { value, isCloned: false }
+    if (stopping.aborted) return { isolated, stored: undefined }
+    const { entry, isKept } = await held.keep(storedKey, value, meta)
+    generations.outlive(meta.generations, keptMs)
+    return { isolated, stored: isKept ? entry : undefined }
+  }
+
   /**
    * Empties the key if it still holds the token: the source no longer has a value. The key then reads as absent, any
    * process may load it, and those who waited learn that this load was fruitless.
    * @param pause set if nobody is to load it before this deadline, on the server's clock
    * @returns whether the key still held the token, as far as is known
    */
-  async retire({ key, monitor, storedKey }: LoadRequest, lease: Lease, pause?: Pause): Promise<boolean> {
+  async retire(
+    { key, monitor, space, storedKey }: LoadRequest,
+    lease: LoadLease,
+    pause?: Pause,
+  ): Promise<boolean> {
     const { local } = this.#core
+    if (space.isHeld) {
+      local.drop(storedKey)
+      return true
+    }
     const { deadlineMs = 0, pauseMs = 0 } = pause ?? {}
     try {
       const nothing = placeholder(tokenOfFruitless(lease.token), deadlineMs, pauseMs)
@@ -111,7 +135,7 @@ export class LeasedFill {
   }
 
   /** Stores bytes in place of the lease. If the lease is void, gives it back, and returns `false`. */
-  async #fill(storedKey: string, lease: Lease, bytes: Buffer, ttlMs: number): Promise<boolean> {
+  async #fill(storedKey: string, lease: LoadLease, bytes: Buffer, ttlMs: number): Promise<boolean> {
     if (!lease.isValid) {
       void lease.release()
       return false
@@ -122,8 +146,9 @@ export class LeasedFill {
   }
 
   /** The loader's value as the cache would serve it: encoded and decoded, unless `isolation` is `'share'`. */
-  async isolated({ storedKey }: LoadRequest, value: unknown): Promise<IsolatedValue> {
+  async isolated({ space, storedKey }: LoadRequest, value: unknown): Promise<IsolatedValue> {
     const { codec, isolations } = this.#core
+    if (space.isHeld) return { value, isCloned: false }
     const isolation = isolations.of(storedKey)
     if (isolation === 'share') return { value, isCloned: false }
     try {

@@ -12,7 +12,7 @@ import type { LocalEntry } from '../local/local-entry.ts'
 import { bindLateTags, type LateTag, type LateTagKey } from '../tags/late-tags.ts'
 import { FailedLoads, type LoadFailure } from './failed-loads.ts'
 import { inheritedKeys, inheritedMeta, ownMeta, type StoredMeta } from './inherited-meta.ts'
-import type { Lease } from './lease.ts'
+import type { LoadLease } from './lease.ts'
 import { LeasedFill } from './leased-fill.ts'
 import { LoadContext } from './load-context.ts'
 import type { LoadingFlight, LoadRequest } from './load-request.ts'
@@ -23,7 +23,7 @@ import type { WaitForGraph } from './wait-for-graph.ts'
 
 /** What a load under a lease requires. All of it exists before the loader begins. */
 export interface LeasedLoad {
-  readonly lease: Lease
+  readonly lease: LoadLease
   /** The generations that the entry will be bound to. */
   readonly bound: readonly BoundGeneration[]
   readonly serverNowMs: number
@@ -155,7 +155,7 @@ export class LoadRunner {
   /** The source has no value, and that is not stored. */
   async #none(
     request: LoadRequest,
-    lease: Lease,
+    lease: LoadLease,
     stale: LocalEntry | undefined,
     lateTagKeys: readonly LateTagKey[],
   ): Promise<Outcome> {

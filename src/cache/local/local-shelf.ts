@@ -36,15 +36,28 @@ export interface ShelfParts {
   readonly removals: PatternRemovals
   /** Called for each entry that is evicted for lack of room. */
   readonly onEvict: () => void
+  /** Called for each entry that is gone, unless another one with the same value has taken its place. */
+  readonly onGone?: ((entry: LocalEntry, name: string, reason: DisposeReason) => void) | undefined
 }
+
+/**
+ * Why a value is gone from this process: its namespace had no room for it (`'evicted'`), the last time for which it could
+ * be served is over (`'expired'`), it was deleted or invalidated by any process (`'invalidated'`), another value took its place
+ * (`'replaced'`), or the cache was closed (`'closed'`).
+ */
+export type DisposeReason = 'evicted' | 'expired' | 'invalidated' | 'replaced' | 'closed'
 
 /** The local entries that share bounds: those of the cache, or of a namespace with bounds of its own. */
 export class LocalShelf {
   readonly #entries: LRUCache<string, LocalEntry> | undefined
   readonly #rootPrefix: string
   readonly #removals: PatternRemovals
+  /** Why the entry that is just being deleted is gone. */
+  #reason: DisposeReason = 'invalidated'
+  /** The value that is just being put. */
+  #putting: unknown
 
-  constructor({ bounds, onEvict, removals, rootPrefix }: ShelfParts) {
+  constructor({ bounds, onEvict, onGone, removals, rootPrefix }: ShelfParts) {
     this.#rootPrefix = rootPrefix
     this.#removals = removals
     this.#entries =
@@ -55,6 +68,13 @@ export class LocalShelf {
         dispose: (_entry, _name, reason) => {
           if (reason === 'evict') onEvict()
         },
+        // Once the entry is out, since it may run code of the user.
+        ...(onGone && {
+          disposeAfter: (entry, name, reason) => {
+            if (reason === 'set' && entry.value === this.#putting) return
+            onGone(entry, name, reason === 'evict' ? 'evicted' : reason === 'set' ? 'replaced' : this.#reason)
+          },
+        }),
       })
   }
 
@@ -80,7 +100,7 @@ export class LocalShelf {
   /** Applies the removals by pattern that the entry has not been compared with yet. Returns whether one deleted it. */
   #isRemoved(name: string, entry: LocalEntry): boolean {
     if (this.#removals.haveRemoved(this.#rootPrefix + name, entry.removalsSeen)) {
-      this.#entries?.delete(name)
+      this.delete(name)
       return true
     }
     entry.removalsSeen = this.#removals.count
@@ -99,15 +119,25 @@ export class LocalShelf {
     if (this.#entries === undefined) return false
     entry.removalsSeen = this.#removals.count
     const size = ENTRY_OVERHEAD_BYTES + 2 * (this.#rootPrefix.length + name.length) + bytes
+    this.#putting = entry.value
     this.#entries.set(name, entry, { size })
+    this.#putting = undefined
     return this.#entries.has(name)
   }
 
-  delete(name: string): void {
+  delete(name: string, reason: DisposeReason = 'invalidated'): void {
+    this.#reason = reason
     this.#entries?.delete(name)
   }
 
   clear(): void {
+    this.#reason = 'closed'
     this.#entries?.clear()
+    this.#reason = 'invalidated'
+  }
+
+  /** All entries, also those that are stale or invalid. */
+  get all(): readonly (readonly [name: string, entry: LocalEntry])[] {
+    return [...(this.#entries?.entries() ?? [])]
   }
 }

@@ -1,9 +1,30 @@
+import { isKeyGeneration } from '../../foundation/reserved-keys.ts'
 import type { ChangeListener } from '../keys/change-listener.ts'
 import { PendingReads } from '../keys/pending-reads.ts'
 import type { LocalEntry } from './local-entry.ts'
-import { type LocalBounds, LocalShelf, type LocalUsage } from './local-shelf.ts'
+import {
+  type DisposeReason,
+  type LocalBounds,
+  LocalShelf,
+  type LocalUsage,
+  type ShelfParts,
+} from './local-shelf.ts'
 import { PatternRemovals } from './pattern-removals.ts'
-import { type LocalRule, ShelfRules } from './shelf-rules.ts'
+import { PrefixRules } from './prefix-rules.ts'
+import { type LocalRule, ShelfRules, type Shelving } from './shelf-rules.ts'
+
+/** The room for the values of a namespace that stay in this process. */
+export interface HeldRule extends Pick<ShelfParts, 'onEvict' | 'onGone'> {
+  readonly maxEntries: number
+  /** How long a copy is served before its generations are asked for again. */
+  readonly ttlMs: number
+  /** Who disposes of the values; `undefined` if nobody does. */
+  readonly owner: unknown
+}
+
+interface HeldShelving extends Shelving, Pick<HeldRule, 'owner'> {
+  readonly id: string
+}
 
 /**
  * Decoded values in this process. Redis (or the bus) announces changes, after which a value is no longer served:
@@ -17,6 +38,8 @@ import { type LocalRule, ShelfRules } from './shelf-rules.ts'
 export class LocalTier implements ChangeListener {
   readonly #rootPrefix: string
   readonly #rules: ShelfRules
+  /** Where the values of namespaces lie that stay in this process (`store: 'local'`): their names are reserved. */
+  readonly #held = new PrefixRules<HeldShelving | undefined>(undefined)
   readonly #reads = new PendingReads<object>()
   readonly #removals = new PatternRemovals()
   readonly #onKeep: ((storedKey: string, stamp: string) => void) | undefined
@@ -50,9 +73,18 @@ export class LocalTier implements ChangeListener {
     return this.#epoch
   }
 
+  get #shelves(): readonly LocalShelf[] {
+    return [...this.#rules.shelves, ...this.held]
+  }
+
+  /** The shelves of values that stay in this process. */
+  get held(): readonly LocalShelf[] {
+    return this.#held.all.flatMap((one) => one?.shelf ?? [])
+  }
+
   /** What the cache and all its namespaces keep. */
   get usage(): LocalUsage {
-    const all = this.#rules.shelves.map(({ usage }) => usage)
+    const all = this.#shelves.map(({ usage }) => usage)
     return all.reduce((sum, one) => ({
       entries: sum.entries + one.entries,
       bytes: sum.bytes + one.bytes,
@@ -61,7 +93,7 @@ export class LocalTier implements ChangeListener {
 
   /** What is kept in the shelf that this very namespace has for itself; `undefined` if it has none. */
   usageOf(prefix: string): LocalUsage | undefined {
-    return this.#rules.ownShelf(prefix)?.usage
+    return (this.#rules.ownShelf(prefix) ?? this.#held.own(prefix)?.shelf)?.usage
   }
 
   /** Whether a namespace treats its local entries in a way of its own. */
@@ -71,12 +103,18 @@ export class LocalTier implements ChangeListener {
 
   /** Where the entry of a name is kept, or those of all names under a prefix. */
   shelfOf(name: string): LocalShelf {
-    return this.#rules.of(name).shelf
+    return this.#heldOf(name)?.shelf ?? this.#rules.of(name).shelf
+  }
+
+  #heldOf(name: string): HeldShelving | undefined {
+    return this.#held.isUniform || !isKeyGeneration(name) ? undefined : this.#held.of(name)
   }
 
   /** How long a copy of this key is served at most, in milliseconds. */
   ttlMsOf(storedKey: string): number {
-    return this.#rules.isUniform ? Number.POSITIVE_INFINITY : this.#rules.of(this.#name(storedKey)).ttlMs
+    if (this.#rules.isUniform && this.#held.isUniform) return Number.POSITIVE_INFINITY
+    const name = this.#name(storedKey)
+    return this.#heldOf(name)?.ttlMs ?? this.#rules.of(name).ttlMs
   }
 
   /** Whether an entry of this key is kept. */
@@ -94,6 +132,36 @@ export class LocalTier implements ChangeListener {
     if (own !== undefined) return idOf(own) === idOf(rule) ? false : undefined
     this.#rules.add(prefix, rule, (bounds) => this.#newShelf(bounds, onEvict))
     return true
+  }
+
+  /**
+   * Makes room for the values under a prefix that stay in this process, for good.
+   * @returns whether there was none; `undefined` if there is another one
+   */
+  hold(prefix: string, rule: HeldRule): boolean | undefined {
+    const own = this.#held.own(prefix)
+    const id = JSON.stringify([rule.maxEntries, rule.ttlMs])
+    if (own !== undefined) return own.id === id && own.owner === rule.owner ? false : undefined
+    const { maxEntries, onEvict, onGone, owner, ttlMs } = rule
+    const bounds = { maxEntries, maxBytes: Number.MAX_SAFE_INTEGER }
+    const parts = { rootPrefix: this.#rootPrefix, bounds, removals: this.#removals, onEvict, onGone }
+    this.#held.set(prefix, { shelf: new LocalShelf(parts), ttlMs, id, owner })
+    return true
+  }
+
+  /** As {@link peek}, by the stored key. */
+  peekStored(storedKey: string): LocalEntry | undefined {
+    return this.peek(this.#name(storedKey))
+  }
+
+  storedKeyOf(name: string): string {
+    return this.#rootPrefix + name
+  }
+
+  /** Puts a value that stays in this process in the place of any other. */
+  putHeld(storedKey: string, entry: LocalEntry): boolean {
+    const name = this.#name(storedKey)
+    return this.shelfOf(name).put(name, entry, 0)
   }
 
   /**
@@ -135,29 +203,30 @@ export class LocalTier implements ChangeListener {
   }
 
   /** Drops the local entry, since a read did not find it valid: it must not be served even if the source fails. */
-  drop(storedKey: string): void {
+  drop(storedKey: string, reason?: DisposeReason): void {
     const name = this.#name(storedKey)
-    this.shelfOf(name).delete(name)
+    this.shelfOf(name).delete(name, reason)
   }
 
+  /** A value that stays in this process is not dropped: its generation may only have been prolonged. */
   invalidated(storedKey: string): void {
     this.#reads.touched(storedKey)
-    this.drop(storedKey)
+    if (this.#held.isUniform || !isKeyGeneration(storedKey)) this.drop(storedKey)
   }
 
   writeBegan(storedKey: string): void {
     this.#reads.writeBegan(storedKey)
-    this.invalidated(storedKey)
+    this.drop(storedKey)
   }
 
   writeSettled(storedKey: string): void {
-    this.invalidated(storedKey)
+    this.drop(storedKey)
     this.#reads.writeSettled(storedKey)
   }
 
   removing(matches: (storedKey: string) => boolean): void {
     this.#reads.touchedWhere(matches)
-    if (this.#rules.shelves.some(({ usage }) => usage.entries > 0)) this.#removals.add(matches)
+    if (this.#shelves.some(({ usage }) => usage.entries > 0)) this.#removals.add(matches)
   }
 
   epochBegan(): void {
@@ -167,7 +236,7 @@ export class LocalTier implements ChangeListener {
 
   clear(): void {
     this.epochBegan()
-    for (const shelf of this.#rules.shelves) shelf.clear()
+    for (const shelf of this.#shelves) shelf.clear()
   }
 
   #name(storedKey: string): string {

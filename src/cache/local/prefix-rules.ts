@@ -33,6 +33,11 @@ export class PrefixRules<Rule> {
     return this.#own.get(prefix)
   }
 
+  /** The rules of the namespaces that have one of their own. */
+  get all(): readonly Rule[] {
+    return [...this.#own.values()]
+  }
+
   set(prefix: string, rule: Rule): void {
     this.#own.set(prefix, rule)
   }

@@ -196,7 +196,7 @@ export class ResilientTier implements SharedTier {
     return [...groups.values()]
   }
 
-  bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<void> {
+  bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<string> {
     const kind = renewal.staleOverMs === undefined ? 'generation' : 'expiry'
     return this.#change(kind, [storedKey], () => this.#tier.bump(storedKey, ttlMs, renewal))
   }

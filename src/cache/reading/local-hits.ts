@@ -17,6 +17,7 @@ export class LocalHits {
   /** The prefix of this namespace's names in the local tier; empty for the root. */
   readonly #prefix: string
   readonly #isRoot: boolean
+  readonly #isHeld: boolean
   /** Where the entries of this namespace are kept. */
   #shelf: LocalShelf
   #hitAtMs = 0
@@ -27,7 +28,8 @@ export class LocalHits {
     this.#space = space
     this.#prefix = space.namePrefix
     this.#isRoot = space.namePrefix === ''
-    this.#shelf = core.local.shelfOf(space.namePrefix)
+    this.#isHeld = space.isHeld
+    this.#shelf = core.local.shelfOf(space.localName(''))
   }
 
   /** When {@link fresh} last found an entry, in milliseconds of the monotonic clock. */
@@ -56,7 +58,7 @@ export class LocalHits {
    */
   #elsewhere(name: string): LocalEntry | undefined {
     const { local } = this.#core
-    if (!local.isDivided) return undefined
+    if (this.#isHeld || !local.isDivided) return undefined
     this.#shelf = local.shelfOf(this.#prefix)
     return local.peek(name)
   }
@@ -96,6 +98,7 @@ export class LocalHits {
 
   /** The name of a key in the local tier. Even adding an empty prefix would cost a hit a twentieth of its time. */
   #nameOf(key: string): string {
-    return this.#isRoot ? key : this.#prefix + key
+    if (this.#isRoot) return key
+    return this.#isHeld ? this.#space.localName(key) : this.#prefix + key
   }
 }

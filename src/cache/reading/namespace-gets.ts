@@ -47,7 +47,7 @@ export class NamespaceGets {
    * @param maxAgeMs the age beyond which the value is a miss
    */
   read<T>(key: string, isPastLag: boolean, maxAgeMs?: number): Promise<T | undefined> {
-    if (isCacheKey(key) && this.#core.changes.current === undefined) {
+    if (isCacheKey(key) && this.#core.changes.current === undefined && !this.#space.isHeld) {
       const storedKey = this.#space.storedKey(key)
       const generationKeys = this.#core.generationKeys(this.#space, storedKey)
       const outer = this.#core.inheritances.current

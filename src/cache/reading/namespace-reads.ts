@@ -158,7 +158,7 @@ export class NamespaceReads {
       if (stale !== undefined) return form.stale(stale)
       const { since, storedKey } = request
       const mayJoin = since === undefined && this.#flights.has(storedKey)
-      if (mayJoin || !this.#core.tier.isClearFor(storedKey)) return form.load(request)
+      if (mayJoin || this.#space.isHeld || !this.#core.tier.isClearFor(storedKey)) return form.load(request)
       request.shared?.expect(storedKey)
       return since === undefined
         ? PendingRead.of(this.#core, request, form.answers)

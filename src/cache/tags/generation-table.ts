@@ -228,19 +228,18 @@ export class GenerationTable implements ChangeListener {
    * that is read again is the same object again.
    */
   #learn(storedKey: string, pending: PendingGeneration, value: GenerationValue): KnownGeneration {
-    const { askedAt } = pending
     const isCurrent = this.#pending.end(storedKey, pending)
     const before = this.#known.get(storedKey)
     if (before?.generation === value.generation) {
-      if (isCurrent) this.#believe(before, askedAt)
+      if (isCurrent) this.#believe(before, pending.askedAt)
       return before
     }
-    const learned = new KnownGeneration(value, this.#log.advance(), askedAt)
-    if (!isCurrent && (before?.isLive || this.#log.heardSince(storedKey, askedAt))) {
+    const learned = new KnownGeneration(value, this.#log.advance(), pending.askedAt)
+    if (!isCurrent && (before?.isLive || this.#log.heardSince(storedKey, pending.askedAt))) {
       learned.isDead = true
       return learned
     }
-    if (isCurrent) this.#believe(learned, askedAt)
+    if (isCurrent) this.#believe(learned, pending.askedAt)
     this.#known.set(storedKey, learned)
     return learned
   }

@@ -17,6 +17,7 @@ import { checkedTags, invalidTags, type Policies, resolvePolicies } from '../fre
 import { CALL_OPTIONS, type EntryOptions } from '../freshness/policy-options.ts'
 import { overridden } from '../freshness/value-expiry.ts'
 import type { KeySpace } from '../keys/key-space.ts'
+import { rememberCause } from './causes.ts'
 import {
   EXPIRE_TAGS_OPTIONS,
   type ExpireTagsOptions,
@@ -98,7 +99,7 @@ export class NamespaceWrites {
       const storedKeys = asked.map((key) => this.#space.storedKey(key))
       const [removed] = await Promise.all([
         this.#writes.remove(storedKeys),
-        this.#writes.remember(storedKeys, cause),
+        rememberCause(this.#core, storedKeys, cause),
       ])
       this.#monitor.deleted(asked, removed, options.by)
       return removed
@@ -113,7 +114,7 @@ export class NamespaceWrites {
       const storedKey = this.#space.storedKey(key)
       const [wasEntry] = await Promise.all([
         this.#expiry.expire(storedKey),
-        this.#writes.remember([storedKey], cause),
+        rememberCause(this.#core, [storedKey], cause),
       ])
       this.#monitor.expired({ key, by: options.by })
       return wasEntry

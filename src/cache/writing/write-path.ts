@@ -7,7 +7,6 @@ import { chunks } from '../../foundation/chunks.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { escapeGlob } from '../../foundation/glob.ts'
 import { globMatcher } from '../../foundation/glob-matcher.ts'
-import { causeKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { lifetimesAt } from '../core/new-lifetimes.ts'
@@ -19,8 +18,6 @@ import { type Turn, Turns } from './turns.ts'
 
 /** The most keys of one removal. */
 const KEYS_PER_REMOVAL = 2_048
-/** How long it is remembered why a key was removed. */
-const CAUSE_TTL_MS = 3_600_000
 /** The most repetitions of a write whose generations were replaced while it was in flight. */
 const MOST_REWRITES = 3
 
@@ -115,16 +112,6 @@ export class WritePath {
       )
       for (const one of renewals) if (one.status === 'rejected') throw one.reason
     })
-  }
-
-  /**
-   * Remembers for an hour why keys were removed or expired, for `explain`. One command a key. Never rejects, since the
-   * invalidation itself does not depend on it.
-   */
-  async remember(storedKeys: readonly string[], cause: Cause | undefined): Promise<void> {
-    if (cause === undefined) return
-    const { bare } = this.#core.tier
-    await Promise.allSettled(storedKeys.map((key) => bare.bump(causeKey(key), CAUSE_TTL_MS, { cause })))
   }
 
   /** Removes the keys that match a glob. @throws CacheError; unless it was aborted, the outbox repeats it */

@@ -60,18 +60,18 @@ const PROCESS_OFFSET = SERIES_OFFSET + 20
 export const PROCESS_BYTES = 32
 export const BY_BYTES = 64
 const BY_OFFSET = PROCESS_OFFSET + PROCESS_BYTES
-export const LONG_VALUE_BYTES: number = BY_OFFSET + BY_BYTES
+const LONG_VALUE_BYTES: number = BY_OFFSET + BY_BYTES
 /** The shortest pause after which an expiry begins another series; `bump-generation.lua` has the same. */
 const SERIES_PAUSE_US = 60_000_000
 
-/** Whether bytes of this length may be the value of a generation. */
-export function isGenerationLength(length: number): boolean {
-  return length === GENERATION_BYTES || length === LONG_VALUE_BYTES
+/** Whether these are bytes that may be the value of a generation. */
+export function isGenerationValue(bytes: unknown): bytes is Buffer {
+  return Buffer.isBuffer(bytes) && (bytes.length === GENERATION_BYTES || bytes.length === LONG_VALUE_BYTES)
 }
 
 /** `undefined` if the bytes are no generation. */
 export function readGenerationValue(bytes: Buffer | null | undefined): GenerationValue | undefined {
-  if (!bytes || !isGenerationLength(bytes.length)) return undefined
+  if (!isGenerationValue(bytes)) return undefined
   const generation = bytes.toString('latin1', 0, GENERATION_BYTES)
   const timeUs = readTime(bytes, 0)
   if (bytes.length === GENERATION_BYTES) return { generation, timeUs, series: undefined, cause: undefined }

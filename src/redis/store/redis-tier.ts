@@ -16,7 +16,7 @@ import {
 import {
   causeBytes,
   type GenerationValue,
-  isGenerationLength,
+  isGenerationValue,
   type Renewal,
   readGenerationValue,
 } from '../../codec/envelope/generation-value.ts'
@@ -48,8 +48,8 @@ const reserveKey = new RedisScript(RESERVE_KEY, isReserveReply)
 const renewLease = new RedisScript(RENEW_LEASE, isFlag)
 const fillEntry = new RedisScript(FILL_ENTRY, isFlag)
 const releaseLease = new RedisScript(RELEASE_LEASE, isFlag)
-const captureGeneration = new RedisScript(CAPTURE_GENERATION, isGeneration)
-const bumpGeneration = new RedisScript(BUMP_GENERATION, isGeneration)
+const captureGeneration = new RedisScript(CAPTURE_GENERATION, isGenerationValue)
+const bumpGeneration = new RedisScript(BUMP_GENERATION, isGenerationValue)
 const holdKey = new RedisScript(HOLD_KEY, isHold)
 const endHold = new RedisScript(END_HOLD, isFlag)
 
@@ -237,19 +237,18 @@ export class RedisTier implements SharedTier {
     return readGenerationValue(reply as Buffer) as GenerationValue
   }
 
-  bump(storedKey: string, ttlMs: number, { cause, staleOverMs }: Renewal): Promise<void> {
+  bump(storedKey: string, ttlMs: number, { cause, staleOverMs }: Renewal): Promise<string> {
     return this.#publications.publishing([storedKey], async (publication) => {
       const renewal = [staleOverMs === undefined ? '' : String(staleOverMs), cause ? causeBytes(cause) : '']
       const args = [randomBytes(8), String(ttlMs), ...renewal, ...publication]
-      await bumpGeneration.run(this.#port, storedKey, args, 'bytes')
+      return textIn(await bumpGeneration.run(this.#port, storedKey, args, 'bytes'))
     })
   }
 
   hold(storedKey: string, durationMs: number): Promise<string> {
     return this.#publications.publishing([storedKey], async (publication) => {
       const args = [randomBytes(3), String(durationMs), String(HOLD_WINDOW_MS), ...publication]
-      const hold = (await holdKey.run(this.#port, storedKey, args, 'bytes')) as Buffer
-      return hold.toString('latin1')
+      return textIn(await holdKey.run(this.#port, storedKey, args, 'bytes'))
     })
   }
 
@@ -289,10 +288,10 @@ function isReserveReply(reply: RedisReply): boolean {
   return ['changed', 'changing', 'foreign'].includes(String(status)) && token?.length === 0
 }
 
-function isGeneration(reply: RedisReply): boolean {
-  return Buffer.isBuffer(reply) && isGenerationLength(reply.length)
-}
-
 function isHold(reply: RedisReply): boolean {
   return Buffer.isBuffer(reply) && reply.length === HOLD_BYTES
+}
+
+function textIn(reply: RedisReply): string {
+  return (reply as Buffer).toString('latin1')
 }

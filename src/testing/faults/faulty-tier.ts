@@ -181,7 +181,7 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#line.send('writes', () => this.#tier.capture(storedKey, ttlMs))
   }
 
-  bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<void> {
+  bump(storedKey: string, ttlMs: number, renewal: Renewal): Promise<string> {
     return this.#line.send('writes', () => this.#tier.bump(storedKey, ttlMs, renewal))
   }
 

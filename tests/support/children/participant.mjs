@@ -177,7 +177,8 @@ export async function createParticipant({ createCache, createClient }, { redis, 
       while (loading.has(race.key)) await Promise.all(loading.get(race.key))
       await pause(1)
       const past = await spaceOf(race).get(race.key, { local: false })
-      return race.mayLag ? [past] : [past, spaceOf(race).peek(race.key), await getOrSet(race)]
+      // The first read keeps nothing here, and the second one would serve an older copy if there were one.
+      return race.mayLag ? [past] : [past, await getOrSet(race), spaceOf(race).peek(race.key)]
     },
 
     /** What a process is served that has never held the key. */
