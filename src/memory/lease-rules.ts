@@ -3,6 +3,7 @@ import {
   type AcquireRequest,
   type Fence,
   FRUITLESS_MS,
+  type Renewal,
   type ReserveReply,
   type ReserveRequest,
 } from '../backend/seams/shared-tier.ts'
@@ -24,13 +25,11 @@ import {
   withLease,
 } from '../codec/envelope/entry-meta.ts'
 import {
-  type GenerationValue,
   newGenerationValue,
-  type Renewal,
   readGenerationValue,
   renewedGenerationValue,
 } from '../codec/envelope/generation-value.ts'
-import { HELD_GENERATION, HELD_GENERATION_VALUE } from '../codec/envelope/hold-mark.ts'
+import { HELD_GENERATION } from '../codec/envelope/hold-mark.ts'
 import { randomText } from '../foundation/random-text.ts'
 import { isHeld, toldHold } from './hold-rules.ts'
 import type { Keyspace } from './keyspace.ts'
@@ -180,17 +179,16 @@ export function captureGeneration(
   storedKey: string,
   ttlMs: number,
   nowMs: number,
-): GenerationValue {
+): Buffer {
   const bytes = keyspace.get(storedKey)
-  if (isHeld(bytes)) return HELD_GENERATION_VALUE
-  const found = bytes === 'other' ? undefined : readGenerationValue(bytes)
-  if (found === undefined) {
+  if (isHeld(bytes)) return Buffer.from(HELD_GENERATION, 'latin1')
+  if (bytes === undefined || bytes === 'other' || readGenerationValue(bytes) === undefined) {
     const value = newGenerationValue(microseconds(nowMs), newIdentity())
     keyspace.put(storedKey, value, ttlMs)
-    return readGenerationValue(value) as GenerationValue
+    return value
   }
-  if (keyspace.remainingMs(storedKey) < ttlMs / 2) keyspace.put(storedKey, bytes as Buffer, ttlMs)
-  return found
+  if (keyspace.remainingMs(storedKey) < ttlMs / 2) keyspace.put(storedKey, bytes, ttlMs)
+  return bytes
 }
 
 /** Does what `bump-generation.lua` does. */

@@ -4,17 +4,14 @@ import type {
   AcquireRequest,
   Coherence,
   Fence,
+  Renewal,
   ReserveReply,
   ReserveRequest,
   RestoreEntry,
   SharedTier,
   TierListener,
 } from '../backend/seams/shared-tier.ts'
-import {
-  type GenerationValue,
-  type Renewal,
-  readGenerationValue,
-} from '../codec/envelope/generation-value.ts'
+import { readGenerationValue } from '../codec/envelope/generation-value.ts'
 import type { RemovalOptions } from '../contract/cache-backend.ts'
 import { isReserved } from '../foundation/reserved-keys.ts'
 import type { Clock } from '../foundation/time/clock.ts'
@@ -155,7 +152,7 @@ export class MemoryTier implements SharedTier {
     return this.#store.ttlMs(storedKey)
   }
 
-  async capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
+  async capture(storedKey: string, ttlMs: number): Promise<Buffer> {
     return captureGeneration(this.#keyspace, storedKey, ttlMs, this.#clock.monotonicMs())
   }
 

@@ -11,7 +11,6 @@ import {
 import type { CacheStore, CounterChange } from '../backend/seams/cache-store.ts'
 import type { SharedTier } from '../backend/seams/shared-tier.ts'
 import { StoreBackend } from '../backend/store-backend.ts'
-import { HELD_GENERATION_VALUE } from '../codec/envelope/hold-mark.ts'
 import type { KnownOptions } from '../foundation/option-checks.ts'
 
 /** No lease can be acquired, so a read-through cache over it loads on every call. */
@@ -44,7 +43,7 @@ const NULL_TIER: SharedTier = Object.freeze({
   remove: async () => 0,
   removeMatching: async () => 0,
   ttlMs: async () => undefined,
-  capture: async () => HELD_GENERATION_VALUE,
+  capture: async () => Buffer.alloc(16),
   bump: async () => '',
   hold: async () => '',
   endHold: async () => true,

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { describe, it } from 'vitest'
+import type { Renewal } from '../../src/backend/seams/shared-tier.ts'
 import {
   causeBytes,
   type GenerationValue,
   isExpired,
   newGenerationValue,
-  type Renewal,
   readGenerationValue,
   renewedGenerationValue,
   staleFromMs,
@@ -18,12 +18,13 @@ import { trials } from '../support/trials.ts'
 const KEY = 'shop:\u0000tag:a'
 const IDENTITY = 'abcdefgh'
 const CAUSE = { process: 'api-3', by: 'order.paid' }
+const CAUSE_BYTES = causeBytes(CAUSE)
 const HEX = `local value = redis.call('GET', KEYS[1]) or ''
 return (string.gsub(value, '.', function(byte) return string.format('%02x', string.byte(byte)) end))`
 
 const anyRenewal: fc.Arbitrary<Renewal> = fc.record({
   staleOverMs: fc.constantFrom(undefined, 0, 0, 1_000, 300_000),
-  cause: fc.constantFrom(undefined, CAUSE),
+  cause: fc.constantFrom(undefined, CAUSE_BYTES),
 })
 /** Milliseconds before the next renewal. */
 const anyPause = fc.constantFrom(0, 1, 500, 20_000, 59_999, 60_001, 250_000, 400_000, 3_600_000)
@@ -44,7 +45,7 @@ describe('the value of a generation', () => {
     })
     const expired = renewedGenerationValue(
       plain,
-      { staleOverMs: 5_000, cause: CAUSE },
+      { staleOverMs: 5_000, cause: CAUSE_BYTES },
       1_700_000_001_000_000,
       'x',
     )
@@ -164,7 +165,7 @@ describe('bump-generation.lua', () => {
         await ask('DEL', KEY)
         if (current !== undefined) await ask('SET', KEY, current, 'PX', 60_000)
         const { cause, staleOverMs } = renewal
-        const args = [IDENTITY, 60_000, staleOverMs ?? '', cause ? causeBytes(cause) : '', '', '']
+        const args = [IDENTITY, 60_000, staleOverMs ?? '', cause ?? '', '', '']
         await ask('EVAL', BUMP_GENERATION, 1, KEY, ...args)
         const stored = Buffer.from(String(await ask('EVAL', HEX, 1, KEY)), 'hex')
         const value = parsed(stored)

@@ -2,15 +2,12 @@ import type {
   AcquireReply,
   AcquireRequest,
   Fence,
+  Renewal,
   ReserveReply,
   ReserveRequest,
 } from '../../src/backend/seams/shared-tier.ts'
 import { isPlaceholder } from '../../src/codec/envelope/entry-meta.ts'
-import {
-  type GenerationValue,
-  type Renewal,
-  readGenerationValue,
-} from '../../src/codec/envelope/generation-value.ts'
+import { readGenerationValue } from '../../src/codec/envelope/generation-value.ts'
 import { readHold } from '../../src/codec/envelope/hold-mark.ts'
 import { globMatcher } from '../../src/foundation/glob-matcher.ts'
 import { isReserved } from '../../src/foundation/reserved-keys.ts'
@@ -216,7 +213,7 @@ export class SimulatedRedis {
   }
 
   /** PTTL is tracked where it runs, the last GET always. */
-  capture(link: Link, storedKey: string, ttlMs: number): GenerationValue {
+  capture(link: Link, storedKey: string, ttlMs: number): Buffer {
     if (this.hasDefect('loads are stored under a hold')) this.#endHold(storedKey)
     if (readGenerationValue(this.peek(storedKey))) this.#tracked.read(storedKey, link)
     const generation = captureGeneration(this.#keyspace, storedKey, ttlMs, this.nowMs)

@@ -4,12 +4,12 @@ import type {
   AcquireRequest,
   Coherence,
   Fence,
+  Renewal,
   ReserveReply,
   ReserveRequest,
   SharedTier,
   TierListener,
 } from '../../src/backend/seams/shared-tier.ts'
-import type { GenerationValue, Renewal } from '../../src/codec/envelope/generation-value.ts'
 import type { RemovalOptions } from '../../src/contract/cache-backend.ts'
 import { CacheError } from '../../src/foundation/errors/cache-error.ts'
 import type { Clock, Timers } from '../../src/foundation/time/clock.ts'
@@ -228,7 +228,7 @@ export class SimulatedTier implements SharedTier {
     return this.proofs.hasNewsOf(token)
   }
 
-  capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
+  capture(storedKey: string, ttlMs: number): Promise<Buffer> {
     return this.#send(`capture ${storedKey}`, (link) => this.#redis.capture(link, storedKey, ttlMs))
   }
 

@@ -1,4 +1,3 @@
-import type { GenerationValue, Renewal } from '../../codec/envelope/generation-value.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import type { ReadOutcome } from './read-outcome.ts'
 
@@ -96,6 +95,14 @@ export interface ReserveReply {
   readonly status: 'reserved' | 'changed' | 'changing' | 'foreign'
   /** The token that the key holds, which others may hold too; `''` if it is not reserved. */
   readonly token: string
+}
+
+/** How a generation is renewed. */
+export interface Renewal {
+  /** Over how many milliseconds the entries that are bound to it become stale; `undefined` if they become invalid. */
+  readonly staleOverMs?: number | undefined
+  /** Who renews it, and what for, see `causeBytes`. */
+  readonly cause?: Buffer | undefined
 }
 
 /** What a key must still hold for a fill to be stored. */
@@ -198,9 +205,9 @@ export interface SharedTier {
 
   /**
    * The generation under a key, which is created if there is none, and gets this time to live if less than half of it is
-   * left. `HELD_GENERATION_VALUE` while a change holds it.
+   * left: its value, see `readGenerationValue`, or sixteen zeros (`HELD_GENERATION`) while a change holds it.
    */
-  capture(storedKey: string, ttlMs: number): Promise<GenerationValue>
+  capture(storedKey: string, ttlMs: number): Promise<Buffer>
   /**
    * Renews a generation, or removes it if there is no room. The time to live is the given one, or what is left of the
    * old one if that is more. Returns the new one, sixteen bytes as `latin1` text, stored or not; `HELD_GENERATION` while a

@@ -1,4 +1,3 @@
-import type { Cause } from '../../codec/envelope/generation-value.ts'
 import type { SchemaResult } from '../../contract/standard-schema.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { causeOf } from '../core/labels.ts'
@@ -168,7 +167,7 @@ export class CollectionWrites<Id, Input> {
   }
 
   /** @throws CacheError `CACHE_INVALID_OPTIONS` */
-  #causeOf(options: InvalidationOptions): Cause | undefined {
+  #causeOf(options: InvalidationOptions): Buffer | undefined {
     const { core } = this.#parts.home
     core.calls.check(options, INVALIDATION_OPTIONS)
     return causeOf(options.by, core.options.processName)

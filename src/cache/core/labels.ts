@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { BY_BYTES, type Cause, PROCESS_BYTES } from '../../codec/envelope/generation-value.ts'
+import { BY_BYTES, causeBytes, PROCESS_BYTES } from '../../codec/envelope/generation-value.ts'
 import { refusedOption } from '../../foundation/option-checks.ts'
 
 const CONTROL = /\p{Cc}/u
@@ -19,11 +19,12 @@ export function processNameOf(given: string | undefined): string {
 }
 
 /**
- * What is remembered of an invalidation; `undefined` if its caller has not said what it is for.
+ * What is remembered of an invalidation, as a `Renewal` takes it; `undefined` if its caller has not said what it is for.
  * @throws CacheError `CACHE_INVALID_OPTIONS`
  */
-export function causeOf(by: string | undefined, processName: string): Cause | undefined {
-  return by === undefined ? undefined : { process: processName, by: checkedLabel('by', by, BY_BYTES) }
+export function causeOf(by: string | undefined, processName: string): Buffer | undefined {
+  if (by === undefined) return undefined
+  return causeBytes({ process: processName, by: checkedLabel('by', by, BY_BYTES) })
 }
 
 function checkedLabel(name: string, label: unknown, mostBytes: number): string {

@@ -5,7 +5,7 @@ import {
   readLease,
 } from '../../codec/envelope/entry-meta.ts'
 import { type GenerationValue, isExpired } from '../../codec/envelope/generation-value.ts'
-import { HELD_GENERATION_VALUE, readHold } from '../../codec/envelope/hold-mark.ts'
+import { readHold } from '../../codec/envelope/hold-mark.ts'
 import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { isTagKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
@@ -228,10 +228,13 @@ function entryOf(
   const nowMs = clock.monotonicMs()
   const moment = { nowMs, serverNowMs: tier.serverNowMs(storedKey, nowMs) }
   const bound = meta.generations
-  const known = bound.map(
-    (one) => new KnownGeneration(generations.get(one.storedKey) ?? HELD_GENERATION_VALUE, 0, 0),
-  )
-  const areValid = known.every((one, index) => one.admits((bound[index] as BoundGeneration).generation))
+  const known = bound.flatMap((one) => {
+    const value = generations.get(one.storedKey)
+    return value ? [new KnownGeneration(value, 0, 0)] : []
+  })
+  const areValid =
+    known.length === bound.length &&
+    known.every((one, index) => one.admits((bound[index] as BoundGeneration).generation))
   const set = new GenerationSet(bound, areValid ? known : [])
   return judge.entry(storedKey, NO_VALUE, meta, set, leaseDeadlineMs(bytes as Buffer), moment)
 }

@@ -1,5 +1,5 @@
 import { type GenerationValue, readGenerationValue } from '../../codec/envelope/generation-value.ts'
-import { HELD_GENERATION_VALUE, readHold } from '../../codec/envelope/hold-mark.ts'
+import { HELD_GENERATION, readHold } from '../../codec/envelope/hold-mark.ts'
 import type { OpenedValue } from '../../codec/opened-value.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { causeKey } from '../../foundation/reserved-keys.ts'
@@ -21,8 +21,8 @@ export interface SharedInspection {
   /** `Infinity` if the key does not expire; `undefined` if there is none, or Redis could not be asked. */
   readonly ttlMs: number | undefined
   /**
-   * Current generations by stored key; `null` if there is none, and `HELD_GENERATION_VALUE` if a change holds it. Those
-   * that could not be read are left out.
+   * Current generations by stored key; `null` if there is none, and `HELD_GENERATION` if a change holds it. Those that
+   * could not be read are left out.
    */
   readonly generations: ReadonlyMap<string, GenerationValue | null>
   /** Who has last removed or expired the key, and when, if its caller has said what for. */
@@ -92,6 +92,8 @@ async function lookAtCause(
   }
 }
 
+const HELD = readGenerationValue(Buffer.from(HELD_GENERATION, 'latin1')) ?? null
+
 /** Adds those generations that have not been read yet. */
 async function readAll(
   { tier: { bare } }: CacheCore,
@@ -112,7 +114,7 @@ async function readAll(
 }
 
 function generationIn(bytes: Buffer): GenerationValue | null {
-  return readGenerationValue(bytes) ?? (readHold(bytes) === undefined ? null : HELD_GENERATION_VALUE)
+  return readGenerationValue(bytes) ?? (readHold(bytes) === undefined ? null : HELD)
 }
 
 /** Decodes the value too, only to find out whether it can be decoded and served. */

@@ -1,6 +1,5 @@
 import { checkedKeys } from '../../backend/operations/operation-arguments.ts'
 import type { EntryMeta } from '../../codec/envelope/entry-meta.ts'
-import type { Cause } from '../../codec/envelope/generation-value.ts'
 import { HELD_GENERATION, isAnyHeld } from '../../codec/envelope/hold-mark.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
@@ -165,7 +164,7 @@ export class HeldWrites {
   }
 
   /** @throws CacheError `CACHE_INVALID_OPTIONS` */
-  #causeOf(options: InvalidationOptions, known = INVALIDATION_OPTIONS): Cause | undefined {
+  #causeOf(options: InvalidationOptions, known = INVALIDATION_OPTIONS): Buffer | undefined {
     const { core } = this.#parts
     core.calls.check(options, known)
     return causeOf(options.by, core.options.processName)

@@ -1,5 +1,4 @@
-import type { SharedTier } from '../../backend/seams/shared-tier.ts'
-import type { Renewal } from '../../codec/envelope/generation-value.ts'
+import type { Renewal, SharedTier } from '../../backend/seams/shared-tier.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
 import { PendingRemovals, type Removal, type RemovalTier } from './pending-removals.ts'
 import { RecentInvalidations } from './recent-invalidations.ts'

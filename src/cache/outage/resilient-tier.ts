@@ -4,12 +4,12 @@ import type {
   AcquireRequest,
   Coherence,
   Fence,
+  Renewal,
   ReserveReply,
   ReserveRequest,
   SharedTier,
   TierListener,
 } from '../../backend/seams/shared-tier.ts'
-import type { GenerationValue, Renewal } from '../../codec/envelope/generation-value.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { globMatcher } from '../../foundation/glob-matcher.ts'
 import { isReserved } from '../../foundation/reserved-keys.ts'
@@ -159,7 +159,7 @@ export class ResilientTier implements SharedTier {
     return this.#sendFor(storedKey, () => this.#tier.ttlMs(storedKey))
   }
 
-  capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
+  capture(storedKey: string, ttlMs: number): Promise<Buffer> {
     return this.#gate.sendAfterWrites(storedKey, () => this.#tier.capture(storedKey, ttlMs))
   }
 

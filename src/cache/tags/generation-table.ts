@@ -188,7 +188,7 @@ export class GenerationTable implements ChangeListener {
       const renewal: Renewal = { atMs: this.#clock.monotonicMs(), ttlMs, generation: undefined }
       this.#renewals.set(storedKey, renewal)
       try {
-        const value = await this.#tier.capture(storedKey, ttlMs)
+        const value = readGenerationValue(await this.#tier.capture(storedKey, ttlMs)) as GenerationValue
         const { generation } = value
         if (generation === HELD_GENERATION) {
           this.#renewals.delete(storedKey)

@@ -1,4 +1,3 @@
-import type { Cause } from '../../codec/envelope/generation-value.ts'
 import { causeKey } from '../../foundation/reserved-keys.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 
@@ -12,7 +11,7 @@ const CAUSE_TTL_MS = 3_600_000
 export async function rememberCause(
   { tier: { bare } }: CacheCore,
   storedKeys: readonly string[],
-  cause: Cause | undefined,
+  cause: Buffer | undefined,
 ): Promise<void> {
   if (cause === undefined) return
   await Promise.allSettled(storedKeys.map((key) => bare.bump(causeKey(key), CAUSE_TTL_MS, { cause })))

@@ -5,7 +5,7 @@ import {
   distinctEntries,
   REMOVAL_OPTIONS,
 } from '../../backend/operations/operation-arguments.ts'
-import { type Cause, readGenerationValue } from '../../codec/envelope/generation-value.ts'
+import { readGenerationValue } from '../../codec/envelope/generation-value.ts'
 import type { CacheEntries, RemovalOptions } from '../../contract/cache-backend.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
@@ -166,7 +166,7 @@ export class NamespaceWrites {
   }
 
   /** @throws CacheError `CACHE_INVALID_OPTIONS` */
-  #causeOf(options: InvalidationOptions, known = INVALIDATION_OPTIONS): Cause | undefined {
+  #causeOf(options: InvalidationOptions, known = INVALIDATION_OPTIONS): Buffer | undefined {
     this.#core.calls.check(options, known)
     return causeOf(options.by, this.#core.options.processName)
   }

@@ -1,5 +1,5 @@
+import type { Renewal } from '../../backend/seams/shared-tier.ts'
 import type { EntryMeta } from '../../codec/envelope/entry-meta.ts'
-import type { Cause, Renewal } from '../../codec/envelope/generation-value.ts'
 import { isAnyHeld } from '../../codec/envelope/hold-mark.ts'
 import type { SerializedValue } from '../../codec/payload-codec.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
@@ -131,7 +131,7 @@ export class WritePath {
    * it is older than this call, so it is removed before this resolves. Entries do, and are removed in the background.
    * @throws CacheError
    */
-  async clear(space: KeySpace, monitor: Monitor, cause: Cause | undefined): Promise<void> {
+  async clear(space: KeySpace, monitor: Monitor, cause: Buffer | undefined): Promise<void> {
     const matches = (storedKey: string) => storedKey.startsWith(space.prefix)
     this.#core.removing(matches)
     try {

@@ -42,16 +42,9 @@ interface ExpirySeries {
 }
 
 /** Who has invalidated something, and what for. */
-export interface Cause {
+interface Cause {
   readonly process: string
   readonly by: string
-}
-
-/** How a generation is renewed. */
-export interface Renewal {
-  /** Over how many milliseconds the entries that are bound to it become stale; `undefined` if they become invalid. */
-  readonly staleOverMs?: number | undefined
-  readonly cause?: Cause | undefined
 }
 
 const IDENTITY_OFFSET = 8
@@ -60,12 +53,13 @@ const PROCESS_OFFSET = SERIES_OFFSET + 20
 export const PROCESS_BYTES = 32
 export const BY_BYTES = 64
 const BY_OFFSET = PROCESS_OFFSET + PROCESS_BYTES
+const CAUSE_BYTES = PROCESS_BYTES + BY_BYTES
 const LONG_VALUE_BYTES: number = BY_OFFSET + BY_BYTES
 /** The shortest pause after which an expiry begins another series; `bump-generation.lua` has the same. */
 const SERIES_PAUSE_US = 60_000_000
 
 /** Whether these are bytes that may be the value of a generation. */
-export function isGenerationValue(bytes: unknown): bytes is Buffer {
+function isGenerationValue(bytes: unknown): bytes is Buffer {
   return Buffer.isBuffer(bytes) && (bytes.length === GENERATION_BYTES || bytes.length === LONG_VALUE_BYTES)
 }
 
@@ -102,7 +96,7 @@ export function newGenerationValue(nowUs: number, identity: string): Buffer {
 /** Does what `bump-generation.lua` does with the value. @param identity eight random bytes as `latin1` text */
 export function renewedGenerationValue(
   current: Buffer | undefined,
-  { cause, staleOverMs }: Renewal,
+  { cause, staleOverMs }: { readonly cause?: Buffer | undefined; readonly staleOverMs?: number | undefined },
   nowUs: number,
   identity: string,
 ): Buffer {
@@ -118,7 +112,7 @@ export function renewedGenerationValue(
     writeTime(rest, 8, series.beforeUs)
     rest.writeUInt32BE(series.overMs, 16)
   }
-  return Buffer.concat([value, rest, causeBytes(cause)])
+  return Buffer.concat([value, rest, cause ?? Buffer.alloc(CAUSE_BYTES)])
 }
 
 function seriesAfter(before: GenerationValue, timeUs: number, overMs: number): ExpirySeries {
@@ -130,11 +124,10 @@ function seriesAfter(before: GenerationValue, timeUs: number, overMs: number): E
 }
 
 /** A cause as it lies in a value: 96 bytes. */
-export function causeBytes(cause: Cause | undefined): Buffer {
-  const bytes = Buffer.alloc(PROCESS_BYTES + BY_BYTES)
-  if (cause === undefined) return bytes
-  bytes.write(cause.process, 0, PROCESS_BYTES)
-  bytes.write(cause.by, PROCESS_BYTES, BY_BYTES)
+export function causeBytes({ by, process }: Cause): Buffer {
+  const bytes = Buffer.alloc(CAUSE_BYTES)
+  bytes.write(process, 0, PROCESS_BYTES)
+  bytes.write(by, PROCESS_BYTES, BY_BYTES)
   return bytes
 }
 

@@ -5,7 +5,6 @@ import {
   placeholder,
   readLease,
 } from './entry-meta.ts'
-import type { GenerationValue } from './generation-value.ts'
 
 /**
  * A **hold** is a placeholder that says: what lies under this key is being changed, so store nothing. It may lie under the
@@ -33,14 +32,6 @@ export interface HoldMark {
 
 /** What a capture answers if the generation is held: no entry that is bound to it is ever valid. */
 export const HELD_GENERATION: string = '\u0000'.repeat(GENERATION_BYTES)
-
-/** As {@link HELD_GENERATION}, in the form of a generation's value. */
-export const HELD_GENERATION_VALUE: GenerationValue = Object.freeze({
-  generation: HELD_GENERATION,
-  timeUs: 0,
-  series: undefined,
-  cause: undefined,
-})
 
 /** Whether a change holds one of the generations, so that an entry with them would not be valid. */
 export function isAnyHeld(bound: readonly BoundGeneration[]): boolean {

@@ -8,18 +8,12 @@ import {
   type Fence,
   FRUITLESS_MS,
   HOLD_WINDOW_MS,
+  type Renewal,
   type ReserveReply,
   type ReserveRequest,
   type SharedTier,
   type TierListener,
 } from '../../backend/seams/shared-tier.ts'
-import {
-  causeBytes,
-  type GenerationValue,
-  isGenerationValue,
-  type Renewal,
-  readGenerationValue,
-} from '../../codec/envelope/generation-value.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { TierCoherence } from '../coherence/tier-coherence.ts'
 import type { RedisPort, RedisReply } from '../port/redis-port.ts'
@@ -56,6 +50,9 @@ const endHold = new RedisScript(END_HOLD, isFlag)
 const ONE_COPY = [''] as const
 const STATUSES: readonly unknown[] = ['acquired', 'held', 'paused', 'changed', 'changing', 'foreign']
 const TOKEN_BYTES = 16
+const GENERATION_BYTES = 16
+/** The value of a generation that was expired, or renewed with a cause. */
+const LONG_VALUE_BYTES = 132
 /** The window and the identity of a hold. */
 const HOLD_BYTES = 7
 
@@ -231,15 +228,14 @@ export class RedisTier implements SharedTier {
     return this.#store.ttlMs(storedKey)
   }
 
-  async capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
+  async capture(storedKey: string, ttlMs: number): Promise<Buffer> {
     const args = [randomBytes(8), String(ttlMs)]
-    const reply = await captureGeneration.run(this.#port, storedKey, args, 'bytes')
-    return readGenerationValue(reply as Buffer) as GenerationValue
+    return (await captureGeneration.run(this.#port, storedKey, args, 'bytes')) as Buffer
   }
 
   bump(storedKey: string, ttlMs: number, { cause, staleOverMs }: Renewal): Promise<string> {
     return this.#publications.publishing([storedKey], async (publication) => {
-      const renewal = [staleOverMs === undefined ? '' : String(staleOverMs), cause ? causeBytes(cause) : '']
+      const renewal = [staleOverMs === undefined ? '' : String(staleOverMs), cause ?? '']
       const args = [randomBytes(8), String(ttlMs), ...renewal, ...publication]
       return textIn(await bumpGeneration.run(this.#port, storedKey, args, 'bytes'))
     })
@@ -269,7 +265,7 @@ export class RedisTier implements SharedTier {
     const keys = this.generationCopies.map((copy) => generationKey + copy)
     const readCurrent = async () => {
       const current = await Promise.all(keys.map((key) => this.read(key)))
-      return new Set(current.map((bytes) => readGenerationValue(bytes)?.generation))
+      return new Set(current.map((bytes) => bytes?.toString('latin1', 0, GENERATION_BYTES)))
     }
     return removeReplaced({ port: this.#port, prefix, generationKey }, readCurrent, signal)
   }
@@ -286,6 +282,10 @@ function isReserveReply(reply: RedisReply): boolean {
   const [status, token] = reply as Buffer[]
   if (status?.toString() === 'reserved') return token?.length === TOKEN_BYTES
   return ['changed', 'changing', 'foreign'].includes(String(status)) && token?.length === 0
+}
+
+function isGenerationValue(reply: RedisReply): boolean {
+  return Buffer.isBuffer(reply) && [GENERATION_BYTES, LONG_VALUE_BYTES].includes(reply.length)
 }
 
 function isHold(reply: RedisReply): boolean {

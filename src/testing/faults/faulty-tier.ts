@@ -5,12 +5,12 @@ import type {
   AcquireRequest,
   Coherence,
   Fence,
+  Renewal,
   ReserveReply,
   ReserveRequest,
   SharedTier,
   TierListener,
 } from '../../backend/seams/shared-tier.ts'
-import type { GenerationValue, Renewal } from '../../codec/envelope/generation-value.ts'
 import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import type { FaultState, FaultWatch } from './fault-state.ts'
 import type { FaultyLine } from './faulty-line.ts'
@@ -177,7 +177,7 @@ export class FaultyTier implements SharedTier, FaultWatch {
     return this.#tier.hasNewsOf(token)
   }
 
-  capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
+  capture(storedKey: string, ttlMs: number): Promise<Buffer> {
     return this.#line.send('writes', () => this.#tier.capture(storedKey, ttlMs))
   }
 

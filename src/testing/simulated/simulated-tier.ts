@@ -7,7 +7,6 @@ import type {
   Fence,
   TierListener,
 } from '../../backend/seams/shared-tier.ts'
-import type { GenerationValue } from '../../codec/envelope/generation-value.ts'
 import type { Keyspace } from '../../memory/keyspace.ts'
 import { MemoryTier, type MemoryTierStore } from '../../memory/memory-tier.ts'
 import type { TrackedConnection, TrackingTable } from './tracking-table.ts'
@@ -88,7 +87,7 @@ export class SimulatedTier extends MemoryTier implements TrackedConnection {
   }
 
   /** Tracks the generation, which the script reads last. */
-  override capture(storedKey: string, ttlMs: number): Promise<GenerationValue> {
+  override capture(storedKey: string, ttlMs: number): Promise<Buffer> {
     const capturing = super.capture(storedKey, ttlMs)
     this.#track(storedKey)
     return capturing
