@@ -69,6 +69,7 @@ export type { ExplainOptions } from './cache/explain/explain.ts'
 export type {
   ExplainedCache,
   ExplainedGeneration,
+  ExplainedInvalidation,
   ExplainedLease,
   ExplainedLoad,
   ExplainedLocal,
@@ -124,6 +125,7 @@ export type { CachedEntry } from './cache/reading/cached-entry.ts'
 export type { GetEntryOptions, GetOptions } from './cache/reading/get-options.ts'
 export type { ReserveOptions } from './cache/reserving/reserve-options.ts'
 export type { HitSlot, OpenSlot, Slot } from './cache/reserving/slot.ts'
+export type { ExpireTagsOptions, InvalidationOptions } from './cache/writing/invalidation-options.ts'
 export type { ChangeOptions } from './cache/writing/namespace-changes.ts'
 export type { CompressionName, CompressionOptions } from './codec/compression.ts'
 export type { EncryptionKey, EncryptionOptions } from './codec/envelope/encryption.ts'

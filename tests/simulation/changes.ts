@@ -128,9 +128,9 @@ export class NamespaceWrites {
       [storedKey, madeOf].some((one) => one?.startsWith(prefix)),
     )
     invalidation.isOfGenerations = true
-    this.#fleet.change(process, [invalidation], `clear ${prefix}`, () =>
-      this.#fleet.cacheOf(process, at).clear(),
-    )
+    // A namespace whose values stay in the process lies in the cache as any other does.
+    const cache = at.space === ROOT ? process.cache : this.#fleet.cacheOf(process, at)
+    this.#fleet.change(process, [invalidation], `clear ${prefix}`, () => cache.clear())
   }
 
   foreignDelete({ storedKey }: Place): void {

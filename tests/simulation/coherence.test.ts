@@ -225,6 +225,22 @@ describe('in any order of events', () => {
     LONGEST_MS,
   )
 
+  it(
+    'P54: nothing older than an acknowledged invalidation is served of the values that stay in a process',
+    async () => {
+      const setting: Setting = { ...CALM, policies: true, expiries: true, holding: true }
+      for (const one of [
+        setting,
+        { ...setting, faults: true, copies: true, ttlMs: 4_000, staleMs: 20_000 },
+      ]) {
+        const steps = await proveSchedules(one, trials(150, 800, 6_000))
+        for (const step of ['delete', 'invalidateTags', 'clear', 'expire'])
+          expect(steps.get(step), step).toBeGreaterThan(trials(10, 100))
+      }
+    },
+    LONGEST_MS,
+  )
+
   const slotted = ['reserve', 'a slot is filled', 'a fill is refused', 'release']
   it(
     'P45: nothing older is stored through slots, and every fill says so',

@@ -86,6 +86,11 @@ export class Fleet {
   }
 
   cacheOf(process: SimulatedProcess, { space }: Place): Namespace {
+    if (this.setting.holding) {
+      // It has the reads, deletes and invalidations of any namespace, and nothing else of it is called.
+      const name = space === ROOT ? 'held' : 'held-within'
+      return process.cache.namespace(name, { store: 'local' }) as unknown as Namespace
+    }
     return space === ROOT ? process.cache : process.cache.namespace('n')
   }
 

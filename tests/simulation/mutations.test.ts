@@ -15,6 +15,7 @@ import { GenerationSet } from '../../src/cache/tags/generation-set.ts'
 import { GenerationTable } from '../../src/cache/tags/generation-table.ts'
 import { Holds } from '../../src/cache/writing/holds.ts'
 import { KeyExpiry } from '../../src/cache/writing/key-expiry.ts'
+import { isKeyGeneration } from '../../src/foundation/reserved-keys.ts'
 import type { Defect } from './defect.ts'
 import { searchSchedules } from './run-schedules.ts'
 import type { Setting } from './setting.ts'
@@ -31,6 +32,7 @@ const SLOTS: Setting = { ...CALM, slots: 'any' }
 const COMPOSITES: Setting = { ...CALM, composites: true }
 const TRANSACTIONS: Setting = { ...CALM, transactions: true }
 const EXPIRIES: Setting = { ...POLICIES, expiries: true, staleMs: 20_000 }
+const HOLDING: Setting = { ...POLICIES, holding: true }
 const FAILURES: Setting = { ...POLICIES, failureMs: 8_000, ttlMs: 4_000, staleMs: 20_000 }
 /** A second loader for a key is a defect here: nothing makes it necessary. */
 const UNDISTURBED: Setting = { ...POLICIES, processes: 1, invalidates: false }
@@ -54,6 +56,8 @@ describe('the simulation finds the defect', () => {
     ['an expiry ignores what was written meanwhile', EXPIRIES],
     ['removals by pattern spare placeholders', CALM, 7],
     ['bump changes nothing', CALM],
+    ['bump changes nothing', HOLDING],
+    ['pushes are lost', HOLDING],
     ['old commands run after a reconnect', FAULTS],
     ['epochs are not told', FAULTS],
     ['loads are stored under a hold', TRANSACTIONS],
@@ -153,6 +157,7 @@ describe('the simulation finds the defect', () => {
       () => vi.spyOn(ResilientTier.prototype, 'hasNewsOf').mockReturnValue(true),
       1,
     ],
+    ['a value that stays in the process is not bound to its key', HOLDING, () => breakBinding()],
     ['C3 the work of a change begins before its holds are placed', TRANSACTIONS, () => breakHolds()],
   ]
   it.each(rules.map(([rule, setting, mutate, seed = SEED]) => [rule, setting, mutate, seed] as const))(
@@ -253,6 +258,13 @@ function breakExpiry(): void {
   vi.spyOn(KeyExpiry.prototype, 'expire').mockImplementation(function (this: KeyExpiry, storedKey) {
     const remove = vi.spyOn(ResilientTier.prototype, 'remove').mockResolvedValue(0)
     return expire.call(this, storedKey).finally(() => remove.mockRestore())
+  })
+}
+
+function breakBinding(): void {
+  const { generationKeys } = CacheCore.prototype
+  vi.spyOn(CacheCore.prototype, 'generationKeys').mockImplementation(function (this: CacheCore, ...asked) {
+    return generationKeys.apply(this, asked).filter((key) => !isKeyGeneration(key))
   })
 }
 

@@ -14,6 +14,8 @@ import { Transactions } from './transactions.ts'
 
 /** Kinds of change, one of which a schedule may make more often than the others. */
 const FAVOURITES = ['set', 'delete', 'invalidateTags', 'invalidatePattern', 'clear'] as const
+/** What reaches values that stay in their processes, and whose moment is known. */
+const HOLDING: readonly string[] = ['delete', 'invalidateTags', 'clear']
 /** Within this time what waits to be delivered is, and a circuit that is open has been tried again. */
 const REDELIVERY_MS = 3_000
 const MOST_DRAIN_STEPS = 3_000
@@ -155,18 +157,18 @@ export class Schedule {
       invalidatePattern: [1, () => this.#changes.invalidatePattern(process, at)],
       clear: [1, () => this.#changes.clear(process, at)],
       setMany: [1, () => this.#changes.setMany(process)],
-    } satisfies Record<string, readonly [number, () => void]>).map(
-      ([name, [weight, change]]) => [name === favoured ? 12 : weight, change] as const,
-    )
+    } satisfies Record<string, readonly [number, () => void]>)
+      .filter(([name]) => this.#fleet.setting.holding !== true || HOLDING.includes(name))
+      .map(([name, [weight, change]]) => [name === favoured ? 12 : weight, change] as const)
     const expiries: (readonly [number, () => void])[] = [
       [10, () => this.#changes.expire(process, at)],
       [10, () => this.#changes.expireTags(process, at)],
     ]
-    const foreign: (readonly [number, () => void])[] = [
+    const keys: (readonly [number, () => void])[] = [
       [1, () => this.#changes.foreignDelete(at)],
       [1, () => this.#changes.foreignSet(at)],
-      [1, () => this.#changes.flush()],
     ]
+    const foreign = [...(this.#fleet.setting.holding ? [] : keys), [1, () => this.#changes.flush()] as const]
     const { expiries: expires, faults, invalidates } = this.#fleet.setting
     choices.weighted([
       ...reads,

@@ -39,6 +39,8 @@ export interface Setting {
   readonly expiries?: boolean
   /** Whether processes pass tokens to one another, and read at least what these stand for. @default false */
   readonly tokens?: boolean
+  /** Whether all values stay in their processes (`store: 'local'`). @default false */
+  readonly holding?: boolean
   readonly defects?: readonly Defect[]
 }
 

@@ -128,6 +128,24 @@ perCall.key(1)
 cache.set('key', 1, { ttl: '5 minutes' })
 // @ts-expect-error tags are strings
 cache.invalidateTags([1])
+const isExpired: Promise<boolean> = cache.expire('key', { by: 'order.paid' })
+const areExpired: Promise<boolean> = cache.expireTags(['tag'], { over: '5m', by: 'nightly' })
+void [isExpired, areExpired]
+// @ts-expect-error one key is not spread over a time
+cache.expire('key', { over: '5m' })
+// @ts-expect-error a duration needs a unit that is known
+cache.expireTags(['tag'], { over: '5 minutes' })
+// @ts-expect-error what it is for is a text
+cache.delete('key', { by: 1 })
+const token: Promise<string> = cache.mark()
+cache.getOrSet('key', () => 1, { atLeast: await token })
+cache.get('key', { atLeast: await token })
+// @ts-expect-error a token is a text
+cache.get('key', { atLeast: token })
+// @ts-expect-error a write is no read
+cache.set('key', 1, { atLeast: '' })
+const invalidatedAtMs: Promise<number> = cache.invalidatedAt(['tag'])
+void invalidatedAtMs
 createCache({
   encryption: { keys: [{ id: 'k1', secret: process.env.CACHE_KEY ?? '' }], unencrypted: 'refuse' },
 })

@@ -113,11 +113,15 @@ export class HeldWrites {
 
   /** Makes the values of a key stale in every process. @throws CacheError */
   async expire(key: string, options: InvalidationOptions): Promise<void> {
-    const { monitor, space, writes } = this.#parts
+    const { core, monitor, space, writes } = this.#parts
     assertCacheKey(key)
     const cause = this.#causeOf(options)
     await this.#sender.send('expire', key, undefined, async () => {
-      await writes.renew([space.storedKey(key)], { staleOverMs: 0, cause })
+      const { generations, tier } = core
+      const storedKey = space.storedKey(key)
+      await writes.announcing(storedKey, () =>
+        tier.bump(storedKey, generations.shortestTtlMs, { staleOverMs: 0, cause }),
+      )
       monitor.expired({ key, by: options.by })
     })
   }

@@ -269,6 +269,13 @@ export class WritePath {
     return this.#core.ownWrites.add(storedKeys, this.#droppedAround(storedKeys, work))
   }
 
+  /** As {@link dropping}, for the generation of a value that stays in this process and only becomes stale. */
+  announcing<Result>(storedKey: string, work: () => Promise<Result>): Promise<Result> {
+    this.#core.invalidated(storedKey)
+    const writing = work().finally(() => this.#core.invalidated(storedKey))
+    return this.#core.ownWrites.add([storedKey], writing)
+  }
+
   async #droppedAround<Result>(storedKeys: readonly string[], work: () => Promise<Result>): Promise<Result> {
     this.#core.writeBegan(storedKeys)
     try {
