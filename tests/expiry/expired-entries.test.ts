@@ -137,7 +137,7 @@ for (const [name, expire] of WAYS) {
       })
       await assert.rejects(fail, /rolled back/)
       assert.equal(await here.get('key'), 'old')
-      await here.change({}, () => expire(here))
+      assert.equal(await here.change({}, () => expire(here)), true)
       assert.equal(await here.get('key'), undefined)
     })
   })

@@ -106,7 +106,7 @@ describe('the value of a generation', () => {
           }
         },
       ),
-      { numRuns: trials(500, 3_000, 100_000) },
+      { numRuns: trials(500, 1_500, 100_000) },
     )
   })
 

@@ -20,7 +20,7 @@ describe('in any order of events', () => {
   it(
     'P16 P17 P18 P20 P35: nothing older than an acknowledged invalidation is served or stored',
     async () => {
-      const steps = await proveSchedules(CALM, trials(200, 1_500, 9_000))
+      const steps = await proveSchedules(CALM, trials(200, 1_000, 9_000))
       for (const step of [
         'set',
         'delete',
@@ -38,7 +38,7 @@ describe('in any order of events', () => {
   it(
     'P16 P19 P23 P31 P32 P33 P37: the same holds while connections break, keys are evicted, servers restart and processes crash',
     async () => {
-      const steps = await proveSchedules(FAULTS, trials(320, 1_500, 9_000))
+      const steps = await proveSchedules(FAULTS, trials(320, 1_000, 9_000))
       for (const step of [
         'cut',
         'give up',
@@ -58,7 +58,7 @@ describe('in any order of events', () => {
   it(
     'P13 P25: the same holds if entries expire and stale ones may be served',
     async () => {
-      await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(150, 1_000, 6_000))
+      await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(150, 700, 6_000))
     },
     LONGEST_MS,
   )
@@ -73,7 +73,7 @@ describe('in any order of events', () => {
   it(
     'P16 P17 P18: the same holds for loads early, anew, in batches, conditionally and with timeouts',
     async () => {
-      const steps = await proveSchedules({ ...CALM, policies: true }, trials(500, 1_200, 4_000))
+      const steps = await proveSchedules({ ...CALM, policies: true }, trials(500, 800, 4_000))
       for (const step of policied) expect(steps.get(step), step).toBeGreaterThan(trials(50, 100))
     },
     LONGEST_MS,
@@ -83,7 +83,7 @@ describe('in any order of events', () => {
     'P13 P16 P25: the same holds with faults if entries expire and stale ones are served',
     async () => {
       const setting = { ...FAULTS, policies: true, sickSource: true, ttlMs: 4_000, staleMs: 20_000 }
-      const steps = await proveSchedules(setting, trials(750, 1_500, 4_000))
+      const steps = await proveSchedules(setting, trials(750, 1_000, 4_000))
       for (const step of [...policied, 'stands in']) expect(steps.get(step), step).toBeGreaterThan(5)
     },
     LONGEST_MS,
@@ -92,7 +92,7 @@ describe('in any order of events', () => {
   it(
     'P16 P31: the same holds if the generations of namespaces have copies, as on a cluster',
     async () => {
-      await proveSchedules({ ...FAULTS, copies: true }, trials(150, 1_000, 4_000))
+      await proveSchedules({ ...FAULTS, copies: true }, trials(150, 700, 4_000))
     },
     LONGEST_MS,
   )
@@ -111,7 +111,7 @@ describe('in any order of events', () => {
     async () => {
       const steps = await proveSchedules(
         { ...CALM, policies: true, transactions: true },
-        trials(150, 1_000, 6_000),
+        trials(150, 700, 6_000),
       )
       for (const step of committed) expect(steps.get(step), step).toBeGreaterThan(trials(50, 100))
     },
@@ -134,7 +134,7 @@ describe('in any order of events', () => {
   it(
     'G6: the same holds for values that are made of others and inherit from them',
     async () => {
-      const steps = await proveSchedules({ ...CALM, composites: true }, trials(200, 1_200, 9_000))
+      const steps = await proveSchedules({ ...CALM, composites: true }, trials(200, 800, 9_000))
       expect(steps.get('composed')).toBeGreaterThan(trials(50, 100))
       await proveSchedules({ ...FAULTS, composites: true, copies: true }, trials(150, 800, 6_000))
     },
@@ -152,7 +152,7 @@ describe('in any order of events', () => {
         ttlMs: 4_000,
         staleMs: 20_000,
       }
-      const steps = await proveSchedules(setting, trials(150, 1_000, 6_000))
+      const steps = await proveSchedules(setting, trials(150, 700, 6_000))
       for (const step of remembered) expect(steps.get(step), step).toBeGreaterThan(trials(10, 40))
     },
     LONGEST_MS,
@@ -164,7 +164,7 @@ describe('in any order of events', () => {
       const setting: Setting = { ...FAULTS, policies: true, failureMs: 8_000, copies: true }
       const steps = await proveSchedules(
         { ...setting, ttlMs: 4_000, staleMs: 20_000 },
-        trials(150, 1_000, 6_000),
+        trials(150, 700, 6_000),
       )
       for (const step of remembered) expect(steps.get(step), step).toBeGreaterThan(trials(2, 20))
     },
@@ -190,7 +190,7 @@ describe('in any order of events', () => {
     async () => {
       const setting: Setting = { ...CALM, policies: true, expiries: true }
       for (const staleMs of [0, 20_000]) {
-        const steps = await proveSchedules({ ...setting, staleMs }, trials(100, 800, 6_000))
+        const steps = await proveSchedules({ ...setting, staleMs }, trials(100, 300, 6_000))
         for (const step of expired) expect(steps.get(step), step).toBeGreaterThan(trials(10, 100))
       }
     },
@@ -203,7 +203,7 @@ describe('in any order of events', () => {
       const setting: Setting = { ...FAULTS, policies: true, expiries: true, copies: true }
       const others: Setting = { ...setting, slots: 'any', composites: true }
       for (const one of [setting, { ...others, ttlMs: 4_000, staleMs: 20_000 }]) {
-        const steps = await proveSchedules(one, trials(100, 800, 6_000))
+        const steps = await proveSchedules(one, trials(100, 300, 6_000))
         for (const step of expired) expect(steps.get(step), step).toBeGreaterThan(trials(10, 40))
       }
     },
@@ -218,7 +218,7 @@ describe('in any order of events', () => {
         setting,
         { ...setting, faults: true, copies: true, ttlMs: 4_000, staleMs: 20_000 },
       ]) {
-        const steps = await proveSchedules(one, trials(100, 800, 6_000))
+        const steps = await proveSchedules(one, trials(100, 300, 6_000))
         expect(steps.get('mark')).toBeGreaterThan(trials(10, 100))
       }
     },
@@ -233,7 +233,7 @@ describe('in any order of events', () => {
         setting,
         { ...setting, faults: true, copies: true, ttlMs: 4_000, staleMs: 20_000 },
       ]) {
-        const steps = await proveSchedules(one, trials(150, 800, 6_000))
+        const steps = await proveSchedules(one, trials(150, 300, 6_000))
         for (const step of ['delete', 'invalidateTags', 'clear', 'expire'])
           expect(steps.get(step), step).toBeGreaterThan(trials(10, 100))
       }

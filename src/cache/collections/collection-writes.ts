@@ -116,7 +116,7 @@ export class CollectionWrites<Id, Input> {
     return monitor.absorb('expire', key, false, async () => {
       assertCacheKey(key)
       const cause = this.#causeOf(options)
-      return this.#sender.send('expire', key, false, async () => {
+      return this.#sender.send('expire', key, true, async () => {
         const storedKey = space.storedKey(key)
         const [wasEntry] = await both(
           this.#expiry.expire(storedKey),

@@ -70,9 +70,18 @@ export class EntryJudge {
   #concluded(read: KeyRead, judgement: Judgement): Judgement {
     const { local } = this.#parts
     // If the key has been touched since, the local copy is gone already. If it has been read again, that read decides.
-    if (judgement.state !== 'usable' && local.isExpected(read.storedKey, read)) local.drop(read.storedKey)
+    if (local.isExpected(read.storedKey, read) && this.#isOutdated(read, judgement))
+      local.drop(read.storedKey)
     local.forget(read.storedKey, read)
     return judgement
+  }
+
+  /** Whether a read has shown that Redis does not hold what the local tier does. One that keeps nothing may find another value. */
+  #isOutdated({ asked, storedKey }: KeyRead, judgement: Judgement): boolean {
+    if (judgement.state !== 'usable') return true
+    const { entry } = judgement
+    if (asked === undefined) return false
+    return entry.isPlain || this.#parts.local.peekStored(storedKey)?.stamp !== entry.stamp
   }
 
   // Closures are in separate methods: V8 allocates the variables that they capture at every call of their method.

@@ -106,11 +106,11 @@ export class NamespaceWrites {
     })
   }
 
-  /** Returns whether the key held an entry; within a change, `false`. @throws CacheError */
+  /** Returns whether the key held an entry; within a change, `true`. @throws CacheError */
   async expire(key: string, options: InvalidationOptions): Promise<boolean> {
     assertCacheKey(key)
     const cause = this.#causeOf(options)
-    return this.#sender.send('expire', key, false, async () => {
+    return this.#sender.send('expire', key, true, async () => {
       const storedKey = this.#space.storedKey(key)
       const [wasEntry] = await Promise.all([
         this.#expiry.expire(storedKey),
