@@ -73,7 +73,7 @@ describe('in any order of events', () => {
   it(
     'P16 P17 P18: the same holds for loads early, anew, in batches, conditionally and with timeouts',
     async () => {
-      const steps = await proveSchedules({ ...CALM, policies: true }, trials(500, 800, 4_000))
+      const steps = await proveSchedules({ ...CALM, policies: true }, trials(500, 1_200, 4_000))
       for (const step of policied) expect(steps.get(step), step).toBeGreaterThan(trials(50, 100))
     },
     LONGEST_MS,
