@@ -25,6 +25,7 @@ import type {
   WrapOptions,
 } from './memoize/memoize-options.ts'
 import type { ExpireTagsOptions, InvalidationOptions } from './writing/invalidation-options.ts'
+import { NamespaceWrites } from './writing/namespace-writes.ts'
 
 /**
  * A namespace whose values stay in this process (`store: 'local'`): functions, compiled templates, keys, sockets. They are
@@ -41,6 +42,7 @@ export class LocalNamespace extends EntryReads<'share'> {
   readonly #parts: CacheParts
   readonly #names: NameRegistry
   readonly #writes: HeldWrites
+  readonly #tags: Pick<NamespaceWrites, 'invalidateTags' | 'expireTags'>
 
   /** @internal */
   constructor(parts: CacheParts) {
@@ -48,6 +50,7 @@ export class LocalNamespace extends EntryReads<'share'> {
     this.#parts = parts
     this.#names = parts.names.under(parts.space.prefix)
     this.#writes = new HeldWrites(parts)
+    this.#tags = new NamespaceWrites(parts)
   }
 
   /** @internal */
@@ -89,12 +92,12 @@ export class LocalNamespace extends EntryReads<'share'> {
 
   /** Has every process drop its values with one of these tags, at most 64. One round trip; the answer is that of {@link delete}. */
   invalidateTags(tags: readonly string[], options: InvalidationOptions = {}): Promise<boolean> {
-    return this.#acknowledged('invalidateTags', undefined, () => this.#writes.invalidateTags(tags, options))
+    return this.#acknowledged('invalidateTags', undefined, () => this.#tags.invalidateTags(tags, options))
   }
 
   /** Makes the values with one of these tags stale in every process, as `expireTags` of the cache does. */
   expireTags(tags: readonly string[], options: ExpireTagsOptions = {}): Promise<boolean> {
-    return this.#acknowledged('expireTags', undefined, () => this.#writes.expireTags(tags, options))
+    return this.#acknowledged('expireTags', undefined, () => this.#tags.expireTags(tags, options))
   }
 
   /** Has every process drop all of its values in this namespace. One command; the answer is that of {@link delete}. */

@@ -1,12 +1,11 @@
 import type { SchemaResult } from '../../contract/standard-schema.ts'
 import { assertCacheKey } from '../../foundation/cache-key.ts'
-import { causeOf } from '../core/labels.ts'
 import type { Monitor } from '../core/monitor.ts'
 import type { Policies } from '../freshness/policies.ts'
 import type { KeySpace } from '../keys/key-space.ts'
 import type { NamespaceReadsParts } from '../reading/namespace-reads.ts'
-import { rememberCause } from '../writing/causes.ts'
-import { INVALIDATION_OPTIONS, type InvalidationOptions } from '../writing/invalidation-options.ts'
+import { checkedCause, rememberCause } from '../writing/causes.ts'
+import type { InvalidationOptions } from '../writing/invalidation-options.ts'
 import { KeyExpiry } from '../writing/key-expiry.ts'
 import type { WritePath } from '../writing/write-path.ts'
 import { WriteSender } from '../writing/write-sender.ts'
@@ -97,7 +96,7 @@ export class CollectionWrites<Id, Input> {
     const { home, monitor, space } = this.#parts
     return monitor.absorb('delete', key, false, async () => {
       assertCacheKey(key)
-      const cause = this.#causeOf(options)
+      const cause = checkedCause(home.core, options)
       return this.#sender.send('delete', key, true, async () => {
         const storedKey = space.storedKey(key)
         const [removed] = await both(
@@ -115,7 +114,7 @@ export class CollectionWrites<Id, Input> {
     const { home, monitor, space } = this.#parts
     return monitor.absorb('expire', key, false, async () => {
       assertCacheKey(key)
-      const cause = this.#causeOf(options)
+      const cause = checkedCause(home.core, options)
       return this.#sender.send('expire', key, true, async () => {
         const storedKey = space.storedKey(key)
         const [wasEntry] = await both(
@@ -134,7 +133,7 @@ export class CollectionWrites<Id, Input> {
     const { writes } = home
     return monitor.absorb('deleteMany', undefined, 0, async () => {
       for (const key of keys) assertCacheKey(key)
-      const cause = this.#causeOf(options)
+      const cause = checkedCause(home.core, options)
       return this.#sender.send('deleteMany', undefined, keys.length, async () => {
         // By commands of their own, which alone tell how many were there in this version.
         const storedKeys = keys.map((key) => space.storedKey(key))
@@ -156,7 +155,7 @@ export class CollectionWrites<Id, Input> {
     const { home, monitor, space } = this.#parts
     const { core, writes } = home
     return monitor.absorb('clear', undefined, false, async () => {
-      const cause = this.#causeOf(options)
+      const cause = checkedCause(home.core, options)
       return this.#sender.send('clear', undefined, true, async () => {
         const copies = core.tier.generationCopies
         const neighbours = this.#neighbours.flatMap((neighbour) => neighbour.ownGenerationKeys(copies))
@@ -164,13 +163,6 @@ export class CollectionWrites<Id, Input> {
         return true
       })
     })
-  }
-
-  /** @throws CacheError `CACHE_INVALID_OPTIONS` */
-  #causeOf(options: InvalidationOptions): Buffer | undefined {
-    const { core } = this.#parts.home
-    core.calls.check(options, INVALIDATION_OPTIONS)
-    return causeOf(options.by, core.options.processName)
   }
 
   /** The stored keys of an entry in the neighbouring versions. */

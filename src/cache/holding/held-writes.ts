@@ -5,21 +5,15 @@ import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import { causeOf } from '../core/labels.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { lifetimesAt } from '../core/new-lifetimes.ts'
 import { newStamp } from '../core/stamp.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
-import { checkedTags, invalidTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
+import { checkedTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type EntryOptions } from '../freshness/policy-options.ts'
 import type { KeySpace } from '../keys/key-space.ts'
-import {
-  EXPIRE_TAGS_OPTIONS,
-  type ExpireTagsOptions,
-  INVALIDATION_OPTIONS,
-  type InvalidationOptions,
-  spreadOf,
-} from '../writing/invalidation-options.ts'
+import { checkedCause } from '../writing/causes.ts'
+import type { InvalidationOptions } from '../writing/invalidation-options.ts'
 import type { WritePath } from '../writing/write-path.ts'
 import { WriteSender } from '../writing/write-sender.ts'
 
@@ -34,7 +28,7 @@ export interface HeldWritesParts {
 
 /**
  * The writes of a namespace whose values stay in this process. What they send is generations: a new one for a key has every
- * process drop its value.
+ * process drop its value. Those of tags are the same as in any namespace.
  */
 export class HeldWrites {
   readonly #parts: HeldWritesParts
@@ -99,9 +93,9 @@ export class HeldWrites {
 
   /** Has every process drop its values of these keys. @throws CacheError */
   async remove(keys: Iterable<string>, options: InvalidationOptions): Promise<void> {
-    const { monitor, space, writes } = this.#parts
+    const { core, monitor, space, writes } = this.#parts
     const asked = [...new Set(checkedKeys(keys))]
-    const cause = this.#causeOf(options)
+    const cause = checkedCause(core, options)
     await this.#sender.send('delete', undefined, undefined, async () => {
       await writes.renew(
         asked.map((key) => space.storedKey(key)),
@@ -115,7 +109,7 @@ export class HeldWrites {
   async expire(key: string, options: InvalidationOptions): Promise<void> {
     const { core, monitor, space, writes } = this.#parts
     assertCacheKey(key)
-    const cause = this.#causeOf(options)
+    const cause = checkedCause(core, options)
     await this.#sender.send('expire', key, undefined, async () => {
       const { generations, tier } = core
       const storedKey = space.storedKey(key)
@@ -127,50 +121,12 @@ export class HeldWrites {
   }
 
   /** @throws CacheError */
-  async invalidateTags(tags: readonly string[], options: InvalidationOptions): Promise<void> {
-    const { monitor, space, writes } = this.#parts
-    if (tags === undefined) throw invalidTags(tags)
-    const asked = checkedTags(tags)
-    const cause = this.#causeOf(options)
-    await this.#sender.send('invalidateTags', undefined, undefined, async () => {
-      await writes.renew(
-        asked.map((tag) => space.tagKey(tag)),
-        { cause },
-      )
-      monitor.invalidated({ tags: asked, by: options.by })
-    })
-  }
-
-  /** @throws CacheError */
-  async expireTags(tags: readonly string[], options: ExpireTagsOptions): Promise<void> {
-    const { monitor, space, writes } = this.#parts
-    if (tags === undefined) throw invalidTags(tags)
-    const asked = checkedTags(tags)
-    const cause = this.#causeOf(options, EXPIRE_TAGS_OPTIONS)
-    const staleOverMs = spreadOf(options)
-    await this.#sender.send('expireTags', undefined, undefined, async () => {
-      await writes.renew(
-        asked.map((tag) => space.tagKey(tag)),
-        { staleOverMs, cause },
-      )
-      monitor.expired({ tags: asked, by: options.by })
-    })
-  }
-
-  /** @throws CacheError */
   async clear(options: InvalidationOptions): Promise<void> {
     const { core, monitor, space, writes } = this.#parts
-    const cause = this.#causeOf(options)
+    const cause = checkedCause(core, options)
     await this.#sender.send('clear', undefined, undefined, async () => {
       await writes.renew(space.ownGenerationKeys(core.tier.generationCopies), { cause })
       monitor.invalidated({ by: options.by })
     })
-  }
-
-  /** @throws CacheError `CACHE_INVALID_OPTIONS` */
-  #causeOf(options: InvalidationOptions, known = INVALIDATION_OPTIONS): Buffer | undefined {
-    const { core } = this.#parts
-    core.calls.check(options, known)
-    return causeOf(options.by, core.options.processName)
   }
 }

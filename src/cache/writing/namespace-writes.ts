@@ -11,17 +11,15 @@ import { assertCacheKey } from '../../foundation/cache-key.ts'
 import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { Duration } from '../../foundation/time/duration.ts'
 import type { CacheCore } from '../core/cache-core.ts'
-import { causeOf } from '../core/labels.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { checkedTags, invalidTags, type Policies, resolvePolicies } from '../freshness/policies.ts'
 import { CALL_OPTIONS, type EntryOptions } from '../freshness/policy-options.ts'
 import { overridden } from '../freshness/value-expiry.ts'
 import type { KeySpace } from '../keys/key-space.ts'
-import { rememberCause } from './causes.ts'
+import { checkedCause, rememberCause } from './causes.ts'
 import {
   EXPIRE_TAGS_OPTIONS,
   type ExpireTagsOptions,
-  INVALIDATION_OPTIONS,
   type InvalidationOptions,
   spreadOf,
 } from './invalidation-options.ts'
@@ -94,7 +92,7 @@ export class NamespaceWrites {
   /** Returns how many of the keys existed; within a change, how many keys there are. @throws CacheError */
   async remove(keys: Iterable<string>, options: InvalidationOptions = {}): Promise<number> {
     const asked = [...new Set(checkedKeys(keys))]
-    const cause = this.#causeOf(options)
+    const cause = checkedCause(this.#core, options)
     return this.#sender.send('delete', undefined, asked.length, async () => {
       const storedKeys = asked.map((key) => this.#space.storedKey(key))
       const [removed] = await Promise.all([
@@ -109,7 +107,7 @@ export class NamespaceWrites {
   /** Returns whether the key held an entry; within a change, `true`. @throws CacheError */
   async expire(key: string, options: InvalidationOptions): Promise<boolean> {
     assertCacheKey(key)
-    const cause = this.#causeOf(options)
+    const cause = checkedCause(this.#core, options)
     return this.#sender.send('expire', key, true, async () => {
       const storedKey = this.#space.storedKey(key)
       const [wasEntry] = await Promise.all([
@@ -125,7 +123,7 @@ export class NamespaceWrites {
   async invalidateTags(tags: readonly string[], options: InvalidationOptions = {}): Promise<void> {
     if (tags === undefined) throw invalidTags(tags)
     const asked = checkedTags(tags)
-    const cause = this.#causeOf(options)
+    const cause = checkedCause(this.#core, options)
     await this.#sender.send('invalidateTags', undefined, undefined, async () => {
       await this.#writes.renew(this.#tagKeys(asked), { cause })
       this.#monitor.invalidated({ tags: asked, by: options.by })
@@ -136,7 +134,7 @@ export class NamespaceWrites {
   async expireTags(tags: readonly string[], options: ExpireTagsOptions): Promise<void> {
     if (tags === undefined) throw invalidTags(tags)
     const asked = checkedTags(tags)
-    const cause = this.#causeOf(options, EXPIRE_TAGS_OPTIONS)
+    const cause = checkedCause(this.#core, options, EXPIRE_TAGS_OPTIONS)
     const staleOverMs = spreadOf(options)
     await this.#sender.send('expireTags', undefined, undefined, async () => {
       await this.#writes.renew(this.#tagKeys(asked), { staleOverMs, cause })
@@ -165,12 +163,6 @@ export class NamespaceWrites {
     return tags.map((tag) => this.#space.tagKey(tag))
   }
 
-  /** @throws CacheError `CACHE_INVALID_OPTIONS` */
-  #causeOf(options: InvalidationOptions, known = INVALIDATION_OPTIONS): Buffer | undefined {
-    this.#core.calls.check(options, known)
-    return causeOf(options.by, this.#core.options.processName)
-  }
-
   /** Returns how many keys were removed; within a change, 0. @throws CacheError */
   async removeMatching(pattern: string, options: RemovalOptions): Promise<number> {
     assertPattern(pattern)
@@ -185,7 +177,7 @@ export class NamespaceWrites {
   /** @throws CacheError */
   async clear(options: InvalidationOptions): Promise<void> {
     assertClearable(this.#space)
-    const cause = this.#causeOf(options)
+    const cause = checkedCause(this.#core, options)
     await this.#sender.send('clear', undefined, undefined, () =>
       this.#writes.clear(this.#space, this.#monitor, cause),
     )

@@ -19,16 +19,17 @@ const PART = /^([\w-]{8})([0-9a-z]{1,12})$/
 
 /** What is known of a server on one connection. */
 export interface ProvenConnection {
-  replicationId: string | undefined
+  /** Names the server's present life, see {@link serverName}; `undefined` if the user may not ask for it. */
+  server: string | undefined
   /** Every invalidation that was pushed before this moment of the server's clock, in microseconds, has arrived. */
   provenUs: number
   /** Whether the server is being asked for another proof. */
   isProbed: boolean
 }
 
-/** A short name of a server's life that tells nobody its ids. */
-function serverName(life: string): string {
-  return createHash('sha256').update(life).digest('base64url').slice(0, SERVER_LENGTH)
+/** A short name of a server's life that tells nobody its ids; `undefined` if that is not known. */
+export function serverName(life: string | undefined): string | undefined {
+  return life && createHash('sha256').update(life).digest('base64url').slice(0, SERVER_LENGTH)
 }
 
 /** The text of a token: a version, and a part for each server; letters, digits, `-`, `_` and `.` alone. */
@@ -57,10 +58,8 @@ function parseToken(token: string): readonly NewsOf[] | undefined {
 export async function markOf(connections: ReadonlyMap<PortConnection, ProvenConnection>): Promise<string> {
   if (connections.size === 0) throw new CacheError('CACHE_UNAVAILABLE', 'There is no connection to Redis')
   const parts = await Promise.all(
-    Array.from(connections, async ([connection, { replicationId }]) => {
-      const life = lifeOf(connection, replicationId)
-      const timeUs = microseconds(await connection.send(['TIME'], 'text'))
-      return { server: life === undefined ? UNKNOWN : serverName(life), timeUs }
+    Array.from(connections, async ([connection, { server = UNKNOWN }]) => {
+      return { server, timeUs: microseconds(await connection.send(['TIME'], 'text')) }
     }),
   )
   return encodeToken(parts)
@@ -79,8 +78,7 @@ export function isProven(
   if (parts === undefined) return false
   const servers = new Map<string, readonly [PortConnection, ProvenConnection]>()
   for (const [connection, state] of connections) {
-    const life = lifeOf(connection, state.replicationId)
-    if (life !== undefined) servers.set(serverName(life), [connection, state])
+    if (state.server !== undefined) servers.set(state.server, [connection, state])
   }
   let isComplete = true
   for (const { server, timeUs } of parts) {

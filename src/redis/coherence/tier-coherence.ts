@@ -4,7 +4,7 @@ import { clearInterval, setInterval } from '../../foundation/time/timers.ts'
 import type { PortConnection, PortWatch, RedisPort } from '../port/redis-port.ts'
 import { BusPresence } from './bus-presence.ts'
 import { InvalidationBus } from './invalidation-bus.ts'
-import { isProven, lifeOf, markOf, microseconds, type ProvenConnection } from './news-token.ts'
+import { isProven, lifeOf, markOf, microseconds, type ProvenConnection, serverName } from './news-token.ts'
 import { ServerClock } from './server-clock.ts'
 import { askServerState, type ServerState } from './server-state.ts'
 
@@ -13,6 +13,7 @@ const HEARTBEATS_PER_TRUST = 3
 
 /** The state of an open connection. */
 interface ConnectionState extends ProvenConnection {
+  replicationId: string | undefined
   readonly clock: ServerClock
   /** Every invalidation that was pushed before this moment has arrived. */
   completeUntilMs: number
@@ -122,7 +123,7 @@ export class TierCoherence implements PortWatch {
     const completeUntilMs = clock.monotonicMs()
     this.#connections.set(connection, {
       ...{ clock: new ServerClock(clock), completeUntilMs, replicationId },
-      ...{ provenUs: 0, isProbed: false },
+      ...{ server: serverName(lifeOf(connection)), provenUs: 0, isProbed: false },
     })
     this.#updateTrust()
     this.#listener?.epochBegan(`connected to ${connection.endpoint}`)
@@ -235,6 +236,7 @@ export class TierCoherence implements PortWatch {
     if (replicationId !== state.replicationId) {
       if (state.replicationId !== undefined) this.#promotedAnew(connection)
       state.replicationId = replicationId
+      state.server = serverName(lifeOf(connection, replicationId))
     }
     if (!isServing) return
     const confirmedAtMs = this.#settings.clock.monotonicMs() - connection.unconfirmedMs()
