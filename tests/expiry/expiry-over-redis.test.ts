@@ -127,14 +127,20 @@ describe('expiry over Redis', () => {
 describe('an expiry that Redis does not acknowledge', () => {
   const scene = useScene({ redis: false, caches: { ...IMPATIENT, ...WINDOWS } })
 
+  /** A cache with entries, whose server was killed, and will have them again when it is restarted. */
+  async function cutOff() {
+    const redis = await scene.server({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
+    const cache = scene.cache({ redis: redis.url })
+    await cache.getOrSet('key', async () => 'old', TAGGED)
+    await cache.getOrSet('kept', async () => 'kept')
+    await redis.kill()
+    await dropped(cache, 'kept')
+    return { cache, redis }
+  }
+
   for (const [name, expire] of WAYS) {
     it(`is delivered before ${name === 'expire' ? 'the key' : 'what has the tag'} is read again`, async () => {
-      const redis = await scene.server({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
-      const cache = scene.cache({ redis: redis.url })
-      await cache.getOrSet('key', async () => 'old', TAGGED)
-      await cache.getOrSet('kept', async () => 'kept')
-      await redis.kill()
-      await dropped(cache, 'kept')
+      const { cache, redis } = await cutOff()
       assert.equal(await expire(cache), false)
       assert.ok(cache.stats().undelivered >= 1)
       await redis.restart()
@@ -149,12 +155,7 @@ describe('an expiry that Redis does not acknowledge', () => {
   }
 
   it('does not take the place of an invalidation that waits', async () => {
-    const redis = await scene.server({ args: ['--appendonly', 'yes', '--appendfsync', 'always'] })
-    const cache = scene.cache({ redis: redis.url })
-    await cache.getOrSet('key', async () => 'old', TAGGED)
-    await cache.getOrSet('kept', async () => 'kept')
-    await redis.kill()
-    await dropped(cache, 'kept')
+    const { cache, redis } = await cutOff()
     assert.equal(await cache.invalidateTags(['tag']), false)
     assert.equal(await cache.expireTags(['tag']), false)
     await redis.restart()
