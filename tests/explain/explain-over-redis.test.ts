@@ -243,6 +243,17 @@ describe('explain, over Redis', () => {
     assert.match(notes.join(), /has not reached Redis yet/)
   })
 
+  it('an undelivered invalidation of a held key: it does not end the hold', async () => {
+    const [cache, other] = [await scene.open({ commandTimeout: '200ms' }), await scene.open()]
+    await other.change({ keys: ['key'], hold: '30s' }, async () => {
+      scene.redis.pause()
+      await cache.delete('key')
+      scene.redis.resume()
+      const { cache: state, next, shared } = await explained(cache, 'key')
+      assert.deepEqual([next.step, state.undelivered, shared.state], ['load-uncached', 1, 'changing'])
+    })
+  })
+
   it('after shutdown(): it is loaded and not cached', async () => {
     const cache = await scene.open()
     await cache.shutdown()

@@ -164,8 +164,10 @@ function situationOf(
 ): SharedSituation {
   const { error, state } = explained
   if (state === 'unavailable') return { state: 'unavailable', why: error?.code ?? '' }
+  // No invalidation ends a hold.
+  if (state === 'changing') return { state: 'changing' }
   if (isUndelivered) {
-    const isThere = state !== 'absent' && state !== 'placeholder' && state !== 'changing'
+    const isThere = state !== 'absent' && state !== 'placeholder'
     return isThere
       ? {
           state: 'unusable',
@@ -175,7 +177,6 @@ function situationOf(
   }
   if (state === 'unused') return entry === undefined ? { state: 'absent' } : { state: 'usable', entry }
   if (state === 'foreign-type') return { state: 'foreign' }
-  if (state === 'changing') return { state: 'changing' }
   if (why !== undefined) return { state: 'unusable', why }
   if (isUnsure) return { state: 'unavailable', why: 'a generation that it depends on could not be read' }
   return entry === undefined ? { state: 'absent' } : { state: 'usable', entry }
