@@ -27,7 +27,12 @@ import { IoredisPort } from './ioredis/port.ts'
 import { BorrowedNodeRedisClient } from './node-redis/borrowed-client.ts'
 import type { NodeRedisClient, NodeRedisClusterClient } from './node-redis/borrowed-connections.ts'
 import { NodeRedisConnection } from './node-redis/connection.ts'
-import { assertClientOptions, INSTEAD_OF_ADDRESS_PARTS, type NodeRedisOptions } from './node-redis/options.ts'
+import {
+  assertClientOptions,
+  assertOneLogin,
+  INSTEAD_OF_ADDRESS_PARTS,
+  type NodeRedisOptions,
+} from './node-redis/options.ts'
 import { parseRedisUrl } from './node-redis/redis-address.ts'
 import { type SentinelOptions, Sentinels } from './node-redis/sentinels.ts'
 import { withTls } from './node-redis/tls.ts'
@@ -177,6 +182,7 @@ function portOpener(
     return (listener) => new NodeRedisConnection(settings, listener)
   }
   const [address] = withTls([parseRedisUrl(url ?? environmentUrl ?? 'redis://127.0.0.1:6379')], clientOptions)
+  assertOneLogin([address], clientOptions)
   return (listener) => new NodeRedisConnection({ ...common, locate: async () => address }, listener)
 }
 

@@ -1,7 +1,7 @@
 import type { CacheError } from '../../foundation/errors/cache-error.ts'
 import { assertOptions, type KnownOptions, type OptionNames } from '../../foundation/option-checks.ts'
 import { systemMs } from '../../foundation/time/timers.ts'
-import type { NodeRedisOptions } from '../node-redis/options.ts'
+import { assertOneLogin, type NodeRedisOptions } from '../node-redis/options.ts'
 import { parseRedisUrls, type RedisAddress } from '../node-redis/redis-address.ts'
 import { fromNodeRedis, isErrorReply } from '../node-redis/replies.ts'
 import { withTls } from '../node-redis/tls.ts'
@@ -74,6 +74,7 @@ export class NodeRedisCluster implements RedisPort {
     assertOptions(cluster, CLUSTER_OPTIONS)
     const { nodeAddressMap } = cluster
     const [first, ...others] = withTls(parseRedisUrls('cluster.nodes', cluster.nodes), options)
+    assertOneLogin([first, ...others], options)
     const { password, socket, username } = first
     const common = { username, password, database: 0 }
     const seeds = [first, ...others].map((seed) => ({ ...seed, ...common }))

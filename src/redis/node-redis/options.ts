@@ -1,5 +1,6 @@
 import type { RedisClientOptions } from '@redis/client'
-import { assertObject, refuseGiven } from '../../foundation/option-checks.ts'
+import { assertObject, invalidOptions, refuseGiven } from '../../foundation/option-checks.ts'
+import { detailOf, unavailable } from '../port/redis-errors.ts'
 import type { RedisAddress } from './redis-address.ts'
 
 /** Options of `@redis/client` that this library decides. */
@@ -9,10 +10,12 @@ const DECIDED = [
   'commandOptions',
   'disableOfflineQueue',
   'keyPrefix',
+  'clientSideCache',
+  'emitInvalidate',
   'modules',
   'functions',
   'scripts',
-] as const
+] as const satisfies readonly (keyof RedisClientOptions)[]
 /** Those of its socket. */
 const DECIDED_SOCKET = ['host', 'port', 'path', 'reconnectStrategy'] as const
 
@@ -33,10 +36,20 @@ export type NodeRedisOptions = Omit<
   | 'commandOptions'
   | 'disableOfflineQueue'
   | 'keyPrefix'
+  | 'clientSideCache'
+  | 'emitInvalidate'
   | 'modules'
   | 'functions'
   | 'scripts'
 >
+
+type CredentialsProvider = NonNullable<NodeRedisOptions['credentialsProvider']>
+
+/** The methods that each kind of credentials provider must have. */
+const PROVIDER_METHODS: Readonly<Record<CredentialsProvider['type'], readonly string[]>> = {
+  'async-credentials-provider': ['credentials'],
+  'streaming-credentials-provider': ['subscribe', 'onReAuthenticationError'],
+}
 
 /**
  * Refuses the options that would be overwritten in silence. The others are those of `@redis/client`, which are not
@@ -47,24 +60,75 @@ export function assertClientOptions(options: NodeRedisOptions): void {
   assertObject(options, 'clientOptions')
   refuseGiven(options, DECIDED, 'of clientOptions is decided by this library: see url and prefix')
   refuseGiven(options, ['tls'], 'of clientOptions has no effect: write rediss:// in the URL')
-  const { socket = {} } = options
+  const { credentialsProvider, socket = {} } = options
   assertObject(socket, 'clientOptions.socket')
   refuseGiven(socket, DECIDED_SOCKET, 'of clientOptions.socket is decided by this library: see url')
+  if (credentialsProvider !== undefined) {
+    assertProvider(credentialsProvider)
+    refuseGiven(options, ['username', 'password'], 'has no effect beside credentialsProvider')
+  }
+}
+
+/** A provider of an unknown kind would be ignored, so that nobody is signed in. */
+function assertProvider(provider: CredentialsProvider): void {
+  assertObject(provider, 'clientOptions.credentialsProvider')
+  const methods = Object.hasOwn(PROVIDER_METHODS, provider.type) ? PROVIDER_METHODS[provider.type] : undefined
+  const kinds = Object.keys(PROVIDER_METHODS).join("' or '")
+  if (methods === undefined)
+    throw invalidOptions(`The type of clientOptions.credentialsProvider must be '${kinds}'`)
+  const lacking = methods.find((name) => typeof provider[name as keyof CredentialsProvider] !== 'function')
+  if (lacking !== undefined)
+    throw invalidOptions(`clientOptions.credentialsProvider must have a method '${lacking}'`)
+}
+
+/**
+ * Refuses a login in a URL beside a credentials provider, which would overrule it.
+ * @throws CacheError `CACHE_INVALID_OPTIONS`
+ */
+export function assertOneLogin(addresses: readonly RedisAddress[], options: NodeRedisOptions): void {
+  const { credentialsProvider } = options
+  if (credentialsProvider !== undefined && addresses.some(({ password }) => password !== undefined)) {
+    throw invalidOptions('The password in the URL has no effect beside clientOptions.credentialsProvider')
+  }
 }
 
 /** A socket that receives nothing for this long, not even the replies to the pings, is closed. */
 const SOCKET_TIMEOUT_MS = 15_000
 const PING_INTERVAL_MS = 5_000
 
+/**
+ * The provider, whose failure is reported as one of its own. Otherwise it would look like one of the connection. Its
+ * message is left out, since it may quote a secret.
+ */
+function named(provider: CredentialsProvider): CredentialsProvider {
+  const answerOf = async <Answer>(ask: () => Promise<Answer>): Promise<Answer> => {
+    try {
+      return await ask()
+    } catch (error) {
+      throw unavailable(`credentialsProvider failed: ${detailOf(error)}`)
+    }
+  }
+  if (provider.type === 'async-credentials-provider') {
+    return { type: provider.type, credentials: () => answerOf(() => provider.credentials()) }
+  }
+  return {
+    type: provider.type,
+    subscribe: (listener) => answerOf(() => provider.subscribe(listener)),
+    onReAuthenticationError: (error) => provider.onReAuthenticationError(error),
+  }
+}
+
 /** The options of every connection: defaults, then the caller's options, then what this library decides. */
 export function connectionOptions(
   options: NodeRedisOptions,
   { password, username }: Pick<RedisAddress, 'password' | 'username'>,
 ): NodeRedisOptions & { readonly disableOfflineQueue: true } {
+  const { credentialsProvider } = options
   return {
     pingInterval: PING_INTERVAL_MS,
     maintNotifications: 'disabled',
     ...options,
+    ...(credentialsProvider && { credentialsProvider: named(credentialsProvider) }),
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
     disableOfflineQueue: true,
