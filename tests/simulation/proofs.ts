@@ -51,8 +51,7 @@ export class Proofs {
 
   /** A reply to a `TIME` has arrived that was sent at `sentMs`. */
   learn(serverMs: number, mark: Mark, sentMs: number): void {
-    const seconds = Math.floor(serverMs / 1_000)
-    this.#serverClock?.learn([String(seconds), String((serverMs - seconds * 1_000) * 1_000)], sentMs)
+    this.#serverClock?.learn(serverMs, sentMs)
     this.#provenAtMs = Math.max(this.#provenAtMs, sentMs)
     this.#proven = mark
   }

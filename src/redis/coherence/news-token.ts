@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { CacheError } from '../../foundation/errors/cache-error.ts'
-import type { PortConnection, RedisReply } from '../port/redis-port.ts'
+import type { PortConnection } from '../port/redis-port.ts'
+import { timeUsIn } from '../port/time-reply.ts'
 
 /** A server, and a time of its clock in microseconds. */
 interface NewsOf {
@@ -59,7 +60,7 @@ export async function markOf(connections: ReadonlyMap<PortConnection, ProvenConn
   if (connections.size === 0) throw new CacheError('CACHE_UNAVAILABLE', 'There is no connection to Redis')
   const parts = await Promise.all(
     Array.from(connections, async ([connection, { server = UNKNOWN }]) => {
-      return { server, timeUs: microseconds(await connection.send(['TIME'], 'text')) }
+      return { server, timeUs: timeUsIn(await connection.send(['TIME'], 'text')) }
     }),
   )
   return encodeToken(parts)
@@ -99,10 +100,4 @@ export function lifeOf(
   replicationId: string | undefined = first,
 ): string | undefined {
   return runId === undefined ? undefined : `${runId} ${replicationId}`
-}
-
-/** The reply to a `TIME`. */
-export function microseconds(reply: RedisReply): number {
-  const [seconds, rest] = reply as readonly string[]
-  return Number(seconds) * 1_000_000 + Number(rest)
 }

@@ -34,10 +34,9 @@ export class ServerClock {
     return this.#best && nowMs + this.#best.offsetMs
   }
 
-  /** @param time the reply to a `TIME` that was sent at `sentMs`; the reply has just arrived */
-  learn(time: readonly string[], sentMs: number): void {
+  /** @param serverMs what the server answered to a `TIME` that was sent at `sentMs`; the reply has just arrived */
+  learn(serverMs: number, sentMs: number): void {
     const nowMs = this.#clock.monotonicMs()
-    const serverMs = Number(time[0]) * 1_000 + Number(time[1]) / 1_000
     const roundTripMs = nowMs - sentMs
     const sample = { offsetMs: serverMs - sentMs - roundTripMs / 2, roundTripMs, takenAtMs: nowMs }
     if (this.#best !== undefined && haveJumpedBetween(this.#best, sample, nowMs)) this.#samples = []

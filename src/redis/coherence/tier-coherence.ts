@@ -2,9 +2,10 @@ import type { TierSettings } from '../../backend/seams/cache-store.ts'
 import type { Coherence, TierListener } from '../../backend/seams/shared-tier.ts'
 import { clearInterval, setInterval } from '../../foundation/time/timers.ts'
 import type { PortConnection, PortWatch, RedisPort } from '../port/redis-port.ts'
+import { timeUsIn } from '../port/time-reply.ts'
 import { BusPresence } from './bus-presence.ts'
 import { InvalidationBus } from './invalidation-bus.ts'
-import { isProven, lifeOf, markOf, microseconds, type ProvenConnection, serverName } from './news-token.ts'
+import { isProven, lifeOf, markOf, type ProvenConnection, serverName } from './news-token.ts'
 import { ServerClock } from './server-clock.ts'
 import { askServerState, type ServerState } from './server-state.ts'
 
@@ -204,8 +205,9 @@ export class TierCoherence implements PortWatch {
     const probed = this.#connections.get(connection)
     if (probed !== undefined) probed.isProbed = true
     const time = connection.send(['TIME'], 'text').then((reply) => {
-      this.#connections.get(connection)?.clock.learn(reply as readonly string[], sentMs)
-      return microseconds(reply)
+      const timeUs = timeUsIn(reply)
+      this.#connections.get(connection)?.clock.learn(timeUs / 1_000, sentMs)
+      return timeUs
     })
     Promise.all([askServerState(connection, this.#port.isCluster), time])
       .then(

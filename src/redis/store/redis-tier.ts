@@ -18,6 +18,7 @@ import type { RemovalOptions } from '../../contract/cache-backend.ts'
 import { TierCoherence } from '../coherence/tier-coherence.ts'
 import type { RedisPort, RedisReply } from '../port/redis-port.ts'
 import { isDigits, isFlag } from '../port/reply-shape.ts'
+import { timeMsIn } from '../port/time-reply.ts'
 import {
   ACQUIRE_LEASE,
   BUMP_GENERATION,
@@ -149,8 +150,7 @@ export class RedisTier implements SharedTier {
   }
 
   async serverTimeMs(storedKey: string): Promise<number> {
-    const [seconds, microseconds] = (await this.#port.send(storedKey, ['TIME'], 'text')) as readonly string[]
-    return Number(seconds) * 1_000 + Number(microseconds) / 1_000
+    return timeMsIn(await this.#port.send(storedKey, ['TIME'], 'text'))
   }
 
   epochOffsetMs(): number {

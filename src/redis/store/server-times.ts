@@ -1,5 +1,6 @@
 import { nextTick } from '../../foundation/time/timers.ts'
 import type { RedisPort } from '../port/redis-port.ts'
+import { timeMsIn } from '../port/time-reply.ts'
 import { keySlot } from '../slots/key-slot.ts'
 
 /** The clocks of the servers. Those who ask for the time of one node in one tick share a `TIME`. */
@@ -25,7 +26,6 @@ export class ServerTimes {
   }
 
   async #send(storedKey: string): Promise<number> {
-    const [seconds, microseconds] = (await this.#port.send(storedKey, ['TIME'], 'text')) as readonly string[]
-    return Number(seconds) * 1_000 + Number(microseconds) / 1_000
+    return timeMsIn(await this.#port.send(storedKey, ['TIME'], 'text'))
   }
 }
