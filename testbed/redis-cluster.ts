@@ -67,6 +67,11 @@ export class RedisCluster {
     this.nodes = nodes
   }
 
+  /** Of all nodes, without credentials. */
+  get urls(): readonly string[] {
+    return this.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+  }
+
   /** The node on this port. @throws Error when there is none */
   node(port: number): RedisProcess {
     const found = this.nodes.find((node) => node.port === port)

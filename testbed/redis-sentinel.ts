@@ -79,6 +79,11 @@ export class RedisSentinel {
     this.sentinels = sentinels
   }
 
+  /** Of the sentinels. */
+  get urls(): readonly string[] {
+    return this.sentinels.map(({ port }) => `redis://127.0.0.1:${port}`)
+  }
+
   /** The server that is the primary now, as the first sentinel to answer sees it. */
   async current(): Promise<RedisProcess> {
     const asked = this.sentinels.map((each) => each.ask('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME))

@@ -75,7 +75,7 @@ export function useHomes(): readonly (readonly [name: string, home: Home])[] {
       'a Redis Cluster with generations in other slots',
       {
         open: async (options = {}) => {
-          const where = { cluster: { nodes: cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`) } }
+          const where = { cluster: { nodes: cluster.urls } }
           const cache = createCache({ redis: where, prefix: PREFIX, ...options })
           return opened(cache, new RedisCacheBackend({ ...where, prefix: PREFIX }))
         },

@@ -29,7 +29,7 @@ const DEPLOYMENTS: readonly Deployment[] = [
   { kind: 'single server', options: () => ({ url: standalone.url }), servers: () => [standalone] },
   {
     kind: 'cluster',
-    options: () => ({ cluster: { nodes: cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`) } }),
+    options: () => ({ cluster: { nodes: cluster.urls } }),
     servers: () => cluster.nodes,
   },
   {
@@ -37,7 +37,7 @@ const DEPLOYMENTS: readonly Deployment[] = [
     options: () => ({
       sentinel: {
         name: sentinel.name,
-        nodes: sentinel.sentinels.map(({ port }) => `redis://127.0.0.1:${port}`),
+        nodes: sentinel.urls,
       },
     }),
     servers: () => [sentinel.primary],

@@ -22,7 +22,7 @@ for (const serializer of ['json', 'v8'] as const) {
         serializer,
         sentinel: {
           name: sentinel.name,
-          nodes: sentinel.sentinels.map(({ host, port }) => `redis://${host}:${port}`),
+          nodes: sentinel.urls,
         },
       }),
   })

@@ -10,7 +10,7 @@ beforeAll(async () => {
 afterAll(() => cluster.stop())
 
 test('one loader call loads a batch over the slots of three masters, and every entry is stored', async () => {
-  const nodes = cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+  const nodes = cluster.urls
   // Time stands still: keys of a node that is slow to answer are not left to a second call.
   const options = { redis: { cluster: { nodes } }, prefix: 'many:', clock: new ManualClock() }
   await using mine = createCache(options)

@@ -7,7 +7,7 @@ import { useScene } from '../support/scene.ts'
 
 const scene = useScene({ cluster: { replicasPerMaster: 0 } })
 const common = { prefix: 'lent:', commandTimeout: '10s' } as const
-const nodes = () => scene.cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+const nodes = () => scene.cluster.urls
 
 for (const [kind, make] of [
   ['one server', () => new RedisCacheBackend({ ...common, url: scene.redis.url })],

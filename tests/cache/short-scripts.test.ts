@@ -9,13 +9,11 @@ import { useScripts } from '../support/scripts.ts'
 const scene = useScene({ simple: true, cluster: { replicasPerMaster: 0 }, sentinel: {} })
 const run = useScripts()
 
-const urls = (nodes: readonly { readonly port: number }[]) =>
-  nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
 const KINDS: readonly (readonly [name: string, redis: () => unknown])[] = [
   ['a single server', () => scene.redis.url],
   ['a server without RESP3, by the bus', () => scene.simple.url],
-  ['a cluster', () => ({ cluster: { nodes: urls(scene.cluster.nodes) } })],
-  ['Sentinel', () => ({ sentinel: { name: scene.sentinel.name, nodes: urls(scene.sentinel.sentinels) } })],
+  ['a cluster', () => ({ cluster: { nodes: scene.cluster.urls } })],
+  ['Sentinel', () => ({ sentinel: { name: scene.sentinel.name, nodes: scene.sentinel.urls } })],
 ]
 
 describe('a script with unref: true ends by itself when its calls are done', () => {

@@ -29,7 +29,7 @@ const DEPLOYMENTS: readonly (readonly [
     () => ({
       sentinel: {
         name: sentinel.name,
-        nodes: sentinel.sentinels.map(({ host, port }) => `redis://${host}:${port}`),
+        nodes: sentinel.urls,
       },
     }),
     async () =>

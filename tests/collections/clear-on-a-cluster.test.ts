@@ -6,7 +6,7 @@ const scene = useScene({ redis: false, cluster: { masters: 3, replicasPerMaster:
 
 test('clear() of a collection reaches its entries on every shard, and those of the adjacent version', async () => {
   const ids = Array.from({ length: 30 }, (_, index) => `${index}`)
-  const nodes = scene.cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+  const nodes = scene.cluster.urls
   const open = () => scene.open({ redis: { cluster: { nodes } } })
   const [cache, other] = [await open(), await open()]
   const common = { name: 'users', schema: z.number(), load: () => 1 }

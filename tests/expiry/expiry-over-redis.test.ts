@@ -26,7 +26,7 @@ describe('expiry over Redis', () => {
     caches: { prefix: 'p:', ...WINDOWS },
   })
   const cluster = () => ({
-    cluster: { nodes: scene.cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`) },
+    cluster: { nodes: scene.cluster.urls },
   })
 
   const places: readonly (readonly [name: string, () => CreateCacheOptions])[] = [

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Cache, type CreateCacheOptions, createCache, type LocalNamespace } from 'cachewright'
+import { type Cache, createCache, type LocalNamespace } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
+import { coherencePlaces } from '../support/coherence-places.ts'
 import { useScene } from '../support/scene.ts'
 import { trials } from '../support/trials.ts'
 
@@ -20,17 +21,7 @@ const WAYS: readonly ((space: LocalNamespace, key: string, value: Loaded) => Pro
 ]
 
 describe('no value that stays in a process is served once an invalidation of it was acknowledged and is known', () => {
-  test.each([
-    ['tracking', () => ({ redis: scene.redis.url })],
-    ['bus', () => ({ redis: scene.redis.url, coherence: { mode: 'bus' } })],
-    ['ttl', () => ({ redis: scene.redis.url, coherence: { mode: 'ttl' }, local: { ttl: '20ms' } })],
-    [
-      'tracking on a cluster',
-      () => ({
-        redis: { cluster: { nodes: scene.cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`) } },
-      }),
-    ],
-  ] as [string, () => CreateCacheOptions][])('%s', async (name, options) => {
+  test.each(coherencePlaces(scene, '20ms'))('%s', async (name, options) => {
     const caches = Array.from({ length: 3 }, () =>
       createCache({ ...options(), prefix: `${name}:`, ttl: '1h', commandTimeout: '10s' }),
     )

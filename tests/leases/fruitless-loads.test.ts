@@ -97,7 +97,7 @@ describe('P48 processes that waited for a load without a result wait for no seco
   }
 
   test('on a cluster, and where an entry past its time is being replaced', async () => {
-    const nodes = scene.cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+    const nodes = scene.cluster.urls
     const caches = await openAll({ redis: { cluster: { nodes } }, staleIfError: '1h' })
     await (caches[0] as Cache).set('key', 'old', { ttl: '1ms' })
     // A process that has just connected does not know the server's clock yet, by which the entry is past its time.

@@ -100,7 +100,7 @@ describe('P22 eight processes with a thousand callers each make one loader call 
 
   for (const kind of ['a single server', 'a cluster of three masters']) {
     test(kind, async () => {
-      const nodes = cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+      const nodes = cluster.urls
       const children = await startChildren(PROCESSES, {
         redis: kind === 'a single server' ? redis.url : { cluster: { nodes } },
         cache: { prefix: 'fleet:' },

@@ -124,7 +124,7 @@ test('while Redis is away, a process remembers for itself, and an own write ends
 })
 
 test('on a cluster, and for an entry past its windows', async () => {
-  const nodes = scene.cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+  const nodes = scene.cluster.urls
   const [mine, other] = await openTwo({ redis: { cluster: { nodes } }, ttl: '50ms', errorTtl: '20s' })
   const source = new Source('old')
   await mine.getOrSet('key', source.load)

@@ -168,7 +168,7 @@ describe('the local tier', () => {
 describe('on a cluster', () => {
   it('L5 a slot that moves begins an epoch', async () => {
     const cluster = await startCluster({ replicasPerMaster: 0 })
-    const nodes = cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+    const nodes = cluster.urls
     await using cache = createCache({ redis: { cluster: { nodes } }, prefix: 'shop:', ttl: '5m' })
     try {
       await cache.initialize()

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type Cache, type CreateCacheOptions, createCache } from 'cachewright'
+import { type Cache, createCache } from 'cachewright'
 import { describe, expect, test } from 'vitest'
+import { coherencePlaces } from '../support/coherence-places.ts'
 import { useScene } from '../support/scene.ts'
 import { trials } from '../support/trials.ts'
 
@@ -19,17 +20,7 @@ const WAYS: readonly ((cache: Cache, key: string) => Promise<unknown>)[] = [
 ]
 
 describe('a call with local: false sees what was acknowledged before it, whatever news are on their way', () => {
-  test.each([
-    ['tracking', () => ({ redis: scene.redis.url })],
-    ['bus', () => ({ redis: scene.redis.url, coherence: { mode: 'bus' } })],
-    ['ttl', () => ({ redis: scene.redis.url, coherence: { mode: 'ttl' }, local: { ttl: '1h' } })],
-    [
-      'tracking on a cluster',
-      () => ({
-        redis: { cluster: { nodes: scene.cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`) } },
-      }),
-    ],
-  ] as [string, () => CreateCacheOptions][])('%s', async (name, options) => {
+  test.each(coherencePlaces(scene, '1h'))('%s', async (name, options) => {
     const open = () => createCache({ ...options(), prefix: `${name}:`, ttl: '1h', commandTimeout: '10s' })
     const [readers, writer] = [[open(), open()], open()]
     for (const cache of [...readers, writer]) {

@@ -25,7 +25,7 @@ const CLIENTS: readonly (readonly [name: string, open: () => Promise<Cache>])[] 
     'its own client',
     () =>
       scene.open({
-        redis: { cluster: { nodes: scene.cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`) } },
+        redis: { cluster: { nodes: scene.cluster.urls } },
       }),
   ],
   [

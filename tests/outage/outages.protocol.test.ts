@@ -65,7 +65,7 @@ describe('outages', () => {
 
   it('O2 an idle process emits an epoch when slots move', async () => {
     const cluster = await startCluster({ replicasPerMaster: 0 })
-    const nodes = cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+    const nodes = cluster.urls
     await using cache = createCache({ redis: { cluster: { nodes } }, prefix: 'shop:' })
     try {
       await cache.initialize()

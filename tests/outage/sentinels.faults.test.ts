@@ -23,11 +23,10 @@ async function cacheBehindProxies(trust: '1s') {
 
 describe('behind Sentinel', () => {
   test('a primary is left when the sentinels name another one, though it still takes itself for one', async () => {
-    const { name, replica, sentinels } = scene.sentinel
+    const { name, replica, sentinels, urls } = scene.sentinel
     const first = await scene.sentinel.current()
     const second = first === replica ? scene.sentinel.primary : replica
-    const nodes = sentinels.map(({ host, port }) => `redis://${host}:${port}`)
-    const cache = await scene.open({ redis: { sentinel: { name, nodes } } })
+    const cache = await scene.open({ redis: { sentinel: { name, nodes: urls } } })
     await warmed(cache, 'key', () => 'old')
     // The sentinels cannot demote it, as in a network that is split.
     await first.ask('ACL', 'SETUSER', 'default', '-slaveof')

@@ -48,9 +48,8 @@ async function expectDeleted(cache: Cache, primary: RedisProcess): Promise<void>
 
 describe('P39 the latest invalidations are delivered again after a failover back to a server met before', () => {
   test('behind Sentinel', async () => {
-    const { name, sentinels, primary: first, replica: second } = scene.sentinel
-    const nodes = sentinels.map(({ host, port }) => `redis://${host}:${port}`)
-    const cache = await scene.open({ redis: { sentinel: { name, nodes } } })
+    const { name, urls, primary: first, replica: second } = scene.sentinel
+    const cache = await scene.open({ redis: { sentinel: { name, nodes: urls } } })
     await cache.set('{shard}:other', 'written')
     expect(await scene.sentinel.failover()).toBe(second)
     await waitUntil(

@@ -186,7 +186,7 @@ test(
     try {
       const sentinel = await startSentinel()
       closers.push(() => sentinel.stop())
-      const nodes = sentinel.sentinels.map(({ host, port }) => `redis://${host}:${port}`)
+      const nodes = sentinel.urls
       const redis = { sentinel: { name: sentinel.name, nodes } }
       const log: { name: string; beganMs: number; endedMs: number }[] = []
       const all = fleets(

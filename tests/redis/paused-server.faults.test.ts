@@ -120,7 +120,7 @@ describe('P37 every call settles by its deadline while Redis is stopped (SIGSTOP
     const backend = new RedisCacheBackend({
       sentinel: {
         name: sentinel.name,
-        nodes: sentinel.sentinels.map(({ host, port }) => `redis://${host}:${port}`),
+        nodes: sentinel.urls,
       },
       commandTimeout: TIMEOUT,
     })

@@ -164,7 +164,7 @@ describe('P37 every call settles by its deadline, through a failover by Sentinel
       new RedisCacheBackend({
         sentinel: {
           name: sentinel.name,
-          nodes: sentinel.sentinels.map(({ host, port }) => `redis://${host}:${port}`),
+          nodes: sentinel.urls,
         },
         commandTimeout: TIMEOUT,
       }),

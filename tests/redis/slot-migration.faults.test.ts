@@ -45,7 +45,7 @@ const CLIENTS: readonly (readonly [name: string, create: (prefix: string) => Bac
     (prefix) =>
       new RedisCacheBackend({
         prefix,
-        cluster: { nodes: cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`) },
+        cluster: { nodes: cluster.urls },
       }),
   ],
   ['ioredis 6', (prefix) => overIoredis(prefix, new Cluster(places()))],

@@ -3,7 +3,7 @@ import type { Scene } from '../support/scene.ts'
 
 type Options = (scene: Scene) => CreateCacheOptions
 
-const nodesOf = ({ cluster }: Scene) => cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+const nodesOf = ({ cluster }: Scene) => cluster.urls
 export const MEMORY = 'memory'
 /** The tiers that keys are reserved in. */
 export const TIERS: readonly (readonly [name: string, options: Options])[] = [

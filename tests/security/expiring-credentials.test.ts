@@ -55,14 +55,13 @@ describe('credentials that expire', () => {
     Sentinel: () => [scene.sentinel.primary.port],
   }
   type Place = keyof typeof portsOf
-  const urls = (ports: readonly number[]) => ports.map((port) => `redis://127.0.0.1:${port}`)
   const onePlace = (): CreateCacheOptions['redis'] => ({ url: `redis://127.0.0.1:${scene.redis.port}` })
   const placeOf: Record<Place, () => CreateCacheOptions['redis']> = {
     'one server': onePlace,
     'one server on the bus': onePlace,
-    'a cluster': () => ({ cluster: { nodes: urls(portsOf['a cluster']()) } }),
+    'a cluster': () => ({ cluster: { nodes: scene.cluster.urls } }),
     Sentinel: () => ({
-      sentinel: { name: scene.sentinel.name, nodes: urls(scene.sentinel.sentinels.map(({ port }) => port)) },
+      sentinel: { name: scene.sentinel.name, nodes: scene.sentinel.urls },
     }),
   }
   const PLACES = Object.keys(portsOf) as Place[]

@@ -102,7 +102,7 @@ class RaceTrack {
     this.#redis = redis
     this.#source = source
     this.#cluster = cluster
-    const nodes = cluster?.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+    const nodes = cluster?.urls
     const at = nodes === undefined ? redis?.url : { cluster: { nodes } }
     const cache = { ...this.#options.cache, prefix: this.#prefix }
     this.#caches = { ...cache, redis: at }

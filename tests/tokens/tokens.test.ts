@@ -76,7 +76,7 @@ describe('tokens', () => {
   })
 
   it('of a cluster stands for all its nodes', async () => {
-    const nodes = scene.cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+    const nodes = scene.cluster.urls
     const [here, elsewhere] = await Promise.all([
       scene.open({ redis: { cluster: { nodes } } }),
       scene.open({ redis: { cluster: { nodes } } }),

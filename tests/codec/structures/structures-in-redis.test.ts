@@ -219,7 +219,7 @@ describe('record structures on a cluster', () => {
   afterAll(() => cluster.stop())
 
   it('are one dictionary for the entries of every slot', async () => {
-    const nodes = cluster.nodes.map(({ port }) => `redis://127.0.0.1:${port}`)
+    const nodes = cluster.urls
     const options = { url: undefined, cluster: { nodes } }
     const [one, two] = [await open(options), await open(options)]
     const entries = new Map(Array.from({ length: 100 }, (_, id) => [`user:${id}`, { ...USER, id }]))
