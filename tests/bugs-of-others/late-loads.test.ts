@@ -27,15 +27,17 @@ describe('an invalidation while a value is loaded', () => {
 
   // ZiggyCreatures/FusionCache#625
   test('who asks after a delete does not wait for a load that began before it', async () => {
-    const cache = await scene.open()
-    const held = heldLoader('old')
-    const early = cache.getOrSet('key', held.load)
-    await held.begun
-    await cache.delete('key')
-    expect(await cache.getOrSet('key', () => 'new')).toBe('new')
-    held.release()
-    expect(await early).toBe('old')
-    expect(await cache.get('key')).toBe('new')
+    const inMemory = scene.cache({ redis: undefined })
+    for (const cache of [inMemory, await scene.open()]) {
+      const held = heldLoader('old')
+      const early = cache.getOrSet('key', held.load)
+      await held.begun
+      await cache.delete('key')
+      expect(await cache.getOrSet('key', () => 'new')).toBe('new')
+      held.release()
+      expect(await early).toBe('old')
+      expect(await cache.get('key')).toBe('new')
+    }
   })
 
   // ZiggyCreatures/FusionCache#535
@@ -80,20 +82,23 @@ describe.each(['tracking', 'bus'] as const)('a set, a delete and a read in this 
       await scene.open({ coherence: { mode } }),
     ]
     await Promise.all([inMode(cache, mode), inMode(other, mode)])
-    const keys = Array.from({ length: 100 }, (_, number) => `key:${number}`)
-    for (const key of keys) {
-      const [, , found] = await Promise.all([cache.set(key, 'set'), cache.delete(key), cache.get(key)])
+    const rounds = Array.from({ length: 100 }, (_, number) => ({
+      own: `own:${number}`,
+      theirs: `theirs:${number}`,
+    }))
+    for (const { own, theirs } of rounds) {
+      const [, , found] = await Promise.all([cache.set(own, 'set'), cache.delete(own), cache.get(own)])
       expect(found).toBeUndefined()
-    }
-    for (const key of keys) {
-      await other.set(key, 'set by another')
-      await cache.delete(key)
+      await other.set(theirs, 'set')
+      await cache.delete(theirs)
     }
     // News arrives in the order of the changes: when that of the last one is here, so is that of every set.
     await warmed(cache, 'last')
     await other.set('last', 'changed')
     await dropped(cache, 'last')
-    for (const key of keys) expect([cache.peek(key), await cache.get(key)]).toEqual([undefined, undefined])
+    for (const key of rounds.flatMap(({ own, theirs }) => [own, theirs])) {
+      expect([cache.peek(key), await cache.get(key)]).toEqual([undefined, undefined])
+    }
   })
 })
 

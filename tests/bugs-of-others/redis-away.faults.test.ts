@@ -35,7 +35,7 @@ test('a get settles if Redis was never there, or does not answer any more', asyn
   expect(await inTime(cache.getOrSet('key', () => 'loaded'))).toBe('loaded')
   // If each of these calls waited for its timeout, all together would not be in time.
   for (let call = 0; call < 5; call++) await cache.get('key')
-  await inTime(oneAfterTheOther(100, () => cache.get('key')))
+  await inTime(oneAfterTheOther(20, () => cache.get('key')))
   const never = scene.cache({ redis: 'redis://127.0.0.1:1' })
   expect(await inTime(never.get('key'))).toBeUndefined()
   expect(await inTime(never.getOrSet('key', () => 'loaded'))).toBe('loaded')
