@@ -10,8 +10,8 @@ export const EVERY_BY_CALL = 'every policy, by the call'
 export const EVERY_BY_CACHE = 'every policy, by the cache'
 export const EVERY_BY_NAMESPACE = 'every policy, by the namespace'
 
-/** Every policy there is. */
-const EVERY = {
+/** Every policy that a hit looks at. */
+export const EVERY = {
   ttl: '1h',
   jitter: 0.1,
   staleWhileRevalidate: '10m',

@@ -1,9 +1,10 @@
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Cache, createCache } from 'cachewright'
+import { type Cache, createCache, type Namespace } from 'cachewright'
 import type { Section } from '../measure/section.ts'
 import { type Task, throughput } from '../measure/throughput.ts'
 import { keyOf, OBJECT_1K } from './payloads.ts'
+import { EVERY } from './policies.ts'
 import type { Run, Scenario } from './scenario.ts'
 
 /** Names the `dist` folder of another build of this library, to compare this one with. */
@@ -17,11 +18,16 @@ const OTHER_WITH_TIMEOUT = 'the other build, hardTimeout'
 
 type Build = typeof createCache
 
-/** The caches of one build: one with a local tier, one that reads Redis each time. */
+/**
+ * The caches of one build: one with a local tier, one that reads Redis each time, and one with every policy, which also
+ * has a namespace.
+ */
 interface Player {
   readonly name: string
   readonly local: Cache
   readonly shared: Cache
+  readonly strict: Cache
+  readonly space: Namespace
 }
 
 /** Reads and loads of this build beside those of another one, in turns. */
@@ -43,6 +49,10 @@ export const versions: Scenario = {
       return [
         await measureEach(run, players, 'local hit', 1, true, localHitOf),
         await measureEach(run, players, 'local hit with two tags', 1, true, taggedHitOf),
+        await measureEach(run, players, 'local hit, every policy by the call', 1, true, strictCallOf),
+        await measureEach(run, players, 'local hit, every policy by the cache', 1, true, strictCacheOf),
+        await measureEach(run, players, 'local hit, every policy by the namespace', 1, true, strictSpaceOf),
+        await measureEach(run, players, 'local hit, peek', 1, true, peekOf),
         await measureEach(run, players, 'Redis hit, getOrSet, 1 in flight', 1, false, sharedHitOf),
         await measureEach(run, players, 'Redis hit, getOrSet, 128 in flight', 128, false, sharedHitOf),
         await measureEach(run, players, 'Redis hit, get, 128 in flight', 128, false, sharedGetOf),
@@ -53,7 +63,11 @@ export const versions: Scenario = {
         await measureEach(run, players, 'cold load, 16 in flight', 16, false, coldLoadOf),
       ]
     } finally {
-      await Promise.all(players.flatMap(({ local, shared }) => [local.shutdown(), shared.shutdown()]))
+      await Promise.all(
+        players.flatMap(({ local, shared, strict }) =>
+          [local, shared, strict].map((cache) => cache.shutdown()),
+        ),
+      )
     }
   },
 }
@@ -66,13 +80,16 @@ const unwanted = () => Promise.reject(new Error('a hit loads nothing'))
 async function open(name: string, prefix: string, build: Build, url: string): Promise<Player> {
   const local = build({ redis: url, prefix, ttl: '1h' })
   const shared = build({ redis: url, prefix, ttl: '1h', local: false })
+  const strict = build({ redis: url, prefix: `${prefix}strict:`, ...EVERY })
+  const space = strict.namespace('space', EVERY)
   for (let times = 0; times < 2; times++) {
     for (let id = 0; id < KEYS; id++) {
       await local.getOrSet(keyOf(id), () => OBJECT_1K.valueOf(id), TAGGED)
       await shared.get(keyOf(id))
+      for (const one of [strict, space]) await one.getOrSet(keyOf(id), () => OBJECT_1K.valueOf(id))
     }
   }
-  return { name, local, shared }
+  return { name, local, shared, strict, space }
 }
 
 const localHitOf =
@@ -83,6 +100,22 @@ const taggedHitOf =
   ({ local }: Player) =>
   (index: number) =>
     local.getOrSet(keyAt(index), unwanted, TAGGED)
+const strictCallOf =
+  ({ local }: Player) =>
+  (index: number) =>
+    local.getOrSet(keyAt(index), unwanted, EVERY)
+const strictCacheOf =
+  ({ strict }: Player) =>
+  (index: number) =>
+    strict.getOrSet(keyAt(index), unwanted)
+const strictSpaceOf =
+  ({ space }: Player) =>
+  (index: number) =>
+    space.getOrSet(keyAt(index), unwanted)
+const peekOf =
+  ({ local }: Player) =>
+  (index: number) =>
+    local.peek(keyAt(index))
 const sharedHitOf =
   ({ shared }: Player) =>
   (index: number) =>
