@@ -94,6 +94,28 @@ describe('an entry that inherits', () => {
     })
   })
 
+  test('is served no longer than what it is made of when a tag of that is expired', async () => {
+    const windows = { staleWhileRevalidate: '5m', staleIfError: '10m' } as const
+    const compositions = [
+      { inner: { ttl: '1h' }, seconds: 0 },
+      { inner: { ttl: Infinity }, seconds: 0 },
+      { inner: { ttl: '1h', staleWhileRevalidate: '20s', staleIfError: '20s' }, seconds: 20 },
+    ] as const
+    for (const { inner, seconds } of compositions) {
+      for (const ttl of ['1m', Infinity] as const) {
+        await compose({ ...windows, ttl }, { ...inner, tags: ['inner'] })()
+        await clock().advance('10s')
+        await one().expireTags(['inner'])
+        const stale = async (key: string) => (await two().getEntry(key, { stale: true }))?.status
+        const whileStale = seconds === 0 ? undefined : 'stale'
+        expect([await stale('inner'), await stale('outer')]).toEqual([whileStale, whileStale])
+        await clock().advance((seconds + 1) * 1_000)
+        expect([await stale('inner'), await stale('outer')]).toEqual([undefined, undefined])
+        await one().clear()
+      }
+    }
+  })
+
   test('made of a stale value is stale from the beginning: served while a new one is loaded', async () => {
     const windows = { ttl: '60s', staleWhileRevalidate: '60s' } as const
     const source = new Source('old')

@@ -76,7 +76,10 @@ function feignsNamespace(
   return !generationKeys.some((own) => isSameGeneration(own, generationKey))
 }
 
-/** The entry with the earliest of all times. */
+/**
+ * The entry with the earliest of all times. Its stale windows are also no longer than those of its parts: an expired tag
+ * begins all of them at once, however long the parts would have been fresh.
+ */
 function shortened(
   meta: EntryMeta,
   inherited: LoadInheritance,
@@ -85,12 +88,18 @@ function shortened(
   const onServer = (ms: number) => ms - nowMs + serverNowMs
   const createdAtMs = Math.max(0, Math.min(meta.createdAtMs, onServer(inherited.bornMs)))
   const untilMs = Math.min(meta.createdAtMs + meta.ttlMs, onServer(inherited.freshUntilMs))
-  const windowMs = (ownMs: number, inheritedUntilMs: number) =>
+  const windowMs = (longestMs: number, inheritedUntilMs: number) =>
     untilMs === Number.POSITIVE_INFINITY
-      ? ownMs
-      : Math.max(0, Math.floor(Math.min(ownMs, onServer(inheritedUntilMs) - untilMs)))
-  const staleWhileRevalidateMs = windowMs(meta.staleWhileRevalidateMs, inherited.staleWhileRevalidateUntilMs)
-  const staleIfErrorMs = windowMs(meta.staleIfErrorMs, inherited.staleIfErrorUntilMs)
+      ? longestMs
+      : Math.max(0, Math.floor(Math.min(longestMs, onServer(inheritedUntilMs) - untilMs)))
+  const staleWhileRevalidateMs = windowMs(
+    Math.min(meta.staleWhileRevalidateMs, inherited.staleWhileRevalidateMs),
+    inherited.staleWhileRevalidateUntilMs,
+  )
+  const staleIfErrorMs = windowMs(
+    Math.min(meta.staleIfErrorMs, inherited.staleIfErrorMs),
+    inherited.staleIfErrorUntilMs,
+  )
   // Whoever waits for this load could not be served what is neither fresh nor may be served meanwhile.
   if (untilMs + staleWhileRevalidateMs <= serverNowMs) return { reason: 'expired', part: undefined }
   const ttlMs = Math.max(0, Math.floor(untilMs - createdAtMs))
