@@ -1,4 +1,10 @@
-import { type BoundGeneration, type EntryMeta, MOST_GENERATIONS } from '../../codec/envelope/entry-meta.ts'
+import {
+  type BoundGeneration,
+  type EntryMeta,
+  generationsBytes,
+  MOST_GENERATIONS,
+  MOST_GENERATIONS_BYTES,
+} from '../../codec/envelope/entry-meta.ts'
 import { isKeyGeneration, isSameGeneration, isTagKey, namespaceOf } from '../../foundation/reserved-keys.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { MOST_TAGS } from '../freshness/policies.ts'
@@ -40,15 +46,20 @@ export function inheritedMeta(
   present: Present,
 ): StoredMeta | Refusal {
   if (inherited.refusal !== undefined) return inherited.refusal
-  if (inherited.generations.size === 0) return ownMeta(own)
   const generations = unionOf(own.generations, inherited.generations)
   if (generations === undefined) return { reason: 'invalidated', part: undefined }
-  const tags = generations.filter(({ storedKey }) => isTagKey(storedKey)).length
-  if (tags > MOST_TAGS || generations.length > MOST_GENERATIONS)
-    return { reason: 'too-many', part: undefined }
+  if (areTooMany(generations)) return { reason: 'too-many', part: undefined }
+  if (inherited.generations.size === 0) return ownMeta(own)
   const within = [...inherited.generations.keys()].find((key) => feignsNamespace(key, request))
   if (within !== undefined) return { reason: 'own-namespace', part: namespaceOf(within) }
   return shortened({ ...own, generations }, inherited, present)
+}
+
+/** Whether an entry cannot be bound to so many generations, or to such long names. */
+function areTooMany(generations: readonly BoundGeneration[]): boolean {
+  const tags = generations.filter(({ storedKey }) => isTagKey(storedKey)).length
+  if (tags > MOST_TAGS || generations.length > MOST_GENERATIONS) return true
+  return generationsBytes({ generations }) > MOST_GENERATIONS_BYTES
 }
 
 function unionOf(

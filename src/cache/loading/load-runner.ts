@@ -31,6 +31,13 @@ export interface LeasedLoad {
   readonly askedAtMs: number
 }
 
+/** Where the generations of a loaded entry come from: captured, named by its loader, those of a confirmed stale value. */
+interface LoadedGenerations {
+  readonly bound: readonly BoundGeneration[]
+  readonly late: readonly BoundGeneration[]
+  readonly kept: readonly BoundGeneration[]
+}
+
 /** The result of a loader. */
 interface Loaded {
   readonly value: unknown
@@ -128,7 +135,7 @@ export class LoadRunner {
         stamp: newStamp(),
         createdAtMs: serverNowMs,
         loadCostMs: durationMs,
-        generations: generationsOf(request, bound, late, kept),
+        generations: generationsOf(request, { bound, late, kept }, inherited !== undefined),
       }
       const stored = inherited === undefined ? ownMeta(own) : this.#inheriting(own, inherited, request)
       if ('reason' in stored) {
@@ -268,17 +275,18 @@ function namedByStale(
 /**
  * The generations that a loaded entry depends on. Left out are the tags that were captured because an earlier value had
  * named them, and that this one does not name.
+ * @param inherits whether those of a confirmed stale value may be inherited ones, whose number is no mistake of the call
  * @throws CacheError `CACHE_INVALID_ARGUMENT` if the entry has too many tags
  */
 function generationsOf(
   { generationKeys }: LoadRequest,
-  bound: readonly BoundGeneration[],
-  late: readonly BoundGeneration[],
-  kept: readonly BoundGeneration[],
+  { bound, kept, late }: LoadedGenerations,
+  inherits: boolean,
 ): readonly BoundGeneration[] {
   const named = bound.filter(({ storedKey }) => generationKeys.includes(storedKey))
   const generations = distinct([...named, ...late, ...kept])
-  assertTagCount(generations.filter(({ storedKey }) => isTagKey(storedKey)).length)
+  const ofCall = inherits ? distinct([...named, ...late]) : generations
+  assertTagCount(ofCall.filter(({ storedKey }) => isTagKey(storedKey)).length)
   return generations
 }
 
