@@ -1,3 +1,4 @@
+import type { LoadContext } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import { Source } from '../support/loaders.ts'
 import { useTwoCaches } from './two-processes.ts'
@@ -159,6 +160,62 @@ describe('an entry that inherits', () => {
     expect(await two().getEntry('outer')).toMatchObject({ status: 'hit', tags: ['inner'] })
     await one().invalidateTags(['inner'])
     expect(await two().get('outer')).toBeUndefined()
+  })
+
+  test('that its loader confirms is fresh again after an expiry, once what it is made of is', async () => {
+    const windows = { ttl: '10m', staleWhileRevalidate: '1h' } as const
+    const inner = new Source(1)
+    const load = async (context: LoadContext<number>) => {
+      const read = await one().getOrSet('inner', inner.load, { ...windows, tags: ['inner'] })
+      return context.stale() === undefined ? read : context.notModified()
+    }
+    const outer = async () => {
+      const value = await one().getOrSet('outer', load, { ...INHERIT, ...windows })
+      await one().idle()
+      await clock().settle()
+      return value
+    }
+    await outer()
+    for (let expiries = 0; expiries < 3; expiries++) {
+      await clock().advance('10s')
+      await two().expireTags(['inner'])
+      await outer()
+      await outer()
+      expect(await two().getEntry('outer')).toMatchObject({ status: 'hit', tags: ['inner'] })
+    }
+    await two().invalidateTags(['inner'])
+    expect(await two().getEntry('outer', { stale: true })).toBeUndefined()
+  })
+
+  test('that its loader confirms is as stale as a part from before an expiry', async () => {
+    const windows = { ttl: '60s', staleWhileRevalidate: '1h' } as const
+    const inner = () => one().getOrSet('inner', () => 1, { ...windows, ttl: '1h', tags: ['inner'] })
+    await one().getOrSet('outer', inner, { ...INHERIT, ...windows })
+    await two().expireTags(['inner'])
+    const confirm = async (context: LoadContext<number>) => {
+      await one().getEntry('inner', { stale: true })
+      return context.notModified()
+    }
+    const before = await two().getEntry('outer', { stale: true })
+    await one().refresh('outer', confirm, { ...INHERIT, ...windows })
+    const after = await two().getEntry('outer', { stale: true })
+    expect(after).toMatchObject({ status: 'stale', tags: ['inner'] })
+    expect(after?.stamp).not.toBe(before?.stamp)
+    expect(told()).toEqual([])
+  })
+
+  test('that its loader confirms is as stale as a part that that was expired while it ran', async () => {
+    const windows = { ttl: '60s', staleWhileRevalidate: '1h' } as const
+    const inner = () => one().getOrSet('inner', () => 1, { ...windows, ttl: '1h', tags: ['inner'] })
+    await one().getOrSet('outer', inner, { ...INHERIT, ...windows })
+    await clock().advance('70s')
+    const confirm = async (context: LoadContext<number>) => {
+      await two().expireTags(['inner'])
+      return context.notModified()
+    }
+    await one().refresh('outer', confirm, { ...INHERIT, ...windows })
+    expect(await two().getEntry('outer')).toBeUndefined()
+    expect((await two().getEntry('outer', { stale: true }))?.status).toBe('stale')
   })
 
   test('is refreshed early, and in the background, by the same rule', async () => {

@@ -9,6 +9,7 @@ import { isKeyGeneration, isSameGeneration, isTagKey, namespaceOf } from '../../
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { MOST_TAGS } from '../freshness/policies.ts'
 import type { LoadInheritance, Refusal } from '../inheritance/inheritance.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
 import type { LateTagKey } from '../tags/late-tags.ts'
 import type { LoadRequest } from './load-request.ts'
 
@@ -120,6 +121,20 @@ function shortened(
     freshMs: Math.max(0, Math.floor(untilMs - meta.createdAtMs)),
     keptMs: Math.max(1, Math.ceil(storedTtlMs(lasting) + createdAtMs - serverNowMs)),
   }
+}
+
+/**
+ * The generations of a stale value that its loader has confirmed. They were the current ones before the loader began, like
+ * those that are captured (G2): of an expired one, that after the expiry. If the loader has read what is bound to the one
+ * before, the value is stale with it.
+ */
+export function keptOf(
+  { generationSet: { bound, judgedBy } }: LocalEntry,
+  inherited: LoadInheritance | undefined,
+): readonly BoundGeneration[] {
+  return bound.map((one, index) =>
+    inherited?.generations.get(one.storedKey) === one.generation ? one : (judgedBy[index] as BoundGeneration),
+  )
 }
 
 /** The generations that a value depends on by way of what its loader has read. */

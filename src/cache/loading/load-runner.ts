@@ -11,7 +11,7 @@ import { handOut, NO_VALUE } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { bindLateTags, type LateTag, type LateTagKey } from '../tags/late-tags.ts'
 import { FailedLoads, type LoadFailure } from './failed-loads.ts'
-import { inheritedKeys, inheritedMeta, ownMeta, type StoredMeta } from './inherited-meta.ts'
+import { inheritedKeys, inheritedMeta, keptOf, ownMeta, type StoredMeta } from './inherited-meta.ts'
 import type { LoadLease } from './lease.ts'
 import { LeasedFill } from './leased-fill.ts'
 import { LoadContext } from './load-context.ts'
@@ -254,8 +254,7 @@ export class LoadRunner {
     const durationMs = context.isGivenBack ? 0 : monitor.loaded(key, beganMs)
     if (!context.isNotModified || stale === undefined)
       return { context, value, durationMs, kept: [], inherited }
-    // The stale value's generations were current before the loader began, like the captured ones (G2).
-    return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound, inherited }
+    return { context, value: handOut(stale), durationMs, kept: keptOf(stale, inherited), inherited }
   }
 }
 
