@@ -165,7 +165,7 @@ describe('an entry that inherits', () => {
   test('that its loader confirms is fresh again after an expiry, once what it is made of is', async () => {
     const windows = { ttl: '10m', staleWhileRevalidate: '1h' } as const
     const inner = new Source(1)
-    const load = async (context: LoadContext<number>) => {
+    const load = async (context: LoadContext) => {
       const read = await one().getOrSet('inner', inner.load, { ...windows, tags: ['inner'] })
       return context.stale() === undefined ? read : context.notModified()
     }
@@ -192,7 +192,7 @@ describe('an entry that inherits', () => {
     const inner = () => one().getOrSet('inner', () => 1, { ...windows, ttl: '1h', tags: ['inner'] })
     await one().getOrSet('outer', inner, { ...INHERIT, ...windows })
     await two().expireTags(['inner'])
-    const confirm = async (context: LoadContext<number>) => {
+    const confirm = async (context: LoadContext) => {
       await one().getEntry('inner', { stale: true })
       return context.notModified()
     }
@@ -209,7 +209,7 @@ describe('an entry that inherits', () => {
     const inner = () => one().getOrSet('inner', () => 1, { ...windows, ttl: '1h', tags: ['inner'] })
     await one().getOrSet('outer', inner, { ...INHERIT, ...windows })
     await clock().advance('70s')
-    const confirm = async (context: LoadContext<number>) => {
+    const confirm = async (context: LoadContext) => {
       await two().expireTags(['inner'])
       return context.notModified()
     }

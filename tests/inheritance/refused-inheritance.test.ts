@@ -116,7 +116,7 @@ describe('a value goes to its callers and is not stored', () => {
     const inner = () => one().getOrSet('inner', () => 1, { ...windows, ttl: '1h', tags: inherited })
     await one().getOrSet('outer', inner, { ...INHERIT, ...windows })
     await clock().advance('70s')
-    const confirm = (context: LoadContext<number>) => {
+    const confirm = (context: LoadContext) => {
       context.addTags(named)
       return context.notModified()
     }
