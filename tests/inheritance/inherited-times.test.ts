@@ -1,3 +1,4 @@
+import type { LoadContext } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import { Source } from '../support/loaders.ts'
 import { useTwoCaches } from './two-processes.ts'
@@ -94,6 +95,28 @@ describe('an entry that inherits', () => {
     })
   })
 
+  test('is served no longer than what it is made of when a tag of that is expired', async () => {
+    const windows = { staleWhileRevalidate: '5m', staleIfError: '10m' } as const
+    const compositions = [
+      { inner: { ttl: '1h' }, seconds: 0 },
+      { inner: { ttl: Infinity }, seconds: 0 },
+      { inner: { ttl: '1h', staleWhileRevalidate: '20s', staleIfError: '20s' }, seconds: 20 },
+    ] as const
+    for (const { inner, seconds } of compositions) {
+      for (const ttl of ['1m', Infinity] as const) {
+        await compose({ ...windows, ttl }, { ...inner, tags: ['inner'] })()
+        await clock().advance('10s')
+        await one().expireTags(['inner'])
+        const stale = async (key: string) => (await two().getEntry(key, { stale: true }))?.status
+        const whileStale = seconds === 0 ? undefined : 'stale'
+        expect([await stale('inner'), await stale('outer')]).toEqual([whileStale, whileStale])
+        await clock().advance((seconds + 1) * 1_000)
+        expect([await stale('inner'), await stale('outer')]).toEqual([undefined, undefined])
+        await one().clear()
+      }
+    }
+  })
+
   test('made of a stale value is stale from the beginning: served while a new one is loaded', async () => {
     const windows = { ttl: '60s', staleWhileRevalidate: '60s' } as const
     const source = new Source('old')
@@ -137,6 +160,62 @@ describe('an entry that inherits', () => {
     expect(await two().getEntry('outer')).toMatchObject({ status: 'hit', tags: ['inner'] })
     await one().invalidateTags(['inner'])
     expect(await two().get('outer')).toBeUndefined()
+  })
+
+  test('that its loader confirms is fresh again after an expiry, once what it is made of is', async () => {
+    const windows = { ttl: '10m', staleWhileRevalidate: '1h' } as const
+    const inner = new Source(1)
+    const load = async (context: LoadContext) => {
+      const read = await one().getOrSet('inner', inner.load, { ...windows, tags: ['inner'] })
+      return context.stale() === undefined ? read : context.notModified()
+    }
+    const outer = async () => {
+      const value = await one().getOrSet('outer', load, { ...INHERIT, ...windows })
+      await one().idle()
+      await clock().settle()
+      return value
+    }
+    await outer()
+    for (let expiries = 0; expiries < 3; expiries++) {
+      await clock().advance('10s')
+      await two().expireTags(['inner'])
+      await outer()
+      await outer()
+      expect(await two().getEntry('outer')).toMatchObject({ status: 'hit', tags: ['inner'] })
+    }
+    await two().invalidateTags(['inner'])
+    expect(await two().getEntry('outer', { stale: true })).toBeUndefined()
+  })
+
+  test('that its loader confirms is as stale as a part from before an expiry', async () => {
+    const windows = { ttl: '60s', staleWhileRevalidate: '1h' } as const
+    const inner = () => one().getOrSet('inner', () => 1, { ...windows, ttl: '1h', tags: ['inner'] })
+    await one().getOrSet('outer', inner, { ...INHERIT, ...windows })
+    await two().expireTags(['inner'])
+    const confirm = async (context: LoadContext) => {
+      await one().getEntry('inner', { stale: true })
+      return context.notModified()
+    }
+    const before = await two().getEntry('outer', { stale: true })
+    await one().refresh('outer', confirm, { ...INHERIT, ...windows })
+    const after = await two().getEntry('outer', { stale: true })
+    expect(after).toMatchObject({ status: 'stale', tags: ['inner'] })
+    expect(after?.stamp).not.toBe(before?.stamp)
+    expect(told()).toEqual([])
+  })
+
+  test('that its loader confirms is as stale as a part that that was expired while it ran', async () => {
+    const windows = { ttl: '60s', staleWhileRevalidate: '1h' } as const
+    const inner = () => one().getOrSet('inner', () => 1, { ...windows, ttl: '1h', tags: ['inner'] })
+    await one().getOrSet('outer', inner, { ...INHERIT, ...windows })
+    await clock().advance('70s')
+    const confirm = async (context: LoadContext) => {
+      await two().expireTags(['inner'])
+      return context.notModified()
+    }
+    await one().refresh('outer', confirm, { ...INHERIT, ...windows })
+    expect(await two().getEntry('outer')).toBeUndefined()
+    expect((await two().getEntry('outer', { stale: true }))?.status).toBe('stale')
   })
 
   test('is refreshed early, and in the background, by the same rule', async () => {

@@ -1,3 +1,4 @@
+import type { LoadContext } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import { useTwoCaches } from './two-processes.ts'
 
@@ -97,6 +98,30 @@ describe('a value goes to its callers and is not stored', () => {
     expect(await stored(() => spread(79))).toBe(true)
     await one().clear()
     expect(await stored(() => spread(80))).toBe(false)
+  })
+
+  test('if the names of its tags take too much room', async () => {
+    const inner = (name: string) => one().getOrSet(name, () => name, { tags: [name.repeat(40_000)] })
+    expect(await stored(() => inner('a'))).toBe(true)
+    await one().delete('outer')
+    expect(await stored(async () => [await inner('a'), await inner('b')])).toBe(false)
+    expect(told()).toEqual(['outer: too-many'])
+  })
+
+  test('if its loader confirms it, and names more tags than it has room for beside inherited ones', async () => {
+    const named = ['x', 'y', 'z']
+    const inherited = Array.from({ length: 62 }, (_, index) => `t${index}`)
+    const windows = { ttl: '1m', staleWhileRevalidate: '1h' } as const
+    await one().getOrSet('known', () => 1, { tags: named })
+    const inner = () => one().getOrSet('inner', () => 1, { ...windows, ttl: '1h', tags: inherited })
+    await one().getOrSet('outer', inner, { ...INHERIT, ...windows })
+    await clock().advance('70s')
+    const confirm = (context: LoadContext) => {
+      context.addTags(named)
+      return context.notModified()
+    }
+    expect(await one().refresh('outer', confirm, { ...INHERIT, ...windows })).toBe(1)
+    expect(told()).toEqual(['outer: too-many'])
   })
 
   test('if it would become an entry of a namespace that its key lies in', async () => {

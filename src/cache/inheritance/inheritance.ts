@@ -35,6 +35,9 @@ export class LoadInheritance implements Inheritance {
   freshUntilMs: number = Number.POSITIVE_INFINITY
   staleWhileRevalidateUntilMs: number = Number.POSITIVE_INFINITY
   staleIfErrorUntilMs: number = Number.POSITIVE_INFINITY
+  /** The shortest of their stale windows, which an expiry of a tag begins at once. */
+  staleWhileRevalidateMs: number = Number.POSITIVE_INFINITY
+  staleIfErrorMs: number = Number.POSITIVE_INFINITY
   /** The first reason why the value cannot be stored. */
   refusal: Refusal | undefined
   isOver = false
@@ -60,7 +63,7 @@ export class LoadInheritance implements Inheritance {
       this.refuse('plain', part)
       return
     }
-    const { freshUntilMs, staleIfErrorMs } = entry
+    const { freshUntilMs, staleIfErrorMs, staleWhileRevalidateMs } = entry
     this.bornMs = Math.min(this.bornMs, entry.bornMs ?? freshUntilMs - entry.ttlMs)
     this.freshUntilMs = Math.min(this.freshUntilMs, freshUntilMs)
     this.staleWhileRevalidateUntilMs = Math.min(
@@ -68,6 +71,8 @@ export class LoadInheritance implements Inheritance {
       entry.staleWhileRevalidateUntilMs,
     )
     this.staleIfErrorUntilMs = Math.min(this.staleIfErrorUntilMs, freshUntilMs + staleIfErrorMs)
+    this.staleWhileRevalidateMs = Math.min(this.staleWhileRevalidateMs, staleWhileRevalidateMs)
+    this.staleIfErrorMs = Math.min(this.staleIfErrorMs, staleIfErrorMs)
     if (!this.#sets.has(entry.generationSet)) this.#take(entry.generationSet, part)
   }
 

@@ -1,8 +1,15 @@
-import { type BoundGeneration, type EntryMeta, MOST_GENERATIONS } from '../../codec/envelope/entry-meta.ts'
+import {
+  type BoundGeneration,
+  type EntryMeta,
+  generationsBytes,
+  MOST_GENERATIONS,
+  MOST_GENERATIONS_BYTES,
+} from '../../codec/envelope/entry-meta.ts'
 import { isKeyGeneration, isSameGeneration, isTagKey, namespaceOf } from '../../foundation/reserved-keys.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { MOST_TAGS } from '../freshness/policies.ts'
 import type { LoadInheritance, Refusal } from '../inheritance/inheritance.ts'
+import type { LocalEntry } from '../local/local-entry.ts'
 import type { LateTagKey } from '../tags/late-tags.ts'
 import type { LoadRequest } from './load-request.ts'
 
@@ -40,15 +47,20 @@ export function inheritedMeta(
   present: Present,
 ): StoredMeta | Refusal {
   if (inherited.refusal !== undefined) return inherited.refusal
-  if (inherited.generations.size === 0) return ownMeta(own)
   const generations = unionOf(own.generations, inherited.generations)
   if (generations === undefined) return { reason: 'invalidated', part: undefined }
-  const tags = generations.filter(({ storedKey }) => isTagKey(storedKey)).length
-  if (tags > MOST_TAGS || generations.length > MOST_GENERATIONS)
-    return { reason: 'too-many', part: undefined }
+  if (areTooMany(generations)) return { reason: 'too-many', part: undefined }
+  if (inherited.generations.size === 0) return ownMeta(own)
   const within = [...inherited.generations.keys()].find((key) => feignsNamespace(key, request))
   if (within !== undefined) return { reason: 'own-namespace', part: namespaceOf(within) }
   return shortened({ ...own, generations }, inherited, present)
+}
+
+/** Whether an entry cannot be bound to so many generations, or to such long names. */
+function areTooMany(generations: readonly BoundGeneration[]): boolean {
+  const tags = generations.filter(({ storedKey }) => isTagKey(storedKey)).length
+  if (tags > MOST_TAGS || generations.length > MOST_GENERATIONS) return true
+  return generationsBytes({ generations }) > MOST_GENERATIONS_BYTES
 }
 
 function unionOf(
@@ -76,7 +88,10 @@ function feignsNamespace(
   return !generationKeys.some((own) => isSameGeneration(own, generationKey))
 }
 
-/** The entry with the earliest of all times. */
+/**
+ * The entry with the earliest of all times. Its stale windows are also no longer than those of its parts: an expired tag
+ * begins all of them at once, however long the parts would have been fresh.
+ */
 function shortened(
   meta: EntryMeta,
   inherited: LoadInheritance,
@@ -85,12 +100,18 @@ function shortened(
   const onServer = (ms: number) => ms - nowMs + serverNowMs
   const createdAtMs = Math.max(0, Math.min(meta.createdAtMs, onServer(inherited.bornMs)))
   const untilMs = Math.min(meta.createdAtMs + meta.ttlMs, onServer(inherited.freshUntilMs))
-  const windowMs = (ownMs: number, inheritedUntilMs: number) =>
+  const windowMs = (longestMs: number, inheritedUntilMs: number) =>
     untilMs === Number.POSITIVE_INFINITY
-      ? ownMs
-      : Math.max(0, Math.floor(Math.min(ownMs, onServer(inheritedUntilMs) - untilMs)))
-  const staleWhileRevalidateMs = windowMs(meta.staleWhileRevalidateMs, inherited.staleWhileRevalidateUntilMs)
-  const staleIfErrorMs = windowMs(meta.staleIfErrorMs, inherited.staleIfErrorUntilMs)
+      ? longestMs
+      : Math.max(0, Math.floor(Math.min(longestMs, onServer(inheritedUntilMs) - untilMs)))
+  const staleWhileRevalidateMs = windowMs(
+    Math.min(meta.staleWhileRevalidateMs, inherited.staleWhileRevalidateMs),
+    inherited.staleWhileRevalidateUntilMs,
+  )
+  const staleIfErrorMs = windowMs(
+    Math.min(meta.staleIfErrorMs, inherited.staleIfErrorMs),
+    inherited.staleIfErrorUntilMs,
+  )
   // Whoever waits for this load could not be served what is neither fresh nor may be served meanwhile.
   if (untilMs + staleWhileRevalidateMs <= serverNowMs) return { reason: 'expired', part: undefined }
   const ttlMs = Math.max(0, Math.floor(untilMs - createdAtMs))
@@ -100,6 +121,20 @@ function shortened(
     freshMs: Math.max(0, Math.floor(untilMs - meta.createdAtMs)),
     keptMs: Math.max(1, Math.ceil(storedTtlMs(lasting) + createdAtMs - serverNowMs)),
   }
+}
+
+/**
+ * The generations of a stale value that its loader has confirmed. They were the current ones before the loader began, like
+ * those that are captured (G2): of an expired one, that after the expiry. If the loader has read what is bound to the one
+ * before, the value is stale with it.
+ */
+export function keptOf(
+  { generationSet: { bound, judgedBy } }: LocalEntry,
+  inherited: LoadInheritance | undefined,
+): readonly BoundGeneration[] {
+  return bound.map((one, index) =>
+    inherited?.generations.get(one.storedKey) === one.generation ? one : (judgedBy[index] as BoundGeneration),
+  )
 }
 
 /** The generations that a value depends on by way of what its loader has read. */

@@ -11,7 +11,7 @@ import { handOut, NO_VALUE } from '../local/isolation.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
 import { bindLateTags, type LateTag, type LateTagKey } from '../tags/late-tags.ts'
 import { FailedLoads, type LoadFailure } from './failed-loads.ts'
-import { inheritedKeys, inheritedMeta, ownMeta, type StoredMeta } from './inherited-meta.ts'
+import { inheritedKeys, inheritedMeta, keptOf, ownMeta, type StoredMeta } from './inherited-meta.ts'
 import type { LoadLease } from './lease.ts'
 import { LeasedFill } from './leased-fill.ts'
 import { LoadContext } from './load-context.ts'
@@ -29,6 +29,13 @@ export interface LeasedLoad {
   readonly serverNowMs: number
   /** When the lease was asked for, in milliseconds of the monotonic clock: `serverNowMs` came later. */
   readonly askedAtMs: number
+}
+
+/** Where the generations of a loaded entry come from: captured, named by its loader, those of a confirmed stale value. */
+interface LoadedGenerations {
+  readonly bound: readonly BoundGeneration[]
+  readonly late: readonly BoundGeneration[]
+  readonly kept: readonly BoundGeneration[]
 }
 
 /** The result of a loader. */
@@ -128,7 +135,7 @@ export class LoadRunner {
         stamp: newStamp(),
         createdAtMs: serverNowMs,
         loadCostMs: durationMs,
-        generations: generationsOf(request, bound, late, kept),
+        generations: generationsOf(request, { bound, late, kept }, inherited !== undefined),
       }
       const stored = inherited === undefined ? ownMeta(own) : this.#inheriting(own, inherited, request)
       if ('reason' in stored) {
@@ -247,8 +254,7 @@ export class LoadRunner {
     const durationMs = context.isGivenBack ? 0 : monitor.loaded(key, beganMs)
     if (!context.isNotModified || stale === undefined)
       return { context, value, durationMs, kept: [], inherited }
-    // The stale value's generations were current before the loader began, like the captured ones (G2).
-    return { context, value: handOut(stale), durationMs, kept: stale.generationSet.bound, inherited }
+    return { context, value: handOut(stale), durationMs, kept: keptOf(stale, inherited), inherited }
   }
 }
 
@@ -268,17 +274,18 @@ function namedByStale(
 /**
  * The generations that a loaded entry depends on. Left out are the tags that were captured because an earlier value had
  * named them, and that this one does not name.
+ * @param inherits whether those of a confirmed stale value may be inherited ones, whose number is no mistake of the call
  * @throws CacheError `CACHE_INVALID_ARGUMENT` if the entry has too many tags
  */
 function generationsOf(
   { generationKeys }: LoadRequest,
-  bound: readonly BoundGeneration[],
-  late: readonly BoundGeneration[],
-  kept: readonly BoundGeneration[],
+  { bound, kept, late }: LoadedGenerations,
+  inherits: boolean,
 ): readonly BoundGeneration[] {
   const named = bound.filter(({ storedKey }) => generationKeys.includes(storedKey))
   const generations = distinct([...named, ...late, ...kept])
-  assertTagCount(generations.filter(({ storedKey }) => isTagKey(storedKey)).length)
+  const ofCall = inherits ? distinct([...named, ...late]) : generations
+  assertTagCount(ofCall.filter(({ storedKey }) => isTagKey(storedKey)).length)
   return generations
 }
 

@@ -61,6 +61,8 @@ export const ENTRY_SECTION_BYTES: number = LEASE_BYTES + STAMP_BYTES + 5 * 8
 export const GENERATION_BYTES = 16
 /** The most generations that an entry is bound to: those of 64 tags, and of a namespace in 15 others. */
 export const MOST_GENERATIONS = 80
+/** A header of 64 KiB has room for so many bytes of generations, whatever other sections it has. */
+export const MOST_GENERATIONS_BYTES: number = 63 * 1_024
 const PLACEHOLDER_MARK = 0x02
 /** The highest count of fruitless loads; the next one is 1 again. */
 const MOST_FRUITLESS = 255
@@ -192,7 +194,7 @@ function generationNamed(head: Buffer, generationKey: string, suffixBytes: numbe
 }
 
 /** The size of the section `generations` in bytes. */
-export function generationsBytes({ generations }: EntryMeta): number {
+export function generationsBytes({ generations }: Pick<EntryMeta, 'generations'>): number {
   let bytes = 2
   for (const { storedKey } of generations) bytes += 2 + Buffer.byteLength(storedKey) + GENERATION_BYTES
   return bytes
