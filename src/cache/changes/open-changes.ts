@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { type OpenContexts, RareContext } from '../../foundation/rare-context.ts'
 
 /** A write that is sent when the change that it was called in has succeeded. Neither function's promise rejects. */
 export interface CollectedWrite {
@@ -28,31 +28,28 @@ export class CollectedWrites {
   }
 }
 
-/**
- * Tells which calls are made within a `change` of this cache, also by code that its work calls.
- *
- * Node slows down every promise while an `AsyncLocalStorage` is in use (before version 24). So it is in use only while a
- * change is open, and every other call pays for one comparison.
- */
+/** Tells which calls are made within a `change` of this cache, also by code that its work calls. */
 export class OpenChanges {
-  readonly #running = new AsyncLocalStorage<CollectedWrites>()
-  #open = 0
+  readonly #context: RareContext<CollectedWrites>
+
+  constructor(contexts: OpenContexts) {
+    this.#context = new RareContext(contexts)
+  }
 
   /** The change that the running code is part of; `undefined` if there is none, or its work has ended. */
   get current(): CollectedWrites | undefined {
-    if (this.#open === 0) return undefined
-    const writes = this.#running.getStore()
+    const writes = this.#context.current
     return writes?.isOpen ? writes : undefined
   }
 
   /** Runs the work of a change. The writes are open until it settles. */
   async run<Result>(writes: CollectedWrites, work: () => Result | Promise<Result>): Promise<Result> {
-    this.#open++
+    this.#context.open()
     try {
-      return await this.#running.run(writes, work)
+      return await this.#context.run(writes, work)
     } finally {
       writes.close()
-      if (--this.#open === 0) this.#running.disable()
+      this.#context.close()
     }
   }
 }

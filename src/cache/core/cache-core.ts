@@ -12,6 +12,7 @@ import {
 } from '../../codec/envelope/entry-meta.ts'
 import type { ValueCodec } from '../../codec/value-codec.ts'
 import { printable } from '../../foundation/errors/printable.ts'
+import type { OpenContexts } from '../../foundation/rare-context.ts'
 import { type Clock, SYSTEM_CLOCK, type Timers, TurnClock } from '../../foundation/time/clock.ts'
 import { OpenChanges } from '../changes/open-changes.ts'
 import { EntryJudge } from '../entries/entry-judge.ts'
@@ -90,8 +91,10 @@ export class CacheCore implements TierListener, StoreObserver {
   /** The isolation of each namespace: all callers of a key share its local entry. */
   readonly isolations: PrefixRules<Isolation>
   readonly learnedTags: LearnedTags = new LearnedTags()
-  readonly changes: OpenChanges = new OpenChanges()
-  readonly inheritances: OpenInheritances = new OpenInheritances()
+  /** How many changes and inheritances are open. */
+  readonly contexts: OpenContexts = { count: 0 }
+  readonly changes: OpenChanges = new OpenChanges(this.contexts)
+  readonly inheritances: OpenInheritances = new OpenInheritances(this.contexts)
   readonly background: Background = new Background()
   readonly metrics: MetricsByName = new MetricsByName()
   readonly random: Random

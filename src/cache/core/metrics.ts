@@ -13,22 +13,26 @@ export class Metrics {
   }
 
   add(name: keyof Counted, amount: number, nowMs: number): void {
-    if (nowMs >= this.#secondEndsMs) this.#secondEndsMs = this.#counts.mark(nowMs)
+    if (nowMs >= this.#secondEndsMs) this.#mark(nowMs)
     this.#totals[name] += amount
   }
 
   /** As {@link localHit}. */
   sharedHit(nowMs: number, loadCostMs: number): void {
-    if (nowMs >= this.#secondEndsMs) this.#secondEndsMs = this.#counts.mark(nowMs)
+    if (nowMs >= this.#secondEndsMs) this.#mark(nowMs)
     this.#totals.sharedHits++
     this.#totals.savedMs += loadCostMs
   }
 
   /** Separate from {@link add}, since this happens millions of times a second. */
   localHit(nowMs: number, loadCostMs: number): void {
-    if (nowMs >= this.#secondEndsMs) this.#secondEndsMs = this.#counts.mark(nowMs)
+    if (nowMs >= this.#secondEndsMs) this.#mark(nowMs)
     this.#totals.localHits++
     this.#totals.savedMs += loadCostMs
+  }
+
+  #mark(nowMs: number): void {
+    this.#secondEndsMs = this.#counts.mark(nowMs)
   }
 }
 

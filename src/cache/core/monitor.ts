@@ -51,13 +51,17 @@ export class Monitor {
   /** A fresh value was found in this process. @param loadCostMs what its load took */
   localHit(key: string, nowMs: number, loadCostMs: number): void {
     this.#metrics.localHit(nowMs, loadCostMs)
-    if (this.#events.has('hit')) this.#events.emit('hit', { ...this.#of(key), tier: 'local' })
+    if (this.#events.has('hit')) this.#tellHit(key, 'local')
   }
 
   /** A fresh value was found in Redis. @param loadCostMs what its load took */
   sharedHit(key: string, nowMs: number, loadCostMs: number): void {
     this.#metrics.sharedHit(nowMs, loadCostMs)
-    if (this.#events.has('hit')) this.#events.emit('hit', { ...this.#of(key), tier: 'shared' })
+    if (this.#events.has('hit')) this.#tellHit(key, 'shared')
+  }
+
+  #tellHit(key: string, tier: ReadThroughEvents['hit']['tier']): void {
+    this.#events.emit('hit', { ...this.#of(key), tier })
   }
 
   /** A call found nothing to serve. */

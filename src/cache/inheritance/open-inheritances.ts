@@ -1,34 +1,33 @@
-import { AsyncLocalStorage } from 'node:async_hooks'
+import { type OpenContexts, RareContext } from '../../foundation/rare-context.ts'
 import { type Inheritance, LoadInheritance } from './inheritance.ts'
 
 /**
  * Tells which reads are made by a loader whose entry inherits what it reads (`inherit: true`), also by code that the
  * loader calls. Each cache has its own, since an entry cannot be bound to the generations of another cache.
- *
- * As with a `change`, the `AsyncLocalStorage` is in use only while such a loader runs, and every other call pays for one
- * comparison.
  */
 export class OpenInheritances {
-  readonly #running = new AsyncLocalStorage<Inheritance | undefined>()
-  #open = 0
+  readonly #context: RareContext<Inheritance | undefined>
+
+  constructor(contexts: OpenContexts) {
+    this.#context = new RareContext(contexts)
+  }
 
   /** That of the loader that the running code is part of; `undefined` if there is none, or its load has ended. */
   get current(): Inheritance | undefined {
-    if (this.#open === 0) return undefined
-    const inheritance = this.#running.getStore()
+    const inheritance = this.#context.current
     return inheritance === undefined || inheritance.isOver ? undefined : inheritance
   }
 
   /** A load whose entry inherits begins. */
   begin(): LoadInheritance {
-    this.#open++
+    this.#context.open()
     return new LoadInheritance()
   }
 
   /** Called when its loader has ended. */
   end(inheritance: LoadInheritance): void {
     inheritance.isOver = true
-    if (--this.#open === 0) this.#running.disable()
+    this.#context.close()
   }
 
   /**
@@ -37,6 +36,6 @@ export class OpenInheritances {
    * loader has begun this one
    */
   run<Result>(inheritance: Inheritance | undefined, loader: () => Result): Result {
-    return this.#open === 0 ? loader() : this.#running.run(inheritance, loader)
+    return this.#context.run(inheritance, loader)
   }
 }

@@ -1,3 +1,4 @@
+import type { OpenContexts } from '../../foundation/rare-context.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Monitor } from '../core/monitor.ts'
 import { isGoodFor, isPassedBy } from '../freshness/copy-age.ts'
@@ -12,6 +13,7 @@ import type { LocalShelf } from '../local/local-shelf.ts'
 /** Looks up the entries of one namespace in the local tier, synchronously and without a round trip. */
 export class LocalHits {
   readonly #core: CacheCore
+  readonly #contexts: OpenContexts
   readonly #monitor: Monitor
   readonly #space: KeySpace
   /** The prefix of this namespace's names in the local tier; empty for the root. */
@@ -24,6 +26,7 @@ export class LocalHits {
 
   constructor(core: CacheCore, space: KeySpace, monitor: Monitor) {
     this.#core = core
+    this.#contexts = core.contexts
     this.#monitor = monitor
     this.#space = space
     this.#prefix = space.namePrefix
@@ -39,9 +42,8 @@ export class LocalHits {
 
   /** The local entry, if it may be served now. Within a change there is none. */
   fresh(key: string, tags: readonly string[] | undefined): LocalEntry | undefined {
+    if (this.#contexts.count !== 0 && this.#core.changes.current !== undefined) return undefined
     const name = this.#nameOf(key)
-    const { changes } = this.#core
-    if (changes.current !== undefined) return undefined
     const entry = this.#shelf.peek(name) ?? this.#elsewhere(name)
     if (entry === undefined) return undefined
     const nowMs = this.#core.hitClock.monotonicMs()
@@ -93,6 +95,10 @@ export class LocalHits {
   /** Counts a hit, that which {@link fresh} has just found by default. Emits its event, and hands it over. */
   count(key: string, entry: LocalEntry, nowMs: number = this.#hitAtMs): void {
     this.#monitor.localHit(key, nowMs, entry.loadCostMs)
+    if (this.#contexts.count !== 0) this.#handOver(key, entry)
+  }
+
+  #handOver(key: string, entry: LocalEntry): void {
     this.#core.inheritances.current?.add(entry, this.#nameOf(key))
   }
 
