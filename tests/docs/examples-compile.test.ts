@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { it } from 'vitest'
@@ -37,5 +37,6 @@ it('every example in the documentation compiles', () => {
     `${folder}/tsconfig.json`,
     JSON.stringify({ extends: '../../tsconfig.json', compilerOptions: { paths: {} }, include: ['*.ts'] }),
   )
-  execFileSync('npx', ['tsc', '-p', folder], { cwd: root, stdio: 'pipe', encoding: 'utf8' })
+  const { status, stdout } = spawnSync('npx', ['tsc', '-p', folder], { cwd: root, encoding: 'utf8' })
+  assert.equal(status, 0, stdout)
 }, 90_000)
