@@ -14,9 +14,12 @@ import { useScene } from '../support/scene.ts'
 const MIB = 1024 * 1024
 const scene = useScene()
 
+/** Large values take a busy machine longer than a second to carry. */
+const PATIENT = { prefix: 'shop:', commandTimeout: '30s' } as const
+
 /** A backend, the codes and messages of its errors, and a place for an attacker's bytes. */
 async function attacked(options: RedisCacheBackendOptions = {}) {
-  const backend = new RedisCacheBackend({ url: scene.redis.url, prefix: 'shop:', ...options })
+  const backend = new RedisCacheBackend({ url: scene.redis.url, ...PATIENT, ...options })
   scene.later(() => backend.shutdown())
   await backend.initialize()
   const errors: string[] = []
@@ -75,7 +78,7 @@ describe('the payload does not choose how it is read', () => {
       expect(reader.errors.join()).toContain(`'${serializer}', which this cache does not read`)
       const listed = await attacked({ readers: [serializer] })
       expect(await listed.backend.get('key')).toEqual({ planted: true })
-      const cache = createCache({ redis: scene.redis.url, prefix: 'shop:' })
+      const cache = createCache({ redis: scene.redis.url, ...PATIENT })
       scene.later(() => cache.shutdown())
       expect(await cache.getOrSet('key', () => 'loaded')).toBe('loaded')
     },
@@ -162,7 +165,7 @@ describe('maxValueBytes', () => {
     expect(errors.join()).toMatch(
       /CACHE_UNDECODABLE.*64000003 bytes, more than the 16777216 of maxValueBytes/,
     )
-    const cache = createCache({ redis: scene.redis.url, prefix: 'shop:' })
+    const cache = createCache({ redis: scene.redis.url, ...PATIENT })
     scene.later(() => cache.shutdown())
     expect(await cache.getOrSet('key', () => 'loaded')).toBe('loaded')
   })
