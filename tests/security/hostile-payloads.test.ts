@@ -1,5 +1,4 @@
 import { brotliCompressSync, constants } from 'node:zlib'
-import { createCache } from 'cachewright'
 import { MemoryCacheBackend } from 'cachewright/memory'
 import { RedisCacheBackend, type RedisCacheBackendOptions } from 'cachewright/redis'
 import * as msgpackr from 'msgpackr'
@@ -14,12 +13,11 @@ import { useScene } from '../support/scene.ts'
 const MIB = 1024 * 1024
 const scene = useScene()
 
-/** Large values take a busy machine longer than a second to carry. */
-const PATIENT = { prefix: 'shop:', commandTimeout: '30s' } as const
-
 /** A backend, the codes and messages of its errors, and a place for an attacker's bytes. */
 async function attacked(options: RedisCacheBackendOptions = {}) {
-  const backend = new RedisCacheBackend({ url: scene.redis.url, ...PATIENT, ...options })
+  // Large values take a busy machine longer than a second to carry.
+  const patient = { prefix: 'shop:', commandTimeout: '30s', ...options } as const
+  const backend = new RedisCacheBackend({ url: scene.redis.url, ...patient })
   scene.later(() => backend.shutdown())
   await backend.initialize()
   const errors: string[] = []
@@ -78,9 +76,7 @@ describe('the payload does not choose how it is read', () => {
       expect(reader.errors.join()).toContain(`'${serializer}', which this cache does not read`)
       const listed = await attacked({ readers: [serializer] })
       expect(await listed.backend.get('key')).toEqual({ planted: true })
-      const cache = createCache({ redis: scene.redis.url, ...PATIENT })
-      scene.later(() => cache.shutdown())
-      expect(await cache.getOrSet('key', () => 'loaded')).toBe('loaded')
+      expect(await scene.cache().getOrSet('key', () => 'loaded')).toBe('loaded')
     },
   )
 })
@@ -165,9 +161,7 @@ describe('maxValueBytes', () => {
     expect(errors.join()).toMatch(
       /CACHE_UNDECODABLE.*64000003 bytes, more than the 16777216 of maxValueBytes/,
     )
-    const cache = createCache({ redis: scene.redis.url, ...PATIENT })
-    scene.later(() => cache.shutdown())
-    expect(await cache.getOrSet('key', () => 'loaded')).toBe('loaded')
+    expect(await scene.cache().getOrSet('key', () => 'loaded')).toBe('loaded')
   })
 })
 
