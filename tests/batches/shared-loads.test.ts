@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 test('a key that is refreshed and verified at the same time is passed to two batch loader calls', async () => {
   const clock = new ManualClock()
   await using cache = createCache({
-    ...{ clock, ttl: '1h', earlyRefresh: { beta: 1e9 }, verify: { sample: 1 } },
+    ...{ clock, ttl: '1h', earlyRefresh: { beta: 1e12 }, verify: { sample: 1 } },
   })
   const errors: unknown[] = []
   cache.on('background-error', ({ error }) => errors.push(error))

@@ -52,7 +52,7 @@ test('a process whose copy is due for an early refresh takes what another has st
   await other.refresh('key', slow('new'))
   expect(mine.peek('key')).toBe('old')
   let loads = 0
-  const ask = () => mine.getOrSet('key', () => `loaded again ${++loads}`, { earlyRefresh: { beta: 1e9 } })
+  const ask = () => mine.getOrSet('key', () => `loaded again ${++loads}`, { earlyRefresh: { beta: 1e12 } })
   expect(await ask()).toBe('old')
   await mine.idle()
   expect(mine.peek('key')).toBe('new')

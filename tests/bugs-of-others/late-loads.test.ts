@@ -57,7 +57,7 @@ describe('an invalidation while a value is loaded', () => {
 
   // ZiggyCreatures/FusionCache#628
   test('a tag that is invalidated during an early refresh defeats it', async () => {
-    const options = { ...TAGGED, earlyRefresh: { beta: 1e9 } }
+    const options = { ...TAGGED, earlyRefresh: { beta: 1e12 } }
     const [reading, writing] = [await scene.open(), await scene.open()]
     // Its cost is what the early refresh weighs.
     await reading.getOrSet('key', () => elapsed(20).then(() => 'first'), options)

@@ -78,7 +78,7 @@ describe('a collection', () => {
         return ++loads
       },
       ttl: '10s',
-      earlyRefresh: { beta: 1_000_000 },
+      earlyRefresh: { beta: 1e12 },
       hardTimeout: '2s',
     })
     const first = numbers.get('a')

@@ -31,7 +31,7 @@ describe('early refresh', () => {
   })
 
   test('does not happen in a call that turns it off', async () => {
-    const { cache, clock } = openTimed({ ttl: '60s', earlyRefresh: { beta: 100 } })
+    const { cache, clock } = openTimed({ ttl: '60s', earlyRefresh: { beta: 1e12 } })
     const source = new TimedSource(clock)
     source.takesMs = 1_000
     const first = cache.getOrSet('key', source.load)

@@ -79,7 +79,7 @@ describe('false turns off a policy that is set around', () => {
   })
 
   test('earlyRefresh: a namespace of a cache that refreshes early does not', async () => {
-    const { cache, clock } = openTimed({ ttl: '60s', earlyRefresh: { beta: 1e9 } })
+    const { cache, clock } = openTimed({ ttl: '60s', earlyRefresh: { beta: 1e12 } })
     const source = new TimedSource(clock)
     source.takesMs = 1_000
     const late = cache.namespace('late', { earlyRefresh: false })

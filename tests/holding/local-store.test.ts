@@ -335,7 +335,7 @@ describe('policies of values that stay in the process', () => {
   })
 
   test('a hit may refresh a value early, and maxAge asks for a younger one', async () => {
-    const { cache, clock, templates } = atRest({ earlyRefresh: { beta: 1_000_000 } })
+    const { cache, clock, templates } = atRest({ earlyRefresh: { beta: 1e12 } })
     const source = new Source<unknown>(1)
     const slowly = async () => {
       await clock.advance('1s')

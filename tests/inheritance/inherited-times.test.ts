@@ -220,7 +220,7 @@ describe('an entry that inherits', () => {
 
   test('is refreshed early, and in the background, by the same rule', async () => {
     const inner = () => one().getOrSet('inner', () => 1, { ttl: '1m', tags: ['inner'] })
-    const options = { ...INHERIT, ttl: '40s', earlyRefresh: { beta: 1_000 } } as const
+    const options = { ...INHERIT, ttl: '40s', earlyRefresh: { beta: 1e12 } } as const
     const slow = async () => {
       await new Promise<void>((resolve) => void clock().after(2_000, resolve))
       return inner()

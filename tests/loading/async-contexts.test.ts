@@ -43,7 +43,7 @@ describe.each(HOMES)('a loader has the async context of the caller that began it
   })
 
   test('and so does a refresh that a hit in Redis begins', async () => {
-    const cache = await scene.open({ ...options, local: false, earlyRefresh: { beta: 1e9 } })
+    const cache = await scene.open({ ...options, local: false, earlyRefresh: { beta: 1e12 } })
     await Promise.all(NAMES.map((name) => cache.getOrSet(`of:${name}`, () => sleep(5, 'first'))))
     await cache.idle()
     const seen = new Map<string, unknown>()

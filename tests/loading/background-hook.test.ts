@@ -90,7 +90,7 @@ describe('is told before the call returns, and its promise resolves after the wo
     await loading
     await clock.advance('8s')
     expect(count()).toEqual([0, 0])
-    const options = { earlyRefresh: { beta: 1_000_000 } }
+    const options = { earlyRefresh: { beta: 1e12 } }
     expect(await cache.getOrSet('key', taking(500, 'new'), options)).toBe('old')
     expect(count()).toEqual([1, 0])
     const seen = told.works[0]?.then(() => stored('key'))

@@ -29,7 +29,7 @@ test('a hung early refresh blocks the next refresh for at most longestLoad', asy
   await using cache = createCache({
     clock,
     ttl: '1h',
-    earlyRefresh: { beta: 1e9 },
+    earlyRefresh: { beta: 1e12 },
     lease: { longestLoad: '10s' },
   })
   const first = cache.getOrSet('k', () => new Promise((resolve) => clock.after(100, () => resolve('old'))))

@@ -13,7 +13,7 @@ const open = async (count: number, options = {}) =>
 
 describe('early refresh in a fleet', () => {
   test('one process loads if every hit is due', async () => {
-    const caches = await open(4, { ttl: '1h', earlyRefresh: { beta: 1e9 } })
+    const caches = await open(4, { ttl: '1h', earlyRefresh: { beta: 1e12 } })
     const [first] = caches
     // Its cost is what XFetch weighs.
     await first?.getOrSet('key', async () => {
@@ -37,7 +37,7 @@ describe('early refresh in a fleet', () => {
   })
 
   test('a hit that sees the lease of another process does not try to acquire it', async () => {
-    const [mine, other] = await open(2, { ttl: '1h', earlyRefresh: { beta: 1e9 } })
+    const [mine, other] = await open(2, { ttl: '1h', earlyRefresh: { beta: 1e12 } })
     await other?.getOrSet('key', async () => {
       await elapsed(20)
       return 'old'

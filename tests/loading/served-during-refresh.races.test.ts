@@ -45,7 +45,7 @@ test('P25 a caller gets the stale value while a load prolongs the generations th
 
 test('a caller during an early refresh gets the fresh value', async () => {
   const cache = await scene.open()
-  const options = { ttl: LONG, earlyRefresh: { beta: 1e9 } } as const
+  const options = { ttl: LONG, earlyRefresh: { beta: 1e12 } } as const
   await cache.getOrSet('k', () => sleep(20, 'old'), options)
   const refresh = heldLoader('new')
   expect(await cache.getOrSet('k', refresh.load, options)).toBe('old')

@@ -211,7 +211,7 @@ describe.each([
   })
 
   test('start an early refresh as a getOrSet does', async () => {
-    const { cache, clock, source } = open({ earlyRefresh: { beta: 1e9 } })
+    const { cache, clock, source } = open({ earlyRefresh: { beta: 1e12 } })
     source.takesMs = 1_000
     const loading = cache.getOrSetEntry('key', source.load)
     await clock.advance('1s')
