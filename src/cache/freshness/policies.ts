@@ -151,7 +151,7 @@ export function checkedTags(tags: readonly string[] | undefined): readonly strin
 /** @throws CacheError `CACHE_INVALID_ARGUMENT` if an entry cannot have so many tags */
 export function assertTagCount(count: number): void {
   if (count <= MOST_TAGS) return
-  throw new CacheError('CACHE_INVALID_ARGUMENT', `An entry may have at most ${MOST_TAGS} tags, not ${count}`)
+  throw new CacheError('CACHE_INVALID_ARGUMENT', `There may be at most ${MOST_TAGS} tags, not ${count}`)
 }
 
 /** The error of `tags` that are no array. */
