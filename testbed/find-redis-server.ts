@@ -1,10 +1,10 @@
 import { accessSync, constants, statSync } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, join } from 'node:path'
 
 const HOW_TO_INSTALL = `The tests, the demo and the benchmark run against a real Redis (or Valkey) server. Install one:
   Debian, Ubuntu:  sudo apt-get install redis-server
   Fedora:          sudo dnf install redis     (or: valkey)
-  Alpine:          sudo apk add redis         (or: valkey valkey-cli)
+  Alpine:          sudo apk add redis         (or: valkey)
   macOS:           brew install redis         (or: valkey)
 or name the program in CACHEWRIGHT_REDIS_SERVER. It need not run as a service: they start their own.`
 
@@ -18,27 +18,13 @@ export function findRedisServer(): string | undefined {
   return findProgram(['redis-server', 'valkey-server'], pathFolders())
 }
 
-/** The path of `redis-cli` (else `valkey-cli`): the one beside the server, or the first on the `PATH`. */
-export function findRedisCli(): string | undefined {
-  const server = findRedisServer()
-  const folders = server === undefined ? pathFolders() : [dirname(server), ...pathFolders()]
-  return findProgram(['redis-cli', 'valkey-cli'], folders)
-}
-
 /** {@link findRedisServer}. @throws Error that tells what to install on each system */
 export function requireRedisServer(): string {
-  return findRedisServer() ?? missing('redis-server')
-}
-
-/** {@link findRedisCli}. @throws Error that tells what to install on each system */
-export function requireRedisCli(): string {
-  return findRedisCli() ?? missing('redis-cli')
-}
-
-function missing(program: string): never {
+  const found = findRedisServer()
+  if (found !== undefined) return found
   const named = process.env.CACHEWRIGHT_REDIS_SERVER
   const where = named ? `at CACHEWRIGHT_REDIS_SERVER=${named}` : 'on the PATH'
-  throw new Error(`There is no ${program} ${where}.\n${HOW_TO_INSTALL}`)
+  throw new Error(`There is no redis-server ${where}.\n${HOW_TO_INSTALL}`)
 }
 
 function pathFolders(): string[] {

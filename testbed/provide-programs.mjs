@@ -1,18 +1,18 @@
 #!/usr/bin/env node
-// Sees to it that what the tests run against is on this machine: redis-server and redis-cli (or Valkey's), and
-// python3 for the pickles. Does nothing where they are; else installs them without asking, where it may (as root, by a sudo that wants no password, or by Homebrew). Plain
-// JavaScript on Node alone, since it runs before anything is installed or compiled.
+// Sees to it that what the tests run against is on this machine: redis-server (or valkey-server), and python3 for the
+// pickles. Does nothing where they are; else installs them without asking, where it may (as root, by a sudo that wants
+// no password, or by Homebrew). Plain JavaScript on Node alone, since it runs before anything is installed or compiled.
 //
 // Exit code: 0 when they are there, 1 when they are not, after saying what to install.
 
 import { spawnSync } from 'node:child_process'
 import { accessSync, constants } from 'node:fs'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, join } from 'node:path'
 
-const HOW_TO_INSTALL = `The tests need redis-server and redis-cli (or valkey-server and valkey-cli), and python3. Install them:
+const HOW_TO_INSTALL = `The tests need redis-server (or valkey-server) and python3. Install them:
   Debian, Ubuntu:  sudo apt-get install redis-server python3
   Fedora:          sudo dnf install redis python3     (or: valkey)
-  Alpine:          sudo apk add redis python3         (or: valkey valkey-cli)
+  Alpine:          sudo apk add redis python3         (or: valkey)
   macOS:           brew install redis python          (or: valkey)
 A server program elsewhere can be named in CACHEWRIGHT_REDIS_SERVER.`
 
@@ -27,7 +27,7 @@ const PACKAGE_MANAGERS = [
     steps: ['apt-get update', `${APT_INSTALL} --no-install-recommends redis-server python3`],
   },
   { program: 'dnf', asRoot: true, steps: ['dnf install -y redis python3', 'dnf install -y valkey python3'] },
-  { program: 'apk', asRoot: true, steps: ['apk add redis python3', 'apk add valkey valkey-cli python3'] },
+  { program: 'apk', asRoot: true, steps: ['apk add redis python3', 'apk add valkey python3'] },
   { program: 'brew', asRoot: false, steps: ['brew install redis python'] }, // refuses to run as root
 ]
 
@@ -66,12 +66,7 @@ function rootPrefix() {
 
 function isProvided() {
   const server = namedServer ? isProgram(namedServer) : isOnPath('redis-server', 'valkey-server')
-  const beside = namedServer ? [dirname(namedServer)] : []
-  return (
-    server &&
-    isOnPath('python3') &&
-    [...beside, ...pathFolders()].some((folder) => isIn(folder, 'redis-cli', 'valkey-cli'))
-  )
+  return server && isOnPath('python3')
 }
 
 function isOnPath(...names) {

@@ -52,14 +52,14 @@ describe('the simulation finds the defect', () => {
     ['a slot ignores its fence', SLOTS],
     ['pushes are lost', CALM],
     ['generations are captured at the fill', CALM],
-    ['what is inherited is captured at the fill', COMPOSITES],
+    ['what is inherited is captured at the fill', COMPOSITES, 41],
     ['an expiry ignores what was written meanwhile', EXPIRIES],
     ['removals by pattern spare placeholders', CALM, 7],
     ['bump changes nothing', CALM],
     ['bump changes nothing', HOLDING],
     ['pushes are lost', HOLDING],
     ['old commands run after a reconnect', FAULTS],
-    ['epochs are not told', FAULTS],
+    ['epochs are not told', FAULTS, 60],
     ['loads are stored under a hold', TRANSACTIONS],
     ['a delete ends a hold', TRANSACTIONS],
     ['the first change ends the hold of all', TRANSACTIONS],
@@ -77,8 +77,8 @@ describe('the simulation finds the defect', () => {
 
   const nothing = () => {}
   const rules: readonly (readonly [string, Setting, () => void, seed?: number])[] = [
-    ['L2 a read is kept even if a change overtook it', CALM, () => breakKeep()],
-    ['L3 a read during an own write is kept', CALM, () => breakWriting(), 1],
+    ['L2 a read is kept even if a change overtook it', CALM, () => breakKeep(), 30],
+    ['L3 a read during an own write is kept', CALM, () => breakWriting(), 59],
     ['L4 flights stay open', CALM, () => breakAdmission()],
     [
       'L4 pushes raise no doubt',
@@ -101,7 +101,7 @@ describe('the simulation finds the defect', () => {
       'T2 a restart is ignored',
       FAULTS,
       () => vi.spyOn(InvalidationOutbox.prototype, 'repeatRecent').mockImplementation(nothing),
-      15,
+      33,
     ],
     [
       'L4 a value that is being replaced is served even after an invalidation',
@@ -126,6 +126,7 @@ describe('the simulation finds the defect', () => {
       'C1 what is called within a change is sent at once',
       TRANSACTIONS,
       () => vi.spyOn(OpenChanges.prototype, 'current', 'get').mockReturnValue(undefined),
+      35,
     ],
     [
       'an own change does not end what is remembered of a failed load',
@@ -148,14 +149,14 @@ describe('the simulation finds the defect', () => {
       'G7 a stale window begins anew with each expiry',
       { ...EXPIRIES, ttlMs: 4_000, staleMs: 4_000 },
       () => vi.spyOn(GenerationSet.prototype, 'staleInMs').mockReturnValue(0),
-      1,
+      44,
     ],
     ['an expiry of a key spares the load that is under way', EXPIRIES, () => breakExpiry()],
     [
       'T8 a token is taken for proven by whoever gets it',
       { ...POLICIES, tokens: true },
       () => vi.spyOn(ResilientTier.prototype, 'hasNewsOf').mockReturnValue(true),
-      1,
+      50,
     ],
     ['a value that stays in the process is not bound to its key', HOLDING, () => breakBinding()],
     ['C3 the work of a change begins before its holds are placed', TRANSACTIONS, () => breakHolds()],

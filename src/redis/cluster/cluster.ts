@@ -73,11 +73,11 @@ export class NodeRedisCluster implements RedisPort {
   ) {
     assertOptions(cluster, CLUSTER_OPTIONS)
     const { nodeAddressMap } = cluster
-    const [first, ...others] = withTls(parseRedisUrls('cluster.nodes', cluster.nodes), options)
-    assertOneLogin([first, ...others], options)
-    const { password, socket, username } = first
+    const addresses = withTls(parseRedisUrls('cluster.nodes', cluster.nodes), options)
+    assertOneLogin(addresses, options)
+    const { password, socket, username } = addresses[0]
     const common = { username, password, database: 0 }
-    const seeds = [first, ...others].map((seed) => ({ ...seed, ...common }))
+    const seeds = addresses.map((seed) => ({ ...seed, ...common }))
     this.#locate = (address) => {
       const { host, port } = mappedAddress(address, nodeAddressMap)
       return { ...common, socket: { host, port, tls: socket.tls }, endpoint: `${host}:${port}` }
