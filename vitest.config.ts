@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Short trials mostly wait, for servers and for time to pass: four at a time keep two cores busy. Long ones compute. */
-const fewestWorkers = process.env.CACHEWRIGHT_TRIALS === 'full' ? 2 : 4
+/** Short trials mostly wait, for servers and for time to pass: three at a time keep two cores busy. Long ones compute. */
+const fewestWorkers = process.env.CACHEWRIGHT_TRIALS === 'full' ? 2 : 3
 
 /**
  * Most test files share a process with others, which saves a third of the time: whoever is next finds everything

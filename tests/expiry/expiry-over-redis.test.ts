@@ -3,7 +3,7 @@ import type { Cache, CreateCacheOptions } from 'cachewright'
 import { RedisCacheBackend } from 'cachewright/redis'
 import { describe, it } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
-import { dropped, firstHitMs } from '../support/cache-states.ts'
+import { dropped, elapsed, firstHitMs } from '../support/cache-states.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
 
 const WINDOWS: CreateCacheOptions = { ttl: '5m', staleWhileRevalidate: '1m', staleIfError: '5m' }
@@ -53,6 +53,21 @@ describe('expiry over Redis', () => {
       })
     }
   }
+
+  it('expire makes an entry stale for a process that estimates the clock of the server badly', async () => {
+    // Half of a round trip is taken for the way back. All of it is here, so the estimate is 150 ms slow.
+    const far = await scene.proxy({ latencyMs: 300 })
+    const [here, elsewhere] = [await scene.open(), await scene.open({ redis: { url: far.url } })]
+    far.latencyMs = 0
+    for (const age of [0, 400]) {
+      await here.set('key', 'old', TAGGED)
+      await elapsed(age)
+      await here.expire('key')
+      const { status, value } = await elsewhere.getOrSetEntry('key', async () => 'new', TAGGED)
+      assert.deepEqual([value, status], ['old', 'stale'], `${age} ms old`)
+      await waitUntil(async () => (await here.get('key')) === 'new', { what: 'the refresh' })
+    }
+  })
 
   it('explain tells in another process who invalidated what, and when', async () => {
     const here = await scene.open({ processName: 'api-3' })

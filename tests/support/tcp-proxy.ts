@@ -37,6 +37,8 @@ export class TcpProxy {
   garble: (reply: Buffer) => Buffer = (reply) => reply
   /** New connections are cut at once. */
   isRefusing = false
+  /** How long every reply is on its way, in milliseconds. */
+  latencyMs: number
   /** How often a client has connected. */
   dials = 0
   /** How many links were cut after their command had been answered. */
@@ -44,7 +46,6 @@ export class TcpProxy {
   /** Round trips that have begun since this was last set to 0: what is sent between two replies is one trip. */
   trips = 0
   readonly #serverPort: number
-  readonly #latencyMs: number
   readonly #listener: Server
   readonly #links = new Set<Link>()
   #isSilent = false
@@ -54,7 +55,7 @@ export class TcpProxy {
 
   constructor(serverPort: number, { latencyMs = 0 }: TcpProxyOptions = {}) {
     this.#serverPort = serverPort
-    this.#latencyMs = latencyMs
+    this.latencyMs = latencyMs
     this.#listener = createServer((client) => this.#accept(client))
   }
 
@@ -159,8 +160,8 @@ export class TcpProxy {
     server.setNoDelay(true)
     client.on('data', (chunk) => this.#onRequest(link, chunk))
     server.on('data', (chunk) => {
-      if (this.#latencyMs === 0) this.#onReply(link, chunk)
-      else setTimeout(() => this.#onReply(link, chunk), this.#latencyMs)
+      if (this.latencyMs === 0) this.#onReply(link, chunk)
+      else setTimeout(() => this.#onReply(link, chunk), this.latencyMs)
     })
     server.on('error', () => {})
     client.on('close', () => {

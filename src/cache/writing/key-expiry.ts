@@ -3,15 +3,16 @@ import type { OpenedValue } from '../../codec/opened-value.ts'
 import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { newStamp } from '../core/stamp.ts'
+import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import type { WritePath } from './write-path.ts'
 
 /** After so many attempts in which others wrote the key, it is deleted. */
 const MOST_ATTEMPTS = 5
 /**
- * An entry is stale from this long before now, in milliseconds: processes estimate the server's clock, and none of them
- * is to find the entry fresh.
+ * An entry is stale since this long ago, in milliseconds. Processes estimate the server's clock, with an error of half a
+ * round trip at most, and none of them is to find the entry fresh.
  */
-const CLOCK_MARGIN_MS = 10
+const CLOCK_MARGIN_MS = 1_000
 
 /**
  * Makes an entry stale at once: reads it, and writes it with the time to live that it has had, if nobody has written the
@@ -84,10 +85,23 @@ export class KeyExpiry {
     }
     const entry = opened?.entry
     if (entry === undefined) return undefined
-    const ageMs = Math.max(0, serverNowMs - entry.createdAtMs - CLOCK_MARGIN_MS)
-    const meta: EntryMeta = { ...entry, stamp: newStamp(), ttlMs: Math.min(entry.ttlMs, ageMs) }
-    const staleMs = Math.max(entry.staleIfErrorMs, entry.staleWhileRevalidateMs)
-    const keptMs = Math.ceil(entry.createdAtMs + meta.ttlMs + staleMs - serverNowMs)
+    const meta = { ...expiredMeta(entry, serverNowMs), stamp: newStamp() }
+    const keptMs = Math.ceil(meta.createdAtMs + storedTtlMs(meta) - serverNowMs)
     return keptMs > 0 ? { bytes: codec.encodeEntry(storedKey, value, meta), keptMs } : undefined
+  }
+}
+
+/** An entry whose stale windows begin now, if they have not begun, but which was stale before. */
+function expiredMeta(entry: EntryMeta, serverNowMs: number): EntryMeta {
+  const createdAtMs = Math.min(entry.createdAtMs, serverNowMs - CLOCK_MARGIN_MS)
+  const endsMs = Math.min(serverNowMs, entry.createdAtMs + entry.ttlMs)
+  const ttlMs = Math.max(0, Math.min(endsMs, serverNowMs - CLOCK_MARGIN_MS) - createdAtMs)
+  const longer = (windowMs: number) => windowMs && windowMs + endsMs - createdAtMs - ttlMs
+  return {
+    ...entry,
+    createdAtMs,
+    ttlMs,
+    staleIfErrorMs: longer(entry.staleIfErrorMs),
+    staleWhileRevalidateMs: longer(entry.staleWhileRevalidateMs),
   }
 }
