@@ -50,6 +50,6 @@ export class EntryValidity {
   async #isFresh(storedKey: string, { createdAtMs, ttlMs }: EntryMeta): Promise<boolean> {
     if (ttlMs === Number.POSITIVE_INFINITY) return true
     const ageMs = (await this.#store.serverTimeMs(storedKey)) - createdAtMs
-    return ageMs >= -FUTURE_TOLERANCE_MS && ageMs < ttlMs
+    return ageMs >= -FUTURE_TOLERANCE_MS && Math.max(0, ageMs) < ttlMs
   }
 }

@@ -42,8 +42,10 @@ export function localTimes(
     const freshUntilMs = nowMs - Math.max(staleIfErrorMs, staleWhileRevalidateMs)
     return { bornMs: undefined, readAtMs: nowMs, freshUntilMs, keptUntilMs, leasedUntilMs: 0 }
   }
-  const ageMs = serverNowMs - createdAtMs
-  const leftMs = ageMs < -FUTURE_TOLERANCE_MS ? 0 : ttlMs - ageMs
+  const isFromFuture = createdAtMs - serverNowMs > FUTURE_TOLERANCE_MS
+  // The clock is an estimate, which may be slow: nothing was read before it was created.
+  const ageMs = Math.max(0, serverNowMs - createdAtMs)
+  const leftMs = isFromFuture ? 0 : ttlMs - ageMs
   const leaseLeftMs = leaseMs - serverNowMs
   const leasedUntilMs = leaseLeftMs > LONGEST_LEASE_MS ? 0 : nowMs + leaseLeftMs
   const freshUntilMs = nowMs + leftMs

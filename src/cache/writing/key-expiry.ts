@@ -93,13 +93,11 @@ export class KeyExpiry {
 
 /** An entry whose stale windows begin now, if they have not begun, but which was stale before. */
 function expiredMeta(entry: EntryMeta, serverNowMs: number): EntryMeta {
-  const createdAtMs = Math.min(entry.createdAtMs, serverNowMs - CLOCK_MARGIN_MS)
-  const endsMs = Math.min(serverNowMs, entry.createdAtMs + entry.ttlMs)
-  const ttlMs = Math.max(0, Math.min(endsMs, serverNowMs - CLOCK_MARGIN_MS) - createdAtMs)
-  const longer = (windowMs: number) => windowMs && windowMs + endsMs - createdAtMs - ttlMs
+  const endsMs = Math.max(entry.createdAtMs, Math.min(serverNowMs, entry.createdAtMs + entry.ttlMs))
+  const ttlMs = Math.max(0, Math.min(endsMs, serverNowMs - CLOCK_MARGIN_MS) - entry.createdAtMs)
+  const longer = (windowMs: number) => windowMs && windowMs + endsMs - entry.createdAtMs - ttlMs
   return {
     ...entry,
-    createdAtMs,
     ttlMs,
     staleIfErrorMs: longer(entry.staleIfErrorMs),
     staleWhileRevalidateMs: longer(entry.staleWhileRevalidateMs),
