@@ -21,14 +21,23 @@ const CHECKS = [
   ['docs', 'the API reference has no warnings', 'typedoc --emit none'],
 ]
 const UNIT = [['unit', 'unit, contract, property, fault and package tests', 'vitest run']]
+const SERVERS = [
+  [
+    'servers',
+    'contract, protocol, coherence, leases and races on other servers',
+    'node tools/run-on-servers.mjs',
+  ],
+]
 const BENCH = [['bench', 'no ratio is far below its target', 'npm run --silent bench -- regression']]
+
+const ONLY_FULL = [SERVERS, BENCH].flat().map(([name]) => name)
 
 const wanted = process.argv.slice(2)
 const isFull = process.env.CACHEWRIGHT_TRIALS === 'full'
 const isWanted = ([name]) =>
-  wanted.length === 0 ? name !== 'bench' || isFull : wanted.some((prefix) => name.startsWith(prefix))
+  wanted.length === 0 ? isFull || !ONLY_FULL.includes(name) : wanted.some((prefix) => name.startsWith(prefix))
 
-const names = [PREPARATIONS, CHECKS, UNIT, BENCH].flat().map(([name]) => name)
+const names = [PREPARATIONS, CHECKS, UNIT, SERVERS, BENCH].flat().map(([name]) => name)
 const unknown = wanted.find((prefix) => !names.some((name) => name.startsWith(prefix)))
 if (unknown !== undefined) {
   console.error(`There is no step ${unknown}. Steps: ${names.join(' ')}`)
@@ -48,6 +57,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 await runAll(PREPARATIONS, 1)
 await runAll(CHECKS, 2)
 await runAll(UNIT, 1)
+await runAll(SERVERS, 1)
 await runAll(BENCH, 1)
 console.log('\nAll checks passed.')
 if (wanted.length === 0 && !isFull) {

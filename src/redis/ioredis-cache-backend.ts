@@ -85,11 +85,11 @@ export class IoredisCacheBackend<T = unknown> extends StoreBackend<T> {
     if (typeof options.client !== 'object' || !isIoredis(options.client)) {
       throw invalidOptions(`client must be a Redis or Cluster of ioredis, not ${kindOf(options.client)}`)
     }
-    const { commandTimeoutMs, connectTimeoutMs } = resolveTimeouts(options, environment)
+    const timeouts = resolveTimeouts(options, environment)
     const port = new DeadlinePort(
-      new IoredisPort(options.client, commandTimeoutMs),
-      commandTimeoutMs,
-      connectTimeoutMs,
+      new IoredisPort(options.client, timeouts),
+      timeouts.commandTimeoutMs,
+      timeouts.connectTimeoutMs,
     )
     super(resolved, () => new RedisStore(port))
   }

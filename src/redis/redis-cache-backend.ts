@@ -169,7 +169,7 @@ function portOpener(
   if (client !== undefined) {
     refuseGiven(options, ['unref'], 'is up to the owner of client: call its own unref()')
     refuseGiven(options, ['clientOptions'], 'is of no use to a client that is made already')
-    const port = borrowedPort(client, timeouts.commandTimeoutMs)
+    const port = borrowedPort(client, timeouts)
     return () => port
   }
   if (cluster !== undefined) {
@@ -186,9 +186,9 @@ function portOpener(
   return (listener) => new NodeRedisConnection({ ...common, locate: async () => address }, listener)
 }
 
-function borrowedPort(client: RedisClient, commandTimeoutMs: number): RedisPort {
+function borrowedPort(client: RedisClient, timeouts: ResolvedTimeouts): RedisPort {
   if (typeof client === 'object' && client !== null) {
-    if (isIoredis(client)) return new IoredisPort(client, commandTimeoutMs)
+    if (isIoredis(client)) return new IoredisPort(client, timeouts)
     if ('sendCommand' in client && 'isOpen' in client) return new BorrowedNodeRedisClient(client)
   }
   throw invalidOptions(

@@ -59,7 +59,7 @@ describe('expiry over Redis', () => {
       // Half of a round trip is taken for the way back. All of it is here, so the estimate is 150 ms slow.
       const far = await scene.proxy({ latencyMs: 300 })
       const [here, elsewhere] = [await scene.open(), await scene.open({ redis: { url: far.url } })]
-      far.latencyMs = 0
+      far.replyPace.latencyMs = 0
       for (const age of [0, 400]) {
         await here.set('key', 'old', TAGGED)
         await elapsed(age)

@@ -13,6 +13,7 @@ import { waitUntil } from '../../testbed/wait-until.ts'
 import { RecordedWatch } from './recorded-watch.ts'
 
 const KEY = 'key'
+const TIMEOUTS = { commandTimeoutMs: 1_000, connectTimeoutMs: 5_000 }
 
 let standalone: Standalone
 let cluster: RedisCluster
@@ -42,7 +43,7 @@ async function overIoredis(client: Redis | Redis5 | Cluster | Cluster5): Promise
   await waitUntil(() => client.status === 'ready', { what: 'ioredis to be ready' })
   const followed = () => ('nodes' in client ? [client, ...client.nodes('master')] : [client])
   return {
-    port: new IoredisPort(client, 1_000),
+    port: new IoredisPort(client, TIMEOUTS),
     listenerCount: () => count(followed()),
     use: () => client.set(KEY, 'used'),
   }
@@ -194,7 +195,7 @@ describe('over ioredis, commands have a connection of their own', () => {
     await client.ping()
     const ownId = await client.client('ID')
     const watch = new RecordedWatch()
-    const port = new IoredisPort(client, 1_000)
+    const port = new IoredisPort(client, TIMEOUTS)
     closers.push(() => port.close())
     port.watch(watch)
     await port.connect()
@@ -211,7 +212,7 @@ describe('over ioredis, commands have a connection of their own', () => {
   test('it ends with the client that the caller closes, and works again when that is connected again', async () => {
     const client = new Redis(standalone.url)
     closers.push(() => client.disconnect())
-    const port = new IoredisPort(client, 1_000)
+    const port = new IoredisPort(client, TIMEOUTS)
     closers.push(() => port.close())
     await port.connect()
     await port.send(KEY, ['SET', KEY, 'kept'], 'text')
@@ -229,7 +230,7 @@ describe('an ioredis cluster whose slots move', () => {
     const client = new Cluster(places(), { slotsRefreshInterval: 500 })
     closers.push(() => client.disconnect())
     const watch = new RecordedWatch()
-    const port = new IoredisPort(client, 1_000)
+    const port = new IoredisPort(client, TIMEOUTS)
     closers.push(() => port.close())
     await client.set(KEY, 'here')
     port.watch(watch)

@@ -9,6 +9,11 @@ export class BusStandIn {
   readonly changed: string[] = []
   missed = 0
   lost = 0
+  /** How many subscriptions were made, and how many connections were given up. */
+  joined = 0
+  abandoned = 0
+  /** What is published does not arrive. */
+  isSilent = false
   nowMs = 0
   #channel: ChannelListener | undefined
 
@@ -16,10 +21,11 @@ export class BusStandIn {
     const port: Partial<RedisPort> = {
       subscribe: async (_channel, listener) => {
         this.#channel = listener
-        return { close: async () => {} }
+        this.joined++
+        return { close: async () => {}, abandon: () => void this.abandoned++ }
       },
       send: async (_channel, [, , message]) => {
-        this.receive(String(message))
+        if (!this.isSilent) this.receive(String(message))
         return 1
       },
     }

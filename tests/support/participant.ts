@@ -1,7 +1,8 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { createClient } from '@redis/client'
 import { type CreateCacheOptions, createCache, type Duration, type EntryOptions } from 'cachewright'
+import { forkAnswering } from './child-calls.ts'
 
 /** What a participant works with. */
 export interface ParticipantOptions {
@@ -137,33 +138,11 @@ export async function startChildren(count: number, options: ParticipantOptions):
 }
 
 async function startChild(options: ParticipantOptions): Promise<ChildParticipant> {
-  const child = fork(fileURLToPath(new URL('children/race-child.mjs', import.meta.url)), {
-    execArgv: [],
-    serialization: 'advanced',
-  })
-  const calls = new Map<number, { resolve: (result: unknown) => void; reject: (error: Error) => void }>()
-  let lastId = 0
-  child.on('message', ({ id, result, error }: { id: number; result: unknown; error?: string }) => {
-    const call = calls.get(id)
-    calls.delete(id)
-    if (error === undefined) call?.resolve(result)
-    else call?.reject(new Error(error))
-  })
-  child.on('exit', (code, signal) => {
-    for (const { reject } of calls.values()) reject(new Error(`The child has ended (${signal ?? code})`))
-    calls.clear()
-  })
-  const call = (method: string) => (argument?: unknown) =>
-    new Promise<never>((resolve, reject) => {
-      const id = ++lastId
-      calls.set(id, { resolve: resolve as (result: unknown) => void, reject })
-      child.send({ id, method, argument }, (error) => {
-        if (error !== null) reject(error)
-      })
-    })
+  const child = forkAnswering(fileURLToPath(new URL('children/race-child.mjs', import.meta.url)))
+  const call = (method: string) => (argument?: unknown) => child.call(method, argument)
   await call('begin')(options)
   return {
-    process: child,
+    process: child.process,
     load: call('load'),
     change: call('change'),
     look: call('look'),

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+import { type Pace, PacedPipe, unhinderedPace } from './paced-pipe.ts'
 
 /** One client on its way to the server. */
 interface Link {
@@ -13,12 +14,17 @@ interface Link {
   isDoomed: boolean
   /** The client has sent something, and no reply has come back yet. */
   isOnTrip: boolean
+  /** How many bytes have come back. */
+  replyBytes: number
 }
 
 /** How a proxy passes on what it is not told to hold, swallow or cut. */
 export interface TcpProxyOptions {
   /** How long every reply is on its way. A latency far above a burst of commands lets `trips` be counted. @default 0 */
   readonly latencyMs?: number
+  /** Where it listens. @default a free port of 127.0.0.1 */
+  readonly host?: string
+  readonly port?: number
 }
 
 /** Starts a proxy on 127.0.0.1 in front of a server there. */
@@ -37,34 +43,41 @@ export class TcpProxy {
   garble: (reply: Buffer) => Buffer = (reply) => reply
   /** New connections are cut at once. */
   isRefusing = false
-  /** How long every reply is on its way, in milliseconds. */
-  latencyMs: number
+  /** How replies and requests pass. */
+  readonly replyPace: Pace = unhinderedPace()
+  readonly requestPace: Pace = unhinderedPace()
+  /** A link is cut as soon as this many bytes have come back on it. */
+  cutAfterBytes = Number.POSITIVE_INFINITY
   /** How often a client has connected. */
   dials = 0
   /** How many links were cut after their command had been answered. */
   cuts = 0
   /** Round trips that have begun since this was last set to 0: what is sent between two replies is one trip. */
   trips = 0
-  readonly #serverPort: number
-  readonly #listener: Server
+  /** The address that it listens at. */
+  readonly host: string
+  #serverPort: number
+  #port: number
+  #listener = createServer()
   readonly #links = new Set<Link>()
   #isSilent = false
   #holdsReplies = false
   #holdsRequests = false
   #fatalText: string | undefined
 
-  constructor(serverPort: number, { latencyMs = 0 }: TcpProxyOptions = {}) {
+  constructor(serverPort: number, { host = '127.0.0.1', latencyMs = 0, port = 0 }: TcpProxyOptions = {}) {
     this.#serverPort = serverPort
-    this.latencyMs = latencyMs
-    this.#listener = createServer((client) => this.#accept(client))
+    this.host = host
+    this.#port = port
+    this.replyPace.latencyMs = latencyMs
   }
 
   get port(): number {
-    return (this.#listener.address() as AddressInfo).port
+    return this.#port
   }
 
   get url(): string {
-    return `redis://127.0.0.1:${this.port}`
+    return `redis://${this.host}:${this.#port}`
   }
 
   /** How many clients are connected. */
@@ -80,8 +93,12 @@ export class TcpProxy {
     return bytesOf([...this.#links].flatMap(({ toClient }) => toClient))
   }
 
+  /** Accepts connections: at the start, and again after {@link TcpProxy.stop}. */
   async listen(): Promise<void> {
-    await once(this.#listener.listen(0, '127.0.0.1'), 'listening')
+    if (this.#listener.listening) return
+    this.#listener = createServer((client) => this.#accept(client))
+    await once(this.#listener.listen(this.#port, this.host), 'listening')
+    this.#port = (this.#listener.address() as AddressInfo).port
   }
 
   /** From now on a command that holds this text reaches the server, and its reply is swallowed. */
@@ -135,11 +152,18 @@ export class TcpProxy {
     for (const { client } of this.#links) client.destroy()
   }
 
+  /** Cuts every link. New ones lead to this port. */
+  leadTo(serverPort: number): void {
+    this.#serverPort = serverPort
+    this.cut()
+  }
+
   /** Cuts every link. */
   cut(): void {
     for (const link of this.#links) close(link)
   }
 
+  /** From now on connections are refused. */
   async stop(): Promise<void> {
     this.cut()
     if (this.#listener.listening) await once(this.#listener.close(), 'close')
@@ -153,16 +177,15 @@ export class TcpProxy {
       return
     }
     const server = connect(this.#serverPort, '127.0.0.1')
-    const flags = { isSilent: this.#isSilent, isDoomed: false, isOnTrip: false }
-    const link: Link = { client, server, toServer: [], toClient: [], ...flags }
+    const state = { isSilent: this.#isSilent, isDoomed: false, isOnTrip: false, replyBytes: 0 }
+    const link: Link = { client, server, toServer: [], toClient: [], ...state }
+    const requests = new PacedPipe(this.requestPace, (chunk) => this.#onRequest(link, chunk))
+    const replies = new PacedPipe(this.replyPace, (chunk) => this.#onReply(link, chunk))
     this.#links.add(link)
     client.setNoDelay(true)
     server.setNoDelay(true)
-    client.on('data', (chunk) => this.#onRequest(link, chunk))
-    server.on('data', (chunk) => {
-      if (this.latencyMs === 0) this.#onReply(link, chunk)
-      else setTimeout(() => this.#onReply(link, chunk), this.latencyMs)
-    })
+    client.on('data', (chunk) => requests.push(chunk))
+    server.on('data', (chunk) => replies.push(chunk))
     server.on('error', () => {})
     client.on('close', () => {
       // The server is still to get what was held back.
@@ -186,7 +209,8 @@ export class TcpProxy {
   #onReply(link: Link, chunk: Buffer): void {
     if (link.isSilent) return
     link.isOnTrip = false
-    if (link.isDoomed) {
+    link.replyBytes += chunk.length
+    if (link.isDoomed || link.replyBytes > this.cutAfterBytes) {
       this.cuts++
       close(link)
     } else if (this.#holdsReplies) link.toClient.push(chunk)

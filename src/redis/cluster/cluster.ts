@@ -165,11 +165,15 @@ export class NodeRedisCluster implements RedisPort {
   }
 
   /** Subscribes at any node: a cluster broadcasts what is published at one node to all of them. */
-  async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
+  async subscribe(
+    channel: string,
+    listener: ChannelListener,
+    signal?: AbortSignal,
+  ): Promise<ChannelSubscription> {
     let failure: unknown = unavailable('not connected')
     for (const { connection } of this.#members.connected()) {
       try {
-        return await connection.subscribe(channel, listener)
+        return await connection.subscribe(channel, listener, signal)
       } catch (error) {
         failure = error
       }

@@ -27,6 +27,8 @@ export interface BusMessage {
 
 /** Pause before a lost subscription is made again. */
 const REJOIN_MS = 250
+/** After this many times the trust without an own heartbeat, the connection of the subscription is taken for dead. */
+const SILENT_TRUSTS = 2
 /** Pause before a subscription is made again that was given up. */
 const GIVEN_UP_MS = 30_000
 /** The most times that messages may have been missed, within this many times the trust. */
@@ -73,6 +75,8 @@ export class InvalidationBus {
   #isWanted = false
   /** Everything that was published before this moment has arrived. */
   #completeUntilMs = Number.NEGATIVE_INFINITY
+  /** Whether an own message has arrived on the present subscription. */
+  #hasHeard = false
   /** When messages were last reported to be missing. */
   #missedAtMs = Number.NEGATIVE_INFINITY
   /** Whether messages may have been missed since then. */
@@ -138,9 +142,15 @@ export class InvalidationBus {
     await this.#port.send(this.channel, ['PUBLISH', this.channel, this.encode(message)], 'text')
   }
 
-  /** Publishes a heartbeat, and checks whether a message of another publisher is missing. */
+  /** Publishes a heartbeat, and checks whether those of before have arrived, and all messages of other publishers. */
   heartbeat(): void {
     if (!this.isJoined) return
+    if (this.#isSilent()) {
+      const subscription = this.#subscription
+      this.#lost('silent', this.#hasHeard ? REJOIN_MS : GIVEN_UP_MS)
+      subscription?.abandon('silent')
+      return
+    }
     if (this.#publishers.haveLost(this.#clock.monotonicMs()) || this.#isDoubtful) this.#doubt()
     if (!this.isJoined) return
     const message = this.message([])
@@ -150,11 +160,21 @@ export class InvalidationBus {
     this.publish(message).catch(() => {})
   }
 
+  /**
+   * Whether messages have stopped to arrive: the connection may be half-open, or lead to a node that is gone. While Redis
+   * itself is away nothing arrives either; then a new subscription is as good as the present one.
+   */
+  #isSilent(): boolean {
+    return this.#clock.monotonicMs() - this.#completeUntilMs > SILENT_TRUSTS * this.#trustMs
+  }
+
   #subscribe(): void {
     const joinedAtMs = this.#clock.monotonicMs()
     const listener = {
       message: (text: string) => this.#receive(text),
-      lost: (reason: string) => this.#lost(reason),
+      lost: (reason: string) => {
+        if (this.isJoined) this.#lost(reason)
+      },
     }
     this.#port.subscribe(this.channel, listener).then(
       (subscription) => {
@@ -165,6 +185,7 @@ export class InvalidationBus {
         this.#subscription = subscription
         this.#publishers.clear()
         this.#completeUntilMs = joinedAtMs
+        this.#hasHeard = false
         this.#listener.joined()
         this.heartbeat()
       },
@@ -194,6 +215,7 @@ export class InvalidationBus {
     }
     const [id, number, storedKeys] = message
     if (id === this.#id) {
+      this.#hasHeard = true
       const sentAtMs = this.#heartbeatsSentAtMs.get(number) ?? Number.NEGATIVE_INFINITY
       this.#completeUntilMs = Math.max(this.#completeUntilMs, sentAtMs)
       this.#heartbeatsSentAtMs.delete(number)

@@ -2,6 +2,7 @@ import { clearTimeout, setTimeout, systemMs } from '../../foundation/time/timers
 import type { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
+import type { ResolvedTimeouts } from '../port/redis-timeouts.ts'
 import type { SharedSubscriber } from '../port/shared-subscriber.ts'
 import { followRedirects, type RedirectingClient } from '../slots/follow-redirects.ts'
 import { keySlot } from '../slots/key-slot.ts'
@@ -21,7 +22,7 @@ export class ClusterRoute implements IoredisRoute {
   readonly sessions: BorrowedSessions<OwnConnection> = ownSessions()
   readonly subscriber: SharedSubscriber = subscriberOf(this)
   readonly #cluster: IoredisCluster
-  readonly #timeoutMs: number
+  readonly #timeouts: ResolvedTimeouts
   readonly #holders = new Set<object>()
   /** The `host:port` of slots whose owner, as a MOVED reply reported it, differs from that in `cluster.slots`. */
   readonly #moved = new Map<number, string>()
@@ -30,9 +31,9 @@ export class ClusterRoute implements IoredisRoute {
   /** The owners of the slots at the last comparison. */
   #owners: readonly (string | undefined)[] = []
 
-  constructor(cluster: IoredisCluster, timeoutMs: number) {
+  constructor(cluster: IoredisCluster, timeouts: ResolvedTimeouts) {
     this.#cluster = cluster
-    this.#timeoutMs = timeoutMs
+    this.#timeouts = timeouts
   }
 
   get isClosed(): boolean {
@@ -64,7 +65,7 @@ export class ClusterRoute implements IoredisRoute {
     sinceMs: number = systemMs(),
   ): Promise<RedisReply> {
     const slot = keySlot(storedKey)
-    const dueMs = sinceMs + this.#timeoutMs
+    const dueMs = sinceMs + this.#timeouts.commandTimeoutMs
     const owner = await this.#readyAt(this.nodeOf(slot), dueMs)
     try {
       return await owner.send(command, form)
@@ -87,7 +88,9 @@ export class ClusterRoute implements IoredisRoute {
 
   origin(): IoredisConnection | undefined {
     const nodes = this.#cluster.nodes('master')
-    return nodes.find(({ status }) => status === 'ready') ?? nodes[0]
+    // A connection of the caller's that is idle would not notice that its node is gone.
+    const answering = nodes.find((node) => this.#masters.get(node)?.isReady)
+    return answering ?? nodes.find(({ status }) => status === 'ready') ?? nodes[0]
   }
 
   async #clusterReady(): Promise<void> {
@@ -126,11 +129,11 @@ export class ClusterRoute implements IoredisRoute {
     for (const [node, own] of this.#masters) {
       if (present.has(node)) continue
       this.#masters.delete(node)
-      retire(own, this.#timeoutMs)
+      retire(own, this.#timeouts.commandTimeoutMs)
     }
     for (const node of present) {
       if (this.#masters.has(node)) continue
-      this.#masters.set(node, new OwnConnection(node, this.sessions, this.#timeoutMs, this.#refresh))
+      this.#masters.set(node, new OwnConnection(node, this.sessions, this.#timeouts, this.#refresh))
     }
     const before = this.#owners
     this.#owners = this.#cluster.slots.map((nodes) => nodes?.[0])
@@ -168,7 +171,7 @@ export class ClusterRoute implements IoredisRoute {
     }
     const found = this.#at(address) ?? this.connections()[0]
     if (found === undefined) throw unavailable('the cluster is not connected')
-    if (!found.wasReady) await readyWithin(found, this.#timeoutMs / 2)
+    if (!found.wasReady) await readyWithin(found, this.#timeouts.commandTimeoutMs / 2)
     if (systemMs() > dueMs) throw unavailable('no connection in time')
     return found
   }

@@ -5,6 +5,7 @@ import { LivenessProbe } from '../port/liveness-probe.ts'
 import { LONGEST_REDIAL_MS, redialPauseMs } from '../port/redial-pause.ts'
 import { detailOf, fromErrorReply, unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
+import type { ResolvedTimeouts } from '../port/redis-timeouts.ts'
 import { callIoredis, type IoredisConnection, ioredisEndpoint, isReplyError } from './client.ts'
 
 /**
@@ -29,9 +30,6 @@ export const OWN_OPTIONS: Readonly<Record<string, unknown>> = {
   stringNumbers: false,
 }
 
-/** The longest handshake, if the caller's options do not say how long connecting may take. */
-const HANDSHAKE_MS = 10_000
-
 /**
  * A connection of this library's own to the server of a caller's connection, with the caller's address, credentials and
  * database. All commands use it, so those over one key keep their order. It sends no command twice, and queues none while
@@ -44,6 +42,7 @@ export class OwnConnection {
   readonly #sessions: BorrowedSessions<OwnConnection>
   readonly #onLost: () => void
   readonly #probe: LivenessProbe
+  readonly #connectTimeoutMs: number
   #connection: IoredisConnection | undefined
   /** Whether a connection has succeeded before. */
   #wasReady = false
@@ -54,25 +53,29 @@ export class OwnConnection {
   #settleReadying: ((failure?: Error) => void) | undefined
   #failure: unknown
   #redialTimer: NodeJS.Timeout | undefined
-  /** Ends a handshake that is not answered. */
-  #handshakeTimer: NodeJS.Timeout | undefined
+  /** Ends an attempt to connect that takes too long, handshake included. */
+  #attemptTimer: NodeJS.Timeout | undefined
   /** Ends the reaction to gaps of the event loop. */
   readonly #forgetGaps: () => void
 
   /**
    * Begins to connect.
-   * @param timeoutMs the deadline of a command
    * @param onLost called after each loss and after each failed attempt
    */
   constructor(
     origin: IoredisConnection,
     sessions: BorrowedSessions<OwnConnection>,
-    timeoutMs: number,
+    timeouts: ResolvedTimeouts,
     onLost: () => void = () => {},
   ) {
     this.#origin = origin
     this.#sessions = sessions
-    this.#probe = new LivenessProbe(timeoutMs)
+    this.#probe = new LivenessProbe(timeouts.commandTimeoutMs)
+    // The deadline of the caller's, if that is earlier.
+    this.#connectTimeoutMs = Math.min(
+      origin.options.connectTimeout ?? timeouts.connectTimeoutMs,
+      timeouts.connectTimeoutMs,
+    )
     this.#onLost = onLost
     this.#connection = this.#dial()
     this.#forgetGaps = onEventLoopGap(() => this.#check(true))
@@ -161,7 +164,7 @@ export class OwnConnection {
   #abandon(reason: string): void {
     const abandoned = this.#connection
     clearTimeout(this.#redialTimer)
-    clearTimeout(this.#handshakeTimer)
+    clearTimeout(this.#attemptTimer)
     this.#isOpen = false
     this.#sessions.close(this, reason)
     this.#connection = undefined
@@ -170,7 +173,11 @@ export class OwnConnection {
 
   #dial(): IoredisConnection {
     const { condition, options } = this.#origin
-    const connection = this.#origin.duplicate({ ...OWN_OPTIONS, db: condition?.select ?? options.db ?? 0 })
+    const connection = this.#origin.duplicate({
+      ...OWN_OPTIONS,
+      connectTimeout: this.#connectTimeoutMs,
+      db: condition?.select ?? options.db ?? 0,
+    })
     const whileCurrent = (react: (detail: unknown) => void) => (detail: unknown) => {
       if (connection === this.#connection) react(detail)
     }
@@ -178,10 +185,10 @@ export class OwnConnection {
       this.#failure = error
     })
     connection.on(
-      'connect',
+      'connecting',
       whileCurrent(() => {
-        const longestMs = options.connectTimeout ?? HANDSHAKE_MS
-        this.#handshakeTimer = setTimeout(() => this.replace('silent'), longestMs).unref()
+        clearTimeout(this.#attemptTimer)
+        this.#attemptTimer = setTimeout(() => this.replace('silent'), this.#connectTimeoutMs).unref()
       }),
     )
     connection.on('ready', whileCurrent(this.#opened))
@@ -199,7 +206,7 @@ export class OwnConnection {
   }
 
   readonly #opened = (): void => {
-    clearTimeout(this.#handshakeTimer)
+    clearTimeout(this.#attemptTimer)
     // `ioredis` becomes ready also if its SELECT was refused; then it is connected to another database.
     if (isReplyError(this.#failure)) {
       this.#connection?.disconnect(true)
@@ -213,7 +220,7 @@ export class OwnConnection {
   }
 
   readonly #lost = (): void => {
-    clearTimeout(this.#handshakeTimer)
+    clearTimeout(this.#attemptTimer)
     this.#isOpen = false
     this.#sessions.close(this, 'lost')
     const failure = this.#failure

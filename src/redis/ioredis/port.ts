@@ -11,6 +11,7 @@ import type {
   RedisReply,
   ReplyForm,
 } from '../port/redis-port.ts'
+import type { ResolvedTimeouts } from '../port/redis-timeouts.ts'
 import { fromIoredis, type IoredisClient, type IoredisCluster, isIoredisCluster } from './client.ts'
 import { ClusterRoute } from './cluster-route.ts'
 import type { OwnConnection } from './own-connection.ts'
@@ -35,14 +36,11 @@ export class IoredisPort implements RedisPort {
   /** Connections that wait for their last replies. */
   #closing: readonly OwnConnection[] = []
 
-  /**
-   * @param timeoutMs the deadline of a command
-   * @throws CacheError `CACHE_INVALID_OPTIONS`
-   */
-  constructor(client: IoredisClient | IoredisCluster, timeoutMs: number) {
+  /** @throws CacheError `CACHE_INVALID_OPTIONS` */
+  constructor(client: IoredisClient | IoredisCluster, timeouts: ResolvedTimeouts) {
     assertUsable(client)
     this.isCluster = isIoredisCluster(client)
-    this.#route = routes.get(client) ?? routeFor(client, timeoutMs)
+    this.#route = routes.get(client) ?? routeFor(client, timeouts)
     routes.set(client, this.#route)
   }
 
@@ -107,8 +105,8 @@ export class IoredisPort implements RedisPort {
     return this.#route.nodeOf(slot)
   }
 
-  subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
-    return this.#route.subscriber.subscribe(channel, listener)
+  subscribe(channel: string, listener: ChannelListener, signal?: AbortSignal): Promise<ChannelSubscription> {
+    return this.#route.subscriber.subscribe(channel, listener, signal)
   }
 
   #release(): readonly OwnConnection[] {
@@ -118,6 +116,6 @@ export class IoredisPort implements RedisPort {
   }
 }
 
-function routeFor(client: IoredisClient | IoredisCluster, timeoutMs: number): IoredisRoute {
-  return isIoredisCluster(client) ? new ClusterRoute(client, timeoutMs) : new ClientRoute(client, timeoutMs)
+function routeFor(client: IoredisClient | IoredisCluster, timeouts: ResolvedTimeouts): IoredisRoute {
+  return isIoredisCluster(client) ? new ClusterRoute(client, timeouts) : new ClientRoute(client, timeouts)
 }

@@ -1,6 +1,7 @@
 import { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisPort, RedisReply, ReplyForm } from '../port/redis-port.ts'
+import type { ResolvedTimeouts } from '../port/redis-timeouts.ts'
 import { SharedSubscriber } from '../port/shared-subscriber.ts'
 import type { IoredisClient, IoredisConnection } from './client.ts'
 import { OwnConnection } from './own-connection.ts'
@@ -43,10 +44,10 @@ export function ownSessions(): BorrowedSessions<OwnConnection> {
 
 /** The connection for the subscriptions of a route. */
 export function subscriberOf(route: Pick<IoredisRoute, 'origin'>): SharedSubscriber {
-  return new SharedSubscriber(async (events) => {
+  return new SharedSubscriber(async (events, signal) => {
     const origin = route.origin()
     if (origin === undefined) throw unavailable('the cluster is not connected')
-    return openSubscriber(origin, events)
+    return openSubscriber(origin, events, signal)
   })
 }
 
@@ -55,13 +56,13 @@ export class ClientRoute implements IoredisRoute {
   readonly sessions: BorrowedSessions<OwnConnection> = ownSessions()
   readonly subscriber: SharedSubscriber = subscriberOf(this)
   readonly #client: IoredisClient
-  readonly #timeoutMs: number
+  readonly #timeouts: ResolvedTimeouts
   readonly #holders = new Set<object>()
   #own: OwnConnection | undefined
 
-  constructor(client: IoredisClient, timeoutMs: number) {
+  constructor(client: IoredisClient, timeouts: ResolvedTimeouts) {
     this.#client = client
-    this.#timeoutMs = timeoutMs
+    this.#timeouts = timeouts
   }
 
   get isClosed(): boolean {
@@ -113,7 +114,7 @@ export class ClientRoute implements IoredisRoute {
   }
 
   readonly #followReady = (): OwnConnection => {
-    this.#own ??= new OwnConnection(this.#client, this.sessions, this.#timeoutMs)
+    this.#own ??= new OwnConnection(this.#client, this.sessions, this.#timeouts)
     return this.#own
   }
 }

@@ -1,4 +1,4 @@
-import { detailOf } from '../port/redis-errors.ts'
+import { detailOf, unavailable } from '../port/redis-errors.ts'
 import type { Subscriber, SubscriberEvents } from '../port/shared-subscriber.ts'
 import type { IoredisConnection } from './client.ts'
 import { OWN_OPTIONS } from './own-connection.ts'
@@ -7,6 +7,7 @@ import { OWN_OPTIONS } from './own-connection.ts'
 export async function openSubscriber(
   origin: IoredisConnection,
   events: SubscriberEvents,
+  signal: AbortSignal,
 ): Promise<Subscriber> {
   const connection = origin.duplicate({ ...OWN_OPTIONS, retryStrategy: null })
   let isOpen = false
@@ -15,6 +16,7 @@ export async function openSubscriber(
     isOpen = false
     connection.disconnect()
   }
+  signal.addEventListener('abort', close)
   connection.on('error', (error) => {
     failure ??= error
   })
@@ -32,10 +34,10 @@ export async function openSubscriber(
     close()
     throw failure ?? error
   }
+  if (signal.aborted) throw unavailable('given up')
   isOpen = true
   return {
     subscribe: (channel) => connection.call('subscribe', [channel]),
     unsubscribe: (channel) => connection.call('unsubscribe', [channel]),
-    close,
   }
 }

@@ -95,7 +95,7 @@ export class BorrowedNodeRedisClient implements RedisPort {
     return this.#connections.nodeOf(slot)
   }
 
-  subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
-    return this.#connections.subscriber.subscribe(channel, listener)
+  subscribe(channel: string, listener: ChannelListener, signal?: AbortSignal): Promise<ChannelSubscription> {
+    return this.#connections.subscriber.subscribe(channel, listener, signal)
   }
 }

@@ -50,8 +50,8 @@ const UNWATCHED_TRUST_MS = 3_000
 export class NodeRedisConnection implements RedisPort {
   readonly isCluster = false
   readonly #dialer: Dialer
-  readonly #subscriber = new SharedSubscriber(async (events) =>
-    openSubscriber(await this.#dialer.subscriber(), events),
+  readonly #subscriber = new SharedSubscriber(async (events, signal) =>
+    openSubscriber(await this.#dialer.subscriber(), events, signal),
   )
   readonly #listener: RedisPortListener
   readonly #isUnref: boolean
@@ -151,9 +151,13 @@ export class NodeRedisConnection implements RedisPort {
     return ''
   }
 
-  async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
+  async subscribe(
+    channel: string,
+    listener: ChannelListener,
+    signal?: AbortSignal,
+  ): Promise<ChannelSubscription> {
     if (!this.#isWanted) throw unavailable('closed')
-    return this.#subscriber.subscribe(channel, listener)
+    return this.#subscriber.subscribe(channel, listener, signal)
   }
 
   async masters(): Promise<readonly RedisNode[]> {

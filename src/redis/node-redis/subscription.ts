@@ -1,4 +1,4 @@
-import { detailOf } from '../port/redis-errors.ts'
+import { detailOf, unavailable } from '../port/redis-errors.ts'
 import type { Subscriber, SubscriberEvents } from '../port/shared-subscriber.ts'
 
 /** The part of an unconnected client of `@redis/client` that a subscription uses. */
@@ -14,6 +14,7 @@ export interface NodeRedisSubscriber {
 export async function openSubscriber(
   client: NodeRedisSubscriber,
   events: SubscriberEvents,
+  signal: AbortSignal,
 ): Promise<Subscriber> {
   let isOpen = false
   const close = () => {
@@ -29,6 +30,7 @@ export async function openSubscriber(
     close()
     events.lost(error === undefined ? 'ended' : detailOf(error))
   }
+  signal.addEventListener('abort', close)
   for (const event of ['error', 'end', 'reconnecting'] as const) client.on(event, lost)
   try {
     await client.connect()
@@ -36,6 +38,7 @@ export async function openSubscriber(
     close()
     throw error
   }
+  if (signal.aborted) throw unavailable('given up')
   isOpen = true
   return {
     subscribe: (channel) =>
@@ -43,6 +46,5 @@ export async function openSubscriber(
         if (isOpen) events.message(channel, message)
       }),
     unsubscribe: (channel) => client.unsubscribe(channel),
-    close,
   }
 }

@@ -129,11 +129,11 @@ export class DeadlinePort implements BatchingPort {
   }
 
   subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
-    const subscribing = this.#port.subscribe(channel, listener)
+    const giveUp = new AbortController()
+    const subscribing = this.#port.subscribe(channel, listener, giveUp.signal)
     return this.#connectDeadlines.guard(subscribing, undefined, {
       expired: () => {
-        // A subscription that is made after the deadline has no owner, so it is closed.
-        subscribing.then((late) => late.close()).catch(() => {})
+        giveUp.abort()
         return timeout('subscribe', this.#connectDeadlines.timeoutMs)
       },
       rejected: (error) => this.#port.translate(error),

@@ -86,6 +86,11 @@ export interface ChannelListener {
 export interface ChannelSubscription {
   /** Never rejects, and does not call `lost`. */
   close(): Promise<void>
+  /**
+   * Gives up the connection, which is silent: with all its subscriptions, also those of others. Each of them is told that
+   * it is `lost`.
+   */
+  abandon(reason: string): void
 }
 
 /**
@@ -138,8 +143,11 @@ export interface RedisPort {
    * is no cluster has one node, which is named `''`.
    */
   nodeOf(slot: number): string | undefined
-  /** Subscribes to a channel, on a connection of its own. */
-  subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription>
+  /**
+   * Subscribes to a channel, on a connection of its own.
+   * @param signal aborts an attempt that is not answered: its connection is given up, as by `abandon`
+   */
+  subscribe(channel: string, listener: ChannelListener, signal?: AbortSignal): Promise<ChannelSubscription>
   /** An error of this client as a {@link CacheError}, without any part of the command that the error may quote. */
   translate(error: unknown): CacheError
 }

@@ -5,8 +5,6 @@ import type { ChannelListener, ChannelSubscription } from './redis-port.ts'
 export interface Subscriber {
   subscribe(channel: string): Promise<unknown>
   unsubscribe(channel: string): Promise<unknown>
-  /** Closes the connection at once. Does not call `lost`. */
-  close(): void
 }
 
 /** Receives what happens on a {@link Subscriber}. */
@@ -16,40 +14,60 @@ export interface SubscriberEvents {
   lost(reason: string): void
 }
 
+/**
+ * Opens a connection. If it rejects, it leaves none behind.
+ * @param signal gives the connection up, also while it is being opened
+ */
+export type OpenSubscriber = (events: SubscriberEvents, signal: AbortSignal) => Promise<Subscriber>
+
 /** The subscriptions of one connection. */
 class Session {
   readonly #listeners = new Map<string, Set<ChannelListener>>()
   readonly #onEnd: () => void
-  #subscriber: Promise<Subscriber> | undefined
-  #isOver = false
+  readonly #end = new AbortController()
+  readonly #subscriber: Promise<Subscriber>
 
-  constructor(open: (events: SubscriberEvents) => Promise<Subscriber>, onEnd: () => void) {
+  constructor(open: OpenSubscriber, onEnd: () => void) {
     this.#onEnd = onEnd
-    this.#subscriber = open({
+    const events: SubscriberEvents = {
       message: (channel, text) => {
         for (const listener of this.#listeners.get(channel) ?? []) listener.message(text)
       },
-      lost: (reason) => {
-        const listeners = [...this.#listeners.values()].flatMap((all) => [...all])
-        this.#end()
-        for (const listener of listeners) listener.lost(reason)
-      },
-    })
+      lost: (reason) => this.#lose(reason),
+    }
+    this.#subscriber = open(events, this.#end.signal)
   }
 
-  async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
+  async subscribe(
+    channel: string,
+    listener: ChannelListener,
+    signal?: AbortSignal,
+  ): Promise<ChannelSubscription> {
     // A listener is told of the loss only once its subscription has been made.
     const pending: ChannelListener = { message: (text) => listener.message(text), lost: () => {} }
     this.#add(channel, pending)
+    const giveUp = () => this.#lose('silent')
+    signal?.addEventListener('abort', giveUp)
     try {
-      await (await this.#subscriber)?.subscribe(channel)
-      if (this.#isOver) throw unavailable('lost while subscribing')
+      await (await this.#subscriber).subscribe(channel)
+      if (this.#end.signal.aborted) throw unavailable('lost while subscribing')
     } catch (error) {
       this.#remove(channel, pending)
       throw error
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
     }
     pending.lost = (reason) => listener.lost(reason)
-    return { close: async () => this.#remove(channel, pending) }
+    return {
+      close: async () => this.#remove(channel, pending),
+      abandon: (reason) => this.#lose(reason),
+    }
+  }
+
+  #lose(reason: string): void {
+    const listeners = [...this.#listeners.values()].flatMap((all) => [...all])
+    this.#close()
+    for (const listener of listeners) listener.lost(reason)
   }
 
   #add(channel: string, listener: ChannelListener): void {
@@ -61,39 +79,35 @@ class Session {
     const listeners = this.#listeners.get(channel)
     if (!listeners?.delete(listener) || listeners.size > 0) return
     this.#listeners.delete(channel)
-    const subscriber = this.#subscriber
-    if (this.#listeners.size === 0) this.#end()
-    else subscriber?.then((open) => open.unsubscribe(channel)).catch(() => {})
+    if (this.#listeners.size === 0) this.#close()
+    else this.#subscriber.then((open) => open.unsubscribe(channel)).catch(() => {})
   }
 
-  #end(): void {
-    if (this.#isOver) return
-    this.#isOver = true
+  #close(): void {
+    if (this.#end.signal.aborted) return
     this.#listeners.clear()
     this.#onEnd()
-    this.#subscriber?.then((open) => open.close()).catch(() => {})
-    this.#subscriber = undefined
+    this.#end.abort()
   }
 }
 
 /** One connection for all channels that are subscribed to at the same time. */
 export class SharedSubscriber {
-  readonly #open: (events: SubscriberEvents) => Promise<Subscriber>
+  readonly #open: OpenSubscriber
   #session: Session | undefined
 
-  /** @param open connects; if it rejects, it leaves no connection behind */
-  constructor(open: (events: SubscriberEvents) => Promise<Subscriber>) {
+  constructor(open: OpenSubscriber) {
     this.#open = open
   }
 
   /** As `RedisPort.subscribe`. The first subscription connects, and the end of the last one closes. */
-  subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
+  subscribe(channel: string, listener: ChannelListener, signal?: AbortSignal): Promise<ChannelSubscription> {
     if (this.#session === undefined) {
       const session: Session = new Session(this.#open, () => {
         if (this.#session === session) this.#session = undefined
       })
       this.#session = session
     }
-    return this.#session.subscribe(channel, listener)
+    return this.#session.subscribe(channel, listener, signal)
   }
 }

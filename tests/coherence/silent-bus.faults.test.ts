@@ -1,0 +1,95 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Cache, CreateCacheOptions } from 'cachewright'
+import { Redis } from 'ioredis'
+import { Redis as Redis5 } from 'ioredis5'
+import { describe, expect, test } from 'vitest'
+import { waitUntil } from '../../testbed/wait-until.ts'
+import { BusStandIn } from '../support/bus-stand-in.ts'
+import { inMode } from '../support/cache-states.ts'
+import { useScene } from '../support/scene.ts'
+import type { TcpProxy } from '../support/tcp-proxy.ts'
+
+const TRUST_MS = 500
+/** Far below the ten seconds after which `ioredis` gives up an attempt to connect, if nobody tells it otherwise. */
+const SERVED_WITHIN_MS = 6_000
+
+const scene = useScene({
+  caches: {
+    prefix: 'p:',
+    ttl: '5m',
+    commandTimeout: '250ms',
+    connectTimeout: '1s',
+    coherence: { mode: 'bus', trust: TRUST_MS / 1_000 },
+  },
+})
+
+const CLIENTS: readonly (readonly [name: string, options: (proxy: TcpProxy) => CreateCacheOptions])[] = [
+  ['its own client', ({ url }) => ({ redis: url })],
+  ["a caller's ioredis 5", ({ url }) => lent(new Redis5(url))],
+  ["a caller's ioredis 6", ({ url }) => lent(new Redis(url))],
+]
+
+function lent(client: Redis | Redis5): CreateCacheOptions {
+  ;(client as Redis).on('error', () => {})
+  scene.later(() => client.disconnect())
+  return { client }
+}
+
+/** Resolves when the local tier serves a value that was just loaded. */
+async function servesLocally(cache: Cache): Promise<void> {
+  await waitUntil(
+    async () => {
+      await cache.getOrSet('key', () => 'value')
+      return cache.coherence === 'bus' && cache.peek('key') === 'value'
+    },
+    { what: 'a local hit over the bus', timeoutMs: SERVED_WITHIN_MS },
+  )
+}
+
+describe.each(CLIENTS)('P31 a bus that has fallen silent is replaced, with %s', (_name, options) => {
+  test('when connections fall silent, and new ones work', async () => {
+    const proxy = await scene.proxy()
+    const cache = scene.cache(options(proxy))
+    await inMode(cache, 'bus')
+    await servesLocally(cache)
+    proxy.goSilent()
+    proxy.healForNewConnections()
+    await waitUntil(() => cache.peek('key') === undefined, { what: 'the end of the trust' })
+    await servesLocally(cache)
+  })
+
+  test('when new connections are silent too, also while one is being made', async () => {
+    const proxy = await scene.proxy()
+    const cache = scene.cache(options(proxy))
+    await inMode(cache, 'bus')
+    proxy.goSilent()
+    const dials = proxy.dials
+    await waitUntil(() => proxy.dials >= dials + 3, { what: 'attempts in the silence' })
+    proxy.healForNewConnections()
+    await servesLocally(cache)
+  })
+})
+
+describe('P31 a subscription on which own heartbeats stay away', () => {
+  test('is given up after twice the trust, and made again', async () => {
+    const standIn = await new BusStandIn().join()
+    standIn.pass(30)
+    expect(standIn.abandoned).toBe(0)
+    standIn.isSilent = true
+    standIn.pass(6)
+    expect(standIn.abandoned).toBe(0)
+    standIn.pass(2)
+    expect([standIn.abandoned, standIn.lost, standIn.bus.isJoined]).toEqual([1, 1, false])
+    await waitUntil(() => standIn.joined === 2, { what: 'another subscription' })
+  })
+
+  test('is not made again at once if none has ever arrived, since the user may not publish', async () => {
+    const standIn = new BusStandIn()
+    standIn.isSilent = true
+    await standIn.join()
+    standIn.pass(8)
+    expect([standIn.abandoned, standIn.lost, standIn.bus.isJoined]).toEqual([1, 1, false])
+    await pause(400)
+    expect(standIn.joined).toBe(1)
+  })
+})

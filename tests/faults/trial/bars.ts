@@ -1,0 +1,49 @@
+import type { ModeOutcome, Outcome } from './outcome.ts'
+
+/** What a call may miss its deadline by: the turns of the event loop that its reply waits for. */
+const LATE_MS = 100
+/** The longest pause between two attempts to connect, and one second. */
+const HITS_WITHIN_MS = 1_500
+/** Every key has to be loaded again first, one after another, and a restarted node of a cluster refuses commands for two seconds. */
+const ALL_HITS_WITHIN_MS = 5_000
+const HEAP_BYTES = 8 * 2 ** 20
+
+/** What of an outcome is not as it has to be. Nothing, if all is well. */
+export function missedBars({ heapGrowthBytes, modes, unsettled }: Outcome): string[] {
+  const missed = modes.flatMap((mode) => missedInMode(mode).map((what) => `${mode.mode}: ${what}`))
+  if (unsettled > 0) missed.push(`${unsettled} calls did not settle`)
+  if (heapGrowthBytes > HEAP_BYTES)
+    missed.push(`the heap grew by ${(heapGrowthBytes / 2 ** 20).toFixed(1)} MiB`)
+  return missed
+}
+
+function missedInMode(outcome: ModeOutcome): string[] {
+  const {
+    allHitsMs,
+    firstHitMs,
+    firstLocalHitMs,
+    errors,
+    failed,
+    healthyLoads,
+    healthySlowestMs,
+    lateMs,
+    wrong,
+    wrongCount,
+  } = outcome
+  const missed: string[] = []
+  if (wrongCount > 0) missed.push(`${wrongCount} wrong values: ${wrong.join('; ')}`)
+  if (failed > 0) missed.push(`${failed} calls failed: ${errors.join('; ')}`)
+  if (lateMs > LATE_MS) missed.push(`a call missed its deadline by ${lateMs.toFixed(0)} ms`)
+  if (firstHitMs === undefined || firstHitMs > HITS_WITHIN_MS)
+    missed.push(`the first hit took ${timeOf(firstHitMs)}`)
+  if (allHitsMs === undefined || allHitsMs > ALL_HITS_WITHIN_MS)
+    missed.push(`hits for all keys took ${timeOf(allHitsMs)}`)
+  if (firstLocalHitMs === undefined || firstLocalHitMs > ALL_HITS_WITHIN_MS)
+    missed.push(`the first local hit took ${timeOf(firstLocalHitMs)}`)
+  if (healthyLoads > 0) missed.push(`${healthyLoads} loads of keys that the fault does not concern`)
+  if (healthySlowestMs > HITS_WITHIN_MS)
+    missed.push(`a read that the fault does not concern took ${healthySlowestMs.toFixed(0)} ms`)
+  return missed
+}
+
+const timeOf = (ms: number | undefined): string => (ms === undefined ? 'too long' : `${ms.toFixed(0)} ms`)
