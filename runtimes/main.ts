@@ -1,0 +1,63 @@
+// Runs the programs of `programs/` with each runtime that is installed, two runtimes at a time, and prints a line for
+// each. `npm run runtimes -- bun deno` runs those whose name and version begin with an argument. Exit code: 1 if a check has failed.
+import { fileURLToPath } from 'node:url'
+import { type Standalone, startStandalone } from '../testbed/redis-standalone.ts'
+import { bundleOf } from './bundle.ts'
+import { runProgram } from './run-program.ts'
+import { findRuntimes, type Runtime, versionOf } from './runtimes.ts'
+
+const LANES = 2
+
+const programAt = (name: string) => fileURLToPath(new URL(`./programs/${name}.js`, import.meta.url))
+const programs: readonly (readonly [string, string])[] = [
+  ['contract', programAt('contract')],
+  ['coherence', programAt('coherence')],
+  ['outage', programAt('outage')],
+  ['bundle', await bundleOf(programAt('bundled'))],
+]
+
+const { found, missing } = findRuntimes()
+const wanted = process.argv.slice(2)
+const waiting = found
+  .map((runtime) => [`${runtime.name} ${versionOf(runtime)}`, runtime] as const)
+  .filter(
+    ([title]) =>
+      wanted.length === 0 || wanted.some((start) => title.toLowerCase().startsWith(start.toLowerCase())),
+  )
+
+await Promise.all(
+  Array.from({ length: LANES }, async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await check(...next)
+  }),
+)
+if (missing.length > 0) console.log(`Not run, since they are not installed here: ${missing.join(', ')}`)
+
+/** Runs all programs with one runtime, against servers of its own. */
+async function check(title: string, runtime: Runtime): Promise<void> {
+  const startMs = performance.now()
+  const servers = await Promise.all([startStandalone(), startStandalone({ tls: true })])
+  const settings = {
+    server: settingsOf(servers[0]),
+    tlsServer: settingsOf(servers[1]),
+    runtimeArgs: runtime.args,
+  }
+  const parts: string[] = []
+  const failures: string[] = []
+  try {
+    for (const [name, path] of programs) {
+      const outcome = await runProgram(runtime, path, settings)
+      parts.push(`${name} ${outcome.passed}`)
+      failures.push(...outcome.failures.map((failure) => `${name}: ${failure}`))
+    }
+  } finally {
+    await Promise.all(servers.map((server) => server.stop()))
+  }
+  const seconds = ((performance.now() - startMs) / 1_000).toFixed(1)
+  console.log(`${failures.length === 0 ? '✓' : '✗'} ${title}: ${parts.join(', ')} (${seconds} s)`)
+  for (const failure of failures) console.log(failure.replaceAll(/^/gm, '    '))
+  if (failures.length > 0) process.exitCode = 1
+}
+
+function settingsOf({ ca, socketPath, url }: Standalone) {
+  return { url, socketPath, ca }
+}
