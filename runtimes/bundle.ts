@@ -11,7 +11,8 @@ export async function bundleOf(program: string): Promise<string> {
     platform: 'node',
     format: 'cjs',
     external: ['lz4-napi', 'snappy'],
-    logLevel: 'warning',
+    // It warns that `import.meta` is empty in CommonJS, unless the library lies in node_modules.
+    logLevel: 'error',
   })
   return outfile
 }

@@ -11,6 +11,8 @@ const ENDS_WITHIN_MS = 8_000
 export interface Outcome {
   readonly passed: number
   readonly failures: readonly string[]
+  /** What the runtime cannot do, and why. */
+  readonly left: readonly string[]
 }
 
 /** Runs a program with a runtime. It fails also if it does not end by itself once all of its checks have been made. */
@@ -26,6 +28,7 @@ export async function runProgram(
   let passed = 0
   let isDone = false
   const failures: string[] = []
+  const left: string[] = []
   const other: string[] = []
   const endWithin = (ms: number, why: string) =>
     setTimeout(() => {
@@ -39,6 +42,7 @@ export async function runProgram(
     const told = toldBy(line)
     if (told === undefined) other.push(line)
     else if ('passed' in told) passed++
+    else if ('left' in told) left.push(`${told.left}: ${told.why}`)
     else if ('failed' in told) failures.push(`${told.failed}\n${told.why}`)
     else {
       isDone = true
@@ -54,7 +58,7 @@ export async function runProgram(
   if (code !== 0 && signal !== 'SIGKILL') failures.push(`It ended with ${signal ?? code}`)
   else if (!isDone && failures.length === 0) failures.push('It ended before its checks were made')
   if (failures.length > 0) failures.push(...other)
-  return { passed: passed + (isDone && failures.length === 0 ? 1 : 0), failures }
+  return { passed, failures, left }
 }
 
 function toldBy(line: string): Told | undefined {

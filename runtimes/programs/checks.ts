@@ -2,10 +2,13 @@
 export type Told =
   | { readonly passed: string }
   | { readonly failed: string; readonly why: string }
+  /** What this runtime cannot do, and why. */
+  | { readonly left: string; readonly why: string }
   /** All checks have been made. After this line the process has to end by itself. */
   | { readonly done: true }
 
 const CHECK_WITHIN_MS = 20_000
+const LONGEST_REASON = 1_000
 
 interface Check {
   readonly title: string
@@ -46,7 +49,8 @@ export async function make({ body, title }: Check): Promise<void> {
     await within(body(), CHECK_WITHIN_MS)
     tell({ passed: title })
   } catch (error) {
-    tell({ failed: title, why: error instanceof Error ? (error.stack ?? String(error)) : String(error) })
+    const why = error instanceof Error ? (error.stack ?? String(error)) : String(error)
+    tell({ failed: title, why: why.slice(0, LONGEST_REASON) })
   }
 }
 

@@ -76,28 +76,18 @@ function checksOf(
       },
     ],
     [
-      'another process finds the value, and its delete reaches the local tier here',
+      'another process waits for the load of this one, and its delete reaches the local tier here',
       async () => {
-        const [read, removed] = [keyOf('read'), keyOf('removed')]
-        await here.set(read, 'stored here')
+        const [shared, removed] = [keyOf('shared'), keyOf('removed')]
         await kept([here], removed, loader('old'))
-        const { loads, value } = await runPeer(way, read, removed).ended
-        assert.deepEqual([value, loads], ['stored here', 0])
-        await dropped(here, removed)
-      },
-    ],
-    [
-      'another process waits for the load of this one',
-      async () => {
-        const key = keyOf('lease')
         let peer: Peer | undefined
-        const value = await here.getOrSet(key, async () => {
-          peer = runPeer(way, key, keyOf('none'))
+        await here.getOrSet(shared, async () => {
+          peer = runPeer(way, shared, removed)
           await peer.isReading
           return 'loaded here'
         })
-        assert.equal(value, 'loaded here')
         assert.deepEqual(await peer?.ended, { value: 'loaded here', loads: 0 })
+        await dropped(here, removed)
       },
     ],
     [

@@ -7,34 +7,33 @@ import { ask, type OpenCache, openCache, type Way } from './settings.ts'
 
 const SILENCE_MS = 800
 const SILENT_FOR_GOOD_MS = 60_000
-const IMPATIENT = { prefix: 'outage:', commandTimeout: '250ms', connectTimeout: '3s' } as const
 
 const WAYS: readonly Way[] = ['own client', 'own client over TLS', 'ioredis']
-const opened = new Map(WAYS.map((way) => [way, openCache(way, IMPATIENT)] as const))
+/** Two ways have one server. */
+const optionsOf = (way: Way) =>
+  ({ prefix: `${way}:`, commandTimeout: '250ms', connectTimeout: '3s' }) as const
+const opened = new Map(
+  WAYS.map(
+    (way) => [way, [openCache(way, optionsOf(way)), openCache(way, optionsOf(way))] as const] as const,
+  ),
+)
 
-for (const [way, cache] of opened) {
-  await make({ title: `${way} > connections that were killed are replaced`, body: () => killed(cache) })
-  await make({ title: `${way} > without an answer, the loader answers`, body: () => silent(cache) })
+for (const [way, [here, there]] of opened) {
+  await make({ title: `${way} > a change during a loss is seen`, body: () => killed(here, there) })
+  await make({ title: `${way} > without an answer, the loader answers`, body: () => silent(here) })
 }
 await make({ title: 'shutdown() ends while Redis is silent', body: closed })
 tell({ done: true })
 
-async function killed({ cache, server }: OpenCache): Promise<void> {
-  await cache.initialize()
-  let losses = 0
-  const unsubscribe = cache.on('disconnect', () => losses++)
-  for (let round = 1; round <= 3; round++) {
-    await keep(cache, 'key', `old ${round}`)
-    await ask(server, 'CLIENT', 'KILL', 'TYPE', 'normal')
-    await waitUntil(() => losses >= round, { what: 'the loss' })
-    // Nobody tells of this write.
-    await ask(server, 'SET', 'outage:key', `"new ${round}"`)
-    await waitUntil(async () => (await cache.get('key', { local: false })) === `new ${round}`, {
-      what: 'the new value',
-    })
-    await cache.delete('key')
+/** All connections are lost at once, and then another cache writes. */
+async function killed({ cache, server }: OpenCache, there: OpenCache): Promise<void> {
+  await Promise.all([cache.initialize(), there.cache.initialize()])
+  for (const key of ['first', 'second']) {
+    await keep(cache, key, 'old')
+    for (const type of ['normal', 'pubsub']) await ask(server, 'CLIENT', 'KILL', 'TYPE', type)
+    await waitUntil(() => there.cache.set(key, 'new'), { what: 'a write' })
+    await waitUntil(async () => (await cache.get(key)) === 'new', { what: 'the new value' })
   }
-  unsubscribe()
 }
 
 async function silent({ cache, server }: OpenCache): Promise<void> {
@@ -45,8 +44,10 @@ async function silent({ cache, server }: OpenCache): Promise<void> {
 }
 
 async function closed(): Promise<void> {
-  const caches = [...opened.values()]
-  for (const { server } of caches) await ask(server, 'CLIENT', 'PAUSE', `${SILENT_FOR_GOOD_MS}`, 'ALL')
+  const caches = [...opened.values()].flat()
+  for (const server of new Set(caches.map((cache) => cache.server))) {
+    await ask(server, 'CLIENT', 'PAUSE', `${SILENT_FOR_GOOD_MS}`, 'ALL')
+  }
   await Promise.all(
     caches.map(async ({ cache, close }) => {
       await cache.getOrSet('key', () => 1)
