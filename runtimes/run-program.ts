@@ -11,7 +11,7 @@ const ENDS_WITHIN_MS = 8_000
 export interface Outcome {
   readonly passed: number
   readonly failures: readonly string[]
-  /** What the runtime cannot do, and why. */
+  /** What the runtime cannot do. */
   readonly left: readonly string[]
 }
 
@@ -42,7 +42,7 @@ export async function runProgram(
     const told = toldBy(line)
     if (told === undefined) other.push(line)
     else if ('passed' in told) passed++
-    else if ('left' in told) left.push(`${told.left}: ${told.why}`)
+    else if ('left' in told) left.push(told.left)
     else if ('failed' in told) failures.push(`${told.failed}\n${told.why}`)
     else {
       isDone = true

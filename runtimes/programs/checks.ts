@@ -2,8 +2,8 @@
 export type Told =
   | { readonly passed: string }
   | { readonly failed: string; readonly why: string }
-  /** What this runtime cannot do, and why. */
-  | { readonly left: string; readonly why: string }
+  /** What this runtime cannot do. */
+  | { readonly left: string }
   /** All checks have been made. After this line the process has to end by itself. */
   | { readonly done: true }
 
