@@ -6,7 +6,7 @@ import { RedisCacheBackend } from 'cachewright/redis'
 import { describeCacheBackend, ManualClock } from 'cachewright/testing'
 import { Redis } from 'ioredis'
 import { Checks, tell } from './checks.ts'
-import { formChecks, HAS_V8 } from './form-checks.ts'
+import { formChecks } from './form-checks.ts'
 import { settings } from './settings.ts'
 
 /** Most of the time passes while entries expire. With more at a time, an entry may expire before its check goes on. */
@@ -30,15 +30,12 @@ await inMemory.run(1)
 
 const checks = new Checks()
 const { describe, it } = checks
-const serializers = HAS_V8 ? (['json', 'v8'] as const) : (['json'] as const)
-for (const serializer of serializers) {
-  describeCacheBackend({
-    name: `Redis with ${serializer}`,
-    describe,
-    it,
-    createBackend: (options) => new RedisCacheBackend({ ...options, serializer, url }),
-  })
-}
+describeCacheBackend({
+  name: 'Redis',
+  describe,
+  it,
+  createBackend: (options) => new RedisCacheBackend({ ...options, url }),
+})
 describeCacheBackend({
   name: `a caller's ioredis`,
   describe,

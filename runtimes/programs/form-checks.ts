@@ -9,7 +9,7 @@ const COMPRESSIONS: readonly CompressionName[] = ['gzip', 'brotli', 'zstd', 'lz4
 const VALUE = { text: 'ü🚀'.repeat(2_000), list: [1.5, null, true], none: {} }
 
 /** Bun runs on another engine, and has to refuse the serializer `v8`. */
-export const HAS_V8 = !('bun' in process.versions)
+const HAS_V8 = !('bun' in process.versions)
 /** Node has zstd since 22.15. */
 const HAS_ZSTD = (() => {
   const [major, minor] = process.versions.node.split('.').map(Number) as [number, number]
