@@ -1,10 +1,11 @@
 // Runs the programs of `programs/` with each runtime that is installed, two runtimes at a time, and prints a line for
-// each. `npm run runtimes -- bun deno` runs those whose name and version begin with an argument. Exit code: 1 if a check has failed.
+// each. `npm run runtimes -- bun deno` runs those whose name and version begin with an
+// argument. Exit code: 1 if a check has failed.
 import { fileURLToPath } from 'node:url'
 import { type Standalone, startStandalone } from '../testbed/redis-standalone.ts'
 import { bundleOf } from './bundle.ts'
 import { runProgram } from './run-program.ts'
-import { findRuntimes, type Runtime, versionOf } from './runtimes.ts'
+import { findRuntimes, type Runtime } from './runtimes.ts'
 
 const LANES = 2
 
@@ -19,22 +20,20 @@ const programs: readonly (readonly [string, string])[] = [
 
 const { found, missing } = findRuntimes()
 const wanted = process.argv.slice(2)
-const waiting = found
-  .map((runtime) => [`${runtime.name} ${versionOf(runtime)}`, runtime] as const)
-  .filter(
-    ([title]) =>
-      wanted.length === 0 || wanted.some((start) => title.toLowerCase().startsWith(start.toLowerCase())),
-  )
+const isWanted = ({ title }: Runtime) =>
+  wanted.length === 0 || wanted.some((start) => title.toLowerCase().startsWith(start.toLowerCase()))
+const waiting = found.filter(isWanted)
 
 await Promise.all(
   Array.from({ length: LANES }, async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await check(...next)
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await check(next)
   }),
 )
-if (missing.length > 0) console.log(`Not run, since they are not installed here: ${missing.join(', ')}`)
+if (missing.length > 0)
+  console.log(`Not run, since they are not installed or do not run here: ${missing.join(', ')}`)
 
 /** Runs all programs with one runtime, against servers of its own. */
-async function check(title: string, runtime: Runtime): Promise<void> {
+async function check(runtime: Runtime): Promise<void> {
   const startMs = performance.now()
   const servers = await Promise.all([startStandalone(), startStandalone({ tls: true })])
   const settings = {
@@ -57,7 +56,7 @@ async function check(title: string, runtime: Runtime): Promise<void> {
     await Promise.all(servers.map((server) => server.stop()))
   }
   console.log(
-    `${failures.length === 0 ? '✓' : '✗'} ${title}: ${parts.join(', ')} (${secondsSince(startMs)} s)`,
+    `${failures.length === 0 ? '✓' : '✗'} ${runtime.title}: ${parts.join(', ')} (${secondsSince(startMs)} s)`,
   )
   for (const what of left) console.log(`    not on this runtime: ${what}`)
   for (const failure of failures) console.log(failure.replaceAll(/^/gm, '    '))

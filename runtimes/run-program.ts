@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Told } from './programs/checks.ts'
 import type { Runtime } from './runtimes.ts'
@@ -6,6 +6,13 @@ import type { Runtime } from './runtimes.ts'
 const DONE_WITHIN_MS = 90_000
 /** ioredis waits two seconds for a silent server to hang up. */
 const ENDS_WITHIN_MS = 8_000
+
+/** They end with this process, however that ends. */
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1))
 
 /** How a program has gone. */
 export interface Outcome {
@@ -27,12 +34,15 @@ export async function runProgram(
   })
   let passed = 0
   let isDone = false
+  running.add(child)
+  let isKilled = false
   const failures: string[] = []
   const left: string[] = []
   const other: string[] = []
   const endWithin = (ms: number, why: string) =>
     setTimeout(() => {
       failures.push(why)
+      isKilled = true
       child.kill('SIGKILL')
     }, ms)
   let patience = endWithin(DONE_WITHIN_MS, `It was not done within ${DONE_WITHIN_MS} ms`)
@@ -55,7 +65,8 @@ export async function runProgram(
     child.once('close', (...end) => resolve(end))
   })
   clearTimeout(patience)
-  if (code !== 0 && signal !== 'SIGKILL') failures.push(`It ended with ${signal ?? code}`)
+  running.delete(child)
+  if (code !== 0 && !isKilled) failures.push(`It ended with ${signal ?? code}`)
   else if (!isDone && failures.length === 0) failures.push('It ended before its checks were made')
   if (failures.length > 0) failures.push(...other)
   return { passed, failures, left }

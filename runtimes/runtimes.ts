@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 /** A runtime that the programs are run with. */
 export interface Runtime {
-  readonly name: string
+  /** Its name and version. */
+  readonly title: string
   /** The path of its program. */
   readonly program: string
   /** What stands before the path of a program to run. */
@@ -15,7 +15,11 @@ const DENO_ARGS = ['run', '--allow-all', '--no-lock', '--cached-only']
 const BUN_ARGS = ['run', '--no-install']
 
 /** Where the packages of `package.json` have their programs. */
-const INSTALLED: readonly Runtime[] = [
+const INSTALLED: readonly {
+  readonly name: string
+  readonly program: string
+  readonly args: readonly string[]
+}[] = [
   { name: 'Node', program: 'node-20-oldest/bin/node', args: [] },
   { name: 'Node', program: 'node-22-oldest/bin/node', args: [] },
   { name: 'Node', program: 'node-22/bin/node', args: [] },
@@ -29,19 +33,28 @@ const INSTALLED: readonly Runtime[] = [
 /** This file lies in `build/runtimes/` when it runs. */
 const FOLDER = fileURLToPath(new URL('../../runtimes/node_modules/', import.meta.url))
 
-/** Those that are installed, and the names of those that are not. Where none is, the Node of this process. */
+/** Those that run here, and the names of those that do not. Where none does, the Node of this process. */
 export function findRuntimes(): { readonly found: readonly Runtime[]; readonly missing: readonly string[] } {
-  const placed = INSTALLED.map((runtime) => ({ ...runtime, program: `${FOLDER}${runtime.program}` }))
-  const found = placed.filter(({ program }) => existsSync(program))
-  const missing = INSTALLED.filter((_, index) => !found.includes(placed[index] as Runtime))
+  const found: Runtime[] = []
+  const missing: string[] = []
+  for (const { args, name, program } of INSTALLED) {
+    const path = `${FOLDER}${program}`
+    const version = versionOf(path)
+    if (version === undefined) missing.push(program.replace(/\/(bin\/)?[a-z]+$/, ''))
+    else found.push({ title: `${name} ${version}`, program: path, args })
+  }
+  if (found.length > 0) return { found, missing }
   return {
-    found: found.length > 0 ? found : [{ name: 'Node', program: process.execPath, args: [] }],
-    missing: missing.map(({ program }) => program.replace(/\/(bin\/)?[a-z]+$/, '')),
+    found: [{ title: `Node ${process.versions.node}`, program: process.execPath, args: [] }],
+    missing,
   }
 }
 
-/** Its version, as it says itself. */
-export function versionOf({ program }: Runtime): string {
-  const said = execFileSync(program, ['--version'], { encoding: 'utf8' })
-  return /\d+\.\d+\.\d+/.exec(said)?.[0] ?? said.trim()
+/** Its version, as it says itself; `undefined` if it is not installed, or does not run on this system. */
+function versionOf(program: string): string | undefined {
+  try {
+    return /\d+\.\d+\.\d+/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))?.[0]
+  } catch {
+    return undefined
+  }
 }
