@@ -1,5 +1,5 @@
 /**
- * For bench, tests and what they stand on: no cycles. What a bench imports may not be installed yet, so nothing is asked
+ * For bench, runtimes, tests and what they stand on: no cycles. What a bench imports may not be installed yet, so nothing is asked
  * of packages here.
  *
  * @type {import('dependency-cruiser').IConfiguration}
@@ -17,7 +17,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^bench/(build|node_modules)/' },
+    exclude: { path: '^(bench/build|bench/node_modules|runtimes/node_modules)/' },
     tsConfig: { fileName: 'tsconfig.json' },
     tsPreCompilationDeps: true,
   },

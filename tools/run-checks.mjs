@@ -15,7 +15,7 @@ const CHECKS = [
   [
     'floors-around',
     'no cycles in what stands around the sources',
-    'depcruise --config tools/no-cycles.cjs bench examples testbed tests',
+    'depcruise --config tools/no-cycles.cjs bench examples runtimes testbed tests',
   ],
   ['dead-code', 'no dead code', 'knip'],
   ['docs', 'the API reference has no warnings', 'typedoc --emit none'],
@@ -28,16 +28,20 @@ const SERVERS = [
     'node tools/run-on-servers.mjs',
   ],
 ]
+const RUNTIMES = [['runtimes', 'every runtime that is supported', 'npm run --silent runtimes']]
 const BENCH = [['bench', 'no ratio is far below its target', 'npm run --silent bench -- regression']]
 
-const ONLY_FULL = [SERVERS, BENCH].flat().map(([name]) => name)
+/** Steps that take long, and seldom find anything. */
+const FULL_ONLY = [...SERVERS, ...RUNTIMES, ...BENCH]
 
 const wanted = process.argv.slice(2)
 const isFull = process.env.CACHEWRIGHT_TRIALS === 'full'
-const isWanted = ([name]) =>
-  wanted.length === 0 ? isFull || !ONLY_FULL.includes(name) : wanted.some((prefix) => name.startsWith(prefix))
+const isWanted = (step) =>
+  wanted.length === 0
+    ? !FULL_ONLY.includes(step) || isFull
+    : wanted.some((prefix) => step[0].startsWith(prefix))
 
-const names = [PREPARATIONS, CHECKS, UNIT, SERVERS, BENCH].flat().map(([name]) => name)
+const names = [PREPARATIONS, CHECKS, UNIT, FULL_ONLY].flat().map(([name]) => name)
 const unknown = wanted.find((prefix) => !names.some((name) => name.startsWith(prefix)))
 if (unknown !== undefined) {
   console.error(`There is no step ${unknown}. Steps: ${names.join(' ')}`)
@@ -57,11 +61,12 @@ for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.e
 await runAll(PREPARATIONS, 1)
 await runAll(CHECKS, 2)
 await runAll(UNIT, 1)
-await runAll(SERVERS, 1)
-await runAll(BENCH, 1)
+await runAll(FULL_ONLY, 1)
 console.log('\nAll checks passed.')
 if (wanted.length === 0 && !isFull) {
-  console.log('Trials were short and nothing was measured: CACHEWRIGHT_TRIALS=full runs all that CI runs.')
+  console.log(
+    'Trials were short, nothing was measured, and on this Node alone: CACHEWRIGHT_TRIALS=full runs all that CI runs.',
+  )
 }
 
 async function runAll(steps, lanes) {

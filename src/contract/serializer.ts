@@ -19,7 +19,8 @@ export interface Serializer {
 }
 
 /**
- * The built-in serializers; `msgpack` needs the package `msgpackr`. `text` stores strings alone, as their UTF-8; `bytes`
- * stores a `Buffer` or `Uint8Array` alone, as its bytes, and answers a `Buffer`.
+ * The built-in serializers; `msgpack` needs the package `msgpackr`, and `v8` the engine V8, which Bun has not. `text`
+ * stores strings alone, as their UTF-8; `bytes` stores a `Buffer` or `Uint8Array` alone, as its bytes, and answers a
+ * `Buffer`.
  */
 export type SerializerName = 'json' | 'v8' | 'msgpack' | 'pickle' | 'text' | 'bytes'

@@ -11,6 +11,11 @@ vi.mock('msgpackr', () => {
 vi.mock('snappy', () => {
   throw new Error('Cannot find package snappy')
 })
+// As Bun has it: the structured clone of another engine.
+vi.mock('node:v8', async (load) => ({
+  ...(await load<typeof import('node:v8')>()),
+  serialize: () => Buffer.from('0e00000002', 'hex'),
+}))
 
 const CONFIGURATIONS = [
   ['msgpackr', { serializer: 'msgpack' }],
@@ -59,4 +64,18 @@ it('zstd is refused at construction by a Node that does not have it', () => {
   const create = () => createCache({ compression: { algorithm: 'zstd' } })
   if ('zstdCompressSync' in zlib) create()
   else assert.throws(create, { code: 'CACHE_MISSING_PEER', message: /needs Node 22.15 or later/ })
+})
+
+describe('a runtime whose engine is not V8', () => {
+  const failure = { code: 'CACHE_MISSING_PEER', message: /'v8' needs Node or Deno/ }
+
+  it('refuses the serializer at construction, also among the readers', () => {
+    assert.throws(() => createCache({ redis: false, serializer: 'v8' }), failure)
+    assert.throws(() => new MemoryCacheBackend({ readers: ['v8'] }), failure)
+  })
+
+  it('is not advised to use it', async () => {
+    await using cache = createCache({ redis: false, serializer: 'json' })
+    await assert.rejects(cache.set('key', new Map()), { message: /The serializer 'msgpack' can;/ })
+  })
 })

@@ -64,7 +64,7 @@ describe('what users install', () => {
 
 describe('how it is published', () => {
   test('every locked package has a checksum', () => {
-    for (const file of ['package-lock.json', 'bench/package-lock.json']) {
+    for (const file of ['package-lock.json', 'bench/package-lock.json', 'runtimes/package-lock.json']) {
       const { packages } = JSON.parse(readFileSync(join(ROOT, file), 'utf8')) as {
         readonly packages: Readonly<Record<string, LockedPackage>>
       }

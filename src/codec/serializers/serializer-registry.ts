@@ -3,7 +3,7 @@ import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { shown } from '../../foundation/errors/shown-value.ts'
 import { assertMsgpackr, createMsgpackSerializer, loadMsgpackr } from '../msgpack/msgpack.ts'
 import { createPickleSerializer } from '../pickle/pickle.ts'
-import { v8Serializer } from '../v8/v8.ts'
+import { assertV8, v8Serializer } from '../v8/v8.ts'
 import { jsonSerializer } from './json.ts'
 import { bytesSerializer, textSerializer } from './raw.ts'
 
@@ -66,8 +66,9 @@ export function isSerializerName(name: unknown): name is SerializerName {
   return typeof name === 'string' && Object.hasOwn(LOADERS, name)
 }
 
-/** @throws CacheError `CACHE_MISSING_PEER` if a serializer needs a package that is surely not installed */
+/** @throws CacheError `CACHE_MISSING_PEER` if a serializer needs a package that is surely not installed, or another runtime */
 export function assertSerializerAvailable(name: SerializerName): void {
+  if (name === 'v8') assertV8()
   if (name === 'msgpack') assertMsgpackr()
 }
 

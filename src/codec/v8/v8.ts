@@ -1,10 +1,24 @@
 import { types } from 'node:util'
 import { DefaultDeserializer, serialize } from 'node:v8'
 import type { Serializer } from '../../contract/serializer.ts'
+import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { CloneCheck } from '../refusals/clone-check.ts'
 import { MAX_PARTS } from '../refusals/limits.ts'
 import { weightOfPattern } from '../refusals/pattern-weight.ts'
 import { V8Check } from './v8-check.ts'
+import { VERSION } from './v8-tags.ts'
+
+/** `node:v8` of Bun has the structured clone of JavaScriptCore, which is another format and is not checked here. */
+const HAS_FORMAT = serialize(null)[0] === VERSION
+
+/** @throws CacheError `CACHE_MISSING_PEER` if the engine of this runtime is not V8 */
+export function assertV8(): void {
+  if (HAS_FORMAT) return
+  throw new CacheError(
+    'CACHE_MISSING_PEER',
+    "the serializer 'v8' needs Node or Deno: in this runtime, v8.serialize() writes another format than V8's",
+  )
+}
 
 const check = new CloneCheck({
   carries: (value) =>
@@ -56,8 +70,8 @@ const format = new V8Check()
 
 /**
  * The structured clone of V8: Map, Set, Date, BigInt, RegExp, typed arrays, boxed primitives, `undefined` in objects,
- * cycles and shared references; errors of the language with message and stack. Only Node can read it. Class instances
- * lose their class. It refuses what it would silently change: errors with other properties, and classes whose content
+ * cycles and shared references; errors of the language with message and stack. Only Node and Deno can read it (see
+ * {@link assertV8}). Class instances lose their class. It refuses what it would silently change: errors with other properties, and classes whose content
  * is not in their properties (URL, Response, …); and nesting of more than 500 levels.
  */
 export const v8Serializer: Serializer = Object.freeze({

@@ -24,9 +24,9 @@ export function setChecks(check: Register, elapse: (ms: number) => Promise<void>
   })
 
   check('a set expires as it was told when it was created', async (backend) => {
-    await backend.addToSet('set', 'a', { ttl: '400ms' })
+    await backend.addToSet('set', 'a', { ttl: '250ms' })
     await backend.addToSet('set', 'b', { ttl: '1h' })
-    await elapse(450)
+    await elapse(300)
     assert.deepEqual(await backend.getSetMembers('set'), [])
     await backend.addToSet('sliding', 'a', { ttl: '10s' })
     await backend.addToSet('sliding', 'b', { ttl: '100s', slide: true })

@@ -106,10 +106,10 @@ export function valueChecks(check: Register): void {
 
 export function expiryChecks(check: Register, elapse: (ms: number) => Promise<void>): void {
   check('a value expires after its time to live', async (backend) => {
-    await backend.set('short', 1, '400ms')
+    await backend.set('short', 1, '250ms')
     await backend.set('long', 2, '1h')
     assert.equal(await backend.get('short'), 1)
-    await elapse(450)
+    await elapse(300)
     assert.equal(await backend.get('short'), undefined)
     assert.equal(await backend.exists('short'), false)
     assert.equal(await backend.get('long'), 2)
@@ -177,10 +177,10 @@ export function expiryChecks(check: Register, elapse: (ms: number) => Promise<vo
 
   check('what was touched expires at its new time', async (backend) => {
     await backend.set('shortened', 1, '1h')
-    await backend.set('prolonged', 1, '400ms')
+    await backend.set('prolonged', 1, '250ms')
     await backend.touch('shortened', '60ms')
     await backend.touch('prolonged', '1h')
-    await elapse(450)
+    await elapse(300)
     assert.equal(await backend.get('shortened'), undefined)
     assert.equal(await backend.touch('shortened'), false)
     assert.equal(await backend.get('prolonged'), 1)
