@@ -2,7 +2,10 @@
 import { createHook } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 
+/** Sockets close, and clients of others end their timers, some time after they are told to. */
 const SETTLES_WITHIN_MS = 3_000
+/** The library's own timers end with shutdown(). */
+const OWN_TURNS = 3
 /** A collection takes milliseconds; what is only reachable from a finalizer goes with the next one. */
 const COLLECTIONS = 3
 
@@ -20,6 +23,9 @@ export async function watchProcess(clients) {
     cache: (cache) => caches.push(new WeakRef(cache)),
     /** Waits until as much is there as in the beginning, and notes what is more. */
     async settled(when) {
+      for (let turn = 0; turn < OWN_TURNS; turn++) await new Promise((resolve) => setImmediate(resolve))
+      const own = differences(before, counts()).filter((difference) => difference.includes('/dist/'))
+      for (const difference of own) left.push(`${when}: ${difference}`)
       const endMs = performance.now() + SETTLES_WITHIN_MS
       while (differences(before, counts()).length > 0 && performance.now() < endMs) {
         await new Promise((resolve) => setImmediate(resolve))
@@ -77,10 +83,14 @@ function watchTimers() {
   }
 }
 
-/** The first line of a stack that is not of Node itself. */
+/** The first lines of a stack that are not of Node itself. */
 function placeOf({ stack }) {
   const frames = stack.split('\n').slice(2)
-  return (frames.find((frame) => !/node:|left-behind/.test(frame)) ?? frames.at(-1)).trim()
+  const ofOthers = frames.filter((frame) => !/node:|left-behind/.test(frame))
+  return (ofOthers.length > 0 ? ofOthers : frames)
+    .slice(0, 3)
+    .map((frame) => frame.trim())
+    .join(' ')
 }
 
 function listeners(clients) {
