@@ -1,12 +1,7 @@
 import { test } from 'vitest'
 import { useBuild } from '../support/build.ts'
 import { useScene } from '../support/scene.ts'
-import { trials } from '../support/trials.ts'
 import { expectNothingLeft } from './rounds.ts'
-
-const ROUNDS = trials(24, 160)
-/** Those in which nobody answers take as long as their deadlines. */
-const IN_AN_OUTAGE = trials(4, 15)
 
 const scene = useScene({
   simple: true,
@@ -16,36 +11,16 @@ const scene = useScene({
 const { cluster, redis, sentinel, simple } = scene
 useBuild('package')
 
-const KINDS = [
+test.each([
   ['a single server', () => ({ servers: { url: redis.url }, asked: [redis.process] })],
   ['the bus', () => ({ servers: { url: simple.url }, asked: [simple.process] })],
   ['a cluster', () => ({ servers: { cluster: cluster.urls }, asked: cluster.nodes })],
-  [
-    'Sentinel',
-    () => ({
-      servers: { sentinel: { name: sentinel.name, nodes: sentinel.urls } },
-      asked: [sentinel.primary],
-    }),
-  ],
+  ['Sentinel', () => ({ servers: { sentinel: sentinelOptions() }, asked: [sentinel.primary] })],
+  ['a backend in Redis', () => ({ servers: { url: redis.url }, asked: [redis.process] })],
   ['the memory of the process', () => ({ servers: {}, asked: [] })],
-] as const
+  ['a backend in memory', () => ({ servers: {}, asked: [] })],
+])('P43 caches over %s that are made and shut down leave nothing', (kind, on) =>
+  expectNothingLeft({ kind, ...on() }),
+)
 
-test.each(KINDS)('P43 caches over %s that are used and shut down, one after the other, leave nothing', async (kind, on) => {
-  const { asked, servers } = on()
-  const pids = asked.map(({ pid }) => pid)
-  const moments = ['at rest']
-  await expectNothingLeft({ asked, kind, moments, rounds: ROUNDS, servers: { ...servers, pids } })
-})
-
-test.each(KINDS)('P43 nor do those over %s that are shut down in the middle of something', async (kind, on) => {
-  const { asked, servers } = on()
-  const pids = asked.map(({ pid }) => pid)
-  const moments = ['initializing', 'loading', 'refreshing', 'waiting for another', 'reserving', 'clearing']
-  await expectNothingLeft({ asked, kind, moments, rounds: ROUNDS, servers: { ...servers, pids } })
-})
-test.each(KINDS)('P43 nor do those over %s that are shut down while it does not answer', async (kind, on) => {
-  const { asked, servers } = on()
-  const pids = asked.map(({ pid }) => pid)
-  const moments = ['away', 'frozen', 'frozen at once']
-  await expectNothingLeft({ asked, kind, moments, rounds: IN_AN_OUTAGE, servers: { ...servers, pids } })
-})
+const sentinelOptions = () => ({ name: sentinel.name, nodes: sentinel.urls })

@@ -52,6 +52,7 @@ export class Deadlines {
   readonly #holdsProcess: boolean
   /** Whether the timer stays when no task is left. It serves the next task then, which needs none of its own. */
   #keepsTimer: boolean
+  readonly #whenIdle: (() => void)[] = []
   #first: Waiting<unknown> | undefined
   #last: Waiting<unknown> | undefined
   #timer: NodeJS.Timeout | undefined
@@ -65,6 +66,11 @@ export class Deadlines {
     this.timeoutMs = timeoutMs
     this.#holdsProcess = holdsProcess
     this.#keepsTimer = isFrequent
+  }
+
+  /** Resolves when no task is in progress. */
+  async idle(): Promise<void> {
+    while (this.#first !== undefined) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
   }
 
   /** From now on, no timer runs while no task is in progress. */
@@ -124,6 +130,7 @@ export class Deadlines {
     waiting.previous = undefined
     waiting.next = undefined
     if (this.#first !== undefined) return
+    if (this.#whenIdle.length > 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
     if (!this.#keepsTimer) this.#disarm()
     else if (this.#holdsProcess) this.#timer?.unref()
   }

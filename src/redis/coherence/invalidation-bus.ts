@@ -71,6 +71,8 @@ export class InvalidationBus {
   #subscription: ChannelSubscription | undefined
   #rejoinTimer: NodeJS.Timeout | undefined
   #isWanted = false
+  /** Ends a subscription that is being made. */
+  #leaving = new AbortController()
   /** Everything that was published before this moment has arrived. */
   #completeUntilMs = Number.NEGATIVE_INFINITY
   /** When messages were last reported to be missing. */
@@ -112,11 +114,13 @@ export class InvalidationBus {
   join(): void {
     if (this.#isWanted) return
     this.#isWanted = true
+    this.#leaving = new AbortController()
     this.#subscribe()
   }
 
   async leave(): Promise<void> {
     this.#isWanted = false
+    this.#leaving.abort()
     clearTimeout(this.#rejoinTimer)
     const subscription = this.#subscription
     this.#subscription = undefined
@@ -155,6 +159,7 @@ export class InvalidationBus {
     const listener = {
       message: (text: string) => this.#receive(text),
       lost: (reason: string) => this.#lost(reason),
+      signal: this.#leaving.signal,
     }
     this.#port.subscribe(this.channel, listener).then(
       (subscription) => {

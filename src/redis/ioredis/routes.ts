@@ -43,10 +43,10 @@ export function ownSessions(): BorrowedSessions<OwnConnection> {
 
 /** The connection for the subscriptions of a route. */
 export function subscriberOf(route: Pick<IoredisRoute, 'origin'>): SharedSubscriber {
-  return new SharedSubscriber(async (events) => {
+  return new SharedSubscriber(async (events, signal) => {
     const origin = route.origin()
     if (origin === undefined) throw unavailable('the cluster is not connected')
-    return openSubscriber(origin, events)
+    return openSubscriber(origin, events, signal)
   })
 }
 

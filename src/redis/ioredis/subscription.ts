@@ -7,6 +7,7 @@ import { OWN_OPTIONS } from './own-connection.ts'
 export async function openSubscriber(
   origin: IoredisConnection,
   events: SubscriberEvents,
+  signal: AbortSignal,
 ): Promise<Subscriber> {
   const connection = origin.duplicate({ ...OWN_OPTIONS, retryStrategy: null })
   let isOpen = false
@@ -26,11 +27,15 @@ export async function openSubscriber(
   connection.on('message', (channel: unknown, text: unknown) => {
     if (isOpen) events.message(String(channel), String(text))
   })
+  signal.addEventListener('abort', close)
   try {
+    signal.throwIfAborted()
     await connection.connect()
   } catch (error) {
     close()
     throw failure ?? error
+  } finally {
+    signal.removeEventListener('abort', close)
   }
   isOpen = true
   return {

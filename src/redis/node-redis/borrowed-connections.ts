@@ -64,12 +64,12 @@ export class BorrowedConnections {
     async (handle, command, form) => sendOn(await this.clientOf(handle), command, form),
     endpointOf,
   )
-  readonly subscriber: SharedSubscriber = new SharedSubscriber(async (events) => {
+  readonly subscriber: SharedSubscriber = new SharedSubscriber(async (events, signal) => {
     const [handle] = this.handles()
     if (handle === undefined) throw unavailable('the cluster is not connected')
     const client = await this.clientOf(handle)
     const socket = { ...client.options?.socket, reconnectStrategy: false }
-    return openSubscriber(client.duplicate({ socket }), events)
+    return openSubscriber(client.duplicate({ socket }), events, signal)
   })
   readonly #holders = new Set<object>()
   #isDesynchronized = false

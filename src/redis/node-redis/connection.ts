@@ -50,8 +50,8 @@ const UNWATCHED_TRUST_MS = 3_000
 export class NodeRedisConnection implements RedisPort {
   readonly isCluster = false
   readonly #dialer: Dialer
-  readonly #subscriber = new SharedSubscriber(async (events) =>
-    openSubscriber(await this.#dialer.subscriber(), events),
+  readonly #subscriber = new SharedSubscriber(async (events, signal) =>
+    openSubscriber(await this.#dialer.subscriber(), events, signal),
   )
   readonly #listener: RedisPortListener
   readonly #isUnref: boolean

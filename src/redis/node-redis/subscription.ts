@@ -14,6 +14,7 @@ export interface NodeRedisSubscriber {
 export async function openSubscriber(
   client: NodeRedisSubscriber,
   events: SubscriberEvents,
+  signal: AbortSignal,
 ): Promise<Subscriber> {
   let isOpen = false
   const close = () => {
@@ -30,11 +31,15 @@ export async function openSubscriber(
     events.lost(error === undefined ? 'ended' : detailOf(error))
   }
   for (const event of ['error', 'end', 'reconnecting'] as const) client.on(event, lost)
+  signal.addEventListener('abort', close)
   try {
+    signal.throwIfAborted()
     await client.connect()
   } catch (error) {
     close()
     throw error
+  } finally {
+    signal.removeEventListener('abort', close)
   }
   isOpen = true
   return {

@@ -71,6 +71,8 @@ export class DeadlinePort implements BatchingPort {
       expired: () => timeout('close', this.#deadlines.timeoutMs),
     })
     await closed.catch(() => this.#port.drop())
+    // A caller's client still has the commands that were sent on it.
+    await this.#deadlines.idle()
     this.#deadlines.wane()
   }
 

@@ -16,16 +16,20 @@ export interface SubscriberEvents {
   lost(reason: string): void
 }
 
+/** Connects; if it rejects, or the signal aborts before, it leaves no connection behind. */
+type OpenSubscriber = (events: SubscriberEvents, signal: AbortSignal) => Promise<Subscriber>
+
 /** The subscriptions of one connection. */
 class Session {
   readonly #listeners = new Map<string, Set<ChannelListener>>()
   readonly #onEnd: () => void
+  readonly #ending = new AbortController()
   #subscriber: Promise<Subscriber> | undefined
   #isOver = false
 
-  constructor(open: (events: SubscriberEvents) => Promise<Subscriber>, onEnd: () => void) {
+  constructor(open: OpenSubscriber, onEnd: () => void) {
     this.#onEnd = onEnd
-    this.#subscriber = open({
+    const events: SubscriberEvents = {
       message: (channel, text) => {
         for (const listener of this.#listeners.get(channel) ?? []) listener.message(text)
       },
@@ -34,7 +38,8 @@ class Session {
         this.#end()
         for (const listener of listeners) listener.lost(reason)
       },
-    })
+    }
+    this.#subscriber = open(events, this.#ending.signal)
   }
 
   async subscribe(channel: string, listener: ChannelListener): Promise<ChannelSubscription> {
@@ -42,7 +47,7 @@ class Session {
     const pending: ChannelListener = { message: (text) => listener.message(text), lost: () => {} }
     this.#add(channel, pending)
     try {
-      await (await this.#subscriber)?.subscribe(channel)
+      await unlessAborted(listener.signal, this.#subscribed(channel))
       if (this.#isOver) throw unavailable('lost while subscribing')
     } catch (error) {
       this.#remove(channel, pending)
@@ -50,6 +55,10 @@ class Session {
     }
     pending.lost = (reason) => listener.lost(reason)
     return { close: async () => this.#remove(channel, pending) }
+  }
+
+  async #subscribed(channel: string): Promise<void> {
+    await (await this.#subscriber)?.subscribe(channel)
   }
 
   #add(channel: string, listener: ChannelListener): void {
@@ -71,6 +80,7 @@ class Session {
     this.#isOver = true
     this.#listeners.clear()
     this.#onEnd()
+    this.#ending.abort()
     this.#subscriber?.then((open) => open.close()).catch(() => {})
     this.#subscriber = undefined
   }
@@ -78,11 +88,10 @@ class Session {
 
 /** One connection for all channels that are subscribed to at the same time. */
 export class SharedSubscriber {
-  readonly #open: (events: SubscriberEvents) => Promise<Subscriber>
+  readonly #open: OpenSubscriber
   #session: Session | undefined
 
-  /** @param open connects; if it rejects, it leaves no connection behind */
-  constructor(open: (events: SubscriberEvents) => Promise<Subscriber>) {
+  constructor(open: OpenSubscriber) {
     this.#open = open
   }
 
@@ -96,4 +105,14 @@ export class SharedSubscriber {
     }
     return this.#session.subscribe(channel, listener)
   }
+}
+
+/** Settles as `work` does, or rejects as soon as the signal aborts. */
+function unlessAborted<Result>(signal: AbortSignal | undefined, work: Promise<Result>): Promise<Result> {
+  if (signal === undefined) return work
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(unavailable('closed while subscribing'))
+    signal.addEventListener('abort', abort)
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
 }

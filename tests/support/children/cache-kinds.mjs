@@ -4,7 +4,7 @@ const REFUSED = 'redis://127.0.0.1:1'
 const quiet = (client) => client.on('error', () => {})
 
 /**
- * The kind of this name: `open` says with which options to make a cache (`isAway` where nothing can be reached), and what
+ * The kind of this name: `open` says with which options to make a cache (`isAway` where nothing can be reached, with the deadlines in `patience`), and what
  * to close after it; `clients` are those of the caller's.
  */
 export async function cacheKind(kind, servers, library) {
@@ -25,8 +25,10 @@ export async function cacheKind(kind, servers, library) {
     }
     case 'a backend in Redis': {
       const { RedisCacheBackend } = await import(`${library}/redis/redis-cache-backend.js`)
-      const impatient = { commandTimeout: '40ms', connectTimeout: '60ms', prefix: 'rounds:' }
-      return lent((isAway) => new RedisCacheBackend({ ...impatient, url: isAway ? REFUSED : url }))
+      return lent(
+        (isAway, patience) =>
+          new RedisCacheBackend({ ...patience, prefix: 'rounds:', url: isAway ? REFUSED : url }),
+      )
     }
     default:
       return borrowed(await clientsOf(kind, servers))
@@ -40,8 +42,8 @@ function own(optionsOf) {
 
 /** A backend that is given to each cache, and is shut down after it. */
 function lent(makeBackend) {
-  const open = (isAway) => {
-    const backend = makeBackend(isAway)
+  const open = (isAway, patience) => {
+    const backend = makeBackend(isAway, patience)
     const ofTheBackend = { prefix: undefined, commandTimeout: undefined, connectTimeout: undefined }
     return { options: { ...ofTheBackend, backend }, close: () => backend.shutdown() }
   }
@@ -82,11 +84,20 @@ async function clientsOf(kind, { cluster, url }) {
     }
     case 'a cluster of ioredis 6': {
       const { Cluster } = await import('ioredis')
-      const addresses = cluster.map((node) => new URL(node)).map(({ hostname: host, port }) => ({ host, port }))
+      const addresses = cluster
+        .map((node) => new URL(node))
+        .map(({ hostname: host, port }) => ({ host, port }))
       const client = quiet(new Cluster(addresses))
       await client.set('warm', 1, 'EX', 60)
-      const stranger = quiet(new Cluster([{ host: '127.0.0.1', port: 1 }], { lazyConnect: true }))
-      return { client, stranger, close: () => client.quit() }
+      // It waits for its next attempt to connect.
+      const nowhere = [{ host: '127.0.0.1', port: 1 }]
+      const stranger = quiet(new Cluster(nowhere, { clusterRetryStrategy: () => 3_600_000 }))
+      await new Promise((resolve) => stranger.once('close', resolve))
+      const close = async () => {
+        stranger.disconnect()
+        await client.quit()
+      }
+      return { client, stranger, close }
     }
     default:
       throw new Error(`No kind is called ${kind}`)

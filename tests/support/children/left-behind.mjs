@@ -24,7 +24,7 @@ export async function watchProcess(clients) {
     /** Waits until as much is there as in the beginning, and notes what is more. */
     async settled(when) {
       for (let turn = 0; turn < OWN_TURNS; turn++) await new Promise((resolve) => setImmediate(resolve))
-      const own = differences(before, counts()).filter((difference) => difference.includes('/dist/'))
+      const own = differences(before, counts()).filter((difference) => difference.startsWith('timer of ours'))
       for (const difference of own) left.push(`${when}: ${difference}`)
       const endMs = performance.now() + SETTLES_WITHIN_MS
       while (differences(before, counts()).length > 0 && performance.now() < endMs) {
@@ -77,25 +77,27 @@ function watchTimers() {
   return {
     count() {
       const counts = {}
-      for (const place of made.values()) counts[`timer of ${place}`] = (counts[`timer of ${place}`] ?? 0) + 1
+      for (const place of made.values()) counts[place] = (counts[place] ?? 0) + 1
       return counts
     },
   }
 }
 
-/** The first lines of a stack that are not of Node itself. */
+/** A name for a timer: the first lines of the stack that are not of Node itself. */
 function placeOf({ stack }) {
   const frames = stack.split('\n').slice(2)
   const ofOthers = frames.filter((frame) => !/node:|left-behind/.test(frame))
-  return (ofOthers.length > 0 ? ofOthers : frames)
-    .slice(0, 3)
-    .map((frame) => frame.trim())
-    .join(' ')
+  const [maker, ...callers] = (ofOthers.length > 0 ? ofOthers : frames).map((frame) => frame.trim())
+  const owner = /(?<!node_modules.*)\/dist\//.test(maker) ? 'ours' : 'another'
+  return `timer of ${owner} ${[maker, ...callers.slice(0, 2)].join(' ')}`
 }
 
 function listeners(clients) {
   const counts = {}
-  const emitters = [['process', process], ...clients.flatMap((client, index) => emittersOf(client, `client ${index}`))]
+  const emitters = [
+    ['process', process],
+    ...clients.flatMap((client, index) => emittersOf(client, `client ${index}`)),
+  ]
   for (const [name, emitter] of emitters) {
     for (const event of emitter.eventNames()) {
       counts[`listeners of ${name} to ${String(event)}`] = emitter.listenerCount(event)

@@ -9,7 +9,7 @@ const { kind, library, moments, rounds, samples, servers } = settings
 const { createCache } = await import(`${library}/index.js`)
 const { pids } = servers
 
-/** The cache, and the loads that are in its way. */
+/** What is done with a cache before it is shut down. What is returned is called after that. */
 const MOMENTS = {
   async 'at rest'({ cache }, round) {
     cache.on('error', ({ error }) => failures.push(`round ${round}: ${error.message}`))
@@ -38,14 +38,13 @@ const MOMENTS = {
     await pause(3)
     await Promise.race([cache.getOrSet('stale', () => loader.promise), pause(20)])
   },
-  async 'waiting for another'({ cache, lend, later }) {
+  async 'waiting for another'({ another, cache, later }) {
     const loader = later()
-    const other = lend()
+    const other = another()
     void other.getOrSet('waited for', () => loader.promise)
     await other.getOrSet('key', () => 1)
     void cache.getOrSet('waited for', () => 2)
     await cache.getOrSet('key', () => 1)
-    return () => other.shutdown()
   },
   async reserving({ cache }) {
     await cache.reserve('slot', { wait: true })
@@ -106,21 +105,27 @@ await made.close()
 process.disconnect()
 
 async function playRound(moment, round) {
-  const away = moment === 'away'
-  const { close, options } = made.open(away)
-  const open = () => createCache({ ...COMMON, ...(IMPATIENT_MOMENTS.includes(moment) ? IMPATIENT : {}), ...options })
+  const patience = IMPATIENT_MOMENTS.includes(moment) ? IMPATIENT : {}
+  const closers = []
+  const open = () => {
+    const { close, options } = made.open(moment === 'away', patience)
+    const cache = createCache({ ...COMMON, ...patience, ...options })
+    watch.cache(cache)
+    closers.push(async () => {
+      await cache.shutdown()
+      await close?.()
+    })
+    return cache
+  }
   const loaders = []
-  const cache = open()
-  watch.cache(cache)
   const later = () => {
     const loader = deferred()
     loaders.push(loader)
     return loader
   }
-  const after = await MOMENTS[moment]({ cache, later, lend: open }, round)
-  await cache.shutdown()
-  await close?.()
-  await after?.()
+  const after = await MOMENTS[moment]({ cache: open(), another: open, later }, round)
+  for (const close of closers) await close()
+  after?.()
   for (const loader of loaders) loader.resolve(round)
 }
 
