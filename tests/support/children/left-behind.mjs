@@ -89,7 +89,7 @@ function placeOf({ stack }) {
   const ofOthers = frames.filter((frame) => !/node:|left-behind/.test(frame))
   const [maker, ...callers] = (ofOthers.length > 0 ? ofOthers : frames).map((frame) => frame.trim())
   const owner = /(?<!node_modules.*)\/dist\//.test(maker) ? 'ours' : 'another'
-  return `timer of ${owner} ${[maker, ...callers.slice(0, 2)].join(' ')}`
+  return `timer of ${owner} ${[maker, ...callers.slice(0, 6)].join(' ')}`
 }
 
 function listeners(clients) {
