@@ -2,6 +2,7 @@ import type { BackendInternals } from '../backend/assembly/backend-internals.ts'
 import { closedError } from '../backend/assembly/lifecycle.ts'
 import type { SharedTier } from '../backend/seams/shared-tier.ts'
 import type { CacheBackend } from '../contract/cache-backend.ts'
+import { CacheError } from '../foundation/errors/cache-error.ts'
 import type { Clock, Timers } from '../foundation/time/clock.ts'
 import { WeakValues } from '../foundation/weak-values.ts'
 import { Cache } from './cache.ts'
@@ -57,18 +58,23 @@ export function assembleCache<Isolate extends Isolation = 'freeze'>(assembly: As
   const leases = new HeldLeases({ clock, leaseMs: options.leaseMs, tier: core.tier.bare, timers })
   parts.whenOpen(() => opening.backendOpened())
   let closing: Promise<void> | undefined
+  const slowReads = new SlowReads(clock, timers)
   const close = async () => {
+    void core.background.follow(core.tier.deliverNow(), () => {})
     await core.background.idleWithin(options.drainMs, timers)
     core.stop()
     await leases.releaseAll()
+    core.tier.endDelivery()
     await opening.shutdown()
+    slowReads.stop()
     if (!isOwnBackend) parts.giveBack()
+    reportLost(core)
   }
   const reads = new SingleFlight(core, flights, leases)
   const writes = new WritePath(core)
   return new Cache<Isolate>({
     ...{ core, flights, reads, writes },
-    slowReads: new SlowReads(clock, timers),
+    slowReads,
     readSpecimen: PendingRead.specimen(core),
     verification: new ShadowVerification(core),
     names: new NameRegistry(),
@@ -86,4 +92,11 @@ export function assembleCache<Isolate extends Isolation = 'freeze'>(assembly: As
     },
     backendWithin: (space) => (space === root ? backend : parts.within(space.prefix, space.name)),
   })
+}
+
+/** Tells of the invalidations that are lost with the cache. */
+function reportLost({ outbox, policy }: CacheCore): void {
+  if (outbox.isEmpty) return
+  const message = `The cache was shut down with invalidations that Redis has not acknowledged (${outbox.size}): other processes may serve older values until they expire`
+  policy.publish('shutdown', undefined, new CacheError('CACHE_UNAVAILABLE', message))
 }

@@ -95,8 +95,10 @@ export class Cache<Isolate extends Isolation = 'freeze'> extends Namespace<Isola
   }
 
   /**
-   * Waits up to `shutdown.drain` for the work in the background, aborts the rest, and closes what the cache opened, for
-   * good; a `backend` or `client` that was passed stays open. Invalidations that Redis has not acknowledged by then are lost. Afterwards every call that loads (`getOrSet`, `refresh`, wrapped functions, collections) still calls its loader,
+   * Sends undelivered invalidations once more, waits up to `shutdown.drain` for that and for the work in the background,
+   * aborts the rest, gives back all leases, and closes what the cache opened, for good; a `backend` or `client` that was
+   * passed stays open. Invalidations that Redis has not acknowledged by then are lost, and an `error` event tells how many
+   * (`operation: 'shutdown'`, `CACHE_UNAVAILABLE`). Afterwards every call that loads (`getOrSet`, `refresh`, wrapped functions, collections) still calls its loader,
    * and other operations fail with `CACHE_CLOSED`: they answer a miss, `false` or `0`, or reject, as the failure mode says;
    * counters reject. Idempotent; never rejects.
    */

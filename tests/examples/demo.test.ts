@@ -14,7 +14,7 @@ import { useBuild } from '../support/build.ts'
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const TIMEOUT_MS = 90_000
 
-useBuild('demo')
+useBuild('examples')
 
 /** The demo's TMPDIR: holds the directory of a server that it starts, until that server stops. */
 let directory: string

@@ -32,7 +32,7 @@ interface Recipe {
 const BUILDS = {
   package: { project: 'tsconfig.build.json', sources: PACKAGE_SOURCES, product: 'dist/index.js' },
   // Compiled against the types of the built package.
-  demo: {
+  examples: {
     project: 'tsconfig.tools.json',
     sources: [...PACKAGE_SOURCES, 'examples', 'testbed', 'tsconfig.tools.json'],
     product: 'build/examples/demo/main.js',
@@ -41,7 +41,7 @@ const BUILDS = {
 
 type Build = keyof typeof BUILDS
 
-/** Has the package in `dist/`, or the demo in `build/` too, built before the tests of this file run. */
+/** Has the package in `dist/`, or the examples in `build/` too, built before the tests of this file run. */
 export function useBuild(name: Build): void {
   beforeAll(async () => {
     await ensureBuilt('package')

@@ -290,6 +290,8 @@ export class CacheCore implements TierListener, StoreObserver {
   stop(): void {
     this.#stopping.abort(new DOMException('The cache has been shut down', 'AbortError'))
     this.held.stop()
+    // Who waits for the load of another process loads by itself.
+    this.waiters.epochBegan()
     this.local.clear()
   }
 }

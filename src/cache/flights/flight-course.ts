@@ -282,9 +282,18 @@ export class FlightCourse {
     return { askedAtMs, lease, bound: captured.value, serverNowMs: acquired.value.serverNowMs }
   }
 
+  /** Ends early when the cache is closed. */
   #pause(delayMs: number): Promise<void> {
+    const { stopping, timers } = this.#core
+    if (stopping.aborted) return Promise.resolve()
     return new Promise((resolve) => {
-      this.#core.timers.after(delayMs, resolve, true)
+      const end = () => {
+        cancel()
+        stopping.removeEventListener('abort', end)
+        resolve()
+      }
+      const cancel = timers.after(delayMs, end, true)
+      stopping.addEventListener('abort', end)
     })
   }
 }

@@ -4,10 +4,10 @@ import type { Flight } from './flight.ts'
 
 /**
  * Tells a call, which is about to return, of a flight that goes on without it. A loader may hang, so the promise does not
- * wait for longer than a load and its lease may last.
+ * wait for longer than a load and its lease may last, or after the cache is closed.
  */
 export function handOverRest(
-  { options, timers }: Pick<CacheCore, 'options' | 'timers'>,
+  { options, stopping, timers }: Pick<CacheCore, 'options' | 'stopping' | 'timers'>,
   { background, key, monitor }: LoadRequest,
   flight: Flight,
 ): void {
@@ -17,11 +17,14 @@ export function handOverRest(
     background,
     () =>
       new Promise((resolve) => {
-        const cancel = timers.after(options.longestLoadMs + options.leaseMs, resolve)
-        void ended(flight).then(() => {
+        const end = () => {
           cancel()
+          stopping.removeEventListener('abort', end)
           resolve()
-        })
+        }
+        const cancel = timers.after(options.longestLoadMs + options.leaseMs, end)
+        stopping.addEventListener('abort', end)
+        void ended(flight).then(end)
       }),
   )
 }

@@ -55,6 +55,7 @@ export class HeldLeases {
   readonly #requests = new Set<Promise<unknown>>()
   readonly #unreturned = new Map<Returned, Unreturned>()
   #isRetryDue = false
+  #cancelRetry: () => void = () => {}
   #isClosed = false
 
   constructor(parts: HeldLeasesParts) {
@@ -102,7 +103,7 @@ export class HeldLeases {
   #retryLater(): void {
     if (this.#isRetryDue || this.#isClosed || this.#unreturned.size === 0) return
     this.#isRetryDue = true
-    this.#parts.timers.after(RETRY_MS, () => {
+    this.#cancelRetry = this.#parts.timers.after(RETRY_MS, () => {
       void this.#retry().then(() => {
         this.#isRetryDue = false
         this.#retryLater()
@@ -136,6 +137,7 @@ export class HeldLeases {
   async releaseAll(): Promise<void> {
     await Promise.all(this.#requests)
     this.#isClosed = true
+    this.#cancelRetry()
     await Promise.all([this.#retry(), ...[...this.#held].map((lease) => lease.release())])
     for (const returned of [...this.#unreturned.keys()]) this.#end(returned)
   }

@@ -29,7 +29,8 @@ export interface GateParts {
 export class Gate {
   readonly #parts: GateParts
   readonly #tier: SharedTier
-  #isDeliveryDue = false
+  #cancelDelivery: (() => void) | undefined
+  #hasEnded = false
 
   constructor(parts: GateParts) {
     this.#parts = parts
@@ -144,6 +145,18 @@ export class Gate {
     return this.#outcomeOf(node, work)
   }
 
+  /** Sends pending invalidations at once, also while a circuit is open. Never rejects. */
+  async deliverNow(): Promise<void> {
+    const { isOpen, outbox } = this.#parts
+    if (isOpen() && !outbox.isEmpty) await outbox.deliverAll(this.#tier)
+  }
+
+  /** From now on, pending invalidations are not sent again. */
+  endDelivery(): void {
+    this.#hasEnded = true
+    this.#cancelDelivery?.()
+  }
+
   /** Schedules the delivery of pending invalidations, if there are any. */
   deliver(): void {
     if (!this.#parts.outbox.isEmpty) this.#deliverLater()
@@ -151,10 +164,9 @@ export class Gate {
 
   /** Sends pending invalidations even if this process sends nothing else: other processes may read the old values. */
   #deliverLater(): void {
-    if (this.#isDeliveryDue) return
-    this.#isDeliveryDue = true
-    this.#parts.timers.after(REDELIVERY_MS, () => {
-      this.#isDeliveryDue = false
+    if (this.#hasEnded || this.#cancelDelivery !== undefined) return
+    this.#cancelDelivery = this.#parts.timers.after(REDELIVERY_MS, () => {
+      this.#cancelDelivery = undefined
       const { outbox } = this.#parts
       if (outbox.isEmpty) return
       this.send(undefined, [], () => outbox.deliverAll(this.#deliveries)).then(

@@ -245,6 +245,16 @@ export class ResilientTier implements SharedTier {
     return this.#gate.delivered(storedKeys)
   }
 
+  /** As {@link Gate.deliverNow}. */
+  deliverNow(): Promise<void> {
+    return this.#gate.deliverNow()
+  }
+
+  /** As {@link Gate.endDelivery}. */
+  endDelivery(): void {
+    this.#gate.endDelivery()
+  }
+
   /** As {@link Gate.deliver}. */
   deliver(): void {
     this.#gate.deliver()

@@ -37,6 +37,13 @@ export class SlowReads {
     this.#dueMs.delete(read)
   }
 
+  /** Called when the cache is closed, which ends all reads. */
+  stop(): void {
+    this.#cancel()
+    this.#dueMs.clear()
+    this.#nextMs = Number.POSITIVE_INFINITY
+  }
+
   #wakeAt(dueMs: number, nowMs: number): void {
     this.#cancel()
     this.#nextMs = dueMs

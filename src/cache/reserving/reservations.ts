@@ -5,6 +5,7 @@ import { isProgrammingMistake } from '../../foundation/errors/cache-error.ts'
 import { randomText } from '../../foundation/random-text.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import { type Judgement, missReasonOf } from '../entries/judgement.ts'
+import type { Flights } from '../flights/flights.ts'
 import type { SingleFlight } from '../flights/single-flight.ts'
 import { storedTtlMs } from '../freshness/entry-lifetimes.ts'
 import { isTooOld, servableAsReadTo } from '../freshness/max-age.ts'
@@ -28,6 +29,7 @@ const MOST_ATTEMPTS = 10
 /** The parts of {@link Reservations}. */
 export interface ReservationsParts {
   readonly core: CacheCore
+  readonly flights: Flights
   readonly reads: SingleFlight
   readonly writes: WritePath
   readonly policies: Policies
@@ -54,12 +56,12 @@ export class Reservations {
   readonly #policies: Policies
   readonly #turns: TurnWait
 
-  constructor({ core, policies, reads, writes }: ReservationsParts, namespaceReads: NamespaceReads) {
+  constructor({ core, flights, policies, reads, writes }: ReservationsParts, namespaceReads: NamespaceReads) {
     this.#core = core
     this.#reads = namespaceReads
     this.#writes = writes
     this.#policies = policies
-    this.#turns = new TurnWait(core, reads)
+    this.#turns = new TurnWait(core, reads, flights)
   }
 
   /** @throws CacheError for a programming mistake, or the signal's reason; never because of Redis */

@@ -17,6 +17,8 @@ export interface HeldLoad {
   readonly context: LoadContext
   /** The answer of the flight, which ends when the slot is filled or given back. */
   readonly answer: Promise<Answer<unknown>>
+  /** Whether other callers in this process wait for it. */
+  readonly isShared: () => boolean
 }
 
 /**
@@ -41,6 +43,13 @@ export class TurnFill implements SlotFilling {
       this.#isExpired = true
       void this.giveBack()
     })
+    core.stopping.addEventListener('abort', this.#stop)
+    void load.answer.catch(() => {}).then(() => core.stopping.removeEventListener('abort', this.#stop))
+  }
+
+  /** Nothing is stored any more. Those who wait for the value still get it, within the time that it may take. */
+  readonly #stop = (): void => {
+    if (!this.#load.isShared()) void this.giveBack()
   }
 
   async store({ options, policies, tags, value }: FillRequest): Promise<FillRefusal | undefined> {

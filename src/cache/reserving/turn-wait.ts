@@ -2,6 +2,7 @@ import { CacheError, isProgrammingMistake } from '../../foundation/errors/cache-
 import { LONGEST_TIMER_MS } from '../../foundation/time/clock.ts'
 import type { CacheCore } from '../core/cache-core.ts'
 import type { Answer } from '../flights/answer.ts'
+import type { Flights } from '../flights/flights.ts'
 import type { SingleFlight } from '../flights/single-flight.ts'
 import type { FirstRead, LoadRequest } from '../loading/load-request.ts'
 import type { LocalEntry } from '../local/local-entry.ts'
@@ -29,10 +30,12 @@ export type TurnOrAnswer = { readonly load: HeldLoad } | { readonly answer: Answ
 export class TurnWait {
   readonly #core: CacheCore
   readonly #loads: SingleFlight
+  readonly #flights: Flights
 
-  constructor(core: CacheCore, loads: SingleFlight) {
+  constructor(core: CacheCore, loads: SingleFlight, flights: Flights) {
     this.#core = core
     this.#loads = loads
+    this.#flights = flights
   }
 
   /**
@@ -84,7 +87,11 @@ export class TurnWait {
       try {
         const ended = await Promise.race([turn.begun, answer])
         signal.throwIfAborted()
-        if (!('value' in ended)) return { load: { request, turn, context: ended, answer } }
+        if (!('value' in ended)) {
+          const flight = this.#flights.get(request.storedKey)
+          const isShared = () => flight !== undefined && flight.callers > 1
+          return { load: { request, turn, context: ended, answer, isShared } }
+        }
         // The flight may call the loader later, to refresh the value in the background.
         turn.giveBack()
         if (ended.value !== undefined) return { answer: ended }

@@ -1,4 +1,4 @@
-import { setImmediate, setTimeout, systemMs } from './timers.ts'
+import { clearTimeout, setImmediate, setTimeout, systemMs } from './timers.ts'
 
 /** Decides how guarded tasks end. One object serves all tasks; the subject identifies the task. */
 export interface DeadlineWatch<Subject> {
@@ -50,6 +50,9 @@ const STALL_MS = 20
 export class Deadlines {
   readonly timeoutMs: number
   readonly #holdsProcess: boolean
+  /** Whether the timer stays when no task is left. It serves the next task then, which needs none of its own. */
+  #keepsTimer: boolean
+  readonly #whenIdle: (() => void)[] = []
   #first: Waiting<unknown> | undefined
   #last: Waiting<unknown> | undefined
   #timer: NodeJS.Timeout | undefined
@@ -57,10 +60,23 @@ export class Deadlines {
   /**
    * @param timeoutMs the longest duration of a task, in milliseconds
    * @param holdsProcess whether tasks in progress keep the process alive, which otherwise their sockets do
+   * @param isFrequent whether tasks follow one another closely, so that a timer is left running between them
    */
-  constructor(timeoutMs: number, holdsProcess = false) {
+  constructor(timeoutMs: number, holdsProcess = false, isFrequent = false) {
     this.timeoutMs = timeoutMs
     this.#holdsProcess = holdsProcess
+    this.#keepsTimer = isFrequent
+  }
+
+  /** Resolves when no task is in progress. */
+  async idle(): Promise<void> {
+    while (this.#first !== undefined) await new Promise<void>((resolve) => this.#whenIdle.push(resolve))
+  }
+
+  /** From now on, no timer runs while no task is in progress. */
+  wane(): void {
+    this.#keepsTimer = false
+    if (this.#first === undefined) this.#disarm()
   }
 
   /**
@@ -113,7 +129,15 @@ export class Deadlines {
     else this.#last = waiting.previous
     waiting.previous = undefined
     waiting.next = undefined
-    if (this.#holdsProcess && this.#first === undefined) this.#timer?.unref()
+    if (this.#first !== undefined) return
+    if (this.#whenIdle.length > 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+    if (!this.#keepsTimer) this.#disarm()
+    else if (this.#holdsProcess) this.#timer?.unref()
+  }
+
+  #disarm(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
   }
 
   #arm(delayMs: number): NodeJS.Timeout {
@@ -145,6 +169,7 @@ export class Deadlines {
       this.#remove(overdue)
       overdue.expire()
     }
-    this.#timer = this.#first === undefined ? undefined : this.#arm(Math.max(1, this.#first.dueMs - nowMs))
+    this.#disarm()
+    if (this.#first !== undefined) this.#timer = this.#arm(Math.max(1, this.#first.dueMs - nowMs))
   }
 }

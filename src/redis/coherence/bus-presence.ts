@@ -1,6 +1,6 @@
 import { busPresenceKey } from '../../foundation/reserved-keys.ts'
 import type { Clock } from '../../foundation/time/clock.ts'
-import { setTimeout } from '../../foundation/time/timers.ts'
+import { clearTimeout, setTimeout } from '../../foundation/time/timers.ts'
 import type { RedisPort } from '../port/redis-port.ts'
 
 /** Lifetime of the presence key without a renewal. */
@@ -36,6 +36,8 @@ export class BusPresence {
   #lastAnswered = 0
   #renewedAtMs = Number.NEGATIVE_INFINITY
   #isEstablished = false
+
+  #establishTimer: NodeJS.Timeout | undefined
 
   constructor(port: RedisPort, prefix: string, clock: Clock, listener: PresenceListener) {
     this.#port = port
@@ -74,6 +76,11 @@ export class BusPresence {
     this.#createIfMissing()
   }
 
+  /** Called when this process leaves the bus for good. */
+  stop(): void {
+    clearTimeout(this.#establishTimer)
+  }
+
   /** Renews the key when it is time to, and checks at every other call that it still exists. */
   heartbeat(): void {
     const nowMs = this.#clock.monotonicMs()
@@ -98,8 +105,10 @@ export class BusPresence {
         }
         if (this.#isEstablished) return
         this.#isEstablished = true
-        if (wasMissing) setTimeout(() => this.#listener.established(), GRACE_MS).unref()
-        else this.#listener.established()
+        clearTimeout(this.#establishTimer)
+        if (wasMissing) {
+          this.#establishTimer = setTimeout(() => this.#listener.established(), GRACE_MS).unref()
+        } else this.#listener.established()
       },
       () => {},
     )

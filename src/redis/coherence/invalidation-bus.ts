@@ -73,6 +73,8 @@ export class InvalidationBus {
   #subscription: ChannelSubscription | undefined
   #rejoinTimer: NodeJS.Timeout | undefined
   #isWanted = false
+  /** Ends a subscription that is being made. */
+  #leaving = new AbortController()
   /** Everything that was published before this moment has arrived. */
   #completeUntilMs = Number.NEGATIVE_INFINITY
   /** Whether an own message has arrived on the present subscription. */
@@ -116,11 +118,13 @@ export class InvalidationBus {
   join(): void {
     if (this.#isWanted) return
     this.#isWanted = true
+    this.#leaving = new AbortController()
     this.#subscribe()
   }
 
   async leave(): Promise<void> {
     this.#isWanted = false
+    this.#leaving.abort()
     clearTimeout(this.#rejoinTimer)
     const subscription = this.#subscription
     this.#subscription = undefined
@@ -175,6 +179,7 @@ export class InvalidationBus {
       lost: (reason: string) => {
         if (this.isJoined) this.#lost(reason)
       },
+      signal: this.#leaving.signal,
     }
     this.#port.subscribe(this.channel, listener).then(
       (subscription) => {

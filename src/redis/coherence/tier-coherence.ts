@@ -111,6 +111,7 @@ export class TierCoherence implements PortWatch {
     this.#isStopped = true
     clearInterval(this.#heartbeatTimer)
     this.#heartbeatTimer = undefined
+    this.#presence.stop()
     this.#port.watch(undefined)
     this.#connections.clear()
     this.#updateTrust()

@@ -30,6 +30,9 @@ export class ClusterRoute implements IoredisRoute {
   readonly #masters = new Map<IoredisConnection, OwnConnection>()
   /** The owners of the slots at the last comparison. */
   #owners: readonly (string | undefined)[] = []
+  /** Settles when the cluster is ready; shared by all who wait for it, so that they share their listeners on it too. */
+  #readying: Promise<void> | undefined
+  #endReadying: () => void = () => {}
 
   constructor(cluster: IoredisCluster, timeouts: ResolvedTimeouts) {
     this.#cluster = cluster
@@ -51,6 +54,7 @@ export class ClusterRoute implements IoredisRoute {
   release(holder: object): readonly OwnConnection[] {
     if (!this.#holders.delete(holder) || this.#holders.size > 0) return []
     for (const event of CLUSTER_EVENTS) this.#cluster.off(event, this.#compare)
+    this.#endReadying()
     const connections = this.connections()
     this.#masters.clear()
     this.#moved.clear()
@@ -97,16 +101,20 @@ export class ClusterRoute implements IoredisRoute {
     const cluster = this.#cluster
     if (cluster.status === 'ready') return
     if (cluster.status === 'wait') cluster.connect().catch(() => {})
-    await new Promise<void>((resolve, reject) => {
+    this.#readying ??= new Promise<void>((resolve, reject) => {
       const settle = (): void => {
         cluster.off('ready', settle)
         cluster.off('end', settle)
+        this.#readying = undefined
         if (this.isClosed) reject(unavailable('the cluster that was passed has been closed'))
+        else if (this.#holders.size === 0) reject(unavailable('closed while connecting'))
         else resolve()
       }
+      this.#endReadying = settle
       cluster.on('ready', settle)
       cluster.on('end', settle)
     })
+    await this.#readying
   }
 
   #redirecting(slot: number, dueMs: number): RedirectingClient<OwnConnection> {

@@ -168,7 +168,9 @@ export class OwnConnection {
     this.#isOpen = false
     this.#sessions.close(this, reason)
     this.#connection = undefined
-    abandoned?.disconnect()
+    if (abandoned === undefined) return
+    this.#probe.cancel(abandoned)
+    abandoned.disconnect()
   }
 
   #dial(): IoredisConnection {

@@ -16,7 +16,6 @@ export async function openSubscriber(
     isOpen = false
     connection.disconnect()
   }
-  signal.addEventListener('abort', close)
   connection.on('error', (error) => {
     failure ??= error
   })
@@ -28,7 +27,9 @@ export async function openSubscriber(
   connection.on('message', (channel: unknown, text: unknown) => {
     if (isOpen) events.message(String(channel), String(text))
   })
+  signal.addEventListener('abort', close)
   try {
+    signal.throwIfAborted()
     await connection.connect()
   } catch (error) {
     close()

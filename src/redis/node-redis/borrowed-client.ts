@@ -61,6 +61,7 @@ export class BorrowedNodeRedisClient implements RedisPort {
   }
 
   send(storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
+    if (!this.#isHeld) return Promise.reject(unavailable('closed'))
     if (this.#connections.isDesynchronized)
       return Promise.reject(unavailable('its replies came out of step; reconnect it'))
     if (!('masters' in this.#client)) return sendOn(this.#client, command, form)
@@ -76,7 +77,8 @@ export class BorrowedNodeRedisClient implements RedisPort {
     const connections = this.#connections
     const nodes = await Promise.all(connections.handles().map((handle) => connections.clientOf(handle)))
     return nodes.map((node) => ({
-      send: (command, form) => sendOn(node, command, form),
+      send: (command, form) =>
+        this.#isHeld ? sendOn(node, command, form) : Promise.reject(unavailable('closed')),
       suspect() {},
     }))
   }

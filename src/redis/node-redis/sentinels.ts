@@ -167,11 +167,15 @@ export class Sentinels {
     const answers: NamedPrimary[] = []
     return new Promise((resolve) => {
       let waiting = this.#links.length
+      let grace: NodeJS.Timeout | undefined
+      const end = () => {
+        clearTimeout(grace)
+        resolve(answers.toSorted((one, other) => other.epoch - one.epoch))
+      }
       const settled = () => {
         waiting--
-        const end = () => resolve(answers.toSorted((one, other) => other.epoch - one.epoch))
         if (waiting === 0) end()
-        else if (answers.length === this.#needed) setTimeout(end, GRACE_MS)
+        else if (answers.length === this.#needed) grace ??= setTimeout(end, GRACE_MS)
       }
       for (const link of this.#links) {
         link

@@ -30,9 +30,10 @@ export async function openSubscriber(
     close()
     events.lost(error === undefined ? 'ended' : detailOf(error))
   }
-  signal.addEventListener('abort', close)
   for (const event of ['error', 'end', 'reconnecting'] as const) client.on(event, lost)
+  signal.addEventListener('abort', close)
   try {
+    signal.throwIfAborted()
     await client.connect()
   } catch (error) {
     close()

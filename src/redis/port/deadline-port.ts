@@ -42,7 +42,7 @@ export class DeadlinePort implements BatchingPort {
   /** @param holdsProcess whether commands in flight keep the process alive, since their sockets do not */
   constructor(port: RedisPort, timeoutMs: number, connectTimeoutMs: number, holdsProcess = false) {
     this.#port = port
-    this.#deadlines = new Deadlines(timeoutMs, holdsProcess)
+    this.#deadlines = new Deadlines(timeoutMs, holdsProcess, true)
     this.#connectDeadlines = new Deadlines(connectTimeoutMs, holdsProcess)
   }
 
@@ -71,6 +71,9 @@ export class DeadlinePort implements BatchingPort {
       expired: () => timeout('close', this.#deadlines.timeoutMs),
     })
     await closed.catch(() => this.#port.drop())
+    // A caller's client still has the commands that were sent on it.
+    await this.#deadlines.idle()
+    this.#deadlines.wane()
   }
 
   drop(): void {

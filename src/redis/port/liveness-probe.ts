@@ -13,7 +13,8 @@ const DEADLINES_AFTER_GAP = 0.5
  */
 export class LivenessProbe {
   readonly #timeoutMs: number
-  readonly #inProgress = new Set<object>()
+  /** What ends the probe of a connection. */
+  readonly #inProgress = new Map<object, () => void>()
 
   /** @param timeoutMs the deadline of a command */
   constructor(timeoutMs: number) {
@@ -23,13 +24,13 @@ export class LivenessProbe {
   /** Probes a connection, unless a probe of it is in progress. */
   check(connection: object, ping: () => Promise<unknown>, giveUp: () => void, isAfterGap: boolean): void {
     if (this.#inProgress.has(connection)) return
-    this.#inProgress.add(connection)
     let isOver = false
     const end = () => {
       isOver = true
       clearTimeout(timer)
       this.#inProgress.delete(connection)
     }
+    this.#inProgress.set(connection, end)
     // setImmediate lets the event loop first read a reply that has arrived, should this process have been stalled.
     const timer = setTimeout(
       () =>
@@ -42,5 +43,10 @@ export class LivenessProbe {
     ).unref()
     // Any reply shows that the connection works, error replies included. One that failed has been reported already.
     ping().then(end, end)
+  }
+
+  /** Ends the probe of a connection that is not used any more. */
+  cancel(connection: object): void {
+    this.#inProgress.get(connection)?.()
   }
 }

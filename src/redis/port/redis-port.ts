@@ -80,6 +80,8 @@ export interface ChannelListener {
   message(text: string): void
   /** Called when messages may have been missed. The subscription is over. */
   lost(reason: string): void
+  /** Aborts when the subscription is not wanted any more, also while it is being made. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A connection that is subscribed to one pub/sub channel. */

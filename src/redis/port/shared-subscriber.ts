@@ -49,7 +49,7 @@ class Session {
     const giveUp = () => this.#lose('silent')
     signal?.addEventListener('abort', giveUp)
     try {
-      await (await this.#subscriber).subscribe(channel)
+      await unlessAborted(listener.signal, this.#subscribed(channel))
       if (this.#end.signal.aborted) throw unavailable('lost while subscribing')
     } catch (error) {
       this.#remove(channel, pending)
@@ -68,6 +68,10 @@ class Session {
     const listeners = [...this.#listeners.values()].flatMap((all) => [...all])
     this.#close()
     for (const listener of listeners) listener.lost(reason)
+  }
+
+  async #subscribed(channel: string): Promise<void> {
+    await (await this.#subscriber).subscribe(channel)
   }
 
   #add(channel: string, listener: ChannelListener): void {
@@ -110,4 +114,14 @@ export class SharedSubscriber {
     }
     return this.#session.subscribe(channel, listener, signal)
   }
+}
+
+/** Settles as `work` does, or rejects as soon as the signal aborts. */
+function unlessAborted<Result>(signal: AbortSignal | undefined, work: Promise<Result>): Promise<Result> {
+  if (signal === undefined) return work
+  return new Promise((resolve, reject) => {
+    const abort = () => reject(unavailable('closed while subscribing'))
+    signal.addEventListener('abort', abort)
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
+  })
 }
