@@ -152,10 +152,9 @@ export class TcpProxy {
     for (const { client } of this.#links) client.destroy()
   }
 
-  /** Cuts every link. New ones lead to this port. */
+  /** New links lead to this port. */
   leadTo(serverPort: number): void {
     this.#serverPort = serverPort
-    this.cut()
   }
 
   /** Cuts every link. */

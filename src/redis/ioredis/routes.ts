@@ -2,6 +2,7 @@ import { BorrowedSessions } from '../port/borrowed-sessions.ts'
 import { unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisPort, RedisReply, ReplyForm } from '../port/redis-port.ts'
 import type { ResolvedTimeouts } from '../port/redis-timeouts.ts'
+import { ReplicaRedials } from '../port/replica-redials.ts'
 import { SharedSubscriber } from '../port/shared-subscriber.ts'
 import type { IoredisClient, IoredisConnection } from './client.ts'
 import { OwnConnection } from './own-connection.ts'
@@ -33,12 +34,16 @@ export interface IoredisRoute {
   origin(): IoredisConnection | undefined
 }
 
-/** The sessions of own connections. */
-export function ownSessions(): BorrowedSessions<OwnConnection> {
+/**
+ * The sessions of own connections.
+ * @param demoted called with one whose server has become a replica
+ */
+export function ownSessions(demoted?: (own: OwnConnection) => void): BorrowedSessions<OwnConnection> {
   return new BorrowedSessions<OwnConnection>(
     (own, command, form) => own.send(command, form),
     (own) => own.endpoint,
     (own) => own.suspect(),
+    demoted,
   )
 }
 
@@ -53,7 +58,10 @@ export function subscriberOf(route: Pick<IoredisRoute, 'origin'>): SharedSubscri
 
 /** The route to a single server. */
 export class ClientRoute implements IoredisRoute {
-  readonly sessions: BorrowedSessions<OwnConnection> = ownSessions()
+  readonly #replicas = new ReplicaRedials()
+  readonly sessions: BorrowedSessions<OwnConnection> = ownSessions((own) => {
+    if (this.#replicas.isDue()) own.replace('no longer the primary')
+  })
   readonly subscriber: SharedSubscriber = subscriberOf(this)
   readonly #client: IoredisClient
   readonly #timeouts: ResolvedTimeouts

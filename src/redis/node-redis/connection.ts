@@ -5,7 +5,6 @@ import { LivenessProbe } from '../port/liveness-probe.ts'
 import { redialPauseMs } from '../port/redial-pause.ts'
 import { isReply, unavailable } from '../port/redis-errors.ts'
 import type {
-  ChannelListener,
   ChannelSubscription,
   PortConnection,
   PortWatch,
@@ -16,6 +15,7 @@ import type {
   RedisReply,
   ReplyForm,
 } from '../port/redis-port.ts'
+import { ReplicaRedials } from '../port/replica-redials.ts'
 import { SharedSubscriber } from '../port/shared-subscriber.ts'
 import type { ConnectionClient } from './connection-client.ts'
 import { Dialer, type DialerSettings, type DialledClient } from './dialer.ts'
@@ -57,7 +57,7 @@ export class NodeRedisConnection implements RedisPort {
   readonly #isUnref: boolean
   readonly #connectTimeoutMs: number
   readonly #sentinels: Sentinels | undefined
-  readonly #onDemoted: () => void
+  readonly #onDemoted: () => unknown
   readonly #probe: LivenessProbe
   /** The client that commands are sent to: set when its handshake has succeeded, cleared when it is lost. */
   #client: ConnectionClient | undefined
@@ -76,10 +76,12 @@ export class NodeRedisConnection implements RedisPort {
 
   constructor(settings: ConnectionSettings, listener: RedisPortListener) {
     this.#isUnref = settings.isUnref ?? false
-    const { connectTimeoutMs, onDemoted = () => {}, sentinels } = settings
+    const { connectTimeoutMs, onDemoted, sentinels } = settings
     this.#connectTimeoutMs = connectTimeoutMs
     this.#sentinels = sentinels
-    this.#onDemoted = onDemoted
+    const leave = () => this.#giveUp('no longer the primary')
+    const replicas = new ReplicaRedials()
+    this.#onDemoted = sentinels === undefined ? (onDemoted ?? (() => replicas.isDue() && leave())) : leave
     this.#dialer = new Dialer({ ...settings, mustBePrimary: sentinels !== undefined }, (client, reason) =>
       this.#lost(client, reason),
     )
@@ -151,13 +153,9 @@ export class NodeRedisConnection implements RedisPort {
     return ''
   }
 
-  async subscribe(
-    channel: string,
-    listener: ChannelListener,
-    signal?: AbortSignal,
-  ): Promise<ChannelSubscription> {
+  async subscribe(...subscription: Parameters<RedisPort['subscribe']>): Promise<ChannelSubscription> {
     if (!this.#isWanted) throw unavailable('closed')
-    return this.#subscriber.subscribe(channel, listener, signal)
+    return this.#subscriber.subscribe(...subscription)
   }
 
   async masters(): Promise<readonly RedisNode[]> {
@@ -233,8 +231,7 @@ export class NodeRedisConnection implements RedisPort {
           ? (client.sendCommand(command as RedisArgument[], commandOptions(form)) as Promise<RedisReply>)
           : Promise.reject(unavailable('not connected')),
       suspect: () => this.suspect(),
-      demoted: () =>
-        this.#sentinels === undefined ? this.#onDemoted() : this.#giveUp('no longer the primary'),
+      demoted: () => this.#onDemoted(),
       unconfirmedMs: () => this.#sentinels?.unconfirmedMs ?? 0,
     }
   }
@@ -262,7 +259,7 @@ export class NodeRedisConnection implements RedisPort {
 
   /** A primary that has become a replica refuses writes: the next dial asks where the primary is. */
   readonly #leaveReplica = (error: unknown): never => {
-    if (isReply(fromNodeRedis(error), 'READONLY')) this.#giveUp('no longer the primary')
+    if (isReply(fromNodeRedis(error), 'READONLY')) this.#onDemoted()
     throw error
   }
 

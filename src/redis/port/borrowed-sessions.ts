@@ -20,6 +20,7 @@ export class BorrowedSessions<Handle extends object> {
   readonly #send: SendOn<Handle>
   readonly #endpointOf: (handle: Handle) => string
   readonly #suspect: (handle: Handle) => void
+  readonly #demoted: (handle: Handle) => void
   readonly #sessions = new Map<Handle, PortConnection>()
   readonly #watches = new Set<PortWatch>()
 
@@ -27,10 +28,12 @@ export class BorrowedSessions<Handle extends object> {
     send: SendOn<Handle>,
     endpointOf: (handle: Handle) => string,
     suspect: (handle: Handle) => void = () => {},
+    demoted: (handle: Handle) => void = () => {},
   ) {
     this.#send = send
     this.#endpointOf = endpointOf
     this.#suspect = suspect
+    this.#demoted = demoted
   }
 
   /** Reports the present sessions to `watch`, and from then on all changes. */
@@ -64,7 +67,7 @@ export class BorrowedSessions<Handle extends object> {
         this.#sessions.get(handle) === session
           ? this.#send(handle, command, form)
           : Promise.reject(unavailable('not connected')),
-      demoted() {},
+      demoted: () => this.#demoted(handle),
       unconfirmedMs: () => 0,
       suspect: () => this.#suspect(handle),
     }

@@ -17,9 +17,10 @@ export const isCountOfKeys: ReplyShape = (reply, command) => isCount(reply, Numb
 export function isCountOfArguments(others: number): ReplyShape {
   return (reply, command) => isCount(reply, command.length - 4 - others)
 }
-/** A list with an element of this form for each key of a script. */
+/** A list with a zero, and an element of this form for each key of a script. */
 export function isListOfKeys(element: PartShape): ReplyShape {
-  return (reply, command) => isList(reply, Number(command[2]), element)
+  return (reply, command) =>
+    Array.isArray(reply) && reply[0] === 0 && isList(reply.slice(1), Number(command[2]), element)
 }
 /** 1 for yes, 0 for no. */
 export const isFlag: ReplyShape = (reply) => reply === 0 || reply === 1
@@ -59,7 +60,11 @@ function isPage(reply: RedisReply, cursor: RedisArgument | undefined): boolean {
   return isNext && isList(found, found?.length, isWord)
 }
 
-/** The shape of the reply to each command that this library sends, scripts and error replies aside. */
+/**
+ * The shape of the reply to each command that this library sends, scripts and error replies aside. Where one reply of
+ * a connection is lost, no other one may pass for a list of values: a list that a script returns begins with a number,
+ * and two keys are never read by one MGET, since TIME returns two words.
+ */
 const SHAPES: ReadonlyMap<string, ReplyShape> = new Map<string, ReplyShape>([
   ['MGET', (reply, command) => isList(reply, command.length - 1, (one) => isBytesOrNull(one, command))],
   ['SET', (reply, command) => reply === 'OK' || (reply === null && command.includes('NX'))],

@@ -10,14 +10,14 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local clock = string.format('%.0f', now)
 local head = redis.pcall('GETRANGE', key, 0, 49)
 if type(head) == 'table' then
-return { 'foreign', clock, '0', '0' }
+return { 0, 'foreign', clock, '0', '0' }
 end
 local first = string.byte(head, 1)
 local isPlaceholder = first == 2 and #head == 42
 local isEntry = first == 1 and #head == 50 and string.byte(head, 2) == 1 and math.floor(string.byte(head, 8) / 2) % 4 == 3
 local remaining, fruitless = 0, 0
 if isPlaceholder and string.sub(head, 13, 16) == '\\255\\255\\255\\255' then
-return { 'changing', clock, '0', '0' }
+return { 0, 'changing', clock, '0', '0' }
 end
 if isPlaceholder or isEntry then
 fruitless = string.byte(head, 28)
@@ -35,27 +35,27 @@ end
 end
 local granted = string.sub(token, 1, 15) .. string.char(fruitless) .. string.format('%014.0f', now + lease)
 if isPlaceholder and remaining > 0 and (held == 'held' or ARGV[4] == '') then
-return { held, clock, string.format('%.0f', remaining), last }
+return { 0, held, clock, string.format('%.0f', remaining), last }
 end
 if isPlaceholder or redis.call('EXISTS', key) == 0 then
 if ARGV[4] ~= '' then
-return { 'changed', clock, '0', '0' }
+return { 0, 'changed', clock, '0', '0' }
 end
 else
 local stamp = isEntry and string.sub(head, 43, 50) or redis.sha1hex(redis.call('GET', key))
 if stamp ~= ARGV[4] then
-return { 'changed', clock, '0', '0' }
+return { 0, 'changed', clock, '0', '0' }
 end
 if ARGV[5] == 'refresh' and isEntry then
 if remaining > 0 then
-return { held, clock, string.format('%.0f', remaining), last }
+return { 0, held, clock, string.format('%.0f', remaining), last }
 end
 redis.call('SETRANGE', key, 12, granted)
-return { 'acquired', clock, '0', tostring(fruitless) }
+return { 0, 'acquired', clock, '0', tostring(fruitless) }
 end
 end
 redis.call('SET', key, '\\2\\1' .. string.rep('\\0', 10) .. granted, 'PX', lease)
-return { 'acquired', clock, '0', tostring(fruitless) }`
+return { 0, 'acquired', clock, '0', tostring(fruitless) }`
 
 /** lua/add-to-set.lua */
 export const ADD_TO_SET: string = `local set, ttl = KEYS[1], ARGV[1]
@@ -365,6 +365,7 @@ end
 if isChanged and ARGV[1] ~= '' then
 pcall('PUBLISH', ARGV[1], ARGV[2])
 end
+table.insert(replies, 1, 0)
 return replies`
 
 /** lua/key-ttl.lua */
@@ -504,32 +505,32 @@ return 1`
 export const RESERVE_KEY: string = `local key, lifetime, stamp = KEYS[1], tonumber(ARGV[2]), ARGV[3]
 local current = redis.pcall('GETEX', key)
 if type(current) == 'table' then
-return { 'foreign', '' }
+return { 0, 'foreign', '' }
 end
 local token = ARGV[1]
 if current then
 if #current == 42 and string.byte(current, 1) == 2 then
 token = string.sub(current, 13, 28)
 if string.sub(token, 1, 4) == '\\255\\255\\255\\255' then
-return { 'changing', '' }
+return { 0, 'changing', '' }
 end
 if string.sub(token, 1, 15) ~= string.rep('\\0', 15) then
 if redis.call('PTTL', key) < lifetime then
 redis.call('PEXPIRE', key, lifetime)
 end
-return { 'reserved', token }
+return { 0, 'reserved', token }
 end
 token = string.sub(ARGV[1], 1, 15) .. string.sub(token, 16)
 else
 local isEntry = string.byte(current, 1) == 1 and #current >= 50 and string.byte(current, 2) == 1
 and math.floor(string.byte(current, 8) / 2) % 4 == 3
 if (isEntry and string.sub(current, 43, 50) or redis.sha1hex(current)) ~= stamp then
-return { 'changed', '' }
+return { 0, 'changed', '' }
 end
 end
 end
 redis.call('SET', key, '\\2\\1' .. string.rep('\\0', 10) .. token .. string.rep('0', 14), 'PX', lifetime)
-return { 'reserved', token }`
+return { 0, 'reserved', token }`
 
 /** lua/take-value.lua */
 export const TAKE_VALUE: string = `local key = KEYS[1]

@@ -8,6 +8,12 @@ import { mustSplitKeys } from './send-splittable.ts'
 /** Most keys of one MGET. More would gain no throughput, and one slow reply would delay too many readers. */
 export const MAX_KEYS_PER_READ = 256
 
+/**
+ * This many keys are not read by one MGET. Should a reply be lost on its way, the reply to the next TIME would stand in its
+ * place: two numbers, which may be values.
+ */
+const LOOKS_LIKE_TIME = 2
+
 /** A `get` that waits for its batch. */
 interface BatchedRead {
   readonly key: string
@@ -69,6 +75,10 @@ export class ReadBatcher {
 
   /** @param sinceMs as for `RedisPort.send` */
   #send(reads: readonly BatchedRead[], sinceMs?: number): void {
+    if (reads.length === LOOKS_LIKE_TIME) {
+      for (const read of reads) this.#send([read], sinceMs)
+      return
+    }
     const command = ['MGET']
     for (const { storedKey } of reads) command.push(storedKey)
     const first = command[1] as string
@@ -98,6 +108,7 @@ export async function readMany(
 ): Promise<readonly (Buffer | CacheError | null)[]> {
   const [first] = storedKeys
   if (first === undefined) return []
+  if (storedKeys.length === LOOKS_LIKE_TIME) return oneByOne(port, storedKeys, sinceMs)
   const beganMs = sinceMs ?? systemMs()
   try {
     return (await port.send(first, ['MGET', ...storedKeys], 'bytes', sinceMs)) as readonly (Buffer | null)[]
@@ -106,9 +117,17 @@ export async function readMany(
       const failure = asCacheError(error)
       return storedKeys.map(() => failure)
     }
-    const each = await Promise.all(storedKeys.map((storedKey) => readMany(port, [storedKey], beganMs)))
-    return each.flat()
+    return oneByOne(port, storedKeys, beganMs)
   }
+}
+
+async function oneByOne(
+  port: RedisPort,
+  storedKeys: readonly string[],
+  sinceMs: number | undefined,
+): Promise<readonly (Buffer | CacheError | null)[]> {
+  const each = await Promise.all(storedKeys.map((storedKey) => readMany(port, [storedKey], sinceMs)))
+  return each.flat()
 }
 
 /** @throws the error itself if it is not a CacheError: a defect must not be reported as a failure of Redis */

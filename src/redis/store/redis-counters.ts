@@ -74,7 +74,7 @@ export class RedisCounters {
       await this.#publications.publishing(changedKeys, async (publication) => {
         const args = [...publication, ...words]
         const reply = await incrementCounters.runOver(this.#port, storedKeys, args, 'text', sinceMs)
-        replies = reply as readonly RedisReply[]
+        replies = (reply as readonly RedisReply[]).slice(1)
         return replies.some(isCount)
       })
       for (const [index, { resolve, reject }] of changes.entries()) {

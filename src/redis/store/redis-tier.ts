@@ -178,7 +178,7 @@ export class RedisTier implements SharedTier {
     const times = [String(leaseMs), String(longestLeaseMs)]
     const args = [latin1(token), ...times, latin1(stamp), purpose, flag(heedsPause)]
     const reply = (await acquireLease.run(this.#port, storedKey, args, 'text')) as readonly string[]
-    const [status, serverNowMs, remainingMs, last] = reply
+    const [, status, serverNowMs, remainingMs, last] = reply
     const isPaused = status === 'paused'
     return {
       status: status as AcquireReply['status'],
@@ -196,7 +196,7 @@ export class RedisTier implements SharedTier {
   async reserve(storedKey: string, { lifetimeMs, stamp, token }: ReserveRequest): Promise<ReserveReply> {
     const args = [latin1(token), String(lifetimeMs), latin1(stamp)]
     const reply = (await reserveKey.run(this.#port, storedKey, args, 'bytes')) as readonly Buffer[]
-    const [status, held] = reply.map((part) => part.toString('latin1'))
+    const [, status, held] = reply.map((part) => part.toString('latin1'))
     return { status: status as ReserveReply['status'], token: held as string }
   }
 
@@ -272,16 +272,17 @@ export class RedisTier implements SharedTier {
 }
 
 function isAcquireReply(reply: RedisReply): boolean {
-  if (!Array.isArray(reply) || reply.length !== 4) return false
-  const [status, ...numbers] = reply
-  return STATUSES.includes(status) && numbers.every((number) => isDigits(number))
+  if (!Array.isArray(reply) || reply.length !== 5) return false
+  const [mark, status, ...numbers] = reply
+  return mark === 0 && STATUSES.includes(status) && numbers.every((number) => isDigits(number))
 }
 
 function isReserveReply(reply: RedisReply): boolean {
-  if (!Array.isArray(reply) || reply.length !== 2 || !reply.every(Buffer.isBuffer)) return false
-  const [status, token] = reply as Buffer[]
-  if (status?.toString() === 'reserved') return token?.length === TOKEN_BYTES
-  return ['changed', 'changing', 'foreign'].includes(String(status)) && token?.length === 0
+  if (!Array.isArray(reply) || reply.length !== 3) return false
+  const [mark, status, token] = reply
+  if (mark !== 0 || !Buffer.isBuffer(status) || !Buffer.isBuffer(token)) return false
+  if (status.toString() === 'reserved') return token.length === TOKEN_BYTES
+  return ['changed', 'changing', 'foreign'].includes(String(status)) && token.length === 0
 }
 
 function isGenerationValue(reply: RedisReply): boolean {

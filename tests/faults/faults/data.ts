@@ -16,7 +16,7 @@ const REPLACE = `
   elseif ARGV[1] == 'cut' then
     bytes = string.sub(bytes, 1, at - 1)
   elseif ARGV[1] == 'foreign' then
-    bytes = '{"key":"foreign","version":1000000}'
+    bytes = 'a:2:{s:3:"key";s:7:"foreign";s:7:"version";i:1000000;}'
   else
     redis.call('DEL', KEYS[1])
     return redis.call('SADD', KEYS[1], 'member')

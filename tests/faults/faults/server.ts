@@ -119,9 +119,11 @@ const OF_ALL = faultsOf<Single>(startSingle, [
     seconds: [3, 10],
     strike: async ({ server }) => {
       const admin = await adminOf(server)
+      await admin.sendCommand(['ACL', 'SETUSER', 'admin', 'on', 'nopass', '+@all'])
+      await admin.sendCommand(['AUTH', 'admin', ''])
       await admin.sendCommand(['ACL', 'SETUSER', 'default', '-@all'])
       return async () => {
-        await admin.sendCommand(['ACL', 'SETUSER', 'default', '+@all']).catch(() => {})
+        await admin.sendCommand(['ACL', 'SETUSER', 'default', '+@all'])
         admin.destroy()
       }
     },
@@ -178,8 +180,10 @@ const OF_DATABASES = faultsOf<Single>(startWithDatabase, [
     strike: async ({ proxy, server }) => {
       const other = await startRedisProcess({ args: ['--databases', '1'] })
       proxy.leadTo(other.port)
+      proxy.cut()
       return async () => {
         proxy.leadTo(server.port)
+        proxy.cut()
         await other.stop()
       }
     },

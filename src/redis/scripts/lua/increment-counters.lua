@@ -7,7 +7,7 @@
 --          the number of its counters; the amount to add, decimal, 64 bits; the start value of a missing counter;
 --          the time to live in milliseconds, '' = none; '1' = also renew the time to live of a counter that existed;
 --          '1' = refuse a count beyond +-(2^53 - 1)
--- Returns  for each counter: the count, as a string beyond +-9 * 10^15; or why the change was refused, as a string that
+-- Returns  0, which no MGET returns, so that this reply is never taken for values; for each counter: the count, as a string beyond +-9 * 10^15; or why the change was refused, as a string that
 --          begins with a code: WRONGTYPE, NOTACOUNTER, OVERFLOW …
 -- Errors   of a server that refuses all changes. Then none was made: no call that follows a change may raise an error.
 local pcall = redis.pcall
@@ -90,4 +90,5 @@ end
 if isChanged and ARGV[1] ~= '' then
   pcall('PUBLISH', ARGV[1], ARGV[2])
 end
+table.insert(replies, 1, 0)
 return replies

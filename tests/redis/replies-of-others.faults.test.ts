@@ -3,6 +3,7 @@ import { RedisCacheBackend } from 'cachewright/redis'
 import { Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { describe, expect, test } from 'vitest'
+import { ACQUIRE_LEASE, INCREMENT_COUNTERS, RESERVE_KEY } from '../../src/redis/scripts/embedded-scripts.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { useScene } from '../support/scene.ts'
 
@@ -42,4 +43,30 @@ describe.each(BACKENDS)('P1 a reply that no command waits for, with %s', (name, 
       await waitUntil(async () => (await backend.get('key')) === 'value', { what: 'a hit' })
     },
   )
+
+  test('the reply to a TIME never passes for the values of two keys', async () => {
+    const proxy = await scene.proxy()
+    const backend = await open(proxy.url)
+    scene.later(() => backend.shutdown())
+    await backend.setMany({ one: 1, two: 2 })
+    const read = [
+      () => backend.getMany(['one', 'two']).then((found) => [...found.values()]),
+      () => Promise.all([backend.get('one'), backend.get('two')]),
+    ]
+    for (const values of read) {
+      proxy.garble = () => Buffer.from('*2\r\n$10\r\n1764350000\r\n$6\r\n930674\r\n')
+      for (const value of await values()) expect([undefined, 1, 2]).toContain(value)
+      proxy.garble = (reply) => reply
+      await waitUntil(async () => (await backend.get('one')) === 1, { what: 'a hit' })
+    }
+  })
+})
+
+test.each([
+  ['of a lease', ACQUIRE_LEASE, ['token', '1000', '1000', '', 'replace', '0']],
+  ['of a slot', RESERVE_KEY, ['0123456789abcde0', '1000', '']],
+  ['of counters', INCREMENT_COUNTERS, ['', '', '1', '1', '0', '', '0', '0']],
+])('P1 the reply %s begins with a number, so it never passes for values', async (_what, script, args) => {
+  const reply = await scene.redis.ask('EVAL', script, 1, `p:${args[0]}`, ...args)
+  expect((reply as unknown[])[0]).toBe(0)
 })
