@@ -12,7 +12,7 @@ import { startTcpProxy } from '../support/tcp-proxy.ts'
 import { trials } from '../support/trials.ts'
 import { ChaosFleet, type MayBeLost } from './chaos-fleet.ts'
 
-const LENGTH_MS = trials(6, 20, 60) * 1_000
+const LENGTH_MS = trials(6, 12, 60) * 1_000
 const BOUND_MS = LENGTH_MS + 120_000
 /** How long after a failover the processes may take to deliver their latest invalidations again. */
 const REPEATED_WITHIN_MS = 8_000

@@ -20,7 +20,7 @@ describe('in any order of events', () => {
   it(
     'P16 P17 P18 P20 P35: nothing older than an acknowledged invalidation is served or stored',
     async () => {
-      const steps = await proveSchedules(CALM, trials(80, 1_000, 9_000))
+      const steps = await proveSchedules(CALM, trials(80, 500, 9_000))
       for (const step of [
         'set',
         'delete',
@@ -29,7 +29,7 @@ describe('in any order of events', () => {
         'clear',
         'read its own write',
       ]) {
-        expect(steps.get(step), step).toBeGreaterThan(trials(10, 100))
+        expect(steps.get(step), step).toBeGreaterThan(trials(10, 50))
       }
     },
     LONGEST_MS,
@@ -38,7 +38,7 @@ describe('in any order of events', () => {
   it(
     'P16 P19 P23 P31 P32 P33 P37: the same holds while connections break, keys are evicted, servers restart and processes crash',
     async () => {
-      const steps = await proveSchedules(FAULTS, trials(130, 1_000, 9_000))
+      const steps = await proveSchedules(FAULTS, trials(130, 500, 9_000))
       for (const step of [
         'cut',
         'give up',
@@ -49,7 +49,7 @@ describe('in any order of events', () => {
         'time passes',
         'reconnect',
       ]) {
-        expect(steps.get(step), step).toBeGreaterThan(trials(10, 100))
+        expect(steps.get(step), step).toBeGreaterThan(trials(10, 50))
       }
     },
     LONGEST_MS,
@@ -58,7 +58,7 @@ describe('in any order of events', () => {
   it(
     'P13 P25: the same holds if entries expire and stale ones may be served',
     async () => {
-      await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(60, 700, 6_000))
+      await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(60, 350, 6_000))
     },
     LONGEST_MS,
   )
@@ -73,8 +73,8 @@ describe('in any order of events', () => {
   it(
     'P16 P17 P18: the same holds for loads early, anew, in batches, conditionally and with timeouts',
     async () => {
-      const steps = await proveSchedules({ ...CALM, policies: true }, trials(200, 1_200, 4_000))
-      for (const step of policied) expect(steps.get(step), step).toBeGreaterThan(trials(10, 100))
+      const steps = await proveSchedules({ ...CALM, policies: true }, trials(200, 600, 4_000))
+      for (const step of policied) expect(steps.get(step), step).toBeGreaterThan(trials(10, 50))
     },
     LONGEST_MS,
   )
@@ -83,7 +83,7 @@ describe('in any order of events', () => {
     'P13 P16 P25: the same holds with faults if entries expire and stale ones are served',
     async () => {
       const setting = { ...FAULTS, policies: true, sickSource: true, ttlMs: 4_000, staleMs: 20_000 }
-      const steps = await proveSchedules(setting, trials(300, 1_000, 4_000))
+      const steps = await proveSchedules(setting, trials(300, 500, 4_000))
       for (const step of [...policied, 'stands in']) expect(steps.get(step), step).toBeGreaterThan(5)
     },
     LONGEST_MS,
@@ -92,7 +92,7 @@ describe('in any order of events', () => {
   it(
     'P16 P31: the same holds if the generations of namespaces have copies, as on a cluster',
     async () => {
-      await proveSchedules({ ...FAULTS, copies: true }, trials(60, 700, 4_000))
+      await proveSchedules({ ...FAULTS, copies: true }, trials(60, 350, 4_000))
     },
     LONGEST_MS,
   )
@@ -100,7 +100,7 @@ describe('in any order of events', () => {
   it(
     'P16 P18: the same holds without a local tier',
     async () => {
-      await proveSchedules({ ...FAULTS, local: false, processes: 2 }, trials(60, 800, 3_000))
+      await proveSchedules({ ...FAULTS, local: false, processes: 2 }, trials(60, 400, 3_000))
     },
     LONGEST_MS,
   )
@@ -111,9 +111,9 @@ describe('in any order of events', () => {
     async () => {
       const steps = await proveSchedules(
         { ...CALM, policies: true, transactions: true },
-        trials(60, 700, 6_000),
+        trials(60, 350, 6_000),
       )
-      for (const step of committed) expect(steps.get(step), step).toBeGreaterThan(trials(10, 100))
+      for (const step of committed) expect(steps.get(step), step).toBeGreaterThan(trials(10, 50))
     },
     LONGEST_MS,
   )
@@ -124,9 +124,9 @@ describe('in any order of events', () => {
       const setting: Setting = { ...FAULTS, policies: true, copies: true, slots: 'any', transactions: true }
       const steps = await proveSchedules(
         { ...setting, ttlMs: 4_000, staleMs: 20_000 },
-        trials(60, 600, 6_000),
+        trials(60, 300, 6_000),
       )
-      for (const step of committed) expect(steps.get(step), step).toBeGreaterThan(trials(2, 40))
+      for (const step of committed) expect(steps.get(step), step).toBeGreaterThan(trials(2, 20))
     },
     LONGEST_MS,
   )
@@ -134,9 +134,9 @@ describe('in any order of events', () => {
   it(
     'G6: the same holds for values that are made of others and inherit from them',
     async () => {
-      const steps = await proveSchedules({ ...CALM, composites: true }, trials(80, 800, 9_000))
-      expect(steps.get('composed')).toBeGreaterThan(trials(10, 100))
-      await proveSchedules({ ...FAULTS, composites: true, copies: true }, trials(60, 800, 6_000))
+      const steps = await proveSchedules({ ...CALM, composites: true }, trials(80, 400, 9_000))
+      expect(steps.get('composed')).toBeGreaterThan(trials(10, 50))
+      await proveSchedules({ ...FAULTS, composites: true, copies: true }, trials(60, 400, 6_000))
     },
     LONGEST_MS,
   )
@@ -152,8 +152,8 @@ describe('in any order of events', () => {
         ttlMs: 4_000,
         staleMs: 20_000,
       }
-      const steps = await proveSchedules(setting, trials(60, 700, 6_000))
-      for (const step of remembered) expect(steps.get(step), step).toBeGreaterThan(trials(2, 40))
+      const steps = await proveSchedules(setting, trials(60, 350, 6_000))
+      for (const step of remembered) expect(steps.get(step), step).toBeGreaterThan(trials(2, 20))
     },
     LONGEST_MS,
   )
@@ -164,9 +164,9 @@ describe('in any order of events', () => {
       const setting: Setting = { ...FAULTS, policies: true, failureMs: 8_000, copies: true }
       const steps = await proveSchedules(
         { ...setting, ttlMs: 4_000, staleMs: 20_000 },
-        trials(60, 700, 6_000),
+        trials(60, 350, 6_000),
       )
-      for (const step of remembered) expect(steps.get(step), step).toBeGreaterThan(trials(0, 20))
+      for (const step of remembered) expect(steps.get(step), step).toBeGreaterThan(trials(0, 10))
     },
     LONGEST_MS,
   )
@@ -177,8 +177,8 @@ describe('in any order of events', () => {
       const setting: Setting = { ...CALM, invalidates: false, failureMs: 100 }
       const withStale = { ...setting, ttlMs: 10, staleMs: 600_000 }
       for (const one of [setting, withStale]) {
-        const steps = await proveSchedules(one, trials(60, 500, 3_000))
-        expect(steps.get('remembers a failure') ?? steps.get('stands in')).toBeGreaterThan(trials(2, 40))
+        const steps = await proveSchedules(one, trials(60, 250, 3_000))
+        expect(steps.get('remembers a failure') ?? steps.get('stands in')).toBeGreaterThan(trials(2, 20))
       }
     },
     LONGEST_MS,
@@ -190,8 +190,8 @@ describe('in any order of events', () => {
     async () => {
       const setting: Setting = { ...CALM, policies: true, expiries: true }
       for (const staleMs of [0, 20_000]) {
-        const steps = await proveSchedules({ ...setting, staleMs }, trials(60, 300, 6_000))
-        for (const step of expired) expect(steps.get(step), step).toBeGreaterThan(trials(2, 100))
+        const steps = await proveSchedules({ ...setting, staleMs }, trials(60, 150, 6_000))
+        for (const step of expired) expect(steps.get(step), step).toBeGreaterThan(trials(2, 50))
       }
     },
     LONGEST_MS,
@@ -203,8 +203,8 @@ describe('in any order of events', () => {
       const setting: Setting = { ...FAULTS, policies: true, expiries: true, copies: true }
       const others: Setting = { ...setting, slots: 'any', composites: true }
       for (const one of [setting, { ...others, ttlMs: 4_000, staleMs: 20_000 }]) {
-        const steps = await proveSchedules(one, trials(60, 300, 6_000))
-        for (const step of expired) expect(steps.get(step), step).toBeGreaterThan(trials(2, 40))
+        const steps = await proveSchedules(one, trials(60, 150, 6_000))
+        for (const step of expired) expect(steps.get(step), step).toBeGreaterThan(trials(2, 20))
       }
     },
     LONGEST_MS,
@@ -218,8 +218,8 @@ describe('in any order of events', () => {
         setting,
         { ...setting, faults: true, copies: true, ttlMs: 4_000, staleMs: 20_000 },
       ]) {
-        const steps = await proveSchedules(one, trials(60, 300, 6_000))
-        expect(steps.get('mark')).toBeGreaterThan(trials(2, 100))
+        const steps = await proveSchedules(one, trials(60, 150, 6_000))
+        expect(steps.get('mark')).toBeGreaterThan(trials(2, 50))
       }
     },
     LONGEST_MS,
@@ -233,9 +233,9 @@ describe('in any order of events', () => {
         setting,
         { ...setting, faults: true, copies: true, ttlMs: 4_000, staleMs: 20_000 },
       ]) {
-        const steps = await proveSchedules(one, trials(60, 300, 6_000))
+        const steps = await proveSchedules(one, trials(60, 150, 6_000))
         for (const step of ['delete', 'invalidateTags', 'clear', 'expire'])
-          expect(steps.get(step), step).toBeGreaterThan(trials(2, 100))
+          expect(steps.get(step), step).toBeGreaterThan(trials(2, 50))
       }
     },
     LONGEST_MS,
@@ -245,8 +245,8 @@ describe('in any order of events', () => {
   it(
     'P45: nothing older is stored through slots, and every fill says so',
     async () => {
-      const steps = await proveSchedules({ ...CALM, policies: true, slots: 'any' }, trials(60, 800))
-      for (const step of slotted) expect(steps.get(step), step).toBeGreaterThan(trials(2, 40))
+      const steps = await proveSchedules({ ...CALM, policies: true, slots: 'any' }, trials(60, 400))
+      for (const step of slotted) expect(steps.get(step), step).toBeGreaterThan(trials(2, 20))
     },
     LONGEST_MS,
   )
@@ -255,8 +255,8 @@ describe('in any order of events', () => {
     'P45: the same holds with faults if entries expire, stale ones are served, and generations have copies',
     async () => {
       const setting: Setting = { ...FAULTS, policies: true, copies: true, slots: 'any' }
-      const steps = await proveSchedules({ ...setting, ttlMs: 4_000, staleMs: 20_000 }, trials(60, 800))
-      for (const step of slotted) expect(steps.get(step), step).toBeGreaterThan(trials(0, 20))
+      const steps = await proveSchedules({ ...setting, ttlMs: 4_000, staleMs: 20_000 }, trials(60, 400))
+      for (const step of slotted) expect(steps.get(step), step).toBeGreaterThan(trials(0, 10))
     },
     LONGEST_MS,
   )
@@ -264,8 +264,8 @@ describe('in any order of events', () => {
   it(
     'P22: while nothing is invalidated, one caller holds the slot of a key that others wait for, and fills it',
     async () => {
-      const steps = await proveSchedules({ ...CALM, invalidates: false, slots: 'waiting' }, trials(100, 600))
-      expect(steps.get('a slot is filled')).toBeGreaterThan(trials(10, 50))
+      const steps = await proveSchedules({ ...CALM, invalidates: false, slots: 'waiting' }, trials(100, 300))
+      expect(steps.get('a slot is filled')).toBeGreaterThan(trials(10, 25))
       expect(steps.get('a fill is refused') ?? 0).toBeLessThan(steps.get('a slot is filled') ?? 0)
     },
     LONGEST_MS,
@@ -274,7 +274,7 @@ describe('in any order of events', () => {
   it(
     'P21 P22: while nothing is invalidated, one loader runs for a key in the whole fleet',
     async () => {
-      await proveSchedules({ ...CALM, invalidates: false }, trials(80, 800, 3_000))
+      await proveSchedules({ ...CALM, invalidates: false }, trials(80, 400, 3_000))
     },
     LONGEST_MS,
   )

@@ -1,6 +1,7 @@
 import type { Cache } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
+import { inMode } from '../support/cache-states.ts'
 import { Source } from '../support/loaders.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
 
@@ -44,6 +45,22 @@ describe('P19 entries whose tag metadata is lost are invalid', () => {
       })
     }
   }
+
+  test.each([
+    ['of a tag', tagKey('one')],
+    ['of the namespace', 'p:\0namespace'],
+  ])('on the bus, which tells of no eviction, the generation %s is made anew', async (_whose, key) => {
+    const cache = scene.cache({ coherence: { mode: 'bus' } })
+    await inMode(cache, 'bus')
+    const source = new Source(1)
+    const read = () => cache.getOrSet('key', source.load, { ...ONE, local: false })
+    await read()
+    await read()
+    expect(source.loads).toBe(1)
+    await redis.ask('DEL', key)
+    for (let round = 0; round < 5; round++) await read()
+    expect(source.loads).toBe(2)
+  })
 
   test('an entry whose generation Redis evicts is never served', async () => {
     const small = await scene.server({ args: ['--maxmemory-policy', 'allkeys-random'] })

@@ -6,7 +6,7 @@ import type { Timers } from '../../foundation/time/clock.ts'
 
 /** The pause before the first retry; it doubles with each retry, up to the longest pause. */
 const FIRST_RETRY_MS = 100
-const LONGEST_RETRY_MS = 2_000
+const LONGEST_RETRY_MS = 500
 
 /**
  * Opens a backend on its first use, and retries until that succeeds. Callers wait for the first attempt only. If it

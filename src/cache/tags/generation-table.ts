@@ -144,7 +144,10 @@ export class GenerationTable implements ChangeListener {
     const pending = this.#expect(storedKey)
     try {
       const value = readGenerationValue(await this.#tier.read(storedKey))
-      return value && this.#learn(storedKey, pending, value)
+      if (value !== undefined) return this.#learn(storedKey, pending, value)
+      // It was evicted, and nothing told of it. What is stored from now on needs a new one.
+      if (this.#pending.end(storedKey, pending)) this.#known.delete(storedKey)
+      return undefined
     } finally {
       this.#pending.end(storedKey, pending)
     }
@@ -264,7 +267,8 @@ export class GenerationTable implements ChangeListener {
   invalidated(storedKey: string): void {
     if (!isReserved(storedKey)) return
     this.#pending.touched(storedKey)
-    this.#forgetCalls(storedKey)
+    this.#fetches.forget(storedKey)
+    this.#captures.forget(storedKey)
     this.#known.delete(storedKey)
     // Even if the generation is not known: a read of it may be in flight.
     this.#log.invalidated(storedKey)
@@ -291,10 +295,5 @@ export class GenerationTable implements ChangeListener {
     this.#fetches.forgetAll()
     this.#captures.forgetAll()
     for (const known of this.#known.values()) known.isLive = false
-  }
-
-  #forgetCalls(storedKey: string): void {
-    this.#fetches.forget(storedKey)
-    this.#captures.forget(storedKey)
   }
 }

@@ -1,8 +1,9 @@
 import type { Deployment } from '../deployments/deployment.ts'
 import type { Fleet } from '../traffic/fleet.ts'
+import type { Mode } from '../traffic/setting.ts'
 
 /** Ends a fault. Resolves when what the fault concerned works again. */
-export type Heal = () => Promise<unknown>
+type Heal = () => Promise<unknown>
 
 /** Something that happens to a deployment, or to a process of the fleet. */
 export interface Fault<D extends Deployment = Deployment> {
@@ -18,6 +19,8 @@ export interface Fault<D extends Deployment = Deployment> {
   before?(deployment: D, fleet: Fleet): Promise<unknown>
   /** Whether Redis does not answer before the fault has ended. @default false */
   readonly isAwayAtStart?: boolean
+  /** Whom it happens to. @default the caches of every mode */
+  readonly modes?: readonly Mode[]
   /** Whether a failover may lose what the old primary acknowledged. @default false */
   readonly mayLose?: boolean
   /** Probes that the fault must not concern: none of them is slow, or loaded. @default none */

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Deployment } from '../deployments/deployment.ts'
 import { Fleet } from '../traffic/fleet.ts'
-import { MODES, sharedNowMs } from '../traffic/setting.ts'
+import { MODES, type Mode, sharedNowMs } from '../traffic/setting.ts'
 import type { Fault } from './fault.ts'
 import type { MayBeLost } from './ledger.ts'
 import { ModeRecord, type Span } from './mode-record.ts'
@@ -46,10 +46,13 @@ class Trial {
   readonly #fault: Fault
   readonly #deployment: Deployment
   readonly #fleet: Fleet
-  readonly #records = MODES.map((mode) => new ModeRecord(mode))
+  readonly #modes: readonly Mode[]
+  readonly #records: readonly ModeRecord[]
 
   constructor(fault: Fault, deployment: Deployment, fleet: Fleet) {
     this.#fault = fault
+    this.#modes = fault.modes ?? MODES
+    this.#records = this.#modes.map((mode) => new ModeRecord(mode))
     this.#deployment = deployment
     this.#fleet = fleet
   }
@@ -57,7 +60,7 @@ class Trial {
   async run({ isFull, source }: TrialOptions): Promise<Omit<Outcome, 'tookMs'>> {
     const { name, seconds } = this.#fault
     await this.#fault.before?.(this.#deployment, this.#fleet)
-    await this.#fleet.start({ target: this.#deployment.target, modes: MODES, source, trial: name })
+    await this.#fleet.start({ target: this.#deployment.target, modes: this.#modes, source, trial: name })
     if (!this.#fault.isAwayAtStart) await this.#untilHits(0)
     await this.#goOn(WARM_MS)
     const before = await this.#fleet.heaps()
@@ -132,7 +135,8 @@ class Trial {
         continue
       }
       for (const byMode of outdated)
-        for (const [index, mode] of MODES.entries()) this.#records[index]?.addOutdated(byMode[mode] ?? [])
+        for (const [index, mode] of this.#modes.entries())
+          this.#records[index]?.addOutdated(byMode[mode] ?? [])
       return
     }
   }
