@@ -93,7 +93,7 @@ describe('round trips of a getOrSet', () => {
   test('a cold key makes three: MGET; lease and generations together; fill', async () => {
     const cost = await costOf(() => cache.getOrSet('cold', () => 1, TAGGED))
     // The lease, two tags, the fill; tags that were made just now are read again beside it, in the same trip.
-    expect(cost).toEqual({ trips: 3, commands: { mget: expect.toBeOneOf([1, 2]), evalsha: 4 } })
+    expect(cost).toEqual({ trips: 3, commands: { mget: expect.toBeOneOf([1, 3]), evalsha: 4 } })
     await cache.getOrSet('colder', () => 1, TAGGED)
     const again = await costOf(() => cache.getOrSet('coldest', () => 1, TAGGED))
     expect(again).toEqual({ trips: 3, commands: { mget: 1, evalsha: 2 } })

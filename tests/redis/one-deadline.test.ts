@@ -45,7 +45,9 @@ describe.concurrent('P37 a command that has to be sent again shares the deadline
 
   test('reads of one tick in a slot that moves', async () => {
     const reads = new ReadBatcher(portThatRefuses('TRYAGAIN Multiple keys request'))
-    await expectTimeoutInTime(() => Promise.all(['{s}1', '{s}2'].map((key) => reads.read(key, key, RAW))))
+    await expectTimeoutInTime(() =>
+      Promise.all(['{s}1', '{s}2', '{s}3'].map((key) => reads.read(key, key, RAW))),
+    )
   })
 
   test('another command over keys in a slot that moves', async () => {

@@ -35,14 +35,15 @@ describe('round trips of an entry with 20 tags unknown to the process', () => {
     ['getOrSet', (cache) => cache.getOrSet('key', () => 'loaded'), 'value'],
   ]
   for (const [name, read, expected] of reads) {
-    test(`${name} takes two reads at most, and none when it is warm`, async () => {
+    test(`${name} takes three reads at most, two of them at once, and none when it is warm`, async () => {
       await using writer = await newcomer()
       await writer.set('key', 'value', { tags: TAGS })
       await using cache = await newcomer()
       const before = await commandsSent()
       assert.equal(await read(cache), expected)
       const after = await commandsSent()
-      assert.ok(after.reads - before.reads <= 2, `${after.reads - before.reads} reads`)
+      // The key and the generation of the namespace, which are two keys and so two commands; then the tags.
+      assert.ok(after.reads - before.reads <= 3, `${after.reads - before.reads} reads`)
       assert.equal(after.scripts, before.scripts)
       if (name === 'getTtl') return
       assert.equal(await read(cache), expected)

@@ -1,4 +1,4 @@
-import { detailOf, unavailable } from '../port/redis-errors.ts'
+import { detailOf } from '../port/redis-errors.ts'
 import type { Subscriber, SubscriberEvents } from '../port/shared-subscriber.ts'
 import type { IoredisConnection } from './client.ts'
 import { OWN_OPTIONS } from './own-connection.ts'
@@ -31,11 +31,11 @@ export async function openSubscriber(
   try {
     signal.throwIfAborted()
     await connection.connect()
+    signal.throwIfAborted()
   } catch (error) {
     close()
     throw failure ?? error
   }
-  if (signal.aborted) throw unavailable('given up')
   isOpen = true
   return {
     subscribe: (channel) => connection.call('subscribe', [channel]),

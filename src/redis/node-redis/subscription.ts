@@ -1,4 +1,4 @@
-import { detailOf, unavailable } from '../port/redis-errors.ts'
+import { detailOf } from '../port/redis-errors.ts'
 import type { Subscriber, SubscriberEvents } from '../port/shared-subscriber.ts'
 
 /** The part of an unconnected client of `@redis/client` that a subscription uses. */
@@ -35,11 +35,11 @@ export async function openSubscriber(
   try {
     signal.throwIfAborted()
     await client.connect()
+    signal.throwIfAborted()
   } catch (error) {
     close()
     throw error
   }
-  if (signal.aborted) throw unavailable('given up')
   isOpen = true
   return {
     subscribe: (channel) =>

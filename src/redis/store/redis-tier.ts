@@ -195,9 +195,9 @@ export class RedisTier implements SharedTier {
 
   async reserve(storedKey: string, { lifetimeMs, stamp, token }: ReserveRequest): Promise<ReserveReply> {
     const args = [latin1(token), String(lifetimeMs), latin1(stamp)]
-    const reply = (await reserveKey.run(this.#port, storedKey, args, 'bytes')) as readonly Buffer[]
-    const [, status, held] = reply.map((part) => part.toString('latin1'))
-    return { status: status as ReserveReply['status'], token: held as string }
+    const reply = await reserveKey.run(this.#port, storedKey, args, 'bytes')
+    const [, status, held] = reply as readonly [number, Buffer, Buffer]
+    return { status: textIn(status) as ReserveReply['status'], token: textIn(held) }
   }
 
   fill(storedKey: string, { kind, mark }: Fence, entry: Buffer, ttlMs: number): Promise<boolean> {
