@@ -5,9 +5,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { provideServer, SERVERS } from '../testbed/servers/provide-servers.mjs'
 
-/** Contract, protocol, coherence, leases and races. The contract of the memory backend needs no server. */
-const TESTS = ['.contract.test', '.protocol.test', '.races.test', 'tests/coherence/', 'tests/leases/']
-const WITHOUT_SERVER = ['--exclude', 'tests/backend/memory.contract.test.ts']
+/** Parts of the paths of the tests of the contract, the protocol, coherence, leases and races. */
+const TESTS = ['tests/backend/redis-', '.protocol.test', '.races.test', 'tests/coherence/', 'tests/leases/']
 
 /** Only these, if any are named; else what CI runs. */
 const named = process.argv.slice(2)
@@ -32,7 +31,7 @@ async function runOn(name, { path, version }) {
   console.log(`\n${name}: version ${version}`)
   const startMs = performance.now()
   const env = { ...process.env, CACHEWRIGHT_REDIS_SERVER: path, CACHEWRIGHT_TRIALS: 'fewest' }
-  running = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...TESTS, ...WITHOUT_SERVER], {
+  running = spawn(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', ...TESTS], {
     env,
     stdio: 'inherit',
   })

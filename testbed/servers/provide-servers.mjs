@@ -18,7 +18,7 @@ const SOURCES = '/etc/apt'
  * and its name decides what it does. CI runs the tests on those with `inCi`.
  */
 export const SERVERS = [
-  { name: 'redis-8', suite: 'trixie', packageName: 'redis-tools', program: 'redis-server', inCi: true },
+  { name: 'redis-8', suite: 'trixie', packageName: 'redis-tools', program: 'redis-server', inCi: false },
   { name: 'valkey-8', suite: 'trixie', packageName: 'valkey-tools', program: 'valkey-server', inCi: false },
   { name: 'valkey-9', suite: 'sid', packageName: 'valkey-tools', program: 'valkey-server', inCi: true },
 ]

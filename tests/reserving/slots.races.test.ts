@@ -20,7 +20,7 @@ describe.each([
       async (slots) => {
         const verdict = await track.run({
           // A round of each kind in turn.
-          rounds: hows.length * trials(3, 40, 4_000),
+          rounds: hows.length * trials(3, 25, 4_000),
           hows,
           optionsOf: (key) => ({ tags: [`tag-${key}`, 'all'] }),
           isNamespaced: true,

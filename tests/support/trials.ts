@@ -10,7 +10,7 @@ export function trials(few: number, full: number, long: number = full): number {
     case 'long':
       return long
     case 'fewest':
-      return Math.ceil(few / 3)
+      return Math.max(Math.min(few, 3), Math.ceil(few / 3))
     default:
       return few
   }
