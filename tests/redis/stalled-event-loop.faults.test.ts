@@ -3,6 +3,7 @@ import { RedisCacheBackend } from 'cachewright/redis'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
+import { waitUntil } from '../../testbed/wait-until.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 const TIMEOUT_MS = 100
@@ -26,8 +27,9 @@ function stall(ms: number): void {
 async function opened<B extends IoredisCacheBackend | RedisCacheBackend>(backend: B): Promise<B> {
   closers.push(() => backend.shutdown())
   await backend.initialize()
-  await backend.set('value', 'there')
-  await backend.incr('count', 0)
+  // The deadline is so short that a busy machine may miss it, which is not what these tests are about.
+  await waitUntil(() => backend.set('value', 'there'), { what: 'a value' })
+  await waitUntil(async () => (await backend.incr('count', 0)) >= 0, { what: 'a counter' })
   return backend
 }
 
