@@ -1,13 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Cache, CreateCacheOptions } from 'cachewright'
-import { Redis } from 'ioredis'
-import { Redis as Redis5 } from 'ioredis5'
+import type { Cache } from 'cachewright'
 import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { BusStandIn } from '../support/bus-stand-in.ts'
 import { inMode } from '../support/cache-states.ts'
+import { clientKinds } from '../support/client-kinds.ts'
 import { useScene } from '../support/scene.ts'
-import type { TcpProxy } from '../support/tcp-proxy.ts'
 
 const TRUST_MS = 500
 /** Far below the ten seconds after which `ioredis` gives up an attempt to connect, if nobody tells it otherwise. */
@@ -23,18 +21,6 @@ const scene = useScene({
   },
 })
 
-const CLIENTS: readonly (readonly [name: string, options: (proxy: TcpProxy) => CreateCacheOptions])[] = [
-  ['its own client', ({ url }) => ({ redis: url })],
-  ["a caller's ioredis 5", ({ url }) => lent(new Redis5(url))],
-  ["a caller's ioredis 6", ({ url }) => lent(new Redis(url))],
-]
-
-function lent(client: Redis | Redis5): CreateCacheOptions {
-  ;(client as Redis).on('error', () => {})
-  scene.later(() => client.disconnect())
-  return { client }
-}
-
 /** Resolves when the local tier serves a value that was just loaded. */
 async function servesLocally(cache: Cache): Promise<void> {
   await waitUntil(
@@ -46,29 +32,32 @@ async function servesLocally(cache: Cache): Promise<void> {
   )
 }
 
-describe.each(CLIENTS)('P31 a bus that has fallen silent is replaced, with %s', (_name, options) => {
-  test('when connections fall silent, and new ones work', async () => {
-    const proxy = await scene.proxy()
-    const cache = scene.cache(options(proxy))
-    await inMode(cache, 'bus')
-    await servesLocally(cache)
-    proxy.goSilent()
-    proxy.healForNewConnections()
-    await waitUntil(() => cache.peek('key') === undefined, { what: 'the end of the trust' })
-    await servesLocally(cache)
-  })
+describe.each(clientKinds(scene))(
+  'P31 a bus that has fallen silent is replaced, with %s',
+  (_name, options) => {
+    test('when connections fall silent, and new ones work', async () => {
+      const proxy = await scene.proxy()
+      const cache = scene.cache(options(proxy))
+      await inMode(cache, 'bus')
+      await servesLocally(cache)
+      proxy.goSilent()
+      proxy.healForNewConnections()
+      await waitUntil(() => cache.peek('key') === undefined, { what: 'the end of the trust' })
+      await servesLocally(cache)
+    })
 
-  test('when new connections are silent too, also while one is being made', async () => {
-    const proxy = await scene.proxy()
-    const cache = scene.cache(options(proxy))
-    await inMode(cache, 'bus')
-    proxy.goSilent()
-    const dials = proxy.dials
-    await waitUntil(() => proxy.dials >= dials + 3, { what: 'attempts in the silence' })
-    proxy.healForNewConnections()
-    await servesLocally(cache)
-  })
-})
+    test('when new connections are silent too, also while one is being made', async () => {
+      const proxy = await scene.proxy()
+      const cache = scene.cache(options(proxy))
+      await inMode(cache, 'bus')
+      proxy.goSilent()
+      const dials = proxy.dials
+      await waitUntil(() => proxy.dials >= dials + 3, { what: 'attempts in the silence' })
+      proxy.healForNewConnections()
+      await servesLocally(cache)
+    })
+  },
+)
 
 describe('P31 a subscription on which own heartbeats stay away', () => {
   test('is given up after twice the trust, and made again', async () => {
