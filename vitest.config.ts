@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
-/** Short trials mostly wait, for servers and for time to pass: three at a time keep two cores busy. Long ones compute. */
-const fewestWorkers = process.env.CACHEWRIGHT_TRIALS === 'full' ? 2 : 3
+/** Tests mostly wait, for servers and for time to pass: three at a time keep two cores busy. */
+const FEWEST_WORKERS = 3
 
 /**
  * Most test files share a process with others, which saves a third of the time: whoever is next finds everything
@@ -65,7 +65,7 @@ export default defineConfig({
     // For what hangs. A test that takes longer than a few seconds on an idle machine has a longer bound of its own.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    maxWorkers: Math.max(fewestWorkers, Math.floor(availableParallelism() / 2)),
+    maxWorkers: Math.max(FEWEST_WORKERS, Math.floor(availableParallelism() / 2)),
     sequence: { sequencer: LongestFirst },
     unstubEnvs: true,
     // Caches without an address would use it.

@@ -14,6 +14,8 @@ export interface SentinelOptions {
   readonly downAfterMs?: number
   /** More arguments of the primary and the replica; they win over the testbed's own. */
   readonly args?: readonly string[]
+  /** Whom the sentinels sign in as at both servers; `args` have to make the user. @default nobody */
+  readonly user?: { readonly name: string; readonly password: string }
 }
 
 /**
@@ -21,7 +23,7 @@ export interface SentinelOptions {
  * every sentinel knows it, the other sentinels and a quorum.
  */
 export async function startSentinel(options: SentinelOptions = {}): Promise<RedisSentinel> {
-  const { downAfterMs = 1000, args = [] } = options
+  const { args = [] } = options
   const data: RedisProcessOptions = {
     args: ['--save', '', '--appendonly', 'no', '--repl-diskless-sync-delay', '0', ...args],
   }
@@ -35,7 +37,7 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Redi
   const testbed = new RedisSentinel(primary, replica, sentinels)
   try {
     await replica.ask('REPLICAOF', primary.host, primary.port)
-    await Promise.all(sentinels.map((each) => watch(each, primary, downAfterMs)))
+    await Promise.all(sentinels.map((each) => watch(each, primary, options)))
     await testbed.settled()
     return testbed
   } catch (error) {
@@ -44,7 +46,11 @@ export async function startSentinel(options: SentinelOptions = {}): Promise<Redi
   }
 }
 
-async function watch(sentinel: RedisProcess, primary: RedisProcess, downAfterMs: number): Promise<void> {
+async function watch(
+  sentinel: RedisProcess,
+  primary: RedisProcess,
+  { downAfterMs = 1000, user }: SentinelOptions,
+): Promise<void> {
   // Sentinels tell of themselves every 2 s, look for replicas every 10 s, and stand still for 30 s (TILT mode) after
   // the machine has kept them waiting for 2 s: too slow for a test. Servers before 7.0 cannot be hurried; with them it
   // only takes longer.
@@ -59,6 +65,7 @@ async function watch(sentinel: RedisProcess, primary: RedisProcess, downAfterMs:
     downAfterMs,
     'failover-timeout',
     downAfterMs * 4,
+    ...(user === undefined ? [] : ['auth-user', user.name, 'auth-pass', user.password]),
   )
 }
 

@@ -59,6 +59,27 @@ describe.each(clientKinds(scene))(
   },
 )
 
+describe.each(clientKinds(scene))('P32 while a subscription is silent, with %s', (_name, options) => {
+  test('no value of an invalidated tag is served once the trust is over', async () => {
+    const proxy = await scene.proxy()
+    const coherence = { mode: 'bus', trust: '1s' } as const
+    const cache = scene.cache({ ...options(proxy), coherence })
+    const other = scene.cache({ coherence })
+    await Promise.all([inMode(cache, 'bus'), inMode(other, 'bus')])
+    await servesLocally(cache)
+    const reasons: string[] = []
+    cache.on('epoch', ({ reason }) => reasons.push(reason))
+    proxy.silenceSubscriptions()
+    await cache.getOrSet('tagged', () => 'old', { tags: ['tag'] })
+    expect(await other.invalidateTags(['tag'])).toBe(true)
+    await waitUntil(() => cache.coherence === 'none', { what: 'the end of the trust' })
+    expect(await cache.get('tagged')).toBeUndefined()
+    expect((await cache.getMany(['tagged', 'other'])).get('tagged')).toBeUndefined()
+    expect(reasons).toEqual([])
+    await waitUntil(() => reasons.length > 0, { what: 'another subscription' })
+  })
+})
+
 describe('P31 a subscription on which own heartbeats stay away', () => {
   test('is given up after twice the trust, and made again', async () => {
     const standIn = await new BusStandIn().join()

@@ -10,6 +10,8 @@ interface Link {
   readonly toServer: Buffer[]
   readonly toClient: Buffer[]
   isSilent: boolean
+  /** The client has subscribed to a channel. */
+  isSubscribed: boolean
   /** The reply to what the client has sent is to be swallowed, and the link then cut. */
   isDoomed: boolean
   /** The client has sent something, and no reply has come back yet. */
@@ -17,6 +19,8 @@ interface Link {
   /** How many bytes have come back. */
   replyBytes: number
 }
+
+const SUBSCRIBE = /^subscribe\r/im
 
 /** How a proxy passes on what it is not told to hold, swallow or cut. */
 export interface TcpProxyOptions {
@@ -117,6 +121,11 @@ export class TcpProxy {
     for (const link of this.#links) link.isSilent = true
   }
 
+  /** The same for the present connections that have subscribed to a channel; the others go on. */
+  silenceSubscriptions(): void {
+    for (const link of this.#links) link.isSilent ||= link.isSubscribed
+  }
+
   /** New connections work again; those that fell silent stay so. */
   healForNewConnections(): void {
     this.#isSilent = false
@@ -176,8 +185,8 @@ export class TcpProxy {
       return
     }
     const server = connect(this.#serverPort, '127.0.0.1')
-    const state = { isSilent: this.#isSilent, isDoomed: false, isOnTrip: false, replyBytes: 0 }
-    const link: Link = { client, server, toServer: [], toClient: [], ...state }
+    const state = { isSubscribed: false, isDoomed: false, isOnTrip: false, replyBytes: 0 }
+    const link: Link = { client, server, toServer: [], toClient: [], isSilent: this.#isSilent, ...state }
     const requests = new PacedPipe(this.requestPace, (chunk) => this.#onRequest(link, chunk))
     const replies = new PacedPipe(this.replyPace, (chunk) => this.#onReply(link, chunk))
     this.#links.add(link)
@@ -200,6 +209,7 @@ export class TcpProxy {
     if (link.isSilent) return
     if (!link.isOnTrip) this.trips++
     link.isOnTrip = true
+    link.isSubscribed ||= SUBSCRIBE.test(chunk.toString('latin1'))
     if (this.#fatalText !== undefined && chunk.includes(this.#fatalText)) link.isDoomed = true
     if (this.#holdsRequests) link.toServer.push(chunk)
     else link.server.write(chunk)

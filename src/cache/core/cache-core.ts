@@ -154,7 +154,7 @@ export class CacheCore implements TierListener, StoreObserver {
     this.waiters = new KeyWaiters(timers)
     this.failures = new RememberedFailures(clock)
     const { failures, generations, local, ownWrites, waiters } = this
-    this.check = new GenerationCheck(generations, this.tier, root.prefix)
+    this.check = new GenerationCheck(generations, this.tier, root.prefix, clock)
     this.judge = new EntryJudge({
       ...{ tier: this.tier, check: this.check, codec, local },
       isolations: this.isolations,

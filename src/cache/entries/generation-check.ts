@@ -3,6 +3,7 @@ import { type BoundGeneration, readGenerations } from '../../codec/envelope/entr
 import type { PlainEntry } from '../../codec/envelope/envelope.ts'
 import { unreadable } from '../../codec/envelope/unreadable.ts'
 import { copyOf, isGenerationUnder } from '../../foundation/reserved-keys.ts'
+import type { Clock } from '../../foundation/time/clock.ts'
 import { type GenerationSet, NO_GENERATIONS } from '../tags/generation-set.ts'
 import type { GenerationTable } from '../tags/generation-table.ts'
 import type { KnownGeneration } from '../tags/known-generation.ts'
@@ -16,15 +17,17 @@ export class GenerationCheck {
   readonly #generations: GenerationTable
   readonly #tier: SharedTier
   readonly #rootPrefix: string
+  readonly #clock: Clock
   /** The section `generations` of the last entry, and its set: most entries have the same one. */
   #lastSection: Buffer = Buffer.alloc(0)
   #lastSet: GenerationSet = NO_GENERATIONS
 
   /** @param rootPrefix the prefix of every stored key of the cache */
-  constructor(generations: GenerationTable, tier: SharedTier, rootPrefix: string) {
+  constructor(generations: GenerationTable, tier: SharedTier, rootPrefix: string, clock: Clock) {
     this.#generations = generations
     this.#tier = tier
     this.#rootPrefix = rootPrefix
+    this.#clock = clock
   }
 
   /**
@@ -54,7 +57,8 @@ export class GenerationCheck {
    * @throws CacheError as {@link currentSet}
    */
   setIn(read: KeyRead, bytes: Buffer, { generationsAt, payloadAt }: PlainEntry): CheckedSet {
-    const isLasting = read.asked === undefined && this.#tier.localTtlMs === Number.POSITIVE_INFINITY
+    const isLasting =
+      read.asked === undefined && this.#tier.localTtlMs === Number.POSITIVE_INFINITY && this.#isTrusted()
     if (isLasting && this.#lastSet.isValid && isAt(bytes, generationsAt, payloadAt, this.#lastSection)) {
       return this.#lastSet
     }
@@ -91,11 +95,15 @@ export class GenerationCheck {
   }
 
   /**
-   * Whether the read may believe what this process knows of a generation. A read with `asked` may do so only if a push
-   * would have arrived before its reply; any other read may.
+   * Whether the read may believe what this process knows of a generation. It may if a push would have arrived before its
+   * reply. Otherwise a read with `asked` may not, and any other read may while pushes can be trusted to arrive.
    */
   #isBelieved({ asked, storedKey }: KeyRead, generationKey: string): boolean {
-    return asked === undefined || this.#tier.pushesInOrder(storedKey, generationKey)
+    return (asked === undefined && this.#isTrusted()) || this.#tier.pushesInOrder(storedKey, generationKey)
+  }
+
+  #isTrusted(): boolean {
+    return this.#clock.monotonicMs() < this.#tier.trustedUntilMs
   }
 
   async #askFor(read: KeyRead, bound: readonly BoundGeneration[]): Promise<GenerationSet | undefined> {
@@ -114,15 +122,16 @@ export class GenerationCheck {
     read: KeyRead,
     { generation, storedKey }: BoundGeneration,
   ): Promise<KnownGeneration | undefined> {
+    const isBelieved = this.#isBelieved(read, storedKey)
     let current: KnownGeneration | undefined
-    if (this.#isBelieved(read, storedKey)) {
+    if (isBelieved || read.asked === undefined) {
       const known = this.#generations.known(storedKey)
-      if (known?.admits(generation)) return known
       // If it was last confirmed before this read began, the entry may be newer, so the generation is read again (T4).
       const isSure = known !== undefined && known.confirmedAt >= read.askedAt
+      if ((isBelieved || isSure) && known?.admits(generation)) return known
       current = isSure ? undefined : await this.#generations.fetch(storedKey)
     } else {
-      current = await (read.asked?.get(storedKey) ?? this.#generations.fetchAnew(storedKey))
+      current = await (read.asked.get(storedKey) ?? this.#generations.fetchAnew(storedKey))
     }
     return current?.admits(generation) ? current : undefined
   }

@@ -1,7 +1,7 @@
 import type { RedisProcess } from '../../../testbed/redis-process.ts'
 import { waitUntil } from '../../../testbed/wait-until.ts'
 import { NAME, type Pair, startPair } from '../deployments/pair.ts'
-import { type Sentinels, startSentinels } from '../deployments/sentinels.ts'
+import { cutOff, type Sentinels, startSentinels } from '../deployments/sentinels.ts'
 import type { Fleet } from '../traffic/fleet.ts'
 import { type Fault, faultsOf } from '../trial/fault.ts'
 
@@ -42,6 +42,21 @@ const OF_NAMES = faultsOf<Pair>(startPair, [
       return async () => {
         await pair.promote(pair.primary)
         await pointTo(pair, fleet, pair.primary)
+      }
+    },
+  },
+  {
+    name: 'DNS: a split, in which the old primary goes on with some processes',
+    seconds: [3, 10],
+    mayLose: true,
+    before: (pair, fleet) => pointTo(pair, fleet, pair.primary),
+    strike: async (pair, fleet) => {
+      await pair.replica.ask('REPLICAOF', 'NO', 'ONE')
+      await fleet.resolveInOne(NAME, pair.doors.get(pair.replica)?.host ?? '')
+      pair.doors.get(pair.primary)?.cut()
+      return async () => {
+        await pair.promote(pair.replica)
+        await pointTo(pair, fleet, pair.replica)
       }
     },
   },
@@ -86,6 +101,20 @@ const OF_SENTINELS = faultsOf<Sentinels>(startSentinels, [
       return async () => {
         await hasReplaced({ sentinel }, before)
         before.resume()
+      }
+    },
+  },
+  {
+    name: 'Sentinel: a split, in which the old primary goes on',
+    seconds: [3, 10],
+    mayLose: true,
+    strike: async ({ sentinel }) => {
+      const before = await sentinel.current()
+      const rejoin = await cutOff(before)
+      await hasReplaced({ sentinel }, before)
+      return async () => {
+        await rejoin()
+        await sentinel.settled()
       }
     },
   },

@@ -4,7 +4,7 @@ import { type Fault, faultsOf } from '../trial/fault.ts'
 /** What networks do to connections. */
 export const NETWORK: readonly Fault[] = faultsOf<Single>(startSingle, [
   {
-    name: 'connections cut',
+    name: 'connections cut, again and again',
     seconds: [2, 10],
     strike: async ({ proxy }) => {
       const cutting = setInterval(() => proxy.cut(), 700)
@@ -37,6 +37,14 @@ export const NETWORK: readonly Fault[] = faultsOf<Single>(startSingle, [
     strike: async ({ proxy }) => {
       proxy.goSilent()
       proxy.healForNewConnections()
+      return async () => {}
+    },
+  },
+  {
+    name: 'half-open: subscriptions fall silent, commands go on',
+    seconds: [4, 20],
+    strike: async ({ proxy }) => {
+      proxy.silenceSubscriptions()
       return async () => {}
     },
   },

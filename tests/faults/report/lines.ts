@@ -23,6 +23,6 @@ export function linesOf(outcome: Outcome): string {
     `heap ${(heapGrowthBytes / 2 ** 20).toFixed(1)} MiB`,
     `${(tookMs / 1_000).toFixed(0)} s`,
   ]
-  const missed = missedBars(outcome).map((what) => `\n    ✗ ${what}`)
+  const missed = missedBars(outcome).map(({ what }) => `\n    ✗ ${what}`)
   return `${missed.length === 0 ? '✓' : '✗'} ${fault}\n    ${facts.join(', ')}${missed.join('')}`
 }

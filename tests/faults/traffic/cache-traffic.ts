@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Cache } from 'cachewright'
 import { type CallCounts, CallLog } from './call-log.ts'
@@ -9,6 +10,7 @@ const READERS = 3
 const READ_PAUSE_MS = 20
 const CHANGE_PAUSE_MS = 60
 const PROBE_PAUSE_MS = 25
+const ONCE_TTL = '2s'
 
 /** What is stored: whose value it is, and which version. */
 interface Stored {
@@ -149,12 +151,23 @@ export class CacheTraffic {
       await this.#see(keys, true, () =>
         this.#calls.run('getOrSetMany', () => this.#cache.getOrSetMany(keys, load, options)),
       )
+    } else if (choice < 0.85) {
+      await this.#readOnce()
     } else {
       const options = choice < 0.95 ? { local: false } : {}
       await this.#see([key], options.local !== false, () =>
         this.#calls.run('get', () => this.#cache.get<Stored>(key, options)),
       )
     }
+  }
+
+  /** Reads a key that is never read again, so that whatever is kept for a key has to be given up. */
+  async #readOnce(): Promise<void> {
+    const key = `once:${randomUUID()}`
+    const load = async () => ({ key, version: 0 })
+    await this.#see([key], true, () =>
+      this.#calls.run('getOrSet', () => this.#cache.getOrSet(key, load, { ttl: ONCE_TTL })),
+    )
   }
 
   async #see(
@@ -210,21 +223,28 @@ export class CacheTraffic {
   /** One probe after the other, over keys that nobody changes. */
   async #probeAll(): Promise<void> {
     for (let number = 0; !this.#isOver; number = (number + 1) % PROBES) {
-      const key = probeOf(number)
-      const beganMs = sharedNowMs()
-      let isHit = true
-      const load = async () => {
-        isHit = false
-        return { key, version: 0 }
-      }
-      const value = await this.#calls.run('getOrSet', () => this.#cache.getOrSet(key, load, { local: false }))
-      if (value !== undefined && value.key !== key)
-        this.#foreign.push(`${key} was answered with ${JSON.stringify(value)}`)
-      const endedMs = sharedNowMs()
-      const isLocalHit = await this.#isServedLocally()
-      this.#probes.push({ key, beganMs, endedMs, isHit: isHit && value !== undefined, isLocalHit })
-      await pause(PROBE_PAUSE_MS)
+      const isHit = await this.#probe(probeOf(number))
+      // What was just loaded is asked for once more, so that the first hit does not wait for a round over all keys.
+      if (!isHit) await this.#probe(probeOf(number))
     }
+  }
+
+  async #probe(key: string): Promise<boolean> {
+    const beganMs = sharedNowMs()
+    let isLoaded = false
+    const load = async () => {
+      isLoaded = true
+      return { key, version: 0 }
+    }
+    const value = await this.#calls.run('getOrSet', () => this.#cache.getOrSet(key, load, { local: false }))
+    if (value !== undefined && value.key !== key)
+      this.#foreign.push(`${key} was answered with ${JSON.stringify(value)}`)
+    const isHit = !isLoaded && value !== undefined
+    const endedMs = sharedNowMs()
+    const isLocalHit = await this.#isServedLocally()
+    this.#probes.push({ key, beganMs, endedMs, isHit, isLocalHit })
+    await pause(PROBE_PAUSE_MS)
+    return isHit
   }
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { type AnsweringChild, forkAnswering } from '../../support/child-calls.ts'
 import type { WorkerOrder } from './setting.ts'
-import type { WorkerReport } from './worker.ts'
+import type { Census, WorkerReport } from './worker.ts'
 
 const PROGRAM = fileURLToPath(new URL('worker.js', import.meta.url))
 
@@ -28,9 +28,9 @@ export class Fleet {
     return Promise.all(running.map((child): Promise<WorkerReport> => child.call('report')))
   }
 
-  /** Of each process, the bytes of its heap that are in use. */
-  heaps(): Promise<number[]> {
-    return this.#all('heap')
+  /** What each process holds. */
+  censuses(): Promise<Census[]> {
+    return this.#all('census')
   }
 
   /** Ends the traffic. Resolves with how many calls were still under way after the bound. */
@@ -49,6 +49,11 @@ export class Fleet {
     await this.#all('resolve', [name, address])
   }
 
+  /** The same in the first process alone. */
+  async resolveInOne(name: string, address: string): Promise<void> {
+    await this.#first.call('resolve', [name, address])
+  }
+
   /** Blocks the event loop of every process. */
   async stall(ms: number): Promise<void> {
     await this.#all('stall', ms)
@@ -56,12 +61,12 @@ export class Fleet {
 
   /** Sets the system clock of the first process off by this much. */
   async setClock(byMs: number): Promise<void> {
-    await this.#children[0]?.call('setClock', byMs)
+    await this.#first.call('setClock', byMs)
   }
 
   /** Stops the first process (SIGSTOP), until the answer is called. */
   freezeOne(): () => void {
-    const [child] = this.#children as [AnsweringChild]
+    const child = this.#first
     this.#stopped.add(child)
     child.process.kill('SIGSTOP')
     return () => {
@@ -80,6 +85,10 @@ export class Fleet {
   /** For the case that something has failed. */
   kill(): void {
     for (const { process } of this.#children) process.kill('SIGKILL')
+  }
+
+  get #first(): AnsweringChild {
+    return this.#children[0] as AnsweringChild
   }
 
   #all<T>(method: string, argument?: unknown): Promise<T[]> {

@@ -14,6 +14,14 @@ export interface WorkerReport {
   readonly traffic: readonly (TrafficReport & { readonly mode: Mode })[]
 }
 
+/** What a process holds. */
+export interface Census {
+  /** Bytes of the heap in use, without garbage. */
+  readonly heapBytes: number
+  /** What keeps its event loop alive, by kind: sockets, timers and such. */
+  readonly handles: Readonly<Record<string, number>>
+}
+
 type Started = Awaited<ReturnType<typeof start>>
 let started: Started | undefined
 
@@ -34,10 +42,11 @@ const METHODS: Readonly<Record<string, (argument: never) => unknown>> = {
       await pause(20)
     return unsettled()
   },
-  /** Bytes of the heap in use, without garbage. */
-  heap() {
+  census(): Census {
     globalThis.gc?.()
-    return process.memoryUsage().heapUsed
+    const handles: Record<string, number> = {}
+    for (const kind of process.getActiveResourcesInfo()) handles[kind] = (handles[kind] ?? 0) + 1
+    return { heapBytes: process.memoryUsage().heapUsed, handles }
   },
   outdated: () => running().outdated(),
   resolve: ([name, address]: [string, string]) => void addresses.set(name, address),

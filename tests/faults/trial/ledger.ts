@@ -13,12 +13,23 @@ export interface Judgement {
   readonly stalestMs: number
 }
 
-/** What was acknowledged, and what was read, in one mode by all processes. */
+/** What was acknowledged, and what was read, in one mode by all processes. It begins with the changes that are known from before. */
 export class Ledger {
   readonly #acknowledged = new Map<string, Acknowledged[]>()
   readonly #seen: SeenVersion[] = []
   /** How many changes were acknowledged. */
   acknowledged = 0
+
+  constructor(known: readonly Acknowledged[] = []) {
+    for (const change of known) this.#acknowledged.set(change.key, [change])
+  }
+
+  /** The newest change of each key. */
+  get newest(): Acknowledged[] {
+    return [...this.#acknowledged.values()].map((ofKey) =>
+      ofKey.reduce((one, other) => (other.version > one.version ? other : one)),
+    )
+  }
 
   add(acknowledged: readonly Acknowledged[], seen: readonly SeenVersion[]): void {
     for (const change of acknowledged) {

@@ -1,4 +1,4 @@
-import type { Probe, TrafficReport } from '../traffic/cache-traffic.ts'
+import type { Acknowledged, Probe, TrafficReport } from '../traffic/cache-traffic.ts'
 import { type Mode, PROBES, prefixOf, TIMES } from '../traffic/setting.ts'
 import { Ledger, type MayBeLost } from './ledger.ts'
 import type { ModeOutcome } from './outcome.ts'
@@ -23,8 +23,8 @@ export interface Span {
 
 /** What the processes of a trial have told of one mode. */
 export class ModeRecord {
-  readonly #mode: Mode
-  readonly #ledger = new Ledger()
+  readonly mode: Mode
+  readonly #ledger: Ledger
   readonly #probes: Probe[][] = []
   readonly #wrong: string[] = []
   /** The latest report of each process: its sums. */
@@ -32,8 +32,15 @@ export class ModeRecord {
   #before = { loads: 0, reads: 0 }
   #after = { loads: 0, reads: 0 }
 
-  constructor(mode: Mode) {
-    this.#mode = mode
+  /** @param known changes that were acknowledged before */
+  constructor(mode: Mode, known?: readonly Acknowledged[]) {
+    this.mode = mode
+    this.#ledger = new Ledger(known)
+  }
+
+  /** The newest change of each key. */
+  get newest(): Acknowledged[] {
+    return this.#ledger.newest
   }
 
   /** What the process at this place has told. */
@@ -64,7 +71,7 @@ export class ModeRecord {
   }
 
   outcome(fault: Span, mayBeLost: MayBeLost, isHealthy?: (key: string) => boolean): ModeOutcome {
-    const { lost, stalestMs, wrong } = this.#ledger.judge(BOUND_MS[this.#mode], mayBeLost)
+    const { lost, stalestMs, wrong } = this.#ledger.judge(BOUND_MS[this.mode], mayBeLost)
     const all = [...this.#wrong, ...wrong]
     const calls = this.#latest.map((report) => report.calls)
     const slowest = calls.reduce((one, other) => (other.slowestMs > one.slowestMs ? other : one))
@@ -73,12 +80,12 @@ export class ModeRecord {
       .flat()
       .filter(
         ({ beganMs, endedMs, key }) =>
-          isHealthy?.(prefixOf(this.#mode) + key) && endedMs > fault.beganMs && beganMs < fault.endedMs,
+          isHealthy?.(prefixOf(this.mode) + key) && endedMs > fault.beganMs && beganMs < fault.endedMs,
       )
     const sum = (of: (report: TrafficReport) => number) =>
       this.#latest.reduce((total, report) => total + of(report), 0)
     return {
-      mode: this.#mode,
+      mode: this.mode,
       reads: sum(({ reads }) => reads),
       changes: sum(({ changes }) => changes),
       acknowledged: this.#ledger.acknowledged,

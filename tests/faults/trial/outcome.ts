@@ -41,5 +41,7 @@ export interface Outcome {
   readonly unsettled: number
   /** By how much the heap of a process grew from before the fault until after it, at most. */
   readonly heapGrowthBytes: number
+  /** How long the fault lasted, and the whole trial, in milliseconds. */
+  readonly lastedMs: number
   readonly tookMs: number
 }
