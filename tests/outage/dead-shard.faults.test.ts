@@ -71,7 +71,7 @@ async function asked(
   return { loads, slowestMs }
 }
 
-describe.each(CLIENTS)('a dead shard costs its own keys, with %s', (_name, open) => {
+describe.each(CLIENTS)('P48 a dead shard costs its own keys, with %s', (_name, open) => {
   test.each(SHARDS)(
     'whichever shard it is (%i), and whether it was killed or frozen',
     async (index) => {

@@ -228,7 +228,7 @@ test('P39 an undelivered invalidation is delivered when Redis is back, even if t
   })
 })
 
-describe('a Redis that is full and evicts nothing', () => {
+describe('P48 a Redis that is full and evicts nothing', () => {
   test('invalidations take effect, and block no reads', async () => {
     const full = await scene.server()
     const cache = scene.cache({ redis: full.url })

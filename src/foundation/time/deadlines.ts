@@ -7,7 +7,7 @@ export interface DeadlineWatch<Subject> {
   /** Called when a task resolves, also after its deadline. If it returns an error, the task rejects with that. */
   resolved?(subject: Subject, result: unknown): Error | undefined
   /** Called when a task rejects, also after its deadline. Returns the error to reject with. */
-  rejected?(error: unknown): unknown
+  rejected?(error: unknown, subject: Subject): unknown
 }
 
 /** A task in progress, in a doubly linked list in the order of due times. */
@@ -106,7 +106,7 @@ export class Deadlines {
         },
         (error: unknown) => {
           this.#remove(waiting)
-          reject(watch.rejected === undefined ? error : watch.rejected(error))
+          reject(watch.rejected === undefined ? error : watch.rejected(error, subject))
         },
       )
     })

@@ -3,7 +3,7 @@ import { clearInterval, clearTimeout, setInterval, setTimeout } from '../../foun
 import { onEventLoopGap } from '../port/event-loop-gaps.ts'
 import { LivenessProbe } from '../port/liveness-probe.ts'
 import { redialPauseMs } from '../port/redial-pause.ts'
-import { isReply, unavailable } from '../port/redis-errors.ts'
+import { unavailable } from '../port/redis-errors.ts'
 import type {
   ChannelSubscription,
   PortConnection,
@@ -123,8 +123,7 @@ export class NodeRedisConnection implements RedisPort {
   send(_storedKey: string, command: readonly RedisArgument[], form: ReplyForm): Promise<RedisReply> {
     if (this.#client === undefined) return Promise.reject(unavailable('not connected'))
     const options = form === 'bytes' ? commandOptions(form) : undefined
-    const reply = this.#client.sendCommand(command as RedisArgument[], options) as Promise<RedisReply>
-    return this.#sentinels === undefined ? reply : reply.catch(this.#leaveReplica)
+    return this.#client.sendCommand(command as RedisArgument[], options) as Promise<RedisReply>
   }
 
   translate(error: unknown): CacheError {
@@ -255,12 +254,6 @@ export class NodeRedisConnection implements RedisPort {
 
   #giveUp(reason: string): void {
     if (this.#client !== undefined) this.#lost(this.#client, reason)
-  }
-
-  /** A primary that has become a replica refuses writes: the next dial asks where the primary is. */
-  readonly #leaveReplica = (error: unknown): never => {
-    if (isReply(fromNodeRedis(error), 'READONLY')) this.#onDemoted()
-    throw error
   }
 
   #redialLater(failures: number): void {

@@ -1,6 +1,6 @@
 import { CacheError } from '../../foundation/errors/cache-error.ts'
 import { Deadlines, type DeadlineWatch } from '../../foundation/time/deadlines.ts'
-import { disconnected } from './redis-errors.ts'
+import { disconnected, isReply } from './redis-errors.ts'
 import type {
   BatchingPort,
   ChannelListener,
@@ -27,8 +27,9 @@ interface SentCommand {
  * A port that puts a deadline on every command of another port, so that each call settles whatever Redis, the
  * network or the client does. A command that repeats one which was not executed shares its deadline.
  *
- * It also checks that each reply has a shape that its command can have, and translates errors. Both happen only here. And
- * it sends a batch that waits before any other command.
+ * It also checks that each reply has a shape that its command can have, translates errors, and has a connection left whose
+ * server refuses a write as a replica. All of that happens only here. And it sends a batch that waits before any other
+ * command.
  */
 export class DeadlinePort implements BatchingPort {
   readonly #port: RedisPort
@@ -192,7 +193,11 @@ export class DeadlinePort implements BatchingPort {
       if (epoch === this.#epoch) this.desynchronized()
       return disconnected('its replies came out of step')
     },
-    rejected: (error) => this.#port.translate(error),
+    rejected: (error, { to }) => {
+      const translated = this.#port.translate(error)
+      if (typeof to === 'string' && isReply(translated, 'READONLY')) this.#port.connectionOf(to)?.demoted()
+      return translated
+    },
     expired: ({ command, to }) => {
       if (typeof to === 'string') this.#port.suspect(to)
       else to.suspect()

@@ -51,6 +51,7 @@ export const NETWORK: readonly Fault[] = faultsOf<Single>(startSingle, [
   {
     name: 'blackhole: connections fall silent, new ones too',
     seconds: [4, 60],
+    isSilentToAttempts: true,
     strike: async ({ proxy }) => {
       proxy.goSilent()
       return async () => proxy.healForNewConnections()

@@ -66,12 +66,12 @@ export async function runSoak({ minutes, source }: SoakOptions): Promise<string[
 }
 
 async function sufferFrom(fault: Fault, observer: Observer, single: Single, fleet: Fleet): Promise<string[]> {
-  const lastsMs = SHORTEST_MS + Math.random() * (LONGEST_MS - SHORTEST_MS)
+  const lastsMs = Math.round(SHORTEST_MS + Math.random() * (LONGEST_MS - SHORTEST_MS))
   observer.startAnew()
   const span = await observer.during(() => fault.strike(single, fleet, lastsMs), lastsMs)
   await observer.untilHits(span.endedMs)
   await observer.collectFor(CALM_MS)
-  const modes = observer.records.map((record) => record.outcome(span, () => false))
+  const modes = observer.records.map((record) => record.outcome(span, fault))
   const missed = modes.flatMap(missedInMode)
   const hitsMs = modes.map(({ firstHitMs }) => firstHitMs?.toFixed(0) ?? 'never').join(' ')
   console.log(`soak: ${fault.name}, ${(lastsMs / 1_000).toFixed(1)} s; hits after ${hitsMs} ms`)
@@ -88,5 +88,5 @@ async function lastChangesOf(observer: Observer): Promise<string[]> {
   await observer.collect()
   await observer.untilKnown()
   const now = { beganMs: 0, endedMs: 0 }
-  return observer.records.flatMap((record) => record.outcome(now, () => false).wrong)
+  return observer.records.flatMap((record) => record.outcome(now).wrong)
 }

@@ -19,6 +19,8 @@ export interface Fault<D extends Deployment = Deployment> {
   before?(deployment: D, fleet: Fleet): Promise<unknown>
   /** Whether Redis does not answer before the fault has ended. @default false */
   readonly isAwayAtStart?: boolean
+  /** Whether attempts to connect get no answer, so that the last of them has to be given up first. @default false */
+  readonly isSilentToAttempts?: boolean
   /** Whom it happens to. @default the caches of every mode */
   readonly modes?: readonly Mode[]
   /** Whether a failover may lose what the old primary acknowledged. @default false */

@@ -13,12 +13,21 @@ const BOUND_MS: Readonly<Record<Mode, number>> = {
   'bus, ioredis 6': TIMES.localTtlMs + 2 * TIMES.commandTimeoutMs,
   ttl: TIMES.localTtlMs + 2 * TIMES.commandTimeoutMs,
 }
+/** The longest pause between two attempts to connect, and one second. */
+const HITS_WITHIN_MS = 1_500
 const SAMPLES = 8
 
 /** When a fault began and when it was over, by `sharedNowMs`. */
 export interface Span {
   readonly beganMs: number
   readonly endedMs: number
+}
+
+/** What has to be known of a fault to judge what it came to. */
+export interface Terms {
+  readonly mayBeLost?: MayBeLost
+  readonly isSilentToAttempts?: boolean | undefined
+  readonly isHealthy?: ((storedKey: string) => boolean) | undefined
 }
 
 /** What the processes of a trial have told of one mode. */
@@ -70,7 +79,7 @@ export class ModeRecord {
     return all !== undefined && local !== undefined
   }
 
-  outcome(fault: Span, mayBeLost: MayBeLost, isHealthy?: (key: string) => boolean): ModeOutcome {
+  outcome(fault: Span, { isHealthy, isSilentToAttempts, mayBeLost = () => false }: Terms = {}): ModeOutcome {
     const { lost, stalestMs, wrong } = this.#ledger.judge(BOUND_MS[this.mode], mayBeLost)
     const all = [...this.#wrong, ...wrong]
     const calls = this.#latest.map((report) => report.calls)
@@ -101,6 +110,7 @@ export class ModeRecord {
       slowestMs: slowest.slowestMs,
       slowest: slowest.slowest,
       lateMs: Math.max(...calls.map(({ lateMs }) => lateMs)),
+      hitsWithinMs: HITS_WITHIN_MS + (isSilentToAttempts ? TIMES.connectTimeoutMs : 0),
       firstHitMs: hits.first,
       firstLocalHitMs: hits.local,
       allHitsMs: hits.all,

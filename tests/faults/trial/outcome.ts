@@ -27,6 +27,8 @@ export interface ModeOutcome {
   /** From the end of the fault until Redis answers first, and until it answers for every key; `undefined` if it never did. */
   readonly firstHitMs: number | undefined
   readonly allHitsMs: number | undefined
+  /** How long the first of these may take. */
+  readonly hitsWithinMs: number
   /** From the end of the fault until the local tier serves again. */
   readonly firstLocalHitMs: number | undefined
   /** Probes of what the fault does not concern: those that were loaded, and the slowest in milliseconds. */

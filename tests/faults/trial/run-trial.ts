@@ -26,7 +26,7 @@ export interface TrialOptions {
 
 /** Lets the fault happen under steady traffic, and tells what that came to. */
 export async function runTrial(fault: Fault, { isFull, source }: TrialOptions): Promise<Outcome> {
-  const { healthy, isAwayAtStart = false, mayLose = false, modes = MODES, name, seconds } = fault
+  const { healthy, isAwayAtStart, isSilentToAttempts, mayLose, modes = MODES, name, seconds } = fault
   const startMs = performance.now()
   const deployment = await fault.deploy()
   const fleet = new Fleet(PROCESSES)
@@ -45,9 +45,12 @@ export async function runTrial(fault: Fault, { isFull, source }: TrialOptions): 
     await observer.collect()
     await observer.untilKnown()
     await observer.collect()
-    const isHealthy = await healthy?.(deployment)
-    const mayBeLost = mayLose ? lossesOf(span) : () => false
-    const outcomes = observer.records.map((record) => record.outcome(span, mayBeLost, isHealthy))
+    const terms = {
+      ...(mayLose && { mayBeLost: lossesOf(span) }),
+      isHealthy: await healthy?.(deployment),
+      isSilentToAttempts,
+    }
+    const outcomes = observer.records.map((record) => record.outcome(span, terms))
     const after = await fleet.censuses()
     const growth = after.map(({ heapBytes }, place) => heapBytes - (before[place]?.heapBytes ?? heapBytes))
     await fleet.end()
