@@ -29,10 +29,17 @@ const SERVERS = [
   ],
 ]
 const RUNTIMES = [['runtimes', 'every runtime that is supported', 'npm run --silent runtimes']]
+const FAULTS = [
+  [
+    'faults',
+    'every fault under traffic, a soak, and defects that are to be found',
+    'npm run --silent faults -- all --at-once 3',
+  ],
+]
 const BENCH = [['bench', 'no ratio is far below its target', 'npm run --silent bench -- regression']]
 
 /** Steps that take long, and seldom find anything. */
-const FULL_ONLY = [...SERVERS, ...RUNTIMES, ...BENCH]
+const FULL_ONLY = [...SERVERS, ...RUNTIMES, ...FAULTS, ...BENCH]
 
 const wanted = process.argv.slice(2)
 const isFull = process.env.CACHEWRIGHT_TRIALS === 'full'

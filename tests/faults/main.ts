@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { type Standalone, startStandalone } from '../../testbed/redis-standalone.ts'
 import { runDefects } from './defects/run-defects.ts'
+import { FAULTS } from './faults/all-faults.ts'
 import { withTables } from './report/page.ts'
 import { readResults, rowOf, writeResult } from './report/result.ts'
 import { runSoak } from './soak/run-soak.ts'
@@ -24,7 +25,7 @@ program
   .option('--only <text>', 'the faults whose name contains this', '')
   .option('--full', 'at full length', false)
   .option('--at-once <n>', 'how many trials run at the same time', Number, 2)
-  .option('--record', `write the outcome into ${RESULTS}, and the tables into ${PAGE}`, false)
+  .option('--record', `write the outcomes into ${RESULTS}, and the tables into ${PAGE}`, false)
   .action(({ atOnce, full, only, record }) =>
     withSource(async (source) => {
       const outcomes = await runTable({ atOnce, isFull: full, only, source: source.url })
@@ -90,6 +91,11 @@ async function write(outcomes: readonly Outcome[], source: Standalone): Promise<
   const [, product, version] =
     /^(valkey)_version:(\S+)/m.exec(info) ?? /^(redis)_version:(\S+)/m.exec(info) ?? []
   const server = `${product === 'valkey' ? 'Valkey' : 'Redis'} ${version}`
-  writeResult(RESULTS, { server, node: process.version.slice(1), rows: outcomes.map(rowOf) })
+  const result = { server, node: process.version.slice(1), rows: outcomes.map(rowOf) }
+  writeResult(
+    RESULTS,
+    result,
+    FAULTS.map(({ name }) => name),
+  )
   writeFileSync(PAGE, withTables(readFileSync(PAGE, 'utf8'), readResults(RESULTS)))
 }

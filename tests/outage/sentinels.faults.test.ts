@@ -1,4 +1,7 @@
-import type { CacheEvents } from 'cachewright'
+import { randomUUID } from 'node:crypto'
+import type { CacheEvents, CreateCacheOptions } from 'cachewright'
+import { Redis } from 'ioredis'
+import { Redis as Redis5 } from 'ioredis5'
 import { describe, expect, test } from 'vitest'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { dropped, warmed } from '../support/cache-states.ts'
@@ -6,6 +9,27 @@ import { IMPATIENT, useScene } from '../support/scene.ts'
 import type { TcpProxy } from '../support/tcp-proxy.ts'
 
 const scene = useScene({ redis: false, sentinel: {}, caches: IMPATIENT, flush: false })
+
+/** By which client a cache reaches the primary. */
+const CLIENTS: readonly (readonly [name: string, options: () => CreateCacheOptions])[] = [
+  [
+    'its own client',
+    () => ({ redis: { sentinel: { name: scene.sentinel.name, nodes: scene.sentinel.urls } } }),
+  ],
+  ["a caller's ioredis 5", () => lent(new Redis5(sentinelOptions()))],
+  ["a caller's ioredis 6", () => lent(new Redis(sentinelOptions()))],
+]
+
+function sentinelOptions() {
+  const { name, sentinels } = scene.sentinel
+  return { name, sentinels: sentinels.map(({ host, port }) => ({ host, port })) }
+}
+
+function lent(client: Redis | Redis5): CreateCacheOptions {
+  ;(client as Redis).on('error', () => {})
+  scene.later(() => client.disconnect())
+  return { redis: undefined, client }
+}
 
 /** A cache that reaches every sentinel through a proxy of its own. */
 async function cacheBehindProxies(trust: '1s') {
@@ -22,28 +46,34 @@ async function cacheBehindProxies(trust: '1s') {
 }
 
 describe('behind Sentinel', () => {
-  test('a primary is left when the sentinels name another one, though it still takes itself for one', async () => {
-    const { name, replica, sentinels, urls } = scene.sentinel
-    const first = await scene.sentinel.current()
-    const second = first === replica ? scene.sentinel.primary : replica
-    const cache = await scene.open({ redis: { sentinel: { name, nodes: urls } } })
-    await warmed(cache, 'key', () => 'old')
-    // The sentinels cannot demote it, as in a network that is split.
-    await first.ask('ACL', 'SETUSER', 'default', '-slaveof')
-    scene.later(() => first.ask('ACL', 'SETUSER', 'default', '+@all'))
-    await waitUntil(async () => (await sentinels[0]?.ask('SENTINEL', 'FAILOVER', name)) === 'OK', {
-      what: 'a failover to begin',
-    })
-    await waitUntil(async () => (await second.ask('SET', 'p:key', '"new"')) === 'OK', {
-      what: 'the new primary to be written to',
-    })
-    await waitUntil(async () => (await cache.get('key')) === 'new', { what: 'the new value' })
-    expect(await first.ask('ROLE')).toContain('master')
-    expect(await cache.set('other', 'written')).toBe(true)
-    expect(await second.ask('EXISTS', 'p:other')).toBe(1)
-    await first.ask('ACL', 'SETUSER', 'default', '+@all')
-    await scene.sentinel.settled()
-  }, 60_000)
+  test.each(CLIENTS)(
+    'a primary is left when the sentinels name another one, though it still takes itself for one: %s',
+    async (_client, options) => {
+      const { name, replica, sentinels } = scene.sentinel
+      const first = await scene.sentinel.current()
+      const second = first === replica ? scene.sentinel.primary : replica
+      const cache = await scene.open(options())
+      // Another key each time: a delete of the last one would be repeated at the new primary.
+      const key = randomUUID()
+      await warmed(cache, key, () => 'old')
+      // The sentinels cannot demote it, as in a network that is split.
+      await first.ask('ACL', 'SETUSER', 'default', '-slaveof')
+      scene.later(() => first.ask('ACL', 'SETUSER', 'default', '+@all'))
+      await waitUntil(async () => (await sentinels[0]?.ask('SENTINEL', 'FAILOVER', name)) === 'OK', {
+        what: 'a failover to begin',
+      })
+      await waitUntil(async () => (await second.ask('SET', `p:${key}`, '"new"')) === 'OK', {
+        what: 'the new primary to be written to',
+      })
+      await waitUntil(async () => (await cache.get(key)) === 'new', { what: 'the new value' })
+      expect(await first.ask('ROLE')).toContain('master')
+      expect(await cache.set(`${key}:other`, 'written')).toBe(true)
+      expect(await second.ask('EXISTS', `p:${key}:other`)).toBe(1)
+      await first.ask('ACL', 'SETUSER', 'default', '+@all')
+      await scene.sentinel.settled()
+    },
+    60_000,
+  )
 
   test('one sentinel of three may be silent', async () => {
     const { cache, losses, proxies } = await cacheBehindProxies('1s')

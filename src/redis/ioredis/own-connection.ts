@@ -19,6 +19,8 @@ export const OWN_OPTIONS: Readonly<Record<string, unknown>> = {
   disconnectTimeout: 200,
   enableAutoPipelining: false,
   enableOfflineQueue: false,
+  // Behind Sentinel: a primary that the sentinels have replaced is left, although it answers.
+  failoverDetector: true,
   keyPrefix: '',
   lazyConnect: true,
   maxRetriesPerRequest: 0,

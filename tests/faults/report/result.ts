@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import type { Mode } from '../traffic/setting.ts'
 import type { ModeOutcome, Outcome } from '../trial/outcome.ts'
 
@@ -54,11 +54,19 @@ export function rowOf({ fault, heapGrowthBytes, lastedMs, modes, unsettled }: Ou
   }
 }
 
-/** Writes a result beside those of other servers: one file for each server and major version. */
-export function writeResult(folder: string, result: Result): void {
+/**
+ * Writes a result beside those of other servers: one file for each server and major version. Faults that were not tried
+ * keep what was recorded before.
+ *
+ * @param order the names of all faults
+ */
+export function writeResult(folder: string, result: Result, order: readonly string[]): void {
   mkdirSync(folder, { recursive: true })
-  const name = result.server.toLowerCase().replace(/ (\d+).*/, '-$1')
-  writeFileSync(`${folder}/${name}.json`, `${JSON.stringify(result, undefined, 2)}\n`)
+  const path = `${folder}/${result.server.toLowerCase().replace(/ (\d+).*/, '-$1')}.json`
+  const before: readonly ResultRow[] = existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')).rows : []
+  const byName = new Map([...before, ...result.rows].map((row) => [row.fault, row]))
+  const rows = order.flatMap((name) => byName.get(name) ?? [])
+  writeFileSync(path, `${JSON.stringify({ ...result, rows }, undefined, 2)}\n`)
 }
 
 export function readResults(folder: string): Result[] {

@@ -54,5 +54,5 @@ function lent5(target: Target): Lent {
 
 function sentinelOptions({ sentinel: { name, nodes } }: Extract<Target, { sentinel: object }>) {
   const sentinels = nodes.map((node) => ({ host: new URL(node).hostname, port: Number(new URL(node).port) }))
-  return { name, sentinels, failoverDetector: true }
+  return { name, sentinels }
 }
