@@ -7,6 +7,8 @@ import { DEFECTS, type Defect } from './defects.ts'
 
 /** The package, with its build and that of the bench. */
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
+/** What a defect breaks does not become well. */
+const PATIENCE_S = 8
 const COPIED = ['package.json', 'dist', 'build/testbed', 'build/tests']
 
 /**
@@ -24,9 +26,11 @@ async function isFound(defect: Defect, index: number): Promise<boolean> {
   rmSync(folder, { recursive: true, force: true })
   for (const path of COPIED) cpSync(ROOT + path, folder + path, { recursive: true })
   putInto(defect, folder)
-  const bench = spawn(process.execPath, [`${folder}build/tests/faults/main.js`, '--only', defect.fault], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+  const options = ['--only', defect.fault, '--at-once', '1', '--patience', String(PATIENCE_S)]
+  const bench = spawn(process.execPath, [`${folder}build/tests/faults/main.js`, ...options], {
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
+  bench.stderr.resume()
   const [output, [status]] = await Promise.all([text(bench.stdout), once(bench, 'close')])
   const isCaught = status === 1 && defect.found.test(output)
   console.log(`${isCaught ? '✓ found' : '✗ not found'}: ${defect.name}${isCaught ? '' : `\n${output}`}`)

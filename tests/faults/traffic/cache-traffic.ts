@@ -7,9 +7,9 @@ import { KEYS, keyOf, LOADER_MS, PROBES, probeOf, sharedNowMs } from './setting.
 import type { Source } from './source.ts'
 
 const READERS = 3
-const READ_PAUSE_MS = 30
-const CHANGE_PAUSE_MS = 60
-const PROBE_PAUSE_MS = 40
+const READ_PAUSE_MS = 60
+const CHANGE_PAUSE_MS = 70
+const PROBE_PAUSE_MS = 50
 const ONCE_TTL = '2s'
 
 /** What is stored: whose value it is, and which version. */

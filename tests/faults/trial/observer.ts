@@ -10,10 +10,13 @@ const HEALED_WITHIN_MS = 30_000
 /** Collects what the processes of a fleet tell, by mode. */
 export class Observer {
   readonly #fleet: Fleet
+  readonly #patienceMs: number
   #records: readonly ModeRecord[]
 
-  constructor(fleet: Fleet, modes: readonly Mode[]) {
+  /** @param patienceMs for how long it waits for what has to become well */
+  constructor(fleet: Fleet, modes: readonly Mode[], patienceMs = HEALED_WITHIN_MS) {
     this.#fleet = fleet
+    this.#patienceMs = patienceMs
     this.#records = modes.map((mode) => new ModeRecord(mode))
   }
 
@@ -55,14 +58,14 @@ export class Observer {
 
   /** Collects until every process has had answers of Redis since that moment, or the time is over. */
   async untilHits(sinceMs: number): Promise<void> {
-    const endMs = performance.now() + HEALED_WITHIN_MS
+    const endMs = performance.now() + this.#patienceMs
     while (!this.#records.every((record) => record.hasHitsSince(sinceMs)) && performance.now() < endMs)
       await this.collectFor(REPORT_EVERY_MS)
   }
 
   /** Asks every process for every key until each one has heard of the last change, or the time is over. The traffic has ended. */
   async untilKnown(): Promise<void> {
-    for (const endMs = performance.now() + HEALED_WITHIN_MS; ; ) {
+    for (const endMs = performance.now() + this.#patienceMs; ; ) {
       const outdated = await this.#fleet.outdated()
       const isKnown = outdated.every((byMode) => Object.values(byMode).every((keys) => keys.length === 0))
       if (!isKnown && performance.now() < endMs) {

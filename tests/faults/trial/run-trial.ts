@@ -22,15 +22,17 @@ export interface TrialOptions {
   /** URL of the Redis that plays the source. */
   readonly source: string
   readonly isFull: boolean
+  /** For how long it is waited for what has to become well, in milliseconds. */
+  readonly patienceMs?: number | undefined
 }
 
 /** Lets the fault happen under steady traffic, and tells what that came to. */
-export async function runTrial(fault: Fault, { isFull, source }: TrialOptions): Promise<Outcome> {
+export async function runTrial(fault: Fault, { isFull, patienceMs, source }: TrialOptions): Promise<Outcome> {
   const { healthy, isAwayAtStart, isSilentToAttempts, mayLose, modes = MODES, name, seconds } = fault
   const startMs = performance.now()
   const deployment = await fault.deploy()
   const fleet = new Fleet(PROCESSES)
-  const observer = new Observer(fleet, modes)
+  const observer = new Observer(fleet, modes, patienceMs)
   try {
     await fault.before?.(deployment, fleet)
     await fleet.start({ target: deployment.target, modes, source, trial: name })
