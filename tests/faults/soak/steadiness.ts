@@ -21,10 +21,14 @@ const GROWTHS = [
   { what: 'keys in Redis', of: ({ redisKeys }: Sample) => redisKeys, share: 0.1, more: 40, unit: '' },
 ] as const
 
-/** How each of these went, from the first to the last third of the samples, and whether it has grown. */
+/** Fewer samples tell nothing. */
+const FEWEST_SAMPLES = 6
+
+/** How each of these went, from the first to the last third of the samples, and whether it has grown. Nothing of too few. */
 export function steadinessOf(
   samples: readonly Sample[],
 ): { readonly line: string; readonly hasGrown: boolean }[] {
+  if (samples.length < FEWEST_SAMPLES) return []
   const third = Math.ceil(samples.length / 3)
   return GROWTHS.map(({ more, of, share, unit, what }) => {
     const before = median(samples.slice(0, third).map(of))

@@ -4,6 +4,9 @@ const TICK_MS = 10
 /** Timers are this late also while nothing is wrong. */
 const USUAL_MS = 15
 
+/** For how long a stall is remembered: no call takes longer. */
+const REMEMBERED_MS = 60_000
+
 /** When the event loop of this process stood still: because it was busy, stopped, or waited for a processor. */
 export class LoopStalls {
   readonly #stalls: { readonly beganMs: number; readonly endedMs: number }[] = []
@@ -29,8 +32,10 @@ export class LoopStalls {
 
   #tick(): void {
     const nowMs = sharedNowMs()
-    if (nowMs - this.#lastMs > TICK_MS + USUAL_MS)
+    if (nowMs - this.#lastMs > TICK_MS + USUAL_MS) {
       this.#stalls.push({ beganMs: this.#lastMs, endedMs: nowMs })
+      while ((this.#stalls[0]?.endedMs ?? nowMs) < nowMs - REMEMBERED_MS) this.#stalls.shift()
+    }
     this.#lastMs = nowMs
   }
 }
