@@ -9,6 +9,8 @@ import { PROCESSES, SETTLED_WITHIN_MS } from '../trial/run-trial.ts'
 import { type Sample, steadinessOf } from './steadiness.ts'
 
 const CALM_MS = 3_000
+/** Other trials run beside it. What grows does so at any pace. */
+const SLOWNESS = 2
 const SHORTEST_MS = 500
 const LONGEST_MS = 8_000
 /** The first faults fill what is filled once: pools, caches of the compiler, tables of their usual size. */
@@ -39,7 +41,7 @@ export async function runSoak({ minutes, source }: SoakOptions): Promise<string[
   const samples: Sample[] = []
   const complaints: string[] = []
   try {
-    await fleet.start({ target: single.target, modes: MODES, source, trial: 'soak' })
+    await fleet.start({ target: single.target, modes: MODES, source, trial: 'soak', slowness: SLOWNESS })
     await observer.untilHits(0)
     for (let count = 1; performance.now() < endMs; count++) {
       const fault = CANDIDATES[Math.floor(Math.random() * CANDIDATES.length)] as Fault

@@ -63,6 +63,7 @@ export class CacheTraffic {
   readonly #cache: Cache
   readonly #source: Source
   readonly #isOwn: (number: number) => boolean
+  readonly #slowness: number
   readonly #calls: CallLog
   #seen: SeenVersion[] = []
   #acknowledged: Acknowledged[] = []
@@ -73,8 +74,18 @@ export class CacheTraffic {
   #reads = 0
   #isOver = false
 
-  /** @param isOwn whether this cache changes the key of this number; two values set at the same time have no order */
-  constructor(cache: Cache, source: Source, stalls: LoopStalls, isOwn: (number: number) => boolean) {
+  /**
+   * @param isOwn whether this cache changes the key of this number; two values set at the same time have no order
+   * @param slowness how many times as long as usual it pauses between calls
+   */
+  constructor(
+    cache: Cache,
+    source: Source,
+    stalls: LoopStalls,
+    isOwn: (number: number) => boolean,
+    slowness: number,
+  ) {
+    this.#slowness = slowness
     this.#cache = cache
     this.#source = source
     this.#isOwn = isOwn
@@ -130,7 +141,7 @@ export class CacheTraffic {
   async #repeat(pauseMs: number, act: () => Promise<void>): Promise<void> {
     while (!this.#isOver) {
       await act()
-      await pause(Math.random() * 2 * pauseMs)
+      await pause(Math.random() * 2 * pauseMs * this.#slowness)
     }
   }
 
@@ -243,7 +254,7 @@ export class CacheTraffic {
     const endedMs = sharedNowMs()
     const isLocalHit = await this.#isServedLocally()
     this.#probes.push({ key, beganMs, endedMs, isHit, isLocalHit })
-    await pause(PROBE_PAUSE_MS)
+    await pause(PROBE_PAUSE_MS * this.#slowness)
     return isHit
   }
 }

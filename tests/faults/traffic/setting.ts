@@ -47,6 +47,8 @@ export interface WorkerOrder {
   /** Which process of the fleet it is, from 0. It changes the keys whose number leaves this remainder. */
   readonly place: number
   readonly processes: number
+  /** How many times as long as usual it pauses between calls. @default 1 */
+  readonly slowness?: number
 }
 
 /** Milliseconds on a clock that all processes of the machine share. */

@@ -71,7 +71,7 @@ process.on('message', async ({ id, method, argument }: { id: number; method: str
 })
 resolveByTrial()
 
-async function start({ modes, place, processes, source: url, target, trial }: WorkerOrder) {
+async function start({ modes, place, processes, slowness = 1, source: url, target, trial }: WorkerOrder) {
   const stalls = new LoopStalls()
   const source = await openSource(url, `${trial}:`)
   const opened = modes.map((mode) => [mode, openCache(mode, target)] as const)
@@ -83,7 +83,8 @@ async function start({ modes, place, processes, source: url, target, trial }: Wo
       commit: (key: string) => source.commit(`${index}:${key}`),
       close() {},
     }
-    traffic.set(mode, new CacheTraffic(cache, own, stalls, (number) => number % processes === place))
+    const isOwn = (number: number) => number % processes === place
+    traffic.set(mode, new CacheTraffic(cache, own, stalls, isOwn, slowness))
   }
   for (const each of traffic.values()) each.start()
   return {
