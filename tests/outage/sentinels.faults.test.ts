@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { CacheEvents, CreateCacheOptions } from 'cachewright'
 import { Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
+import type { RedisProcess } from '../../testbed/redis-process.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { dropped, warmed } from '../support/cache-states.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
@@ -74,6 +76,23 @@ describe('behind Sentinel', () => {
     },
     60_000,
   )
+
+  test.each([
+    ['ioredis 5', () => new Redis5(sentinelOptions())],
+    ['ioredis 6', () => new Redis(sentinelOptions())],
+  ])("over a caller's %s, a sentinel that is gone is not printed", async (_client, open) => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const [gone] = scene.sentinel.sentinels as [RedisProcess]
+    await gone.kill()
+    const cache = await scene.open(lent(open()))
+    await warmed(cache, randomUUID())
+    // Long enough for the sentinel to be dialled again.
+    await pause(1_000)
+    await gone.restart()
+    await scene.sentinel.settled()
+    expect(printed.mock.calls).toEqual([])
+    printed.mockRestore()
+  })
 
   test('one sentinel of three may be silent', async () => {
     const { cache, losses, proxies } = await cacheBehindProxies('1s')

@@ -7,30 +7,7 @@ import { detailOf, fromErrorReply, unavailable } from '../port/redis-errors.ts'
 import type { RedisArgument, RedisReply, ReplyForm } from '../port/redis-port.ts'
 import type { ResolvedTimeouts } from '../port/redis-timeouts.ts'
 import { callIoredis, type IoredisConnection, ioredisEndpoint, isReplyError } from './client.ts'
-
-/**
- * What differs from the caller's options: all that decides whether a command is sent, in which order and how often, and
- * what its reply looks like. Address, credentials, TLS and the rest are the caller's.
- */
-export const OWN_OPTIONS: Readonly<Record<string, unknown>> = {
-  autoResendUnfulfilledCommands: false,
-  autoResubscribe: false,
-  commandTimeout: undefined,
-  disconnectTimeout: 200,
-  enableAutoPipelining: false,
-  enableOfflineQueue: false,
-  // Behind Sentinel: a primary that the sentinels have replaced is left, although it answers.
-  failoverDetector: true,
-  keyPrefix: '',
-  lazyConnect: true,
-  maxRetriesPerRequest: 0,
-  readOnly: false,
-  reconnectOnError: null,
-  replyMapping: 'legacy',
-  retryStrategy: (attempt: number) => redialPauseMs(attempt - 1),
-  showFriendlyErrorStack: false,
-  stringNumbers: false,
-}
+import { ownDuplicate } from './own-duplicate.ts'
 
 /**
  * A connection of this library's own to the server of a caller's connection, with the caller's address, credentials and
@@ -177,10 +154,12 @@ export class OwnConnection {
 
   #dial(): IoredisConnection {
     const { condition, options } = this.#origin
-    const connection = this.#origin.duplicate({
-      ...OWN_OPTIONS,
+    const connection = ownDuplicate(this.#origin, {
       connectTimeout: this.#connectTimeoutMs,
       db: condition?.select ?? options.db ?? 0,
+      // Behind Sentinel: a primary that the sentinels have replaced is left, although it answers.
+      failoverDetector: true,
+      retryStrategy: (attempt: number) => redialPauseMs(attempt - 1),
     })
     const whileCurrent = (react: (detail: unknown) => void) => (detail: unknown) => {
       if (connection === this.#connection) react(detail)

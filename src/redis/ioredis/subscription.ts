@@ -1,7 +1,7 @@
 import { detailOf } from '../port/redis-errors.ts'
 import type { Subscriber, SubscriberEvents } from '../port/shared-subscriber.ts'
 import type { IoredisConnection } from './client.ts'
-import { OWN_OPTIONS } from './own-connection.ts'
+import { ownDuplicate } from './own-duplicate.ts'
 
 /** Opens a connection for subscriptions (`SUBSCRIBE`), with the options of `origin`. */
 export async function openSubscriber(
@@ -9,7 +9,7 @@ export async function openSubscriber(
   events: SubscriberEvents,
   signal: AbortSignal,
 ): Promise<Subscriber> {
-  const connection = origin.duplicate({ ...OWN_OPTIONS, retryStrategy: null })
+  const connection = ownDuplicate(origin)
   let isOpen = false
   let failure: unknown
   const close = () => {

@@ -59,7 +59,7 @@ async function borrowed({ client, stranger, close }) {
   }
 }
 
-async function clientsOf(kind, { cluster, url }) {
+async function clientsOf(kind, { cluster, sentinel, url }) {
   switch (kind) {
     case 'a client of @redis/client': {
       const { createClient } = await import('@redis/client')
@@ -82,12 +82,16 @@ async function clientsOf(kind, { cluster, url }) {
       const stranger = quiet(new Redis(REFUSED, { lazyConnect: true }))
       return { client, stranger, close: () => client.quit() }
     }
+    case 'a client of ioredis 6 behind Sentinel': {
+      const { Redis } = await import('ioredis')
+      const client = quiet(new Redis({ name: sentinel.name, sentinels: addressesOf(sentinel.nodes) }))
+      await client.ping()
+      const stranger = quiet(new Redis(REFUSED, { lazyConnect: true }))
+      return { client, stranger, close: () => client.quit() }
+    }
     case 'a cluster of ioredis 6': {
       const { Cluster } = await import('ioredis')
-      const addresses = cluster
-        .map((node) => new URL(node))
-        .map(({ hostname: host, port }) => ({ host, port }))
-      const client = quiet(new Cluster(addresses))
+      const client = quiet(new Cluster(addressesOf(cluster)))
       await client.set('warm', 1, 'EX', 60)
       // It waits for its next attempt to connect.
       const nowhere = [{ host: '127.0.0.1', port: 1 }]
@@ -102,4 +106,8 @@ async function clientsOf(kind, { cluster, url }) {
     default:
       throw new Error(`No kind is called ${kind}`)
   }
+}
+
+function addressesOf(urls) {
+  return urls.map((url) => new URL(url)).map(({ hostname: host, port }) => ({ host, port: Number(port) }))
 }
