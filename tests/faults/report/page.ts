@@ -35,8 +35,18 @@ export function withTables(page: string, results: readonly Result[]): string {
 function tableOf({ node, rows, server }: Result): string {
   const lines = [
     COLUMNS.map(([title]) => title),
-    COLUMNS.map((_, index) => (index === 0 ? '---' : '---:')),
     ...rows.map((row) => COLUMNS.map(([, cellOf]) => cellOf(row))),
   ]
-  return `### ${server}, Node ${node}\n\n${lines.map((cells) => `| ${cells.join(' | ')} |\n`).join('')}`
+  const widths = COLUMNS.map((_, column) =>
+    Math.max(...lines.map((cells) => (cells[column] as string).length)),
+  )
+  const rule = widths.map((width, column) => (column === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`))
+  const [head, ...body] = lines.map((cells) =>
+    cells.map((cell, column) => {
+      const width = widths[column] as number
+      return column === 0 ? cell.padEnd(width) : cell.padStart(width)
+    }),
+  ) as [string[], ...string[][]]
+  const table = [head, rule, ...body].map((cells) => `| ${cells.join(' | ')} |\n`)
+  return `### ${server}, Node ${node}\n\n${table.join('')}`
 }
