@@ -122,7 +122,7 @@ describe.each(['json', 'v8'] as const)('memory and Redis with %s', (serializer) 
             assert.deepEqual(await answer(memory, run), await answer(store, run), title)
           }
         }),
-        { numRuns: trials(80, 800, 1_500) },
+        { numRuns: trials(80, 400, 1_500) },
       )
     },
   )

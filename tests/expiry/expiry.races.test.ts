@@ -11,7 +11,7 @@ describe.each([
   const track = useRaceTrack(options)
 
   test('whether by its key or by a tag', async () => {
-    const rounds = trials(50, 240, 4_000)
+    const rounds = trials(50, 120, 4_000)
     const verdict = await track.run({
       rounds,
       hows: ['expire', 'expireTags'],
@@ -23,7 +23,7 @@ describe.each([
 
   test('also where a value is there already', async () => {
     const verdict = await track.run({
-      rounds: trials(50, 120, 2_000),
+      rounds: trials(50, 80, 2_000),
       hows: ['expire', 'expireTags', 'set for long'],
       optionsOf: (key) => ({ tags: [`tag-${key}`] }),
       isPrimed: true,

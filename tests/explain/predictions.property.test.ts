@@ -191,7 +191,7 @@ it('getOrSet does what explain predicts after any history of the key', {
   timeout: 300_000,
 }, async () => {
   const met = new Map<ExplainedStep, number>()
-  const runs = trials(300, 2_000, 10_000)
+  const runs = trials(300, 1_000, 10_000)
   await fc.assert(
     fc.asyncProperty(
       fc.boolean(),

@@ -53,12 +53,9 @@ program
   .option('--at-once <n>', 'how many trials run at the same time', Number, 2)
   .action(({ atOnce }) =>
     withSource(async ({ url }) => {
-      const beside = runSoak({ minutes: soakMinutes(), source: url }).then(async (complaints) => [
-        ...complaints,
-        ...(await runDefects()),
-      ])
+      const beside = Promise.all([runSoak({ minutes: soakMinutes(), source: url }), runDefects()])
       const outcomes = await runTable({ alone: beside, atOnce, isFull: false, only: '', source: url })
-      fail(...missesOf(outcomes), ...(await beside))
+      fail(...missesOf(outcomes), ...(await beside).flat())
     }),
   )
 

@@ -40,7 +40,7 @@ describe('no value that stays in a process is served once an invalidation of it 
     const spaces = await Promise.all(caches.map(open))
     let checked = 0
     const lane = async (number: number) => {
-      for (let round = 0; round < trials(40, 150, 4_000); round++) {
+      for (let round = 0; round < trials(40, 80, 4_000); round++) {
         const key = `${number}:${round % 5}`
         const tags = [`tag of ${key}`]
         let present = 1

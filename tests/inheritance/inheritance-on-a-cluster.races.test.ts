@@ -5,7 +5,7 @@ import { trials } from '../support/trials.ts'
 const track = useRaceTrack({ cluster: true })
 
 test('G6 on a cluster an entry that inherits is never older than an invalidation of what it is made of', async () => {
-  const rounds = trials(60, 240, 4_000)
+  const rounds = trials(60, 120, 4_000)
   const verdict = await track.run({
     rounds,
     hows: ['invalidateTags of the part', 'clear of the parts', 'clear of the whole cache'],

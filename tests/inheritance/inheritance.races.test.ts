@@ -5,7 +5,7 @@ import { trials } from '../support/trials.ts'
 const track = useRaceTrack()
 
 test('G6 an entry that inherits is never older than an invalidation of what it is made of', async () => {
-  const rounds = trials(150, 2_000, 20_000)
+  const rounds = trials(150, 1_000, 20_000)
   const verdict = await track.run({
     rounds,
     hows: ['invalidateTags of the part', 'clear of the parts'],

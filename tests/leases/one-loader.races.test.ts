@@ -106,7 +106,7 @@ describe('P22 eight processes with a thousand callers each make one loader call 
         cache: { prefix: 'fleet:' },
       })
       try {
-        for (let round = 0; round < trials(3, 20); round++)
+        for (let round = 0; round < trials(3, 12, 100); round++)
           await stampede(children, `cold-${round}`, [0, 5, 60][round % 3] as number)
         const outcomes = await Promise.all(
           children.map((one) =>

@@ -13,7 +13,7 @@ const MOMENTS = [
   ...['at rest', 'initializing', 'at rest', 'loading', 'at rest', 'refreshing', 'at rest', 'reserving'],
   ...['at rest', 'waiting for another', 'at rest', 'clearing', 'away', 'frozen', 'frozen at once'],
 ]
-const ROUNDS = MOMENTS.length * trials(1, 3, 100)
+const ROUNDS = MOMENTS.length * trials(1, 2, 100)
 /** The heap is looked at this often. */
 const SAMPLES = 15
 /** A cache that is not let go of takes seventy times as much. The engine itself warms up during the first hundreds of rounds. */

@@ -81,7 +81,7 @@ test.each([
     cache.on('background-error', ({ error }) => {
       if (!isLate(error)) wrong.push(error)
     })
-    const wanted = trials(1_000, 8_000, 20_000)
+    const wanted = trials(1_000, 4_000, 20_000)
     while (loads < wanted && wrong.length === 0) {
       const requests = Array.from({ length: REQUESTS }, () => {
         const first = below(KEYS)

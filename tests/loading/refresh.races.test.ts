@@ -5,7 +5,7 @@ import { trials } from '../support/trials.ts'
 const track = useRaceTrack()
 
 test('P17 a background refresh never overwrites a newer value', async () => {
-  const rounds = trials(150, 2_000, 4_000)
+  const rounds = trials(150, 1_000, 4_000)
   const verdict = await track.run({
     rounds,
     hows: ['set for long', 'delete', 'set', 'invalidateTags', 'set for long'],

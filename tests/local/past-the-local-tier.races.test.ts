@@ -30,7 +30,7 @@ describe('a call with local: false sees what was acknowledged before it, whateve
     const wrong: string[] = []
     let checked = 0
     const lane = async (number: number) => {
-      for (let round = 0; round < trials(40, 150, 4_000); round++) {
+      for (let round = 0; round < trials(40, 80, 4_000); round++) {
         const key = `${number}:${round % 5}`
         const fact: Fact = { present: 1, acknowledged: 1 }
         const load = async () => {

@@ -4,7 +4,7 @@ import { useScene } from '../support/scene.ts'
 import { trials } from '../support/trials.ts'
 import { CALLERS_CLIENTS } from './borrowed-places.ts'
 
-const TRIALS = trials(500, 2_000, 4_000)
+const TRIALS = trials(500, 1_000, 4_000)
 /** Trials that are under way at a time. */
 const AT_ONCE = 50
 

@@ -20,7 +20,7 @@ describe.each([
       async (slots) => {
         const verdict = await track.run({
           // A round of each kind in turn.
-          rounds: hows.length * trials(3, 25, 4_000),
+          rounds: hows.length * trials(3, 15, 4_000),
           hows,
           optionsOf: (key) => ({ tags: [`tag-${key}`, 'all'] }),
           isNamespaced: true,
@@ -34,7 +34,7 @@ describe.each([
 
     it('tags that only the fill names', async () => {
       const verdict = await track.run({
-        rounds: trials(8, 60, 4_000),
+        rounds: trials(8, 40, 4_000),
         hows: ['invalidateTags'],
         lateTagsOf: (key) => [`late-${key}`, 'all'],
         slots: 'any',

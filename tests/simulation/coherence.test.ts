@@ -58,7 +58,7 @@ describe('in any order of events', () => {
   it(
     'P13 P25: the same holds if entries expire and stale ones may be served',
     async () => {
-      await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(60, 350, 6_000))
+      await proveSchedules({ ...FAULTS, ttlMs: 4_000, staleMs: 4_000 }, trials(60, 200, 6_000))
     },
     LONGEST_MS,
   )
@@ -92,7 +92,7 @@ describe('in any order of events', () => {
   it(
     'P16 P31: the same holds if the generations of namespaces have copies, as on a cluster',
     async () => {
-      await proveSchedules({ ...FAULTS, copies: true }, trials(60, 350, 4_000))
+      await proveSchedules({ ...FAULTS, copies: true }, trials(60, 200, 4_000))
     },
     LONGEST_MS,
   )
@@ -100,7 +100,7 @@ describe('in any order of events', () => {
   it(
     'P16 P18: the same holds without a local tier',
     async () => {
-      await proveSchedules({ ...FAULTS, local: false, processes: 2 }, trials(60, 400, 3_000))
+      await proveSchedules({ ...FAULTS, local: false, processes: 2 }, trials(60, 200, 3_000))
     },
     LONGEST_MS,
   )
@@ -136,7 +136,7 @@ describe('in any order of events', () => {
     async () => {
       const steps = await proveSchedules({ ...CALM, composites: true }, trials(80, 400, 9_000))
       expect(steps.get('composed')).toBeGreaterThan(trials(10, 50))
-      await proveSchedules({ ...FAULTS, composites: true, copies: true }, trials(60, 400, 6_000))
+      await proveSchedules({ ...FAULTS, composites: true, copies: true }, trials(60, 200, 6_000))
     },
     LONGEST_MS,
   )
@@ -274,7 +274,7 @@ describe('in any order of events', () => {
   it(
     'P21 P22: while nothing is invalidated, one loader runs for a key in the whole fleet',
     async () => {
-      await proveSchedules({ ...CALM, invalidates: false }, trials(80, 400, 3_000))
+      await proveSchedules({ ...CALM, invalidates: false }, trials(80, 200, 3_000))
     },
     LONGEST_MS,
   )

@@ -9,7 +9,7 @@ import { trials } from '../support/trials.ts'
 const track = useRaceTrack()
 
 test('P18 tags bind before the loader runs: tags of the options', async () => {
-  const rounds = trials(75, 1_000, 2_000)
+  const rounds = trials(75, 500, 2_000)
   const verdict = await track.run({
     rounds,
     hows: ['invalidateTags'],
@@ -20,7 +20,7 @@ test('P18 tags bind before the loader runs: tags of the options', async () => {
 }, 300_000)
 
 test('P18 tags bind before the loader runs: tags that the loader adds', async () => {
-  const rounds = trials(75, 1_000, 2_000)
+  const rounds = trials(75, 500, 2_000)
   const verdict = await track.run({
     rounds,
     hows: ['invalidateTags'],
@@ -61,7 +61,7 @@ test('P18 a caller does not join a load whose tag was invalidated during its cap
 })
 
 test('P18 tags bind before the loader runs: tags of the options, in a namespace', async () => {
-  const rounds = trials(20, 400)
+  const rounds = trials(20, 200, 400)
   const verdict = await track.run({
     rounds,
     hows: ['invalidateTags', 'delete'],

@@ -8,7 +8,7 @@ import { trials } from '../support/trials.ts'
 const track = useRaceTrack()
 
 test('P16 a delete or a write beats an earlier read in four processes; plain cache-aside keeps old values', async () => {
-  const rounds = trials(300, 2_000, 4_000)
+  const rounds = trials(300, 1_000, 4_000)
   const hows = ['delete', 'set', 'deleteMany', 'delete']
   const verdict = await track.run({ rounds, hows, withPlain: true })
   expect(verdict.wrong).toEqual([])
@@ -18,7 +18,7 @@ test('P16 a delete or a write beats an earlier read in four processes; plain cac
 }, 300_000)
 
 test('P16 a delete or a write by another program beats an earlier read', async () => {
-  const rounds = trials(60, 800)
+  const rounds = trials(60, 400, 800)
   const verdict = await track.run({ rounds, hows: ['foreign DEL', 'foreign SET', 'plain.set'] })
   expect(verdict.wrong).toEqual([])
   expect(verdict.defeated).toBeGreaterThan(rounds / 10)

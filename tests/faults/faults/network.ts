@@ -1,5 +1,12 @@
 import { type Single, startSingle } from '../deployments/single.ts'
+import type { Mode } from '../traffic/setting.ts'
 import { type Fault, faultsOf } from '../trial/fault.ts'
+
+/**
+ * `ioredis` ends the process if there is nothing in a reply that no command waits for: its parser throws where nobody can
+ * catch it, also on connections of the program's own. Every reply that is made up may be one.
+ */
+const WITHOUT_IOREDIS: readonly Mode[] = ['tracking', 'ttl']
 
 /** What networks do to connections. */
 export const NETWORK: readonly Fault[] = faultsOf<Single>(startSingle, [
@@ -127,6 +134,7 @@ export const NETWORK: readonly Fault[] = faultsOf<Single>(startSingle, [
   {
     name: 'a byte that is injected into replies',
     seconds: [3, 10],
+    modes: WITHOUT_IOREDIS,
     strike: async ({ proxy }) => {
       proxy.garble = sometimes((reply) => {
         const at = Math.floor(Math.random() * reply.length)
@@ -146,9 +154,7 @@ export const NETWORK: readonly Fault[] = faultsOf<Single>(startSingle, [
   {
     name: 'replies that come twice',
     seconds: [3, 10],
-    // `ioredis` ends the process if there is nothing in a reply that no command waits for: its parser throws where nobody
-    // can catch it, also on connections of the program's own.
-    modes: ['tracking', 'ttl'],
+    modes: WITHOUT_IOREDIS,
     strike: async ({ proxy }) => {
       proxy.garble = sometimes((reply) => Buffer.concat([reply, reply]))
       return async () => straighten(proxy)
@@ -157,6 +163,7 @@ export const NETWORK: readonly Fault[] = faultsOf<Single>(startSingle, [
   {
     name: 'replies that are garbage',
     seconds: [3, 10],
+    modes: WITHOUT_IOREDIS,
     strike: async ({ proxy }) => {
       proxy.garble = sometimes((reply) => Buffer.from(reply.map(() => Math.floor(Math.random() * 256))))
       return async () => straighten(proxy)

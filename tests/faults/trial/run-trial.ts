@@ -10,8 +10,8 @@ import type { Outcome } from './outcome.ts'
 export const PROCESSES = 2
 /** How long a call may still be under way when the traffic ends. */
 export const SETTLED_WITHIN_MS = 15_000
-const WARM_MS = 1_000
-const CALM_MS = 1_500
+const WARM_MS = 500
+const CALM_MS = 1_000
 /** Acknowledged changes this long before a failover may be lost with it. */
 const LAG_MS = 2_000
 /** How long after a failover the processes may take to deliver their latest invalidations again. */
