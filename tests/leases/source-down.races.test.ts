@@ -8,7 +8,7 @@ const PROCESSES = 4
 const KEYS = Array.from({ length: 1_000 }, (_, index) => `key:${index}`)
 /** Keys of which there is no stale value. */
 const COLD = Array.from({ length: 100 }, (_, index) => `cold:${index}`)
-const DOWN_MS = trials(3_000, 10_000)
+const DOWN_MS = trials(3_000, 6_000, 10_000)
 const PAUSE_MS = 1_000
 
 useBuild('package')

@@ -275,7 +275,7 @@ describe('after any calls', () => {
           expect(stats[''][name]).toBeCloseTo(sum)
         }
       }),
-      { numRuns: trials(40, 400) },
+      { numRuns: trials(40, 200, 400) },
     )
   })
 })

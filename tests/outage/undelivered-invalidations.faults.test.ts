@@ -102,7 +102,7 @@ describe('P39 memory is bounded during an outage', () => {
     }
     await deletes(12_000)
     const before = heapBytes()
-    await deletes(trials(15_000, 40_000, 100_000))
+    await deletes(trials(15_000, 25_000, 100_000))
     expect(heapBytes() - before).toBeLessThan(MOST_GROWTH_BYTES)
     await redis.restart()
     await expectDelivered(redis, cache, ['key', 'tagged', 'kept', 'space:key'])
@@ -120,7 +120,7 @@ describe('P39 memory is bounded during an outage', () => {
     const load = (number: number) => cache.getOrSet(`loaded:${number}`, () => 'x'.repeat(100))
     for (let number = 0; number < 2_000; number++) await load(number)
     const before = heapBytes()
-    for (let number = 2_000; number < trials(6_000, 20_000, 50_000); number++) await load(number)
+    for (let number = 2_000; number < trials(6_000, 12_000, 50_000); number++) await load(number)
     expect(heapBytes() - before).toBeLessThan(MOST_GROWTH_BYTES)
     await redis.restart()
     await expectDelivered(redis, cache, ['key', 'kept'])

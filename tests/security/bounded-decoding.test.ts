@@ -89,12 +89,12 @@ describe('payloads that are mutated, nested, or grow when they are decoded take 
       })
       tally.slowestMs = Math.max(tally.slowestMs, ms)
     }
-    for (let count = trials(90, 300, 900); count > 0; count--) {
+    for (let count = trials(90, 180, 900); count > 0; count--) {
       let payload = chance.pick(valid)
       for (let rounds = 1 + chance.below(8); rounds > 0; rounds--) payload = chance.mutateBytes(payload)
       await attempt('none', payload)
     }
-    for (let count = trials(10, 35, 100); count > 0; count--) {
+    for (let count = trials(10, 20, 100); count > 0; count--) {
       const grown = bomb(
         chance.pick(BOMBS[serializer]),
         chance.happens(0.2) ? MAX_VALUE_BYTES : 1 + chance.below(MIB),

@@ -219,7 +219,7 @@ describe('what v8 writes is read, or refused when it is written', () => {
     const seeds = Object.values(VALUES).map((value) => Buffer.from(v8Serializer.encode(value) as Buffer))
     const small = seeds.filter((bytes) => bytes.length < 2_000)
     const tally = { admitted: 0, decoded: 0 }
-    for (let count = trials(4_000, 30_000, 100_000); count > 0; count--) {
+    for (let count = trials(4_000, 15_000, 100_000); count > 0; count--) {
       let bytes: Buffer = chance.pick(small)
       for (let rounds = 1 + chance.below(3); rounds > 0; rounds--) bytes = chance.mutateBytes(bytes)
       try {

@@ -21,7 +21,7 @@ export const DEFECTS: readonly Defect[] = [
         'this.#listener = { invalidated: (key) => listener.invalidated(key), restarted: () => listener.restarted(), epochBegan() {} };',
       ],
     ],
-    fault: 'connections cut, again and again',
+    fault: 'half-open: connections fall silent, new ones work',
     found: /tracking: \d+ wrong values/,
   },
   {

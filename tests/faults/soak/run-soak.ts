@@ -10,7 +10,7 @@ import { type Sample, steadinessOf } from './steadiness.ts'
 
 const CALM_MS = 3_000
 /** Other trials run beside it. What grows does so at any pace. */
-const SLOWNESS = 2
+const SLOWNESS = 3
 const SHORTEST_MS = 500
 const LONGEST_MS = 8_000
 /** The first faults fill what is filled once: pools, caches of the compiler, tables of their usual size. */

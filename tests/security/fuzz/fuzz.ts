@@ -33,7 +33,7 @@ const TURN_MS = 20
 
 const SEED = Number(process.env.CACHEWRIGHT_SEED ?? Date.now() % 1_000_000)
 /** A second by default, ten seconds in CI, and as long as `CACHEWRIGHT_FUZZ_SECONDS` says. */
-const RUN_MS = 1_000 * Number(process.env.CACHEWRIGHT_FUZZ_SECONDS ?? trials(1, 10, 600))
+const RUN_MS = 1_000 * Number(process.env.CACHEWRIGHT_FUZZ_SECONDS ?? trials(1, 5, 600))
 
 /** The time that a test with a fuzzer may take, in milliseconds. */
 export const FUZZ_TIMEOUT_MS: number = RUN_MS + 60_000
