@@ -25,12 +25,14 @@ program
   .option('--only <text>', 'the faults whose name contains this', '')
   .option('--full', 'at full length', false)
   .option('--at-once <n>', 'how many trials run at the same time', Number, 2)
+  .option('--seconds <n>', 'how long every fault lasts', Number)
   .option('--patience <seconds>', 'for how long it is waited for what has to become well', Number)
   .option('--record', `write the outcomes into ${RESULTS}, and the tables into ${PAGE}`, false)
-  .action(({ atOnce, full, only, patience, record }) =>
+  .action(({ atOnce, full, only, patience, record, seconds }) =>
     withSource(async (source) => {
       const patienceMs = patience === undefined ? undefined : patience * 1_000
-      const outcomes = await runTable({ atOnce, isFull: full, only, patienceMs, source: source.url })
+      const trial = { isFull: full, lastsS: seconds, patienceMs, source: source.url }
+      const outcomes = await runTable({ atOnce, only, ...trial })
       fail(...missesOf(outcomes))
       if (record) await write(outcomes, source)
     }),

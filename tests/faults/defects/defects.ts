@@ -13,18 +13,6 @@ export interface Defect {
 
 export const DEFECTS: readonly Defect[] = [
   {
-    name: 'local copies outlive the connection that they were tracked on',
-    file: 'dist/redis/coherence/tier-coherence.js',
-    edits: [
-      [
-        'this.#listener = listener;',
-        'this.#listener = { invalidated: (key) => listener.invalidated(key), restarted: () => listener.restarted(), epochBegan() {} };',
-      ],
-    ],
-    fault: 'half-open: connections fall silent, new ones work',
-    found: /tracking: \d+ wrong values/,
-  },
-  {
     name: 'an invalidation that was not delivered is forgotten',
     file: 'dist/cache/outage/invalidation-outbox.js',
     edits: [['add(kind, storedKeys) {', 'add(kind, storedKeys) { return;']],

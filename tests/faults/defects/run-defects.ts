@@ -7,6 +7,8 @@ import { DEFECTS, type Defect } from './defects.ts'
 
 /** The package, with its build and that of the bench. */
 const ROOT = fileURLToPath(new URL('../../../../', import.meta.url))
+/** Long enough for a defect to show on a busy machine, too. */
+const LASTS_S = 12
 /** What a defect breaks does not become well. */
 const PATIENCE_S = 8
 const COPIED = ['package.json', 'dist', 'build/testbed', 'build/tests']
@@ -26,7 +28,8 @@ async function isFound(defect: Defect, index: number): Promise<boolean> {
   rmSync(folder, { recursive: true, force: true })
   for (const path of COPIED) cpSync(ROOT + path, folder + path, { recursive: true })
   putInto(defect, folder)
-  const options = ['--only', defect.fault, '--at-once', '1', '--patience', String(PATIENCE_S)]
+  const times = ['--seconds', String(LASTS_S), '--patience', String(PATIENCE_S)]
+  const options = ['--only', defect.fault, '--at-once', '1', ...times]
   const bench = spawn(process.execPath, [`${folder}build/tests/faults/main.js`, ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -22,12 +22,17 @@ export interface TrialOptions {
   /** URL of the Redis that plays the source. */
   readonly source: string
   readonly isFull: boolean
+  /** For how long every fault lasts. @default as long as it says itself */
+  readonly lastsS?: number | undefined
   /** For how long it is waited for what has to become well, in milliseconds. */
   readonly patienceMs?: number | undefined
 }
 
 /** Lets the fault happen under steady traffic, and tells what that came to. */
-export async function runTrial(fault: Fault, { isFull, patienceMs, source }: TrialOptions): Promise<Outcome> {
+export async function runTrial(
+  fault: Fault,
+  { isFull, lastsS, patienceMs, source }: TrialOptions,
+): Promise<Outcome> {
   const { healthy, isAwayAtStart, isSilentToAttempts, mayLose, modes = MODES, name, seconds } = fault
   const startMs = performance.now()
   const deployment = await fault.deploy()
@@ -39,7 +44,7 @@ export async function runTrial(fault: Fault, { isFull, patienceMs, source }: Tri
     if (!isAwayAtStart) await observer.untilHits(0)
     await observer.collectFor(WARM_MS)
     const before = await fleet.censuses()
-    const lastsMs = seconds[isFull ? 1 : 0] * 1_000
+    const lastsMs = (lastsS ?? seconds[isFull ? 1 : 0]) * 1_000
     const span = await observer.during(() => fault.strike(deployment, fleet, lastsMs), lastsMs)
     await observer.untilHits(span.endedMs)
     await observer.collectFor(CALM_MS)
