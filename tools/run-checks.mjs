@@ -30,11 +30,7 @@ const SERVERS = [
 ]
 const RUNTIMES = [['runtimes', 'every runtime that is supported', 'npm run --silent runtimes']]
 const FAULTS = [
-  [
-    'faults',
-    'every fault under traffic, a soak, and defects that are to be found',
-    'npm run --silent faults -- all --at-once 3',
-  ],
+  ['faults', 'every fault under traffic, and a soak', 'npm run --silent faults -- all --at-once 3'],
 ]
 const BENCH = [['bench', 'no ratio is far below its target', 'npm run --silent bench -- regression']]
 
