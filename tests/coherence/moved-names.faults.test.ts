@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { startStandalone } from '../../testbed/redis-standalone.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { warmed } from '../support/cache-states.ts'
-import { clientKinds } from '../support/client-kinds.ts'
+import { clientKinds, lent } from '../support/client-kinds.ts'
 import { useScene } from '../support/scene.ts'
 
 const scene = useScene({ caches: { prefix: 'p:', ttl: '5m', coherence: { trust: '600ms' } }, redis: false })
@@ -31,12 +31,7 @@ describe('a name that moves to the new primary, with a backend without a cache',
     ['over its own client', (url) => new RedisCacheBackend<string>({ url, prefix: 'p:' })],
     [
       "over a caller's ioredis",
-      (url) => {
-        const client = new Redis(url)
-        client.on('error', () => {})
-        scene.later(() => client.disconnect())
-        return new RedisCacheBackend<string>({ client, prefix: 'p:' })
-      },
+      (url) => new RedisCacheBackend<string>({ ...lent(scene, new Redis(url)), prefix: 'p:' }),
     ],
   ]
   test.each(open)('is followed after the first write that is refused, %s', async (_name, open) => {

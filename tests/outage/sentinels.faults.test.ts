@@ -7,6 +7,7 @@ import { describe, expect, test, vi } from 'vitest'
 import type { RedisProcess } from '../../testbed/redis-process.ts'
 import { waitUntil } from '../../testbed/wait-until.ts'
 import { dropped, warmed } from '../support/cache-states.ts'
+import { lent } from '../support/client-kinds.ts'
 import { IMPATIENT, useScene } from '../support/scene.ts'
 import type { TcpProxy } from '../support/tcp-proxy.ts'
 
@@ -18,19 +19,13 @@ const CLIENTS: readonly (readonly [name: string, options: () => CreateCacheOptio
     'its own client',
     () => ({ redis: { sentinel: { name: scene.sentinel.name, nodes: scene.sentinel.urls } } }),
   ],
-  ["a caller's ioredis 5", () => lent(new Redis5(sentinelOptions()))],
-  ["a caller's ioredis 6", () => lent(new Redis(sentinelOptions()))],
+  ["a caller's ioredis 5", () => ({ redis: undefined, ...lent(scene, new Redis5(sentinelOptions())) })],
+  ["a caller's ioredis 6", () => ({ redis: undefined, ...lent(scene, new Redis(sentinelOptions())) })],
 ]
 
 function sentinelOptions() {
   const { name, sentinels } = scene.sentinel
   return { name, sentinels: sentinels.map(({ host, port }) => ({ host, port })) }
-}
-
-function lent(client: Redis | Redis5): CreateCacheOptions {
-  ;(client as Redis).on('error', () => {})
-  scene.later(() => client.disconnect())
-  return { redis: undefined, client }
 }
 
 /** A cache that reaches every sentinel through a proxy of its own. */
@@ -84,7 +79,7 @@ describe('behind Sentinel', () => {
     const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
     const [gone] = scene.sentinel.sentinels as [RedisProcess]
     await gone.kill()
-    const cache = await scene.open(lent(open()))
+    const cache = await scene.open({ redis: undefined, ...lent(scene, open()) })
     await warmed(cache, randomUUID())
     // Long enough for the sentinel to be dialled again.
     await pause(1_000)

@@ -7,14 +7,19 @@ import type { Scene } from './scene.ts'
 export function clientKinds(
   scene: Scene,
 ): readonly (readonly [name: string, options: (server: { readonly url: string }) => CreateCacheOptions])[] {
-  const lent = (client: Redis | Redis5): CreateCacheOptions => {
-    ;(client as Redis).on('error', () => {})
-    scene.later(() => client.disconnect())
-    return { client }
-  }
   return [
     ['its own client', ({ url }) => ({ redis: url })],
-    ["a caller's ioredis 5", ({ url }) => lent(new Redis5(url))],
-    ["a caller's ioredis 6", ({ url }) => lent(new Redis(url))],
+    ["a caller's ioredis 5", ({ url }) => lent(scene, new Redis5(url))],
+    ["a caller's ioredis 6", ({ url }) => lent(scene, new Redis(url))],
   ]
+}
+
+/** The option `client` with this client, which ends with the test. */
+export function lent<Client extends Redis | Redis5>(
+  scene: Scene,
+  client: Client,
+): { readonly client: Client } {
+  ;(client as Redis).on('error', () => {})
+  scene.later(() => client.disconnect())
+  return { client }
 }
